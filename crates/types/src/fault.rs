@@ -1,0 +1,75 @@
+//! Why something was refused: one small set of codes, which the doors map to gRPC and HTTP in one table each.
+
+use std::fmt;
+
+/// A fault of one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// Where it is, as a JSON pointer (RFC 6901) into the request; empty for the request as a whole.
+    pub pointer: String,
+    /// What is wrong, for a person.
+    pub message: String,
+}
+
+impl FieldFault {
+    /// A fault at `pointer`.
+    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for FieldFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pointer = if self.pointer.is_empty() { "the request" } else { &self.pointer };
+        write!(f, "{pointer} {}", self.message)
+    }
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultCode {
+    /// The request breaks a rule; the fields say which.
+    Invalid,
+    /// There is no such thing.
+    NotFound,
+    /// The thing exists, but its state doesn't allow this.
+    Conflict,
+    /// A limit is reached; it may pass later.
+    Exhausted,
+    /// The other side is of an incompatible version or configuration.
+    Incompatible,
+    /// Nobody can answer right now; trying again may help.
+    Unavailable,
+    /// It took too long.
+    Timeout,
+    /// A bug or a broken disk. The text is for the log, not for the caller.
+    Internal,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What kind.
+    pub code: FaultCode,
+    /// What happened, in a sentence for a person.
+    pub message: String,
+    /// Every field at fault, for [`FaultCode::Invalid`].
+    pub fields: Vec<FieldFault>,
+}
+
+impl Fault {
+    /// A fault without fields.
+    pub fn new(code: FaultCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), fields: Vec::new() }
+    }
+
+    /// The fault of a request with these fields at fault.
+    pub fn invalid(fields: Vec<FieldFault>) -> Self {
+        let message = match fields.as_slice() {
+            [only] => only.to_string(),
+            many => format!("the request has {} faults", many.len()),
+        };
+        Self { code: FaultCode::Invalid, message, fields }
+    }
+}

@@ -1,0 +1,35 @@
+//! The words that every other crate of carlo speaks, and nothing that does I/O.
+//!
+//! * [`ids`]: identifiers that can't be mixed up.
+//! * [`draft`] and [`spec`]: a request as it was typed, and the job it becomes once every rule of the
+//!   model's inputs holds. There is no other way to make a [`JobSpec`].
+//! * [`blocks`]: how a job's simulations are cut into blocks and ranges.
+//! * [`merge`]: what the scheduler needs to know of a partial result.
+//! * [`results`]: the answer of a job.
+//! * [`node`]: what a worker says of itself.
+//! * [`fault`]: why something was refused.
+//! * [`time`]: the instants that are passed into pure code.
+//! * [`limits`]: every bound of the system that is not configuration.
+//!
+//! Wire formats, JSON and storage don't belong here: they convert to and from these types at their own door.
+
+pub mod blocks;
+pub mod draft;
+pub mod fault;
+pub mod ids;
+pub mod limits;
+pub mod merge;
+pub mod node;
+pub mod results;
+pub mod spec;
+pub mod time;
+
+pub use blocks::{BLOCK_SIMULATIONS, BlockRange};
+pub use draft::Draft;
+pub use fault::{Fault, FaultCode, FieldFault};
+pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
+pub use merge::Merge;
+pub use node::{Load, NodeFacts};
+pub use results::Results;
+pub use spec::JobSpec;
+pub use time::{Now, Timestamp};

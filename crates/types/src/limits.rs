@@ -1,0 +1,62 @@
+//! Every bound of the system that is not configuration. Units are last in the names.
+
+use std::time::Duration;
+
+/// The largest number that a request may hold, in size.
+pub const NUMBER_MAX: f64 = 1e12;
+/// The most simulations of a job.
+pub const SIMULATIONS_MAX: u64 = 1_000_000_000_000;
+/// The longest timeline.
+pub const TIMELINE_MONTHS_MAX: u32 = 1_200;
+/// Credit cards of a request, and loans of a request.
+pub const ACCOUNTS_MAX: usize = 32;
+/// Entries of `spendingByCategory`.
+pub const CATEGORIES_MAX: usize = 100;
+/// Length of an informational text: a goal's type and text, an account's id.
+pub const TEXT_BYTES_MAX: usize = 1_024;
+/// Length of a name: an owner, a host, a node.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Faults that one answer lists; further ones are counted.
+pub const FIELD_FAULTS_MAX: usize = 100;
+/// The most important a job can be; 0 is the least.
+pub const PRIORITY_MAX: u8 = 100;
+/// The priority of a job that doesn't say.
+pub const PRIORITY_DEFAULT: u8 = 50;
+
+/// Body of a REST request.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// A gRPC message, in either direction.
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The encoded partial result of a lease.
+pub const PARTIAL_BYTES_MAX: usize = 256 * 1024;
+
+/// Blocks in a lease: 2²⁰ blocks are 1.7 × 10¹⁰ simulations.
+pub const LEASE_BLOCKS_MAX: u64 = 1 << 20;
+/// Leases that a worker holds: one computing, one prefetched.
+pub const LEASES_PER_NODE_MAX: usize = 2;
+/// Nodes that a coordinator admits.
+pub const NODES_MAX: usize = 10_000;
+/// Jobs that wait or run.
+pub const OPEN_JOBS_MAX: usize = 200_000;
+/// Ended jobs that are kept.
+pub const ENDED_JOBS_MAX: usize = 100_000;
+/// How long an ended job is kept.
+pub const ENDED_JOBS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// Entries on one page of a list.
+pub const PAGE_SIZE_MAX: u32 = 100;
+/// Entries on one page of a list that doesn't say.
+pub const PAGE_SIZE_DEFAULT: u32 = 20;
+
+/// A worker says at least this often that it lives.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
+/// A worker that has been silent for this long is lost.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
+/// What one lease should last.
+pub const LEASE_TARGET: Duration = Duration::from_millis(500);
+/// A running job's progress is made durable at least this often.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// Faults reported for one range after which its job fails.
+pub const RANGE_FAULTS_MAX: u32 = 3;
+/// Nodes lost while computing one range after which its job fails. More than [`RANGE_FAULTS_MAX`], because a node is mostly lost
+/// for reasons of its own.
+pub const RANGE_LOSSES_MAX: u32 = 8;

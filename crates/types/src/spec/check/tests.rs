@@ -1,0 +1,106 @@
+use super::*;
+
+/// The smallest request that is one.
+fn minimal() -> Draft {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(1000.0);
+    draft.profile.monthly_spending = Some(2000.0);
+    draft.inputs.monthly_income = Some(3000.0);
+    draft.goal.target_amount = Some(5000.0);
+    draft.goal.timeline_months = Some(12);
+    draft
+}
+
+fn pointers(draft: &Draft) -> Vec<String> {
+    draft.check(0).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
+}
+
+#[test]
+fn a_minimal_request_takes_the_model_s_defaults() {
+    let spec = minimal().check(7).unwrap();
+    assert_eq!(spec.simulations, 100_000);
+    assert_eq!(spec.seed, 7);
+    assert_eq!((spec.world.annual_return_mean, spec.world.annual_return_std), (0.07, 0.15));
+    assert_eq!(spec.world.expense_volatility, 0.15);
+    assert_eq!(spec.goal.goal_type, "custom");
+}
+
+#[test]
+fn an_empty_request_names_every_required_field() {
+    assert_eq!(
+        pointers(&Draft::default()),
+        [
+            "/financialProfile/liquidAssets",
+            "/userInputs/monthlyIncome",
+            "/financialProfile/monthlySpending",
+            "/goal/targetAmount",
+            "/goal/timelineMonths",
+        ]
+    );
+}
+
+#[test]
+fn every_fault_is_named_at_once() {
+    let mut draft = minimal();
+    draft.profile.liquid_assets = Some(f64::NAN);
+    draft.goal.target_amount = Some(0.0);
+    draft.goal.timeline_months = Some(1201);
+    draft.inputs.risk_tolerance = Some("bold".to_owned());
+    draft.params.simulations = Some(0);
+    draft.params.emergency_min = Some(10.0);
+    draft.params.emergency_max = Some(9.0);
+    draft.params.loans = vec![LoanDraft::default()];
+    draft.profile.spending_by_category.insert("a/b".to_owned(), -1.0);
+    assert_eq!(
+        pointers(&draft),
+        [
+            "/financialProfile/liquidAssets",
+            "/userInputs/riskTolerance",
+            "/financialProfile/spendingByCategory/a~1b",
+            "/goal/targetAmount",
+            "/goal/timelineMonths",
+            "/simulationParams/emergencyMax",
+            "/simulationParams/nSimulations",
+            "/simulationParams/loans/0/balance",
+            "/simulationParams/loans/0/interestRate",
+            "/simulationParams/loans/0/monthlyPayment",
+        ]
+    );
+}
+
+#[test]
+fn an_explicit_parameter_beats_the_implied_one() {
+    let mut draft = minimal();
+    draft.inputs.risk_tolerance = Some("high".to_owned());
+    draft.params.annual_return_std = Some(0.3);
+    draft.profile.spending_volatility = Some(0.4);
+    let world = draft.check(0).unwrap().world;
+    assert_eq!((world.annual_return_mean, world.annual_return_std), (0.10, 0.3));
+    assert_eq!(world.expense_volatility, 0.4);
+    draft.params.expense_volatility = Some(0.0);
+    assert_eq!(draft.check(0).unwrap().world.expense_volatility, 0.0);
+}
+
+#[test]
+fn the_profile_s_income_is_the_fallback() {
+    let mut draft = minimal();
+    draft.inputs.monthly_income = None;
+    draft.profile.monthly_income = Some(2500.0);
+    assert_eq!(draft.check(0).unwrap().household.monthly_income, 2500.0);
+}
+
+#[test]
+fn a_specification_survives_the_way_through_a_draft() {
+    let mut draft = minimal();
+    draft.inputs.age = Some(41.0);
+    draft.profile.spending_by_category.insert("food".to_owned(), 400.0);
+    draft.params.credit_cards = vec![CardDraft {
+        id: Some("visa".to_owned()),
+        balance: Some(100.0),
+        apr: Some(24.9),
+        minimum_payment: Some(25.0),
+    }];
+    draft.params.target_standard_error = Some(0.001);
+    let spec = draft.check(99).unwrap();
+    assert_eq!(spec.to_draft().check(0).unwrap(), spec);
+}
