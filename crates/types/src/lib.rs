@@ -4,6 +4,7 @@
 //! * [`draft`] and [`spec`]: a request as it was typed, and the job it becomes once every rule of the
 //!   model's inputs holds. There is no other way to make a [`JobSpec`].
 //! * [`blocks`]: how a job's simulations are cut into blocks and ranges.
+//! * [`lease`]: the right to simulate a range.
 //! * [`merge`]: what the scheduler needs to know of a partial result.
 //! * [`results`]: the answer of a job.
 //! * [`node`]: what a worker says of itself.
@@ -17,6 +18,7 @@ pub mod blocks;
 pub mod draft;
 pub mod fault;
 pub mod ids;
+pub mod lease;
 pub mod limits;
 pub mod merge;
 pub mod node;
@@ -28,6 +30,7 @@ pub use blocks::{BLOCK_SIMULATIONS, BlockRange};
 pub use draft::Draft;
 pub use fault::{Fault, FaultCode, FieldFault};
 pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
+pub use lease::Lease;
 pub use merge::Merge;
 pub use node::{Load, NodeFacts};
 pub use results::Results;

@@ -1,1 +1,30 @@
-//! wire
+//! carlo on the wire: the messages and services generated from `proto/`, and the only place where they become the domain's types.
+//!
+//! * [`v1`]: the generated code.
+//! * [`convert`]: messages ↔ `carlo_types`, with errors that name the field. Nothing that came over a network is unwrapped.
+//! * [`status`]: faults ↔ gRPC statuses, in one table.
+//! * [`Coordinators`] (feature `client`): the coordinators that a client knows, and which of them it talks to.
+//!
+//! What a message means for a queue or a store is not known here.
+
+#[expect(
+    missing_docs,
+    clippy::pedantic,
+    clippy::large_enum_variant,
+    reason = "generated from commented proto files"
+)]
+pub mod v1 {
+    tonic::include_proto!("carlo.v1");
+}
+
+#[cfg(feature = "client")]
+mod client;
+pub mod convert;
+pub mod status;
+
+#[cfg(feature = "client")]
+pub use client::Coordinators;
+pub use convert::FieldError;
+
+/// The version of the worker's protocol. A coordinator refuses a worker of another one.
+pub const PROTOCOL_VERSION: u32 = 1;

@@ -1,0 +1,77 @@
+//! The cluster and its nodes.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The answer of `GET /api/cluster/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cluster {
+    /// All nodes that are listed.
+    pub total_nodes: u64,
+    /// Nodes with nothing to do.
+    pub available_nodes: u64,
+    /// Nodes that compute.
+    pub busy_nodes: u64,
+    /// Nodes that get no further leases.
+    pub draining_nodes: u64,
+    /// Nodes that were lost.
+    pub offline_nodes: u64,
+    /// Jobs of which nothing has been leased yet.
+    pub queued_jobs: u64,
+    /// Jobs that are being simulated.
+    pub running_jobs: u64,
+    /// Seconds that the last 1000 started jobs waited, on average.
+    pub average_queue_time: f64,
+    /// Of all nodes together, now.
+    pub simulations_per_second: f64,
+    /// The address of the leading coordinator.
+    pub leader: String,
+    /// The version of the model that the cluster computes.
+    pub model_version: u32,
+    /// Every node.
+    pub nodes: Vec<Node>,
+}
+
+/// What a node is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words are the contract's")]
+pub enum NodeStatus {
+    Available,
+    Busy,
+    Draining,
+    Offline,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// `node_…`, drawn anew whenever its process starts.
+    pub id: String,
+    /// The machine's name.
+    pub hostname: String,
+    /// The name that its operator gave it.
+    pub name: String,
+    /// What it is doing.
+    pub status: NodeStatus,
+    /// Threads that compute.
+    pub cores: u32,
+    /// The dispatch level of its kernel.
+    pub instruction_set: String,
+    /// The jobs that it holds leases of.
+    pub current_job_ids: Vec<String>,
+    /// Its speed, now.
+    pub simulations_per_second: f64,
+    /// Simulations that it has reported since it joined.
+    pub simulations_processed: u64,
+    /// Share of the machine's processors in use, 0 to 1.
+    pub cpu_utilization: f64,
+    /// Share of the machine's memory in use, 0 to 1.
+    pub memory_utilization: f64,
+    /// When it last said something.
+    pub last_seen: Timestamp,
+    /// The version of its program.
+    pub version: String,
+}

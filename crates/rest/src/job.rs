@@ -1,0 +1,234 @@
+//! Jobs, their lists and their results.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::request::SimulationRequest;
+
+/// The answer of `POST /api/jobs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Submitted {
+    /// `job_…`
+    pub job_id: String,
+    /// Mostly `queued`: an idle cluster may have started it already.
+    pub status: JobStatus,
+    /// From 1, while queued.
+    pub queue_position: Option<u64>,
+    /// For a person, like `"12 s"`; absent while nobody can tell.
+    pub estimated_time_remaining: Option<String>,
+    /// The same as a number.
+    pub estimated_seconds_remaining: Option<f64>,
+}
+
+/// The answer of `DELETE /api/jobs/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// True.
+    pub success: bool,
+    /// What was done, for a person.
+    pub message: String,
+}
+
+/// The answer of `GET /api/jobs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobList {
+    /// Newest first, without results.
+    pub jobs: Vec<Job>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// This page, from 1.
+    pub page: u32,
+    /// Entries on a full page.
+    pub page_size: u32,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words are the contract's")]
+pub enum JobStatus {
+    Queued,
+    Running,
+    Complete,
+    Failed,
+    Cancelled,
+}
+
+impl JobStatus {
+    /// Every status, in the order of a job's life.
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Complete, Self::Failed, Self::Cancelled];
+
+    /// Whether nothing will change any more.
+    pub fn has_ended(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Its word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// `job_…`
+    pub id: String,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Percent, 0 to 100.
+    pub progress: f64,
+    /// Nodes that work on it now.
+    pub allocated_nodes: u32,
+    /// Simulations that were asked for.
+    pub simulations_total: u64,
+    /// Simulations that have been counted.
+    pub simulations_complete: u64,
+    /// From 1, while queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_position: Option<u64>,
+    /// For a person, like `"12 s"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_time_remaining: Option<String>,
+    /// The same as a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_seconds_remaining: Option<f64>,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When its first simulation was leased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// 0 to 100, more is sooner.
+    pub priority: u32,
+    /// The seed, as a decimal string: JSON numbers lose its last digits.
+    pub seed: String,
+    /// Why it is still queued, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// What each node has done for it, by node id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_progress: BTreeMap<String, NodeProgress>,
+    /// What the simulations so far say, while running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial_results: Option<PartialResults>,
+    /// The answer, when complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Results>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What one node has done for one job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeProgress {
+    /// Percent of the job's simulations that this node has done.
+    pub progress: f64,
+    /// The same as a number of simulations.
+    pub simulations: u64,
+    /// Its speed at this job.
+    pub simulations_per_second: f64,
+    /// `working` or `idle`, as far as this job goes.
+    pub state: String,
+}
+
+/// What the simulations so far say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartialResults {
+    /// Share that reached the goal.
+    pub success_probability: f64,
+    /// 95 % Wilson interval of it.
+    #[serde(rename = "confidenceInterval95")]
+    pub confidence_interval_95: [f64; 2],
+    /// Median final balance, dollars.
+    pub median_outcome: f64,
+    /// Simulations that this is of.
+    pub simulations: u64,
+}
+
+/// The answer of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Results {
+    /// Share of the simulations that reached the goal.
+    pub success_probability: f64,
+    /// Standard error of it.
+    pub standard_error: f64,
+    /// 95 % Wilson interval of it.
+    #[serde(rename = "confidenceInterval95")]
+    pub confidence_interval_95: [f64; 2],
+    /// Median final balance, dollars.
+    pub median_outcome: f64,
+    /// Percentiles of the final balance, dollars.
+    pub percentiles: Percentiles<f64>,
+    /// 95 % order-statistic interval of each.
+    #[serde(rename = "percentileIntervals95")]
+    pub percentile_intervals_95: Percentiles<[f64; 2]>,
+    /// Mean final balance, dollars.
+    pub mean: f64,
+    /// Standard deviation of the final balance, dollars.
+    pub std: f64,
+    /// Smallest final balance, dollars.
+    pub worst_case: f64,
+    /// Largest final balance, dollars.
+    pub best_case: f64,
+    /// Simulations that were counted.
+    pub simulations_run: u64,
+    /// Whether the target standard error was reached before all of them had run.
+    pub stopped_early: bool,
+    /// Nodes that contributed.
+    pub workers_used: u32,
+    /// The final balances in bars.
+    pub histogram: Histogram,
+    /// The request with nothing left to a default. Sent again, it gives the same answer.
+    pub assumptions: SimulationRequest,
+    /// The seed, as a decimal string.
+    pub seed: String,
+    /// The version of the model.
+    pub model_version: u32,
+    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
+    pub digest: String,
+}
+
+/// One value for each percentile that is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Percentiles<T> {
+    pub p5: T,
+    pub p10: T,
+    pub p25: T,
+    pub p50: T,
+    pub p75: T,
+    pub p90: T,
+    pub p95: T,
+}
+
+impl<T> From<[T; 7]> for Percentiles<T> {
+    fn from([p5, p10, p25, p50, p75, p90, p95]: [T; 7]) -> Self {
+        Self { p5, p10, p25, p50, p75, p90, p95 }
+    }
+}
+
+/// Bars: `counts[i]` simulations ended between `edges[i]` and `edges[i + 1]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Dollars, ascending, one more than there are bars.
+    pub edges: Vec<f64>,
+    /// Simulations in each bar.
+    pub counts: Vec<u64>,
+}

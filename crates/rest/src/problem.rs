@@ -1,0 +1,43 @@
+//! Errors, as RFC 9457 shapes them.
+
+use serde::{Deserialize, Serialize};
+
+/// The content type of a [`Problem`].
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// An error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The kind of problem, as a URI reference; `about:blank` where the status says it all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem, for a person.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// This problem, for a person.
+    pub detail: String,
+    /// The request that it happened to: its path.
+    pub instance: String,
+    /// Every fault of the body, by field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// `detail` once more, for clients of the older jobs API.
+    pub error: String,
+}
+
+/// A fault of one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// Where, as a JSON pointer (RFC 6901) into the body; empty for the body as a whole.
+    pub pointer: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl FieldError {
+    /// A fault at `pointer`.
+    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+}

@@ -1,0 +1,50 @@
+//! Listening, on loopback alone: what travels is neither encrypted nor authenticated.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+/// Why a daemon can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address can be reached from other machines.
+    #[error(
+        "failed to listen on {0}: without authentication a daemon listens on a loopback address only \
+         (127.0.0.1 or [::1]); use a tunnel between machines"
+    )]
+    NotLoopback(SocketAddr),
+    /// The system refused.
+    #[error("failed to listen on {address}: {source}")]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Listens on a loopback address; port 0 takes any free port.
+pub async fn loopback(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    if !address.ip().is_loopback() {
+        return Err(ListenError::NotLoopback(address));
+    }
+    TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_open_address_is_refused_in_words() {
+        let error = loopback(([0, 0, 0, 0], 0).into()).await.unwrap_err();
+        assert!(error.to_string().contains("loopback address only"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_refused_in_words() {
+        let taken = loopback(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let error = loopback(taken.local_addr().unwrap()).await.unwrap_err();
+        assert!(error.to_string().starts_with("failed to listen on 127.0.0.1:"), "{error}");
+    }
+}

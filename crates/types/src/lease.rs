@@ -1,0 +1,20 @@
+//! A lease: the right and the duty to simulate a range of one job.
+
+use crate::blocks::BlockRange;
+use crate::ids::{Epoch, JobId, LeaseId};
+
+/// A range of a job, granted to one node. The whole of it comes back in every report, so that a report can be judged by whoever
+/// leads when it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Unique within `epoch`.
+    pub id: LeaseId,
+    /// The leader's term that granted it.
+    pub epoch: Epoch,
+    /// The how-manieth attempt at this range it is, from 1.
+    pub attempt: u32,
+    /// The job.
+    pub job: JobId,
+    /// The blocks.
+    pub range: BlockRange,
+}

@@ -1,0 +1,25 @@
+//! Generates the messages and services of `proto/` without a protoc.
+
+use std::path::PathBuf;
+
+const FILES: [&str; 5] = [
+    "carlo/v1/simulation.proto",
+    "carlo/v1/jobs.proto",
+    "carlo/v1/cluster.proto",
+    "carlo/v1/worker.proto",
+    "carlo/v1/ledger.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
+    println!("cargo::rerun-if-changed={}", root.display());
+    let descriptors = protox::compile(FILES, [&root])?;
+    let feature = |name: &str| std::env::var_os(format!("CARGO_FEATURE_{name}")).is_some();
+    tonic_prost_build::configure()
+        // Ordered maps: the same message has the same bytes wherever it is written.
+        .btree_map(".")
+        .build_client(feature("CLIENT"))
+        .build_server(feature("SERVER"))
+        .compile_fds(descriptors)?;
+    Ok(())
+}

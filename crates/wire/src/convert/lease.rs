@@ -1,0 +1,111 @@
+//! Leases, and what workers say of themselves.
+
+use carlo_types::limits::NAME_BYTES_MAX;
+use carlo_types::{BlockRange, Epoch, Lease, LeaseId, NodeFacts, NodeId};
+
+use super::{FieldError, id};
+use crate::v1;
+
+impl From<&Lease> for v1::Lease {
+    fn from(lease: &Lease) -> Self {
+        Self {
+            id: lease.id.0,
+            epoch: lease.epoch.0,
+            attempt: lease.attempt,
+            job_id: lease.job.to_string(),
+            start_block: lease.range.start(),
+            end_block: lease.range.end(),
+        }
+    }
+}
+
+impl TryFrom<&v1::Lease> for Lease {
+    type Error = FieldError;
+
+    fn try_from(lease: &v1::Lease) -> Result<Self, FieldError> {
+        Ok(Self {
+            id: LeaseId(lease.id),
+            epoch: Epoch(lease.epoch),
+            attempt: lease.attempt,
+            job: id("lease.job_id", &lease.job_id)?,
+            range: BlockRange::new(lease.start_block, lease.end_block)
+                .ok_or_else(|| FieldError::new("lease.end_block", "must be above lease.start_block"))?,
+        })
+    }
+}
+
+/// Reads the lease that a message is about.
+pub fn lease(lease: Option<&v1::Lease>) -> Result<Lease, FieldError> {
+    lease.ok_or_else(|| FieldError::missing("lease"))?.try_into()
+}
+
+/// The greeting of `node`, which has these facts.
+pub fn hello(node: NodeId, facts: &NodeFacts) -> v1::Hello {
+    v1::Hello {
+        node_id: node.to_string(),
+        hostname: facts.hostname.clone(),
+        name: facts.name.clone(),
+        threads: facts.threads,
+        instruction_set: facts.instruction_set.clone(),
+        version: facts.version.clone(),
+        model_version: facts.model_version,
+        protocol_version: facts.protocol_version,
+    }
+}
+
+/// Who greets, and with which facts.
+pub fn node(hello: v1::Hello) -> Result<(NodeId, NodeFacts), FieldError> {
+    let node = id("hello.node_id", &hello.node_id)?;
+    let facts = NodeFacts {
+        hostname: name("hello.hostname", hello.hostname)?,
+        name: name("hello.name", hello.name)?,
+        threads: hello.threads.max(1),
+        instruction_set: name("hello.instruction_set", hello.instruction_set)?,
+        version: name("hello.version", hello.version)?,
+        model_version: hello.model_version,
+        protocol_version: hello.protocol_version,
+    };
+    Ok((node, facts))
+}
+
+fn name(field: &'static str, name: String) -> Result<String, FieldError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(FieldError::new(
+            field,
+            format!("must have 1 to {NAME_BYTES_MAX} bytes and no control characters"),
+        ));
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carlo_types::JobId;
+
+    #[test]
+    fn a_lease_survives_the_wire() {
+        let original = Lease {
+            id: LeaseId(7),
+            epoch: Epoch(3),
+            attempt: 2,
+            job: JobId::from_random(9),
+            range: BlockRange::new(4, 8).expect("4 is below 8"),
+        };
+        assert_eq!(lease(Some(&v1::Lease::from(&original))), Ok(original));
+    }
+
+    #[test]
+    fn a_lease_that_is_none_is_refused_by_field() {
+        assert_eq!(lease(None).unwrap_err().to_string(), "lease is missing");
+        let empty = v1::Lease { job_id: JobId::from_random(9).to_string(), ..Default::default() };
+        assert!(lease(Some(&empty)).unwrap_err().to_string().starts_with("lease.end_block must"));
+        assert!(lease(Some(&v1::Lease::default())).unwrap_err().to_string().starts_with("lease.job_id"));
+    }
+
+    #[test]
+    fn a_nameless_node_is_refused_by_field() {
+        let hello = v1::Hello { node_id: NodeId::from_random(1).to_string(), ..Default::default() };
+        assert!(node(hello).unwrap_err().to_string().starts_with("hello.hostname must"));
+    }
+}

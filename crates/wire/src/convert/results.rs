@@ -1,0 +1,103 @@
+//! Results.
+
+use carlo_types::Results;
+use carlo_types::results::{Digest, Histogram, Interval};
+
+use super::FieldError;
+use crate::v1;
+
+fn interval(interval: Interval) -> v1::Interval {
+    v1::Interval { low: interval[0], high: interval[1] }
+}
+
+impl From<&Results> for v1::Results {
+    fn from(results: &Results) -> Self {
+        Self {
+            success_probability: results.success_probability,
+            standard_error: results.standard_error,
+            confidence_interval_95: Some(interval(results.confidence_interval_95)),
+            percentiles: results.percentiles.to_vec(),
+            percentile_intervals_95: results.percentile_intervals_95.into_iter().map(interval).collect(),
+            mean: results.mean,
+            std: results.std,
+            worst_case: results.worst_case,
+            best_case: results.best_case,
+            simulations_run: results.simulations_run,
+            histogram: Some(v1::Histogram {
+                edges: results.histogram.edges.clone(),
+                counts: results.histogram.counts.clone(),
+            }),
+            model_version: results.model_version,
+            digest: results.digest.0.to_vec(),
+        }
+    }
+}
+
+impl TryFrom<v1::Results> for Results {
+    type Error = FieldError;
+
+    fn try_from(message: v1::Results) -> Result<Self, FieldError> {
+        let ends = |interval: v1::Interval| [interval.low, interval.high];
+        let intervals: Vec<_> = message.percentile_intervals_95.into_iter().map(ends).collect();
+        let seven = |field| FieldError::new(field, "must have seven entries");
+        let histogram = message.histogram.unwrap_or_default();
+        Ok(Self {
+            success_probability: message.success_probability,
+            standard_error: message.standard_error,
+            confidence_interval_95: message
+                .confidence_interval_95
+                .map(ends)
+                .ok_or_else(|| FieldError::missing("results.confidence_interval_95"))?,
+            percentiles: message.percentiles.try_into().map_err(|_| seven("results.percentiles"))?,
+            percentile_intervals_95: intervals
+                .try_into()
+                .map_err(|_| seven("results.percentile_intervals_95"))?,
+            mean: message.mean,
+            std: message.std,
+            worst_case: message.worst_case,
+            best_case: message.best_case,
+            simulations_run: message.simulations_run,
+            histogram: Histogram { edges: histogram.edges, counts: histogram.counts },
+            model_version: message.model_version,
+            digest: Digest(
+                message
+                    .digest
+                    .try_into()
+                    .map_err(|_| FieldError::new("results.digest", "must have 32 bytes"))?,
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_survive_the_wire() {
+        let results = Results {
+            success_probability: 0.5,
+            standard_error: 0.01,
+            confidence_interval_95: [0.48, 0.52],
+            percentiles: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
+            percentile_intervals_95: [[0.0, 1.0]; 7],
+            mean: 4.0,
+            std: 2.0,
+            worst_case: -3.0,
+            best_case: 9.0,
+            simulations_run: 2,
+            histogram: Histogram { edges: vec![-3.0, 9.0], counts: vec![2] },
+            model_version: 1,
+            digest: Digest([7; 32]),
+        };
+        assert_eq!(Results::try_from(v1::Results::from(&results)), Ok(results));
+    }
+
+    #[test]
+    fn results_without_seven_percentiles_are_refused() {
+        let message =
+            v1::Results { confidence_interval_95: Some(v1::Interval::default()), ..Default::default() };
+        let error = Results::try_from(message).unwrap_err();
+        assert_eq!(error.to_string(), "results.percentiles must have seven entries");
+    }
+}

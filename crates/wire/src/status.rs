@@ -1,0 +1,71 @@
+//! Faults as gRPC statuses and back: one table, and `google.rpc.BadRequest` for the fields.
+
+use carlo_types::limits::FIELD_FAULTS_MAX;
+use carlo_types::{Fault, FaultCode, FieldFault};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// Each kind of fault and its code. The first row of a code is what that code reads back as.
+const TABLE: [(FaultCode, Code); 8] = [
+    (FaultCode::Invalid, Code::InvalidArgument),
+    (FaultCode::NotFound, Code::NotFound),
+    (FaultCode::Conflict, Code::FailedPrecondition),
+    (FaultCode::Exhausted, Code::ResourceExhausted),
+    (FaultCode::Incompatible, Code::Unimplemented),
+    (FaultCode::Unavailable, Code::Unavailable),
+    (FaultCode::Timeout, Code::DeadlineExceeded),
+    (FaultCode::Internal, Code::Internal),
+];
+
+/// The status that tells a caller of `fault`. What is internal stays inside: its text is for the log.
+pub fn from_fault(fault: &Fault) -> Status {
+    let code = TABLE.iter().find(|(kind, _)| *kind == fault.code).map_or(Code::Internal, |(_, code)| *code);
+    if fault.code == FaultCode::Internal {
+        return Status::new(code, "an internal error, described in the coordinator's log");
+    }
+    if fault.fields.is_empty() {
+        return Status::new(code, &fault.message);
+    }
+    let mut details = ErrorDetails::new();
+    for field in fault.fields.iter().take(FIELD_FAULTS_MAX) {
+        details.add_bad_request_violation(&field.pointer, &field.message);
+    }
+    Status::with_error_details(code, &fault.message, details)
+}
+
+/// The fault that a status tells of.
+pub fn to_fault(status: &Status) -> Fault {
+    let code = match status.code() {
+        // What tonic's transport reports for a connection that broke.
+        Code::Unknown | Code::Cancelled | Code::Aborted => FaultCode::Unavailable,
+        code => TABLE.iter().find(|(_, row)| *row == code).map_or(FaultCode::Internal, |(kind, _)| *kind),
+    };
+    let fields = status.get_details_bad_request().map_or_else(Vec::new, |request| {
+        request.field_violations.into_iter().map(|v| FieldFault::new(v.field, v.description)).collect()
+    });
+    Fault { code, message: status.message().to_owned(), fields }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_but_an_internal_one_survives_the_wire() {
+        for (code, _) in TABLE {
+            let fault = Fault::new(code, "words for a person");
+            let arrived = to_fault(&from_fault(&fault));
+            assert_eq!(arrived.code, code);
+            assert_eq!(arrived.message == fault.message, code != FaultCode::Internal);
+        }
+    }
+
+    #[test]
+    fn fields_at_fault_survive_the_wire() {
+        let fault = Fault::invalid(vec![
+            FieldFault::new("/goal/targetAmount", "is required"),
+            FieldFault::new("", "must be an object"),
+        ]);
+        assert_eq!(to_fault(&from_fault(&fault)), fault);
+    }
+}
