@@ -1,1 +1,21 @@
-//! store
+//! What carlo must not forget: a ledger of keys and values with one writer at a time.
+//!
+//! * [`ledger`]: the [`Ledger`] trait, its writes, errors and limits.
+//! * [`key`]: the checked [`Key`].
+//! * [`memory`]: a ledger in memory that fails when it is told to, for tests and simulations.
+//! * [`redb`]: the embedded ledger, one file on one machine.
+//! * `conformance` (feature `conformance`): the suite that every implementation passes.
+//!
+//! What the keys and values mean is the coordinator's business: no record, job or encoding is known here.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod key;
+pub mod ledger;
+pub mod memory;
+pub mod redb;
+
+pub use self::redb::RedbLedger;
+pub use key::{Key, KeyError};
+pub use ledger::{Ledger, LedgerError, Write};
+pub use memory::MemoryLedger;

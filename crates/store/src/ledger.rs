@@ -1,0 +1,165 @@
+//! The ledger: entries that survive, written by one leader at a time. Implementations stand beside this file; what is
+//! written, and when, is decided by the coordinator.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carlo_types::Epoch;
+
+use crate::key::Key;
+
+/// The largest value, in bytes. etcd refuses requests of 1.5 MiB, so a value of this size always fits in one.
+pub const VALUE_BYTES_MAX: usize = 512 * 1024;
+/// The most writes of one commit.
+pub const COMMIT_WRITES_MAX: usize = 16_384;
+/// The most bytes of one commit, keys and values together.
+pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Durable entries with one writer at a time.
+///
+/// An operation whose future is dropped before it is ready may still happen.
+#[async_trait]
+pub trait Ledger: Send + Sync + 'static {
+    /// Becomes the only writer: returns a new epoch, larger than every earlier one. Whoever wrote before is fenced from
+    /// now on.
+    async fn lead(&self) -> Result<Epoch, LedgerError>;
+
+    /// Makes all of `writes`, in their order, or none of them, if `epoch` still leads. When it returns `Ok` they are
+    /// durable and every later read sees them. An empty commit asks whether `epoch` still leads.
+    ///
+    /// [`LedgerError::Fenced`] and the refusals of a commit that is too large mean that nothing was written. After
+    /// [`LedgerError::Storage`] or [`LedgerError::Closed`] nobody knows: a leader must give up its epoch and read again.
+    async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError>;
+
+    /// The value of `key`, if there is an entry.
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError>;
+
+    /// The first `limit` of the entries whose keys begin with `prefix` and come after `after`, in ascending order of
+    /// their keys. Each call sees one state of the ledger; a commit may come between two calls.
+    async fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, LedgerError>;
+}
+
+/// One change of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// The key has this value from now on.
+    Put(Key, Bytes),
+    /// The key has no entry from now on, whether or not it had one.
+    Delete(Key),
+}
+
+/// Why a ledger did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LedgerError {
+    /// Another leader writes now; nothing of this commit was written.
+    #[error("this coordinator no longer leads: epoch {current} does")]
+    Fenced {
+        /// The epoch that leads.
+        current: Epoch,
+    },
+    /// A value is larger than [`VALUE_BYTES_MAX`].
+    #[error("the value of {key} has {bytes} bytes, more than the {VALUE_BYTES_MAX} that a ledger takes")]
+    ValueTooLarge {
+        /// Whose value.
+        key: Key,
+        /// Its size.
+        bytes: usize,
+    },
+    /// A commit is larger than [`COMMIT_WRITES_MAX`] or [`COMMIT_BYTES_MAX`].
+    #[error(
+        "a commit of {writes} writes and {bytes} bytes is more than a ledger takes at once \
+         ({COMMIT_WRITES_MAX} writes, {COMMIT_BYTES_MAX} bytes)"
+    )]
+    CommitTooLarge {
+        /// Its writes.
+        writes: usize,
+        /// Its size: keys and values.
+        bytes: usize,
+    },
+    /// The ledger's file is open elsewhere.
+    #[error("the ledger {} is in use by another process", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The ledger's file or its directory can't be opened or made.
+    #[error("failed to {doing} {}: {source}", path.display())]
+    Open {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was being done, to finish the words "failed to".
+        doing: &'static str,
+        /// What the system said.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The file is something else, or is damaged.
+    #[error("the file {} is not a carlo ledger, or it is damaged: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The ledger was written by a later version of carlo.
+    #[error(
+        "the ledger {} has schema version {found}, and this carlo knows versions up to {known}: use the carlo that \
+         wrote it, or a later one", path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: u64,
+        /// The latest version known here.
+        known: u64,
+    },
+    /// The storage failed. If it failed during a commit, whether that was kept is not known.
+    #[error("the ledger failed to {doing}: {source}")]
+    Storage {
+        /// What was being done, to finish the words "failed to".
+        doing: &'static str,
+        /// What the storage said.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The ledger is closed, or its writer has ended. Whether a commit under way was kept is not known.
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+impl LedgerError {
+    /// A failure to open or make the ledger at `path`.
+    pub(crate) fn open(path: &Path, doing: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Open { path: path.to_owned(), doing, source: Arc::new(source) }
+    }
+
+    /// A failure of the storage while it did what finishes the words "failed to".
+    pub(crate) fn storage(doing: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Storage { doing, source: Arc::new(source) }
+    }
+}
+
+/// Whether a commit of `writes` is within the limits that hold for every ledger.
+pub(crate) fn check_limits(writes: &[Write]) -> Result<(), LedgerError> {
+    let mut bytes = 0;
+    for write in writes {
+        match write {
+            Write::Put(key, value) if value.len() > VALUE_BYTES_MAX => {
+                return Err(LedgerError::ValueTooLarge { key: key.clone(), bytes: value.len() });
+            }
+            Write::Put(key, value) => bytes += key.as_str().len() + value.len(),
+            Write::Delete(key) => bytes += key.as_str().len(),
+        }
+    }
+    if writes.len() > COMMIT_WRITES_MAX || bytes > COMMIT_BYTES_MAX {
+        return Err(LedgerError::CommitTooLarge { writes: writes.len(), bytes });
+    }
+    Ok(())
+}

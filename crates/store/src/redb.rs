@@ -1,0 +1,155 @@
+//! The embedded ledger: one redb database in one file, for a coordinator that has no others beside it. This file reads;
+//! all writing is done by the one thread in `writer`, and `file` finds, makes and checks the database.
+
+mod file;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use ::redb::backends::InMemoryBackend;
+use ::redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition};
+use async_trait::async_trait;
+use bytes::Bytes;
+use carlo_types::Epoch;
+use tokio::sync::{mpsc, oneshot};
+
+use self::writer::{Ask, Request};
+use crate::key::Key;
+use crate::ledger::{Ledger, LedgerError, Write, check_limits};
+
+/// The entries, by key.
+const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
+/// Numbers about the ledger itself: [`SCHEMA`] and [`EPOCH`].
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// In [`META`]: the version of this layout of tables.
+const SCHEMA: &str = "schema";
+/// In [`META`]: the epoch that leads; absent before the first.
+const EPOCH: &str = "epoch";
+/// The version that this code reads and writes.
+const SCHEMA_VERSION: u64 = 1;
+
+/// A ledger in one file. Only one process can have it open.
+///
+/// A commit is on the disk before it is acknowledged, and commits that wait at the same time reach it together. Dropping
+/// the ledger finishes what is queued, which takes some milliseconds, and closes the file.
+#[derive(Debug)]
+pub struct RedbLedger {
+    database: Arc<Database>,
+    /// Taken only by `drop`.
+    requests: Option<mpsc::Sender<Request>>,
+    /// Taken only by `drop`.
+    writer: Option<JoinHandle<()>>,
+}
+
+impl RedbLedger {
+    /// Opens the ledger at `path`, or makes it there: the directories that don't exist with mode 0700, the file with mode
+    /// 0600. Blocks while it reads and checks the file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        let path = path.as_ref();
+        let database = file::open(path)?;
+        tracing::info!(path = %path.display(), "ledger open");
+        Self::serve(database)
+    }
+
+    /// A ledger in memory that is gone when it is dropped, for a cluster that lives as long as one command.
+    pub fn temporary() -> Result<Self, LedgerError> {
+        let database = file::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(|source| LedgerError::storage("make a database in memory", source))?;
+        file::initialise(&database)?;
+        Self::serve(database)
+    }
+
+    fn serve(database: Database) -> Result<Self, LedgerError> {
+        let database = Arc::new(database);
+        let (requests, writer) = writer::start(Arc::clone(&database))
+            .map_err(|source| LedgerError::storage("start its writer thread", source))?;
+        Ok(Self { database, requests: Some(requests), writer: Some(writer) })
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Epoch, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let requests = self.requests.as_ref().expect("only drop takes the sender");
+        requests.send(Request { ask, reply }).await.map_err(|_| LedgerError::Closed)?;
+        answer.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    /// Runs `read` over one state of the database, on a thread that may block. The thread holds the transaction alone, not
+    /// the database: a read whose caller has gone doesn't keep a dropped ledger open.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, ::redb::Error> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let transaction =
+            self.database.begin_read().map_err(|source| LedgerError::storage("begin a read", source))?;
+        match tokio::task::spawn_blocking(move || read(&transaction)).await {
+            Ok(answer) => answer.map_err(|source| LedgerError::storage("read", source)),
+            Err(ended) if ended.is_panic() => Err(LedgerError::storage("read", ended)),
+            Err(_runtime_is_shutting_down) => Err(LedgerError::Closed),
+        }
+    }
+}
+
+impl Drop for RedbLedger {
+    fn drop(&mut self) {
+        // Without a sender the writer ends after what is queued; then `database` is the last owner and closes the file.
+        drop(self.requests.take());
+        if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
+            tracing::error!("the ledger's writer thread panicked");
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for RedbLedger {
+    async fn lead(&self) -> Result<Epoch, LedgerError> {
+        self.ask(Ask::Lead).await
+    }
+
+    async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
+        check_limits(&writes)?;
+        self.ask(Ask::Commit { epoch, writes }).await.map(|_| ())
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
+        let key = key.clone();
+        self.read(move |transaction| {
+            let found = transaction.open_table(ENTRIES)?.get(key.as_str())?;
+            Ok(found.map(|value| Bytes::copy_from_slice(value.value())))
+        })
+        .await
+    }
+
+    async fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
+        let prefix = prefix.to_owned();
+        let after = after.cloned();
+        self.read(move |transaction| {
+            let start = match &after {
+                Some(after) if after.as_str() >= prefix.as_str() => Bound::Excluded(after.as_str()),
+                _ => Bound::Included(prefix.as_str()),
+            };
+            let mut page = Vec::new();
+            for entry in transaction.open_table(ENTRIES)?.range::<&str>((start, Bound::Unbounded))? {
+                let (key, value) = entry?;
+                if page.len() == limit || !key.value().starts_with(&prefix) {
+                    break;
+                }
+                let key =
+                    Key::new(key.value()).map_err(|error| ::redb::Error::Corrupted(error.to_string()))?;
+                page.push((key, Bytes::copy_from_slice(value.value())));
+            }
+            Ok(page)
+        })
+        .await
+    }
+}

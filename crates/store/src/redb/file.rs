@@ -1,0 +1,120 @@
+//! The file of a ledger: making it so that a crash leaves a whole one or none, and refusing, in words, what is no ledger
+//! of ours.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use ::redb::backends::FileBackend;
+use ::redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableError, TableHandle};
+use tempfile::NamedTempFile;
+
+use super::{ENTRIES, META, SCHEMA, SCHEMA_VERSION};
+use crate::ledger::LedgerError;
+
+/// Pages that redb keeps in memory. The coordinator holds what it works with itself and reads the ledger when it starts.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How every database of ours is opened.
+pub(super) fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// Opens the ledger at `path`, which is made first if nothing is there.
+pub(super) fn open(path: &Path) -> Result<Database, LedgerError> {
+    if !path.try_exists().map_err(|source| LedgerError::open(path, "look for the ledger", source))? {
+        create(path)?;
+    }
+    // The check reads the file once, which a starting coordinator does anyway. Without it redb trusts a file that was closed
+    // well, and panics later where the disk has damaged it.
+    let database =
+        builder().set_check_integrity_on_open(true).open(path).map_err(|error| explain(path, error))?;
+    check_schema(path, &database)?;
+    Ok(database)
+}
+
+/// Makes an empty ledger at `path`. It gets its name when it is whole, because redb can't open a file whose making was cut
+/// short. If another process is faster, its file stays.
+fn create(path: &Path) -> Result<(), LedgerError> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let failed = |source: io::Error| LedgerError::open(path, "make the ledger", source);
+
+    let existing = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(directory);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+
+    let unnamed = NamedTempFile::new_in(directory).map_err(failed)?;
+    let backend =
+        FileBackend::new(unnamed.reopen().map_err(failed)?).map_err(|error| explain(path, error))?;
+    let database = builder().create_with_backend(backend).map_err(|error| explain(path, error))?;
+    initialise(&database)?;
+    database.close().map_err(|error| explain(path, error))?;
+    match unnamed.persist_noclobber(path) {
+        Err(refused) if refused.error.kind() != ErrorKind::AlreadyExists => {
+            return Err(failed(refused.error));
+        }
+        _ => {}
+    }
+    // A file is found after a power failure only if its directory, and those that lead there, are on the disk too.
+    for ancestor in directory.ancestors() {
+        let ancestor = if ancestor == Path::new("") { Path::new(".") } else { ancestor };
+        File::open(ancestor).and_then(|directory| directory.sync_all()).map_err(failed)?;
+        if ancestor == existing {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the tables in a new database.
+pub(super) fn initialise(database: &Database) -> Result<(), LedgerError> {
+    let make = || -> Result<(), ::redb::Error> {
+        let mut transaction = database.begin_write()?;
+        transaction.set_quick_repair(true);
+        transaction.open_table(META)?.insert(SCHEMA, SCHEMA_VERSION)?;
+        transaction.open_table(ENTRIES)?;
+        Ok(transaction.commit()?)
+    };
+    make().map_err(|source| LedgerError::storage("make its tables", source))
+}
+
+/// Whether the database is a ledger of a version that this code knows.
+fn check_schema(path: &Path, database: &Database) -> Result<(), LedgerError> {
+    let foreign = |reason: String| LedgerError::Unreadable { path: path.to_owned(), reason };
+    let read = || -> Result<Option<u64>, ::redb::Error> {
+        let transaction = database.begin_read()?;
+        let meta = match transaction.open_table(META) {
+            Err(TableError::TableDoesNotExist(_) | TableError::TableTypeMismatch { .. }) => return Ok(None),
+            meta => meta?,
+        };
+        Ok(meta.get(SCHEMA)?.map(|version| version.value()))
+    };
+    match read().map_err(|error| foreign(error.to_string()))? {
+        Some(SCHEMA_VERSION) => Ok(()),
+        Some(found) if found > SCHEMA_VERSION => {
+            Err(LedgerError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION })
+        }
+        Some(found) => Err(foreign(format!("it says schema version {found}, which never was"))),
+        None => Err(foreign(format!("it is a redb database without our table {:?}", META.name()))),
+    }
+}
+
+/// What redb's refusal to open `path` means to an operator.
+fn explain(path: &Path, error: DatabaseError) -> LedgerError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            LedgerError::InUse { path: path.to_owned() }
+        }
+        DatabaseError::Storage(StorageError::Io(source))
+            if !matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+        {
+            LedgerError::open(path, "open the ledger", source)
+        }
+        damaged => LedgerError::Unreadable { path: path.to_owned(), reason: damaged.to_string() },
+    }
+}

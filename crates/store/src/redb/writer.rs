@@ -1,0 +1,102 @@
+//! The thread that writes. Every request goes through one bounded queue, and what waits there is written in one
+//! transaction: the wait for the disk is shared by all of them.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use ::redb::{Database, Durability, ReadableTable};
+use carlo_types::Epoch;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ENTRIES, EPOCH, META};
+use crate::ledger::{LedgerError, Write};
+
+/// Requests that are written in one transaction. More of them would share the wait for the disk, but the first would wait
+/// for the others' pages.
+const GROUP_REQUESTS_MAX: usize = 64;
+/// Requests that wait for the thread; who comes later waits for a place.
+const QUEUED_REQUESTS_MAX: usize = 256;
+
+/// What the thread is asked, and where the answer goes: the epoch that leads, if the request was carried out.
+pub(super) struct Request {
+    pub(super) ask: Ask,
+    pub(super) reply: oneshot::Sender<Result<Epoch, LedgerError>>,
+}
+
+/// The kinds of request.
+pub(super) enum Ask {
+    /// A new epoch leads.
+    Lead,
+    /// These writes, if this epoch leads.
+    Commit { epoch: Epoch, writes: Vec<Write> },
+}
+
+/// Starts the thread. It ends when every sender is gone and the queue is empty.
+pub(super) fn start(database: Arc<Database>) -> io::Result<(mpsc::Sender<Request>, JoinHandle<()>)> {
+    let (sender, mut requests) = mpsc::channel(QUEUED_REQUESTS_MAX);
+    let thread = thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
+        let mut group = Vec::with_capacity(GROUP_REQUESTS_MAX);
+        while requests.blocking_recv_many(&mut group, GROUP_REQUESTS_MAX) > 0 {
+            write_group(&database, &mut group);
+        }
+    })?;
+    Ok((sender, thread))
+}
+
+/// Writes a group and answers each of its requests, leaving it empty.
+fn write_group(database: &Database, group: &mut Vec<Request>) {
+    let outcomes = write(database, group).map_err(|source| {
+        tracing::error!(error = %source, requests = group.len(), "the ledger failed to commit");
+        LedgerError::storage("commit", source)
+    });
+    for (index, request) in group.drain(..).enumerate() {
+        let answer = match &outcomes {
+            Ok(outcomes) => outcomes[index].clone(),
+            Err(error) => Err(error.clone()),
+        };
+        // Who asked may have gone; then nobody wants the answer.
+        let _ = request.reply.send(answer);
+    }
+}
+
+/// What became of each request, in their order, once all that they wrote is on the disk. A fenced request writes nothing
+/// and doesn't harm its neighbours.
+fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, LedgerError>>, ::redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    // Without it, opening the file after a crash walks all of it.
+    transaction.set_quick_repair(true);
+
+    let mut outcomes = Vec::with_capacity(group.len());
+    {
+        let mut meta = transaction.open_table(META)?;
+        let mut entries = transaction.open_table(ENTRIES)?;
+        let mut current = Epoch(meta.get(EPOCH)?.map_or(0, |epoch| epoch.value()));
+        for request in group {
+            outcomes.push(match &request.ask {
+                Ask::Lead => {
+                    current.0 += 1;
+                    meta.insert(EPOCH, current.0)?;
+                    Ok(current)
+                }
+                Ask::Commit { epoch, .. } if *epoch != current => Err(LedgerError::Fenced { current }),
+                Ask::Commit { writes, .. } => {
+                    for write in writes {
+                        match write {
+                            Write::Put(key, value) => entries.insert(key.as_str(), &**value)?,
+                            Write::Delete(key) => entries.remove(key.as_str())?,
+                        };
+                    }
+                    Ok(current)
+                }
+            });
+        }
+    }
+    if outcomes.iter().any(Result::is_ok) {
+        transaction.commit()?;
+    } else {
+        transaction.abort()?;
+    }
+    Ok(outcomes)
+}
