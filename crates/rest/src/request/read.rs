@@ -11,7 +11,7 @@ use crate::problem::FieldError;
 
 /// Reads a simulation request and adds every fault of its names and types to `faults`. A field at fault reads as absent.
 ///
-/// Every name is accepted in camelCase and in snake_case. `pointer` is where `value` stands in the body.
+/// Every name is accepted in `camelCase` and in `snake_case`. `pointer` is where `value` stands in the body.
 pub fn read(value: &Value, pointer: &str, faults: &mut Vec<FieldError>) -> SimulationRequest {
     let mut request = Object::new(value, pointer.to_owned(), faults);
     let read = SimulationRequest {
@@ -160,14 +160,11 @@ impl<'a> Object<'a> {
         let entries = self.read(name, "an object", Value::as_object)?;
         let mut amounts = BTreeMap::new();
         for (entry, value) in entries {
-            match value.as_f64() {
-                Some(amount) => {
-                    amounts.insert(entry.clone(), amount);
-                }
-                None => {
-                    let path = format!("{name}/{}", escape(entry));
-                    self.fault(&path, format!("must be a number, not {}", kind(value)));
-                }
+            if let Some(amount) = value.as_f64() {
+                amounts.insert(entry.clone(), amount);
+            } else {
+                let path = format!("{name}/{}", escape(entry));
+                self.fault(&path, format!("must be a number, not {}", kind(value)));
             }
         }
         Some(amounts)
