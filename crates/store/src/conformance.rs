@@ -95,8 +95,10 @@ pub async fn a_fenced_leader_writes_nothing<L: Ledger>(fresh: impl AsyncFn() -> 
 /// An epoch of the future, or the one before all others, is no leader's.
 pub async fn an_epoch_that_never_led_is_fenced<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
-    let answer = ledger.commit(Epoch(u64::MAX), vec![put("a", "1")]).await;
-    assert!(matches!(answer, Err(LedgerError::Fenced { .. })), "before anyone led: {answer:?}");
+    for epoch in [Epoch(0), Epoch(1), Epoch(u64::MAX)] {
+        let answer = ledger.commit(epoch, vec![put("a", "1")]).await;
+        assert!(matches!(answer, Err(LedgerError::Fenced { .. })), "{epoch} before anyone led: {answer:?}");
+    }
     let leader = ledger.lead().await.expect("lead");
     for epoch in [Epoch(0), Epoch(leader.0 + 1)] {
         let answer = ledger.commit(epoch, vec![put("a", "1")]).await;

@@ -146,6 +146,11 @@ impl LedgerError {
     }
 }
 
+/// Whether `epoch` is the one that leads. Before the first [`Ledger::lead`] none does, and `current` is 0.
+pub(crate) fn check_epoch(epoch: Epoch, current: Epoch) -> Result<(), LedgerError> {
+    if epoch == current && current > Epoch(0) { Ok(()) } else { Err(LedgerError::Fenced { current }) }
+}
+
 /// Whether a commit of `writes` is within the limits that hold for every ledger.
 pub(crate) fn check_limits(writes: &[Write]) -> Result<(), LedgerError> {
     let mut bytes = 0;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use carlo_types::Epoch;
 
 use crate::key::Key;
-use crate::ledger::{Ledger, LedgerError, Write, check_limits};
+use crate::ledger::{Ledger, LedgerError, Write, check_epoch, check_limits};
 
 /// How a commit fails. Either way its caller learns nothing but [`LedgerError::Storage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +63,7 @@ impl Ledger for MemoryLedger {
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
         check_limits(&writes)?;
         let mut state = self.state();
-        if epoch != state.epoch {
-            return Err(LedgerError::Fenced { current: state.epoch });
-        }
+        check_epoch(epoch, state.epoch)?;
         let fault = state.faults.pop_front();
         if fault != Some(CommitFault::Lost) {
             for write in writes {

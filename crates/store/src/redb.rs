@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use ::redb::backends::InMemoryBackend;
-use ::redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition};
+use ::redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carlo_types::Epoch;
@@ -58,11 +58,12 @@ impl RedbLedger {
 
     /// A ledger in memory that is gone when it is dropped, for a cluster that lives as long as one command.
     pub fn temporary() -> Result<Self, LedgerError> {
-        let database = file::builder()
-            .create_with_backend(InMemoryBackend::new())
-            .map_err(|source| LedgerError::storage("make a database in memory", source))?;
-        file::initialise(&database)?;
-        Self::serve(database)
+        Self::over(InMemoryBackend::new())
+    }
+
+    /// A ledger over storage that is made elsewhere: a disk that fails, for tests. It is made anew if the storage is empty.
+    pub fn over(storage: impl StorageBackend) -> Result<Self, LedgerError> {
+        Self::serve(file::open_over(storage)?)
     }
 
     fn serve(database: Database) -> Result<Self, LedgerError> {

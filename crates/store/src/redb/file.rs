@@ -7,7 +7,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use ::redb::backends::FileBackend;
-use ::redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableError, TableHandle};
+use ::redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError, TableHandle,
+};
 use tempfile::NamedTempFile;
 
 use super::{ENTRIES, META, SCHEMA, SCHEMA_VERSION};
@@ -32,6 +34,21 @@ pub(super) fn open(path: &Path) -> Result<Database, LedgerError> {
     // well, and panics later where the disk has damaged it.
     let database =
         builder().set_check_integrity_on_open(true).open(path).map_err(|error| explain(path, error))?;
+    check_schema(path, &database)?;
+    Ok(database)
+}
+
+/// Opens the ledger that `storage` holds, which is made first if it is empty.
+pub(super) fn open_over(storage: impl StorageBackend) -> Result<Database, LedgerError> {
+    let path = Path::new("(not a file)");
+    let is_new = storage
+        .len()
+        .map_err(|source| LedgerError::open(path, "look at the storage of the ledger", source))?
+        == 0;
+    let database = builder().create_with_backend(storage).map_err(|error| explain(path, error))?;
+    if is_new {
+        initialise(&database)?;
+    }
     check_schema(path, &database)?;
     Ok(database)
 }

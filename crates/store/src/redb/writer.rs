@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use ::redb::{Database, Durability, ReadableTable};
+use ::redb::{Database, Durability, ReadableTable, StorageError, Table};
 use carlo_types::Epoch;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{ENTRIES, EPOCH, META};
-use crate::ledger::{LedgerError, Write};
+use crate::ledger::{LedgerError, Write, check_epoch};
 
 /// Requests that are written in one transaction. More of them would share the wait for the disk, but the first would wait
 /// for the others' pages.
@@ -80,15 +80,12 @@ fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, Led
                     meta.insert(EPOCH, current.0)?;
                     Ok(current)
                 }
-                Ask::Commit { epoch, .. } if *epoch != current => Err(LedgerError::Fenced { current }),
-                Ask::Commit { writes, .. } => {
-                    for write in writes {
-                        match write {
-                            Write::Put(key, value) => entries.insert(key.as_str(), &**value)?,
-                            Write::Delete(key) => entries.remove(key.as_str())?,
-                        };
+                Ask::Commit { epoch, writes } => {
+                    let leads = check_epoch(*epoch, current);
+                    if leads.is_ok() {
+                        make(&mut entries, writes)?;
                     }
-                    Ok(current)
+                    leads.map(|()| current)
                 }
             });
         }
@@ -99,4 +96,15 @@ fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, Led
         transaction.abort()?;
     }
     Ok(outcomes)
+}
+
+/// Makes the writes of one commit, in their order.
+fn make(entries: &mut Table<'_, &str, &[u8]>, writes: &[Write]) -> Result<(), StorageError> {
+    for write in writes {
+        match write {
+            Write::Put(key, value) => entries.insert(key.as_str(), &**value)?,
+            Write::Delete(key) => entries.remove(key.as_str())?,
+        };
+    }
+    Ok(())
 }
