@@ -1,1 +1,52 @@
-//! schedule
+//! The scheduler of carlo as a pure state machine.
+//!
+//! [`Scheduler::apply`] takes a command and the time and returns an [`Outcome`]: records to commit, and effects to carry out
+//! after that. The coordinator is the shell around it. There is no clock, thread, socket, store or source of randomness here, and
+//! the same commands at the same times give the same outcomes, so whole cluster histories run in a unit test from a seed.
+//!
+//! ```text
+//!            Submit            first lease             every block in, or
+//!              │                                       the target error met
+//!              ▼                                        ┌───────► Complete ──┐
+//!           Queued ──────────────────────► Running ─────┤                    │
+//!              │                             │          └───────► Failed   ──┤ kept for a while,
+//!              │ Cancel               Cancel │         a range failed or     │ then forgotten
+//!              └─────────────────────────────┴──────────────────► Cancelled ─┘
+//!
+//!   of a running job, each block:      pending ◄──────────────► open ─────────► done
+//!                                              lease / release    │  ▲  report     ▲
+//!                                                 a second holder └──┘             │
+//!                                         └────────────────────────────────────────┘
+//!                                            report of a lease of an earlier epoch
+//! ```
+//!
+//! * [`command`]: what goes in, what comes out. [`record`]: what outlives the process. [`view`]: what people see.
+//! * `scheduler`: one file for each kind of command: grants, reports, members, endings, restoring.
+//! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it may stop early.
+//! * `queue`: which job is next. `fleet`: nodes and their speed. `size`: how large a lease is. `leases`: which are out.
+//! * `verify`: whether every index says the same; tests call it after each command.
+//!
+//! What a simulation is, how partial results merge, how records are encoded, and whom a caller may ask for doesn't belong here.
+
+pub mod command;
+pub mod config;
+mod fleet;
+mod fold;
+mod job;
+mod leases;
+pub mod listing;
+mod queue;
+mod ranges;
+mod rate;
+pub mod record;
+mod scheduler;
+mod size;
+mod verify;
+pub mod view;
+
+pub use command::{Command, Effect, Lease, Outcome};
+pub use config::Config;
+pub use listing::{Filter, Page};
+pub use record::{Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, StoredJob};
+pub use scheduler::Scheduler;
+pub use view::{ClusterView, JobView, NodeShare, NodeState, NodeView};

@@ -1,0 +1,242 @@
+//! The nodes: who is a member, what each holds, how fast it is. Jobs and ranges are not known here.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use carlo_types::{LeaseId, Load, NodeFacts, NodeId, Now, Timestamp};
+
+use crate::rate::Meter;
+
+/// How much a new measurement of speed weighs.
+const SPEED_WEIGHT: f64 = 0.3;
+
+/// A member of the cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) facts: NodeFacts,
+    pub(crate) load: Load,
+    pub(crate) seen: Duration,
+    pub(crate) seen_at: Timestamp,
+    /// It wants to leave by itself.
+    pub(crate) leaving: bool,
+    /// An operator wants it idle.
+    pub(crate) draining: bool,
+    /// What it holds, oldest first: the first one is being computed.
+    pub(crate) leases: Vec<LeaseId>,
+    /// Path-months a second, once measured.
+    pub(crate) speed: Option<f64>,
+    pub(crate) meter: Meter,
+    /// Simulations that counted.
+    pub(crate) simulations: u64,
+}
+
+impl Node {
+    /// Whether it gets leases at all.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.leaving && !self.draining
+    }
+
+    /// Takes a measurement into the node's speed: path-months, and how long they took.
+    pub(crate) fn measure(&mut self, path_months: f64, took: Duration) {
+        let measured = path_months / took.as_secs_f64().max(1e-6);
+        let speed = self.speed.map_or(measured, |speed| speed + SPEED_WEIGHT * (measured - speed));
+        self.speed = Some(speed.max(1.0));
+    }
+
+    fn threads(&self) -> f64 {
+        f64::from(self.facts.threads.max(1))
+    }
+}
+
+/// A node that is not a member any more, for people.
+#[derive(Debug, Clone)]
+pub(crate) struct Gone {
+    pub(crate) node: NodeId,
+    pub(crate) facts: NodeFacts,
+    pub(crate) since: Duration,
+    pub(crate) seen_at: Timestamp,
+    pub(crate) simulations: u64,
+}
+
+/// All nodes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fleet {
+    nodes: BTreeMap<NodeId, Node>,
+    /// Nodes that may get one more lease, by how many they hold.
+    free: BTreeSet<(usize, NodeId)>,
+    /// Names of which every node is draining.
+    drains: BTreeSet<String>,
+    gone: VecDeque<Gone>,
+    leases_max: usize,
+    /// Path-months a second of all open nodes, measured or assumed.
+    speed: f64,
+    /// What a thread of a node that hasn't been measured is taken to do of it.
+    speed_per_thread: f64,
+}
+
+impl Fleet {
+    pub(crate) fn new(leases_max: usize) -> Self {
+        Self { leases_max: leases_max.max(1), speed_per_thread: 1.0, ..Self::default() }
+    }
+
+    pub(crate) fn get(&self, node: NodeId) -> Option<&Node> {
+        self.nodes.get(&node)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().map(|(id, node)| (*id, node))
+    }
+
+    pub(crate) fn gone(&self) -> impl Iterator<Item = &Gone> {
+        self.gone.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn drains(&self) -> &BTreeSet<String> {
+        &self.drains
+    }
+
+    /// Path-months a second of all nodes that get leases.
+    pub(crate) fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// Admits a node; one that was lost comes back with the speed that `before` had.
+    pub(crate) fn join(&mut self, id: NodeId, facts: NodeFacts, before: Option<Node>, now: Now) {
+        let draining = self.drains.contains(&facts.name);
+        self.gone.retain(|gone| gone.node != id);
+        let node = Node {
+            facts,
+            load: Load::default(),
+            seen: now.elapsed,
+            seen_at: now.wall,
+            leaving: false,
+            draining,
+            leases: Vec::new(),
+            speed: before.as_ref().and_then(|before| before.speed),
+            meter: Meter::new(now.elapsed),
+            simulations: before.map_or(0, |before| before.simulations),
+        };
+        self.nodes.insert(id, node);
+        self.relist(id, None);
+        self.sum_speed();
+    }
+
+    /// Removes a node, which holds nothing any more, and remembers it as gone if `remembered` is over 0.
+    pub(crate) fn leave(&mut self, id: NodeId, remembered: usize, now: Duration) -> Option<Node> {
+        let node = self.nodes.remove(&id)?;
+        self.free.remove(&(node.leases.len(), id));
+        if remembered > 0 {
+            self.gone.push_back(Gone {
+                node: id,
+                facts: node.facts.clone(),
+                since: now,
+                seen_at: node.seen_at,
+                simulations: node.simulations,
+            });
+            while self.gone.len() > remembered {
+                self.gone.pop_front();
+            }
+        }
+        self.sum_speed();
+        Some(node)
+    }
+
+    /// Changes a node and keeps the index of free nodes right.
+    pub(crate) fn change<R>(&mut self, id: NodeId, change: impl FnOnce(&mut Node) -> R) -> Option<R> {
+        let node = self.nodes.get_mut(&id)?;
+        let held = node.leases.len();
+        let result = change(node);
+        self.relist(id, Some(held));
+        Some(result)
+    }
+
+    /// Marks a name as draining or not; returns the nodes of that name.
+    pub(crate) fn drain(&mut self, name: &str, draining: bool) -> Vec<NodeId> {
+        if draining {
+            self.drains.insert(name.to_owned());
+        } else {
+            self.drains.remove(name);
+        }
+        let named = self.nodes.iter().filter(|(_, node)| node.facts.name == name);
+        let ids: Vec<NodeId> = named.map(|(id, _)| *id).collect();
+        for id in &ids {
+            self.change(*id, |node| node.draining = draining);
+        }
+        self.sum_speed();
+        ids
+    }
+
+    /// The node that should get the next lease: one that holds the least.
+    pub(crate) fn free_node(&self) -> Option<NodeId> {
+        self.free.first().map(|(_, id)| *id)
+    }
+
+    /// A node that may get leases and holds none.
+    pub(crate) fn idle_node(&self) -> Option<NodeId> {
+        self.free.first().filter(|(held, _)| *held == 0).map(|(_, id)| *id)
+    }
+
+    /// Nodes that haven't been seen for `timeout`.
+    pub(crate) fn silent(&self, timeout: Duration, now: Duration) -> Vec<NodeId> {
+        let silent = |node: &&Node| now.saturating_sub(node.seen) >= timeout;
+        self.nodes.iter().filter(|(_, node)| silent(node)).map(|(id, _)| *id).collect()
+    }
+
+    /// Forgets nodes that have been gone for `kept`.
+    pub(crate) fn forget_gone(&mut self, kept: Duration, now: Duration) {
+        self.gone.retain(|gone| now.saturating_sub(gone.since) < kept);
+    }
+
+    /// A node's share of the speed of all. One that hasn't been measured is taken to be as fast, per thread, as the others.
+    pub(crate) fn share(&self, node: &Node) -> f64 {
+        if self.nodes.len() <= 1 || self.speed <= 0.0 {
+            return 1.0;
+        }
+        (node.speed.unwrap_or_else(|| self.speed_per_thread * node.threads()) / self.speed).clamp(0.0, 1.0)
+    }
+
+    /// Adds up the speed of the open nodes. Done when nodes come and go and at each tick, not at each report.
+    pub(crate) fn sum_speed(&mut self) {
+        let measured = self.nodes.values().filter_map(|node| Some((node.speed?, node.threads())));
+        let (speed, threads) = measured.fold((0.0, 0.0), |(speed, threads), (s, t)| (speed + s, threads + t));
+        self.speed_per_thread = if threads > 0.0 { speed / threads } else { 1.0 };
+        let open = self.nodes.values().filter(|node| node.is_open());
+        self.speed = open.map(|node| node.speed.unwrap_or(self.speed_per_thread * node.threads())).sum();
+    }
+
+    /// Whether the speed of any node has been measured.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.nodes.values().any(|node| node.speed.is_some())
+    }
+
+    fn relist(&mut self, id: NodeId, held_before: Option<usize>) {
+        if let Some(held) = held_before {
+            self.free.remove(&(held, id));
+        }
+        if let Some(node) = self.nodes.get(&id)
+            && node.is_open()
+            && node.leases.len() < self.leases_max
+        {
+            self.free.insert((node.leases.len(), id));
+        }
+    }
+
+    pub(crate) fn verify(&self) {
+        let may = |node: &&Node| node.is_open() && node.leases.len() < self.leases_max;
+        let free = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| may(node))
+            .map(|(id, node)| (node.leases.len(), *id))
+            .collect();
+        assert_eq!(self.free, free, "free nodes");
+        for (id, node) in &self.nodes {
+            assert!(node.leases.len() <= self.leases_max, "{id} holds too many leases");
+            assert_eq!(node.draining, self.drains.contains(&node.facts.name), "{id} drains by its name");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! A job and its states: one struct per state, transitions are methods that consume the old one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_types::{JobId, JobSpec, Merge, NodeId, Now, OwnerId, Timestamp};
+
+use crate::config::Config;
+use crate::fold::{Fold, Segments};
+use crate::queue::OwnerKey;
+use crate::ranges::Ranges;
+use crate::rate::Meter;
+use crate::record::{Checkpoint, JobRecord, JobState};
+
+/// A job within this process: numbered in the order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct JobKey(pub(crate) u64);
+
+/// Nodes of which a job remembers its share.
+const CONTRIBUTORS_MAX: usize = carlo_types::limits::NODES_MAX;
+
+/// What every job has, whatever its state.
+#[derive(Debug, Clone)]
+pub(crate) struct Job<P> {
+    pub(crate) key: JobKey,
+    pub(crate) id: JobId,
+    pub(crate) owner: OwnerId,
+    pub(crate) owner_key: OwnerKey,
+    pub(crate) priority: u8,
+    pub(crate) created_at: Timestamp,
+    pub(crate) simulations: u64,
+    pub(crate) months: u32,
+    pub(crate) seed: u64,
+    pub(crate) state: State<P>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum State<P> {
+    Queued(Queued),
+    Running(Box<Running<P>>),
+    Ended(Ended),
+}
+
+/// Waits for its first lease.
+#[derive(Debug, Clone)]
+pub(crate) struct Queued {
+    pub(crate) spec: Arc<JobSpec>,
+    /// When this process learnt of it.
+    pub(crate) since: Duration,
+    /// How long it had waited by then, by the calendar.
+    pub(crate) waited_before: Duration,
+}
+
+/// Has had a lease.
+#[derive(Debug, Clone)]
+pub(crate) struct Running<P> {
+    pub(crate) spec: Arc<JobSpec>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ranges: Ranges,
+    pub(crate) fold: Fold<P>,
+    /// Path-months leased so far.
+    pub(crate) served: u64,
+    pub(crate) last_served: Duration,
+    pub(crate) contributors: BTreeMap<NodeId, Contributor>,
+    pub(crate) meter: Meter,
+    /// When and at how many simulations the last checkpoint was taken.
+    pub(crate) saved: (Duration, u64),
+}
+
+/// What one node did for a running job.
+#[derive(Debug, Clone)]
+pub(crate) struct Contributor {
+    pub(crate) simulations: u64,
+    pub(crate) meter: Meter,
+}
+
+/// Complete, failed or cancelled. Specification and result are in the ledger.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "`ended_at` is the record's name for it")]
+pub(crate) struct Ended {
+    pub(crate) state: JobState,
+    pub(crate) error: Option<String>,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Timestamp,
+    pub(crate) simulations_done: u64,
+    pub(crate) stopped_early: bool,
+    pub(crate) workers_used: u32,
+    /// When it is forgotten, in elapsed time.
+    pub(crate) expires: Duration,
+}
+
+impl Queued {
+    /// The first lease is about to be given.
+    pub(crate) fn start<P: Merge + Clone>(self, now: Now) -> Running<P> {
+        let segments = Segments::new(self.spec.simulations, self.spec.target_standard_error)
+            .expect("a job has at least one simulation");
+        Running {
+            ranges: Ranges::new(segments.whole(), &[]).expect("nothing is done"),
+            fold: Fold::new(segments),
+            spec: self.spec,
+            started_at: now.wall,
+            served: 0,
+            last_served: now.elapsed,
+            contributors: BTreeMap::new(),
+            meter: Meter::new(now.elapsed),
+            saved: (now.elapsed, 0),
+        }
+    }
+
+    /// How long it has waited.
+    pub(crate) fn waited(&self, now: Duration) -> Duration {
+        self.waited_before + now.saturating_sub(self.since)
+    }
+}
+
+impl<P: Merge + Clone> Running<P> {
+    /// A running job as a checkpoint left it; `None` if the checkpoint contradicts itself.
+    pub(crate) fn restore(
+        spec: Arc<JobSpec>,
+        started_at: Timestamp,
+        checkpoint: Option<Checkpoint<P>>,
+        now: Duration,
+    ) -> Option<Self> {
+        let segments = Segments::new(spec.simulations, spec.target_standard_error)?;
+        let (done, parts, shares) =
+            checkpoint.map_or_else(Default::default, |stored| (stored.done, stored.parts, stored.shares));
+        let fold = Fold::restore(segments, &done, parts)?;
+        let simulations = fold.simulations();
+        let contributor = |(node, simulations)| (node, Contributor { simulations, meter: Meter::new(now) });
+        Some(Self {
+            ranges: Ranges::new(segments.whole(), &done)?,
+            served: simulations.saturating_mul(spec.goal.timeline_months.into()),
+            fold,
+            spec,
+            started_at,
+            last_served: now,
+            contributors: shares.into_iter().take(CONTRIBUTORS_MAX).map(contributor).collect(),
+            meter: Meter::new(now),
+            saved: (now, simulations),
+        })
+    }
+
+    /// Counts simulations of `node`.
+    pub(crate) fn credit(&mut self, node: NodeId, simulations: u64, now: Duration) {
+        if let Some(contributor) = self.contributor(node, now) {
+            contributor.simulations += simulations;
+        }
+    }
+
+    /// Notes the speed of work that is under way.
+    pub(crate) fn measure(&mut self, node: NodeId, simulations: u64, now: Duration) {
+        self.meter.add(simulations as f64, now);
+        if let Some(contributor) = self.contributor(node, now) {
+            contributor.meter.add(simulations as f64, now);
+        }
+    }
+
+    fn contributor(&mut self, node: NodeId, now: Duration) -> Option<&mut Contributor> {
+        if self.contributors.len() >= CONTRIBUTORS_MAX && !self.contributors.contains_key(&node) {
+            return None;
+        }
+        let new = || Contributor { simulations: 0, meter: Meter::new(now) };
+        Some(self.contributors.entry(node).or_insert_with(new))
+    }
+
+    /// Whether a lease may be given now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ranges.first_pending().is_some_and(|range| range.start() < self.fold.horizon())
+    }
+
+    /// Whether progress should be made durable now.
+    pub(crate) fn is_checkpoint_due(&self, simulations: u64, config: &Config, now: Duration) -> bool {
+        let done = self.fold.simulations();
+        let (at, saved) = self.saved;
+        let fresh = done.saturating_sub(saved);
+        let share = fresh as f64 >= config.checkpoint_share * simulations as f64;
+        fresh > 0 && (share || now.saturating_sub(at) >= config.checkpoint_every)
+    }
+
+    pub(crate) fn checkpoint(&self) -> Checkpoint<P> {
+        Checkpoint { done: self.ranges.done(), parts: self.fold.parts(), shares: self.shares() }
+    }
+
+    /// How many counted simulations each node did.
+    pub(crate) fn shares(&self) -> Vec<(NodeId, u64)> {
+        let counted = self.contributors.iter().filter(|(_, contributor)| contributor.simulations > 0);
+        counted.map(|(node, contributor)| (*node, contributor.simulations)).collect()
+    }
+
+    pub(crate) fn workers_used(&self) -> u32 {
+        u32::try_from(self.shares().len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl<P: Merge + Clone> Job<P> {
+    pub(crate) fn status(&self) -> JobState {
+        match &self.state {
+            State::Queued(_) => JobState::Queued,
+            State::Running(_) => JobState::Running,
+            State::Ended(ended) => ended.state,
+        }
+    }
+
+    pub(crate) fn spec(&self) -> Option<&Arc<JobSpec>> {
+        match &self.state {
+            State::Queued(queued) => Some(&queued.spec),
+            State::Running(running) => Some(&running.spec),
+            State::Ended(_) => None,
+        }
+    }
+
+    pub(crate) fn running(&self) -> Option<&Running<P>> {
+        match &self.state {
+            State::Running(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn running_mut(&mut self) -> Option<&mut Running<P>> {
+        match &mut self.state {
+            State::Running(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn simulations_done(&self) -> u64 {
+        match &self.state {
+            State::Queued(_) => 0,
+            State::Running(running) => running.fold.simulations(),
+            State::Ended(ended) => ended.simulations_done,
+        }
+    }
+
+    /// The record of the job; `spec` is passed because an ended one has dropped it.
+    pub(crate) fn record(&self, spec: Arc<JobSpec>) -> JobRecord {
+        let mut record = JobRecord {
+            id: self.id,
+            owner: self.owner.clone(),
+            spec,
+            priority: self.priority,
+            state: self.status(),
+            error: None,
+            created_at: self.created_at,
+            started_at: None,
+            ended_at: None,
+            simulations_done: self.simulations_done(),
+            stopped_early: false,
+            workers_used: 0,
+        };
+        match &self.state {
+            State::Queued(_) => {}
+            State::Running(running) => {
+                record.started_at = Some(running.started_at);
+                record.workers_used = running.workers_used();
+            }
+            State::Ended(ended) => {
+                record.error.clone_from(&ended.error);
+                record.started_at = ended.started_at;
+                record.ended_at = Some(ended.ended_at);
+                record.stopped_early = ended.stopped_early;
+                record.workers_used = ended.workers_used;
+            }
+        }
+        record
+    }
+}

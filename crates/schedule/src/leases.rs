@@ -1,0 +1,120 @@
+//! The leases that are out, and the answers that were accepted lately.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use carlo_types::{BlockRange, Epoch, JobId, LeaseId, NodeId};
+
+use crate::job::JobKey;
+
+/// A lease that is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) node: NodeId,
+    pub(crate) job: JobKey,
+    pub(crate) range: BlockRange,
+    pub(crate) attempt: u32,
+    pub(crate) granted: Duration,
+    /// Simulations that the worker says are done.
+    pub(crate) progress: u64,
+}
+
+/// What a worker says that a report is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) epoch: Epoch,
+    pub(crate) lease: LeaseId,
+    pub(crate) attempt: u32,
+    pub(crate) job: JobId,
+    pub(crate) range: BlockRange,
+}
+
+/// All leases of this epoch that are out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Leases {
+    held: BTreeMap<LeaseId, Held>,
+    /// Those whose range nobody else holds. The first is the oldest.
+    single: BTreeSet<LeaseId>,
+    next: u64,
+    accepted: BTreeMap<(Epoch, LeaseId), Claim>,
+    accepted_order: VecDeque<(Epoch, LeaseId)>,
+}
+
+impl Leases {
+    /// The id of the next lease.
+    pub(crate) fn next_id(&mut self) -> LeaseId {
+        self.next += 1;
+        LeaseId(self.next)
+    }
+
+    pub(crate) fn get(&self, lease: LeaseId) -> Option<&Held> {
+        self.held.get(&lease)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Held)> {
+        self.held.iter().map(|(id, held)| (*id, held))
+    }
+
+    pub(crate) fn insert(&mut self, lease: LeaseId, held: Held) {
+        self.held.insert(lease, held);
+    }
+
+    pub(crate) fn remove(&mut self, lease: LeaseId) -> Option<Held> {
+        self.single.remove(&lease);
+        self.held.remove(&lease)
+    }
+
+    /// Says who holds a range now.
+    pub(crate) fn set_holders(&mut self, holders: &[LeaseId]) {
+        for lease in holders {
+            self.single.remove(lease);
+        }
+        if let [only] = holders {
+            self.single.insert(*only);
+        }
+    }
+
+    /// The oldest lease whose range nobody else holds.
+    pub(crate) fn oldest_single(&self) -> Option<(LeaseId, &Held)> {
+        let lease = self.single.first()?;
+        Some((*lease, self.held.get(lease)?))
+    }
+
+    /// Notes how far a lease is, in simulations; returns how much further than before.
+    pub(crate) fn advance(
+        &mut self,
+        lease: LeaseId,
+        node: NodeId,
+        simulations: u64,
+    ) -> Option<(JobKey, u64)> {
+        let held = self.held.get_mut(&lease).filter(|held| held.node == node)?;
+        let more = simulations.saturating_sub(held.progress);
+        held.progress += more;
+        Some((held.job, more))
+    }
+
+    /// Remembers an accepted report, the oldest of `most` being forgotten.
+    pub(crate) fn accept(&mut self, claim: Claim, most: usize) {
+        let key = (claim.epoch, claim.lease);
+        if self.accepted.insert(key, claim).is_none() {
+            self.accepted_order.push_back(key);
+        }
+        while self.accepted_order.len() > most
+            && let Some(oldest) = self.accepted_order.pop_front()
+        {
+            self.accepted.remove(&oldest);
+        }
+    }
+
+    /// Whether just this report was accepted before.
+    pub(crate) fn was_accepted(&self, claim: &Claim) -> bool {
+        self.accepted.get(&(claim.epoch, claim.lease)) == Some(claim)
+    }
+
+    pub(crate) fn verify(&self, answers_max: usize, singles: &BTreeSet<LeaseId>) {
+        assert_eq!(&self.single, singles, "leases whose range nobody else holds");
+        assert_eq!(self.accepted.len(), self.accepted_order.len(), "accepted reports");
+        assert!(self.accepted.len() <= answers_max, "accepted reports are bounded");
+        assert!(self.held.keys().next_back().is_none_or(|last| last.0 <= self.next), "lease ids only grow");
+    }
+}

@@ -1,0 +1,187 @@
+//! The jobs of one owner and one priority.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Usage;
+use crate::job::JobKey;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Class {
+    pub(super) queued: Queued,
+    pub(super) ready: Ready,
+    /// Started jobs, ready or not.
+    pub(super) running: u32,
+    last_served: Duration,
+    /// Whether the last lease went to a job because it had waited.
+    aged: bool,
+    /// Under which keys the class is in its level.
+    listed: Option<(Usage, Duration)>,
+}
+
+/// Keys of a class in its level, before and after a change.
+pub(super) struct Listed {
+    pub(super) before: Option<(Usage, Duration)>,
+    pub(super) after: Option<(Usage, Duration)>,
+}
+
+impl Class {
+    /// The job that gets the class's next lease.
+    pub(super) fn next(
+        &self,
+        may_start: bool,
+        finish_first: bool,
+        ageing: Duration,
+        now: Duration,
+    ) -> Option<JobKey> {
+        let waited = self.ready.longest_waiting().filter(|(since, _)| now.saturating_sub(*since) >= ageing);
+        if let Some((_, job)) = waited
+            && !self.aged
+        {
+            return Some(job);
+        }
+        let queued = self.queued.first().filter(|_| may_start);
+        let running = self.ready.least_served();
+        if finish_first { running.or(queued) } else { queued.or(running) }
+    }
+
+    /// `job` got a lease.
+    pub(super) fn serve(&mut self, job: JobKey, ageing: Duration, now: Duration) {
+        let waited = self.ready.waiting_since(job).is_some_and(|since| now.saturating_sub(since) >= ageing);
+        self.aged = waited && !self.aged;
+        self.last_served = now;
+    }
+
+    /// Decides whether and where the class belongs in its level.
+    pub(super) fn list(&mut self, may_start: bool, usage: Usage, now: Duration) -> Listed {
+        let eligible = !self.ready.is_empty() || (may_start && !self.queued.is_empty());
+        let before = self.listed;
+        self.listed = eligible.then(|| {
+            // A class doesn't age while it has nothing to lease.
+            let since = before.map_or(now, |(_, since)| since);
+            (usage, since.max(self.last_served))
+        });
+        Listed { before, after: self.listed }
+    }
+
+    pub(super) fn listed(&self) -> Option<(Usage, Duration)> {
+        self.listed
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running == 0 && self.queued.is_empty()
+    }
+}
+
+/// Queued jobs in the order of arrival, in chunks of keys so that a rank is found without walking them all.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Queued {
+    chunks: BTreeMap<u64, BTreeSet<JobKey>>,
+    len: usize,
+}
+
+/// Keys of a chunk.
+const CHUNK: u64 = 256;
+
+impl Queued {
+    pub(super) fn insert(&mut self, job: JobKey) {
+        self.len += usize::from(self.chunks.entry(job.0 / CHUNK).or_default().insert(job));
+    }
+
+    pub(super) fn remove(&mut self, job: JobKey) {
+        if let Some(chunk) = self.chunks.get_mut(&(job.0 / CHUNK)) {
+            self.len -= usize::from(chunk.remove(&job));
+            if chunk.is_empty() {
+                self.chunks.remove(&(job.0 / CHUNK));
+            }
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<JobKey> {
+        self.chunks.first_key_value().and_then(|(_, chunk)| chunk.first().copied())
+    }
+
+    /// How many come before `job`; `None` if it isn't here.
+    pub(super) fn rank(&self, job: JobKey) -> Option<usize> {
+        let chunk = self.chunks.get(&(job.0 / CHUNK)).filter(|chunk| chunk.contains(&job))?;
+        let before: usize = self.chunks.range(..job.0 / CHUNK).map(|(_, chunk)| chunk.len()).sum();
+        Some(before + chunk.range(..job).count())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = JobKey> {
+        self.chunks.values().flatten().copied()
+    }
+}
+
+/// Running jobs with something to lease, by what they were given and by when.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ready {
+    keys: BTreeMap<JobKey, (u64, Duration)>,
+    by_served: BTreeSet<(u64, JobKey)>,
+    by_wait: BTreeSet<(Duration, JobKey)>,
+}
+
+impl Ready {
+    /// Puts or removes a job; says whether that changed anything.
+    pub(super) fn set(&mut self, job: JobKey, ready: Option<(u64, Duration)>) -> bool {
+        let before = match ready {
+            Some(keys) => self.keys.insert(job, keys),
+            None => self.keys.remove(&job),
+        };
+        if before == ready {
+            return false;
+        }
+        if let Some((served, since)) = before {
+            self.by_served.remove(&(served, job));
+            self.by_wait.remove(&(since, job));
+        }
+        if let Some((served, since)) = ready {
+            self.by_served.insert((served, job));
+            self.by_wait.insert((since, job));
+        }
+        true
+    }
+
+    pub(super) fn contains(&self, job: JobKey) -> bool {
+        self.keys.contains_key(&job)
+    }
+
+    pub(super) fn get(&self, job: JobKey) -> Option<(u64, Duration)> {
+        self.keys.get(&job).copied()
+    }
+
+    pub(super) fn waiting_since(&self, job: JobKey) -> Option<Duration> {
+        self.get(job).map(|(_, since)| since)
+    }
+
+    pub(super) fn least_served(&self) -> Option<JobKey> {
+        self.by_served.first().map(|(_, job)| *job)
+    }
+
+    pub(super) fn longest_waiting(&self) -> Option<(Duration, JobKey)> {
+        self.by_wait.first().copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(super) fn verify(&self) {
+        let served = self.keys.iter().map(|(job, (served, _))| (*served, *job)).collect();
+        let waits = self.keys.iter().map(|(job, (_, since))| (*since, *job)).collect();
+        assert_eq!(self.by_served, served, "ready jobs by service");
+        assert_eq!(self.by_wait, waits, "ready jobs by wait");
+    }
+}

@@ -1,0 +1,229 @@
+//! The blocks of a running job: pending, open (leased) or done, each block exactly one of them.
+//!
+//! How often blocks were leased, failed or went down with a node follows them when ranges are split, and ranges of different
+//! history are never joined: a poisonous block can't hide in a fresh range. Who holds a lease is not known here beyond its id.
+
+use std::collections::BTreeMap;
+
+use carlo_types::{BlockRange, LeaseId};
+
+/// How many may hold one range at once: the last ranges of a job are given twice.
+pub(crate) const HOLDERS_MAX: usize = 2;
+
+/// What happened to blocks so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct History {
+    pub(crate) attempts: u32,
+    pub(crate) faults: u32,
+    pub(crate) losses: u32,
+}
+
+impl History {
+    fn joins(self, other: Self) -> bool {
+        self.faults == other.faults && self.losses == other.losses
+    }
+}
+
+/// Why a lease ended without a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// The node reported a fault.
+    Fault,
+    /// The node was lost while it computed this range.
+    Loss,
+    /// The node was lost before it began with this range.
+    Unused,
+}
+
+/// A leased range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Open {
+    pub(crate) range: BlockRange,
+    pub(crate) history: History,
+    /// One or two leases.
+    pub(crate) holders: Vec<LeaseId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pending {
+    range: BlockRange,
+    history: History,
+}
+
+/// The blocks of a job, by the first block of each range.
+#[derive(Debug, Clone)]
+pub(crate) struct Ranges {
+    pending: BTreeMap<u64, Pending>,
+    pending_blocks: u64,
+    open: BTreeMap<u64, Open>,
+    done: BTreeMap<u64, BlockRange>,
+}
+
+impl Ranges {
+    /// Every block of `whole` is pending but those of `done`, which must be ascending and within it; `None` if they aren't.
+    pub(crate) fn new(whole: BlockRange, done: &[BlockRange]) -> Option<Self> {
+        let mut ranges = Self {
+            pending: BTreeMap::new(),
+            pending_blocks: 0,
+            open: BTreeMap::new(),
+            done: BTreeMap::new(),
+        };
+        let mut next = whole.start();
+        for range in done {
+            if range.start() < next || range.end() > whole.end() {
+                return None;
+            }
+            ranges.add_pending(BlockRange::new(next, range.start()), History::default());
+            ranges.add_done(*range);
+            next = range.end();
+        }
+        ranges.add_pending(BlockRange::new(next, whole.end()), History::default());
+        Some(ranges)
+    }
+
+    /// The first pending range of one history.
+    pub(crate) fn first_pending(&self) -> Option<BlockRange> {
+        self.pending.first_key_value().map(|(_, pending)| pending.range)
+    }
+
+    pub(crate) fn pending_blocks(&self) -> u64 {
+        self.pending_blocks
+    }
+
+    pub(crate) fn done(&self) -> Vec<BlockRange> {
+        self.done.values().copied().collect()
+    }
+
+    pub(crate) fn open_ranges(&self) -> impl Iterator<Item = &Open> {
+        self.open.values()
+    }
+
+    /// Leases at most `blocks` blocks from the start of the first pending range. Returns the range and the attempt.
+    pub(crate) fn lease(&mut self, blocks: u64, lease: LeaseId) -> Option<(BlockRange, u32)> {
+        let (_, Pending { range, mut history }) = self.pending.pop_first()?;
+        self.pending_blocks -= range.len();
+        let (taken, rest) = range.split(blocks);
+        self.add_pending(rest, history);
+        history.attempts += 1;
+        self.open.insert(taken.start(), Open { range: taken, history, holders: vec![lease] });
+        Some((taken, history.attempts))
+    }
+
+    /// Leases the open range at `start` a second time. Returns the range and the attempt.
+    pub(crate) fn lease_again(&mut self, start: u64, lease: LeaseId) -> Option<(BlockRange, u32)> {
+        let open = self.open.get_mut(&start).filter(|open| open.holders.len() < HOLDERS_MAX)?;
+        open.history.attempts += 1;
+        open.holders.push(lease);
+        Some((open.range, open.history.attempts))
+    }
+
+    /// The open range at `start` is done. Returns it with its holders.
+    pub(crate) fn finish(&mut self, start: u64) -> Option<Open> {
+        let open = self.open.remove(&start)?;
+        self.add_done(open.range);
+        Some(open)
+    }
+
+    /// A holder of the open range at `start` gives it up. Returns what happened to the range so far and the holders left; without
+    /// one, it is pending again.
+    pub(crate) fn release(
+        &mut self,
+        start: u64,
+        lease: LeaseId,
+        why: Release,
+    ) -> Option<(History, Vec<LeaseId>)> {
+        let open = self.open.get_mut(&start)?;
+        match why {
+            Release::Fault => open.history.faults += 1,
+            Release::Loss => open.history.losses += 1,
+            Release::Unused => {}
+        }
+        open.holders.retain(|holder| *holder != lease);
+        let (history, holders, range) = (open.history, open.holders.clone(), open.range);
+        if holders.is_empty() {
+            self.open.remove(&start);
+            self.add_pending(Some(range), history);
+        }
+        Some((history, holders))
+    }
+
+    /// Takes `range` as done if every block of it is pending; says whether.
+    pub(crate) fn adopt(&mut self, range: BlockRange) -> bool {
+        let mut covered = Vec::new();
+        let mut next = range.start();
+        while next < range.end() {
+            match self.pending.range(..=next).next_back() {
+                Some((_, pending)) if pending.range.end() > next => {
+                    next = pending.range.end();
+                    covered.push(*pending);
+                }
+                _ => return false,
+            }
+        }
+        for Pending { range: piece, history } in covered {
+            self.pending.remove(&piece.start());
+            self.pending_blocks -= piece.len();
+            self.add_pending(BlockRange::new(piece.start(), range.start()), history);
+            self.add_pending(BlockRange::new(range.end(), piece.end()), history);
+        }
+        self.add_done(range);
+        true
+    }
+
+    fn add_pending(&mut self, range: Option<BlockRange>, history: History) {
+        let Some(mut range) = range else { return };
+        let mut history = history;
+        self.pending_blocks += range.len();
+        if let Some((&start, &before)) = self.pending.range(..range.start()).next_back()
+            && before.range.end() == range.start()
+            && before.history.joins(history)
+        {
+            self.pending.remove(&start);
+            range = BlockRange::new(start, range.end()).expect("a joined range holds both");
+            history.attempts = history.attempts.max(before.history.attempts);
+        }
+        if let Some(&after) = self.pending.get(&range.end())
+            && after.history.joins(history)
+        {
+            self.pending.remove(&range.end());
+            range = BlockRange::new(range.start(), after.range.end()).expect("a joined range holds both");
+            history.attempts = history.attempts.max(after.history.attempts);
+        }
+        self.pending.insert(range.start(), Pending { range, history });
+    }
+
+    fn add_done(&mut self, range: BlockRange) {
+        let (mut start, mut end) = (range.start(), range.end());
+        if let Some((&before, done)) = self.done.range(..start).next_back()
+            && done.end() == start
+        {
+            self.done.remove(&before);
+            start = before;
+        }
+        if let Some(after) = self.done.remove(&end) {
+            end = after.end();
+        }
+        self.done.insert(start, BlockRange::new(start, end).expect("a joined range holds both"));
+    }
+
+    /// Panics unless every block of `whole` is in exactly one set and the sums are right.
+    pub(crate) fn verify(&self, whole: BlockRange) {
+        let mut all: Vec<BlockRange> = self.pending.values().map(|pending| pending.range).collect();
+        assert_eq!(self.pending_blocks, all.iter().map(|range| range.len()).sum::<u64>(), "pending blocks");
+        all.extend(self.open.values().map(|open| open.range));
+        all.extend(self.done.values());
+        all.sort_unstable();
+        let end = all.iter().fold(whole.start(), |next, range| {
+            assert_eq!(next, range.start(), "blocks are in no set or in two");
+            range.end()
+        });
+        assert_eq!(end, whole.end(), "blocks are missing");
+        for (start, open) in &self.open {
+            assert_eq!(*start, open.range.start());
+            assert!((1..=HOLDERS_MAX).contains(&open.holders.len()), "an open range has one or two holders");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What ends: jobs, the time for which ended ones are kept; and checkpoints, so that no progress does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_types::{JobId, Merge, Now};
+
+use super::Scheduler;
+use crate::command::{Effect, Outcome};
+use crate::job::{Ended, JobKey, State};
+use crate::record::{JobState, Record, ResultRecord};
+
+/// Ended jobs that one tick forgets at most.
+const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
+
+impl<P: Merge + Clone> Scheduler<P> {
+    /// Ends an open job: nothing of it is leased any more, and its record says how it ended.
+    pub(super) fn end(
+        &mut self,
+        key: JobKey,
+        state: JobState,
+        error: Option<String>,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) {
+        self.revoke_all(key, out);
+        let expires = now.elapsed.saturating_add(self.config.ended_jobs_kept);
+        let job = self.jobs.get_mut(&key).expect("an open job exists");
+        let (before, place) = (job.status(), job.place());
+        let spec = Arc::clone(job.spec().expect("an open job has its specification"));
+        let mut ended = Ended {
+            state,
+            error,
+            started_at: None,
+            ended_at: now.wall,
+            simulations_done: job.simulations_done(),
+            stopped_early: false,
+            workers_used: 0,
+            expires,
+        };
+        let mut result = None;
+        // A placeholder for a moment: what it ends with is taken out of the running state.
+        let open = std::mem::replace(&mut job.state, State::Ended(ended.clone()));
+        match open {
+            State::Queued(_) => self.queue.dequeue(place, now.elapsed),
+            State::Running(running) => {
+                ended.started_at = Some(running.started_at);
+                ended.workers_used = running.workers_used();
+                let shares = running.shares();
+                if state == JobState::Complete {
+                    let fold = running.fold.into_prefix().expect("a complete job has a fold");
+                    ended.simulations_done = fold.simulations();
+                    ended.stopped_early = fold.simulations() < job.simulations;
+                    let stopped_early = ended.stopped_early;
+                    result = Some(ResultRecord {
+                        job: job.id,
+                        spec: Arc::clone(&spec),
+                        fold,
+                        stopped_early,
+                        shares,
+                    });
+                }
+                self.queue.set_ready(place, None, now.elapsed);
+                self.queue.end(place, now.elapsed);
+            }
+            State::Ended(_) => unreachable!("an ended job doesn't end again"),
+        }
+        job.state = State::Ended(ended);
+        self.listing.remove(&job.owner, before, (job.created_at, key));
+        self.listing.insert(&job.owner, state, (job.created_at, key));
+        self.unsaved.remove(&key);
+        self.expiry.insert((expires, key));
+        self.open_jobs -= 1;
+        out.records.push(Record::Job(job.record(spec)));
+        out.records.extend(result.map(Record::Result));
+        out.effects.push(Effect::Ended { job: job.id });
+    }
+
+    fn revoke_all(&mut self, key: JobKey, out: &mut Outcome<P>) {
+        let Some(running) = self.jobs[&key].running() else { return };
+        let holders: Vec<_> = running.ranges.open_ranges().flat_map(|open| open.holders.clone()).collect();
+        for lease in holders {
+            self.revoke(lease, out);
+        }
+    }
+
+    /// Makes progress durable where that is due, a bounded number of jobs at a time and in turn.
+    pub(super) fn checkpoint(&mut self, now: Now, out: &mut Outcome<P>) {
+        let turn =
+            self.unsaved.range(JobKey(self.saved_last.0 + 1)..).chain(self.unsaved.range(..=self.saved_last));
+        let is_due = |key: &&JobKey| {
+            let job = &self.jobs[key];
+            job.running()
+                .is_some_and(|running| running.is_checkpoint_due(job.simulations, &self.config, now.elapsed))
+        };
+        let due: Vec<JobKey> =
+            turn.filter(is_due).take(self.config.checkpoints_per_tick_max).copied().collect();
+        for key in due {
+            self.saved_last = key;
+            self.unsaved.remove(&key);
+            let job = self.jobs.get_mut(&key).expect("a job with progress exists");
+            let id = job.id;
+            let running = job.running_mut().expect("a job with progress runs");
+            running.saved = (now.elapsed, running.fold.simulations());
+            out.records.push(Record::Checkpoint { job: id, checkpoint: running.checkpoint() });
+        }
+    }
+
+    /// Forgets ended jobs whose time is over, or that are too many.
+    pub(super) fn expire(&mut self, now: Now, out: &mut Outcome<P>) {
+        for _ in 0..FORGOTTEN_PER_TICK_MAX {
+            let over = self.expiry.len() > self.config.ended_jobs_max;
+            let Some((expires, key)) = self.expiry.first().copied() else { return };
+            if !over && now.elapsed < expires {
+                return;
+            }
+            self.expiry.pop_first();
+            let job = self.jobs.remove(&key).expect("a job that expires exists");
+            self.names.remove(&job.id);
+            self.listing.remove(&job.owner, job.status(), (job.created_at, key));
+            out.records.push(Record::Forget { job: job.id });
+        }
+    }
+
+    /// When a job that ended `age` ago is forgotten.
+    pub(super) fn expires(&self, age: Duration, now: Now) -> Duration {
+        now.elapsed.saturating_add(self.config.ended_jobs_kept.saturating_sub(age))
+    }
+
+    /// What has been found so far, of a running job.
+    pub fn fold(&self, job: JobId) -> Option<P> {
+        self.jobs.get(self.names.get(&job)?)?.running()?.fold.merged()
+    }
+}

@@ -1,0 +1,126 @@
+//! Giving leases: to every free node while there is something to lease, then second leases to idle nodes.
+
+use std::sync::Arc;
+
+use carlo_types::{LeaseId, Merge, NodeId, Now};
+
+use super::{QUEUE_TIMES_MAX, Scheduler};
+use crate::command::{Effect, Lease, Outcome};
+use crate::job::{JobKey, State};
+use crate::leases::Held;
+use crate::record::{JobState, Record};
+use crate::size::Sizing;
+
+impl<P: Merge + Clone> Scheduler<P> {
+    /// Grants until no node is free or nothing is pending.
+    pub(super) fn fill(&mut self, now: Now, out: &mut Outcome<P>) {
+        while let Some(node) = self.fleet.free_node()
+            && let Some(job) = self.queue.next(now.elapsed)
+        {
+            self.start(job, now, out);
+            self.grant(node, job, now, out);
+        }
+        // Nothing is pending that may run. Idle nodes take over what has been out for longer than a lease should last.
+        while let Some(node) = self.fleet.idle_node()
+            && let Some((lease, held)) = self.leases.oldest_single()
+            && now.elapsed.saturating_sub(held.granted) >= self.config.lease_target
+        {
+            let held = *held;
+            self.grant_again(node, lease, held, now, out);
+        }
+    }
+
+    /// Starts a queued job; nothing happens to a running one.
+    pub(super) fn start(&mut self, key: JobKey, now: Now, out: &mut Outcome<P>) {
+        let Some(job) = self.jobs.get_mut(&key) else { return };
+        let State::Queued(queued) = &job.state else { return };
+        self.queue_times.push_back(queued.waited(now.elapsed));
+        if self.queue_times.len() > QUEUE_TIMES_MAX {
+            self.queue_times.pop_front();
+        }
+        let spec = Arc::clone(&queued.spec);
+        job.state = State::Running(Box::new(queued.clone().start(now)));
+        self.queue.start(job.place(), now.elapsed);
+        self.queue.dequeue(job.place(), now.elapsed);
+        let entry = (job.created_at, key);
+        self.listing.remove(&job.owner, JobState::Queued, entry);
+        self.listing.insert(&job.owner, JobState::Running, entry);
+        out.records.push(Record::Job(job.record(spec)));
+        out.effects.push(Effect::Changed { job: job.id });
+        self.requeue(key, now);
+    }
+
+    fn grant(&mut self, node: NodeId, key: JobKey, now: Now, out: &mut Outcome<P>) {
+        let id = self.leases.next_id();
+        let competitors = self.queue.competitors();
+        let member = self.fleet.get(node).expect("a free node is a member");
+        let job = self.jobs.get_mut(&key).expect("a job in the queue exists");
+        let (simulations, months, place) = (job.simulations, job.months, job.place());
+        let running = job.running_mut().expect("it was started");
+        let first = running.ranges.first_pending().expect("a job in the queue has something to lease");
+        let segment = running.fold.segments().around(first.start()).expect("a block lies in a segment");
+        let sizing = Sizing {
+            target: self.config.lease_target,
+            speed: member.speed,
+            share: self.fleet.share(member),
+            threads: member.facts.threads,
+            months,
+            pending: running.ranges.pending_blocks().min(running.fold.horizon() - first.start()),
+            competitors,
+        };
+        let blocks = sizing.blocks().min(segment.end() - first.start());
+        let (range, attempt) = running.ranges.lease(blocks, id).expect("something is pending");
+        let path_months = range.simulations(simulations).saturating_mul(months.into());
+        self.queue.charge(place, path_months, now.elapsed);
+        running.served = running.served.saturating_add(path_months);
+        running.last_served = now.elapsed;
+        self.requeue(key, now);
+        self.leases.insert(id, Held { node, job: key, range, attempt, granted: now.elapsed, progress: 0 });
+        self.leases.set_holders(&[id]);
+        self.send(id, out);
+    }
+
+    /// Gives the range of `first` to `node` too.
+    fn grant_again(&mut self, node: NodeId, first: LeaseId, held: Held, now: Now, out: &mut Outcome<P>) {
+        let id = self.leases.next_id();
+        let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
+        let (range, attempt) = running
+            .and_then(|running| running.ranges.lease_again(held.range.start(), id))
+            .expect("a lease that is out once is of an open range");
+        self.leases.insert(id, Held { node, range, attempt, granted: now.elapsed, progress: 0, ..held });
+        self.leases.set_holders(&[first, id]);
+        self.send(id, out);
+    }
+
+    /// Puts a new lease on its node and on the wire.
+    fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
+        let Held { node, job, range, attempt, .. } = *self.leases.get(id).expect("it was just given");
+        self.fleet.change(node, |node| node.leases.push(id));
+        let job = &self.jobs[&job];
+        let lease = Lease { id, epoch: self.epoch, attempt, job: job.id, range };
+        let spec = Arc::clone(job.spec().expect("an open job has its specification"));
+        out.effects.push(Effect::Grant { node, lease, spec });
+    }
+
+    /// Takes a lease off its node; returns it if it was out.
+    pub(super) fn take_back(&mut self, id: LeaseId, out: &mut Outcome<P>) -> Option<Held> {
+        let held = self.leases.remove(id)?;
+        let drained = self.fleet.change(held.node, |node| {
+            node.leases.retain(|lease| *lease != id);
+            node.leases.is_empty() && !node.is_open()
+        });
+        if drained == Some(true) {
+            out.effects.push(Effect::Drained { node: held.node });
+        }
+        Some(held)
+    }
+
+    /// Takes a lease off its node, and tells the node.
+    pub(super) fn revoke(&mut self, id: LeaseId, out: &mut Outcome<P>) {
+        if let Some(held) = self.take_back(id, out)
+            && self.fleet.get(held.node).is_some()
+        {
+            out.effects.push(Effect::Revoke { node: held.node, lease: id });
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Answers of workers: the one place where stale ones are told from those that count.
+
+use std::time::Duration;
+
+use carlo_types::limits::TEXT_BYTES_MAX;
+use carlo_types::{Fault, FaultCode, LeaseId, Merge, NodeId, Now};
+
+use super::Scheduler;
+use crate::command::{Effect, Outcome};
+use crate::fold::Segments;
+use crate::job::JobKey;
+use crate::leases::{Claim, Held};
+use crate::ranges::Release;
+use crate::record::JobState;
+
+impl<P: Merge + Clone> Scheduler<P> {
+    pub(super) fn report(
+        &mut self,
+        node: NodeId,
+        claim: Claim,
+        partial: P,
+        computed_in: Duration,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) -> Result<(), Fault> {
+        self.answerable(node, &claim)?;
+        self.seen(node, now)?;
+        let accepted = self.leases.was_accepted(&claim)
+            || if claim.epoch == self.epoch {
+                self.take(node, &claim, partial, computed_in, now, out)
+            } else {
+                self.adopt(node, &claim, partial, now, out)
+            };
+        acknowledge(node, &claim, accepted, out);
+        Ok(())
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        node: NodeId,
+        claim: Claim,
+        message: &str,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) -> Result<(), Fault> {
+        self.answerable(node, &claim)?;
+        self.seen(node, now)?;
+        let current = self.current(node, &claim).is_some();
+        if current {
+            self.release(claim.lease, Release::Fault, message, now, out);
+        }
+        acknowledge(node, &claim, current, out);
+        Ok(())
+    }
+
+    /// Refuses what isn't said to this scheduler.
+    fn answerable(&self, node: NodeId, claim: &Claim) -> Result<(), Fault> {
+        self.member(node)?;
+        if claim.epoch > self.epoch {
+            let message =
+                format!("the lease is of epoch {}, this coordinator is still at {}", claim.epoch, self.epoch);
+            return Err(Fault::new(FaultCode::Unavailable, message));
+        }
+        Ok(())
+    }
+
+    /// The lease that is claimed, if it is out with just this node, attempt and range.
+    fn current(&self, node: NodeId, claim: &Claim) -> Option<Held> {
+        let held = *self.leases.get(claim.lease).filter(|_| claim.epoch == self.epoch)?;
+        let same = (held.node, held.attempt, held.range) == (node, claim.attempt, claim.range);
+        (same && self.jobs[&held.job].id == claim.job).then_some(held)
+    }
+
+    /// Counts the answer to a lease of this epoch; says whether it did.
+    fn take(
+        &mut self,
+        node: NodeId,
+        claim: &Claim,
+        partial: P,
+        computed_in: Duration,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) -> bool {
+        let Some(held) = self.current(node, claim) else { return false };
+        let job = &self.jobs[&held.job];
+        let (simulations, months) = (held.range.simulations(job.simulations), job.months);
+        if partial.simulations() != simulations {
+            let message =
+                format!("the answer is of {} simulations instead of {simulations}", partial.simulations());
+            self.release(claim.lease, Release::Fault, &message, now, out);
+            return false;
+        }
+        self.measure(claim.lease, node, simulations, now);
+        self.fleet.change(node, |node| {
+            node.measure(simulations as f64 * f64::from(months), computed_in);
+        });
+        let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
+        let open = running.and_then(|running| running.ranges.finish(held.range.start()));
+        for holder in open.expect("a lease that is out is of an open range").holders {
+            if holder == claim.lease {
+                self.take_back(holder, out);
+            } else {
+                self.revoke(holder, out);
+            }
+        }
+        self.add(node, held.job, claim, partial, now, out);
+        true
+    }
+
+    /// Counts the answer to a lease of an earlier epoch, if nobody has begun with any block of it since: a simulation is a pure
+    /// function, so it doesn't matter who asked for it. Says whether it did.
+    fn adopt(&mut self, node: NodeId, claim: &Claim, partial: P, now: Now, out: &mut Outcome<P>) -> bool {
+        let Some(key) = self.names.get(&claim.job).copied() else { return false };
+        let job = &self.jobs[&key];
+        if job.status().is_ended() || partial.simulations() != claim.range.simulations(job.simulations) {
+            return false;
+        }
+        let segments =
+            job.spec().and_then(|spec| Segments::new(spec.simulations, spec.target_standard_error));
+        let segment = segments.and_then(|segments| segments.around(claim.range.start()));
+        if !segment.is_some_and(|segment| segment.contains(claim.range)) {
+            return false;
+        }
+        self.start(key, now, out);
+        let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
+        if !running.is_some_and(|running| running.ranges.adopt(claim.range)) {
+            return false;
+        }
+        self.add(node, key, claim, partial, now, out);
+        true
+    }
+
+    /// Adds an accepted answer to the fold.
+    fn add(&mut self, node: NodeId, key: JobKey, claim: &Claim, partial: P, now: Now, out: &mut Outcome<P>) {
+        let simulations = partial.simulations();
+        self.fleet.change(node, |node| node.simulations += simulations);
+        self.leases.accept(*claim, self.config.answers_max);
+        let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut()).expect("its range was open");
+        running.credit(node, simulations, now.elapsed);
+        running.fold.add(claim.range, partial);
+        if running.fold.is_complete() {
+            self.end(key, JobState::Complete, None, now, out);
+        } else {
+            self.unsaved.insert(key);
+            self.requeue(key, now);
+            out.effects.push(Effect::Changed { job: claim.job });
+        }
+    }
+
+    /// A lease ends without an answer. Its range is pending again unless another node holds it too, and too many failures of
+    /// one range end the job.
+    pub(super) fn release(
+        &mut self,
+        lease: LeaseId,
+        why: Release,
+        message: &str,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) {
+        let Some(held) = self.take_back(lease, out) else { return };
+        let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
+        let (history, holders) = running
+            .and_then(|running| running.ranges.release(held.range.start(), lease, why))
+            .expect("a lease that is out is of an open range");
+        self.leases.set_holders(&holders);
+        self.requeue(held.job, now);
+        let message = shorten(message);
+        let error = if history.faults >= self.config.range_faults_max {
+            format!(
+                "blocks {} failed on {} attempts, the last time because {message}",
+                held.range, history.faults
+            )
+        } else if history.losses >= self.config.range_losses_max {
+            format!(
+                "{} workers were lost while they computed blocks {}, the last one because {message}",
+                history.losses, held.range
+            )
+        } else {
+            return;
+        };
+        self.end(held.job, JobState::Failed, Some(error), now, out);
+    }
+}
+
+fn acknowledge<P>(node: NodeId, claim: &Claim, accepted: bool, out: &mut Outcome<P>) {
+    let Claim { epoch, lease, .. } = *claim;
+    out.effects.push(Effect::Acknowledge { node, lease, epoch, accepted });
+}
+
+/// A worker's words, at a bearable length.
+fn shorten(message: &str) -> &str {
+    &message[..message.floor_char_boundary(TEXT_BYTES_MAX)]
+}

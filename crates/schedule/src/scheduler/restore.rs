@@ -1,0 +1,89 @@
+//! Taking up what the ledger holds, before the first command of an epoch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_types::{Fault, FaultCode, Merge, Now, Timestamp};
+
+use super::Scheduler;
+use crate::command::Outcome;
+use crate::job::{Ended, Queued, Running, State};
+use crate::record::{JobRecord, JobState, StoredJob};
+
+impl<P: Merge + Clone> Scheduler<P> {
+    /// Takes a job as an earlier epoch left it. Jobs come in the order of their creation, because that is the order in which
+    /// queued ones start. What isn't in a running job's checkpoint is pending again.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultCode::Internal`] if the stored job contradicts itself; it isn't taken then.
+    pub fn restore(&mut self, stored: StoredJob<P>, now: Now) -> Result<Outcome<P>, Fault> {
+        let now = self.at(now);
+        let StoredJob { record, checkpoint } = stored;
+        let id = record.id;
+        let fault = |why: &str| Fault::new(FaultCode::Internal, format!("the stored {id} {why}"));
+        if self.names.contains_key(&id) {
+            return Err(fault("is there twice"));
+        }
+        let state = match record.state {
+            JobState::Queued => State::Queued(Queued {
+                spec: Arc::clone(&record.spec),
+                since: now.elapsed,
+                waited_before: age(record.created_at, now),
+            }),
+            JobState::Running => {
+                let started_at = record.started_at.unwrap_or(record.created_at);
+                let running = Running::restore(Arc::clone(&record.spec), started_at, checkpoint, now.elapsed);
+                State::Running(Box::new(
+                    running.ok_or_else(|| fault("has a checkpoint that contradicts itself"))?,
+                ))
+            }
+            JobState::Complete | JobState::Failed | JobState::Cancelled => {
+                State::Ended(self.restore_ended(&record, now))
+            }
+        };
+        let JobRecord { owner, spec, priority, created_at, .. } = record;
+        let key = self.insert(id, owner, &spec, priority, created_at, state);
+        let mut out = Outcome::default();
+        let job = &self.jobs[&key];
+        match &job.state {
+            State::Queued(_) => self.queue.enqueue(job.place(), now.elapsed),
+            State::Ended(ended) => {
+                self.expiry.insert((ended.expires, key));
+            }
+            State::Running(running) => {
+                let complete = running.fold.is_complete();
+                self.queue.start(job.place(), now.elapsed);
+                self.requeue(key, now);
+                if complete {
+                    self.end(key, JobState::Complete, None, now, &mut out);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Takes the mark that workers of this name are drained.
+    pub fn restore_drain(&mut self, name: &str) {
+        self.fleet.drain(name, true);
+    }
+
+    fn restore_ended(&self, record: &JobRecord, now: Now) -> Ended {
+        let ended_at = record.ended_at.unwrap_or(record.created_at);
+        Ended {
+            state: record.state,
+            error: record.error.clone(),
+            started_at: record.started_at,
+            ended_at,
+            simulations_done: record.simulations_done,
+            stopped_early: record.stopped_early,
+            workers_used: record.workers_used,
+            expires: self.expires(age(ended_at, now), now),
+        }
+    }
+}
+
+/// How long ago that was, by the calendar; none where the calendar went back since.
+fn age(at: Timestamp, now: Now) -> Duration {
+    Duration::from_millis(now.wall.0.saturating_sub(at.0))
+}

@@ -1,0 +1,88 @@
+//! How many blocks a lease gets.
+
+use std::time::Duration;
+
+use carlo_types::BLOCK_SIMULATIONS;
+use carlo_types::limits::LEASE_BLOCKS_MAX;
+
+/// However close the end of a job is, a lease isn't made shorter than this share of what it should last.
+const SHORTEST: f64 = 0.04;
+
+/// What the size of a lease follows from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sizing {
+    /// What a lease should last.
+    pub(crate) target: Duration,
+    /// The node's speed in path-months a second, once measured.
+    pub(crate) speed: Option<f64>,
+    /// The node's share of the speed of all nodes, 0 to 1.
+    pub(crate) share: f64,
+    /// The node's threads.
+    pub(crate) threads: u32,
+    /// The job's timeline.
+    pub(crate) months: u32,
+    /// Blocks of the job that may be leased now.
+    pub(crate) pending: u64,
+    /// Jobs that could get a lease now, this one included.
+    pub(crate) competitors: usize,
+}
+
+impl Sizing {
+    /// Blocks for the lease, at least one.
+    ///
+    /// As many as last `target`; one for each thread while the speed is unknown. Towards the end of the job fewer, so that its end
+    /// doesn't wait for one slow node: half of what would be this node's share of the rest, were the cluster divided evenly
+    /// among the jobs that want it (guided self-scheduling, Polychronopoulos and Kuck 1987).
+    pub(crate) fn blocks(&self) -> u64 {
+        let block_path_months = (BLOCK_SIMULATIONS * u64::from(self.months.max(1))) as f64;
+        let full = self.speed.map_or(f64::from(self.threads.max(1)), |speed| {
+            speed * self.target.as_secs_f64() / block_path_months
+        });
+        let share = self.share * self.competitors.max(1) as f64;
+        let rest = self.pending as f64 * if share < 1.0 { share / 2.0 } else { 1.0 };
+        whole(full.min(rest.max(full * SHORTEST)).clamp(1.0, LEASE_BLOCKS_MAX as f64))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is between 1 and the largest lease"
+)]
+fn whole(blocks: f64) -> u64 {
+    blocks as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONE: Sizing = Sizing {
+        target: Duration::from_millis(500),
+        speed: None,
+        share: 1.0,
+        threads: 4,
+        months: 36,
+        pending: 1_000_000,
+        competitors: 1,
+    };
+
+    #[test]
+    fn a_lease_lasts_its_target_once_the_speed_is_known() {
+        assert_eq!(LONE.blocks(), 4);
+        let speed = Some(1000.0 * 36.0 * BLOCK_SIMULATIONS as f64);
+        assert_eq!(Sizing { speed, ..LONE }.blocks(), 500);
+        assert_eq!(Sizing { speed: Some(1.0), ..LONE }.blocks(), 1);
+        assert_eq!(Sizing { speed: Some(1e30), ..LONE }.blocks(), 1_000_000);
+        assert_eq!(Sizing { speed: Some(1e30), pending: u64::MAX, ..LONE }.blocks(), LEASE_BLOCKS_MAX);
+    }
+
+    #[test]
+    fn leases_shrink_towards_the_end_of_a_job_that_several_nodes_share() {
+        let fast = Sizing { speed: Some(1000.0 * 36.0 * BLOCK_SIMULATIONS as f64), share: 0.25, ..LONE };
+        let sizes = [10_000, 2_000, 400, 80, 1].map(|pending| Sizing { pending, ..fast }.blocks());
+        assert_eq!(sizes, [500, 250, 50, 20, 20]);
+        // Where other jobs want the cluster too, there is no idle node to wait for this one.
+        assert_eq!(Sizing { pending: 400, competitors: 100, ..fast }.blocks(), 400);
+    }
+}

@@ -1,0 +1,97 @@
+//! Whether everything that is known twice is the same both times. For tests and for a coordinator in doubt: it costs a walk over
+//! all jobs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use carlo_types::{LeaseId, Merge};
+
+use crate::job::{Job, JobKey, State};
+use crate::queue::verify::Expected;
+use crate::ranges::Open;
+use crate::scheduler::Scheduler;
+
+impl<P: Merge + Clone> Scheduler<P> {
+    /// Checks every index and every invariant of the state.
+    ///
+    /// # Panics
+    ///
+    /// With a description of the first one that is broken.
+    pub fn verify(&self) {
+        let mut expected = Expected::default();
+        let mut open_jobs = 0;
+        let mut expiry = BTreeSet::new();
+        let mut leased: BTreeMap<LeaseId, (JobKey, Open)> = BTreeMap::new();
+        let mut singles = BTreeSet::new();
+        for (key, job) in &self.jobs {
+            assert_eq!((Some(key), *key), (self.names.get(&job.id), job.key), "jobs by id");
+            open_jobs += usize::from(!job.status().is_ended());
+            match &job.state {
+                State::Queued(_) => expected.queued.push(job.place()),
+                State::Ended(ended) => drop(expiry.insert((ended.expires, *key))),
+                State::Running(running) => {
+                    Self::verify_running(job);
+                    let ready = running.is_ready().then_some((running.served, running.last_served));
+                    expected.running.push((job.place(), ready));
+                    for open in running.ranges.open_ranges() {
+                        if let [only] = open.holders.as_slice() {
+                            singles.insert(*only);
+                        }
+                        for lease in &open.holders {
+                            let twice = leased.insert(*lease, (*key, open.clone()));
+                            assert!(twice.is_none(), "lease {lease} is of two ranges");
+                        }
+                    }
+                }
+            }
+            let unsaved = self.unsaved.contains(key);
+            assert!(!unsaved || job.running().is_some(), "only a running job has progress to save");
+        }
+        assert_eq!(self.names.len(), self.jobs.len(), "jobs by id");
+        assert_eq!(self.open_jobs, open_jobs, "open jobs");
+        assert!(open_jobs <= self.config.open_jobs_max, "open jobs are bounded");
+        assert_eq!(self.expiry, expiry, "ended jobs by expiry");
+        self.queue.verify(&expected);
+        self.listing
+            .verify(self.jobs.values().map(|job| (&job.owner, job.status(), (job.created_at, job.key))));
+        self.fleet.verify();
+        self.verify_leases(&leased);
+        self.leases.verify(self.config.answers_max, &singles);
+        self.verify_rest();
+    }
+
+    fn verify_running(job: &Job<P>) {
+        let Some(running) = job.running() else { return };
+        let segments = running.fold.segments();
+        running.ranges.verify(segments.whole());
+        assert_eq!(segments.whole().simulations(job.simulations), job.simulations, "blocks of {}", job.id);
+        let done: u64 = running.ranges.done().iter().map(|range| range.simulations(job.simulations)).sum();
+        assert_eq!(running.fold.simulations(), done, "{}: simulations counted and blocks done", job.id);
+        assert!(!running.fold.is_complete(), "{} is complete and still runs", job.id);
+        for open in running.ranges.open_ranges() {
+            let segment = segments.around(open.range.start());
+            assert!(
+                segment.is_some_and(|segment| segment.contains(open.range)),
+                "a lease crosses a checkpoint"
+            );
+        }
+    }
+
+    fn verify_leases(&self, leased: &BTreeMap<LeaseId, (JobKey, Open)>) {
+        assert_eq!(self.leases.iter().count(), leased.len(), "leases that are out");
+        for (id, held) in self.leases.iter() {
+            let (job, open) = leased.get(&id).expect("a lease that is out is of an open range");
+            assert_eq!((held.job, held.range), (*job, open.range), "lease {id}");
+            assert!(held.attempt <= open.history.attempts, "lease {id} is of an attempt that was made");
+            let node = self.fleet.get(held.node).expect("a lease is held by a member");
+            assert!(node.leases.contains(&id), "lease {id} is on its node");
+        }
+        let held: usize = self.fleet.iter().map(|(_, node)| node.leases.len()).sum();
+        assert_eq!(held, leased.len(), "leases on nodes");
+    }
+
+    /// What holds between commands, because every command ends with granting.
+    fn verify_rest(&self) {
+        let free = self.fleet.free_node().is_some();
+        assert!(!free || self.queue.competitors() == 0, "a node is free while a job could get a lease");
+    }
+}

@@ -1,0 +1,321 @@
+//! What people see: jobs and the cluster as they are now. Only reads.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_types::{Epoch, JobId, JobSpec, Load, Merge, NodeFacts, NodeId, Now, OwnerId, Timestamp};
+
+use crate::fleet::Node;
+use crate::job::{Job, Running, State};
+use crate::listing::{Filter, Page};
+use crate::record::JobState;
+use crate::scheduler::Scheduler;
+
+/// A job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobView {
+    /// Its id.
+    pub id: JobId,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// 0 to 100.
+    pub priority: u8,
+    /// Its state.
+    pub state: JobState,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What it simulates; `None` once it has ended, the ledger has it then.
+    pub spec: Option<Arc<JobSpec>>,
+    /// The seed of every draw.
+    pub seed: u64,
+    /// The timeline.
+    pub months: u32,
+    /// Simulations that it asked for.
+    pub simulations_total: u64,
+    /// Simulations that are done and counted.
+    pub simulations_done: u64,
+    /// 0 to 100; of what it will probably take, where it may stop early.
+    pub progress_percent: f64,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it got its first lease.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Whether its target standard error was met before its last simulation.
+    pub stopped_early: bool,
+    /// Nodes of which a report counted.
+    pub workers_used: u32,
+    /// Nodes that hold a lease of it.
+    pub allocated_nodes: usize,
+    /// What each node did for it, while it runs.
+    pub nodes: Vec<NodeShare>,
+    /// Over the last seconds.
+    pub simulations_per_second: f64,
+    /// An estimate, while it is open and anything is known of the cluster's speed.
+    pub seconds_remaining: Option<f64>,
+    /// From 1, while it is queued.
+    pub queue_position: Option<u64>,
+    /// Why it is still queued, in a sentence.
+    pub waiting_for: Option<String>,
+}
+
+/// What one node did for a running job.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NodeShare {
+    /// The node.
+    pub node: NodeId,
+    /// Simulations of the job that it did and that count.
+    pub simulations: u64,
+    /// Over the last seconds, for this job.
+    pub simulations_per_second: f64,
+    /// Whether it holds a lease of the job.
+    pub is_computing: bool,
+}
+
+/// The cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterView {
+    /// The term of this coordinator.
+    pub epoch: Epoch,
+    /// The model that is computed.
+    pub model_version: u32,
+    /// Members by id, then the lost ones that are still remembered.
+    pub nodes: Vec<NodeView>,
+    /// Jobs that wait for their first lease.
+    pub queued_jobs: usize,
+    /// Jobs that have had one.
+    pub running_jobs: usize,
+    /// Mean time in the queue of the last 1000 jobs that started.
+    pub average_queue_time: Duration,
+    /// Over the last seconds.
+    pub simulations_per_second: f64,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeView {
+    /// Its id.
+    pub id: NodeId,
+    /// What it said of itself.
+    pub facts: NodeFacts,
+    /// What it does.
+    pub state: NodeState,
+    /// How busy its machine is.
+    pub load: Load,
+    /// The jobs that it holds leases of.
+    pub jobs: Vec<JobId>,
+    /// Over the last seconds.
+    pub simulations_per_second: f64,
+    /// Simulations that counted, since it joined.
+    pub simulations: u64,
+    /// When it was heard of last.
+    pub last_seen: Timestamp,
+}
+
+/// The states of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeState {
+    /// Holds nothing.
+    Available,
+    /// Holds a lease.
+    Busy,
+    /// Finishes what it holds and gets nothing more.
+    Draining,
+    /// Holds nothing and gets nothing.
+    Drained,
+    /// Was lost.
+    Offline,
+}
+
+impl<P: Merge + Clone> Scheduler<P> {
+    /// The specification of an open job.
+    pub fn spec(&self, job: JobId) -> Option<Arc<JobSpec>> {
+        self.find(job)?.spec().map(Arc::clone)
+    }
+
+    /// Whose the job is.
+    pub fn owner(&self, job: JobId) -> Option<&OwnerId> {
+        self.find(job).map(|job| &job.owner)
+    }
+
+    /// The job as it is now.
+    pub fn job(&self, job: JobId, now: Now) -> Option<JobView> {
+        self.find(job).map(|job| self.view(job, now.elapsed))
+    }
+
+    /// How many jobs match, and those of the page, newest first.
+    pub fn jobs(&self, filter: &Filter, page: Page, now: Now) -> (usize, Vec<JobView>) {
+        let keys = self.listing.page(filter, page);
+        let views = keys.iter().map(|key| self.view(&self.jobs[key], now.elapsed));
+        (self.listing.count(filter), views.collect())
+    }
+
+    /// Jobs that match.
+    pub fn count(&self, filter: &Filter) -> usize {
+        self.listing.count(filter)
+    }
+
+    /// The cluster as it is now.
+    pub fn cluster(&self, now: Now) -> ClusterView {
+        let count = |state| self.listing.count(&Filter { owner: None, state: Some(state) });
+        let members = self.fleet.iter().map(|(id, node)| self.node(id, node, now.elapsed));
+        let gone = self.fleet.gone().map(|gone| NodeView {
+            id: gone.node,
+            facts: gone.facts.clone(),
+            state: NodeState::Offline,
+            load: Load::default(),
+            jobs: Vec::new(),
+            simulations_per_second: 0.0,
+            simulations: gone.simulations,
+            last_seen: gone.seen_at,
+        });
+        let started = u32::try_from(self.queue_times.len()).unwrap_or(u32::MAX);
+        ClusterView {
+            epoch: self.epoch,
+            model_version: self.config.model_version,
+            nodes: members.chain(gone).collect(),
+            queued_jobs: count(JobState::Queued),
+            running_jobs: count(JobState::Running),
+            average_queue_time: self.queue_times.iter().sum::<Duration>() / started.max(1),
+            simulations_per_second: self.meter.rate(now.elapsed),
+        }
+    }
+
+    fn find(&self, job: JobId) -> Option<&Job<P>> {
+        self.jobs.get(self.names.get(&job)?)
+    }
+
+    fn node(&self, id: NodeId, node: &Node, now: Duration) -> NodeView {
+        let jobs: BTreeSet<JobId> = node
+            .leases
+            .iter()
+            .filter_map(|lease| Some(self.jobs[&self.leases.get(*lease)?.job].id))
+            .collect();
+        NodeView {
+            id,
+            facts: node.facts.clone(),
+            state: match (node.is_open(), node.leases.is_empty()) {
+                (true, true) => NodeState::Available,
+                (true, false) => NodeState::Busy,
+                (false, true) => NodeState::Drained,
+                (false, false) => NodeState::Draining,
+            },
+            load: node.load,
+            jobs: jobs.into_iter().collect(),
+            simulations_per_second: node.meter.rate(now),
+            simulations: node.simulations,
+            last_seen: node.seen_at,
+        }
+    }
+
+    fn view(&self, job: &Job<P>, now: Duration) -> JobView {
+        let done = job.simulations_done();
+        let mut view = JobView {
+            id: job.id,
+            owner: job.owner.clone(),
+            priority: job.priority,
+            state: job.status(),
+            error: None,
+            spec: job.spec().map(Arc::clone),
+            seed: job.seed,
+            months: job.months,
+            simulations_total: job.simulations,
+            simulations_done: done,
+            progress_percent: 100.0 * done as f64 / job.simulations as f64,
+            created_at: job.created_at,
+            started_at: None,
+            ended_at: None,
+            stopped_early: false,
+            workers_used: 0,
+            allocated_nodes: 0,
+            nodes: Vec::new(),
+            simulations_per_second: 0.0,
+            seconds_remaining: None,
+            queue_position: None,
+            waiting_for: None,
+        };
+        match &job.state {
+            State::Queued(_) => {
+                let position = self.queue.position(job.place());
+                view.queue_position = position;
+                view.seconds_remaining = self.seconds_queued(job, position.unwrap_or(1));
+                view.waiting_for = Some(self.waiting_for(job));
+            }
+            State::Running(running) => self.view_running(job, running, &mut view, now),
+            State::Ended(ended) => {
+                view.error.clone_from(&ended.error);
+                view.started_at = ended.started_at;
+                view.ended_at = Some(ended.ended_at);
+                view.stopped_early = ended.stopped_early;
+                view.workers_used = ended.workers_used;
+                if ended.state == JobState::Complete {
+                    view.progress_percent = 100.0;
+                }
+            }
+        }
+        view
+    }
+
+    fn view_running(&self, job: &Job<P>, running: &Running<P>, view: &mut JobView, now: Duration) {
+        let leases = running.ranges.open_ranges().flat_map(|open| &open.holders);
+        let computing: BTreeSet<NodeId> =
+            leases.filter_map(|lease| self.leases.get(*lease)).map(|held| held.node).collect();
+        view.started_at = Some(running.started_at);
+        view.workers_used = running.workers_used();
+        view.allocated_nodes = computing.len();
+        view.nodes = running
+            .contributors
+            .iter()
+            .map(|(node, contributor)| NodeShare {
+                node: *node,
+                simulations: contributor.simulations,
+                simulations_per_second: contributor.meter.rate(now),
+                is_computing: computing.contains(node),
+            })
+            .collect();
+        view.simulations_per_second = running.meter.rate(now);
+        let expected = running.fold.expected_simulations();
+        // A job isn't shown as done before it is.
+        let percent = 100.0 * view.simulations_done as f64 / expected.max(1) as f64;
+        view.progress_percent = percent.min(99.9);
+        let left = expected.saturating_sub(view.simulations_done) as f64;
+        let measured = view.simulations_per_second;
+        view.seconds_remaining =
+            if measured > 0.0 { Some(left / measured) } else { self.seconds_at_share(left, job, 1) };
+    }
+
+    /// Seconds for `simulations` of a job that gets one part of the cluster in `parts`.
+    fn seconds_at_share(&self, simulations: f64, job: &Job<P>, parts: u64) -> Option<f64> {
+        let speed = self.fleet.speed();
+        let known = self.fleet.is_measured() && speed > 0.0;
+        known.then(|| simulations * f64::from(job.months) * parts as f64 / speed)
+    }
+
+    /// A queued job will share the cluster with those that run and those before it.
+    fn seconds_queued(&self, job: &Job<P>, position: u64) -> Option<f64> {
+        let running = self.listing.count(&Filter { owner: None, state: Some(JobState::Running) });
+        let parts = position.saturating_add(running.try_into().unwrap_or(u64::MAX));
+        self.seconds_at_share(job.simulations as f64, job, parts)
+    }
+
+    fn waiting_for(&self, job: &Job<P>) -> String {
+        if self.fleet.len() == 0 {
+            return "no worker has joined the cluster yet".to_owned();
+        }
+        if self.fleet.iter().all(|(_, node)| !node.is_open()) {
+            return "every worker is draining".to_owned();
+        }
+        if let Some(limit) = self.config.jobs_per_owner
+            && self.queue.is_limited(job.owner_key)
+        {
+            return format!("the owner's limit of {limit} jobs at once is reached");
+        }
+        match self.queue.running_from(job.priority) {
+            0 => "every worker is busy; the job gets one of the next free leases".to_owned(),
+            1 => "every worker is busy with 1 job of the same or a higher priority".to_owned(),
+            jobs => format!("every worker is busy with {jobs} jobs of the same or a higher priority"),
+        }
+    }
+}
