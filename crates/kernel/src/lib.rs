@@ -1,1 +1,35 @@
-//! kernel
+//! The simulation kernel: one household's months, sixteen at a time, and partial results that merge exactly.
+//!
+//! A simulation is a pure function of ([`MODEL_VERSION`], job, index). Every [`Level`] of instructions gives the same bits, and
+//! so does the scalar [`reference`](mod@reference), which states the model plainly.
+//!
+//! * [`Level`]: which instructions to use. `lanes` wraps them, and holds the workspace's only `unsafe`.
+//! * [`Job`]: a specification made ready to simulate. `plan` holds its constants; `keystream`, `normals` and `walk` are the
+//!   inner loops, generic over lanes.
+//! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in canonical bytes.
+//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no simulation.
+//!
+//! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are in this crate's README.
+
+mod accumulator;
+mod digest;
+mod grid;
+mod job;
+mod keystream;
+mod lanes;
+mod level;
+mod normals;
+mod partial;
+mod plan;
+pub mod reference;
+mod summary;
+mod walk;
+
+pub use accumulator::Accumulator;
+pub use job::Job;
+pub use level::{Level, UnknownLevel};
+pub use partial::{DecodeError, Partial};
+pub use summary::results;
+
+/// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.
+pub const MODEL_VERSION: u32 = 1;

@@ -1,0 +1,167 @@
+//! What one thread makes of the blocks that it simulates: a dense histogram and exact sums, which become a [`Partial`].
+#![expect(clippy::inline_always, reason = "loops over balances are vectorised with the level's instructions")]
+
+use crate::grid::{BINS, FIXED_MAX, Grid, bin};
+use crate::job::{Job, groups};
+use crate::lanes::{LANES, Lanes, Task};
+use crate::partial::Partial;
+use crate::walk::Walk;
+
+/// Balances that are recorded at once: they stay in the first cache.
+const BATCH: usize = 1024;
+/// Added to and taken from a number below 2⁵¹ in size, this rounds it to an integer, which its low bits then hold.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
+/// Collects blocks of one job. Holds some 400 KiB; make one per thread, and use it for many blocks.
+#[derive(Debug)]
+pub struct Accumulator {
+    grid: Grid,
+    finals: Vec<[f32; LANES]>,
+    counts: Vec<u64>,
+    tally: Tally,
+}
+
+/// What is summed. Adding is exact.
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    simulations: u64,
+    successes: u64,
+    least: f32,
+    most: f32,
+    sum: i128,
+    squares: u128,
+}
+
+const EMPTY: Tally =
+    Tally { simulations: 0, successes: 0, least: f32::INFINITY, most: f32::NEG_INFINITY, sum: 0, squares: 0 };
+
+impl Accumulator {
+    /// An empty one, for blocks of `job`.
+    pub fn new(job: &Job) -> Self {
+        Self { grid: job.grid(), finals: Vec::new(), counts: vec![0; BINS], tally: EMPTY }
+    }
+
+    /// Simulates a block of `job`, which must be the job that this was made for, and adds what came out. A block past the job's
+    /// end holds no simulations.
+    pub fn block(&mut self, job: &Job, block: u64) {
+        let (first, count) = job.indices(block);
+        let count = usize::try_from(count).expect("at most a block");
+        self.finals.resize(groups(count as u64), [0.0; LANES]);
+        job.level().run(Walk { plan: job.plan(), first, finals: &mut self.finals });
+        let record = Record {
+            grid: self.grid,
+            target: job.plan().target,
+            finals: &self.finals.as_flattened()[..count],
+            counts: &mut self.counts,
+            tally: &mut self.tally,
+        };
+        job.level().run(record);
+    }
+
+    /// What was collected.
+    pub fn finish(mut self) -> Partial {
+        self.drain()
+    }
+
+    /// What was collected; this is empty afterwards and can be used on.
+    pub fn drain(&mut self) -> Partial {
+        let Tally { simulations, successes, least, most, sum, squares } =
+            std::mem::replace(&mut self.tally, EMPTY);
+        let filled = self.counts.iter().filter(|&&count| count > 0).count();
+        let mut bins = Vec::with_capacity(filled);
+        for (bin, count) in (0..).zip(&mut self.counts) {
+            if *count > 0 {
+                bins.push((bin, std::mem::take(count)));
+            }
+        }
+        Partial { grid: self.grid, simulations, successes, least, most, sum, squares, bins }
+    }
+}
+
+/// Adds final balances to an accumulator.
+struct Record<'a> {
+    grid: Grid,
+    target: f32,
+    finals: &'a [f32],
+    counts: &'a mut [u64],
+    tally: &'a mut Tally,
+}
+
+impl Task for Record<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let (center, inverse) = (self.grid.center(), self.grid.inverse());
+        let per_dollar = self.grid.fixed_per_dollar();
+        let mut bins = [0; BATCH];
+        for batch in self.finals.chunks(BATCH) {
+            for (bin_of, &x) in bins.iter_mut().zip(batch) {
+                *bin_of = bin((x - center) * inverse);
+            }
+            for &bin in &bins[..batch.len()] {
+                self.counts[bin as usize] += 1;
+            }
+            let batch = sums(batch, self.target, center, per_dollar);
+            let tally = &mut *self.tally;
+            tally.simulations += batch.simulations;
+            tally.successes += batch.successes;
+            tally.least = if batch.least < tally.least { batch.least } else { tally.least };
+            tally.most = if batch.most > tally.most { batch.most } else { tally.most };
+            tally.sum += batch.sum;
+            tally.squares += batch.squares;
+        }
+    }
+}
+
+/// The tally of at most [`BATCH`] balances.
+#[inline(always)]
+fn sums(batch: &[f32], target: f32, center: f32, per_dollar: f64) -> Tally {
+    let (mut least, mut most) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    let mut successes = [0_u32; LANES];
+    // A square is of two halves of 22 bits: each of these sums stays below 2⁵⁸.
+    let (mut sum, mut high, mut middle, mut low) =
+        ([0_i64; LANES], [0_i64; LANES], [0_i64; LANES], [0_i64; LANES]);
+    let (groups, rest) = batch.as_chunks::<LANES>();
+    let mut add = |lane: usize, x: f32| {
+        // −0 becomes 0, so that of two equal extremes it doesn't matter which came first.
+        let x = x + 0.0;
+        least[lane] = if x < least[lane] { x } else { least[lane] };
+        most[lane] = if x > most[lane] { x } else { most[lane] };
+        successes[lane] += u32::from(x >= target);
+        let q = fixed(x, center, per_dollar);
+        sum[lane] += q;
+        let (upper, lower) = (q >> 22, q & 0x3f_ffff);
+        high[lane] += upper * upper;
+        middle[lane] += upper * lower;
+        low[lane] += lower * lower;
+    };
+    for group in groups {
+        for lane in 0..LANES {
+            add(lane, group[lane]);
+        }
+    }
+    for (lane, &x) in rest.iter().enumerate() {
+        add(lane, x);
+    }
+    let total = |lanes: [i64; LANES]| lanes.into_iter().map(i128::from).sum::<i128>();
+    let squares = (total(high) << 44) + (total(middle) << 23) + total(low);
+    Tally {
+        simulations: batch.len() as u64,
+        successes: successes.into_iter().map(u64::from).sum(),
+        least: least.into_iter().fold(f32::INFINITY, f32::min),
+        most: most.into_iter().fold(f32::NEG_INFINITY, f32::max),
+        sum: total(sum),
+        squares: squares.cast_unsigned(),
+    }
+}
+
+/// A balance in fixed-point steps from the center.
+#[inline(always)]
+fn fixed(x: f32, center: f32, per_dollar: f64) -> i64 {
+    const BOUND: f64 = FIXED_MAX as f64;
+    let q = (f64::from(x) - f64::from(center)) * per_dollar;
+    let q = if q < BOUND { q } else { BOUND };
+    let q = if q > -BOUND { q } else { -BOUND };
+    (q + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
+}

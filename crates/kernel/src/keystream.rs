@@ -1,0 +1,136 @@
+//! The ChaCha8 keystream of 16 streams at once, one a lane: lane state is a vector per state word, so nothing is transposed.
+//!
+//! The layout is `rand_chacha`'s: words 0 to 3 are the constants, 4 to 11 the key, 12 and 13 the block counter, 14 and 15 the
+//! stream number (D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008, with a 64-bit counter and nonce). Streams are the
+//! indices of simulations, so within one block of simulations every state word but the 14th is the same in all lanes. The
+//! first round mixes columns, so three of its four columns are the same for every group of lanes, and the fourth is the same
+//! for every counter. [`Uniform`] and [`Group`] hold these, and the beginning of the second round, so that about
+//! an eighth of the work is done once instead of 1,024 times a block.
+//!
+//! What the words are used for is the business of `walk`.
+#![expect(
+    clippy::inline_always,
+    reason = "a task must end up inside the function that has its level's instructions"
+)]
+
+use crate::lanes::{LANES, Lanes};
+
+/// Words that one block counter gives.
+pub(crate) const WORDS: usize = 16;
+
+const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
+
+/// A quarter of a round, on words that are the same in every lane.
+const fn quarter(x: &mut [u32; WORDS], a: usize, b: usize, c: usize, d: usize) {
+    x[a] = x[a].wrapping_add(x[b]);
+    x[d] = (x[d] ^ x[a]).rotate_left(16);
+    x[c] = x[c].wrapping_add(x[d]);
+    x[b] = (x[b] ^ x[c]).rotate_left(12);
+    x[a] = x[a].wrapping_add(x[b]);
+    x[d] = (x[d] ^ x[a]).rotate_left(8);
+    x[c] = x[c].wrapping_add(x[d]);
+    x[b] = (x[b] ^ x[c]).rotate_left(7);
+}
+
+/// What every lane of every group with the same high half of the stream number shares, for one block counter.
+pub(crate) struct Uniform {
+    /// The state before the first round; word 14 is unused.
+    start: [u32; WORDS],
+    /// The state after the first round's columns 0, 1 and 3, and the second round's first sums on them; column 2 is unused.
+    mixed: [u32; WORDS],
+}
+
+impl Uniform {
+    pub(crate) fn new(key: &[u32; 8], counter: u32, stream_high: u32) -> Self {
+        let mut start = [0; WORDS];
+        start[..4].copy_from_slice(&CONSTANTS);
+        start[4..12].copy_from_slice(key);
+        start[12] = counter;
+        start[15] = stream_high;
+        let mut mixed = start;
+        quarter(&mut mixed, 0, 4, 8, 12);
+        quarter(&mut mixed, 1, 5, 9, 13);
+        quarter(&mut mixed, 3, 7, 11, 15);
+        mixed[0] = mixed[0].wrapping_add(mixed[5]);
+        mixed[15] = (mixed[15] ^ mixed[0]).rotate_left(16);
+        mixed[3] = mixed[3].wrapping_add(mixed[4]);
+        Self { start, mixed }
+    }
+}
+
+/// What a group of lanes shares over all block counters: its streams, and the first round's column 2.
+#[derive(Clone, Copy)]
+pub(crate) struct Group<L: Lanes> {
+    stream: L::Word,
+    column: [L::Word; 4],
+}
+
+impl<L: Lanes> Group<L> {
+    /// The 16 streams from `first` on, of which this is the low half.
+    #[inline(always)]
+    pub(crate) fn new(lanes: L, key: &[u32; 8], first: u32) -> Self {
+        let mut streams = [0; LANES];
+        for (stream, lane) in streams.iter_mut().zip(0..) {
+            *stream = first.wrapping_add(lane);
+        }
+        let stream = lanes.words(&streams);
+        let mut x = [lanes.word(0); WORDS];
+        x[2] = lanes.word(CONSTANTS[2]);
+        x[6] = lanes.word(key[2]);
+        x[10] = lanes.word(key[6]);
+        x[14] = stream;
+        mix(lanes, &mut x, 2, 6, 10, 14);
+        Self { stream, column: [x[2], x[6], x[10], x[14]] }
+    }
+
+    /// The 16 words of every lane's stream at `uniform`'s block counter.
+    #[inline(always)]
+    pub(crate) fn block(&self, lanes: L, uniform: &Uniform, out: &mut [L::Word; WORDS]) {
+        let mut x = [lanes.word(0); WORDS];
+        for i in 0..WORDS {
+            x[i] = if i % 4 == 2 { self.column[i / 4] } else { lanes.word(uniform.mixed[i]) };
+        }
+        // The second round, of which the first two steps of one diagonal and the first of another are done.
+        mix_on(lanes, &mut x, 0, 5, 10, 15);
+        mix(lanes, &mut x, 1, 6, 11, 12);
+        mix(lanes, &mut x, 2, 7, 8, 13);
+        x[14] = lanes.rotate::<16>(lanes.xor(x[14], x[3]));
+        mix_on(lanes, &mut x, 3, 4, 9, 14);
+        for _ in 0..3 {
+            mix(lanes, &mut x, 0, 4, 8, 12);
+            mix(lanes, &mut x, 1, 5, 9, 13);
+            mix(lanes, &mut x, 2, 6, 10, 14);
+            mix(lanes, &mut x, 3, 7, 11, 15);
+            mix(lanes, &mut x, 0, 5, 10, 15);
+            mix(lanes, &mut x, 1, 6, 11, 12);
+            mix(lanes, &mut x, 2, 7, 8, 13);
+            mix(lanes, &mut x, 3, 4, 9, 14);
+        }
+        for i in 0..WORDS {
+            let start = if i == 14 { self.stream } else { lanes.word(uniform.start[i]) };
+            out[i] = lanes.add_words(x[i], start);
+        }
+    }
+}
+
+/// A quarter of a round.
+#[inline(always)]
+fn mix<L: Lanes>(lanes: L, x: &mut [L::Word; WORDS], a: usize, b: usize, c: usize, d: usize) {
+    x[a] = lanes.add_words(x[a], x[b]);
+    x[d] = lanes.rotate::<16>(lanes.xor(x[d], x[a]));
+    mix_on(lanes, x, a, b, c, d);
+}
+
+/// A quarter of a round without its first sum and its rotation by 16.
+#[inline(always)]
+fn mix_on<L: Lanes>(lanes: L, x: &mut [L::Word; WORDS], a: usize, b: usize, c: usize, d: usize) {
+    x[c] = lanes.add_words(x[c], x[d]);
+    x[b] = lanes.rotate::<12>(lanes.xor(x[b], x[c]));
+    x[a] = lanes.add_words(x[a], x[b]);
+    x[d] = lanes.rotate::<8>(lanes.xor(x[d], x[a]));
+    x[c] = lanes.add_words(x[c], x[d]);
+    x[b] = lanes.rotate::<7>(lanes.xor(x[b], x[c]));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::lanes::Task;
+use crate::level::Level;
+
+/// Three blocks of the streams from `first` on, word by word.
+struct Words {
+    key: [u32; 8],
+    first: u64,
+}
+
+impl Task for Words {
+    type Output = Vec<[u32; LANES]>;
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    fn run<L: Lanes>(self, lanes: L) -> Self::Output {
+        let group = Group::new(lanes, &self.key, self.first as u32);
+        let mut all = Vec::new();
+        for counter in 0..3 {
+            let mut words = [lanes.word(0); WORDS];
+            group.block(lanes, &Uniform::new(&self.key, counter, (self.first >> 32) as u32), &mut words);
+            for word in words {
+                let mut out = [0; LANES];
+                lanes.store_words(word, &mut out);
+                all.push(out);
+            }
+        }
+        all
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_lane_is_a_stream_of_rand_chacha(seed: u64, group in 0..(1_u64 << 36)) {
+        let generator = ChaCha8Rng::seed_from_u64(seed);
+        let key = crate::plan::key(seed);
+        let first = group * LANES as u64;
+        for level in Level::available() {
+            let words = level.run(Words { key, first });
+            for lane in 0..LANES {
+                let mut stream = generator.clone();
+                stream.set_stream(first + lane as u64);
+                for (i, word) in words.iter().enumerate() {
+                    prop_assert_eq!(word[lane], stream.next_u32(), "{} lane {} word {}", level, lane, i);
+                }
+            }
+        }
+    }
+}

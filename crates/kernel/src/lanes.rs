@@ -1,0 +1,96 @@
+//! Sixteen lanes of numbers, on every level: the few operations that the kernel is written in, and one set of wrappers around
+//! instructions per level. This is the only `unsafe` of the workspace.
+//!
+//! A value of a [`Lanes`] type is proof that the machine has its instructions: it is only made after they were detected. A
+//! [`Task`] is code over any lanes; [`Lanes::run`] compiles it for its level. Everything a task calls must be
+//! `#[inline(always)]`, so that it ends up inside the one function that may use the level's instructions.
+//!
+//! Each operation is exactly rounded IEEE 754 arithmetic or integer arithmetic, so that every level gives the same bits.
+//! Approximate instructions (`rsqrt14`, `rcp14`) differ between processors and don't belong here. Nothing here knows the model.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+/// Lanes of a group: each carries one simulation.
+pub(crate) const LANES: usize = 16;
+
+/// The bit that is a number's sign.
+pub(crate) const SIGN: u32 = 1 << 31;
+
+/// Code that runs on any lanes.
+pub(crate) trait Task {
+    type Output;
+
+    /// Must be `#[inline(always)]`, with everything it calls.
+    fn run<L: Lanes>(self, lanes: L) -> Self::Output;
+}
+
+/// Operations on 16 lanes at once.
+pub(crate) trait Lanes: Copy {
+    /// 16 single-precision numbers.
+    type Float: Copy;
+    /// 16 words of 32 bits.
+    type Word: Copy;
+    /// 16 truths.
+    type Mask: Copy;
+
+    /// Runs `task` compiled for this level.
+    fn run<T: Task>(self, task: T) -> T::Output;
+
+    /// `x` in every lane.
+    fn float(self, x: f32) -> Self::Float;
+    /// Writes the lanes in order.
+    fn store(self, x: Self::Float, out: &mut [f32; LANES]);
+    fn add(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    fn sub(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    fn mul(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// a·b + c, rounded once.
+    fn fma(self, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
+    fn sqrt(self, a: Self::Float) -> Self::Float;
+    /// `a` where a > b, else `b`.
+    fn max(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `a` where a < b, else `b`.
+    fn min(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// ⌊log₂|x|⌋ of a normal number, as a number.
+    fn exponent(self, x: Self::Float) -> Self::Float;
+    /// |x| / 2^exponent of a normal number: in [1, 2).
+    fn mantissa(self, x: Self::Float) -> Self::Float;
+    /// `x`, its sign flipped where the highest bit of `by` is set.
+    fn flip(self, x: Self::Float, by: Self::Word) -> Self::Float;
+
+    /// `x` in every lane.
+    fn word(self, x: u32) -> Self::Word;
+    /// These words, one a lane.
+    fn words(self, x: &[u32; LANES]) -> Self::Word;
+    /// Writes the lanes in order.
+    #[cfg(test)]
+    fn store_words(self, x: Self::Word, out: &mut [u32; LANES]);
+    /// The sum modulo 2³².
+    fn add_words(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    fn xor(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    fn and(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    fn or(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    /// Rotation to the left by `N`, one of the four of ChaCha: 16, 12, 8, 7.
+    fn rotate<const N: u32>(self, a: Self::Word) -> Self::Word;
+    /// The words as signed integers, rounded to the nearest number.
+    fn from_signed(self, a: Self::Word) -> Self::Float;
+
+    /// Where `a` ≤ `b`, as signed integers.
+    fn at_most(self, a: Self::Word, b: Self::Word) -> Self::Mask;
+    /// `a` − `b` where the mask holds, else `a`.
+    fn sub_where(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `a` where the mask holds, else `b`.
+    fn select(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
+}
+
+#[cfg(test)]
+mod tests;

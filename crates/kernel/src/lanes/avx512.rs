@@ -1,0 +1,193 @@
+//! AVX-512: a group is one register.
+#![expect(unsafe_code, reason = "instructions that the compiler can't assume; see the SAFETY note of `on`")]
+#![expect(
+    clippy::inline_always,
+    reason = "a task must end up inside the function that has its level's instructions"
+)]
+#![expect(clippy::cast_possible_wrap, reason = "instructions take words as signed integers")]
+
+use std::arch::x86_64 as x86;
+use std::arch::x86_64::{__m512, __m512i, __mmask16};
+
+use super::{LANES, Lanes, SIGN, Task};
+
+/// Proof that this machine has AVX-512 F, BW, DQ and VL, FMA and AVX2.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// The lanes, where the machine has them.
+    pub(crate) fn detect() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma");
+        has.then_some(Self(()))
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn entry<T: Task>(lanes: Avx512, task: T) -> T::Output {
+    task.run(lanes)
+}
+
+/// Uses instructions of AVX-512.
+macro_rules! on {
+    ($self:ident, $instructions:expr) => {{
+        let Self(()) = $self;
+        // SAFETY: an `Avx512` is made by `detect` alone, after the machine was asked for these instructions; pointers come from
+        // references to arrays of the size that the instruction reads or writes, and unaligned access is allowed.
+        unsafe { $instructions }
+    }};
+}
+
+impl Lanes for Avx512 {
+    type Float = __m512;
+    type Word = __m512i;
+    type Mask = __mmask16;
+
+    fn run<T: Task>(self, task: T) -> T::Output {
+        on!(self, entry(self, task))
+    }
+
+    #[inline(always)]
+    fn float(self, x: f32) -> __m512 {
+        on!(self, x86::_mm512_set1_ps(x))
+    }
+
+    #[inline(always)]
+    fn store(self, x: __m512, out: &mut [f32; LANES]) {
+        on!(self, x86::_mm512_storeu_ps(out.as_mut_ptr(), x));
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_add_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_sub_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_mul_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        on!(self, x86::_mm512_fmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        on!(self, x86::_mm512_sqrt_ps(a))
+    }
+
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_max_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_min_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn exponent(self, x: __m512) -> __m512 {
+        on!(self, x86::_mm512_getexp_ps(x))
+    }
+
+    #[inline(always)]
+    fn mantissa(self, x: __m512) -> __m512 {
+        on!(self, x86::_mm512_getmant_ps::<{ x86::_MM_MANT_NORM_1_2 }, { x86::_MM_MANT_SIGN_ZERO }>(x))
+    }
+
+    #[inline(always)]
+    fn flip(self, x: __m512, by: __m512i) -> __m512 {
+        // The table of x ^ (by & sign): the truth of (x, by, sign) for 111 down to 000.
+        const TABLE: i32 = 0b0111_1000;
+        on!(self, {
+            let sign = x86::_mm512_set1_epi32(SIGN as i32);
+            x86::_mm512_castsi512_ps(x86::_mm512_ternarylogic_epi32::<TABLE>(
+                x86::_mm512_castps_si512(x),
+                by,
+                sign,
+            ))
+        })
+    }
+
+    #[inline(always)]
+    fn word(self, x: u32) -> __m512i {
+        on!(self, x86::_mm512_set1_epi32(x as i32))
+    }
+
+    #[inline(always)]
+    fn words(self, x: &[u32; LANES]) -> __m512i {
+        on!(self, x86::_mm512_loadu_si512(x.as_ptr().cast()))
+    }
+
+    #[inline(always)]
+    #[cfg(test)]
+    fn store_words(self, x: __m512i, out: &mut [u32; LANES]) {
+        on!(self, x86::_mm512_storeu_si512(out.as_mut_ptr().cast(), x));
+    }
+
+    #[inline(always)]
+    fn add_words(self, a: __m512i, b: __m512i) -> __m512i {
+        on!(self, x86::_mm512_add_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn xor(self, a: __m512i, b: __m512i) -> __m512i {
+        on!(self, x86::_mm512_xor_si512(a, b))
+    }
+
+    #[inline(always)]
+    fn and(self, a: __m512i, b: __m512i) -> __m512i {
+        on!(self, x86::_mm512_and_si512(a, b))
+    }
+
+    #[inline(always)]
+    fn or(self, a: __m512i, b: __m512i) -> __m512i {
+        on!(self, x86::_mm512_or_si512(a, b))
+    }
+
+    #[inline(always)]
+    fn rotate<const N: u32>(self, a: __m512i) -> __m512i {
+        on!(
+            self,
+            match N {
+                16 => x86::_mm512_rol_epi32::<16>(a),
+                12 => x86::_mm512_rol_epi32::<12>(a),
+                8 => x86::_mm512_rol_epi32::<8>(a),
+                7 => x86::_mm512_rol_epi32::<7>(a),
+                _ => unreachable!("ChaCha doesn't rotate by {N}"),
+            }
+        )
+    }
+
+    #[inline(always)]
+    fn from_signed(self, a: __m512i) -> __m512 {
+        on!(self, x86::_mm512_cvtepi32_ps(a))
+    }
+
+    #[inline(always)]
+    fn at_most(self, a: __m512i, b: __m512i) -> __mmask16 {
+        on!(self, x86::_mm512_cmple_epi32_mask(a, b))
+    }
+
+    #[inline(always)]
+    fn sub_where(self, mask: __mmask16, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_mask_sub_ps(a, mask, a, b))
+    }
+
+    #[inline(always)]
+    fn select(self, mask: __mmask16, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_mask_blend_ps(mask, b, a))
+    }
+}

@@ -1,0 +1,59 @@
+use crate::reference::normals;
+
+use super::{COS, LOG, OCTAVE, SIN};
+
+fn polynomial(coefficients: &[f32], x: f64) -> f64 {
+    coefficients.iter().rev().fold(0.0, |sum, &coefficient| sum * x + f64::from(coefficient))
+}
+
+#[test]
+fn thirty_octaves_are_exact() {
+    assert_eq!(f64::from(30.0 * OCTAVE), 30.0 * f64::from(OCTAVE));
+}
+
+#[test]
+fn polynomials_are_as_close_as_their_fit() {
+    for i in 1..100_000 {
+        let x = f64::from(i) / 100_000.0;
+        // The radius within the first octave: t·Q(t) = r².
+        let found = (x * polynomial(&LOG, x)).sqrt();
+        let expected = (-2.0 * (1.0 - x / 2.0).ln()).sqrt();
+        assert!((found - expected).abs() < 4.5e-7, "radius at {x}: {found} for {expected}");
+        let (sin, cos) = (x * std::f64::consts::FRAC_PI_2).sin_cos();
+        assert!((x * polynomial(&SIN, x * x) - sin).abs() < 6.5e-7, "sine at {x}");
+        assert!((polynomial(&COS, x * x) - cos).abs() < 1.1e-7, "cosine at {x}");
+    }
+}
+
+#[test]
+fn a_radius_is_a_number_for_every_mantissa() {
+    // All that the smallest radii can be made of, and a sweep through the others.
+    let nearest_one = 0x7fff_0000..=0x7fff_ffff_u32;
+    let sweep = (0..=0x7fff_ffff_u32).step_by(997);
+    for word in nearest_one.chain(sweep) {
+        for word in [word, !word] {
+            let (sin, cos) = normals(word, 0x1234_5678);
+            assert!(sin.is_finite() && cos.is_finite() && sin.abs() < 6.6 && cos.abs() < 6.6, "{word:#x}");
+        }
+    }
+}
+
+#[test]
+fn the_moments_are_those_of_two_independent_normals() {
+    // A grid over both words: the moments of the transformation itself, without sampling error.
+    const STEPS: u32 = 2048;
+    let middle = |i: u32| i * (u32::MAX / STEPS + 1) + u32::MAX / STEPS / 2;
+    let n = f64::from(STEPS).powi(2);
+    let mut sums = [0.0; 6];
+    for i in 0..STEPS {
+        for j in 0..STEPS {
+            let (a, b) = normals(middle(i), middle(j));
+            let (a, b) = (f64::from(a), f64::from(b));
+            let terms = [a, b, a * a, b * b, a * b, a * a * b * b];
+            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term / n);
+        }
+    }
+    for (sum, expected) in sums.into_iter().zip([0.0, 0.0, 1.0, 1.0, 0.0, 1.0]) {
+        assert!((sum - expected).abs() < 5e-3, "{sums:?}");
+    }
+}

@@ -1,0 +1,91 @@
+//! A partial result: the exact summary of some of a job's simulations.
+//!
+//! Everything in it is an integer, or a minimum or maximum, so merging is associative and commutative to the bit: leases,
+//! threads and machines can't be seen in the answer. `accumulator` makes one, `summary` reads one, [`codec`] writes its bytes.
+
+mod codec;
+
+use std::cmp::Ordering;
+
+use carlo_types::Merge;
+
+pub use codec::DecodeError;
+
+use crate::grid::Grid;
+
+/// The summary of some of a job's simulations. Partial results over different simulations of one job merge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partial {
+    pub(crate) grid: Grid,
+    pub(crate) simulations: u64,
+    pub(crate) successes: u64,
+    /// The smallest final balance, dollars; infinity where there are no simulations.
+    pub(crate) least: f32,
+    /// The largest final balance, dollars; minus infinity where there are no simulations.
+    pub(crate) most: f32,
+    /// Sum of the balances in fixed-point steps from the grid's center.
+    pub(crate) sum: i128,
+    /// Sum of their squares.
+    pub(crate) squares: u128,
+    /// Bins that hold simulations, ascending, with how many.
+    pub(crate) bins: Vec<(u16, u64)>,
+}
+
+/// Balances are finite or, in an empty partial, infinite: never NaN.
+impl Eq for Partial {}
+
+impl Partial {
+    /// Whether `other` can be of the same job: both have its grid. What came from outside must be asked before it is
+    /// merged.
+    pub fn same_grid(&self, other: &Self) -> bool {
+        self.grid == other.grid
+    }
+}
+
+impl Merge for Partial {
+    /// Adds `other`. One that isn't of the same grid adds nothing, which its caller sees in the number of simulations:
+    /// [`Partial::same_grid`] is the question to ask before.
+    fn merge(&mut self, other: &Self) {
+        if !self.same_grid(other) {
+            return;
+        }
+        self.simulations = self.simulations.saturating_add(other.simulations);
+        self.successes = self.successes.saturating_add(other.successes);
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.squares = self.squares.saturating_add(other.squares);
+        self.bins = merged(&self.bins, &other.bins);
+    }
+
+    fn simulations(&self) -> u64 {
+        self.simulations
+    }
+
+    fn successes(&self) -> u64 {
+        self.successes
+    }
+}
+
+/// The sum of two sparse histograms.
+fn merged(left: &[(u16, u64)], right: &[(u16, u64)]) -> Vec<(u16, u64)> {
+    let mut bins = Vec::with_capacity(left.len().max(right.len()));
+    let (mut left, mut right) = (left.iter().copied().peekable(), right.iter().copied().peekable());
+    while let (Some(&(l, l_count)), Some(&(r, r_count))) = (left.peek(), right.peek()) {
+        match l.cmp(&r) {
+            Ordering::Less => bins.extend(left.next()),
+            Ordering::Greater => bins.extend(right.next()),
+            Ordering::Equal => {
+                bins.push((l, l_count.saturating_add(r_count)));
+                left.next();
+                right.next();
+            }
+        }
+    }
+    bins.extend(left);
+    bins.extend(right);
+    bins
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! The bytes of a partial result: one spelling for each, because the digest is taken of them.
+//!
+//! Postcard, with the histogram in runs: how many empty bins lie before a run, then its counts, each as the difference to the
+//! one before. Neighbours differ by little, so a lease's thousands of bins take a byte or two each.
+
+use carlo_types::limits::{PARTIAL_BYTES_MAX, SIMULATIONS_MAX};
+use serde::{Deserialize, Serialize};
+
+use super::Partial;
+use crate::grid::{BINS, FIXED_MAX, Grid};
+
+/// Empty bins that end a run; fewer are written as counts of 0.
+const GAP: usize = 4;
+
+/// Bytes that are no partial result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a partial result: {0}")]
+pub struct DecodeError(&'static str);
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    center: u32,
+    scale: u32,
+    simulations: u64,
+    successes: u64,
+    least: u32,
+    most: u32,
+    sum: i128,
+    squares: u128,
+    runs: Vec<Run>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Run {
+    /// Empty bins since the last run.
+    gap: u32,
+    /// Counts, each less the one before; the first less 0.
+    steps: Vec<i64>,
+}
+
+impl Partial {
+    /// Its bytes. Equal partials have equal bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let (center, scale) = self.grid.to_bits();
+        let wire = Wire {
+            center,
+            scale,
+            simulations: self.simulations,
+            successes: self.successes,
+            least: self.least.to_bits(),
+            most: self.most.to_bits(),
+            sum: self.sum,
+            squares: self.squares,
+            runs: runs(&self.bins),
+        };
+        postcard::to_stdvec(&wire).expect("writing numbers to memory can't fail")
+    }
+
+    /// Reads [`Partial::encode`]'s bytes, which may come from anyone.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are too many, aren't in the one spelling, or contradict themselves.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > PARTIAL_BYTES_MAX {
+            return Err(DecodeError("too many bytes"));
+        }
+        let wire: Wire = postcard::from_bytes(bytes).map_err(|_| DecodeError("malformed"))?;
+        let partial = Self {
+            grid: Grid::from_bits(wire.center, wire.scale).ok_or(DecodeError("impossible grid"))?,
+            simulations: wire.simulations,
+            successes: wire.successes,
+            least: f32::from_bits(wire.least),
+            most: f32::from_bits(wire.most),
+            sum: wire.sum,
+            squares: wire.squares,
+            bins: bins(&wire.runs)?,
+        };
+        partial.check()?;
+        if partial.encode() != bytes {
+            return Err(DecodeError("not in its one spelling"));
+        }
+        Ok(partial)
+    }
+
+    /// Whether the numbers can belong together.
+    fn check(&self) -> Result<(), DecodeError> {
+        let n = self.simulations;
+        let counted = self.bins.iter().try_fold(0_u64, |sum, &(_, count)| sum.checked_add(count));
+        let sum_max = u128::from(n) * u128::from(FIXED_MAX.cast_unsigned());
+        let extremes = if n == 0 {
+            self.least == f32::INFINITY && self.most == f32::NEG_INFINITY
+        } else {
+            let possible = |x: f32| x.is_finite() && x.to_bits() != (-0.0_f32).to_bits();
+            possible(self.least) && possible(self.most) && self.least <= self.most
+        };
+        let rules = [
+            (n <= SIMULATIONS_MAX, "too many simulations"),
+            (self.successes <= n, "more successes than simulations"),
+            (counted == Some(n), "counts that aren't the simulations"),
+            (extremes, "impossible extremes"),
+            (n > SIMULATIONS_MAX || self.sum.unsigned_abs() <= sum_max, "impossible sum"),
+            (
+                n > SIMULATIONS_MAX || self.squares <= sum_max * u128::from(FIXED_MAX.cast_unsigned()),
+                "impossible sum of squares",
+            ),
+        ];
+        rules.into_iter().try_for_each(|(holds, fault)| if holds { Ok(()) } else { Err(DecodeError(fault)) })
+    }
+}
+
+fn runs(bins: &[(u16, u64)]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let (mut next, mut last) = (0_usize, 0_i64);
+    for &(bin, count) in bins {
+        let (bin, count) = (usize::from(bin), count.cast_signed());
+        match runs.last_mut() {
+            Some(run) if bin < next + GAP => {
+                for _ in next..bin {
+                    run.steps.push(-last);
+                    last = 0;
+                }
+                run.steps.push(count - last);
+            }
+            _ => {
+                let gap = u32::try_from(bin - next).expect("below the number of bins");
+                runs.push(Run { gap, steps: vec![count] });
+            }
+        }
+        (next, last) = (bin + 1, count);
+    }
+    runs
+}
+
+fn bins(runs: &[Run]) -> Result<Vec<(u16, u64)>, DecodeError> {
+    let mut bins = Vec::new();
+    let mut next = 0_usize;
+    for run in runs {
+        next = next.saturating_add(run.gap as usize);
+        let mut count = 0_i64;
+        for &step in &run.steps {
+            count =
+                count.checked_add(step).filter(|&count| count >= 0).ok_or(DecodeError("impossible count"))?;
+            if next >= BINS {
+                return Err(DecodeError("a bin that doesn't exist"));
+            }
+            if count > 0 {
+                bins.push((u16::try_from(next).expect("below the number of bins"), count.cast_unsigned()));
+            }
+            next += 1;
+        }
+    }
+    Ok(bins)
+}

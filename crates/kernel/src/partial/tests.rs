@@ -1,0 +1,102 @@
+use carlo_types::limits::PARTIAL_BYTES_MAX;
+use proptest::prelude::*;
+
+use super::*;
+use crate::grid::BINS;
+
+/// A partial result that could have been computed, on one grid.
+fn partial() -> impl Strategy<Value = Partial> {
+    let bin = (0..u16::try_from(BINS).unwrap(), 1..1_000_000_u64);
+    let near = (18_900..19_100_u16, 1..100_u64);
+    proptest::collection::btree_map(
+        prop_oneof![bin.prop_map(|x| x), near.prop_map(|x| x)].prop_map(|(bin, _)| bin),
+        1..1_000_000_u64,
+        0..200,
+    )
+    .prop_flat_map(|bins| {
+        let simulations: u64 = bins.values().sum();
+        (Just(bins), 0..=simulations, -1e6..0.0_f32, 0.0..1e6_f32, any::<i32>(), any::<u32>())
+    })
+    .prop_map(|(bins, successes, least, most, sum, squares)| {
+        let simulations = bins.values().sum();
+        let empty = simulations == 0;
+        Partial {
+            grid: Grid::from_bits(100.0_f32.to_bits(), 10.0_f32.to_bits()).unwrap(),
+            simulations,
+            successes,
+            least: if empty { f32::INFINITY } else { least },
+            most: if empty { f32::NEG_INFINITY } else { most },
+            sum: if empty { 0 } else { sum.into() },
+            squares: if empty { 0 } else { squares.into() },
+            bins: bins.into_iter().collect(),
+        }
+    })
+}
+
+fn sum(left: &Partial, right: &Partial) -> Partial {
+    let mut sum = left.clone();
+    sum.merge(right);
+    sum
+}
+
+proptest! {
+    #[test]
+    fn merging_is_associative_and_commutative(a in partial(), b in partial(), c in partial()) {
+        prop_assert_eq!(sum(&a, &b), sum(&b, &a));
+        prop_assert_eq!(sum(&sum(&a, &b), &c), sum(&a, &sum(&b, &c)));
+        prop_assert_eq!(sum(&a, &b).simulations(), a.simulations() + b.simulations());
+    }
+
+    #[test]
+    fn bytes_are_read_back(partial in partial()) {
+        prop_assert_eq!(Partial::decode(&partial.encode()), Ok(partial));
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_or_are_another_partial(
+        partial in partial(),
+        at: prop::sample::Index,
+        flip in 1..=255_u8,
+        cut: prop::sample::Index,
+    ) {
+        let bytes = partial.encode();
+        let mut damaged = bytes.clone();
+        damaged[at.index(bytes.len())] ^= flip;
+        if let Ok(other) = Partial::decode(&damaged) {
+            prop_assert_ne!(&other, &partial);
+            prop_assert_eq!(other.encode(), damaged);
+        }
+        prop_assert!(Partial::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        let longer = [bytes.as_slice(), &[0]].concat();
+        prop_assert!(Partial::decode(&longer).is_err());
+    }
+
+    #[test]
+    fn noise_is_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        if let Ok(partial) = Partial::decode(&bytes) {
+            prop_assert_eq!(partial.encode(), bytes);
+        }
+    }
+}
+
+#[test]
+fn what_is_too_long_is_refused_unread() {
+    assert!(Partial::decode(&vec![0; PARTIAL_BYTES_MAX + 1]).is_err());
+}
+
+#[test]
+fn another_grid_adds_nothing() {
+    let grid = |center: f32| Grid::from_bits(center.to_bits(), 1.0_f32.to_bits()).unwrap();
+    let one = |center: f32| Partial {
+        grid: grid(center),
+        simulations: 1,
+        successes: 1,
+        least: center,
+        most: center,
+        sum: 0,
+        squares: 0,
+        bins: vec![(18_944, 1)],
+    };
+    assert!(!one(1.0).same_grid(&one(2.0)));
+    assert_eq!(sum(&one(1.0), &one(2.0)), one(1.0));
+}

@@ -1,0 +1,150 @@
+//! The model in plain words: one simulation at a time, drawn from `rand_chacha`.
+//!
+//! [`final_balance`] does the arithmetic of the lanes, operation by operation, and gives the same bits as every level: it is what they are
+//! tested against, and how one simulation of a job is replayed on its own. [`final_balance_f64`] is the model in double
+//! precision on the same draws, with the standard library's logarithm and sine: how much single precision moves.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use carlo_types::JobSpec;
+
+use crate::normals::{COS, LOG, OCTAVE, SIN, UNIT};
+use crate::plan::{Coin, MONEY_BOUND, Plan, Schedule, starting_balance};
+
+/// The stream of simulation `index`.
+fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
+    let mut words = ChaCha8Rng::seed_from_u64(spec.seed);
+    words.set_stream(index);
+    words
+}
+
+/// The final balance of simulation `index` of the job, in dollars: the same bits as the kernel's.
+pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
+    let plan = Plan::new(spec);
+    let mut words = stream(spec, index);
+    let (mut balance, mut income, mut spending) = (plan.balance, plan.income, plan.spending);
+    for (month, payment) in plan.payments.iter().enumerate() {
+        if month % 6 == 5 {
+            let (promoted, _) = coin(plan.promotion, words.next_u32());
+            let (z_promotion, z_raise) = normals(words.next_u32(), words.next_u32());
+            balance = bounded(balance);
+            spending = bounded(spending);
+            if month % 12 == 11 {
+                income = grown(income, z_raise.mul_add(plan.raise_std, plan.raise_mean));
+            }
+            if promoted {
+                income = grown(income, z_promotion.mul_add(plan.promotion_std, plan.promotion_mean));
+            }
+            income = bounded(income);
+        }
+        let (z_spending, z_cash) = normals(words.next_u32(), words.next_u32());
+        let (emergency, emergency_word) = coin(plan.emergency, words.next_u32());
+
+        spending = grown(spending, z_spending.mul_add(plan.inflation_std, plan.inflation_mean));
+        let invested = if balance - plan.reserve > 0.0 { balance - plan.reserve } else { 0.0 };
+        let (income_std, expense_std, return_std) =
+            (income * plan.income_std, spending * plan.expense_std, invested * plan.return_std);
+        let variance = expense_std.mul_add(expense_std, income_std * income_std);
+        let std = return_std.mul_add(return_std, variance).sqrt();
+        let mut cash = income - payment - spending;
+        if emergency {
+            cash -= (emergency_word as f32).mul_add(plan.emergency_step, plan.emergency_base);
+        }
+        cash = invested.mul_add(plan.return_mean, cash);
+        cash = std.mul_add(z_cash, cash);
+        balance += cash;
+    }
+    balance - plan.owed
+}
+
+/// Whether a coin falls, and its word without the sign bit.
+fn coin(coin: Coin, word: u32) -> (bool, i32) {
+    let word = (word & 0x7fff_ffff).cast_signed();
+    (word <= coin.at_most, word)
+}
+
+fn grown(x: f32, rate: f32) -> f32 {
+    x.mul_add(rate, x)
+}
+
+fn bounded(x: f32) -> f32 {
+    x.clamp(-MONEY_BOUND, MONEY_BOUND)
+}
+
+fn polynomial(coefficients: &[f32], x: f32) -> f32 {
+    coefficients
+        .iter()
+        .rev()
+        .copied()
+        .reduce(|sum, coefficient| sum.mul_add(x, coefficient))
+        .expect("not empty")
+}
+
+/// Two normals; `normals` says how.
+pub(crate) fn normals(radius: u32, angle: u32) -> (f32, f32) {
+    let x = (radius | 1).cast_signed() as f32;
+    let exponent = (x.to_bits() << 1 >> 24).cast_signed() - 127;
+    let t = 2.0 - f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000);
+    let octaves = (exponent as f32).mul_add(-OCTAVE, 30.0 * OCTAVE);
+    let r = t.mul_add(polynomial(&LOG, t), octaves).sqrt();
+    let y = angle.cast_signed() as f32 * UNIT;
+    let sin = polynomial(&SIN, y * y) * y;
+    let cos = polynomial(&COS, y * y);
+    let cos = if radius.cast_signed() < 0 { -cos } else { cos };
+    (r * sin, r * cos)
+}
+
+/// The final balance of simulation `index` of the job, in dollars, in double precision throughout.
+pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
+    let (household, world) = (&spec.household, &spec.world);
+    let mut words = stream(spec, index);
+    let schedule = Schedule::new(spec, spec.goal.timeline_months);
+    let bound = f64::from(MONEY_BOUND);
+    let reserve = 6.0 * household.monthly_spending;
+    let mut balance = starting_balance(spec);
+    let (mut income, mut spending) = (household.monthly_income, household.monthly_spending);
+    for (month, payment) in schedule.payments.iter().enumerate() {
+        if month % 6 == 5 {
+            let promoted = uniform(words.next_u32()) < world.promotion_probability;
+            let (z_promotion, z_raise) = normals_f64(words.next_u32(), words.next_u32());
+            balance = balance.clamp(-bound, bound);
+            spending = spending.clamp(-bound, bound);
+            if month % 12 == 11 {
+                income *= 1.0 + world.annual_raise_mean + z_raise * world.annual_raise_volatility;
+            }
+            if promoted {
+                income *= 1.0 + world.promotion_raise_mean + z_promotion * world.promotion_raise_volatility;
+            }
+            income = income.clamp(-bound, bound);
+        }
+        let (z_spending, z_cash) = normals_f64(words.next_u32(), words.next_u32());
+        let emergency = uniform(words.next_u32());
+
+        spending *= 1.0 + (world.inflation_rate + z_spending * world.inflation_volatility) / 12.0;
+        let invested = (balance - reserve).max(0.0);
+        let variance = (income * world.income_volatility).powi(2)
+            + (spending * world.expense_volatility).powi(2)
+            + (invested * world.annual_return_std).powi(2) / 12.0;
+        let mut cash = income - payment - spending;
+        if emergency < world.emergency_probability {
+            let share = emergency / world.emergency_probability;
+            cash -= world.emergency_min + share * (world.emergency_max - world.emergency_min);
+        }
+        balance += cash + invested * world.annual_return_mean / 12.0 + variance.sqrt() * z_cash;
+    }
+    balance - schedule.owed
+}
+
+/// In (0, 1): the middle of a word's step, without its sign bit.
+fn uniform(word: u32) -> f64 {
+    (f64::from(word & 0x7fff_ffff) + 0.5) / 2_147_483_648.0
+}
+
+fn normals_f64(radius: u32, angle: u32) -> (f64, f64) {
+    let x = f64::from((radius | 1).cast_signed());
+    let r = (-2.0 * (x.abs() / 2_147_483_648.0).ln()).sqrt();
+    let (sin, cos) =
+        (f64::from(angle.cast_signed()) / 2_147_483_648.0 * std::f64::consts::FRAC_PI_2).sin_cos();
+    (r * sin, r * if x < 0.0 { -cos } else { cos })
+}
