@@ -53,7 +53,10 @@ def count_successes(key, batches):
     def a_batch(batch, successes):
         batch_key = jax.random.fold_in(key, batch)
         start = tuple(jnp.full((BATCH,), value, jnp.float32) for value in (h.BALANCE, h.INCOME, h.SPENDING))
-        step = lambda month, state: a_month(month, state, jax.random.fold_in(batch_key, month))
+
+        def step(month, state):
+            return a_month(month, state, jax.random.fold_in(batch_key, month))
+
         balance, _, _ = lax.fori_loop(0, h.MONTHS, step, start)
         return successes + jnp.sum(balance >= h.TARGET)
 
