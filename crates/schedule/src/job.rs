@@ -148,7 +148,7 @@ impl<P: Merge + Clone> Running<P> {
         }
     }
 
-    /// Notes the speed of work that is under way.
+    /// Notes the speed of work that is under way; the first call for a node, with none, is when its clock starts.
     pub(crate) fn measure(&mut self, node: NodeId, simulations: u64, now: Duration) {
         self.meter.add(simulations as f64, now);
         if let Some(contributor) = self.contributor(node, now) {

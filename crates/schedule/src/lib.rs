@@ -41,6 +41,8 @@ mod rate;
 pub mod record;
 mod scheduler;
 mod size;
+#[cfg(test)]
+mod tests;
 mod verify;
 pub mod view;
 

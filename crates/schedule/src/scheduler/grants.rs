@@ -74,6 +74,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.queue.charge(place, path_months, now.elapsed);
         running.served = running.served.saturating_add(path_months);
         running.last_served = now.elapsed;
+        running.measure(node, 0, now.elapsed);
         self.requeue(key, now);
         self.leases.insert(id, Held { node, job: key, range, attempt, granted: now.elapsed, progress: 0 });
         self.leases.set_holders(&[id]);
@@ -85,7 +86,10 @@ impl<P: Merge + Clone> Scheduler<P> {
         let id = self.leases.next_id();
         let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
         let (range, attempt) = running
-            .and_then(|running| running.ranges.lease_again(held.range.start(), id))
+            .and_then(|running| {
+                running.measure(node, 0, now.elapsed);
+                running.ranges.lease_again(held.range.start(), id)
+            })
             .expect("a lease that is out once is of an open range");
         self.leases.insert(id, Held { node, range, attempt, granted: now.elapsed, progress: 0, ..held });
         self.leases.set_holders(&[first, id]);

@@ -1,0 +1,10 @@
+//! The scheduler as a whole: its rules one by one, fairness in simulated time, and random histories with crashes.
+
+mod epochs;
+mod fairness;
+mod histories;
+pub(crate) mod marks;
+mod nodes;
+mod queueing;
+mod rules;
+mod world;

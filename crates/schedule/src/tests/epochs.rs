@@ -1,0 +1,99 @@
+//! Restarts: what a new epoch knows, and what it takes from leases of the old one.
+
+use std::time::Duration;
+
+use carlo_types::{BLOCK_SIMULATIONS, FaultCode};
+
+use super::marks::Marks;
+use super::world::{World, report, spec, was_accepted};
+use crate::{Command, Config, JobState, Outcome, StoredJob};
+
+const SHORT: Duration = Duration::from_millis(1);
+const BLOCK: u64 = BLOCK_SIMULATIONS;
+
+#[test]
+fn a_restart_goes_on_from_the_checkpoint_and_loses_nothing_else() {
+    let mut world = World::new(Config::default());
+    let running = world.submit(10_000 * BLOCK);
+    let worker = world.join(1);
+    let queued = world.submit_as("owner", 0, &spec(BLOCK, None));
+    world.apply(Command::Cancel { job: queued }).unwrap();
+    let waiting = world.submit_as("owner", 0, &spec(3 * BLOCK, None));
+    world.answer(worker, SHORT).unwrap();
+    world.wait(Duration::from_secs(1));
+    world.tick();
+    let saved = world.view(running).simulations_done;
+    world.answer(worker, SHORT).unwrap();
+    assert!(world.view(running).simulations_done > saved);
+
+    world.held.clear();
+    world.restart();
+    assert_eq!(world.view(running).simulations_done, saved);
+    assert_eq!(world.view(running).workers_used, 1);
+    assert_eq!(world.state(waiting), JobState::Queued);
+    assert_eq!(world.state(queued), JobState::Cancelled);
+    let worker = world.join(2);
+    while world.answer(worker, SHORT).is_some() {}
+    assert_eq!(world.ledger.results[&running].fold, Marks::first(10_000, 10_000 * BLOCK));
+    assert_eq!(world.ledger.results[&waiting].fold, Marks::first(3, 3 * BLOCK));
+    assert_eq!(world.view(running).workers_used, 2);
+}
+
+#[test]
+fn a_lease_finished_under_an_earlier_epoch_is_delivered_to_the_new_one() {
+    let mut world = World::new(Config { leases_per_node: 1, ..Config::default() });
+    let id = world.submit(4 * BLOCK);
+    let worker = world.join(1);
+    let (old, spec) = world.first_lease(worker).unwrap();
+    world.held.clear();
+    world.restart();
+    world.apply(Command::Drain { node: worker }).unwrap_err();
+    // The worker joins and delivers before it has got anything.
+    world.scheduler.restore_drain("worker 1");
+    world.join(1);
+    for _ in 0..2 {
+        assert!(was_accepted(&world.apply(report(worker, old, &spec, SHORT)).unwrap()));
+        assert_eq!(world.view(id).simulations_done, old.range.simulations(4 * BLOCK));
+    }
+    world.apply(Command::Undrain { node: worker }).unwrap();
+    while world.answer(worker, SHORT).is_some() {}
+    assert_eq!(world.ledger.results[&id].fold, Marks::first(4, 4 * BLOCK));
+}
+
+#[test]
+fn a_lease_of_an_earlier_epoch_is_refused_once_its_blocks_are_leased_or_done() {
+    let mut world = World::new(Config { leases_per_node: 1, ..Config::default() });
+    let id = world.submit(4 * BLOCK);
+    let late = world.join(1);
+    let (old, spec) = world.first_lease(late).unwrap();
+    world.held.clear();
+    world.restart();
+    let worker = world.join(2);
+    world.join(1);
+    assert_eq!(world.first_lease(worker).unwrap().0.range.start(), old.range.start());
+    assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
+    world.answer(worker, SHORT).unwrap();
+    let done = world.view(id).simulations_done;
+    assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
+    assert_eq!(world.view(id).simulations_done, done);
+}
+
+#[test]
+fn a_checkpoint_that_contradicts_itself_is_not_taken() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(100 * BLOCK);
+    let worker = world.join(1);
+    world.answer(worker, SHORT).unwrap();
+    world.wait(Duration::from_secs(1));
+    world.tick();
+    let mut checkpoint = world.ledger.checkpoints[&id].clone();
+    checkpoint.done.clear();
+    let record = world.ledger.job(id).clone();
+    let mut scheduler = crate::Scheduler::<Marks>::new(Config::default(), carlo_types::Epoch(2));
+    let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint) };
+    assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
+    scheduler.verify();
+    let stored = StoredJob { record, checkpoint: None };
+    assert_eq!(scheduler.restore(stored.clone(), world.now), Ok(Outcome::default()));
+    assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
+}

@@ -1,0 +1,300 @@
+//! Random histories from a seed: everything that can happen to a cluster, in any order, with every invariant checked after each
+//! step. At the end the cluster is left in peace, and every job that wasn't cancelled and didn't fail must be complete with each
+//! of its simulations counted once.
+//!
+//! `CARLO_TEST_SEED=n` runs one seed; a failing one is printed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use carlo_types::merge::standard_error;
+use carlo_types::{BLOCK_SIMULATIONS, JobId, JobSpec, Load, Merge, NodeId, Timestamp};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::marks::Marks;
+use super::world::{World, facts, failure, job, node, report, spec};
+use crate::{Command, Config, JobState};
+
+const SEEDS: u64 = 24;
+const STEPS: usize = 1_500;
+const NODES: u128 = 8;
+
+/// Says which seed it was if the test fails.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("reproduce with CARLO_TEST_SEED={}", self.0);
+        }
+    }
+}
+
+struct History {
+    world: World,
+    rng: ChaCha8Rng,
+    /// Messages under way from workers.
+    mail: Vec<Command<Marks>>,
+    faulty: BTreeSet<JobId>,
+    cancelled: BTreeSet<JobId>,
+}
+
+impl History {
+    fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let config = Config {
+            jobs_per_owner: [None, Some(1), Some(3)][rng.random_range(0..3)],
+            running_jobs_max: rng.random_range(1..20),
+            checkpoints_per_tick_max: rng.random_range(1..4),
+            leases_per_node: rng.random_range(1..4),
+            answers_max: rng.random_range(1..50),
+            ageing: Duration::from_millis(rng.random_range(1..5_000)),
+            ..Config::default()
+        };
+        Self {
+            world: World::new(config),
+            rng,
+            mail: Vec::new(),
+            faulty: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
+        }
+    }
+
+    fn any_node(&mut self) -> NodeId {
+        node(self.rng.random_range(1..=NODES))
+    }
+
+    fn step(&mut self) {
+        match self.rng.random_range(0..100) {
+            0..6 => self.submit(),
+            6..12 => {
+                let number = self.rng.random_range(1..=NODES);
+                // A worker that joins again may still deliver what it held.
+                if self.rng.random_bool(0.5) {
+                    self.world.held.remove(&node(number));
+                }
+                let command =
+                    Command::Join { node: node(number), facts: facts(&format!("worker {}", number / 2)) };
+                self.apply(command);
+            }
+            12..14 => {
+                let node = self.any_node();
+                self.apply(Command::Lose { node, why: "the network is cut".to_owned() });
+            }
+            14..50 => self.compute(),
+            50..75 => self.deliver(),
+            75..80 => self.beat(),
+            80..90 => self.pass_time(),
+            90..92 => {
+                let id = job(self.rng.random_range(1..=self.world.submitted + 1));
+                if self.world.apply(Command::Cancel { job: id }).is_ok() {
+                    self.cancelled.insert(id);
+                }
+            }
+            92..93 => {
+                let node = self.any_node();
+                self.apply(Command::Drain { node });
+            }
+            93..96 => {
+                let node = self.any_node();
+                self.apply(Command::Undrain { node });
+            }
+            96..97 => {
+                let node = self.any_node();
+                self.apply(Command::Leave { node });
+            }
+            97..98 => self.crash(),
+            _ => drop(self.world.tick()),
+        }
+    }
+
+    /// Commands may be refused here; what they must not do is break an invariant.
+    fn apply(&mut self, command: Command<Marks>) {
+        drop(self.world.apply(command));
+    }
+
+    fn submit(&mut self) {
+        let simulations = 1 << self.rng.random_range(0..23);
+        let simulations = self.rng.random_range(simulations..simulations * 2);
+        let target = self.rng.random_bool(0.4).then(|| self.rng.random_range(0.0003..0.002));
+        let owner = ["a", "b", "c"][self.rng.random_range(0..3)];
+        let priority = [0, 50, 50, 51, 100][self.rng.random_range(0..5)];
+        self.world.submit_as(owner, priority, &spec(simulations, target));
+    }
+
+    /// A worker finishes one of its leases, mostly the first; its answer is under way.
+    fn compute(&mut self) {
+        let node = self.any_node();
+        let held = self.world.held.get(&node).map_or(0, Vec::len);
+        if held == 0 {
+            return;
+        }
+        let place = if self.rng.random_bool(0.8) { 0 } else { self.rng.random_range(0..held) };
+        let (lease, spec) = self.world.held[&node][place].clone();
+        let took = Duration::from_micros(self.rng.random_range(0..50_000));
+        let mut message = report(node, lease, &spec, took);
+        match self.rng.random_range(0..1_000) {
+            0..10 => {
+                self.faulty.insert(lease.job);
+                message = failure(node, lease, "out of memory");
+            }
+            10..15 => {
+                self.faulty.insert(lease.job);
+                if let Command::Report { partial, .. } = &mut message {
+                    *partial = Marks::default();
+                }
+            }
+            _ => {}
+        }
+        self.mail.push(message);
+    }
+
+    /// A message arrives: not always the oldest, and sometimes it arrives again.
+    fn deliver(&mut self) {
+        if self.mail.is_empty() {
+            return;
+        }
+        let place = self.rng.random_range(0..self.mail.len());
+        let message = self.mail.swap_remove(place);
+        if self.rng.random_bool(0.15) {
+            self.mail.push(message.clone());
+        }
+        self.apply(message);
+    }
+
+    fn beat(&mut self) {
+        for number in 1..=NODES {
+            let progress = self.world.held.get(&node(number)).into_iter().flatten();
+            let progress = progress.map(|(lease, _)| (lease.id, self.rng.random_range(0..9))).collect();
+            self.apply(Command::Heartbeat { node: node(number), load: Load::default(), progress });
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let seconds = if self.rng.random_bool(0.02) { 4.0 } else { 0.3 };
+        let time = Duration::from_secs_f64(self.rng.random_range(0.0..seconds));
+        self.world.wait(time);
+        if self.rng.random_bool(0.05) {
+            // Somebody sets the clock.
+            self.world.now.wall = Timestamp(self.rng.random_range(0..2_000_000_000_000));
+        }
+        self.world.tick();
+    }
+
+    /// The coordinator dies: between commands, or after a command whose records were not committed.
+    fn crash(&mut self) {
+        if self.rng.random_bool(0.5)
+            && let Some(message) = self.mail.pop()
+        {
+            let lost = self.world.scheduler.apply(message.clone(), self.world.now);
+            drop(lost);
+            self.mail.push(message);
+        }
+        self.world.restart();
+    }
+
+    /// Healthy workers until nothing is open.
+    fn finish(&mut self) {
+        for number in 1..=NODES {
+            self.world.apply(Command::Join { node: node(number), facts: facts("healthy") }).unwrap();
+        }
+        self.world.held.values_mut().for_each(Vec::clear);
+        for number in 1..=NODES {
+            self.world.apply(Command::Join { node: node(number), facts: facts("healthy") }).unwrap();
+        }
+        for _ in 0..100_000 {
+            if self.world.scheduler.open_jobs == 0 {
+                return;
+            }
+            self.world.wait(Duration::from_millis(20));
+            for number in 1..=NODES {
+                self.world.beat(node(number));
+                self.world.answer(node(number), Duration::from_millis(20));
+            }
+            self.world.tick();
+        }
+        panic!("jobs are still open: {:?}", self.world.scheduler.cluster(self.world.now));
+    }
+
+    /// What each job came to.
+    fn check(&self) {
+        let mut complete = 0;
+        for number in 1..=self.world.submitted {
+            let id = job(number);
+            let Some(record) = self.world.ledger.jobs.iter().find(|record| record.id == id) else {
+                // Its time was over, by a calendar that somebody had set.
+                continue;
+            };
+            match record.state {
+                JobState::Complete => {
+                    complete += 1;
+                    let result = &self.world.ledger.results[&id];
+                    assert_eq!(result.fold, expected(&record.spec), "{id}");
+                    assert_eq!(record.simulations_done, result.fold.simulations());
+                    assert_eq!(record.stopped_early, record.simulations_done < record.spec.simulations);
+                    let shares: u64 = result.shares.iter().map(|(_, simulations)| simulations).sum();
+                    assert_eq!(shares, record.simulations_done + beyond(&record.spec, shares), "{id}");
+                }
+                JobState::Cancelled => assert!(self.cancelled.contains(&id)),
+                JobState::Failed => {
+                    let error = record.error.as_deref().unwrap();
+                    assert!(self.faulty.contains(&id) || error.contains("workers were lost"), "{error}");
+                }
+                state => panic!("{id} is still {state:?}"),
+            }
+            assert!(!self.world.ledger.checkpoints.contains_key(&id));
+        }
+        assert!(complete > 5, "a history in which next to nothing completes tests nothing");
+    }
+}
+
+/// What an early stop leaves out of what was counted for nodes; a job without a target leaves out nothing.
+fn beyond(spec: &JobSpec, shares: u64) -> u64 {
+    if spec.target_standard_error.is_some() { shares - expected(spec).simulations() } else { 0 }
+}
+
+/// The only right fold of a job, found without a scheduler.
+fn expected(spec: &JobSpec) -> Marks {
+    let n = spec.simulations;
+    let mut checkpoint = 65_536;
+    loop {
+        let simulations = checkpoint.min(n);
+        let fold = Marks::first(simulations.div_ceil(BLOCK_SIMULATIONS), n);
+        let met = spec
+            .target_standard_error
+            .is_some_and(|target| standard_error(fold.successes(), fold.simulations()) <= target);
+        if met || simulations == n {
+            return fold;
+        }
+        checkpoint *= 2;
+    }
+}
+
+fn run(seed: u64) {
+    let seed = Seed(seed);
+    let mut history = History::new(seed.0);
+    for _ in 0..STEPS {
+        history.step();
+    }
+    history.finish();
+    history.check();
+}
+
+#[test]
+fn whatever_happens_every_job_ends_with_its_simulations_counted_once() {
+    match std::env::var("CARLO_TEST_SEED") {
+        Ok(seed) => run(seed.parse().unwrap()),
+        Err(_) => (0..SEEDS).for_each(run),
+    }
+}
+
+#[test]
+fn the_same_history_gives_the_same_state() {
+    let end = |seed| {
+        let mut history = History::new(seed);
+        (0..500).for_each(|_| history.step());
+        (format!("{:?}", history.world.scheduler), history.rng.next_u64())
+    };
+    assert_eq!(end(3), end(3));
+}

@@ -1,0 +1,180 @@
+//! Nodes: joining, dying, draining, and the end of a job.
+
+use std::time::Duration;
+
+use carlo_types::{BLOCK_SIMULATIONS, FaultCode, Load};
+
+use super::marks::Marks;
+use super::world::{World, facts, node, report, was_accepted};
+use crate::{Command, Config, Effect, JobState, NodeState};
+
+const SHORT: Duration = Duration::from_millis(1);
+const BLOCK: u64 = BLOCK_SIMULATIONS;
+
+fn state_of(world: &World, number: u128) -> Option<NodeState> {
+    let cluster = world.scheduler.cluster(world.now);
+    cluster.nodes.iter().find(|view| view.id == node(number)).map(|view| view.state)
+}
+
+#[test]
+fn a_worker_of_another_version_is_refused_in_words() {
+    let mut world = World::new(Config::default());
+    let mut old = facts("old");
+    old.model_version = 2;
+    let fault = world.apply(Command::Join { node: node(1), facts: old }).unwrap_err();
+    assert_eq!(fault.code, FaultCode::Incompatible);
+    assert!(fault.message.contains("is of model version 2, the coordinator is of 1"), "{}", fault.message);
+    let mut old = facts("old");
+    old.protocol_version = 7;
+    assert!(world.apply(Command::Join { node: node(1), facts: old }).is_err());
+}
+
+#[test]
+fn a_cluster_admits_a_bounded_number_of_workers() {
+    let mut world = World::new(Config { nodes_max: 1, ..Config::default() });
+    world.join(1);
+    let fault = world.apply(Command::Join { node: node(2), facts: facts("two") }).unwrap_err();
+    assert_eq!(fault.code, FaultCode::Exhausted);
+    // The one that is in may join again.
+    world.join(1);
+}
+
+#[test]
+fn a_silent_node_is_lost_after_three_seconds_and_its_ranges_go_to_others_at_once() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(4 * BLOCK);
+    let dead = world.join(1);
+    let ranges: Vec<_> = world.held[&dead].iter().map(|(lease, _)| lease.range).collect();
+    let live = world.join(2);
+    assert!(!world.held.contains_key(&live), "everything is leased");
+    world.wait(Duration::from_millis(2_900));
+    world.beat(live);
+    world.tick();
+    assert_eq!(state_of(&world, 1), Some(NodeState::Busy));
+    world.wait(Duration::from_millis(200));
+    let effects = world.tick();
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Disconnect { node, .. } if *node == dead)));
+    assert_eq!(state_of(&world, 1), Some(NodeState::Offline));
+    let first = world.first_lease(live).unwrap().0;
+    assert_eq!(first.range.start(), ranges[0].start());
+    let fault =
+        world.apply(Command::Heartbeat { node: dead, load: Load::default(), progress: vec![] }).unwrap_err();
+    assert_eq!(fault.code, FaultCode::NotFound);
+    while world.answer(live, SHORT).is_some() {}
+    assert_eq!(world.ledger.results[&id].fold, Marks::first(4, 4 * BLOCK));
+}
+
+#[test]
+fn only_the_range_that_was_being_computed_counts_a_loss() {
+    let mut world = World::new(Config { range_losses_max: 2, ..Config::default() });
+    let first = world.submit(BLOCK);
+    let second = world.submit(BLOCK);
+    for number in 1..=2 {
+        let worker = world.join(number);
+        assert_eq!(world.first_lease(worker).unwrap().0.job, first);
+        assert_eq!(world.held[&worker].len(), 2);
+        world.apply(Command::Lose { node: worker, why: "the stream broke".to_owned() }).unwrap();
+    }
+    assert_eq!(world.state(first), JobState::Failed);
+    let error = world.view(first).error.unwrap();
+    let expected =
+        "2 workers were lost while they computed blocks 0..1, the last one because the stream broke";
+    assert_eq!(error, expected);
+    assert_eq!(world.state(second), JobState::Running);
+}
+
+#[test]
+fn a_node_that_joins_again_is_a_new_session_whose_old_leases_are_stale() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(4 * BLOCK);
+    let worker = world.join(1);
+    let (old, spec) = world.first_lease(worker).unwrap();
+    world.join(1);
+    assert!(!was_accepted(&world.apply(report(worker, old, &spec, SHORT)).unwrap()));
+    assert_eq!(world.view(id).simulations_done, 0);
+    assert_eq!(world.first_lease(worker).unwrap().0.attempt, 2);
+}
+
+#[test]
+fn a_draining_node_finishes_what_it_holds_and_stays_drained_over_restarts() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(1_000 * BLOCK);
+    let worker = world.join(1);
+    world.apply(Command::Drain { node: worker }).unwrap();
+    assert_eq!(state_of(&world, 1), Some(NodeState::Draining));
+    assert_eq!(world.answer(worker, SHORT), Some(true));
+    let (lease, spec) = world.first_lease(worker).unwrap();
+    let effects = world.apply(report(worker, lease, &spec, SHORT)).unwrap();
+    assert!(effects.contains(&Effect::Drained { node: worker }));
+    assert_eq!(state_of(&world, 1), Some(NodeState::Drained));
+    world.restart();
+    world.join(1);
+    assert_eq!(state_of(&world, 1), Some(NodeState::Drained));
+    assert!(world.view(id).waiting_for.is_none());
+    world.apply(Command::Undrain { node: worker }).unwrap();
+    assert_eq!(state_of(&world, 1), Some(NodeState::Busy));
+    assert!(world.ledger.drains.is_empty());
+}
+
+#[test]
+fn a_leaving_node_gets_nothing_more_and_may_come_back() {
+    let mut world = World::new(Config::default());
+    world.submit(1_000 * BLOCK);
+    let worker = world.join(1);
+    world.apply(Command::Leave { node: worker }).unwrap();
+    while world.answer(worker, SHORT).is_some() {}
+    assert_eq!(state_of(&world, 1), Some(NodeState::Drained));
+    world.apply(Command::Lose { node: worker, why: "it left".to_owned() }).unwrap();
+    world.join(1);
+    assert_eq!(state_of(&world, 1), Some(NodeState::Busy));
+}
+
+#[test]
+fn the_last_leases_are_given_twice_and_the_first_answer_counts() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(2 * BLOCK);
+    let slow = world.join(1);
+    let fast = world.join(2);
+    let third = world.join(3);
+    let (lease, spec) = world.first_lease(slow).unwrap();
+    world.wait(Duration::from_millis(400));
+    world.tick();
+    assert!(!world.held.contains_key(&fast), "a lease may last that long");
+    world.wait(Duration::from_millis(200));
+    world.tick();
+    let (again, _) = world.first_lease(fast).unwrap();
+    assert_eq!((again.range, again.attempt), (lease.range, 2));
+    assert!(!world.held.contains_key(&third), "nothing is given three times");
+    let effects = world.apply(report(fast, again, &spec, SHORT)).unwrap();
+    assert!(was_accepted(&effects));
+    assert!(effects.contains(&Effect::Revoke { node: slow, lease: lease.id }));
+    assert!(!was_accepted(&world.apply(report(slow, lease, &spec, SHORT)).unwrap()));
+    assert_eq!(world.ledger.results[&id].fold, Marks::first(2, 2 * BLOCK));
+}
+
+#[test]
+fn heartbeats_show_speed_before_a_lease_is_done() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(1_000 * BLOCK);
+    let worker = world.join(1);
+    let lease = world.first_lease(worker).unwrap().0.id;
+    world.wait(Duration::from_secs(1));
+    let beat = |blocks| Command::Heartbeat {
+        node: worker,
+        load: Load { cpu: 0.5, memory: 0.25 },
+        progress: vec![(lease, blocks)],
+    };
+    world.apply(beat(1)).unwrap();
+    let cluster = world.scheduler.cluster(world.now);
+    assert_eq!(cluster.nodes[0].load, Load { cpu: 0.5, memory: 0.25 });
+    let speeds = [
+        cluster.simulations_per_second,
+        cluster.nodes[0].simulations_per_second,
+        world.view(id).simulations_per_second,
+        world.view(id).nodes[0].simulations_per_second,
+    ];
+    for speed in speeds {
+        assert!((10_000.0..25_000.0).contains(&speed), "{speeds:?}");
+    }
+    assert_eq!(world.view(id).simulations_done, 0);
+}

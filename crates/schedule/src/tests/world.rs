@@ -1,0 +1,245 @@
+//! A coordinator's shell, a ledger and workers in simulated time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_types::{
+    Draft, Epoch, Fault, JobId, JobSpec, LeaseId, Load, NodeFacts, NodeId, Now, OwnerId, Timestamp,
+};
+
+use super::marks::Marks;
+use crate::{
+    Checkpoint, Command, Config, Effect, JobRecord, JobState, JobView, Lease, Outcome, Record, ResultRecord,
+    Scheduler, StoredJob,
+};
+
+/// Months of every job here.
+const MONTHS: u32 = 12;
+
+pub(crate) fn spec(simulations: u64, target: Option<f64>) -> Arc<JobSpec> {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(1000.0);
+    draft.profile.monthly_spending = Some(2000.0);
+    draft.inputs.monthly_income = Some(3000.0);
+    draft.goal.target_amount = Some(5000.0);
+    draft.goal.timeline_months = Some(MONTHS.into());
+    draft.params.simulations = Some(simulations);
+    draft.params.target_standard_error = target;
+    Arc::new(draft.check(7).unwrap())
+}
+
+pub(crate) fn job(number: u128) -> JobId {
+    JobId::from_random(number)
+}
+
+pub(crate) fn node(number: u128) -> NodeId {
+    NodeId::from_random(number)
+}
+
+pub(crate) fn facts(name: &str) -> NodeFacts {
+    NodeFacts {
+        hostname: name.to_owned(),
+        name: name.to_owned(),
+        threads: 2,
+        instruction_set: "portable".to_owned(),
+        version: "0".to_owned(),
+        model_version: 1,
+        protocol_version: 1,
+    }
+}
+
+/// What was committed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ledger {
+    pub(crate) jobs: Vec<JobRecord>,
+    pub(crate) checkpoints: BTreeMap<JobId, Checkpoint<Marks>>,
+    pub(crate) results: BTreeMap<JobId, ResultRecord<Marks>>,
+    pub(crate) drains: Vec<String>,
+}
+
+impl Ledger {
+    pub(crate) fn commit(&mut self, records: Vec<Record<Marks>>) {
+        for record in records {
+            match record {
+                Record::Job(record) => {
+                    if record.state.is_ended() {
+                        self.checkpoints.remove(&record.id);
+                    }
+                    match self.jobs.iter_mut().find(|job| job.id == record.id) {
+                        Some(job) => *job = record,
+                        None => self.jobs.push(record),
+                    }
+                }
+                Record::Checkpoint { job, checkpoint } => drop(self.checkpoints.insert(job, checkpoint)),
+                Record::Result(result) => drop(self.results.insert(result.job, result)),
+                Record::Forget { job } => {
+                    self.jobs.retain(|record| record.id != job);
+                    self.results.remove(&job);
+                }
+                Record::Drain { name, draining } => {
+                    self.drains.retain(|drained| *drained != name);
+                    self.drains.extend(draining.then_some(name));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn job(&self, id: JobId) -> &JobRecord {
+        self.jobs.iter().find(|job| job.id == id).expect("the job was committed")
+    }
+
+    /// A scheduler of a new epoch with everything that was committed.
+    pub(crate) fn restore(&self, config: &Config, epoch: Epoch, now: Now) -> Scheduler<Marks> {
+        let mut scheduler = Scheduler::new(config.clone(), epoch);
+        for record in &self.jobs {
+            let checkpoint = self.checkpoints.get(&record.id).cloned();
+            let outcome = scheduler.restore(StoredJob { record: record.clone(), checkpoint }, now).unwrap();
+            assert_eq!(outcome, Outcome::default());
+        }
+        self.drains.iter().for_each(|name| scheduler.restore_drain(name));
+        scheduler.verify();
+        scheduler
+    }
+}
+
+/// A scheduler with its shell.
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) scheduler: Scheduler<Marks>,
+    pub(crate) ledger: Ledger,
+    pub(crate) now: Now,
+    /// Every lease that was given and not taken back, by node, oldest first.
+    pub(crate) held: BTreeMap<NodeId, Vec<(Lease, Arc<JobSpec>)>>,
+    pub(crate) submitted: u128,
+    /// Commands after which every invariant is checked.
+    pub(crate) verify_every: u32,
+    commands: u32,
+}
+
+impl World {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            scheduler: Scheduler::new(config.clone(), Epoch(1)),
+            config,
+            ledger: Ledger::default(),
+            now: Now { elapsed: Duration::ZERO, wall: Timestamp(1_000_000) },
+            held: BTreeMap::new(),
+            submitted: 0,
+            verify_every: 1,
+            commands: 0,
+        }
+    }
+
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.now.elapsed += time;
+        self.now.wall.0 += u64::try_from(time.as_millis()).unwrap();
+    }
+
+    /// Applies a command, commits its records, follows its effects, and returns these.
+    pub(crate) fn apply(&mut self, command: Command<Marks>) -> Result<Vec<Effect>, Fault> {
+        let result = self.scheduler.apply(command, self.now);
+        self.commands += 1;
+        if self.commands.is_multiple_of(self.verify_every) {
+            self.scheduler.verify();
+        }
+        let outcome = result?;
+        self.ledger.commit(outcome.records);
+        for effect in &outcome.effects {
+            self.follow(effect);
+        }
+        Ok(outcome.effects)
+    }
+
+    fn follow(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Grant { node, lease, spec } => {
+                self.held.entry(*node).or_default().push((*lease, Arc::clone(spec)));
+            }
+            Effect::Revoke { node, lease } => self.drop_lease(*node, self.scheduler.epoch(), *lease),
+            Effect::Acknowledge { node, lease, epoch, .. } => self.drop_lease(*node, *epoch, *lease),
+            Effect::Disconnect { node, .. } => drop(self.held.remove(node)),
+            Effect::Ended { .. } | Effect::Changed { .. } | Effect::Drained { .. } => {}
+        }
+    }
+
+    fn drop_lease(&mut self, node: NodeId, epoch: Epoch, lease: LeaseId) {
+        if let Some(held) = self.held.get_mut(&node) {
+            held.retain(|(held, _)| (held.epoch, held.id) != (epoch, lease));
+        }
+    }
+
+    pub(crate) fn submit_as(&mut self, owner: &str, priority: u8, spec: &Arc<JobSpec>) -> JobId {
+        self.submitted += 1;
+        let id = job(self.submitted);
+        let command =
+            Command::Submit { job: id, owner: OwnerId::new(owner), spec: Arc::clone(spec), priority };
+        self.apply(command).unwrap();
+        id
+    }
+
+    pub(crate) fn submit(&mut self, simulations: u64) -> JobId {
+        self.submit_as("owner", 50, &spec(simulations, None))
+    }
+
+    pub(crate) fn join(&mut self, number: u128) -> NodeId {
+        let id = node(number);
+        self.held.remove(&id);
+        self.apply(Command::Join { node: id, facts: facts(&format!("worker {number}")) }).unwrap();
+        id
+    }
+
+    pub(crate) fn tick(&mut self) -> Vec<Effect> {
+        self.apply(Command::Tick).unwrap()
+    }
+
+    pub(crate) fn beat(&mut self, node: NodeId) {
+        self.apply(Command::Heartbeat { node, load: Load::default(), progress: Vec::new() }).unwrap();
+    }
+
+    /// The lease that the node has held for longest.
+    pub(crate) fn first_lease(&self, node: NodeId) -> Option<(Lease, Arc<JobSpec>)> {
+        self.held.get(&node)?.first().cloned()
+    }
+
+    /// The node answers its oldest lease, after `took`; returns whether the answer counted.
+    pub(crate) fn answer(&mut self, node: NodeId, took: Duration) -> Option<bool> {
+        let (lease, spec) = self.first_lease(node)?;
+        let effects = self.apply(report(node, lease, &spec, took)).unwrap();
+        Some(was_accepted(&effects))
+    }
+
+    pub(crate) fn view(&self, job: JobId) -> JobView {
+        self.scheduler.job(job, self.now).unwrap()
+    }
+
+    pub(crate) fn state(&self, job: JobId) -> JobState {
+        self.view(job).state
+    }
+
+    /// Goes on with a new scheduler, made of what was committed.
+    pub(crate) fn restart(&mut self) {
+        let epoch = Epoch(self.scheduler.epoch().0 + 1);
+        self.scheduler = self.ledger.restore(&self.config, epoch, self.now);
+    }
+}
+
+/// The right answer to a lease.
+pub(crate) fn report(node: NodeId, lease: Lease, spec: &JobSpec, took: Duration) -> Command<Marks> {
+    let Lease { id, epoch, attempt, job, range } = lease;
+    let partial = Marks::of(range, spec.simulations);
+    Command::Report { node, epoch, lease: id, attempt, job, range, partial, computed_in: took }
+}
+
+pub(crate) fn failure(node: NodeId, lease: Lease, message: &str) -> Command<Marks> {
+    let Lease { id, epoch, attempt, job, range } = lease;
+    Command::Fail { node, epoch, lease: id, attempt, job, range, message: message.to_owned() }
+}
+
+pub(crate) fn was_accepted(effects: &[Effect]) -> bool {
+    let answer = effects.iter().find_map(|effect| match effect {
+        Effect::Acknowledge { accepted, .. } => Some(*accepted),
+        _ => None,
+    });
+    answer.expect("a report is answered")
+}
