@@ -1,1 +1,116 @@
-//! coordinator
+//! The coordinator: the shell around the pure scheduler. It feeds it commands and the time, commits its records to the ledger, and only
+//! then carries out its effects and answers.
+//!
+//! ```text
+//!  gRPC calls ─► jobs, cluster ─┐                     ┌─► ledger (commit)
+//!                               ├─► core ─► scheduler ┤
+//!  worker streams ─► workers ───┘                     └─► effects, answers (after the commit)
+//! ```
+//!
+//! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
+//! * [`entries`]: the scheduler's records as entries of the ledger, and back.
+//! * [`jobs`], [`cluster`], [`workers`]: the gRPC services, thin.
+//! * [`views`]: what the scheduler shows, as messages.
+//!
+//! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
+
+mod clock;
+mod cluster;
+mod config;
+mod core;
+mod entries;
+mod jobs;
+mod views;
+mod workers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_service::CancellationToken;
+use carlo_store::{Ledger, LedgerError, RedbLedger};
+use carlo_types::limits::MESSAGE_BYTES_MAX;
+use carlo_wire::v1::cluster_server::ClusterServer;
+use carlo_wire::v1::jobs_server::JobsServer;
+use carlo_wire::v1::workers_server::WorkersServer;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use crate::cluster::ClusterService;
+pub use crate::config::{Config, Data};
+use crate::core::Core;
+use crate::entries::EntryError;
+use crate::jobs::JobsService;
+use crate::workers::WorkersService;
+
+/// How long open calls may go on once the coordinator is shut down.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// A peer that answers no ping for this long is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
+/// Calls at once on one connection.
+const CALLS_PER_CONNECTION_MAX: u32 = 1_000;
+
+/// Why a coordinator ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The ledger failed. The coordinator ends, because what it has in memory may be ahead of what is durable.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger holds an entry that can't be read.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The gRPC server failed.
+    #[error("failed to serve: {0}")]
+    Serve(#[from] tonic::transport::Error),
+    /// The listener is not usable.
+    #[error("failed to listen: {0}")]
+    Listen(#[from] std::io::Error),
+}
+
+/// Leads a cluster on `listener` until `shutdown`.
+///
+/// # Errors
+///
+/// When the ledger can't be opened, read or written, or the server fails.
+pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
+    let ledger: Arc<dyn Ledger> = match &config.data {
+        Data::Directory(directory) => Arc::new(RedbLedger::open(directory.join("ledger.redb"))?),
+        Data::Temporary => Arc::new(RedbLedger::temporary()?),
+    };
+    let address = listener.local_addr()?;
+    let (core, handle) = Core::load(config.scheduler, Arc::clone(&ledger)).await?;
+    tracing::info!(%address, epoch = %core.epoch(), "coordinator leads");
+
+    let jobs = JobsService::new(handle.clone(), ledger);
+    let cluster = ClusterService::new(handle.clone(), format!("http://{address}"));
+    let workers = WorkersService::new(handle, shutdown.clone());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<JobsServer<JobsService>>().await;
+    let router = tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
+        .add_service(health_service)
+        .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(ClusterServer::new(cluster))
+        .add_service(WorkersServer::new(workers).max_decoding_message_size(MESSAGE_BYTES_MAX));
+
+    // Whichever ends first ends the other: without the core no call can be answered.
+    let stop = shutdown.child_token();
+    let serving =
+        router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+    let serving = async {
+        tokio::select! {
+            served = serving => served.map_err(Error::from),
+            () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => Ok(()),
+        }
+    };
+    let core = async {
+        let ended = core.run(stop.clone()).await;
+        stop.cancel();
+        ended
+    };
+    let (served, ended) = tokio::join!(serving, core);
+    ended?;
+    served
+}

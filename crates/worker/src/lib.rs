@@ -1,1 +1,120 @@
-//! worker
+//! The worker: it joins a coordinator, computes the leases that it is granted on every core, and reports a merged partial result for each.
+//!
+//! * [`engine`]: leases in, partial results out; the rayon pool and the kernel are here.
+//! * [`session`]: one stream to a coordinator: greeting, leases, heartbeats, reports.
+//! * [`run`]: session after session, until shut down or refused.
+//!
+//! What a worker has finished and nobody has acknowledged outlives its session: the next one delivers it.
+
+mod config;
+mod engine;
+mod session;
+
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+use carlo_kernel::Level;
+use carlo_service::CancellationToken;
+use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
+use carlo_wire::{Coordinators, PROTOCOL_VERSION};
+
+pub use config::Config;
+use engine::Engine;
+use session::{End, Session};
+
+/// Between two attempts to join: at first, at most. Jittered, so that a thousand workers don't come back at the same instant.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// A session that lasted this long was a good one: the next attempt starts over with the shortest wait.
+const GOOD_SESSION: Duration = Duration::from_secs(10);
+
+/// Why a worker ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The coordinators' addresses can't be used.
+    #[error(transparent)]
+    Addresses(#[from] carlo_wire::AddressError),
+    /// `CARLO_SIMD` names no level of this machine.
+    #[error(transparent)]
+    Level(#[from] carlo_kernel::UnknownLevel),
+    /// The threads can't be started.
+    #[error("failed to start the compute threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The coordinator doesn't want this worker, and never will.
+    #[error("refused by the coordinator at {address}: {reason}")]
+    Refused {
+        /// Which.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Works until `shutdown`, then finishes and reports the leases that it holds, and leaves. Coordinators that can't be reached are tried
+/// again and again.
+///
+/// # Errors
+///
+/// When the configuration can't work, or the coordinator refuses this worker's version.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    let coordinators = Coordinators::new(&config.coordinators)?;
+    let level = Level::detect()?;
+    let threads = config.threads();
+    let mut engine = Engine::new(threads, level)?;
+    let node = NodeId::from_random(rand::random());
+    let facts = facts(&config, level);
+    tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
+
+    let mut waits = backoff();
+    loop {
+        let began = tokio::time::Instant::now();
+        let session = Session { node, facts: &facts, engine: &mut engine, shutdown: &shutdown };
+        let end = session.run(coordinators.channel()).await;
+        match end {
+            Ok(End::Left) => return Ok(()),
+            Err(fault) if fault.code == FaultCode::Incompatible => {
+                let address = coordinators.address().to_owned();
+                return Err(Error::Refused { address, reason: fault.message });
+            }
+            Err(fault) => {
+                tracing::warn!(%node, coordinator = coordinators.address(), %fault, "session ended")
+            }
+        }
+        coordinators.rotate();
+        if began.elapsed() >= GOOD_SESSION {
+            waits = backoff();
+        }
+        let wait = waits.next().unwrap_or(BACKOFF.1);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // What it still holds can't be delivered to anybody: the ranges return to the queue.
+            () = shutdown.cancelled() => return Ok(()),
+        }
+    }
+}
+
+fn backoff() -> impl Iterator<Item = Duration> {
+    backon::ExponentialBuilder::new()
+        .with_min_delay(BACKOFF.0)
+        .with_max_delay(BACKOFF.1)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+fn facts(config: &Config, level: Level) -> NodeFacts {
+    let hostname = gethostname::gethostname().to_string_lossy().into_owned();
+    NodeFacts {
+        name: config.name.clone().unwrap_or_else(|| hostname.clone()),
+        hostname,
+        threads: u32::try_from(config.threads()).unwrap_or(u32::MAX),
+        instruction_set: level.as_str().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        model_version: carlo_kernel::MODEL_VERSION,
+        protocol_version: PROTOCOL_VERSION,
+    }
+}
+
+/// A session that ended without this worker having left.
+fn broken(message: impl Into<String>) -> Fault {
+    Fault::new(FaultCode::Unavailable, message)
+}

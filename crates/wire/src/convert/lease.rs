@@ -69,11 +69,9 @@ pub fn node(hello: v1::Hello) -> Result<(NodeId, NodeFacts), FieldError> {
 }
 
 fn name(field: &'static str, name: String) -> Result<String, FieldError> {
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-        return Err(FieldError::new(
-            field,
-            format!("must have 1 to {NAME_BYTES_MAX} bytes and no control characters"),
-        ));
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let problem = format!("must have 1 to {NAME_BYTES_MAX} printable ASCII characters without spaces");
+        return Err(FieldError::new(field, problem));
     }
     Ok(name)
 }

@@ -1,0 +1,127 @@
+//! The workers' streams, as the core sees them: an outbox for each node, and what its worker knows already.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use carlo_schedule::Effect;
+use carlo_types::{Epoch, Fault, FaultCode, JobId, JobSpec, Lease, LeaseId, NodeId};
+use carlo_wire::v1::coordinator_message::Message;
+use carlo_wire::{status, v1};
+use tokio::sync::mpsc;
+use tonic::Status;
+
+/// Where a worker's messages go. Bounded: a worker that doesn't read is disconnected.
+pub(crate) type Outbox = mpsc::Sender<Result<v1::CoordinatorMessage, Status>>;
+
+/// One stream of one node. A node that joins again has a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionId {
+    node: NodeId,
+    number: u64,
+}
+
+impl SessionId {
+    /// Whose it is.
+    pub(crate) fn node(self) -> NodeId {
+        self.node
+    }
+}
+
+/// All open sessions.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    open: BTreeMap<NodeId, Session>,
+    opened: u64,
+}
+
+#[derive(Debug)]
+struct Session {
+    number: u64,
+    outbox: Outbox,
+    /// Jobs whose specification has been sent.
+    known: BTreeSet<JobId>,
+}
+
+impl Sessions {
+    /// Opens a session and welcomes its worker. An older session of the node is replaced; its stream ends.
+    pub(super) fn open(&mut self, node: NodeId, outbox: Outbox, epoch: Epoch) -> SessionId {
+        self.opened += 1;
+        self.open.insert(node, Session { number: self.opened, outbox, known: BTreeSet::new() });
+        self.send(node, Message::Welcome(v1::Welcome { epoch: epoch.0 }));
+        SessionId { node, number: self.opened }
+    }
+
+    /// Whether no newer session has replaced this one, and it has not been closed.
+    pub(super) fn is_current(&self, id: SessionId) -> bool {
+        self.open.get(&id.node).is_some_and(|session| session.number == id.number)
+    }
+
+    /// Forgets a session whose stream has ended.
+    pub(super) fn close(&mut self, id: SessionId) {
+        if self.is_current(id) {
+            self.open.remove(&id.node);
+        }
+    }
+
+    /// Ends a node's stream with the reason, and its session.
+    pub(super) fn disconnect(&mut self, node: NodeId, reason: &Fault) {
+        if let Some(session) = self.open.remove(&node) {
+            // If the outbox is full, the worker doesn't read: it will not miss the reason.
+            let _ = session.outbox.try_send(Err(status::from_fault(reason)));
+        }
+    }
+
+    /// Tells the workers what the scheduler decided.
+    pub(super) fn carry_out(&mut self, effect: Effect, epoch: Epoch) {
+        match effect {
+            Effect::Grant { node, lease, spec } => self.grant(
+                node,
+                &Lease {
+                    id: lease.id,
+                    epoch: lease.epoch,
+                    attempt: lease.attempt,
+                    job: lease.job,
+                    range: lease.range,
+                },
+                &spec,
+            ),
+            Effect::Revoke { node, lease: LeaseId(lease_id) } => {
+                self.send(node, Message::Revoke(v1::Revoke { epoch: epoch.0, lease_id }));
+            }
+            Effect::Acknowledge { node, lease: LeaseId(lease_id), epoch, accepted } => {
+                let acknowledge = v1::Acknowledge { epoch: epoch.0, lease_id, accepted };
+                self.send(node, Message::Acknowledge(acknowledge));
+            }
+            Effect::Ended { job } => {
+                let knowing = self
+                    .open
+                    .iter_mut()
+                    .filter_map(|(node, session)| session.known.remove(&job).then_some(*node));
+                for node in knowing.collect::<Vec<_>>() {
+                    self.send(node, Message::Forget(v1::Forget { job_id: job.to_string() }));
+                }
+            }
+            Effect::Disconnect { node, why } => {
+                self.disconnect(node, &Fault::new(FaultCode::Unavailable, why));
+            }
+            // Nobody watches jobs or drains over a stream yet: callers ask.
+            Effect::Changed { .. } | Effect::Drained { .. } => {}
+        }
+    }
+
+    fn grant(&mut self, node: NodeId, lease: &Lease, spec: &Arc<JobSpec>) {
+        let Some(session) = self.open.get_mut(&node) else { return };
+        let specification = session.known.insert(lease.job).then(|| spec.to_draft().into());
+        self.send(node, Message::Grant(v1::Grant { lease: Some(lease.into()), specification }));
+    }
+
+    /// Queues a message. A worker with a full outbox doesn't read: its session ends here, what it still says is ignored, and so the
+    /// scheduler finds it silent and gives its leases to others.
+    fn send(&mut self, node: NodeId, message: Message) {
+        let Some(session) = self.open.get(&node) else { return };
+        if let Err(error) = session.outbox.try_send(Ok(v1::CoordinatorMessage { message: Some(message) })) {
+            tracing::warn!(%node, %error, "a worker's stream takes nothing more; its session ends");
+            self.open.remove(&node);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The scheduler's records as entries of the ledger, and back.
+//!
+//! | key | value | written |
+//! |---|---|---|
+//! | `job/<id>` | `JobEntry` | at every change of the job's state |
+//! | `checkpoint/<id>` | `CheckpointEntry` | while the job runs |
+//! | `result/<id>` | `ResultEntry` | in the commit that completes the job |
+//! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
+//!
+//! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the coordinator from starting: going on without it
+//! would lose a job.
+
+mod read;
+
+use bytes::Bytes;
+use carlo_kernel::Partial;
+use carlo_schedule::{Checkpoint, Effect, JobRecord, Outcome, Record, ResultRecord, Scheduler, StoredJob};
+use carlo_store::{Key, Ledger, LedgerError, Write};
+use carlo_types::{BlockRange, JobId, NodeId, Now};
+use carlo_wire::v1;
+use prost::Message;
+
+use crate::views;
+pub(crate) use read::EntryError;
+
+/// Entries that are read at once.
+const PAGE: usize = 1_000;
+const JOB: &str = "job/";
+const NODE: &str = "node/";
+
+fn key(prefix: &str, id: JobId) -> Key {
+    Key::new(format!("{prefix}{id}")).expect("an id is short and printable")
+}
+
+fn job_key(id: JobId) -> Key {
+    key(JOB, id)
+}
+
+fn checkpoint_key(id: JobId) -> Key {
+    key("checkpoint/", id)
+}
+
+fn result_key(id: JobId) -> Key {
+    key("result/", id)
+}
+
+fn put(key: Key, message: &impl Message) -> Write {
+    Write::Put(key, Bytes::from(message.encode_to_vec()))
+}
+
+/// Adds what makes `record` durable to `writes`.
+pub(crate) fn write(record: &Record<Partial>, writes: &mut Vec<Write>) {
+    match record {
+        Record::Job(job) => {
+            writes.push(put(job_key(job.id), &job_entry(job)));
+            if job.state.is_ended() {
+                writes.push(Write::Delete(checkpoint_key(job.id)));
+            }
+        }
+        Record::Checkpoint { job, checkpoint } => {
+            writes.push(put(checkpoint_key(*job), &checkpoint_entry(checkpoint)));
+        }
+        Record::Result(result) => writes.push(put(result_key(result.job), &result_entry(result))),
+        Record::Forget { job } => {
+            writes.extend([job_key(*job), checkpoint_key(*job), result_key(*job)].map(Write::Delete));
+        }
+        Record::Drain { name, draining } => {
+            // The door admits only names that are fit for a key.
+            let key = Key::new(format!("{NODE}{name}")).expect("a node's name is short and printable");
+            writes.push(if *draining { put(key, &v1::DrainEntry {}) } else { Write::Delete(key) });
+        }
+    }
+}
+
+fn job_entry(job: &JobRecord) -> v1::JobEntry {
+    v1::JobEntry {
+        id: job.id.to_string(),
+        owner: job.owner.to_string(),
+        priority: job.priority.into(),
+        status: views::status(job.state).into(),
+        specification: Some(job.spec.to_draft().into()),
+        created_at_ms: job.created_at.0,
+        started_at_ms: job.started_at.map(|at| at.0),
+        ended_at_ms: job.ended_at.map(|at| at.0),
+        error: job.error.clone(),
+        simulations_done: job.simulations_done,
+        stopped_early: job.stopped_early,
+        workers_used: job.workers_used,
+    }
+}
+
+fn checkpoint_entry(checkpoint: &Checkpoint<Partial>) -> v1::CheckpointEntry {
+    let span = |range: BlockRange| v1::BlockSpan { start: range.start(), end: range.end() };
+    v1::CheckpointEntry {
+        done: checkpoint.done.iter().copied().map(span).collect(),
+        parts: checkpoint
+            .parts
+            .iter()
+            .map(|part| v1::PartEntry { range: Some(span(part.range)), partial: part.partial.encode() })
+            .collect(),
+        shares: shares(&checkpoint.shares),
+    }
+}
+
+fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
+    v1::ResultEntry {
+        results: Some(v1::CompletedResults {
+            results: Some((&carlo_kernel::results(&result.spec, &result.fold)).into()),
+            assumptions: Some(result.spec.to_draft().into()),
+            stopped_early: result.stopped_early,
+            workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),
+        }),
+        shares: shares(&result.shares),
+    }
+}
+
+fn shares(shares: &[(NodeId, u64)]) -> Vec<v1::ShareEntry> {
+    let share = |(node, simulations): &(NodeId, u64)| v1::ShareEntry {
+        node_id: node.to_string(),
+        simulations: *simulations,
+    };
+    shares.iter().map(share).collect()
+}
+
+/// What came of loading a ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Restored {
+    /// How many jobs there are.
+    pub(crate) jobs: usize,
+    /// To be committed: a job may turn out to have been complete already.
+    pub(crate) writes: Vec<Write>,
+    /// To be carried out after that.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// Restores the scheduler from the ledger.
+pub(crate) async fn load(
+    ledger: &dyn Ledger,
+    scheduler: &mut Scheduler<Partial>,
+    now: Now,
+) -> Result<Restored, EntryError> {
+    for (key, _) in scan(ledger, NODE).await? {
+        scheduler.restore_drain(&key.as_str()[NODE.len()..]);
+    }
+    let mut records = Vec::new();
+    for (key, value) in scan(ledger, JOB).await? {
+        records.push(read::job(&key, &value)?);
+    }
+    // The order of the queue is that of the submissions.
+    records.sort_by_key(|record| (record.created_at, record.id));
+    let mut restored = Restored { jobs: records.len(), ..Restored::default() };
+    for record in records {
+        let checkpoint = checkpoint(ledger, &record).await?;
+        let Outcome { records, effects } =
+            scheduler.restore(StoredJob { record, checkpoint }, now).map_err(EntryError::Contradiction)?;
+        for record in records {
+            write(&record, &mut restored.writes);
+        }
+        restored.effects.extend(effects);
+    }
+    Ok(restored)
+}
+
+/// All entries whose keys begin with `prefix`.
+async fn scan(ledger: &dyn Ledger, prefix: &str) -> Result<Vec<(Key, Bytes)>, LedgerError> {
+    let mut entries: Vec<(Key, Bytes)> = Vec::new();
+    loop {
+        let after = entries.last().map(|(key, _)| key);
+        let page = ledger.scan(prefix, after, PAGE).await?;
+        let is_last = page.len() < PAGE;
+        entries.extend(page);
+        if is_last {
+            return Ok(entries);
+        }
+    }
+}
+
+async fn checkpoint(ledger: &dyn Ledger, job: &JobRecord) -> Result<Option<Checkpoint<Partial>>, EntryError> {
+    if job.state.is_ended() {
+        return Ok(None);
+    }
+    let key = checkpoint_key(job.id);
+    let value = ledger.get(&key).await?;
+    value.map(|value| read::checkpoint(&key, &value)).transpose()
+}
+
+/// The results of a job, where it has any.
+pub(crate) async fn result(ledger: &dyn Ledger, id: JobId) -> Result<Option<v1::ResultEntry>, EntryError> {
+    let key = result_key(id);
+    let value: Result<_, LedgerError> = ledger.get(&key).await;
+    value?.map(|value| read::result(&key, &value)).transpose()
+}
+
+/// Says in `job` what each node did for it, as its result remembers.
+pub(crate) fn add_shares(job: &mut v1::Job, result: &v1::ResultEntry) {
+    for share in &result.shares {
+        let progress = v1::NodeProgress {
+            simulations: share.simulations,
+            simulations_per_second: 0.0,
+            state: "idle".to_owned(),
+        };
+        job.node_progress.entry(share.node_id.clone()).or_insert(progress);
+    }
+}
+
+#[cfg(test)]
+mod tests;

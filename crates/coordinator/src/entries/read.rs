@@ -1,0 +1,93 @@
+//! Reading entries. The ledger is trusted no further than a network: what can't be read is an error that names its key.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use carlo_kernel::Partial;
+use carlo_schedule::{Checkpoint, JobRecord, Part};
+use carlo_store::{Key, LedgerError};
+use carlo_types::{BlockRange, Draft, Fault, OwnerId, Timestamp};
+use carlo_wire::{FieldError, convert, v1};
+use prost::Message;
+
+use crate::views;
+
+/// Why the ledger's entries can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// The ledger can't be read at all.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// One entry is not what it should be.
+    #[error("failed to read the ledger's entry {key}: {reason}")]
+    Unreadable {
+        /// Which.
+        key: Key,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The entries can be read, but don't fit together.
+    #[error("failed to take up the ledger: {0}")]
+    Contradiction(#[source] Fault),
+}
+
+fn unreadable(key: &Key, reason: impl std::fmt::Display) -> EntryError {
+    EntryError::Unreadable { key: key.clone(), reason: reason.to_string() }
+}
+
+fn decode<M: Message + Default>(key: &Key, value: &Bytes) -> Result<M, EntryError> {
+    M::decode(value.as_ref()).map_err(|error| unreadable(key, error))
+}
+
+pub(super) fn job(key: &Key, value: &Bytes) -> Result<JobRecord, EntryError> {
+    let entry: v1::JobEntry = decode(key, value)?;
+    let state = views::state(entry.status()).ok_or_else(|| unreadable(key, "it has no status"))?;
+    let spec = Draft::from(entry.specification.unwrap_or_default()).check(0).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        unreadable(key, faults.join("; "))
+    })?;
+    Ok(JobRecord {
+        id: convert::id("id", &entry.id).map_err(|error| unreadable(key, error))?,
+        owner: OwnerId::new(entry.owner),
+        spec: Arc::new(spec),
+        priority: u8::try_from(entry.priority).map_err(|error| unreadable(key, error))?,
+        state,
+        error: entry.error,
+        created_at: Timestamp(entry.created_at_ms),
+        started_at: entry.started_at_ms.map(Timestamp),
+        ended_at: entry.ended_at_ms.map(Timestamp),
+        simulations_done: entry.simulations_done,
+        stopped_early: entry.stopped_early,
+        workers_used: entry.workers_used,
+    })
+}
+
+pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {
+    let entry: v1::CheckpointEntry = decode(key, value)?;
+    let span = |span: &v1::BlockSpan| {
+        BlockRange::new(span.start, span.end).ok_or_else(|| FieldError::new("span", "is empty"))
+    };
+    let read = || -> Result<Checkpoint<Partial>, Box<dyn std::error::Error>> {
+        Ok(Checkpoint {
+            done: entry.done.iter().map(span).collect::<Result<_, _>>()?,
+            parts: entry
+                .parts
+                .iter()
+                .map(|part| {
+                    let range = span(part.range.as_ref().unwrap_or(&v1::BlockSpan::default()))?;
+                    Ok(Part { range, partial: Partial::decode(&part.partial)? })
+                })
+                .collect::<Result<_, Box<dyn std::error::Error>>>()?,
+            shares: entry
+                .shares
+                .iter()
+                .map(|share| Ok((convert::id("node_id", &share.node_id)?, share.simulations)))
+                .collect::<Result<_, FieldError>>()?,
+        })
+    };
+    read().map_err(|error| unreadable(key, error))
+}
+
+pub(super) fn result(key: &Key, value: &Bytes) -> Result<v1::ResultEntry, EntryError> {
+    decode(key, value)
+}

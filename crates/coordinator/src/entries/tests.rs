@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use carlo_kernel::{Accumulator, Job, Level};
+use carlo_schedule::{JobState, Part};
+use carlo_store::MemoryLedger;
+use carlo_types::{Draft, Epoch, JobSpec, OwnerId, Timestamp};
+
+use super::*;
+
+fn spec() -> JobSpec {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(1_000.0);
+    draft.profile.monthly_spending = Some(2_000.0);
+    draft.inputs.monthly_income = Some(3_000.0);
+    draft.goal.target_amount = Some(5_000.0);
+    draft.goal.timeline_months = Some(6);
+    draft.params.simulations = Some(40_000);
+    draft.check(3).unwrap()
+}
+
+fn record(id: u128, state: JobState) -> JobRecord {
+    JobRecord {
+        id: JobId::from_random(id),
+        owner: OwnerId::new("ada"),
+        spec: Arc::new(spec()),
+        priority: 70,
+        state,
+        error: (state == JobState::Failed).then(|| "a range failed three times".to_owned()),
+        created_at: Timestamp(1_000),
+        started_at: (state != JobState::Queued).then_some(Timestamp(2_000)),
+        ended_at: state.is_ended().then_some(Timestamp(3_000)),
+        simulations_done: if state.is_ended() { 16_384 } else { 0 },
+        stopped_early: false,
+        workers_used: u32::from(state.is_ended()),
+    }
+}
+
+/// The summary of the first block.
+fn partial() -> Partial {
+    let job = Job::new(&spec(), Level::Portable);
+    let mut accumulator = Accumulator::new(&job);
+    accumulator.block(&job, 0);
+    accumulator.finish()
+}
+
+fn checkpoint() -> Checkpoint<Partial> {
+    let range = |start, end| BlockRange::new(start, end).unwrap();
+    Checkpoint {
+        done: vec![range(0, 1)],
+        parts: vec![Part { range: range(0, 3), partial: partial() }],
+        shares: vec![(NodeId::from_random(8), 16_384)],
+    }
+}
+
+async fn committed(records: &[Record<Partial>]) -> MemoryLedger {
+    let ledger = MemoryLedger::new();
+    let epoch = ledger.lead().await.unwrap();
+    let mut writes = Vec::new();
+    for record in records {
+        write(record, &mut writes);
+    }
+    ledger.commit(epoch, writes).await.unwrap();
+    ledger
+}
+
+#[tokio::test]
+async fn a_job_in_any_state_is_read_back_as_it_was_written() {
+    for (id, state) in (1..).zip(JobState::ALL) {
+        let record = record(id, state);
+        let ledger = committed(&[Record::Job(record.clone())]).await;
+        let key = job_key(record.id);
+        let value = ledger.get(&key).await.unwrap().unwrap();
+        assert_eq!(read::job(&key, &value).unwrap(), record);
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_read_back_until_its_job_ends() {
+    let running = record(1, JobState::Running);
+    let records =
+        [Record::Job(running.clone()), Record::Checkpoint { job: running.id, checkpoint: checkpoint() }];
+    let ledger = committed(&records).await;
+    assert_eq!(super::checkpoint(&ledger, &running).await.unwrap(), Some(checkpoint()));
+
+    let ended = Record::Job(record(1, JobState::Cancelled));
+    let ledger = committed(&[&records[..], &[ended]].concat()).await;
+    assert_eq!(super::checkpoint(&ledger, &running).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_scheduler_restored_from_the_ledger_shows_the_same_jobs() {
+    let mut records = vec![Record::Drain { name: "old".to_owned(), draining: true }];
+    records.extend((1..).zip(JobState::ALL).map(|(id, state)| Record::Job(record(id, state))));
+    let running = JobId::from_random(2);
+    records.push(Record::Checkpoint { job: running, checkpoint: checkpoint() });
+    let ledger = committed(&records).await;
+
+    let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), Epoch(2));
+    let restored = load(&ledger, &mut scheduler, Now::default()).await.unwrap();
+    assert_eq!(restored.jobs, JobState::ALL.len());
+    scheduler.verify();
+    for (id, state) in (1..).zip(JobState::ALL) {
+        let view = scheduler.job(JobId::from_random(id), Now::default()).unwrap();
+        assert_eq!((view.state, view.owner.as_str(), view.priority), (state, "ada", 70));
+    }
+    assert_eq!(scheduler.job(running, Now::default()).unwrap().simulations_done, 16_384);
+    assert_eq!(scheduler.fold(running), Some(partial()));
+}
+
+#[tokio::test]
+async fn a_result_remembers_who_computed_it() {
+    let id = JobId::from_random(1);
+    let result = ResultRecord {
+        job: id,
+        spec: Arc::new(spec()),
+        fold: partial(),
+        stopped_early: true,
+        shares: vec![(NodeId::from_random(8), 16_384)],
+    };
+    let ledger = committed(&[Record::Result(result)]).await;
+    let entry = super::result(&ledger, id).await.unwrap().unwrap();
+    let completed = entry.results.clone().unwrap();
+    assert!(completed.stopped_early);
+    assert_eq!((completed.workers_used, completed.results.unwrap().simulations_run), (1, 16_384));
+    let mut job = v1::Job::default();
+    add_shares(&mut job, &entry);
+    assert_eq!(job.node_progress[&NodeId::from_random(8).to_string()].simulations, 16_384);
+
+    let forgotten = committed(&[Record::Forget { job: id }]).await;
+    assert_eq!(super::result(&forgotten, id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_named() {
+    let id = JobId::from_random(1);
+    for value in [&b"rubbish"[..], b""] {
+        let ledger = MemoryLedger::new();
+        let epoch = ledger.lead().await.unwrap();
+        ledger.commit(epoch, vec![Write::Put(job_key(id), Bytes::from_static(value))]).await.unwrap();
+        let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), epoch);
+        let error = load(&ledger, &mut scheduler, Now::default()).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with(&format!("failed to read the ledger's entry job/{id}")),
+            "{error}"
+        );
+    }
+}

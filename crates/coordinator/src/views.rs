@@ -1,0 +1,112 @@
+//! What the scheduler shows, as messages.
+
+use carlo_kernel::Partial;
+use carlo_schedule::{ClusterView, JobState, JobView, NodeShare, NodeState, NodeView};
+use carlo_types::JobSpec;
+use carlo_wire::v1;
+
+/// Each state of a job, as the scheduler and as the protocol say it.
+const STATES: [(JobState, v1::JobStatus); 5] = [
+    (JobState::Queued, v1::JobStatus::Queued),
+    (JobState::Running, v1::JobStatus::Running),
+    (JobState::Complete, v1::JobStatus::Complete),
+    (JobState::Failed, v1::JobStatus::Failed),
+    (JobState::Cancelled, v1::JobStatus::Cancelled),
+];
+
+/// A state as the protocol says it.
+pub(crate) fn status(state: JobState) -> v1::JobStatus {
+    STATES.iter().find(|(row, _)| *row == state).map_or(v1::JobStatus::Unspecified, |(_, status)| *status)
+}
+
+/// The state that a status says, unless it says none.
+pub(crate) fn state(status: v1::JobStatus) -> Option<JobState> {
+    STATES.iter().find(|(_, row)| *row == status).map(|(state, _)| *state)
+}
+
+/// A job without its results.
+pub(crate) fn job(view: JobView) -> v1::Job {
+    v1::Job {
+        id: view.id.to_string(),
+        owner: view.owner.to_string(),
+        status: status(view.state).into(),
+        priority: view.priority.into(),
+        seed: view.seed,
+        created_at_ms: view.created_at.0,
+        started_at_ms: view.started_at.map(|at| at.0),
+        completed_at_ms: view.ended_at.map(|at| at.0),
+        simulations_total: view.simulations_total,
+        simulations_complete: view.simulations_done,
+        queue_position: view.queue_position,
+        waiting_for: view.waiting_for,
+        estimated_seconds_remaining: view.seconds_remaining,
+        allocated_nodes: u32::try_from(view.allocated_nodes).unwrap_or(u32::MAX),
+        node_progress: view
+            .nodes
+            .iter()
+            .map(|share| (share.node.to_string(), node_progress(share)))
+            .collect(),
+        partial_results: None,
+        results: None,
+        error: view.error,
+        progress_percent: view.progress_percent,
+        simulations_per_second: view.simulations_per_second,
+    }
+}
+
+fn node_progress(share: &NodeShare) -> v1::NodeProgress {
+    v1::NodeProgress {
+        simulations: share.simulations,
+        simulations_per_second: share.simulations_per_second,
+        state: if share.is_computing { "working" } else { "idle" }.to_owned(),
+    }
+}
+
+/// What the simulations so far say.
+pub(crate) fn partial((spec, fold): (&JobSpec, &Partial)) -> v1::PartialResults {
+    let results = carlo_kernel::results(spec, fold);
+    let [low, high] = results.confidence_interval_95;
+    v1::PartialResults {
+        success_probability: results.success_probability,
+        confidence_interval_95: Some(v1::Interval { low, high }),
+        median: results.median(),
+        simulations: results.simulations_run,
+    }
+}
+
+/// The cluster that is led from `leader`.
+pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
+    v1::ClusterStatus {
+        nodes: view.nodes.into_iter().map(node).collect(),
+        queued_jobs: view.queued_jobs as u64,
+        running_jobs: view.running_jobs as u64,
+        average_queue_seconds: view.average_queue_time.as_secs_f64(),
+        simulations_per_second: view.simulations_per_second,
+        leader: leader.to_owned(),
+        model_version: view.model_version,
+    }
+}
+
+fn node(view: NodeView) -> v1::Node {
+    let status = match view.state {
+        NodeState::Available => v1::NodeStatus::Available,
+        NodeState::Busy => v1::NodeStatus::Busy,
+        NodeState::Draining | NodeState::Drained => v1::NodeStatus::Draining,
+        NodeState::Offline => v1::NodeStatus::Offline,
+    };
+    v1::Node {
+        id: view.id.to_string(),
+        hostname: view.facts.hostname,
+        name: view.facts.name,
+        status: status.into(),
+        threads: view.facts.threads,
+        instruction_set: view.facts.instruction_set,
+        current_job_ids: view.jobs.iter().map(ToString::to_string).collect(),
+        simulations_per_second: view.simulations_per_second,
+        simulations_processed: view.simulations,
+        cpu_utilization: view.load.cpu,
+        memory_utilization: view.load.memory,
+        last_seen_ms: view.last_seen.0,
+        version: view.facts.version,
+    }
+}

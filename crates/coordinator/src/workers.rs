@@ -1,0 +1,165 @@
+//! The workers' service: one stream is one session. Messages are checked and partial results decoded here, off the core's task.
+
+use std::time::Duration;
+
+use carlo_kernel::Partial;
+use carlo_schedule::Command;
+use carlo_service::CancellationToken;
+use carlo_types::limits::{HEARTBEAT_TIMEOUT, PARTIAL_BYTES_MAX};
+use carlo_types::{Fault, FaultCode, LeaseId, Load, NodeId};
+use carlo_wire::v1::worker_message::Message;
+use carlo_wire::v1::workers_server::Workers;
+use carlo_wire::{convert, status, v1};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::core::{CoreHandle, SessionId};
+
+/// Messages that wait for one worker to read them: a few leases, and one `Forget` for every job that ends.
+const OUTBOX: usize = 1_024;
+/// Leases of which one heartbeat tells.
+const HEARTBEAT_LEASES_MAX: usize = 64;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct WorkersService {
+    core: CoreHandle,
+    shutdown: CancellationToken,
+}
+
+impl WorkersService {
+    pub(crate) fn new(core: CoreHandle, shutdown: CancellationToken) -> Self {
+        Self { core, shutdown }
+    }
+}
+
+#[tonic::async_trait]
+impl Workers for WorkersService {
+    type WorkStream = ReceiverStream<Result<v1::CoordinatorMessage, Status>>;
+
+    async fn work(
+        &self,
+        request: Request<Streaming<v1::WorkerMessage>>,
+    ) -> Result<Response<Self::WorkStream>, Status> {
+        let mut inbox = request.into_inner();
+        let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message()).await.map_err(|_| {
+            Status::deadline_exceeded("a worker begins with hello, and this one said nothing")
+        })??;
+        let Some(v1::WorkerMessage { message: Some(Message::Hello(hello)) }) = hello else {
+            return Err(Status::invalid_argument("a worker begins with hello"));
+        };
+        let (node, facts) = convert::node(hello).map_err(|error| status::from_fault(&error.into()))?;
+        let (outbox, messages) = mpsc::channel(OUTBOX);
+        let name = facts.name.clone();
+        let (session, _) = self
+            .core
+            .join(node, facts, outbox)
+            .await
+            .inspect_err(|fault| tracing::warn!(%node, name, %fault, "a worker was refused"))
+            .map_err(|fault| status::from_fault(&fault))?;
+        tokio::spawn(listen(inbox, session, self.core.clone(), self.shutdown.clone()));
+        Ok(Response::new(ReceiverStream::new(messages)))
+    }
+}
+
+/// Passes on what a worker says until its stream ends, then lets the core know of that.
+async fn listen(
+    mut inbox: Streaming<v1::WorkerMessage>,
+    session: SessionId,
+    core: CoreHandle,
+    shutdown: CancellationToken,
+) {
+    let node = session.node();
+    let why = loop {
+        let message = tokio::select! {
+            message = inbox.message() => message,
+            () = shutdown.cancelled() => return,
+        };
+        let command = match message {
+            Ok(Some(v1::WorkerMessage { message: Some(message) })) => command(node, message),
+            // A message of a later minor version: nothing that this one needs to know.
+            Ok(Some(v1::WorkerMessage { message: None })) => continue,
+            Ok(None) => break "the worker ended its stream".to_owned(),
+            Err(broken) => break format!("the stream broke: {}", broken.message()),
+        };
+        match command {
+            Ok(command) => {
+                if core.worker(session, command).await.is_err() {
+                    return;
+                }
+            }
+            Err(fault) => break format!("the worker sent a message that is none: {fault}"),
+        }
+    };
+    // If the core has ended, there is nobody left to tell.
+    let _ = core.worker(session, Command::Lose { node, why }).await;
+}
+
+fn command(node: NodeId, message: Message) -> Result<Command<Partial>, Fault> {
+    match message {
+        Message::Hello(_) => Err(Fault::new(FaultCode::Invalid, "hello was said twice")),
+        Message::Heartbeat(heartbeat) => Ok(Command::Heartbeat {
+            node,
+            load: Load { cpu: share(heartbeat.cpu_utilization), memory: share(heartbeat.memory_utilization) },
+            progress: heartbeat
+                .leases
+                .iter()
+                .take(HEARTBEAT_LEASES_MAX)
+                .map(|lease| (LeaseId(lease.lease_id), lease.blocks_done))
+                .collect(),
+        }),
+        Message::Report(report) => {
+            let lease = convert::lease(report.lease.as_ref())?;
+            Ok(match decode(&report.partial) {
+                Ok(partial) => {
+                    let computed_in = Duration::from_micros(report.computed_in_us);
+                    Command::Report {
+                        node,
+                        epoch: lease.epoch,
+                        lease: lease.id,
+                        attempt: lease.attempt,
+                        job: lease.job,
+                        range: lease.range,
+                        partial,
+                        computed_in,
+                    }
+                }
+                Err(message) => Command::Fail {
+                    node,
+                    epoch: lease.epoch,
+                    lease: lease.id,
+                    attempt: lease.attempt,
+                    job: lease.job,
+                    range: lease.range,
+                    message,
+                },
+            })
+        }
+        Message::Fault(fault) => {
+            let lease = convert::lease(fault.lease.as_ref())?;
+            Ok(Command::Fail {
+                node,
+                epoch: lease.epoch,
+                lease: lease.id,
+                attempt: lease.attempt,
+                job: lease.job,
+                range: lease.range,
+                message: fault.message.chars().take(1_000).collect(),
+            })
+        }
+        Message::Leaving(_) => Ok(Command::Leave { node }),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<Partial, String> {
+    if bytes.len() > PARTIAL_BYTES_MAX {
+        return Err(format!("a partial result of {} bytes is above {PARTIAL_BYTES_MAX}", bytes.len()));
+    }
+    Partial::decode(bytes).map_err(|error| error.to_string())
+}
+
+/// A share as it should be, whatever a worker says.
+fn share(value: f64) -> f64 {
+    if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 }
+}

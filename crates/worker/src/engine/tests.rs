@@ -1,0 +1,93 @@
+use super::*;
+use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Draft};
+
+const JOB: u128 = 1;
+const SIMULATIONS: u64 = 4 * BLOCK_SIMULATIONS + 17;
+
+fn spec() -> JobSpec {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(13_500.0);
+    draft.profile.monthly_spending = Some(3_200.0);
+    draft.inputs.monthly_income = Some(5_000.0);
+    draft.goal.target_amount = Some(70_000.0);
+    draft.goal.timeline_months = Some(36);
+    draft.params.simulations = Some(SIMULATIONS);
+    draft.check(1).unwrap()
+}
+
+fn engine(threads: usize) -> Engine {
+    let mut engine = Engine::new(threads, Level::available()[0]).unwrap();
+    engine.learn(JobId::from_random(JOB), spec());
+    engine
+}
+
+fn lease(id: u64, start: u64, end: u64) -> Lease {
+    Lease {
+        id: LeaseId(id),
+        epoch: Epoch(1),
+        attempt: 1,
+        job: JobId::from_random(JOB),
+        range: BlockRange::new(start, end).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_lease_covers_its_simulations_on_any_number_of_threads() {
+    let mut partials = Vec::new();
+    for threads in [1, 3] {
+        let mut engine = engine(threads);
+        assert!(engine.start(lease(1, 0, 5)));
+        let finished = engine.finished().await;
+        let partial = finished.outcome.unwrap();
+        assert_eq!(partial.simulations(), SIMULATIONS);
+        partials.push(partial);
+    }
+    assert_eq!(partials[0], partials[1]);
+}
+
+#[tokio::test]
+async fn leases_finish_in_any_cut_to_the_same_summary() {
+    let mut engine = engine(2);
+    assert!(engine.start(lease(1, 0, 5)));
+    let whole = engine.finished().await.outcome.unwrap();
+    assert!(engine.start(lease(2, 0, 2)) && engine.start(lease(3, 2, 5)));
+    let mut parts = engine.finished().await.outcome.unwrap();
+    parts.merge(&engine.finished().await.outcome.unwrap());
+    assert_eq!(parts, whole);
+}
+
+#[tokio::test]
+async fn a_finished_lease_is_kept_until_it_is_acknowledged() {
+    let mut engine = engine(1);
+    assert!(engine.start(lease(1, 0, 1)));
+    assert!(!engine.is_idle());
+    engine.finished().await;
+    assert_eq!(engine.undelivered().count(), 1);
+    engine.acknowledge((Epoch(1), LeaseId(1)));
+    assert!(engine.is_idle());
+}
+
+#[tokio::test]
+async fn of_a_revoked_lease_nothing_is_reported() {
+    let mut engine = engine(1);
+    assert!(engine.start(lease(1, 0, 5)));
+    engine.revoke((Epoch(1), LeaseId(1)));
+    assert!(engine.start(lease(2, 4, 5)));
+    assert_eq!(engine.finished().await.lease.id, LeaseId(2));
+    assert_eq!(engine.undelivered().count(), 1);
+}
+
+#[tokio::test]
+async fn a_lease_of_an_unknown_job_or_of_blocks_that_it_lacks_is_not_started() {
+    let mut engine = engine(1);
+    assert!(!engine.start(lease(1, 4, 6)));
+    engine.forget(JobId::from_random(JOB));
+    assert!(!engine.start(lease(1, 0, 1)));
+}
+
+#[test]
+fn a_panic_costs_one_lease_and_is_told_in_words() {
+    let fault = guarded(|| panic!("block {} is poison", 7)).unwrap_err();
+    assert_eq!(fault, "the kernel panicked: block 7 is poison");
+    assert_eq!(guarded(|| 5), Ok(5));
+}

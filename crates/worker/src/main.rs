@@ -1,0 +1,48 @@
+//! `carlo-worker`: parses its arguments, then [`carlo_worker::run`].
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use carlo_service::telemetry::{self, LogFormat};
+use carlo_worker::Config;
+use clap::Parser;
+
+/// Computes for a carlo cluster on every core of this machine. Ends at SIGTERM or Ctrl-C once it has reported what it holds.
+///
+/// Exit codes: 0 shut down, 1 failed or refused by the coordinator, 2 bad arguments.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// URLs of the cluster's coordinators.
+    #[arg(long, env = "CARLO_COORDINATOR", value_name = "URL[,URL]", value_delimiter = ',', required = true)]
+    coordinator: Vec<String>,
+    /// Threads that compute [default: one for each core].
+    #[arg(long, env = "CARLO_THREADS")]
+    threads: Option<NonZeroUsize>,
+    /// A name for this worker in lists [default: the host's].
+    #[arg(long, env = "CARLO_NAME")]
+    name: Option<String>,
+    /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_worker=debug`.
+    #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::init(arguments.log_format, "info");
+    match work(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn work(arguments: Arguments) -> anyhow::Result<()> {
+    let shutdown = carlo_service::shutdown::on_signal()?;
+    let config =
+        Config { threads: arguments.threads, name: arguments.name, ..Config::new(arguments.coordinator) };
+    Ok(carlo_worker::run(config, shutdown).await?)
+}

@@ -1,0 +1,210 @@
+//! One stream to a coordinator: greeting, leases, heartbeats, reports, farewell.
+
+use std::time::Duration;
+
+use carlo_service::CancellationToken;
+use carlo_types::limits::{HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, PARTIAL_BYTES_MAX};
+use carlo_types::{Draft, Epoch, Fault, FaultCode, JobSpec, LeaseId, NodeFacts, NodeId};
+use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
+use carlo_wire::v1::worker_message::Message as FromWorker;
+use carlo_wire::v1::{self, workers_client::WorkersClient};
+use carlo_wire::{convert, status};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use crate::broken;
+use crate::engine::{Engine, Finished};
+
+/// How long a coordinator may take for its welcome.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a worker that is shut down waits for its last leases and their acknowledgements.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
+/// Messages that wait to be sent. The stream takes them faster than leases are computed.
+const OUTBOX: usize = 32;
+
+/// How a session ends well.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Shut down, with nothing left to do.
+    Left,
+}
+
+/// What a session needs.
+pub(crate) struct Session<'a> {
+    pub(crate) node: NodeId,
+    pub(crate) facts: &'a NodeFacts,
+    pub(crate) engine: &'a mut Engine,
+    pub(crate) shutdown: &'a CancellationToken,
+}
+
+impl Session<'_> {
+    /// Joins at `channel` and works until the stream breaks or the worker has left.
+    pub(crate) async fn run(self, channel: Channel) -> Result<End, Fault> {
+        let (outbox, messages) = mpsc::channel(OUTBOX);
+        let outbox = Outbox(outbox);
+        outbox.send(FromWorker::Hello(convert::hello(self.node, self.facts))).await?;
+        let mut client = WorkersClient::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let join = async {
+            let mut inbox = client.work(ReceiverStream::new(messages)).await?.into_inner();
+            let first = inbox.message().await?;
+            Ok((inbox, first))
+        };
+        let joined = tokio::select! {
+            joined = tokio::time::timeout(WELCOME_TIMEOUT, join) => joined,
+            () = self.shutdown.cancelled() => return Ok(End::Left),
+        };
+        let (inbox, first) = joined
+            .map_err(|_| broken("the coordinator gave no welcome in time"))?
+            .map_err(|refusal: tonic::Status| status::to_fault(&refusal))?;
+        let Some(FromCoordinator::Welcome(welcome)) = first.and_then(|message| message.message) else {
+            return Err(broken("the coordinator began with something else than a welcome"));
+        };
+        let epoch = Epoch(welcome.epoch);
+        tracing::info!(node = %self.node, %epoch, "joined");
+        for finished in self.engine.undelivered() {
+            outbox.send(report(finished)).await?;
+        }
+        self.work(epoch, inbox, outbox).await
+    }
+
+    async fn work(
+        self,
+        epoch: Epoch,
+        mut inbox: Streaming<v1::CoordinatorMessage>,
+        outbox: Outbox,
+    ) -> Result<End, Fault> {
+        let mut machine = Machine::new();
+        let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut deadline = None;
+        loop {
+            if deadline.is_some() && self.engine.is_idle() {
+                return Ok(End::Left);
+            }
+            let drain_deadline = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                message = inbox.message() => match message {
+                    Ok(Some(v1::CoordinatorMessage { message: Some(message) })) => receive(self.engine, message)?,
+                    // A message of a later minor version: nothing that this one needs to know.
+                    Ok(Some(v1::CoordinatorMessage { message: None })) => {}
+                    Ok(None) => return Err(broken("the coordinator ended the session")),
+                    Err(refusal) => return Err(status::to_fault(&refusal)),
+                },
+                finished = self.engine.finished() => {
+                    tracing::debug!(lease = %finished.lease.id, job = %finished.lease.job, "finished");
+                    outbox.send(report(&finished)).await?;
+                }
+                _ = heartbeat.tick() => {
+                    outbox.send(FromWorker::Heartbeat(machine.heartbeat(self.engine, epoch))).await?;
+                }
+                () = self.shutdown.cancelled(), if deadline.is_none() => {
+                    tracing::info!(node = %self.node, "leaving: finishing the leases in work");
+                    deadline = Some(tokio::time::Instant::now() + DRAIN_TIMEOUT);
+                    outbox.send(FromWorker::Leaving(v1::Leaving {})).await?;
+                }
+                () = drain_deadline => {
+                    tracing::warn!(node = %self.node, "leaving with unfinished leases");
+                    return Ok(End::Left);
+                }
+            }
+        }
+    }
+}
+
+fn receive(engine: &mut Engine, message: FromCoordinator) -> Result<(), Fault> {
+    match message {
+        FromCoordinator::Welcome(_) => return Err(broken("the coordinator said welcome twice")),
+        FromCoordinator::Grant(grant) => {
+            let lease = convert::lease(grant.lease.as_ref())?;
+            if let Some(specification) = grant.specification {
+                engine.learn(lease.job, specification_of(specification)?);
+            }
+            if !engine.start(lease) {
+                return Err(broken(format!(
+                    "lease {} is of a job or of blocks that this worker doesn't know",
+                    lease.id
+                )));
+            }
+        }
+        FromCoordinator::Revoke(lease) => engine.revoke((Epoch(lease.epoch), LeaseId(lease.lease_id))),
+        FromCoordinator::Acknowledge(lease) => {
+            engine.acknowledge((Epoch(lease.epoch), LeaseId(lease.lease_id)))
+        }
+        FromCoordinator::Forget(forget) => engine.forget(convert::id("forget.job_id", &forget.job_id)?),
+    }
+    Ok(())
+}
+
+fn specification_of(message: v1::SimulationRequest) -> Result<JobSpec, Fault> {
+    Draft::from(message).check(0).map_err(|fields| Fault {
+        message: "the coordinator sent a specification that breaks the rules".to_owned(),
+        ..Fault::invalid(fields)
+    })
+}
+
+fn report(finished: &Finished) -> FromWorker {
+    let lease = Some(v1::Lease::from(&finished.lease));
+    let encoded = finished.outcome.as_ref().map_err(Clone::clone).and_then(|partial| {
+        let bytes = partial.encode();
+        let length = bytes.len();
+        (length <= PARTIAL_BYTES_MAX)
+            .then_some(bytes)
+            .ok_or_else(|| format!("the partial result has {length} bytes, above {PARTIAL_BYTES_MAX}"))
+    });
+    match encoded {
+        Ok(partial) => FromWorker::Report(v1::Report {
+            lease,
+            partial,
+            computed_in_us: u64::try_from(finished.computed_in.as_micros()).unwrap_or(u64::MAX),
+        }),
+        Err(message) => FromWorker::Fault(v1::LeaseFault { lease, message }),
+    }
+}
+
+/// Where messages to the coordinator go.
+struct Outbox(mpsc::Sender<v1::WorkerMessage>);
+
+impl Outbox {
+    async fn send(&self, message: FromWorker) -> Result<(), Fault> {
+        // A stream that takes nothing for this long is as good as broken: the coordinator has given the node up by now.
+        self.0.send_timeout(v1::WorkerMessage { message: Some(message) }, HEARTBEAT_TIMEOUT).await.map_err(
+            |_| Fault::new(FaultCode::Unavailable, "the stream to the coordinator takes nothing more"),
+        )
+    }
+}
+
+/// How busy this machine is; nothing where that can't be told.
+struct Machine(Option<sysinfo::System>);
+
+impl Machine {
+    fn new() -> Self {
+        Self(sysinfo::System::new().ok())
+    }
+
+    fn heartbeat(&mut self, engine: &Engine, epoch: Epoch) -> v1::Heartbeat {
+        let (cpu_utilization, memory_utilization) = self.0.as_mut().map(shares).unwrap_or_default();
+        let leases = engine
+            .progress(epoch)
+            .map(|(lease, blocks_done)| v1::LeaseProgress { lease_id: lease.0, blocks_done })
+            .collect();
+        v1::Heartbeat { cpu_utilization, memory_utilization, leases }
+    }
+}
+
+/// The shares of the processors and of the memory that are in use, 0 to 1.
+fn shares(system: &mut sysinfo::System) -> (f64, f64) {
+    system.refresh_cpu_usage();
+    system.refresh_memory();
+    let memory = system.used_memory() as f64 / system.total_memory().max(1) as f64;
+    (f64::from(system.global_cpu_usage()) / 100.0, memory)
+}

@@ -1,0 +1,122 @@
+//! A REST client that waits.
+
+use anyhow::{Context, bail};
+use carlo_rest::job::JobStatus;
+use carlo_rest::{Cluster, Job, JobList, Submitted};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::PATIENCE;
+
+/// Between two looks.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Talks to one gateway.
+#[derive(Debug, Clone)]
+pub struct Client {
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client of the gateway at `url`.
+    pub fn new(url: String) -> Self {
+        Self { url, http: reqwest::Client::new() }
+    }
+
+    /// A request of a house deposit in three years, the first of the golden cases.
+    pub fn request(simulations: u64, seed: u64) -> Value {
+        json!({
+            "financialProfile": {"liquidAssets": 13500, "creditDebt": 1200, "monthlyLoanPayments": 350, "monthlySpending": 3200},
+            "userInputs": {"monthlyIncome": 5000, "age": 30, "riskTolerance": "medium"},
+            "goal": {"targetAmount": 70000, "timelineMonths": 36, "goalType": "savings"},
+            "simulationParams": {"nSimulations": simulations, "seed": seed.to_string()},
+        })
+    }
+
+    /// Makes a call and gives its answer, whatever it is.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Response> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Ok(request.send().await?)
+    }
+
+    /// Posts bytes as JSON, whatever they are.
+    pub async fn post_bytes(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Response> {
+        let request = self.http.post(format!("{}{path}", self.url));
+        Ok(request.header("content-type", "application/json").body(bytes).send().await?)
+    }
+
+    /// Submits a job; its id.
+    pub async fn submit(&self, request: &Value) -> anyhow::Result<String> {
+        let answer = self.call(Method::POST, "/api/jobs", Some(request)).await?;
+        if answer.status() != 202 {
+            bail!("a job was refused: {}", answer.text().await?);
+        }
+        let submitted: Submitted = answer.json().await?;
+        Ok(submitted.job_id)
+    }
+
+    /// One job.
+    pub async fn job(&self, id: &str) -> anyhow::Result<Job> {
+        let answer = self.call(Method::GET, &format!("/api/jobs/{id}"), None).await?;
+        if answer.status() != 200 {
+            bail!("job {id} can't be read: {}", answer.text().await?);
+        }
+        Ok(answer.json().await?)
+    }
+
+    /// The newest hundred jobs.
+    pub async fn jobs(&self) -> anyhow::Result<JobList> {
+        Ok(self.call(Method::GET, "/api/jobs?page_size=100", None).await?.error_for_status()?.json().await?)
+    }
+
+    /// The job, once `enough` says so. Failing calls are repeated: something may just have been killed.
+    pub async fn job_until(&self, id: &str, enough: impl Fn(&Job) -> bool) -> anyhow::Result<Job> {
+        let wait = async {
+            loop {
+                match self.job(id).await {
+                    Ok(job) if enough(&job) => return job,
+                    _ => tokio::time::sleep(POLL).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.with_context(|| format!("job {id} didn't come so far"))
+    }
+
+    /// The job, once it is complete.
+    pub async fn complete(&self, id: &str) -> anyhow::Result<Job> {
+        let job = self.job_until(id, |job| job.status.has_ended()).await?;
+        if job.status != JobStatus::Complete {
+            bail!("job {id} ended as {}: {:?}", job.status.as_str(), job.error);
+        }
+        Ok(job)
+    }
+
+    /// Submits a job, waits until it is complete, and gives its digest.
+    pub async fn digest(&self, request: &Value) -> anyhow::Result<String> {
+        let id = self.submit(request).await?;
+        let job = self.complete(&id).await?;
+        Ok(job.results.context("a complete job has results")?.digest)
+    }
+
+    /// The cluster, once `enough` says so.
+    pub async fn cluster_until(&self, enough: impl Fn(&Cluster) -> bool) -> anyhow::Result<Cluster> {
+        let wait = async {
+            loop {
+                let answer = self.call(Method::GET, "/api/cluster/status", None).await;
+                if let Ok(answer) = answer
+                    && let Ok(cluster) = answer.json::<Cluster>().await
+                    && enough(&cluster)
+                {
+                    return cluster;
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.context("the cluster didn't come so far")
+    }
+}

@@ -1,0 +1,78 @@
+//! A cluster of real processes, for tests: daemons as operators start them, killed the way that machines fail.
+//!
+//! Every cluster has its own ports and its own data directory, and ends with the test that made it.
+
+mod client;
+mod process;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+pub use client::Client;
+pub use process::{Daemon, binary};
+
+/// How long anything may take that should take a moment. A test that waits longer has found a bug, whatever else this machine does.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A coordinator, a gateway and any number of workers.
+#[derive(Debug)]
+pub struct Cluster {
+    data: TempDir,
+    /// The coordinator, until it is killed.
+    pub coordinator: Daemon,
+    /// Where it listens, also after a restart.
+    pub coordinator_address: SocketAddr,
+    /// The gateway.
+    pub gateway: Daemon,
+    /// Talks to the gateway.
+    pub client: Client,
+}
+
+impl Cluster {
+    /// Starts a coordinator and a gateway.
+    pub async fn start() -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let coordinator = Self::coordinator(data.path(), "127.0.0.1:0").await?;
+        let coordinator_address = coordinator.address;
+        let url = format!("http://{coordinator_address}");
+        let gateway =
+            Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &url]).await?;
+        let client = Client::new(format!("http://{}", gateway.address));
+        Ok(Self { data, coordinator, coordinator_address, gateway, client })
+    }
+
+    async fn coordinator(data: &Path, listen: &str) -> anyhow::Result<Daemon> {
+        let data = data.to_str().context("the temporary directory has a readable name")?;
+        Daemon::listening("carlo-coordinator", &["--listen", listen, "--data-dir", data, "--auth", "off"])
+            .await
+    }
+
+    /// Kills the coordinator with SIGKILL and starts it again, on the same port and data.
+    pub async fn crash_coordinator(&mut self) -> anyhow::Result<()> {
+        self.coordinator.kill().await?;
+        self.coordinator = Self::coordinator(self.data.path(), &self.coordinator_address.to_string()).await?;
+        Ok(())
+    }
+
+    /// Starts a worker and waits until the cluster lists it.
+    pub async fn worker(&self, name: &str, threads: usize, simd: Option<&str>) -> anyhow::Result<Daemon> {
+        let url = format!("http://{}", self.coordinator_address);
+        let threads = threads.to_string();
+        let arguments = ["--coordinator", &url, "--name", name, "--threads", &threads];
+        let variables: Vec<_> = simd.map(|level| ("CARLO_SIMD", level)).into_iter().collect();
+        let worker = Daemon::start("carlo-worker", &arguments, &variables)?;
+        self.client
+            .cluster_until(|cluster| {
+                cluster
+                    .nodes
+                    .iter()
+                    .any(|node| node.name == name && node.status != carlo_rest::cluster::NodeStatus::Offline)
+            })
+            .await?;
+        Ok(worker)
+    }
+}

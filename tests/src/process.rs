@@ -1,0 +1,113 @@
+//! Processes of the daemons.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr};
+
+use crate::PATIENCE;
+
+/// A daemon in its own process. Dropping it kills it.
+#[derive(Debug)]
+pub struct Daemon {
+    name: &'static str,
+    child: Child,
+    /// Where it listens; of a worker, nowhere.
+    pub address: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts a daemon that listens and waits until it does.
+    pub async fn listening(name: &'static str, arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut daemon = Self::start(name, arguments, &[])?;
+        let stderr = daemon.child.stderr.take().context("stderr is piped")?;
+        let mut lines = BufReader::new(stderr).lines();
+        let address = tokio::time::timeout(PATIENCE, address(&mut lines))
+            .await
+            .with_context(|| format!("{name} didn't say where it listens"))??;
+        daemon.address = address.with_context(|| format!("{name} ended before it listened"))?;
+        tokio::spawn(echo(name, lines));
+        Ok(daemon)
+    }
+
+    /// Starts a daemon.
+    pub fn start(name: &'static str, arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let child = tokio::process::Command::new(binary(name)?)
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .env("CARLO_LOG_FORMAT", "json")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("failed to start {name}"))?;
+        Ok(Self { name, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) })
+    }
+
+    /// Kills it with SIGKILL.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await.with_context(|| format!("failed to kill {}", self.name))
+    }
+
+    /// Sends SIGTERM and waits until it has ended; its exit code.
+    pub async fn terminate(mut self) -> anyhow::Result<Option<i32>> {
+        let pid = self.child.id().context("it still runs")?;
+        let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+        if !status.success() {
+            bail!("failed to send SIGTERM to {}", self.name);
+        }
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it didn't end")??;
+        Ok(status.code())
+    }
+}
+
+/// The address in the first log line that has one; `None` at the end of the log.
+async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Option<SocketAddr>> {
+    while let Some(line) = lines.next_line().await? {
+        eprintln!("{line}");
+        let line: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
+        if let Some(address) = line["address"].as_str() {
+            return Ok(Some(address.parse()?));
+        }
+    }
+    Ok(None)
+}
+
+/// Shows a daemon's log in the test's output.
+async fn echo(name: &'static str, mut lines: Lines<BufReader<ChildStderr>>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        eprintln!("{name}: {line}");
+    }
+}
+
+/// The path of one of carlo's programs, built by the same cargo in the same profile as this test.
+pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let directory = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    match directory {
+        Ok(directory) => Ok(directory.join(name)),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+/// Builds the programs, and says where they are: beside the directory of this test's own program.
+fn build() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let directory = test.ancestors().nth(2).context("a test's program lies in target/PROFILE/deps")?;
+    let profile = directory.file_name().and_then(|name| name.to_str()).context("a profile has a name")?;
+    // cargo keeps what its profile `dev` builds in a directory called debug.
+    let profile = if profile == "debug" { "dev" } else { profile };
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
+        .status()
+        .context("failed to run cargo")?;
+    if !status.success() {
+        bail!("the programs don't build");
+    }
+    Ok(directory.to_owned())
+}
