@@ -1,1 +1,81 @@
-//! gateway
+//! carlo's REST door. Outside it speaks HTTP and the JSON of `carlo_rest`; inside it calls a coordinator over gRPC, and that is all it
+//! knows of the cluster: no schedule, no store, no state of its own. Any number of gateways may stand beside each other.
+//!
+//! * [`routes`]: which path leads where, and what every request passes through.
+//! * [`jobs`], [`cluster`]: the handlers.
+//! * [`body`], [`query`]: what comes in, refused with every fault at once.
+//! * [`reply`]: what goes out, with its `ETag`.
+//! * [`problem`]: every error, and the one table from faults to statuses.
+//! * [`calls`]: calls to a coordinator: deadlines, and which of them are repeated where.
+//! * [`convert`]: messages ↔ JSON shapes.
+//! * [`server`]: connections, their limits, and the end of them.
+
+mod body;
+mod calls;
+mod cluster;
+mod convert;
+mod jobs;
+mod problem;
+mod query;
+mod reply;
+mod routes;
+mod server;
+
+use std::time::Duration;
+
+use carlo_service::CancellationToken;
+use carlo_wire::AddressError;
+use tokio::net::TcpListener;
+
+/// What a gateway needs to know. Every limit has a default in [`Config::new`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// URLs of the coordinators, at least one.
+    pub coordinators: Vec<String>,
+    /// How long a call to the coordinators may take, with all its attempts.
+    pub call_timeout: Duration,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
+    /// How long a client may take to send the head of a request, and stay idle between two requests.
+    pub header_timeout: Duration,
+    /// Requests that are handled at the same time; one more is answered with 503.
+    pub requests_max: usize,
+    /// Connections that are open at the same time; further ones wait to be accepted.
+    pub connections_max: usize,
+}
+
+impl Config {
+    /// A gateway to these coordinators.
+    pub fn new(coordinators: Vec<String>) -> Self {
+        Self {
+            coordinators,
+            call_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            requests_max: 512,
+            connections_max: 4096,
+        }
+    }
+}
+
+/// Why a gateway can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The coordinators' URLs can't be used.
+    #[error(transparent)]
+    Coordinators(#[from] AddressError),
+}
+
+/// Serves until `shutdown`, then lets the requests that are being handled end, for at most three seconds.
+///
+/// It starts, and goes on, whether or not a coordinator can be reached; `/readyz` says.
+///
+/// # Errors
+///
+/// At once, where the configuration can't be used.
+pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
+    let calls = calls::Calls::new(&config)?;
+    let router = routes::router(&config, calls);
+    server::serve(&config, listener, router, shutdown).await;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Bodies: JSON of at most a mebibyte, sent in time.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use carlo_types::limits::BODY_BYTES_MAX;
+use serde_json::Value;
+use tokio_stream::StreamExt;
+
+use crate::problem::Failure;
+
+/// A body that is too large is read up to here and dropped: many clients look for the answer only after they have sent everything.
+const DISCARDED_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+
+/// Reads the body of `request` as JSON.
+pub(crate) async fn json(request: Request, timeout: Duration) -> Result<Value, Failure> {
+    if !is_json(request.headers()) {
+        let detail = "the body must be JSON, with the header Content-Type: application/json";
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let bytes = tokio::time::timeout(timeout, bytes(request)).await.map_err(|_| {
+        let detail = format!("the body did not arrive within {} s", timeout.as_secs_f64());
+        Failure::new(StatusCode::REQUEST_TIMEOUT, detail)
+    })??;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))
+}
+
+/// `application/json`, or another type that is written in JSON (RFC 6839).
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence
+        .strip_prefix("application/")
+        .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
+}
+
+async fn bytes(request: Request) -> Result<Vec<u8>, Failure> {
+    let too_large = || {
+        let detail = format!("the body has more than {BODY_BYTES_MAX} bytes");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    };
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|bytes: u64| bytes > DISCARDED_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    let mut chunks = request.into_body().into_data_stream();
+    let (mut bytes, mut seen) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk
+            .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "the body ended before it was complete"))?;
+        seen += chunk.len();
+        if seen <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&chunk);
+        } else if seen > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
+    if seen > BODY_BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
+}

@@ -1,0 +1,35 @@
+//! Messages ↔ JSON shapes, one module for each family, and the text that a duration is written as. A message that can't be what it says
+//! it is becomes a [`Failure`](crate::problem::Failure) with the field's name in the log: nothing that came over a network is
+//! unwrapped.
+
+pub(crate) mod cluster;
+mod duration;
+pub(crate) mod job;
+pub(crate) mod request;
+
+use carlo_wire::FieldError;
+use carlo_wire::v1::Interval;
+use jiff::Timestamp;
+
+use crate::problem::Failure;
+
+impl From<FieldError> for Failure {
+    /// It was the coordinator who sent it, so it isn't the caller's fault.
+    fn from(error: FieldError) -> Self {
+        Self::internal(format!("the coordinator sent a message of which {error}"))
+    }
+}
+
+fn time(field: &'static str, milliseconds: u64) -> Result<Timestamp, FieldError> {
+    (i64::try_from(milliseconds).ok())
+        .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
+        .ok_or_else(|| FieldError::new(field, format!("is no time: {milliseconds} ms")))
+}
+
+fn ends(interval: Interval) -> [f64; 2] {
+    [interval.low, interval.high]
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { (100.0 * part as f64 / whole as f64).clamp(0.0, 100.0) }
+}

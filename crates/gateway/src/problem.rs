@@ -1,0 +1,161 @@
+//! Every error of the REST door: one table from faults to statuses, and one layer that writes them.
+//!
+//! Handlers answer with a [`Failure`], which says what went wrong. Only [`render`], the layer around everything, knows the
+//! request's path and id, so it alone writes `application/problem+json`. It writes what others refuse, too: whatever leaves with an
+//! error status leaves as a problem.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use carlo_rest::Problem;
+use carlo_rest::problem::FieldError;
+use carlo_types::limits::FIELD_FAULTS_MAX;
+use carlo_types::{Fault, FaultCode, FieldFault};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id of a client that is echoed.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+/// When a client that met a limit or no coordinator should try again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
+
+/// The status of each kind of fault.
+fn status(code: FaultCode) -> StatusCode {
+    match code {
+        FaultCode::Invalid => StatusCode::BAD_REQUEST,
+        FaultCode::NotFound => StatusCode::NOT_FOUND,
+        FaultCode::Conflict => StatusCode::CONFLICT,
+        FaultCode::Exhausted => StatusCode::TOO_MANY_REQUESTS,
+        FaultCode::Incompatible => StatusCode::BAD_GATEWAY,
+        FaultCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        FaultCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        FaultCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Why a request is not answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    /// For the caller, or for the log alone where the status is 500.
+    detail: String,
+    errors: Vec<FieldError>,
+}
+
+impl Failure {
+    /// A failure of this status. What `detail` says of a status 500 is logged, not sent.
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// A failure that only the log describes.
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, cause)
+    }
+
+    /// The same, as a probe sees it: whatever the reason is, the gateway can't serve.
+    pub(crate) fn into_unready(self) -> Self {
+        let detail = if self.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(cause = self.detail, "failed to ask a coordinator how it is");
+            "a coordinator answers, but with an internal error".to_owned()
+        } else {
+            self.detail
+        };
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, detail, errors: self.errors }
+    }
+
+    /// A request with these fields at fault.
+    pub(crate) fn invalid(mut errors: Vec<FieldError>) -> Self {
+        let mut detail = match errors.as_slice() {
+            [only] => FieldFault::new(&only.pointer, &only.message).to_string(),
+            many => format!("the request has {} faults", many.len()),
+        };
+        if errors.len() > FIELD_FAULTS_MAX {
+            detail = format!("{detail}, of which the first {FIELD_FAULTS_MAX} are listed");
+            errors.truncate(FIELD_FAULTS_MAX);
+        }
+        Self { status: status(FaultCode::Invalid), detail, errors }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let errors =
+            fault.fields.into_iter().map(|field| FieldError::new(field.pointer, field.message)).collect();
+        Self { status: status(fault.code), detail: fault.message, errors }
+    }
+}
+
+/// The failure itself, for [`render`] to write.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives the response the request's id and, where it is an error, writes it as a problem.
+pub(crate) async fn render(request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = problem(response, &method, path, &id);
+    }
+    tracing::debug!(request = ?id, %method, status = response.status().as_u16(), "answered");
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
+}
+
+/// The client's own id, where it is fit to be repeated in headers and logs; otherwise a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let sane = |id: &&HeaderValue| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| {
+        HeaderValue::try_from(uuid::Uuid::now_v7().simple().to_string()).expect("hexadecimal digits")
+    })
+}
+
+/// Writes an error, keeping whatever headers it has, like `Allow`.
+fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) -> Response {
+    let (mut parts, _) = response.into_parts();
+    let title = parts.status.canonical_reason().unwrap_or("Error");
+    let mut failure = (parts.extensions.remove::<Failure>())
+        .unwrap_or_else(|| Failure::new(parts.status, title.to_lowercase()));
+    if failure.status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(request = ?id, path, cause = failure.detail, "failed to answer a request");
+        let id = id.to_str().unwrap_or_default();
+        failure.detail = format!("an internal error; the log describes it under the request id {id}");
+        failure.errors.clear();
+    }
+    if matches!(failure.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        parts.headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    let problem = Problem {
+        kind: "about:blank".to_owned(),
+        title: title.to_owned(),
+        status: failure.status.as_u16(),
+        error: failure.detail.clone(),
+        detail: failure.detail,
+        instance: path,
+        errors: failure.errors,
+    };
+    let body = serde_json::to_vec(&problem).expect("a problem is texts and a number");
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(carlo_rest::problem::CONTENT_TYPE));
+    parts.headers.insert(CONTENT_LENGTH, body.len().into());
+    Response::from_parts(parts, if method == Method::HEAD { Body::empty() } else { Body::from(body) })
+}
+
+/// The failure of a handler that panicked.
+pub(crate) fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
+    let words = cause
+        .downcast::<String>()
+        .map(|words| *words)
+        .or_else(|cause| cause.downcast::<&str>().map(|words| (*words).to_owned()))
+        .unwrap_or_else(|_| "without words".to_owned());
+    Failure::internal(format!("a handler panicked: {words}")).into_response()
+}

@@ -1,0 +1,35 @@
+//! Answers that are worth keeping: JSON with an `ETag`, or 304 where the client has it already (RFC 9110, section 13.1.2).
+
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::problem::Failure;
+
+/// `value` as JSON, unless `request` says that its sender holds the same.
+pub(crate) fn fresh(request: &HeaderMap, value: &impl Serialize) -> Result<Response, Failure> {
+    let body = serde_json::to_vec(value).map_err(|error| Failure::internal(error.to_string()))?;
+    let hash = u128::from_be_bytes(
+        *Sha256::digest(&body).first_chunk().expect("a SHA-256 hash has 32 bytes, of which these are 16"),
+    );
+    // Weak: the body may travel compressed or not.
+    let tag = format!("W/\"{hash:032x}\"");
+    let etag = (ETAG, HeaderValue::try_from(&tag).expect("hexadecimal digits"));
+    if is_held(request, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [etag]).into_response());
+    }
+    let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(([etag, json], body).into_response())
+}
+
+/// Whether `If-None-Match` names `tag`, compared weakly.
+fn is_held(request: &HeaderMap, tag: &str) -> bool {
+    let opaque = tag.trim_start_matches("W/");
+    (request.get_all(IF_NONE_MATCH).iter())
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|held| held == "*" || held.trim_start_matches("W/") == opaque)
+}

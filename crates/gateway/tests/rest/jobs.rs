@@ -1,0 +1,198 @@
+//! What the job and cluster calls answer when all is well, and their own refusals.
+
+use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
+use carlo_rest::{Cluster, request::Seed};
+use carlo_types::{JobId, NodeId};
+use carlo_wire::v1;
+use serde_json::{Value, json};
+
+use crate::coordinator::{self, Coordinator};
+use crate::{Gateway, pointers, ready, refused};
+
+async fn json_of(gateway: &Gateway, id: &str) -> Value {
+    gateway.get(&format!("/api/jobs/{id}")).send().await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_submission_is_accepted_with_its_location() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let response = gateway.submit(&ready()).send().await.unwrap();
+    assert_eq!(response.status(), 202);
+    let id = JobId::from_random(7).to_string();
+    assert_eq!(response.headers()["location"], format!("/api/jobs/{id}"));
+    let submitted: Submitted = response.json().await.unwrap();
+    assert_eq!(
+        submitted,
+        Submitted {
+            job_id: id,
+            status: JobStatus::Queued,
+            queue_position: Some(3),
+            estimated_time_remaining: Some("3 min".to_owned()),
+            estimated_seconds_remaining: Some(185.0),
+        }
+    );
+}
+
+#[tokio::test]
+async fn the_coordinator_gets_the_request_as_it_was_typed() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    gateway.submit(&ready()).send().await.unwrap();
+    let submitted = coordinator.state.submitted.lock().unwrap().clone();
+    assert_eq!(submitted.len(), 1);
+    let simulation = submitted[0].simulation.clone().unwrap();
+    let params = simulation.simulation_params.unwrap();
+    assert_eq!((params.seed, params.n_simulations), (Some(u64::MAX), None));
+    assert_eq!(simulation.financial_profile.unwrap().liquid_assets, Some(13_500.0));
+    assert_eq!(submitted[0].priority, None);
+}
+
+#[tokio::test]
+async fn a_queued_job_says_what_it_waits_for() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::queued());
+    assert_eq!(
+        json_of(&gateway, &id).await,
+        json!({
+            "id": id, "status": "queued", "progress": 0.0, "allocatedNodes": 0,
+            "simulationsTotal": 1_000_000, "simulationsComplete": 0, "queuePosition": 3,
+            "estimatedTimeRemaining": "3 min", "estimatedSecondsRemaining": 185.0,
+            "createdAt": "2023-11-14T22:13:20.123Z", "priority": 50,
+            "seed": "18446744073709551615", "waitingFor": "two jobs are ahead of it",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_running_job_says_how_far_it_and_each_node_has_come() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::running());
+    let job = json_of(&gateway, &id).await;
+    assert_eq!(job["progress"], 33.3);
+    assert_eq!(job["startedAt"], "2023-11-14T22:13:21Z");
+    assert_eq!(
+        job["nodeProgress"][NodeId::from_random(9).to_string()],
+        json!({"progress": 25.0, "simulations": 250_000, "simulationsPerSecond": 5e6, "state": "working"})
+    );
+    assert_eq!(
+        job["partialResults"],
+        json!({
+            "successProbability": 0.5, "confidenceInterval95": [0.25, 0.75],
+            "medianOutcome": 12.5, "simulations": 333_000
+        })
+    );
+    assert_eq!(job.get("results"), None);
+}
+
+#[tokio::test]
+async fn a_complete_job_has_its_results_and_is_done_also_when_it_stopped_early() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::complete());
+    let job: Job = serde_json::from_value(json_of(&gateway, &id).await).unwrap();
+    assert_eq!((job.status, job.progress), (JobStatus::Complete, 100.0));
+    let results = job.results.unwrap();
+    assert_eq!(results.success_probability, 0.75);
+    assert_eq!(results.confidence_interval_95, [0.7, 0.8]);
+    assert_eq!(results.median_outcome, 4.0);
+    assert_eq!((results.percentiles.p5, results.percentiles.p95), (1.0, 7.0));
+    assert_eq!(results.percentile_intervals_95.p90, [5.5, 6.5]);
+    assert_eq!((results.mean, results.std, results.worst_case, results.best_case), (4.0, 2.0, -3.0, 9.0));
+    assert_eq!(results.histogram.counts, [65_536]);
+    assert_eq!((results.simulations_run, results.stopped_early, results.workers_used), (65_536, true, 2));
+    assert_eq!(results.assumptions.goal.target_amount, Some(70_000.0));
+    assert_eq!(results.assumptions.simulation_params.seed, Some(Seed(u64::MAX)));
+    assert_eq!(results.seed, "18446744073709551615");
+    assert_eq!(results.digest, "ab".repeat(32));
+}
+
+#[tokio::test]
+async fn a_failed_job_says_why() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let failed = v1::Job {
+        status: v1::JobStatus::Failed.into(),
+        error: Some("a range failed three times".to_owned()),
+        ..coordinator::queued()
+    };
+    let id = coordinator.keep(failed);
+    assert_eq!(json_of(&gateway, &id).await["error"], "a range failed three times");
+}
+
+#[tokio::test]
+async fn an_id_that_names_no_job_is_a_404_whatever_it_looks_like() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let other = JobId::from_random(8).to_string();
+    for id in [other.as_str(), "7", "job_", "%ff", "%00", "..%2f..", &"x".repeat(5000)] {
+        refused(gateway.get(&format!("/api/jobs/{id}")), 404).await;
+        refused(gateway.delete(&format!("/api/jobs/{id}")), 404).await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_once() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::running());
+    let response = gateway.delete(&format!("/api/jobs/{id}")).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let cancelled: Cancelled = response.json().await.unwrap();
+    assert_eq!(cancelled, Cancelled { success: true, message: format!("the job {id} is cancelled") });
+
+    coordinator.keep(coordinator::complete());
+    let problem = refused(gateway.delete(&format!("/api/jobs/{id}")), 409).await;
+    assert_eq!(problem.detail, "the job has ended");
+}
+
+#[tokio::test]
+async fn a_list_says_which_page_it_is_of_how_many_jobs() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::queued());
+    let list: JobList = gateway.get("/api/jobs").send().await.unwrap().json().await.unwrap();
+    assert_eq!((list.total, list.page, list.page_size), (1, 1, 20));
+    assert_eq!(list.jobs[0].id, id);
+
+    let path = "/api/jobs?page=4294967295&page_size=100&status=running";
+    let list: JobList = gateway.get(path).send().await.unwrap().json().await.unwrap();
+    assert_eq!((list.page, list.page_size), (u32::MAX, 100));
+    let listed = coordinator.state.listed.lock().unwrap().clone();
+    let running =
+        v1::ListJobsRequest { page: u32::MAX, page_size: 100, status: Some(v1::JobStatus::Running.into()) };
+    assert_eq!(listed, [v1::ListJobsRequest { page: 1, page_size: 20, status: None }, running]);
+}
+
+#[tokio::test]
+async fn parameters_out_of_range_are_refused_all_at_once() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let faulty = "/api/jobs?page=0&page_size=101&status=done&pagesize=3&page=1";
+    let problem = refused(gateway.get(faulty), 400).await;
+    assert_eq!(pointers(&problem), ["/page", "/page_size", "/status", "/pagesize", "/page"]);
+    assert_eq!(problem.detail, "the request has 5 faults");
+    for query in
+        ["page=", "page=-1", "page=%2B1", "page=1.5", "page=4294967296", "page_size=0", "page=%ff", "status="]
+    {
+        let problem = refused(gateway.get(&format!("/api/jobs?{query}")), 400).await;
+        let name = query.split('=').next().unwrap();
+        assert_eq!(pointers(&problem), [format!("/{name}")], "{query}");
+        assert!(problem.detail.starts_with(&format!("/{name} must be ")), "{problem:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_cluster_counts_its_nodes_by_what_they_do() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let cluster: Cluster = gateway.get("/api/cluster/status").send().await.unwrap().json().await.unwrap();
+    assert_eq!((cluster.total_nodes, cluster.available_nodes, cluster.busy_nodes), (3, 1, 2));
+    assert_eq!((cluster.draining_nodes, cluster.offline_nodes), (0, 0));
+    assert_eq!((cluster.queued_jobs, cluster.running_jobs, cluster.average_queue_time), (4, 5, 1.5));
+    assert_eq!((cluster.leader.as_str(), cluster.model_version), ("127.0.0.1:7070", 1));
+    assert_eq!((cluster.nodes[0].cores, cluster.nodes[0].cpu_utilization), (8, 0.5));
+    assert_eq!(cluster.nodes[0].last_seen.to_string(), "2023-11-14T22:13:20.123Z");
+}
