@@ -21,6 +21,14 @@ pub enum Command<P> {
         /// 0 to [`PRIORITY_MAX`](carlo_types::limits::PRIORITY_MAX), higher goes first.
         priority: u8,
     },
+    /// How many of an owner's jobs may run at once, instead of what the configuration says. Holds until it is said again or the
+    /// owner has no open jobs and no recent usage; so it is said before each submission, and after a restart.
+    Limit {
+        /// Whose.
+        owner: OwnerId,
+        /// `None` for no limit.
+        jobs: Option<u32>,
+    },
     /// The job shall end without a result.
     Cancel {
         /// Which.

@@ -27,7 +27,7 @@ pub struct Config {
     pub range_faults_max: u32,
     /// Nodes lost while computing one range after which its job fails.
     pub range_losses_max: u32,
-    /// Jobs of one owner that run at once; `None` for no limit.
+    /// Jobs of one owner that run at once, unless [`Command::Limit`](crate::Command::Limit) says otherwise; `None` for no limit.
     pub jobs_per_owner: Option<u32>,
     /// Running jobs with work left to lease from which on started jobs go before queued ones of the same owner and priority:
     /// every one of them holds a fold in memory.

@@ -38,6 +38,8 @@ pub(crate) struct Place {
 struct Owner {
     id: OwnerId,
     usage: Usage,
+    /// Jobs that may run at once.
+    limit: Option<u32>,
     running: u32,
     queued: usize,
     /// Queued jobs that the limit allows to start now.
@@ -94,6 +96,7 @@ impl Queue {
         let owner = Owner {
             id: id.clone(),
             usage: Usage::NONE,
+            limit: self.jobs_per_owner,
             running: 0,
             queued: 0,
             startable: 0,
@@ -101,6 +104,13 @@ impl Queue {
         };
         self.owners.insert(key, owner);
         key
+    }
+
+    /// Bounds how many of an owner's jobs run at once.
+    pub(crate) fn limit(&mut self, id: &OwnerId, jobs: Option<u32>, now: Duration) {
+        let key = self.owner(id);
+        self.owner_mut(key).limit = jobs;
+        self.refresh(key, now);
     }
 
     /// A queued job waits for its first lease.
@@ -186,9 +196,9 @@ impl Queue {
         self.ready + self.startable
     }
 
-    /// Whether the owner's limit alone keeps its queued jobs from starting.
-    pub(crate) fn is_limited(&self, owner: OwnerKey) -> bool {
-        self.owners.get(&owner).is_some_and(|owner| owner.queued > 0 && owner.startable == 0)
+    /// The owner's limit, if that alone keeps its queued jobs from starting.
+    pub(crate) fn limited_to(&self, owner: OwnerKey) -> Option<u32> {
+        self.owners.get(&owner).filter(|owner| owner.queued > 0 && owner.startable == 0)?.limit
     }
 
     /// Running jobs of at least this priority.
@@ -238,7 +248,7 @@ impl Queue {
     /// Brings the levels up to date with an owner.
     fn refresh(&mut self, key: OwnerKey, now: Duration) {
         let owner = self.owners.get_mut(&key).expect("an open job's owner is known");
-        let free = self.jobs_per_owner.map_or(usize::MAX, |most| most.saturating_sub(owner.running) as usize);
+        let free = owner.limit.map_or(usize::MAX, |most| most.saturating_sub(owner.running) as usize);
         self.startable -= owner.startable;
         owner.startable = owner.queued.min(free);
         self.startable += owner.startable;

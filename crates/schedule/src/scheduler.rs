@@ -96,6 +96,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             Command::Submit { job, owner, spec, priority } => {
                 self.submit(job, owner, spec, priority, now, &mut out)?;
             }
+            Command::Limit { owner, jobs } => self.queue.limit(&owner, jobs, now.elapsed),
             Command::Cancel { job } => self.cancel(job, now, &mut out)?,
             Command::Join { node, facts } => self.join(node, facts, now, &mut out)?,
             Command::Heartbeat { node, load, progress } => self.heartbeat(node, load, &progress, now)?,

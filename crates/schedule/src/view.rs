@@ -307,10 +307,10 @@ impl<P: Merge + Clone> Scheduler<P> {
         if self.fleet.iter().all(|(_, node)| !node.is_open()) {
             return "every worker is draining".to_owned();
         }
-        if let Some(limit) = self.config.jobs_per_owner
-            && self.queue.is_limited(job.owner_key)
-        {
-            return format!("the owner's limit of {limit} jobs at once is reached");
+        match self.queue.limited_to(job.owner_key) {
+            Some(1) => return "the owner's limit of 1 job at once is reached".to_owned(),
+            Some(limit) => return format!("the owner's limit of {limit} jobs at once is reached"),
+            None => {}
         }
         match self.queue.running_from(job.priority) {
             0 => "every worker is busy; the job gets one of the next free leases".to_owned(),

@@ -15,7 +15,7 @@ fn add(fold: &mut Fold<Marks>, start: u64, end: u64) {
 #[test]
 fn checkpoints_are_65536_simulations_and_every_doubling_up_to_all() {
     let ends: Vec<u64> =
-        (0..9).map_while(|number| segments(Some(0.1)).segment(number)).map(|s| s.end()).collect();
+        (0..9).map_while(|number| segments(Some(0.1)).segment(number)).map(BlockRange::end).collect();
     assert_eq!(ends, [4, 8, 16, 32, 62]);
     for block in 0..62 {
         let around = segments(Some(0.1)).around(block).unwrap();

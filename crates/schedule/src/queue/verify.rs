@@ -23,7 +23,7 @@ impl Queue {
             let running: u32 = owner.classes.values().map(|class| class.running).sum();
             let queued: usize = owner.classes.values().map(|class| class.queued.len()).sum();
             assert_eq!((owner.running, owner.queued), (running, queued), "jobs of {}", owner.id);
-            let free = self.jobs_per_owner.map_or(usize::MAX, |most| most.saturating_sub(running) as usize);
+            let free = owner.limit.map_or(usize::MAX, |most| most.saturating_sub(running) as usize);
             assert_eq!(owner.startable, queued.min(free), "startable jobs of {}", owner.id);
             startable += owner.startable;
             for (priority, class) in &owner.classes {

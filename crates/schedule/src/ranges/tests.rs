@@ -50,7 +50,7 @@ proptest! {
         let mut done = std::collections::BTreeSet::new();
         for (number, (step, block, blocks)) in steps.into_iter().enumerate() {
             let id = LeaseId(number as u64);
-            let open = ranges.open_ranges().nth(block as usize % 5).cloned();
+            let open = ranges.open_ranges().nth(usize::try_from(block).unwrap() % 5).cloned();
             match (step, open) {
                 (0, _) => drop(ranges.lease(blocks, id)),
                 (1, Some(open)) => {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use carlo_types::merge::standard_error;
-use carlo_types::{BLOCK_SIMULATIONS, JobId, JobSpec, Load, Merge, NodeId, Timestamp};
+use carlo_types::{BLOCK_SIMULATIONS, JobId, JobSpec, Load, Merge, NodeId, OwnerId, Timestamp};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -105,6 +105,11 @@ impl History {
                 self.apply(Command::Leave { node });
             }
             97..98 => self.crash(),
+            98..99 => {
+                let owner = OwnerId::new(["a", "b", "c"][self.rng.random_range(0..3)]);
+                let jobs = [None, Some(1), Some(2)][self.rng.random_range(0..3)];
+                self.apply(Command::Limit { owner, jobs });
+            }
             _ => drop(self.world.tick()),
         }
     }

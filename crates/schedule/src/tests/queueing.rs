@@ -44,7 +44,7 @@ fn a_queued_job_says_what_it_waits_for() {
     let worker = world.join(1);
     assert_eq!(world.view(first).waiting_for, None);
     let second = world.submit_as("a", 50, &spec(BLOCK, None));
-    assert_eq!(reason(&world, second), "the owner's limit of 1 jobs at once is reached");
+    assert_eq!(reason(&world, second), "the owner's limit of 1 job at once is reached");
     let other = world.submit_as("b", 50, &spec(BLOCK, None));
     assert_eq!(reason(&world, other), "every worker is busy with 1 job of the same or a higher priority");
     world.apply(Command::Drain { node: worker }).unwrap();
@@ -63,6 +63,22 @@ fn an_owner_s_limit_bounds_what_runs_at_once() {
             world.answer(*worker, SHORT);
         }
     }
+}
+
+#[test]
+fn one_owner_may_have_another_limit_than_the_rest() {
+    let mut world = World::new(Config { jobs_per_owner: Some(1), ..Config::default() });
+    let ids: Vec<_> = (0..3).map(|_| world.submit(BLOCK)).collect();
+    world.join(1);
+    let running = |world: &World| ids.iter().filter(|id| world.state(**id) == JobState::Running).count();
+    assert_eq!(running(&world), 1);
+    let limit = |jobs| Command::Limit { owner: carlo_types::OwnerId::new("owner"), jobs };
+    world.apply(limit(Some(2))).unwrap();
+    assert_eq!(running(&world), 2);
+    world.join(2);
+    assert_eq!(running(&world), 2);
+    world.apply(limit(None)).unwrap();
+    assert_eq!(running(&world), 3);
 }
 
 #[test]
