@@ -2,7 +2,7 @@
 #![expect(clippy::inline_always, reason = "loops over balances are vectorised with the level's instructions")]
 
 use crate::grid::{BINS, FIXED_MAX, Grid, bin};
-use crate::job::{Job, groups};
+use crate::job::Job;
 use crate::lanes::{LANES, Lanes, Task};
 use crate::partial::Partial;
 use crate::walk::Walk;
@@ -45,8 +45,7 @@ impl Accumulator {
     /// end holds no simulations.
     pub fn block(&mut self, job: &Job, block: u64) {
         let (first, count) = job.indices(block);
-        let count = usize::try_from(count).expect("at most a block");
-        self.finals.resize(groups(count as u64), [0.0; LANES]);
+        self.finals.resize(count.div_ceil(LANES), [0.0; LANES]);
         job.level().run(Walk { plan: job.plan(), first, finals: &mut self.finals });
         let record = Record {
             grid: self.grid,
@@ -137,8 +136,8 @@ fn sums(batch: &[f32], target: f32, center: f32, per_dollar: f64) -> Tally {
         low[lane] += lower * lower;
     };
     for group in groups {
-        for lane in 0..LANES {
-            add(lane, group[lane]);
+        for (lane, &x) in group.iter().enumerate() {
+            add(lane, x);
         }
     }
     for (lane, &x) in rest.iter().enumerate() {

@@ -40,27 +40,30 @@ pub(crate) fn digest(spec: &JobSpec, partial: &Partial) -> Digest {
         world.promotion_raise_mean,
         world.promotion_raise_volatility,
     ];
-    numbers.into_iter().for_each(|number| add(&mut hash, number));
+    add(&mut hash, &numbers);
     hash.update([u8::from(spec.account_aware)]);
     if spec.account_aware {
         for accounts in [&spec.cards, &spec.loans] {
             hash.update((accounts.len() as u64).to_le_bytes());
-            accounts.iter().for_each(|account| add_account(&mut hash, account));
+            for account in accounts {
+                add_account(&mut hash, account);
+            }
         }
     } else {
-        add(&mut hash, household.credit_debt);
-        add(&mut hash, household.monthly_loan_payments);
+        add(&mut hash, &[household.credit_debt, household.monthly_loan_payments]);
     }
     hash.update(partial.encode());
     Digest(hash.finalize().into())
 }
 
-fn add(hash: &mut Sha256, number: f64) {
-    // −0 is 0: they are the same request.
-    hash.update((number + 0.0).to_le_bytes());
+fn add(hash: &mut Sha256, numbers: &[f64]) {
+    for number in numbers {
+        // −0 is 0: they are the same request.
+        hash.update((number + 0.0).to_le_bytes());
+    }
 }
 
 fn add_account(hash: &mut Sha256, account: &Account) {
-    let &Account { id: _, balance, yearly_rate_percent, monthly_payment } = account;
-    [balance, yearly_rate_percent, monthly_payment].into_iter().for_each(|number| add(hash, number));
+    let Account { id: _, balance, yearly_rate_percent, monthly_payment } = account;
+    add(hash, &[*balance, *yearly_rate_percent, *monthly_payment]);
 }

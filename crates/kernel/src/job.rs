@@ -26,9 +26,9 @@ impl Job {
     pub fn new(spec: &JobSpec, level: Level) -> Self {
         let plan = Plan::new(spec);
         let simulations = spec.simulations;
-        let mut pilot = vec![[0.0; LANES]; groups(simulations.min(PILOT))];
+        let count = simulations.min(PILOT) as usize;
+        let mut pilot = vec![[0.0; LANES]; count.div_ceil(LANES)];
         level.run(Walk { plan: &plan, first: 0, finals: &mut pilot });
-        let count = usize::try_from(simulations.min(PILOT)).expect("at most 4,096");
         let grid = Grid::of_pilot(&mut pilot.as_flattened_mut()[..count], magnitude(spec));
         Self { plan, grid, simulations, level }
     }
@@ -42,9 +42,9 @@ impl Job {
     /// job's end.
     pub fn final_balances(&self, block: u64) -> Vec<f32> {
         let (first, count) = self.indices(block);
-        let mut finals = vec![[0.0; LANES]; groups(count)];
+        let mut finals = vec![[0.0; LANES]; count.div_ceil(LANES)];
         self.level.run(Walk { plan: &self.plan, first, finals: &mut finals });
-        finals.into_iter().flatten().take(usize::try_from(count).expect("at most a block")).collect()
+        finals.into_iter().flatten().take(count).collect()
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -56,15 +56,11 @@ impl Job {
     }
 
     /// The simulations of a block: its first index, and how many.
-    pub(crate) fn indices(&self, block: u64) -> (u64, u64) {
+    #[expect(clippy::cast_possible_truncation, reason = "at most a block")]
+    pub(crate) fn indices(&self, block: u64) -> (u64, usize) {
         let first = block.saturating_mul(BLOCK_SIMULATIONS).min(self.simulations);
-        (first, BLOCK_SIMULATIONS.min(self.simulations - first))
+        (first, BLOCK_SIMULATIONS.min(self.simulations - first) as usize)
     }
-}
-
-/// Groups of lanes that hold so many simulations of a block.
-pub(crate) fn groups(simulations: u64) -> usize {
-    usize::try_from(simulations).expect("a block's simulations").div_ceil(LANES)
 }
 
 /// The largest sum of money in a request, dollars.

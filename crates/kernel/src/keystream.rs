@@ -1,13 +1,14 @@
-//! The ChaCha8 keystream of 16 streams at once, one a lane: lane state is a vector per state word, so nothing is transposed.
+//! The `ChaCha8` keystream of 16 streams at once, one a lane: lane state is a vector per state word, so nothing is transposed.
 //!
 //! The layout is `rand_chacha`'s: words 0 to 3 are the constants, 4 to 11 the key, 12 and 13 the block counter, 14 and 15 the
-//! stream number (D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008, with a 64-bit counter and nonce). Streams are the
+//! stream number (D. J. Bernstein, "`ChaCha`, a variant of Salsa20", 2008, with a 64-bit counter and nonce). Streams are the
 //! indices of simulations, so within one block of simulations every state word but the 14th is the same in all lanes. The
 //! first round mixes columns, so three of its four columns are the same for every group of lanes, and the fourth is the same
 //! for every counter. [`Uniform`] and [`Group`] hold these, and the beginning of the second round, so that about
 //! an eighth of the work is done once instead of 1,024 times a block.
 //!
 //! What the words are used for is the business of `walk`.
+#![expect(clippy::many_single_char_names, reason = "the names of the cipher's description")]
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -21,7 +22,7 @@ pub(crate) const WORDS: usize = 16;
 const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
 
 /// A quarter of a round, on words that are the same in every lane.
-const fn quarter(x: &mut [u32; WORDS], a: usize, b: usize, c: usize, d: usize) {
+const fn quarter(x: &mut [u32; WORDS], [a, b, c, d]: [usize; 4]) {
     x[a] = x[a].wrapping_add(x[b]);
     x[d] = (x[d] ^ x[a]).rotate_left(16);
     x[c] = x[c].wrapping_add(x[d]);
@@ -48,9 +49,9 @@ impl Uniform {
         start[12] = counter;
         start[15] = stream_high;
         let mut mixed = start;
-        quarter(&mut mixed, 0, 4, 8, 12);
-        quarter(&mut mixed, 1, 5, 9, 13);
-        quarter(&mut mixed, 3, 7, 11, 15);
+        quarter(&mut mixed, [0, 4, 8, 12]);
+        quarter(&mut mixed, [1, 5, 9, 13]);
+        quarter(&mut mixed, [3, 7, 11, 15]);
         mixed[0] = mixed[0].wrapping_add(mixed[5]);
         mixed[15] = (mixed[15] ^ mixed[0]).rotate_left(16);
         mixed[3] = mixed[3].wrapping_add(mixed[4]);
@@ -79,7 +80,7 @@ impl<L: Lanes> Group<L> {
         x[6] = lanes.word(key[2]);
         x[10] = lanes.word(key[6]);
         x[14] = stream;
-        mix(lanes, &mut x, 2, 6, 10, 14);
+        mix(lanes, &mut x, [2, 6, 10, 14]);
         Self { stream, column: [x[2], x[6], x[10], x[14]] }
     }
 
@@ -87,24 +88,24 @@ impl<L: Lanes> Group<L> {
     #[inline(always)]
     pub(crate) fn block(&self, lanes: L, uniform: &Uniform, out: &mut [L::Word; WORDS]) {
         let mut x = [lanes.word(0); WORDS];
-        for i in 0..WORDS {
-            x[i] = if i % 4 == 2 { self.column[i / 4] } else { lanes.word(uniform.mixed[i]) };
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = if i % 4 == 2 { self.column[i / 4] } else { lanes.word(uniform.mixed[i]) };
         }
         // The second round, of which the first two steps of one diagonal and the first of another are done.
-        mix_on(lanes, &mut x, 0, 5, 10, 15);
-        mix(lanes, &mut x, 1, 6, 11, 12);
-        mix(lanes, &mut x, 2, 7, 8, 13);
+        mix_on(lanes, &mut x, [0, 5, 10, 15]);
+        mix(lanes, &mut x, [1, 6, 11, 12]);
+        mix(lanes, &mut x, [2, 7, 8, 13]);
         x[14] = lanes.rotate::<16>(lanes.xor(x[14], x[3]));
-        mix_on(lanes, &mut x, 3, 4, 9, 14);
+        mix_on(lanes, &mut x, [3, 4, 9, 14]);
         for _ in 0..3 {
-            mix(lanes, &mut x, 0, 4, 8, 12);
-            mix(lanes, &mut x, 1, 5, 9, 13);
-            mix(lanes, &mut x, 2, 6, 10, 14);
-            mix(lanes, &mut x, 3, 7, 11, 15);
-            mix(lanes, &mut x, 0, 5, 10, 15);
-            mix(lanes, &mut x, 1, 6, 11, 12);
-            mix(lanes, &mut x, 2, 7, 8, 13);
-            mix(lanes, &mut x, 3, 4, 9, 14);
+            mix(lanes, &mut x, [0, 4, 8, 12]);
+            mix(lanes, &mut x, [1, 5, 9, 13]);
+            mix(lanes, &mut x, [2, 6, 10, 14]);
+            mix(lanes, &mut x, [3, 7, 11, 15]);
+            mix(lanes, &mut x, [0, 5, 10, 15]);
+            mix(lanes, &mut x, [1, 6, 11, 12]);
+            mix(lanes, &mut x, [2, 7, 8, 13]);
+            mix(lanes, &mut x, [3, 4, 9, 14]);
         }
         for i in 0..WORDS {
             let start = if i == 14 { self.stream } else { lanes.word(uniform.start[i]) };
@@ -115,15 +116,15 @@ impl<L: Lanes> Group<L> {
 
 /// A quarter of a round.
 #[inline(always)]
-fn mix<L: Lanes>(lanes: L, x: &mut [L::Word; WORDS], a: usize, b: usize, c: usize, d: usize) {
+fn mix<L: Lanes>(lanes: L, x: &mut [L::Word; WORDS], [a, b, c, d]: [usize; 4]) {
     x[a] = lanes.add_words(x[a], x[b]);
     x[d] = lanes.rotate::<16>(lanes.xor(x[d], x[a]));
-    mix_on(lanes, x, a, b, c, d);
+    mix_on(lanes, x, [a, b, c, d]);
 }
 
 /// A quarter of a round without its first sum and its rotation by 16.
 #[inline(always)]
-fn mix_on<L: Lanes>(lanes: L, x: &mut [L::Word; WORDS], a: usize, b: usize, c: usize, d: usize) {
+fn mix_on<L: Lanes>(lanes: L, x: &mut [L::Word; WORDS], [a, b, c, d]: [usize; 4]) {
     x[c] = lanes.add_words(x[c], x[d]);
     x[b] = lanes.rotate::<12>(lanes.xor(x[b], x[c]));
     x[a] = lanes.add_words(x[a], x[b]);

@@ -79,10 +79,10 @@ pub(crate) trait Lanes: Copy {
     fn xor(self, a: Self::Word, b: Self::Word) -> Self::Word;
     fn and(self, a: Self::Word, b: Self::Word) -> Self::Word;
     fn or(self, a: Self::Word, b: Self::Word) -> Self::Word;
-    /// Rotation to the left by `N`, one of the four of ChaCha: 16, 12, 8, 7.
+    /// Rotation to the left by `N`, one of the four that the keystream needs: 16, 12, 8, 7.
     fn rotate<const N: u32>(self, a: Self::Word) -> Self::Word;
     /// The words as signed integers, rounded to the nearest number.
-    fn from_signed(self, a: Self::Word) -> Self::Float;
+    fn signed(self, a: Self::Word) -> Self::Float;
 
     /// Where `a` ≤ `b`, as signed integers.
     fn at_most(self, a: Self::Word, b: Self::Word) -> Self::Mask;

@@ -18,6 +18,7 @@ mod job;
 mod keystream;
 mod lanes;
 mod level;
+pub mod measure;
 mod normals;
 mod partial;
 mod plan;

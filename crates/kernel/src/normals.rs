@@ -43,12 +43,12 @@ fn polynomial<L: Lanes, const N: usize>(lanes: L, coefficients: &[f32; N], x: L:
 /// Two normals in each lane, from a word for the radius and one for the angle.
 #[inline(always)]
 pub(crate) fn normals<L: Lanes>(lanes: L, radius: L::Word, angle: L::Word) -> (L::Float, L::Float) {
-    let x = lanes.from_signed(lanes.or(radius, lanes.word(1)));
+    let x = lanes.signed(lanes.or(radius, lanes.word(1)));
     let octaves = lanes.fma(lanes.exponent(x), lanes.float(-OCTAVE), lanes.float(30.0 * OCTAVE));
     let t = lanes.sub(lanes.float(2.0), lanes.mantissa(x));
     let r = lanes.sqrt(lanes.fma(t, polynomial(lanes, &LOG, t), octaves));
 
-    let y = lanes.mul(lanes.from_signed(angle), lanes.float(UNIT));
+    let y = lanes.mul(lanes.signed(angle), lanes.float(UNIT));
     let square = lanes.mul(y, y);
     let sin = lanes.mul(polynomial(lanes, &SIN, square), y);
     let cos = lanes.flip(polynomial(lanes, &COS, square), radius);

@@ -17,7 +17,7 @@ pub(crate) const MONEY_BOUND: f32 = 281_474_976_710_656.0;
 /// The constants of a job.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// The ChaCha8 key.
+    /// The keystream's key.
     pub(crate) key: [u32; 8],
     pub(crate) balance: f32,
     pub(crate) income: f32,

@@ -151,7 +151,7 @@ impl<L: Lanes> State<L> {
 
         let cash = lanes.sub(lanes.sub(self.income[g], lanes.float(payment)), spending);
         let amount = lanes.fma(
-            lanes.from_signed(emergency),
+            lanes.signed(emergency),
             lanes.float(plan.emergency_step),
             lanes.float(plan.emergency_base),
         );

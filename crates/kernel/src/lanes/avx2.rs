@@ -163,11 +163,17 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn exponent(self, x: Float) -> Float {
         let bits = self.magnitude(x);
-        let bias = self.half_words(127);
+        let zero_exponent = self.half_words(127);
         on!(self, {
             [
-                x86::_mm256_cvtepi32_ps(x86::_mm256_sub_epi32(x86::_mm256_srli_epi32::<23>(bits[0]), bias)),
-                x86::_mm256_cvtepi32_ps(x86::_mm256_sub_epi32(x86::_mm256_srli_epi32::<23>(bits[1]), bias)),
+                x86::_mm256_cvtepi32_ps(x86::_mm256_sub_epi32(
+                    x86::_mm256_srli_epi32::<23>(bits[0]),
+                    zero_exponent,
+                )),
+                x86::_mm256_cvtepi32_ps(x86::_mm256_sub_epi32(
+                    x86::_mm256_srli_epi32::<23>(bits[1]),
+                    zero_exponent,
+                )),
             ]
         })
     }
@@ -256,7 +262,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn from_signed(self, a: Word) -> Float {
+    fn signed(self, a: Word) -> Float {
         both!(self, x86::_mm256_cvtepi32_ps, a)
     }
 

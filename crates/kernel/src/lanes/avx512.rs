@@ -172,7 +172,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn from_signed(self, a: __m512i) -> __m512 {
+    fn signed(self, a: __m512i) -> __m512 {
         on!(self, x86::_mm512_cvtepi32_ps(a))
     }
 

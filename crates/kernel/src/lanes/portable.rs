@@ -129,7 +129,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn from_signed(self, a: [u32; LANES]) -> [f32; LANES] {
+    fn signed(self, a: [u32; LANES]) -> [f32; LANES] {
         each!(0.0, i => a[i].cast_signed() as f32)
     }
 

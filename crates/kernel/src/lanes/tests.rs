@@ -1,3 +1,9 @@
+#![expect(
+    clippy::inline_always,
+    reason = "a task must end up inside the function that has its level's instructions"
+)]
+#![expect(clippy::many_single_char_names, reason = "operands of operations")]
+
 use proptest::prelude::*;
 
 use super::*;
@@ -27,7 +33,7 @@ impl Task for Operations {
             lanes.rotate::<7>(a),
             lanes.word(self.a[0]),
         ];
-        let [x, y, z] = [a, b, c].map(|words| lanes.from_signed(lanes.or(words, lanes.word(1))));
+        let [x, y, z] = [a, b, c].map(|words| lanes.signed(lanes.or(words, lanes.word(1))));
         let y = lanes.mul(y, lanes.float(1.0 / 65_536.0));
         let mask = lanes.at_most(a, b);
         let floats = [

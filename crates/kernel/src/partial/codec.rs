@@ -40,6 +40,10 @@ struct Run {
 
 impl Partial {
     /// Its bytes. Equal partials have equal bytes.
+    ///
+    /// # Panics
+    ///
+    /// Never: writing numbers to memory can't fail.
     pub fn encode(&self) -> Vec<u8> {
         let (center, scale) = self.grid.to_bits();
         let wire = Wire {

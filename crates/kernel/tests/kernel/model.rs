@@ -1,21 +1,13 @@
 //! The kernel against the model's description: the golden cases, and sums that are known in closed form.
 
-mod golden;
-
-use carlo_kernel::{Accumulator, Job, Level, Partial, results};
-use carlo_types::blocks::blocks_of;
+use carlo_kernel::results;
 use carlo_types::draft::{CardDraft, Draft, LoanDraft};
 use carlo_types::{JobSpec, Results};
 
-fn run(spec: &JobSpec) -> Partial {
-    let job = Job::new(spec, Level::detect().unwrap());
-    let mut accumulator = Accumulator::new(&job);
-    (0..blocks_of(spec.simulations)).for_each(|block| accumulator.block(&job, block));
-    accumulator.finish()
-}
+use crate::{golden, level, whole};
 
 fn answer(spec: &JobSpec) -> Results {
-    results(spec, &run(spec))
+    results(spec, &whole(spec, level()))
 }
 
 #[test]

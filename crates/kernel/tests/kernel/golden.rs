@@ -1,4 +1,4 @@
-//! The cases of `model.json`: requests, with the answers of an independent program in double precision on another generator, 10⁷
+//! The cases of `tests/golden/model.json`: requests, with the answers of an independent program in double precision on another generator, 10⁷
 //! simulations each. The file came with the model's description.
 
 use carlo_types::JobSpec;
@@ -29,7 +29,7 @@ impl Case {
 
 /// Every case.
 pub(crate) fn cases() -> Vec<Case> {
-    let cases: Vec<Value> = serde_json::from_str(include_str!("model.json")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(include_str!("../golden/model.json")).unwrap();
     cases.iter().map(case).collect()
 }
 

@@ -1,26 +1,12 @@
 //! Partial results of real jobs: the same answer however the work is cut, numbers within their promised errors, small reports.
 
-mod golden;
-
 use carlo_kernel::{Accumulator, Job, Level, Partial, results};
 use carlo_types::blocks::blocks_of;
 use carlo_types::results::PERCENTILES;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
 use proptest::prelude::*;
 
-fn partial(job: &Job, blocks: impl IntoIterator<Item = u64>) -> Partial {
-    let mut accumulator = Accumulator::new(job);
-    blocks.into_iter().for_each(|block| accumulator.block(job, block));
-    accumulator.finish()
-}
-
-fn whole(spec: &JobSpec, level: Level) -> Partial {
-    partial(&Job::new(spec, level), 0..blocks_of(spec.simulations))
-}
-
-fn best() -> Level {
-    Level::detect().unwrap()
-}
+use crate::{golden, level, partial, whole};
 
 fn house_deposit(simulations: u64, seed: u64) -> JobSpec {
     golden::cases()[0].spec(simulations, seed)
@@ -30,7 +16,7 @@ fn house_deposit(simulations: u64, seed: u64) -> JobSpec {
 fn every_level_gives_the_same_digest() {
     for case in golden::cases() {
         let spec = case.spec(BLOCK_SIMULATIONS + 1_234, 7);
-        let expected = results(&spec, &whole(&spec, best()));
+        let expected = results(&spec, &whole(&spec, level()));
         for level in Level::available() {
             assert_eq!(results(&spec, &whole(&spec, level)), expected, "{level}, {}", case.name);
         }
@@ -47,7 +33,7 @@ proptest! {
         seed: u64,
     ) {
         let spec = house_deposit(12 * BLOCK_SIMULATIONS - 77, seed);
-        let job = Job::new(&spec, best());
+        let job = Job::new(&spec, level());
         let parts = [0, 1, 2, 3].map(|node| partial(&job, (0..12).filter(|&block| leases[block as usize] == node)));
         let mut sum = parts[order[0]].clone();
         order[1..].iter().for_each(|&node| sum.merge(&Partial::decode(&parts[node].encode()).unwrap()));
@@ -60,20 +46,20 @@ proptest! {
 #[test]
 fn an_accumulator_can_be_used_again() {
     let spec = house_deposit(3 * BLOCK_SIMULATIONS, 5);
-    let job = Job::new(&spec, best());
+    let job = Job::new(&spec, level());
     let mut accumulator = Accumulator::new(&job);
     accumulator.block(&job, 2);
     accumulator.block(&job, 0);
     let mut sum = accumulator.drain();
     accumulator.block(&job, 1);
     sum.merge(&accumulator.finish());
-    assert_eq!(sum, whole(&spec, best()));
+    assert_eq!(sum, whole(&spec, level()));
 }
 
 #[test]
 fn the_digest_is_of_the_question_too() {
     let spec = house_deposit(1_000, 5);
-    let partial = whole(&spec, best());
+    let partial = whole(&spec, level());
     let digest = results(&spec, &partial).digest;
     let mut other = spec.clone();
     other.goal.target_amount += 1e-9 * other.goal.target_amount;
@@ -86,7 +72,7 @@ fn the_digest_is_of_the_question_too() {
 #[test]
 fn a_block_past_the_end_holds_nothing() {
     let spec = house_deposit(100, 5);
-    let job = Job::new(&spec, best());
+    let job = Job::new(&spec, level());
     assert_eq!(partial(&job, [0, 1, u64::MAX]), partial(&job, [0]));
     assert_eq!(partial(&job, [0]).simulations(), 100);
     assert_eq!(partial(&job, []).simulations(), 0);
@@ -98,9 +84,9 @@ fn percentiles_are_the_order_statistics() {
     const N: u64 = 1_000_000;
     for case in golden::cases() {
         let spec = case.spec(N, 11);
-        let partial = whole(&spec, best());
+        let partial = whole(&spec, level());
         let found = results(&spec, &partial);
-        let job = Job::new(&spec, best());
+        let job = Job::new(&spec, level());
         let mut balances: Vec<f32> = (0..blocks_of(N)).flat_map(|block| job.final_balances(block)).collect();
         balances.sort_unstable_by(f32::total_cmp);
         assert_eq!(found.worst_case, f64::from(balances[0]));
@@ -132,7 +118,7 @@ fn bars_hold_every_simulation() {
     for case in golden::cases() {
         for n in [1, 2, 100, 50_000] {
             let spec = case.spec(n, 3);
-            let results = results(&spec, &whole(&spec, best()));
+            let results = results(&spec, &whole(&spec, level()));
             let histogram = results.histogram;
             assert_eq!(histogram.counts.iter().sum::<u64>(), n);
             assert!(histogram.counts.len() <= 100);
@@ -147,7 +133,7 @@ fn bars_hold_every_simulation() {
 #[test]
 fn a_job_that_has_not_begun_has_results_too() {
     let spec = house_deposit(1_000, 3);
-    let results = results(&spec, &partial(&Job::new(&spec, best()), []));
+    let results = results(&spec, &partial(&Job::new(&spec, level()), []));
     assert_eq!((results.simulations_run, results.standard_error), (0, 1.0));
     assert_eq!((results.mean, results.std, results.median()), (0.0, 0.0, 0.0));
     assert!(results.histogram.counts.is_empty());
@@ -157,7 +143,7 @@ fn a_job_that_has_not_begun_has_results_too() {
 fn reports_are_small() {
     for case in golden::cases() {
         let spec = case.spec(10_000_000, 3);
-        let bytes = whole(&spec, best()).encode().len();
+        let bytes = whole(&spec, level()).encode().len();
         assert!(bytes <= 16 * 1024, "{}: {bytes} bytes", case.name);
     }
 }
@@ -168,7 +154,7 @@ fn extreme_requests_have_finite_answers() {
     for months in [1, 6, 36, 1200] {
         for returns in [-1.0, 1.0] {
             let spec = extreme(months, returns).check(9).unwrap();
-            let results = results(&spec, &whole(&spec, best()));
+            let results = results(&spec, &whole(&spec, level()));
             let numbers = [results.mean, results.std, results.worst_case, results.best_case];
             let intervals = results.percentile_intervals_95.as_flattened();
             let edges = &results.histogram.edges;

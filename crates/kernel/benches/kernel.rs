@@ -1,0 +1,110 @@
+//! What the kernel costs, part by part and level by level. `cargo bench -p carlo-kernel`
+
+use carlo_kernel::{Accumulator, Job, Level, Partial, measure, results};
+use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+
+fn main() {
+    divan::main();
+}
+
+fn spec(months: u64, simulations: u64) -> JobSpec {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(13_500.0);
+    draft.profile.credit_debt = Some(1_200.0);
+    draft.profile.monthly_loan_payments = Some(350.0);
+    draft.profile.monthly_spending = Some(3_200.0);
+    draft.inputs.monthly_income = Some(5_000.0);
+    draft.goal.target_amount = Some(70_000.0);
+    draft.goal.timeline_months = Some(months);
+    draft.params.simulations = Some(simulations);
+    draft.check(1).expect("a valid request")
+}
+
+/// The keystream of a block at 36 months, and nothing else.
+#[divan::bench(args = Level::available())]
+fn keystream(bencher: Bencher<'_, '_>, level: Level) {
+    const BLOCKS: u32 = 8;
+    let simulations = u32::try_from(BLOCK_SIMULATIONS).expect("a block");
+    bencher
+        .counter(ItemsCount::new(BLOCK_SIMULATIONS))
+        .counter(BytesCount::new(BLOCK_SIMULATIONS * u64::from(BLOCKS) * 64))
+        .bench(|| measure::keystream(level, simulations, black_box(BLOCKS)));
+}
+
+/// Pairs of normals.
+#[divan::bench(args = Level::available())]
+fn normals(bencher: Bencher<'_, '_>, level: Level) {
+    bencher.counter(ItemsCount::new(65_536_u64)).bench(|| measure::normals(level, black_box(65_536)));
+}
+
+/// A block at 36 months, recorded.
+#[divan::bench(args = Level::available())]
+fn block(bencher: Bencher<'_, '_>, level: Level) {
+    blocks(bencher, level, 36, BLOCK_SIMULATIONS);
+}
+
+/// A block by its timeline, items are path-months.
+#[divan::bench(args = [12, 36, 120, 480])]
+fn path_months(bencher: Bencher<'_, '_>, months: u64) {
+    blocks(bencher, Level::detect().expect("a level"), months, BLOCK_SIMULATIONS * months);
+}
+
+fn blocks(bencher: Bencher<'_, '_>, level: Level, months: u64, items: u64) {
+    let job = Job::new(&spec(months, u64::from(u32::MAX)), level);
+    let mut accumulator = Accumulator::new(&job);
+    let mut block = 0;
+    bencher.counter(ItemsCount::new(items)).bench_local(|| {
+        block += 1;
+        accumulator.block(&job, block);
+    });
+}
+
+/// A block at 36 months that isn't recorded.
+#[divan::bench(args = Level::available())]
+fn walk_only(bencher: Bencher<'_, '_>, level: Level) {
+    let job = Job::new(&spec(36, u64::from(u32::MAX)), level);
+    bencher.counter(ItemsCount::new(BLOCK_SIMULATIONS)).bench(|| job.final_balances(black_box(7)));
+}
+
+fn lease() -> (JobSpec, Partial) {
+    let spec = spec(36, 100 * BLOCK_SIMULATIONS);
+    let job = Job::new(&spec, Level::detect().expect("a level"));
+    let mut accumulator = Accumulator::new(&job);
+    for block in 0..100 {
+        accumulator.block(&job, block);
+    }
+    (spec, accumulator.finish())
+}
+
+/// One lease's partial result into another.
+#[divan::bench]
+fn merge(bencher: Bencher<'_, '_>) {
+    let (_, partial) = lease();
+    bencher.with_inputs(|| partial.clone()).bench_values(|mut sum| {
+        sum.merge(&partial);
+        sum
+    });
+}
+
+/// A report written.
+#[divan::bench]
+fn encode(bencher: Bencher<'_, '_>) {
+    let (_, partial) = lease();
+    bencher.bench(|| black_box(&partial).encode());
+}
+
+/// A report read.
+#[divan::bench]
+fn decode(bencher: Bencher<'_, '_>) {
+    let bytes = lease().1.encode();
+    bencher.bench(|| Partial::decode(black_box(&bytes)));
+}
+
+/// The summary that a person reads.
+#[divan::bench]
+fn summary(bencher: Bencher<'_, '_>) {
+    let (spec, partial) = lease();
+    bencher.bench(|| results(&spec, black_box(&partial)));
+}

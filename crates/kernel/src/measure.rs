@@ -1,0 +1,85 @@
+//! Parts of the kernel on their own, so that a benchmark can say what each costs. Nothing else uses them.
+#![expect(
+    clippy::inline_always,
+    reason = "a task must end up inside the function that has its level's instructions"
+)]
+
+use std::hint::black_box;
+
+use crate::keystream::{Group, Uniform, WORDS};
+use crate::lanes::{LANES, Lanes, Task};
+use crate::level::Level;
+use crate::normals::normals as box_muller;
+use crate::plan::key;
+
+/// Makes the first `blocks` keystream blocks (of 16 words) for each of `simulations` simulations and forgets them.
+pub fn keystream(level: Level, simulations: u32, blocks: u32) {
+    level.run(Keystream { simulations, blocks });
+}
+
+/// Makes `pairs` pairs of normals from words that cost nothing and forgets them.
+pub fn normals(level: Level, pairs: u32) {
+    level.run(Normals { pairs });
+}
+
+struct Keystream {
+    simulations: u32,
+    blocks: u32,
+}
+
+impl Task for Keystream {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let key = key(1);
+        let uniforms: Vec<Uniform> = (0..self.blocks).map(|counter| Uniform::new(&key, counter, 0)).collect();
+        let mut words = [lanes.word(0); WORDS];
+        for first in (0..self.simulations).step_by(LANES) {
+            let group = Group::new(lanes, &key, first);
+            for uniform in &uniforms {
+                group.block(lanes, uniform, &mut words);
+                black_box(&mut words);
+            }
+        }
+    }
+}
+
+struct Normals {
+    pairs: u32,
+}
+
+impl Task for Normals {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let step = lanes.words(&[
+            0x9e37_79b9,
+            0x7f4a_7c15,
+            0xf39c_c061,
+            0x1082_76bf,
+            0x2f0b_4c47,
+            0x5851_f42d,
+            0x4c95_7f2d,
+            0x1405_7b7f,
+            0x2545_f491,
+            0x4f6c_dd1d,
+            0x369d_ea0f,
+            0x31a5_3f85,
+            0xd120_2b1b,
+            0xbf58_476d,
+            0x1ce4_e5b9,
+            0x94d0_49bb,
+        ]);
+        let mut word = step;
+        let mut pairs = [lanes.float(0.0); 2];
+        for _ in (0..self.pairs).step_by(LANES) {
+            word = lanes.add_words(word, step);
+            let (a, b) = box_muller(lanes, word, lanes.rotate::<16>(word));
+            pairs = [a, b];
+            black_box(&mut pairs);
+        }
+        black_box(pairs);
+    }
+}
