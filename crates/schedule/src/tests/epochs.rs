@@ -5,7 +5,7 @@ use std::time::Duration;
 use carlo_types::{BLOCK_SIMULATIONS, FaultCode};
 
 use super::marks::Marks;
-use super::world::{World, report, spec, was_accepted};
+use super::world::{World, failure, report, spec, was_accepted};
 use crate::{Command, Config, JobState, Outcome, StoredJob};
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -96,4 +96,22 @@ fn a_checkpoint_that_contradicts_itself_is_not_taken() {
     let stored = StoredJob { record, checkpoint: None };
     assert_eq!(scheduler.restore(stored.clone(), world.now), Ok(Outcome::default()));
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
+}
+
+#[test]
+fn a_failure_of_an_earlier_epoch_says_nothing_of_a_lease_that_looks_the_same() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(4 * BLOCK);
+    let worker = world.join(1);
+    let (old, _) = world.first_lease(worker).unwrap();
+    world.held.clear();
+    world.restart();
+    world.join(1);
+    let (new, _) = world.first_lease(worker).unwrap();
+    assert_eq!((new.id, new.attempt, new.range, new.job), (old.id, old.attempt, old.range, old.job));
+    for _ in 0..3 {
+        assert!(!was_accepted(&world.apply(failure(worker, old, "out of memory")).unwrap()));
+    }
+    assert_eq!(world.state(id), JobState::Running);
+    assert_eq!(world.first_lease(worker).unwrap().0, new);
 }
