@@ -1,1 +1,81 @@
-//! cli
+//! The command line of carlo. A `main.rs` parses the arguments and calls [`execute`]; all else is here.
+//!
+//! * [`args`]: the command line as typed.
+//! * [`request`]: the file that is submitted.
+//! * [`client`]: the REST client. Every command that shows or changes something goes through it, also those that bring their
+//!   own cluster.
+//! * [`embedded`]: a whole cluster in this process, with the commands [`run`] and [`up`] on top.
+//! * [`commands`]: what only talks to a server.
+//! * [`wait`], [`progress`]: following a job until it ends.
+//! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
+//!
+//! # Exit codes
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | it worked |
+//! | 1 | something failed: no server answers, or the server failed |
+//! | 2 | bad input: the arguments, the file, or the request in it |
+//! | 3 | the job failed (`run`, `watch`, `submit --wait`) |
+//! | 4 | the job was cancelled (`run`, `watch`, `submit --wait`) |
+//! | 5 | there is no such job |
+//! | 130 | interrupted by SIGINT or SIGTERM |
+//!
+//! Rules of the model and of the queue don't belong here: the server judges, this crate asks and shows.
+
+pub mod args;
+pub mod client;
+pub mod commands;
+pub mod embedded;
+pub mod exit;
+pub mod output;
+pub mod progress;
+pub mod render;
+pub mod request;
+pub mod run;
+pub mod up;
+pub mod wait;
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use tokio::runtime;
+
+use args::{Arguments, Command};
+use exit::Exit;
+
+/// Does what the command line says. Answers go to stdout, all else to stderr. `started` is when the program started.
+pub fn execute(arguments: Arguments, started: Instant) -> Exit {
+    let exit = match arguments.command {
+        Command::Run(run) => embedded(run::run(run, started)),
+        Command::Up(up) => embedded(up::up(up)),
+        Command::Submit(submit) => client(commands::submit(submit)),
+        Command::Status(job) => client(commands::status(job)),
+        Command::Watch(job) => client(commands::watch(job)),
+        Command::Cancel(job) => client(commands::cancel(job)),
+        Command::Jobs(jobs) => client(commands::jobs(jobs)),
+        Command::Cluster(cluster) => client(commands::cluster(cluster)),
+    };
+    exit.unwrap_or_else(|error| exit::report(&error))
+}
+
+/// Runs a command that only talks to a server: one thread is enough, and it is there sooner.
+fn client(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    block_on(runtime::Builder::new_current_thread(), command)
+}
+
+/// Runs a command with a cluster in it.
+fn embedded(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    block_on(runtime::Builder::new_multi_thread(), command)
+}
+
+fn block_on(
+    mut builder: runtime::Builder,
+    command: impl Future<Output = anyhow::Result<Exit>>,
+) -> anyhow::Result<Exit> {
+    let runtime = builder.enable_all().build().context("failed to start the runtime")?;
+    let exit = runtime.block_on(command);
+    // Everything that matters has ended in order; what is left must not keep the terminal waiting.
+    runtime.shutdown_background();
+    exit
+}

@@ -1,0 +1,265 @@
+//! The command line as typed. What the words mean is for the commands; what a request may say is for the server.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use carlo_rest::job::JobStatus;
+use carlo_types::JobId;
+use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+
+/// Where the gateway of `carlo up` listens, and where every client looks for one.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
+/// The same as a URL.
+pub const URL_DEFAULT: &str = "http://127.0.0.1:3001";
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    it worked
+  1    something failed: no server answers, or the server failed
+  2    bad input: the arguments, the file, or the request in it
+  3    the job failed (run, watch, submit --wait)
+  4    the job was cancelled (run, watch, submit --wait)
+  5    there is no such job
+  130  interrupted by Ctrl-C (up ends that way, with 0)
+
+Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) shows what the parts of run and up do.";
+
+/// Monte Carlo simulation of household finances: simulate here, run a cluster, or talk to one.
+#[derive(Debug, Parser)]
+#[command(name = "carlo", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Simulate a request on this machine and print the answer
+    Run(Run),
+    /// Run a whole cluster on this machine until Ctrl-C
+    Up(Up),
+    /// Submit a request to a cluster and print the job's id
+    Submit(Submit),
+    /// Show a job
+    Status(OneJob),
+    /// Follow a job, node by node, until it ends, and print its answer
+    Watch(OneJob),
+    /// Cancel a job
+    Cancel(OneJob),
+    /// List jobs, newest first
+    Jobs(Jobs),
+    /// Show the cluster and its nodes
+    Cluster(Cluster),
+}
+
+/// A request, and what replaces the file's word.
+#[derive(Debug, Args)]
+pub struct Request {
+    /// The request, as JSON; - reads stdin
+    pub file: PathBuf,
+    /// How many simulations.
+    #[arg(short = 'n', long, value_name = "N", value_parser = simulations,
+        help = "How many simulations: 5000000, 5_000_000, 5e6 or 5M [default: the file's, or 100,000]")]
+    pub simulations: Option<u64>,
+    /// The seed that every draw follows from [default: the file's, or drawn at random]
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// `carlo run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to simulate.
+    #[command(flatten)]
+    pub request: Request,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the whole job as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `carlo up`
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Where the REST gateway listens: a loopback address, port 0 takes a free one
+    #[arg(long, value_name = "ADDR", env = "CARLO_LISTEN", default_value = LISTEN_DEFAULT)]
+    pub listen: SocketAddr,
+    /// Where the coordinator listens for further workers and gRPC clients: a loopback address
+    #[arg(long, value_name = "ADDR", env = "CARLO_COORDINATOR_LISTEN", default_value = "127.0.0.1:0")]
+    pub coordinator_listen: SocketAddr,
+    /// Where jobs are kept.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CARLO_DATA_DIR",
+        help = "Where jobs are kept [default: $XDG_DATA_HOME/carlo, or ~/.local/share/carlo]"
+    )]
+    pub data_dir: Option<PathBuf>,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N", env = "CARLO_THREADS")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// Which server, and how its answer is printed.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// The gateway to talk to
+    #[arg(long, env = "CARLO_URL", default_value = URL_DEFAULT)]
+    pub url: String,
+    /// Print the server's answer as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `carlo submit`
+#[derive(Debug, Args)]
+pub struct Submit {
+    /// What to simulate.
+    #[command(flatten)]
+    pub request: Request,
+    /// Wait until the job ends, and print its answer
+    #[arg(short, long)]
+    pub wait: bool,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// The commands about one job.
+#[derive(Debug, Args)]
+pub struct OneJob {
+    /// The job: job_…
+    pub id: JobId,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// `carlo jobs`
+#[derive(Debug, Args)]
+pub struct Jobs {
+    /// Only jobs with this status
+    #[arg(long, value_parser = status())]
+    pub status: Option<JobStatus>,
+    /// Which page, from 1
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub page: u32,
+    /// Jobs on a page
+    #[arg(long, value_name = "N", default_value_t = PAGE_SIZE_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_SIZE_MAX)))]
+    pub page_size: u32,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// `carlo cluster`
+#[derive(Debug, Args)]
+pub struct Cluster {
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+fn status() -> impl TypedValueParser<Value = JobStatus> {
+    PossibleValuesParser::new(JobStatus::ALL.map(JobStatus::as_str)).map(|word| {
+        let named = JobStatus::ALL.into_iter().find(|status| status.as_str() == word);
+        named.expect("the parser lets only the words of a status pass")
+    })
+}
+
+/// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.
+fn simulations(text: &str) -> Result<u64, &'static str> {
+    const SUFFIXES: [(char, u32); 4] = [('k', 3), ('m', 6), ('b', 9), ('t', 12)];
+    const EXPECTED: &str = "expected a whole number like 5000000, 5_000_000, 5e6 or 5M";
+    let text = text.to_ascii_lowercase();
+    let suffix = SUFFIXES.into_iter().find_map(|(letter, power)| Some((text.strip_suffix(letter)?, power)));
+    let (text, suffix_power) = suffix.unwrap_or((&text, 0));
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let exponent: u32 = exponent.strip_prefix('+').unwrap_or(exponent).parse().map_err(|_| EXPECTED)?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+
+    let digits: String = [whole, fraction].concat().chars().filter(|letter| *letter != '_').collect();
+    if whole.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(EXPECTED);
+    }
+    let shift =
+        u32::try_from(fraction.len()).ok().and_then(|places| (exponent + suffix_power).checked_sub(places));
+    let number: u64 = digits.parse().map_err(|_| EXPECTED)?;
+    shift.and_then(|shift| 10_u64.checked_pow(shift)?.checked_mul(number)).ok_or(EXPECTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn large_numbers_are_read_as_people_write_them() {
+        for (text, number) in [
+            ("0", 0),
+            ("5000000", 5_000_000),
+            ("5_000_000", 5_000_000),
+            ("5e6", 5_000_000),
+            ("5E+6", 5_000_000),
+            ("5M", 5_000_000),
+            ("2.5M", 2_500_000),
+            ("2.50e1", 25),
+            ("10k", 10_000),
+            ("1b", 1_000_000_000),
+            ("1e12", 1_000_000_000_000),
+            ("1T", 1_000_000_000_000),
+            ("1.0", 1),
+        ] {
+            assert_eq!(simulations(text), Ok(number), "{text}");
+        }
+        let wrong = [
+            "",
+            "_",
+            "M",
+            "e6",
+            ".5M",
+            "-1",
+            "+1",
+            "1.5",
+            "2.55e1",
+            "5 000",
+            "5,000",
+            "1e-3",
+            "1e20",
+            "5Mk",
+            "ten",
+            "1e",
+            "1e4294967295",
+        ];
+        for text in wrong {
+            assert!(simulations(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_one_of_the_contracts_words() {
+        let parse = |word| Arguments::try_parse_from(["carlo", "jobs", "--status", word]);
+        let Command::Jobs(jobs) = parse("cancelled").unwrap().command else { panic!("other command") };
+        assert_eq!(jobs.status, Some(JobStatus::Cancelled));
+        assert!(parse("done").unwrap_err().to_string().contains("possible values: queued, running"));
+    }
+
+    #[test]
+    fn an_id_is_checked_before_it_becomes_part_of_a_url() {
+        let error = Arguments::try_parse_from(["carlo", "cancel", "../jobs"]).unwrap_err().to_string();
+        assert!(error.contains("is not a job id"), "{error}");
+    }
+}

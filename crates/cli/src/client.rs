@@ -1,0 +1,221 @@
+//! The REST client: one call of the contract (`carlo_rest`) a method, and errors that say what to do.
+
+use std::error::Error as _;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use carlo_rest::job::{Cancelled, JobStatus};
+use carlo_rest::problem::FieldError;
+use carlo_rest::{Cluster, Job, JobList, Problem, Submitted};
+use carlo_types::JobId;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode, Url};
+use serde::de::DeserializeOwned;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A client of one gateway.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+}
+
+/// What the server answered.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// As this program reads it.
+    pub value: T,
+    /// As the server wrote it: it may say more than this program knows.
+    pub json: String,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL can't be used.
+    #[error("{url:?} is not the URL of a gateway ({reason}): expected something like http://127.0.0.1:3001")]
+    Url {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No server answers.
+    #[error(
+        "nothing answers at {}: {reason}\n  \
+         `carlo up` starts a cluster on this machine; --url or CARLO_URL names another one",
+        without_slash(url)
+    )]
+    Unreachable {
+        /// Which server.
+        url: Url,
+        /// What the system says.
+        reason: String,
+    },
+    /// The server refused the call, or failed at it.
+    #[error("{}", Words(.0))]
+    Refused(Box<Problem>),
+    /// Something answers, but not as the contract says.
+    #[error(
+        "{} answered {status}, and not in the way of carlo's gateway; is the URL right?",
+        without_slash(url)
+    )]
+    NotCarlo {
+        /// Which server.
+        url: Url,
+        /// How it answered.
+        status: StatusCode,
+    },
+}
+
+impl ClientError {
+    /// Whether the same call may well succeed in a moment: the server restarts, or looks for a leader.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(problem) => problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            Self::Url { .. } | Self::NotCarlo { .. } => false,
+        }
+    }
+}
+
+/// A problem in words: its detail, then each fault on a line of its own.
+struct Words<'a>(&'a Problem);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |fault: &FieldError| {
+            let pointer = if fault.pointer.is_empty() { "the request" } else { &fault.pointer };
+            format!("{pointer} {}", fault.message)
+        };
+        match self.0.errors.as_slice() {
+            // The server may well say the same in its detail.
+            [fault] => write!(f, "the request has a fault\n  {}", line(fault)),
+            faults => {
+                f.write_str(&self.0.detail)?;
+                faults.iter().try_for_each(|fault| write!(f, "\n  {}", line(fault)))
+            }
+        }
+    }
+}
+
+/// A server's URL as it is mostly typed.
+fn without_slash(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
+}
+
+impl Client {
+    /// A client of the gateway at `url`. Nothing is connected before the first call.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let refuse = |reason: String| ClientError::Url { url: url.to_owned(), reason };
+        let base: Url = url.parse().map_err(|error| refuse(format!("{error}")))?;
+        match base.scheme() {
+            "http" if base.has_host() => {}
+            "https" => return Err(refuse("TLS is not spoken yet".to_owned())),
+            _ => return Err(refuse("it does not begin with http://".to_owned())),
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            // A cluster is on this machine or behind a tunnel; a proxy of the environment knows neither.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| refuse(root_cause(&error)))?;
+        Ok(Self { http, base })
+    }
+
+    /// The gateway's URL.
+    pub fn url(&self) -> &Url {
+        &self.base
+    }
+
+    /// `POST /api/jobs` with this body.
+    pub async fn submit(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
+        self.call(Method::POST, self.path(&["jobs"]), Some(body)).await
+    }
+
+    /// `GET /api/jobs/{id}`
+    pub async fn job(&self, id: JobId) -> Result<Answer<Job>, ClientError> {
+        self.call(Method::GET, self.path(&["jobs", &id.to_string()]), None).await
+    }
+
+    /// `GET /api/jobs`
+    pub async fn jobs(
+        &self,
+        status: Option<JobStatus>,
+        page: u32,
+        page_size: u32,
+    ) -> Result<Answer<JobList>, ClientError> {
+        let mut url = self.path(&["jobs"]);
+        let mut query = url.query_pairs_mut();
+        query.append_pair("page", &page.to_string()).append_pair("page_size", &page_size.to_string());
+        if let Some(status) = status {
+            query.append_pair("status", status.as_str());
+        }
+        drop(query);
+        self.call(Method::GET, url, None).await
+    }
+
+    /// `DELETE /api/jobs/{id}`
+    pub async fn cancel(&self, id: JobId) -> Result<Answer<Cancelled>, ClientError> {
+        self.call(Method::DELETE, self.path(&["jobs", &id.to_string()]), None).await
+    }
+
+    /// `GET /api/cluster/status`
+    pub async fn cluster(&self) -> Result<Answer<Cluster>, ClientError> {
+        self.call(Method::GET, self.path(&["cluster", "status"]), None).await
+    }
+
+    fn path(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        let mut path = url.path_segments_mut().expect("an http URL has a path");
+        path.pop_if_empty().push("api").extend(segments);
+        drop(path);
+        url
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<String>,
+    ) -> Result<Answer<T>, ClientError> {
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            url: self.base.clone(),
+            reason: if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(&error) },
+        };
+        let mut request = self.http.request(method, url);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let json = response.text().await.map_err(unreachable)?;
+        let not_carlo = |_| ClientError::NotCarlo { url: self.base.clone(), status };
+        if status.is_success() {
+            let value = serde_json::from_str(&json).map_err(not_carlo)?;
+            Ok(Answer { value, json })
+        } else {
+            let problem = serde_json::from_str(&json).map_err(not_carlo)?;
+            Err(ClientError::Refused(Box::new(problem)))
+        }
+    }
+}
+
+/// The innermost source of an error: "Connection refused" rather than the layers above it.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        words.clear();
+        let _ = write!(words, "{inner}");
+        source = inner.source();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;

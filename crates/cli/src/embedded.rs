@@ -1,0 +1,200 @@
+//! A whole cluster in this process: a coordinator, a worker and a gateway, each as its daemon runs it, talking over loopback.
+//!
+//! Nothing here is a short cut: they are started with listeners and URLs, supervised, and drained in order.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use carlo_coordinator::Data;
+use carlo_service::{CancellationToken, listen};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// A free port of this machine.
+pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How long each daemon may take to end. Their sum stays below the 5 s in which `carlo up` promises to end.
+const GATEWAY_DRAIN: Duration = Duration::from_millis(500);
+const WORKER_DRAIN: Duration = Duration::from_millis(2_500);
+const COORDINATOR_DRAIN: Duration = Duration::from_millis(1_500);
+
+/// What to start.
+#[derive(Debug)]
+pub struct Options {
+    /// Where jobs are kept.
+    pub data: Data,
+    /// Where the gateway listens.
+    pub listen: SocketAddr,
+    /// Where the coordinator listens.
+    pub coordinator_listen: SocketAddr,
+    /// Threads that compute; as many as the machine has where absent.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// A cluster that runs.
+#[derive(Debug)]
+pub struct Embedded {
+    url: String,
+    coordinator_url: String,
+    gateway: Daemon,
+    worker: Daemon,
+    coordinator: Daemon,
+}
+
+impl Embedded {
+    /// Starts all of it. Calls may be made at once: they wait until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When one of the addresses can't be listened on.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let listener = listen::loopback(options.listen).await?;
+        let coordinator_listener = listen::loopback(options.coordinator_listen).await?;
+        let url = url_of(&listener)?;
+        let coordinator_url = url_of(&coordinator_listener)?;
+        let coordinators = vec![coordinator_url.clone()];
+
+        let config = carlo_coordinator::Config::new(options.data);
+        let coordinator = Daemon::start("coordinator", |shutdown| async {
+            Ok(carlo_coordinator::run(config, coordinator_listener, shutdown).await?)
+        });
+        let config = carlo_worker::Config {
+            threads: options.threads,
+            name: Some("embedded".to_owned()),
+            ..carlo_worker::Config::new(coordinators.clone())
+        };
+        let worker =
+            Daemon::start("worker", |shutdown| async { Ok(carlo_worker::run(config, shutdown).await?) });
+        let config = carlo_gateway::Config::new(coordinators);
+        let gateway = Daemon::start("gateway", |shutdown| async {
+            Ok(carlo_gateway::run(config, listener, shutdown).await?)
+        });
+        Ok(Self { url, coordinator_url, gateway, worker, coordinator })
+    }
+
+    /// The gateway's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The coordinator's URL, for workers and gRPC clients.
+    pub fn coordinator_url(&self) -> &str {
+        &self.coordinator_url
+    }
+
+    /// Resolves when a daemon ends although nobody asked it to, with the reason: without it there is no cluster.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        let (name, ended) = tokio::select! {
+            // Where one brings down the others, the cause is named.
+            biased;
+            ended = self.coordinator.ended() => (self.coordinator.name, ended),
+            ended = self.worker.ended() => (self.worker.name, ended),
+            ended = self.gateway.ended() => (self.gateway.name, ended),
+        };
+        let error = ended.err().unwrap_or_else(|| anyhow!("it ended by itself"));
+        error.context(format!("the embedded {name} failed"))
+    }
+
+    /// Ends all of it in order: the gateway takes no more, the worker reports what it holds, the coordinator commits it.
+    ///
+    /// # Errors
+    ///
+    /// What failed while ending. Something that doesn't end in time is left behind without an error: what matters is durable.
+    pub async fn shut_down(self) -> anyhow::Result<()> {
+        let gateway = self.gateway.shut_down(GATEWAY_DRAIN).await;
+        let worker = self.worker.shut_down(WORKER_DRAIN).await;
+        let coordinator = self.coordinator.shut_down(COORDINATOR_DRAIN).await;
+        coordinator.and(worker).and(gateway)
+    }
+}
+
+fn url_of(listener: &tokio::net::TcpListener) -> anyhow::Result<String> {
+    let address = listener.local_addr().context("failed to learn the address that was listened on")?;
+    Ok(format!("http://{address}"))
+}
+
+/// One daemon's task.
+#[derive(Debug)]
+struct Daemon {
+    name: &'static str,
+    shutdown: CancellationToken,
+    /// Gone once its end has been seen.
+    task: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Daemon {
+    fn start<F>(name: &'static str, run: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(run(shutdown.clone()));
+        Self { name, shutdown, task: Some(task) }
+    }
+
+    /// Resolves when it ends. Never, where its end has been seen already.
+    async fn ended(&mut self) -> anyhow::Result<()> {
+        let Some(task) = &mut self.task else { return std::future::pending().await };
+        let ended = task.await;
+        self.task = None;
+        ended.unwrap_or_else(|panic| Err(panic.into()))
+    }
+
+    async fn shut_down(mut self, limit: Duration) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        if self.task.is_none() {
+            return Ok(());
+        }
+        let Ok(ended) = timeout(limit, self.ended()).await else {
+            tracing::warn!(daemon = self.name, ?limit, "left behind: it did not end in time");
+            if let Some(task) = &self.task {
+                task.abort();
+            }
+            return Ok(());
+        };
+        ended.with_context(|| format!("the embedded {} failed to end", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_that_fails_is_seen_once_and_can_still_be_shut_down() {
+        let mut daemon = Daemon::start("worker", |_| async { Err(anyhow!("no threads")) });
+        assert_eq!(daemon.ended().await.unwrap_err().to_string(), "no threads");
+        daemon.shut_down(Duration::from_mins(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_panics_has_failed() {
+        let mut daemon = Daemon::start("worker", |_| async { panic!("on purpose") });
+        assert!(daemon.ended().await.unwrap_err().to_string().contains("panicked"));
+    }
+
+    #[tokio::test]
+    async fn a_daemon_is_asked_to_end_and_then_left_behind() {
+        let obedient = Daemon::start("gateway", |shutdown| async move {
+            shutdown.cancelled().await;
+            Ok(())
+        });
+        obedient.shut_down(Duration::from_millis(10)).await.unwrap();
+        let deaf = Daemon::start("gateway", |_| std::future::pending());
+        deaf.shut_down(Duration::from_millis(10)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_open_address_is_refused() {
+        let options = Options {
+            data: Data::Temporary,
+            listen: ([0, 0, 0, 0], 0).into(),
+            coordinator_listen: ANY_PORT,
+            threads: None,
+        };
+        let error = Embedded::start(options).await.unwrap_err();
+        assert!(error.is::<listen::ListenError>(), "{error}");
+    }
+}

@@ -1,0 +1,138 @@
+//! How the program ends: exit codes, and errors on stderr.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use carlo_service::listen::ListenError;
+
+use crate::client::ClientError;
+use crate::output::StdoutClosed;
+use crate::request::RequestError;
+
+/// The exit codes, as `carlo --help` documents them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It worked.
+    Ok = 0,
+    /// Something failed: no server answers, or the server failed.
+    Failed = 1,
+    /// The arguments, the file or the request in it can't be used. (clap ends with the same code.)
+    BadInput = 2,
+    /// The job that was waited for failed.
+    JobFailed = 3,
+    /// The job that was waited for was cancelled, by somebody else.
+    JobCancelled = 4,
+    /// There is no such job.
+    NoSuchJob = 5,
+    /// Ended by SIGINT or SIGTERM.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// What an error amounts to.
+    pub fn of(error: &anyhow::Error) -> Self {
+        if error.is::<StdoutClosed>() {
+            // Whoever reads has read enough: `carlo jobs | head -1` worked.
+            return Self::Ok;
+        }
+        if error.is::<RequestError>() || error.is::<BadArgument>() {
+            return Self::BadInput;
+        }
+        if let Some(ListenError::NotLoopback(_)) = error.downcast_ref() {
+            return Self::BadInput;
+        }
+        match error.downcast_ref() {
+            Some(ClientError::Url { .. }) => Self::BadInput,
+            Some(ClientError::Refused(problem)) => match problem.status {
+                400 | 413 | 415 | 422 => Self::BadInput,
+                404 => Self::NoSuchJob,
+                _ => Self::Failed,
+            },
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// An argument that can't be used, where only the command could tell.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadArgument(pub String);
+
+/// Says on stderr why the program fails, and returns its exit code.
+pub fn report(error: &anyhow::Error) -> Exit {
+    if !error.is::<StdoutClosed>() {
+        say(&format!("error: {}", words(error)));
+    }
+    Exit::of(error)
+}
+
+/// An error and its causes, without those that the words before them already end with.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.ends_with(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
+/// Writes a line to stderr. Where nobody listens there, nobody misses it.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+    use carlo_rest::Problem;
+
+    use super::*;
+
+    fn refused(status: u16) -> anyhow::Error {
+        let text = String::new;
+        let problem = Problem {
+            kind: text(),
+            title: text(),
+            status,
+            detail: text(),
+            instance: text(),
+            errors: vec![],
+            error: text(),
+        };
+        anyhow::Error::new(ClientError::Refused(Box::new(problem)))
+    }
+
+    #[test]
+    fn the_servers_status_decides_the_code_also_beneath_a_context() {
+        for (status, exit) in [
+            (400, Exit::BadInput),
+            (422, Exit::BadInput),
+            (404, Exit::NoSuchJob),
+            (409, Exit::Failed),
+            (500, Exit::Failed),
+        ] {
+            let error = Err::<(), _>(refused(status)).context("failed to do it").unwrap_err();
+            assert_eq!(Exit::of(&error), exit, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow::anyhow!("in use").context("failed to bind: in use").context("failed to start");
+        assert_eq!(words(&error), "failed to start: failed to bind: in use");
+    }
+
+    #[test]
+    fn a_reader_that_has_read_enough_is_no_error() {
+        assert_eq!(Exit::of(&StdoutClosed.into()), Exit::Ok);
+    }
+}

@@ -1,0 +1,148 @@
+//! Showing a job while it runs: bars redrawn in place on a terminal, lines every so often elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use carlo_rest::Job;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::exit::say;
+use crate::output::print;
+use crate::render::progress::{beside_bar, line, node_line};
+
+/// A job that ends within this time needs no bar.
+const BAR_AFTER: Duration = Duration::from_millis(200);
+/// Between two lines where progress is only told by the way.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Between two lines where progress is what was asked for.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+const BAR: &str = "{bar:30} {percent:>3} % · {msg}";
+
+/// How a job is shown while it runs.
+#[derive(Debug)]
+pub struct Progress {
+    display: Display,
+    /// When it was first asked to show something.
+    first: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Display {
+    Nothing,
+    Bars(Bars),
+    Lines(Lines),
+}
+
+impl Progress {
+    /// On stderr, by the way: a bar, or a line every few seconds where stderr is no terminal.
+    pub fn aside() -> Self {
+        let display = if std::io::stderr().is_terminal() {
+            Display::Bars(Bars::new(ProgressDrawTarget::stderr(), false))
+        } else {
+            Display::Lines(Lines { watch: false, last: None })
+        };
+        Self { display, first: None }
+    }
+
+    /// On stdout, as what was asked for: a bar and a line for each node, or lines where stdout is no terminal.
+    pub fn watch() -> Self {
+        let display = if std::io::stdout().is_terminal() {
+            Display::Bars(Bars::new(ProgressDrawTarget::stdout(), true))
+        } else {
+            Display::Lines(Lines { watch: true, last: None })
+        };
+        Self { display, first: None }
+    }
+
+    /// Not at all.
+    pub fn silent() -> Self {
+        Self { display: Display::Nothing, first: None }
+    }
+
+    /// Shows the job, if it is time to.
+    pub fn show(&mut self, job: &Job) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let first = *self.first.get_or_insert(now);
+        match &mut self.display {
+            Display::Nothing => Ok(()),
+            Display::Bars(bars) => {
+                if bars.nodes_too || now - first >= BAR_AFTER {
+                    bars.show(job);
+                }
+                Ok(())
+            }
+            Display::Lines(lines) => lines.show(job, first, now),
+        }
+    }
+
+    /// Takes away what was drawn in place.
+    pub fn clear(&mut self) {
+        if let Display::Bars(bars) = &self.display {
+            // A terminal that takes no more doesn't need cleaning.
+            let _ = bars.all.clear();
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Bars {
+    all: MultiProgress,
+    job: Option<ProgressBar>,
+    nodes: BTreeMap<String, ProgressBar>,
+    nodes_too: bool,
+}
+
+impl Bars {
+    fn new(target: ProgressDrawTarget, nodes_too: bool) -> Self {
+        Self { all: MultiProgress::with_draw_target(target), job: None, nodes: BTreeMap::new(), nodes_too }
+    }
+
+    fn show(&mut self, job: &Job) {
+        let bar = self.job.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template(BAR).expect("the template is fixed");
+            self.all
+                .add(ProgressBar::new(job.simulations_total).with_style(style.progress_chars("█▉▊▋▌▍▎▏ ")))
+        });
+        bar.set_message(beside_bar(job));
+        bar.set_position(job.simulations_complete);
+        if !self.nodes_too {
+            return;
+        }
+        for (id, node) in &job.node_progress {
+            let line = self.nodes.entry(id.clone()).or_insert_with(|| {
+                let style = ProgressStyle::with_template("  {msg}").expect("the template is fixed");
+                self.all.add(ProgressBar::new(job.simulations_total).with_style(style))
+            });
+            line.set_message(node_line(id, node));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Lines {
+    watch: bool,
+    last: Option<(Instant, u64)>,
+}
+
+impl Lines {
+    fn show(&mut self, job: &Job, first: Instant, now: Instant) -> anyhow::Result<()> {
+        let every = if self.watch { WATCH_EVERY } else { LINE_EVERY };
+        let due = match self.last {
+            Some((last, _)) => now - last >= every,
+            None => self.watch || now - first >= every,
+        };
+        let news = self.last.is_none_or(|(_, simulations)| simulations != job.simulations_complete);
+        if !due || !news {
+            return Ok(());
+        }
+        self.last = Some((now, job.simulations_complete));
+        if !self.watch {
+            say(&line(job));
+            return Ok(());
+        }
+        let nodes = job.node_progress.iter().map(|(id, node)| format!("\n  {}", node_line(id, node)));
+        print(&(line(job) + &nodes.collect::<String>()))
+    }
+}

@@ -1,0 +1,23 @@
+//! What a person reads: pure functions from the contract's shapes to texts without colour, without a line end at their end.
+
+pub mod cluster;
+pub mod histogram;
+pub mod job;
+pub mod number;
+pub mod progress;
+pub mod results;
+pub mod table;
+pub mod up;
+
+/// Lines of a name and what there is to say, the latter aligned.
+fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let lines: Vec<_> = facts.iter().map(|(name, text)| format!("{name:<width$}   {text}")).collect();
+    lines.join("\n")
+}
+
+/// `1 node`, `2 nodes`.
+fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", number::grouped(number))
+}

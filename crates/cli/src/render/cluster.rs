@@ -1,0 +1,123 @@
+//! The cluster and its nodes.
+
+use carlo_rest::Cluster;
+use carlo_rest::cluster::NodeStatus;
+
+use super::number::{duration, grouped, short};
+use super::table::{Align, Table};
+use super::{counted, facts};
+
+/// The cluster, then a line for each node.
+pub fn cluster(cluster: &Cluster) -> String {
+    let states = [
+        (cluster.busy_nodes, "busy"),
+        (cluster.available_nodes, "available"),
+        (cluster.draining_nodes, "draining"),
+        (cluster.offline_nodes, "offline"),
+    ];
+    let states: Vec<_> = states
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{} {state}", grouped(count)))
+        .collect();
+    let cores: u64 = cluster
+        .nodes
+        .iter()
+        .filter(|node| node.status != NodeStatus::Offline)
+        .map(|node| u64::from(node.cores))
+        .sum();
+    let nodes = if states.is_empty() {
+        "none: start one with `carlo-worker --coordinator URL`".to_owned()
+    } else {
+        format!("{} ({} in all)", states.join(", "), counted(cores, "core"))
+    };
+    let text = facts(&[
+        ("nodes", nodes),
+        (
+            "jobs",
+            format!("{} running, {} queued", grouped(cluster.running_jobs), grouped(cluster.queued_jobs)),
+        ),
+        ("speed", format!("{} simulations/s", short(cluster.simulations_per_second))),
+        ("waiting time", format!("{} on average", duration(cluster.average_queue_time))),
+        ("leader", cluster.leader.clone()),
+        ("model version", cluster.model_version.to_string()),
+    ]);
+    if cluster.nodes.is_empty() { text } else { format!("{text}\n\n{}", nodes_table(cluster)) }
+}
+
+fn nodes_table(cluster: &Cluster) -> Table<9> {
+    let mut table = Table::new([
+        ("node", Align::Left),
+        ("name", Align::Left),
+        ("status", Align::Left),
+        ("cores", Align::Right),
+        ("kernel", Align::Left),
+        ("jobs", Align::Right),
+        ("simulations/s", Align::Right),
+        ("cpu", Align::Right),
+        ("memory", Align::Right),
+    ]);
+    for node in &cluster.nodes {
+        let status = match node.status {
+            NodeStatus::Available => "available",
+            NodeStatus::Busy => "busy",
+            NodeStatus::Draining => "draining",
+            NodeStatus::Offline => "offline",
+        };
+        table.push([
+            node.id.clone(),
+            node.name.clone(),
+            status.to_owned(),
+            node.cores.to_string(),
+            node.instruction_set.clone(),
+            node.current_job_ids.len().to_string(),
+            short(node.simulations_per_second),
+            format!("{:.0} %", node.cpu_utilization * 100.0),
+            format!("{:.0} %", node.memory_utilization * 100.0),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(nodes: &serde_json::Value, available: u64) -> Cluster {
+        serde_json::from_value(json!({
+            "totalNodes": 1, "availableNodes": available, "busyNodes": 0, "drainingNodes": 0, "offlineNodes": 0,
+            "queuedJobs": 1200, "runningJobs": 2, "averageQueueTime": 0.0123, "simulationsPerSecond": 35_200_000.0,
+            "leader": "127.0.0.1:7070", "modelVersion": 1, "nodes": nodes,
+        }))
+        .expect("a cluster")
+    }
+
+    #[test]
+    fn a_cluster_is_told_with_its_nodes() {
+        let nodes = json!([{
+            "id": "node_1", "hostname": "h", "name": "attic", "status": "available", "cores": 2, "instructionSet": "avx512",
+            "currentJobIds": [], "simulationsPerSecond": 0.0, "simulationsProcessed": 5, "cpuUtilization": 0.126,
+            "memoryUtilization": 0.4, "lastSeen": "2026-01-01T00:00:00Z", "version": "0.1.0",
+        }]);
+        let expected = "\
+nodes           1 available (2 cores in all)
+jobs            2 running, 1,200 queued
+speed           35.2 million simulations/s
+waiting time    12 ms on average
+leader          127.0.0.1:7070
+model version   1
+
+node    name   status     cores  kernel  jobs  simulations/s   cpu  memory
+node_1  attic  available      2  avx512     0              0  13 %    40 %";
+        assert_eq!(cluster(&read(&nodes, 1)), expected);
+    }
+
+    #[test]
+    fn a_cluster_without_nodes_says_how_to_get_one() {
+        let text = cluster(&read(&json!([]), 0));
+        assert!(text.starts_with("nodes           none: start one with `carlo-worker"), "{text}");
+        assert!(text.ends_with("model version   1"), "{text}");
+    }
+}

@@ -1,0 +1,151 @@
+//! One job, and lists of jobs.
+
+use carlo_rest::job::{JobStatus, NodeProgress, PartialResults};
+use carlo_rest::{Job, JobList, Submitted};
+use jiff::Timestamp;
+
+use super::number::{dollars, duration, grouped, percent, percent_decimals, short, whole_duration};
+use super::table::{Align, Table};
+use super::{counted, facts};
+
+/// Everything about a job but its answer.
+pub fn job(job: &Job, now: Timestamp) -> String {
+    let mut lines = vec![("job", job.id.clone()), ("status", status(job))];
+    lines.push((
+        "progress",
+        format!(
+            "{:.1} % ({} of {} simulations)",
+            job.progress,
+            grouped(job.simulations_complete),
+            grouped(job.simulations_total)
+        ),
+    ));
+    if let Some(remaining) = &job.estimated_time_remaining {
+        lines.push(("remaining", remaining.clone()));
+    }
+    if let Some(partial) = &job.partial_results {
+        lines.push(("so far", so_far(partial)));
+    }
+    lines.push(("priority", job.priority.to_string()));
+    lines.push(("seed", job.seed.clone()));
+    lines.push(("created", instant(job.created_at, now)));
+    if let Some(started) = job.started_at {
+        lines.push(("started", instant(started, now)));
+    }
+    if let Some(ended) = job.completed_at {
+        lines.push(("ended", instant(ended, now)));
+        lines.push(("took", duration(seconds(job.started_at.unwrap_or(job.created_at), ended))));
+    }
+    let text = facts(&lines);
+    if job.node_progress.is_empty() { text } else { format!("{text}\n\n{}", nodes(job)) }
+}
+
+/// What a submission is told: where the job stands. Its id is said elsewhere.
+pub fn submitted(submitted: &Submitted) -> String {
+    let status = Some(submitted.status.as_str().to_owned());
+    let position =
+        submitted.queue_position.map(|position| format!("number {} in the queue", grouped(position)));
+    let remaining =
+        submitted.estimated_time_remaining.as_ref().map(|remaining| format!("about {remaining} to go"));
+    [status, position, remaining].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// A page of jobs, and how many there are.
+pub fn jobs(list: &JobList, now: Timestamp) -> String {
+    if list.jobs.is_empty() {
+        return if list.total == 0 { "no jobs".to_owned() } else { format!("no jobs on page {}", list.page) };
+    }
+    let mut table = Table::new([
+        ("id", Align::Left),
+        ("status", Align::Left),
+        ("done", Align::Right),
+        ("simulations", Align::Right),
+        ("created", Align::Right),
+        ("took", Align::Right),
+    ]);
+    for job in &list.jobs {
+        let took = job.started_at.map(|from| duration(seconds(from, job.completed_at.unwrap_or(now))));
+        table.push([
+            job.id.clone(),
+            job.status.as_str().to_owned(),
+            format!("{:.0} %", job.progress.floor()),
+            grouped(job.simulations_total),
+            ago(job.created_at, now),
+            took.unwrap_or_default(),
+        ]);
+    }
+    let pages = list.total.div_ceil(u64::from(list.page_size.max(1)));
+    let total = counted(list.total, "job");
+    let foot = if pages > 1 {
+        format!("\n{total}; page {} of {}", list.page, grouped(pages))
+    } else {
+        String::new()
+    };
+    format!("{table}{foot}")
+}
+
+fn status(job: &Job) -> String {
+    let word = job.status.as_str();
+    match job.status {
+        JobStatus::Queued => {
+            let position =
+                job.queue_position.map(|position| format!(", number {} in the queue", grouped(position)));
+            let reason = job.waiting_for.as_ref().map(|reason| format!(": {reason}"));
+            [Some(word.to_owned()), position, reason].into_iter().flatten().collect()
+        }
+        JobStatus::Running => format!("{word} on {}", counted(job.allocated_nodes.into(), "node")),
+        JobStatus::Failed => {
+            format!("{word}: {}", job.error.as_deref().unwrap_or("the server doesn't say why"))
+        }
+        JobStatus::Complete | JobStatus::Cancelled => word.to_owned(),
+    }
+}
+
+fn so_far(partial: &PartialResults) -> String {
+    let interval = partial.confidence_interval_95;
+    let decimals = percent_decimals(interval);
+    let [low, high] = interval.map(|end| percent(end, decimals));
+    format!(
+        "probability {} ({low} to {high}), median {}, of {} simulations",
+        percent(partial.success_probability, decimals),
+        dollars(partial.median_outcome),
+        grouped(partial.simulations)
+    )
+}
+
+fn nodes(job: &Job) -> Table<5> {
+    let mut table = Table::new([
+        ("node", Align::Left),
+        ("state", Align::Left),
+        ("share", Align::Right),
+        ("simulations", Align::Right),
+        ("simulations/s", Align::Right),
+    ]);
+    for (id, NodeProgress { progress, simulations, simulations_per_second, state }) in &job.node_progress {
+        table.push([
+            id.clone(),
+            state.clone(),
+            format!("{progress:.1} %"),
+            grouped(*simulations),
+            short(*simulations_per_second),
+        ]);
+    }
+    table
+}
+
+fn instant(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({})", at.strftime("%Y-%m-%d %H:%M:%S UTC"), ago(at, now))
+}
+
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = seconds(at, now);
+    if seconds < 1.0 { "now".to_owned() } else { format!("{} ago", whole_duration(seconds)) }
+}
+
+/// From one instant to another; 0 where the clocks of two machines say that time went back.
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64().max(0.0)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,83 @@
+//! The answer of a job.
+
+use std::time::Duration;
+
+use carlo_rest::Job;
+use carlo_rest::job::Results;
+
+use super::histogram::histogram;
+use super::number::{dollars, duration, grouped, percent, percent_decimals, short};
+use super::table::{Align, Table};
+use super::{counted, facts};
+
+/// The answer of a job that is complete. `whole` is the time from this program's start, where it did nothing but this job.
+pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String {
+    let goal = &results.assumptions.goal;
+    let target = goal.target_amount.unwrap_or_default();
+    let parts = [
+        headline(results),
+        probability(results, target, goal.timeline_months.unwrap_or_default()),
+        balances(results),
+        histogram(&results.histogram, [results.worst_case, results.best_case], target),
+        provenance(job, results, whole),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+/// What the person wrote about their goal.
+fn headline(results: &Results) -> String {
+    results.assumptions.goal.goal_text.clone().unwrap_or_default()
+}
+
+fn probability(results: &Results, target: f64, months: u64) -> String {
+    let [low, high] = results.confidence_interval_95;
+    let decimals = percent_decimals([low, high]);
+    let error = format!("{:.decimals$}", results.standard_error * 100.0);
+    format!(
+        "Probability of {} or more after {}: {}\n95 % interval {} to {}, standard error {error} points",
+        dollars(target),
+        counted(months, "month"),
+        percent(results.success_probability, decimals),
+        percent(low, decimals),
+        percent(high, decimals),
+    )
+}
+
+fn balances(results: &Results) -> String {
+    let p = &results.percentiles;
+    let columns = ["p5", "p10", "p25", "p50 (median)", "p75", "p90", "p95"];
+    let mut table = Table::new(columns.map(|name| (name, Align::Right)));
+    table.push([p.p5, p.p10, p.p25, p.p50, p.p75, p.p90, p.p95].map(dollars));
+    let mean = format!("mean {} ± {} (standard deviation)", dollars(results.mean), dollars(results.std));
+    let extremes = format!("worst {}, best {}", dollars(results.worst_case), dollars(results.best_case));
+    format!("Final balance: {mean}, {extremes}\n{table}")
+}
+
+fn provenance(job: &Job, results: &Results, whole: Option<Duration>) -> String {
+    let run = results.simulations_run;
+    let mut lines = vec![("simulations", grouped(run))];
+    if results.stopped_early {
+        let total = grouped(job.simulations_total);
+        lines.push(("stopped early", format!("of {total} asked for: the target standard error was reached")));
+    }
+    if let Some(seconds) = seconds_computed(job) {
+        let speed = short(run as f64 / seconds);
+        let nodes = counted(results.workers_used.into(), "node");
+        let whole = whole.map(|whole| format!("; {} with start and end", duration(whole.as_secs_f64())));
+        let whole = whole.unwrap_or_default();
+        lines.push(("speed", format!("{speed} simulations/s on {nodes}: {}{whole}", duration(seconds))));
+    }
+    lines.push(("seed", results.seed.clone()));
+    lines.push(("model version", results.model_version.to_string()));
+    lines.push(("digest", results.digest.clone()));
+    facts(&lines)
+}
+
+/// From the first lease to the last result, where that took any time that the server's clock could tell.
+fn seconds_computed(job: &Job) -> Option<f64> {
+    let seconds = (job.completed_at? - job.started_at?).total(jiff::Unit::Second).ok()?;
+    (seconds > 0.0).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests;

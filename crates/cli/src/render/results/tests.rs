@@ -1,0 +1,54 @@
+use carlo_rest::job::{Histogram, Percentiles};
+use serde_json::json;
+
+use super::*;
+use crate::render::job::tests::running;
+
+fn answer() -> Results {
+    serde_json::from_value(json!({
+        "successProbability": 0.6312, "standardError": 0.00112, "confidenceInterval95": [0.6290, 0.6334],
+        "medianOutcome": 71234.5, "percentiles": Percentiles::from([1.0, 2.0, 3.0, 71234.5, 5.0, 6.0, 150_000.0]),
+        "percentileIntervals95": Percentiles::from([[0.0, 0.0]; 7]), "mean": 70_001.0, "std": 12_000.0, "worstCase": -1200.0,
+        "bestCase": 200_000.0, "simulationsRun": 185_472, "stoppedEarly": false, "workersUsed": 1,
+        "histogram": Histogram { edges: vec![0.0, 100_000.0], counts: vec![185_472] },
+        "assumptions": {"goal": {"goalText": "A house", "targetAmount": 70_000.0, "timelineMonths": 36}},
+        "seed": "42", "modelVersion": 1, "digest": "ab12",
+    }))
+    .expect("results")
+}
+
+#[test]
+fn an_answer_is_told_from_the_probability_to_the_digest() {
+    let job = Job { completed_at: Some("2026-01-01T00:00:03.5Z".parse().expect("a time")), ..running() };
+    let text = results(&job, &answer(), Some(Duration::from_millis(2_750)));
+    let (before, drawing) = text.split_once("\n\n      $0 to $10,000  10.0 %").expect("a histogram");
+    let expected = "\
+A house
+
+Probability of $70,000 or more after 36 months: 63.12 %
+95 % interval 62.90 % to 63.34 %, standard error 0.11 points
+
+Final balance: mean $70,001 ± $12,000 (standard deviation), worst -$1,200, best $200,000
+p5  p10  p25  p50 (median)  p75  p90       p95
+$1   $2   $3       $71,234   $5   $6  $150,000";
+    assert_eq!(before, expected);
+    let (_, after) = drawing.split_once("\n\n").expect("the provenance");
+    let expected = "\
+simulations     185,472
+speed           74,189 simulations/s on 1 node: 2.50 s; 2.75 s with start and end
+seed            42
+model version   1
+digest          ab12";
+    assert_eq!(after, expected);
+}
+
+#[test]
+fn an_early_stop_is_told_and_a_time_that_nobody_measured_is_not() {
+    let results = Results { stopped_early: true, ..answer() };
+    let text = provenance(&Job { started_at: None, ..running() }, &results, None);
+    let expected = "\
+simulations     185,472
+stopped early   of 1,000,000 asked for: the target standard error was reached
+seed            42";
+    assert!(text.starts_with(expected), "{text}");
+}

@@ -1,0 +1,144 @@
+//! The request that a command sends: a file's text, with the seed and the number of simulations that the command line gives.
+//!
+//! What it says is the server's to judge. Every value that is not replaced is sent as it was typed, to the digit.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use carlo_types::limits::BODY_BYTES_MAX;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::args;
+
+/// Why a file can't be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The system refuses to read it.
+    #[error("failed to read {}", name(file))]
+    Read {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is larger than any server takes.
+    #[error("failed to read {}: it is larger than {BODY_BYTES_MAX} bytes, the most that a request may have", name(.0))]
+    TooLarge(PathBuf),
+    /// It isn't JSON.
+    #[error("failed to read {}: it is not JSON", name(file))]
+    NotJson {
+        /// Which file.
+        file: PathBuf,
+        /// What was found where, by line and column.
+        source: serde_json::Error,
+    },
+}
+
+type Object = BTreeMap<String, Box<RawValue>>;
+
+/// Reads the file and makes the body of the submission.
+pub fn load(request: &args::Request) -> Result<String, RequestError> {
+    let file = &request.file;
+    let read = if file == Path::new("-") {
+        read_limited(std::io::stdin().lock())
+    } else {
+        std::fs::File::open(file).and_then(read_limited)
+    };
+    let bytes = read.map_err(|source| RequestError::Read { file: file.clone(), source })?;
+    if bytes.len() > BODY_BYTES_MAX {
+        return Err(RequestError::TooLarge(file.clone()));
+    }
+    body(&bytes, request.simulations, request.seed)
+        .map_err(|source| RequestError::NotJson { file: file.clone(), source })
+}
+
+/// What messages call a file.
+pub fn name(file: &Path) -> String {
+    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
+}
+
+/// One byte more than allowed is enough to know.
+fn read_limited(file: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(BODY_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn body(bytes: &[u8], simulations: Option<u64>, seed: Option<u64>) -> serde_json::Result<String> {
+    let text: Box<RawValue> = serde_json::from_slice(bytes)?;
+    let overridden = if simulations.or(seed).is_some() { overridden(&text, simulations, seed) } else { None };
+    overridden.map_or_else(|| Ok(text.get().to_owned()), |request| serde_json::to_string(&request))
+}
+
+/// The request with these values in it, or nothing where it has no place for them: then it is the server's to refuse, as it is.
+fn overridden(text: &RawValue, simulations: Option<u64>, seed: Option<u64>) -> Option<Object> {
+    let mut request: Object = serde_json::from_str(text.get()).ok()?;
+    let spelling =
+        if request.contains_key("simulation_params") { "simulation_params" } else { "simulationParams" };
+    let params = request.get(spelling).map_or("null", |params| params.get());
+    let mut params: Object = serde_json::from_str::<Option<Object>>(params).ok()?.unwrap_or_default();
+    if let Some(simulations) = simulations {
+        params.remove("n_simulations");
+        params.insert("nSimulations".to_owned(), to_raw_value(&simulations).ok()?);
+    }
+    if let Some(seed) = seed {
+        // A text, because it is the spelling that keeps all digits everywhere.
+        params.insert("seed".to_owned(), to_raw_value(&seed.to_string()).ok()?);
+    }
+    request.insert(spelling.to_owned(), to_raw_value(&params).ok()?);
+    Some(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn value(text: &str, simulations: Option<u64>, seed: Option<u64>) -> Value {
+        serde_json::from_str(&body(text.as_bytes(), simulations, seed).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn without_overrides_it_is_sent_as_it_is() {
+        for text in [r#"{"goal":{"targetAmount":0.30000000000000004,"a":1e400}}"#, "[1, 2]", "null"] {
+            assert_eq!(body(text.as_bytes(), None, None).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn overrides_replace_either_spelling() {
+        let expected = json!({"simulationParams": {"nSimulations": 7, "seed": "18446744073709551615"}});
+        for text in [
+            "{}",
+            r#"{"simulationParams": null}"#,
+            r#"{"simulationParams": {"nSimulations": 1e6, "seed": 3}}"#,
+            r#"{"simulationParams": {"n_simulations": 5, "seed": "3"}}"#,
+        ] {
+            assert_eq!(value(text, Some(7), Some(u64::MAX)), expected, "{text}");
+        }
+        let snake =
+            value(r#"{"simulation_params": {"inflation_rate": 0.10, "n_simulations": 5}}"#, Some(7), None);
+        assert_eq!(snake, json!({"simulation_params": {"inflation_rate": 0.1, "nSimulations": 7}}));
+    }
+
+    #[test]
+    fn what_an_override_has_no_place_in_is_left_to_the_server() {
+        for text in ["[]", r#"{"simulationParams":[]}"#] {
+            assert_eq!(body(text.as_bytes(), Some(7), Some(1)).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_named_by_line_and_column() {
+        for (text, place) in [
+            ("{\n  \"goal\": }", "at line 2 column 11"),
+            ("", "at line 1 column 0"),
+            ("{} {}", "trailing characters"),
+        ] {
+            let error = body(text.as_bytes(), None, None).unwrap_err().to_string();
+            assert!(error.contains(place), "{error}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `carlo up`: a cluster on this machine that stays, with its jobs on disk.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use carlo_coordinator::Data;
+use carlo_rest::cluster::{Node, NodeStatus};
+use carlo_service::shutdown;
+use carlo_service::telemetry::{self, LogFormat};
+use tokio::time::{sleep, timeout};
+
+use crate::args;
+use crate::client::{Client, ClientError};
+use crate::embedded::{Embedded, Options};
+use crate::exit::{BadArgument, Exit, say};
+use crate::output::print;
+use crate::render;
+
+/// How long the cluster may take until its worker has joined.
+const START_MAX: Duration = Duration::from_secs(10);
+/// Between two looks whether it has.
+const START_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Runs until SIGINT or SIGTERM.
+pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
+    let directory = match args.data_dir {
+        Some(directory) => directory,
+        None => default_directory(|name| std::env::var_os(name).map(PathBuf::from))?,
+    };
+    let directory = std::path::absolute(&directory)
+        .with_context(|| format!("failed to find the data directory {}", directory.display()))?;
+    telemetry::init(LogFormat::Text, "warn");
+    let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
+    let mut cluster = Embedded::start(Options {
+        data: Data::Directory(directory.clone()),
+        listen: args.listen,
+        coordinator_listen: args.coordinator_listen,
+        threads: args.threads,
+    })
+    .await?;
+    let (url, coordinator_url) = (cluster.url().to_owned(), cluster.coordinator_url().to_owned());
+    let served = tokio::select! {
+        biased;
+        error = cluster.failed() => Err(error),
+        () = interrupt.cancelled() => Ok(()),
+        announced = announce(&url, &coordinator_url, &directory) => announced.map(|never| match never {}),
+    };
+    if served.is_ok() {
+        say("ending: the worker finishes and reports what it holds");
+    }
+    let ended = cluster.shut_down().await;
+    served.and(ended).map(|()| Exit::Ok)
+}
+
+/// Says what runs where once all of it does, then does nothing for as long as it may.
+async fn announce(url: &str, coordinator_url: &str, directory: &Path) -> anyhow::Result<Infallible> {
+    let client = Client::new(url)?;
+    let node = timeout(START_MAX, worker(&client))
+        .await
+        .context("failed to start: the worker has not joined in time")??;
+    print(&render::up::up(url, coordinator_url, directory, &node))?;
+    std::future::pending().await
+}
+
+/// The worker of this cluster, once it has joined.
+async fn worker(client: &Client) -> Result<Node, ClientError> {
+    loop {
+        match client.cluster().await {
+            Ok(answer) => {
+                let joined = answer.value.nodes.into_iter().find(|node| node.status != NodeStatus::Offline);
+                if let Some(node) = joined {
+                    return Ok(node);
+                }
+            }
+            Err(error) if error.is_passing() => {}
+            Err(error) => return Err(error),
+        }
+        sleep(START_INTERVAL).await;
+    }
+}
+
+/// The user's directory for the data of programs, as the XDG base directory specification says.
+fn default_directory(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, BadArgument> {
+    // A relative path is to be ignored, says the specification.
+    let absolute = |name| variable(name).filter(|path| path.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".local/share")))
+        .map(|data| data.join("carlo"))
+        .ok_or_else(|| {
+            BadArgument(
+                "failed to find a data directory: HOME is not set; name one with --data-dir".to_owned(),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(variables: &[(&str, &str)]) -> Option<PathBuf> {
+        let variable = |name: &str| Some(variables.iter().find(|(named, _)| *named == name)?.1.into());
+        default_directory(variable).ok()
+    }
+
+    #[test]
+    fn data_is_kept_where_the_user_keeps_data() {
+        let home = ("HOME", "/home/u");
+        assert_eq!(directory(&[("XDG_DATA_HOME", "/data"), home]), Some("/data/carlo".into()));
+        assert_eq!(directory(&[("XDG_DATA_HOME", "data"), home]), Some("/home/u/.local/share/carlo".into()));
+        assert_eq!(directory(&[home]), Some("/home/u/.local/share/carlo".into()));
+        assert_eq!(directory(&[]), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! Following a job until it ends.
+
+use std::time::Duration;
+
+use carlo_rest::Job;
+use carlo_rest::job::JobStatus;
+use carlo_types::JobId;
+use tokio::time::{Instant, sleep};
+
+use crate::client::{Answer, Client};
+use crate::exit::{Exit, say};
+use crate::output::print;
+use crate::progress::Progress;
+use crate::render;
+
+/// Between two looks at a job: at first, and at most.
+const INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// How long a server may be away, for a restart say, before waiting for it ends.
+const AWAY_MAX: Duration = Duration::from_secs(15);
+
+/// Looks at the job until it has ended, and shows it meanwhile.
+///
+/// # Errors
+///
+/// What the server refuses; a server that is away for longer than a restart takes.
+pub async fn until_ended(client: &Client, id: JobId, progress: &mut Progress) -> anyhow::Result<Answer<Job>> {
+    let mut interval = INTERVAL.0;
+    let mut seen = Instant::now();
+    loop {
+        match client.job(id).await {
+            Ok(answer) if answer.value.status.has_ended() => {
+                progress.clear();
+                return Ok(answer);
+            }
+            Ok(answer) => {
+                seen = Instant::now();
+                progress.show(&answer.value)?;
+                interval = next(interval, answer.value.estimated_seconds_remaining);
+            }
+            Err(error) if error.is_passing() && seen.elapsed() < AWAY_MAX => interval = INTERVAL.1,
+            Err(error) => {
+                progress.clear();
+                return Err(error.into());
+            }
+        }
+        sleep(interval).await;
+    }
+}
+
+/// Half as long again as the last time, but not past a third of what is left: the end is seen soon after it comes, and a long
+/// job is not asked for more often than a person can read.
+fn next(interval: Duration, seconds_remaining: Option<f64>) -> Duration {
+    let third = seconds_remaining.and_then(|seconds| Duration::try_from_secs_f64(seconds / 3.0).ok());
+    interval.mul_f64(1.5).min(INTERVAL.1).min(third.unwrap_or(INTERVAL.1)).max(INTERVAL.0)
+}
+
+/// Prints how a job that was waited for has ended. `whole` is the time since the program started, where it did only this.
+pub fn conclude(answer: &Answer<Job>, json: bool, whole: Option<Duration>) -> anyhow::Result<Exit> {
+    let job = &answer.value;
+    if json {
+        print(&answer.json)?;
+    }
+    match (job.status, &job.results) {
+        (JobStatus::Failed, _) => {
+            say(&format!(
+                "error: {} failed: {}",
+                job.id,
+                job.error.as_deref().unwrap_or("the server doesn't say why")
+            ));
+            Ok(Exit::JobFailed)
+        }
+        (JobStatus::Cancelled, _) => {
+            say(&format!("error: {} was cancelled", job.id));
+            Ok(Exit::JobCancelled)
+        }
+        (_, Some(results)) => {
+            if !json {
+                print(&render::results::results(job, results, whole))?;
+            }
+            Ok(Exit::Ok)
+        }
+        (_, None) => anyhow::bail!("failed to read the answer of {}: it has no results", job.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_looked_for_more_often_and_a_long_job_less() {
+        let mut interval = INTERVAL.0;
+        for _ in 0..10 {
+            interval = next(interval, None);
+        }
+        assert_eq!(interval, INTERVAL.1);
+        assert_eq!(next(interval, Some(3_600.0)), INTERVAL.1);
+        assert_eq!(next(interval, Some(0.09)), Duration::from_millis(30));
+        assert_eq!(next(interval, Some(0.0)), INTERVAL.0);
+        assert_eq!(next(interval, Some(f64::NAN)), INTERVAL.1);
+        assert_eq!(next(interval, Some(-1.0)), INTERVAL.1);
+    }
+}

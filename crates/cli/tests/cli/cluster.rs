@@ -1,0 +1,123 @@
+//! The commands that bring their own cluster, in a small size.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{EXAMPLE, carlo, outcome};
+
+fn answer(args: &[&str]) -> Value {
+    let (stdout, stderr, code) = outcome(&mut carlo(args));
+    assert_eq!((stderr.as_str(), code), ("", Some(0)));
+    serde_json::from_str(&stdout).expect("one JSON value and nothing else")
+}
+
+fn signal(name: &str, child: &Child) {
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_run_has_the_same_digest_on_any_number_of_threads() {
+    let digests = ["1", "2"].map(|threads| {
+        let job = answer(&["run", EXAMPLE, "--json", "-n", "100k", "--seed", "7", "--threads", threads]);
+        assert_eq!(job["status"], "complete");
+        assert_eq!(job["results"]["simulationsRun"], 100_000);
+        assert_eq!(job["results"]["seed"], "7");
+        job["results"]["digest"].clone()
+    });
+    assert!(digests[0].is_string());
+    assert_eq!(digests[0], digests[1]);
+}
+
+#[test]
+fn a_run_is_told_to_a_person() {
+    let mut command = carlo(&["run", "-", "-n", "1000", "--seed", "7"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&std::fs::read(EXAMPLE).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let start = "A deposit for a house in three years\n\nProbability of $70,000 or more after 36 months: ";
+    assert!(text.starts_with(start), "{text}");
+    for part in ["goal $70,000 ──", "simulations     1,000\n", "\nseed            7\n", "\ndigest"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_bad_request_ends_with_2_and_every_fault_by_its_pointer() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("request.json");
+    std::fs::write(&file, r#"{"financialProfile": {"liquidAssets": -1}, "goal": {"timeline": 3}}"#).unwrap();
+    let (stdout, stderr, code) = outcome(&mut carlo(&["run", file.to_str().unwrap(), "--json"]));
+    assert_eq!((stdout.as_str(), code), ("", Some(2)));
+    for pointer in [
+        "/financialProfile/liquidAssets",
+        "/financialProfile/monthlySpending",
+        "/goal/targetAmount",
+        "/goal/timelineMonths",
+        "/goal/timeline",
+    ] {
+        let lines = stderr.lines().filter(|line| line.starts_with(&format!("  {pointer} "))).count();
+        assert_eq!(lines, 1, "{pointer}: {stderr}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_ends_soon_with_130() {
+    let mut command = carlo(&["run", EXAMPLE, "-n", "1T"]);
+    let child =
+        command.env("CARLO_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // From the first lease on it computes for hours.
+    std::thread::sleep(Duration::from_millis(700));
+    let interrupted = Instant::now();
+    signal("INT", &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
+    assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());
+}
+
+/// `carlo up` on free ports, with the URL that it says.
+fn up(directory: &std::path::Path) -> (Child, String) {
+    let mut command = carlo(&["up", "--listen", "127.0.0.1:0", "--threads", "1", "--data-dir"]);
+    let mut child = command.arg(directory).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said: Vec<_> = lines.by_ref().take(4).map(Result::unwrap).collect();
+    let url = said[0].strip_prefix("REST").expect("the first line").trim().to_owned();
+    assert!(said[1].starts_with("coordinator   http://127.0.0.1:"), "{said:?}");
+    assert!(said[2].starts_with("worker        1 thread, "), "{said:?}");
+    assert_eq!(said[3], format!("data          {}", directory.display()));
+    (child, url)
+}
+
+#[test]
+fn a_cluster_keeps_its_jobs_over_a_restart_and_ends_in_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut child, url) = up(directory.path());
+    let args = ["submit", EXAMPLE, "-n", "20k", "--seed", "3", "--wait", "--json", "--url", &url];
+    let (stdout, _, code) = outcome(&mut carlo(&args));
+    assert_eq!(code, Some(0));
+    let job: Value = serde_json::from_str(&stdout).unwrap();
+    let long = ["submit", EXAMPLE, "-n", "1T", "--json", "--url", &url];
+    let running = answer(&long)["jobId"].as_str().unwrap().to_owned();
+
+    let interrupted = Instant::now();
+    signal("INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());
+
+    let (mut child, url) = up(directory.path());
+    let id = job["id"].as_str().unwrap();
+    assert_eq!(answer(&["status", id, "--json", "--url", &url])["results"], job["results"]);
+    assert!(
+        ["queued", "running"]
+            .map(Value::from)
+            .contains(&answer(&["status", &running, "--json", "--url", &url])["status"])
+    );
+    assert_eq!(answer(&["cancel", &running, "--json", "--url", &url])["success"], true);
+    signal("TERM", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,119 @@
+//! The commands that only talk to a server.
+
+use serde_json::{Value, json};
+
+use crate::fake::{Fake, JOB, job, problem, submitted};
+use crate::{EXAMPLE, carlo, outcome};
+
+#[test]
+fn a_server_that_is_not_there_ends_with_1_and_what_to_do() {
+    let url = {
+        // Bound and dropped: nobody answers there.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let (stdout, stderr, code) = outcome(&mut carlo(&["submit", EXAMPLE, "--url", &url]));
+    assert_eq!((stdout.as_str(), code), ("", Some(1)));
+    assert!(
+        stderr.starts_with(&format!("error: failed to submit {EXAMPLE}: nothing answers at {url}: ")),
+        "{stderr}"
+    );
+    assert!(stderr.contains("`carlo up` starts a cluster"), "{stderr}");
+}
+
+#[test]
+fn a_refused_request_ends_with_2_and_a_line_for_each_fault() {
+    let faults = json!([
+        {"pointer": "/goal/targetAmount", "message": "is required"},
+        {"pointer": "/goal/x", "message": "is not a field of a simulation request"},
+    ]);
+    let fake = Fake::new([problem(400, "the request has 2 faults", &faults)]);
+    let (stdout, stderr, code) = outcome(carlo(&["submit", EXAMPLE]).env("CARLO_URL", &fake.url));
+    assert_eq!((stdout.as_str(), code), ("", Some(2)));
+    let expected = format!(
+        "error: failed to submit {EXAMPLE}: the request has 2 faults\n  /goal/targetAmount is required\n  \
+         /goal/x is not a field of a simulation request\n"
+    );
+    assert_eq!(stderr, expected);
+}
+
+#[test]
+fn a_submission_prints_the_id_for_scripts_and_the_rest_aside() {
+    let fake = Fake::new([submitted()]);
+    let (stdout, stderr, code) = outcome(&mut carlo(&["submit", EXAMPLE, "--url", &fake.url]));
+    assert_eq!((stdout, code), (format!("{JOB}\n"), Some(0)));
+    assert_eq!(stderr, format!("queued, number 1 in the queue; `carlo watch {JOB}` follows it\n"));
+}
+
+#[test]
+fn waiting_ends_as_the_job_ends() {
+    for (end, code, words) in [
+        (json!({"status": "failed", "error": "it broke"}), 3, format!("error: {JOB} failed: it broke\n")),
+        (json!({"status": "cancelled"}), 4, format!("error: {JOB} was cancelled\n")),
+    ] {
+        let away = problem(503, "no leader", &json!([]));
+        let fake = Fake::new([submitted(), job(&json!({})), away, job(&json!({})), job(&end)]);
+        let (stdout, stderr, ended) = outcome(&mut carlo(&["submit", EXAMPLE, "--wait", "--url", &fake.url]));
+        assert_eq!((stdout.as_str(), ended), ("", Some(code)));
+        assert!(stderr.ends_with(&words), "{stderr}");
+
+        let fake = Fake::new([job(&json!({})), job(&end)]);
+        let (stdout, _, ended) = outcome(&mut carlo(&["watch", JOB, "--url", &fake.url]));
+        assert_eq!(ended, Some(code));
+        let line =
+            " 50.0 %  50 of 100 simulations · 10/s\n  node_1  working   50.0 %  50 simulations  10/s\n";
+        assert_eq!(stdout, line);
+
+        let fake = Fake::new([job(&json!({})), job(&end)]);
+        let (stdout, _, ended) = outcome(&mut carlo(&["watch", JOB, "--json", "--url", &fake.url]));
+        assert_eq!(ended, Some(code));
+        assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), job(&end).1);
+    }
+}
+
+#[test]
+fn a_job_that_is_not_there_ends_with_5() {
+    for command in ["status", "watch", "cancel"] {
+        let fake = Fake::new([problem(404, "there is no such job", &json!([]))]);
+        let (stdout, stderr, code) = outcome(&mut carlo(&[command, JOB, "--url", &fake.url]));
+        assert_eq!((stdout.as_str(), code), ("", Some(5)));
+        assert!(stderr.ends_with(&format!("{JOB}: there is no such job\n")), "{stderr}");
+    }
+}
+
+#[test]
+fn a_failed_cancellation_and_a_failed_server_end_with_1() {
+    for (status, detail) in [(409, "it has ended"), (500, "the server failed")] {
+        let fake = Fake::new([problem(status, detail, &json!([]))]);
+        let (_, stderr, code) = outcome(&mut carlo(&["cancel", JOB, "--url", &fake.url]));
+        assert_eq!((stderr, code), (format!("error: failed to cancel {JOB}: {detail}\n"), Some(1)));
+    }
+}
+
+#[test]
+fn a_list_is_asked_for_as_the_arguments_say_and_passed_on_as_it_is() {
+    let list = json!({"jobs": [], "total": 0, "page": 2, "page_size": 5, "novelty": [1.5]});
+    let fake = Fake::new([(200, list.clone())]);
+    let args = ["jobs", "--status", "running", "--page", "2", "--page-size", "5", "--url", &fake.url];
+    let (stdout, _, code) = outcome(&mut carlo(&args));
+    assert_eq!((stdout.as_str(), code), ("no jobs\n", Some(0)));
+    assert_eq!(*fake.calls.lock().unwrap(), ["GET /api/jobs?page=2&page_size=5&status=running"]);
+    let (stdout, _, _) = outcome(carlo(&args).arg("--json"));
+    assert_eq!(stdout, format!("{list}\n"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let fake = Fake::new([(200, json!({"jobs": [], "total": 0, "page": 1, "page_size": 5}))]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = carlo(&["jobs", "--url", &fake.url]);
+    let output = command
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!((String::from_utf8(output.stderr).unwrap().as_str(), output.status.code()), ("", Some(0)));
+}
