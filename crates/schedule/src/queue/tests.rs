@@ -76,3 +76,17 @@ fn the_rank_of_a_queued_job_counts_those_before_it() {
     assert_eq!(queued.rank(JobKey(1_999)), Some(queued.len() - 1));
     assert_eq!(queued.rank(JobKey(601)), Some(400));
 }
+
+#[test]
+fn a_new_job_waits_for_one_lease_of_a_crowd_that_has_waited_long() {
+    let mut queue = Queue::new(&Config { ageing: SECOND, ..Config::default() });
+    let owner = queue.owner(&OwnerId::local());
+    let places: Vec<_> = (0..20).map(|job| place(owner, 50, job)).collect();
+    for place in &places {
+        queue.start(*place, Duration::ZERO);
+        queue.set_ready(*place, Some((5, Duration::ZERO)), Duration::ZERO);
+    }
+    queue.enqueue(place(owner, 50, 99), SECOND * 2);
+    assert_eq!(serve(&mut queue, &places, 1, SECOND * 2), JobKey(0));
+    assert_eq!(queue.next(SECOND * 2), Some(JobKey(99)));
+}
