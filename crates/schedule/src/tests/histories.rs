@@ -16,7 +16,7 @@ use super::marks::Marks;
 use super::world::{World, facts, failure, job, node, report, spec};
 use crate::{Command, Config, JobState};
 
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 16;
 const STEPS: usize = 1_500;
 const NODES: u128 = 8;
 
