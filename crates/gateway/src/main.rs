@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init(arguments.log_format, "info");
     let Err(error) = serve(arguments).await else { return ExitCode::SUCCESS };
-    eprintln!("carlo-gateway: {error:#}");
+    tracing::error!("{error:#}");
     let bad_arguments = error.is::<carlo_gateway::Error>()
         || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)));
     if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
@@ -52,6 +52,6 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("failed to handle signals")?;
     let listener = listen::loopback(arguments.listen).await?;
     let address = listener.local_addr().context("failed to learn the address that was bound")?;
-    tracing::info!("serving http://{address}, from {}", arguments.coordinator.join(", "));
+    tracing::info!(%address, coordinators = arguments.coordinator.join(","), "gateway serves");
     Ok(carlo_gateway::run(Config::new(arguments.coordinator), listener, shutdown).await?)
 }
