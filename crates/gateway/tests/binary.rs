@@ -59,13 +59,15 @@ fn the_help_documents_the_exit_codes_and_every_variable() {
 #[test]
 fn it_says_where_it_listens_and_ends_with_0_on_a_signal() {
     let mut running = program(&["--listen", "127.0.0.1:0", "--coordinator", "http://127.0.0.1:1"])
+        .env("CARLO_LOG_FORMAT", "json")
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
     let mut log = BufReader::new(running.stderr.take().expect("it is piped"));
     let mut line = String::new();
     log.read_line(&mut line).expect("a line");
-    let address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next()).expect(&line);
+    let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON object");
+    let address = line["address"].as_str().expect("the line has an address");
 
     let mut client = TcpStream::connect(address).expect("it listens");
     client.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("it reads");
