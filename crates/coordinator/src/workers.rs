@@ -114,39 +114,14 @@ fn command(node: NodeId, message: Message) -> Result<Command<Partial>, Fault> {
             Ok(match decode(&report.partial) {
                 Ok(partial) => {
                     let computed_in = Duration::from_micros(report.computed_in_us);
-                    Command::Report {
-                        node,
-                        epoch: lease.epoch,
-                        lease: lease.id,
-                        attempt: lease.attempt,
-                        job: lease.job,
-                        range: lease.range,
-                        partial,
-                        computed_in,
-                    }
+                    Command::Report { node, lease, partial, computed_in }
                 }
-                Err(message) => Command::Fail {
-                    node,
-                    epoch: lease.epoch,
-                    lease: lease.id,
-                    attempt: lease.attempt,
-                    job: lease.job,
-                    range: lease.range,
-                    message,
-                },
+                Err(message) => Command::Fail { node, lease, message },
             })
         }
         Message::Fault(fault) => {
             let lease = convert::lease(fault.lease.as_ref())?;
-            Ok(Command::Fail {
-                node,
-                epoch: lease.epoch,
-                lease: lease.id,
-                attempt: lease.attempt,
-                job: lease.job,
-                range: lease.range,
-                message: fault.message.chars().take(1_000).collect(),
-            })
+            Ok(Command::Fail { node, lease, message: fault.message.chars().take(1_000).collect() })
         }
         Message::Leaving(_) => Ok(Command::Leave { node }),
     }

@@ -34,19 +34,15 @@ pub struct Partial {
 /// Balances are finite or, in an empty partial, infinite: never NaN.
 impl Eq for Partial {}
 
-impl Partial {
-    /// Whether `other` can be of the same job: both have its grid. What came from outside must be asked before it is
-    /// merged.
-    pub fn same_grid(&self, other: &Self) -> bool {
+impl Merge for Partial {
+    /// Whether both have the same grid, which is a function of the job.
+    fn fits(&self, other: &Self) -> bool {
         self.grid == other.grid
     }
-}
 
-impl Merge for Partial {
-    /// Adds `other`. One that isn't of the same grid adds nothing, which its caller sees in the number of simulations:
-    /// [`Partial::same_grid`] is the question to ask before.
+    /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of two scales.
     fn merge(&mut self, other: &Self) {
-        if !self.same_grid(other) {
+        if !self.fits(other) {
             return;
         }
         self.simulations = self.simulations.saturating_add(other.simulations);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{BlockRange, Epoch, JobId, JobSpec, LeaseId, Load, NodeFacts, NodeId, OwnerId};
+use carlo_types::{Epoch, JobId, JobSpec, Lease, LeaseId, Load, NodeFacts, NodeId, OwnerId};
 
 use crate::record::Record;
 
@@ -76,16 +76,8 @@ pub enum Command<P> {
     Report {
         /// By whom.
         node: NodeId,
-        /// The epoch of the lease.
-        epoch: Epoch,
-        /// The lease.
-        lease: LeaseId,
-        /// Its attempt.
-        attempt: u32,
-        /// Its job.
-        job: JobId,
-        /// Its range.
-        range: BlockRange,
+        /// The lease, as it was granted.
+        lease: Lease,
         /// The summary of every simulation of the range.
         partial: P,
         /// How long the computation took.
@@ -95,36 +87,13 @@ pub enum Command<P> {
     Fail {
         /// By whom.
         node: NodeId,
-        /// The epoch of the lease.
-        epoch: Epoch,
-        /// The lease.
-        lease: LeaseId,
-        /// Its attempt.
-        attempt: u32,
-        /// Its job.
-        job: JobId,
-        /// Its range.
-        range: BlockRange,
+        /// The lease, as it was granted.
+        lease: Lease,
         /// Why, for people.
         message: String,
     },
     /// Time passed; wanted about ten times a second. Lost nodes, checkpoints, second leases and expiry happen here.
     Tick,
-}
-
-/// The right and the duty to compute a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// Unique within `epoch`, and growing.
-    pub id: LeaseId,
-    /// The term that gave it.
-    pub epoch: Epoch,
-    /// From 1: the how-manieth lease of these blocks this is.
-    pub attempt: u32,
-    /// The job.
-    pub job: JobId,
-    /// The blocks to compute.
-    pub range: BlockRange,
 }
 
 /// What the caller has to do, in this order, once the records are committed.

@@ -84,6 +84,11 @@ impl<P: Merge + Clone> Fold<P> {
         self.segments
     }
 
+    /// Whether `partial` can be of the same job as what is here. Ask before adding what came from outside.
+    pub(crate) fn fits(&self, partial: &P) -> bool {
+        self.prefix.iter().chain(self.tail.values()).all(|part| part.fits(partial))
+    }
+
     /// Adds the partial result of `range`, which lies within one segment.
     pub(crate) fn add(&mut self, range: BlockRange, partial: P) {
         self.put(self.segments.number_of(range.start()), partial);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use carlo_types::{BlockRange, Epoch, JobId, LeaseId, NodeId};
+use carlo_types::{BlockRange, Epoch, Lease, LeaseId, NodeId};
 
 use crate::job::JobKey;
 
@@ -19,16 +19,6 @@ pub(crate) struct Held {
     pub(crate) progress: u64,
 }
 
-/// What a worker says that a report is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Claim {
-    pub(crate) epoch: Epoch,
-    pub(crate) lease: LeaseId,
-    pub(crate) attempt: u32,
-    pub(crate) job: JobId,
-    pub(crate) range: BlockRange,
-}
-
 /// All leases of this epoch that are out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leases {
@@ -36,7 +26,7 @@ pub(crate) struct Leases {
     /// Those whose range nobody else holds. The first is the oldest.
     single: BTreeSet<LeaseId>,
     next: u64,
-    accepted: BTreeMap<(Epoch, LeaseId), Claim>,
+    accepted: BTreeMap<(Epoch, LeaseId), Lease>,
     accepted_order: VecDeque<(Epoch, LeaseId)>,
 }
 
@@ -94,8 +84,8 @@ impl Leases {
     }
 
     /// Remembers an accepted report, the oldest of `most` being forgotten.
-    pub(crate) fn accept(&mut self, claim: Claim, most: usize) {
-        let key = (claim.epoch, claim.lease);
+    pub(crate) fn accept(&mut self, claim: Lease, most: usize) {
+        let key = (claim.epoch, claim.id);
         if self.accepted.insert(key, claim).is_none() {
             self.accepted_order.push_back(key);
         }
@@ -107,8 +97,8 @@ impl Leases {
     }
 
     /// Whether just this report was accepted before.
-    pub(crate) fn was_accepted(&self, claim: &Claim) -> bool {
-        self.accepted.get(&(claim.epoch, claim.lease)) == Some(claim)
+    pub(crate) fn was_accepted(&self, claim: &Lease) -> bool {
+        self.accepted.get(&(claim.epoch, claim.id)) == Some(claim)
     }
 
     pub(crate) fn verify(&self, answers_max: usize, singles: &BTreeSet<LeaseId>) {

@@ -46,7 +46,7 @@ mod tests;
 mod verify;
 pub mod view;
 
-pub use command::{Command, Effect, Lease, Outcome};
+pub use command::{Command, Effect, Outcome};
 pub use config::Config;
 pub use listing::{Filter, Page};
 pub use record::{Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, StoredJob};

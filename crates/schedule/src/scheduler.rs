@@ -17,7 +17,7 @@ use crate::command::{Command, Effect, Outcome};
 use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::job::{Job, JobKey, Queued, State};
-use crate::leases::{Claim, Leases};
+use crate::leases::Leases;
 use crate::listing::Listing;
 use crate::queue::{Place, Queue};
 use crate::rate::Meter;
@@ -104,14 +104,10 @@ impl<P: Merge + Clone> Scheduler<P> {
             Command::Leave { node } => self.leave(node, &mut out)?,
             Command::Drain { node } => self.drain(node, true, &mut out)?,
             Command::Undrain { node } => self.drain(node, false, &mut out)?,
-            Command::Report { node, epoch, lease, attempt, job, range, partial, computed_in } => {
-                let claim = Claim { epoch, lease, attempt, job, range };
-                self.report(node, claim, partial, computed_in, now, &mut out)?;
+            Command::Report { node, lease, partial, computed_in } => {
+                self.report(node, lease, partial, computed_in, now, &mut out)?;
             }
-            Command::Fail { node, epoch, lease, attempt, job, range, message } => {
-                let claim = Claim { epoch, lease, attempt, job, range };
-                self.fail(node, claim, &message, now, &mut out)?;
-            }
+            Command::Fail { node, lease, message } => self.fail(node, lease, &message, now, &mut out)?,
             Command::Tick => self.tick(now, &mut out),
         }
         self.fill(now, &mut out);

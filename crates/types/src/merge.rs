@@ -5,6 +5,9 @@
 /// Merging is associative and commutative to the bit, so the order in which reports arrive can't be seen in the answer.
 /// The kernel's `Partial` is the real one; the scheduler's tests use one that remembers what was merged into it.
 pub trait Merge: Sized {
+    /// Whether `other` can be of the same job. What came from outside is asked before it is merged.
+    fn fits(&self, other: &Self) -> bool;
+
     /// Adds `other`, a partial result over other simulations of the same job.
     fn merge(&mut self, other: &Self);
 

@@ -74,17 +74,7 @@ impl Sessions {
     /// Tells the workers what the scheduler decided.
     pub(super) fn carry_out(&mut self, effect: Effect, epoch: Epoch) {
         match effect {
-            Effect::Grant { node, lease, spec } => self.grant(
-                node,
-                &Lease {
-                    id: lease.id,
-                    epoch: lease.epoch,
-                    attempt: lease.attempt,
-                    job: lease.job,
-                    range: lease.range,
-                },
-                &spec,
-            ),
+            Effect::Grant { node, lease, spec } => self.grant(node, &lease, &spec),
             Effect::Revoke { node, lease: LeaseId(lease_id) } => {
                 self.send(node, Message::Revoke(v1::Revoke { epoch: epoch.0, lease_id }));
             }

@@ -97,6 +97,6 @@ fn another_grid_adds_nothing() {
         squares: 0,
         bins: vec![(18_944, 1)],
     };
-    assert!(!one(1.0).same_grid(&one(2.0)));
+    assert!(!one(1.0).fits(&one(2.0)));
     assert_eq!(sum(&one(1.0), &one(2.0)), one(1.0));
 }

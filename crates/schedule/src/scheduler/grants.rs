@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use carlo_types::{LeaseId, Merge, NodeId, Now};
+use carlo_types::{Lease, LeaseId, Merge, NodeId, Now};
 
 use super::{QUEUE_TIMES_MAX, Scheduler};
-use crate::command::{Effect, Lease, Outcome};
+use crate::command::{Effect, Outcome};
 use crate::job::{JobKey, State};
 use crate::leases::Held;
 use crate::record::{JobState, Record};

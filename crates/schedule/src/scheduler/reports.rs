@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use carlo_types::limits::TEXT_BYTES_MAX;
-use carlo_types::{Fault, FaultCode, LeaseId, Merge, NodeId, Now};
+use carlo_types::{Fault, FaultCode, Lease, LeaseId, Merge, NodeId, Now};
 
 use super::Scheduler;
 use crate::command::{Effect, Outcome};
 use crate::fold::Segments;
 use crate::job::JobKey;
-use crate::leases::{Claim, Held};
+use crate::leases::Held;
 use crate::ranges::Release;
 use crate::record::JobState;
 
@@ -17,7 +17,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     pub(super) fn report(
         &mut self,
         node: NodeId,
-        claim: Claim,
+        claim: Lease,
         partial: P,
         computed_in: Duration,
         now: Now,
@@ -38,7 +38,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     pub(super) fn fail(
         &mut self,
         node: NodeId,
-        claim: Claim,
+        claim: Lease,
         message: &str,
         now: Now,
         out: &mut Outcome<P>,
@@ -47,14 +47,14 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.seen(node, now)?;
         let current = self.current(node, &claim).is_some();
         if current {
-            self.release(claim.lease, Release::Fault, message, now, out);
+            self.release(claim.id, Release::Fault, message, now, out);
         }
         acknowledge(node, &claim, current, out);
         Ok(())
     }
 
     /// Refuses what isn't said to this scheduler.
-    fn answerable(&self, node: NodeId, claim: &Claim) -> Result<(), Fault> {
+    fn answerable(&self, node: NodeId, claim: &Lease) -> Result<(), Fault> {
         self.member(node)?;
         if claim.epoch > self.epoch {
             let message =
@@ -65,8 +65,8 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     /// The lease that is claimed, if it is out with just this node, attempt and range.
-    fn current(&self, node: NodeId, claim: &Claim) -> Option<Held> {
-        let held = *self.leases.get(claim.lease).filter(|_| claim.epoch == self.epoch)?;
+    fn current(&self, node: NodeId, claim: &Lease) -> Option<Held> {
+        let held = *self.leases.get(claim.id).filter(|_| claim.epoch == self.epoch)?;
         let same = (held.node, held.attempt, held.range) == (node, claim.attempt, claim.range);
         (same && self.jobs[&held.job].id == claim.job).then_some(held)
     }
@@ -75,7 +75,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     fn take(
         &mut self,
         node: NodeId,
-        claim: &Claim,
+        claim: &Lease,
         partial: P,
         computed_in: Duration,
         now: Now,
@@ -84,20 +84,25 @@ impl<P: Merge + Clone> Scheduler<P> {
         let Some(held) = self.current(node, claim) else { return false };
         let job = &self.jobs[&held.job];
         let (simulations, months) = (held.range.simulations(job.simulations), job.months);
-        if partial.simulations() != simulations {
-            let message =
-                format!("the answer is of {} simulations instead of {simulations}", partial.simulations());
-            self.release(claim.lease, Release::Fault, &message, now, out);
+        let doubt = if partial.simulations() != simulations {
+            Some(format!("the answer is of {} simulations instead of {simulations}", partial.simulations()))
+        } else if !job.running().is_some_and(|running| running.fold.fits(&partial)) {
+            Some("the answer is of another job".to_owned())
+        } else {
+            None
+        };
+        if let Some(message) = doubt {
+            self.release(claim.id, Release::Fault, &message, now, out);
             return false;
         }
-        self.measure(claim.lease, node, simulations, now);
+        self.measure(claim.id, node, simulations, now);
         self.fleet.change(node, |node| {
             node.measure(simulations as f64 * f64::from(months), computed_in);
         });
         let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
         let open = running.and_then(|running| running.ranges.finish(held.range.start()));
         for holder in open.expect("a lease that is out is of an open range").holders {
-            if holder == claim.lease {
+            if holder == claim.id {
                 self.take_back(holder, out);
             } else {
                 self.revoke(holder, out);
@@ -109,7 +114,7 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// Counts the answer to a lease of an earlier epoch, if nobody has begun with any block of it since: a simulation is a pure
     /// function, so it doesn't matter who asked for it. Says whether it did.
-    fn adopt(&mut self, node: NodeId, claim: &Claim, partial: P, now: Now, out: &mut Outcome<P>) -> bool {
+    fn adopt(&mut self, node: NodeId, claim: &Lease, partial: P, now: Now, out: &mut Outcome<P>) -> bool {
         let Some(key) = self.names.get(&claim.job).copied() else { return false };
         let job = &self.jobs[&key];
         if job.status().is_ended() || partial.simulations() != claim.range.simulations(job.simulations) {
@@ -123,7 +128,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
         self.start(key, now, out);
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
-        if !running.is_some_and(|running| running.ranges.adopt(claim.range)) {
+        if !running.is_some_and(|running| running.fold.fits(&partial) && running.ranges.adopt(claim.range)) {
             return false;
         }
         self.add(node, key, claim, partial, now, out);
@@ -131,7 +136,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     /// Adds an accepted answer to the fold.
-    fn add(&mut self, node: NodeId, key: JobKey, claim: &Claim, partial: P, now: Now, out: &mut Outcome<P>) {
+    fn add(&mut self, node: NodeId, key: JobKey, claim: &Lease, partial: P, now: Now, out: &mut Outcome<P>) {
         let simulations = partial.simulations();
         self.fleet.change(node, |node| node.simulations += simulations);
         self.leases.accept(*claim, self.config.answers_max);
@@ -182,8 +187,8 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 }
 
-fn acknowledge<P>(node: NodeId, claim: &Claim, accepted: bool, out: &mut Outcome<P>) {
-    let Claim { epoch, lease, .. } = *claim;
+fn acknowledge<P>(node: NodeId, claim: &Lease, accepted: bool, out: &mut Outcome<P>) {
+    let Lease { epoch, id: lease, .. } = *claim;
     out.effects.push(Effect::Acknowledge { node, lease, epoch, accepted });
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct Marks {
     pub(crate) blocks: BTreeMap<u64, u64>,
     simulations: u64,
     successes: u64,
+    /// Simulations that the job asks for: marks of jobs of another size don't fit.
+    asked: u64,
 }
 
 impl Marks {
@@ -23,6 +25,7 @@ impl Marks {
             blocks: BTreeMap::from([(range.start(), range.end())]),
             simulations: range.simulations(simulations),
             successes: (range.start()..range.end()).map(successes).sum(),
+            asked: simulations,
         }
     }
 
@@ -33,6 +36,10 @@ impl Marks {
 }
 
 impl Merge for Marks {
+    fn fits(&self, other: &Self) -> bool {
+        self.asked == other.asked
+    }
+
     fn merge(&mut self, other: &Self) {
         for (&start, &end) in &other.blocks {
             let (mut start, mut end) = (start, end);

@@ -85,7 +85,7 @@ fn a_report_counts_only_for_its_epoch_attempt_range_job_and_node() {
         assert!(!was_accepted(&effects), "{lease:?}");
     }
     assert!(!was_accepted(&world.apply(report(idle, lease, &spec, SHORT)).unwrap()));
-    let later = crate::Lease { epoch: Epoch(2), ..lease };
+    let later = carlo_types::Lease { epoch: Epoch(2), ..lease };
     let fault = world.apply(report(worker, later, &spec, SHORT)).unwrap_err();
     assert_eq!(fault.code, FaultCode::Unavailable, "the worker must keep it for the leader of that epoch");
     assert_eq!(world.view(id).simulations_done, 0);
@@ -124,6 +124,23 @@ fn an_answer_over_the_wrong_number_of_simulations_is_a_fault_of_the_range() {
         assert!(!was_accepted(&effects));
     }
     assert!(world.view(id).error.unwrap().contains("simulations instead of"));
+}
+
+#[test]
+fn an_answer_that_does_not_fit_the_others_is_a_fault_of_the_range() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(8 * BLOCK);
+    let worker = world.join(1);
+    let spec_of = |simulations| spec(simulations, None);
+    let next = |world: &World| world.held[&worker][0].0;
+    let first = next(&world);
+    assert!(was_accepted(&world.apply(report(worker, first, &spec_of(8 * BLOCK), SHORT)).unwrap()));
+    // As many simulations as were asked for, but of a larger job.
+    let second = next(&world);
+    assert!(!was_accepted(&world.apply(report(worker, second, &spec_of(9 * BLOCK), SHORT)).unwrap()));
+    let third = next(&world);
+    assert!(was_accepted(&world.apply(report(worker, third, &spec_of(8 * BLOCK), SHORT)).unwrap()));
+    assert_eq!(world.view(id).state, JobState::Running);
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_types::{
-    Draft, Epoch, Fault, JobId, JobSpec, LeaseId, Load, NodeFacts, NodeId, Now, OwnerId, Timestamp,
+    Draft, Epoch, Fault, JobId, JobSpec, Lease, LeaseId, Load, NodeFacts, NodeId, Now, OwnerId, Timestamp,
 };
 
 use super::marks::Marks;
 use crate::{
-    Checkpoint, Command, Config, Effect, JobRecord, JobState, JobView, Lease, Outcome, Record, ResultRecord,
+    Checkpoint, Command, Config, Effect, JobRecord, JobState, JobView, Outcome, Record, ResultRecord,
     Scheduler, StoredJob,
 };
 
@@ -226,14 +226,12 @@ impl World {
 
 /// The right answer to a lease.
 pub(crate) fn report(node: NodeId, lease: Lease, spec: &JobSpec, took: Duration) -> Command<Marks> {
-    let Lease { id, epoch, attempt, job, range } = lease;
-    let partial = Marks::of(range, spec.simulations);
-    Command::Report { node, epoch, lease: id, attempt, job, range, partial, computed_in: took }
+    let partial = Marks::of(lease.range, spec.simulations);
+    Command::Report { node, lease, partial, computed_in: took }
 }
 
 pub(crate) fn failure(node: NodeId, lease: Lease, message: &str) -> Command<Marks> {
-    let Lease { id, epoch, attempt, job, range } = lease;
-    Command::Fail { node, epoch, lease: id, attempt, job, range, message: message.to_owned() }
+    Command::Fail { node, lease, message: message.to_owned() }
 }
 
 pub(crate) fn was_accepted(effects: &[Effect]) -> bool {
