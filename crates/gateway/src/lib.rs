@@ -75,6 +75,9 @@ pub enum Error {
 /// At once, where the configuration can't be used.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     let calls = calls::Calls::new(&config)?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, coordinators = config.coordinators.join(","), "gateway serves");
+    }
     let router = routes::router(&config, calls);
     server::serve(&config, listener, router, shutdown).await;
     Ok(())

@@ -51,7 +51,5 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("failed to handle signals")?;
     let listener = listen::loopback(arguments.listen).await?;
-    let address = listener.local_addr().context("failed to learn the address that was bound")?;
-    tracing::info!(%address, coordinators = arguments.coordinator.join(","), "gateway serves");
     Ok(carlo_gateway::run(Config::new(arguments.coordinator), listener, shutdown).await?)
 }

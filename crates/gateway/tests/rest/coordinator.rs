@@ -11,7 +11,7 @@ use carlo_wire::v1::jobs_server::{Jobs, JobsServer};
 use carlo_wire::{status, v1};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
 
 /// It ends when it is dropped.
@@ -47,8 +47,9 @@ impl Coordinator {
         let server = tonic::transport::Server::builder()
             .add_service(JobsServer::from_arc(Arc::clone(&state)))
             .add_service(ClusterServer::from_arc(Arc::clone(&state)));
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let ended = shutdown.clone().cancelled_owned();
-        tokio::spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), ended));
+        tokio::spawn(server.serve_with_incoming_shutdown(incoming, ended));
         Self { url, state, shutdown }
     }
 
