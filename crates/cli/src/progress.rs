@@ -18,7 +18,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Between two lines where progress is what was asked for.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-const BAR: &str = "{bar:30} {percent:>3} % · {msg}";
+const BAR: &str = "▕{bar:30}▏{msg}";
 
 /// How a job is shown while it runs.
 #[derive(Debug)]

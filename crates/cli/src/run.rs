@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::args;
 use crate::client::{Answer, Client, ClientError};
 use crate::embedded::{ANY_PORT, Embedded, Options};
-use crate::exit::Exit;
+use crate::exit::{Exit, say};
 use crate::progress::Progress;
 use crate::{request, wait};
 
@@ -66,6 +66,7 @@ async fn answer(
         return wait::conclude(&answer, args.json, Some(started.elapsed()));
     }
     progress.clear();
+    say("interrupted: there is no answer");
     if let Some(id) = job {
         // What can't be cancelled any more ends with this process.
         let _ = timeout(CANCEL_MAX, client.cancel(id)).await;

@@ -5,8 +5,12 @@ use carlo_rest::job::{JobStatus, NodeProgress};
 
 use super::number::{grouped, percent, percent_decimals, short};
 
-/// What goes beside the bar: the speed, the time to go, the probability so far.
+/// What goes beside the bar: how much is done, the speed, the time to go, the probability so far.
 pub fn beside_bar(job: &Job) -> String {
+    joined([format!("{:5.1} %", job.progress), details(job)])
+}
+
+fn details(job: &Job) -> String {
     if job.status == JobStatus::Queued {
         let position =
             job.queue_position.map(|position| format!(", number {} in the queue", grouped(position)));
@@ -38,7 +42,11 @@ pub fn line(job: &Job) -> String {
         grouped(job.simulations_complete),
         grouped(job.simulations_total)
     );
-    [done, beside_bar(job)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    joined([done, details(job)])
+}
+
+fn joined(parts: [String; 2]) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 /// One node's part in a line of text.
@@ -72,8 +80,8 @@ mod tests {
         let mut job = running();
         job.status = JobStatus::Queued;
         job.queue_position = Some(3);
-        assert_eq!(beside_bar(&job), "queued, number 3 in the queue");
+        assert_eq!(beside_bar(&job), " 43.2 % · queued, number 3 in the queue");
         job.waiting_for = Some("no worker is there".to_owned());
-        assert_eq!(beside_bar(&job), "no worker is there");
+        assert_eq!(details(&job), "no worker is there");
     }
 }

@@ -69,14 +69,17 @@ fn a_bad_request_ends_with_2_and_every_fault_by_its_pointer() {
 #[test]
 fn an_interrupted_run_ends_soon_with_130() {
     let mut command = carlo(&["run", EXAMPLE, "-n", "1T"]);
-    let child =
+    let mut child =
         command.env("CARLO_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // From the first lease on it computes for hours.
-    std::thread::sleep(Duration::from_millis(700));
+    // It listens for signals before it logs anything. The job itself takes hours.
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    log.find(|line| line.contains("joined")).expect("the worker joins");
     let interrupted = Instant::now();
     signal("INT", &child);
+    log.find(|line| line == "interrupted: there is no answer").expect("it says so");
+    let rest: Vec<_> = log.collect();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0), "{rest:?}");
     assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());
 }
 
