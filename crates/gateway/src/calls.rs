@@ -29,18 +29,13 @@ pub(crate) fn cluster(channel: Channel) -> ClusterClient<Channel> {
 /// Makes the calls.
 pub(crate) struct Calls {
     coordinators: Coordinators,
-    count: usize,
     timeout: Duration,
 }
 
 impl Calls {
     /// Calls to the coordinators of this configuration. Nothing is connected yet.
     pub(crate) fn new(config: &Config) -> Result<Self, AddressError> {
-        Ok(Self {
-            coordinators: Coordinators::new(&config.coordinators)?,
-            count: config.coordinators.len(),
-            timeout: config.call_timeout,
-        })
+        Ok(Self { coordinators: Coordinators::new(&config.coordinators)?, timeout: config.call_timeout })
     }
 
     /// Makes a call that changes nothing: where one coordinator can't answer, another one is asked.
@@ -57,30 +52,12 @@ impl Calls {
 
     /// Makes a call that may change something: another coordinator is asked only where no connection could be made, because
     /// otherwise it may have been done already.
-    pub(crate) async fn once<T, F>(&self, mut call: impl FnMut(Channel) -> F) -> Result<T, Failure>
+    pub(crate) async fn once<T, F>(&self, call: impl FnMut(Channel) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {
-        self.in_time(async {
-            let mut tried = 1;
-            loop {
-                let status = match call(self.coordinators.channel()).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(status) => status,
-                };
-                let was_not_sent = is_unconnected(&status);
-                let status = in_words(status);
-                if status.code() == Code::Unavailable {
-                    // Also where this call ends here: the caller's next attempt should meet another coordinator.
-                    self.coordinators.rotate();
-                }
-                if !was_not_sent || tried == self.count {
-                    return Err(status);
-                }
-                tried += 1;
-            }
-        })
-        .await
+        self.in_time(async { self.coordinators.call_where(is_unconnected, call).await.map_err(in_words) })
+            .await
     }
 
     async fn in_time<T>(

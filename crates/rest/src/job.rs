@@ -16,10 +16,13 @@ pub struct Submitted {
     /// Mostly `queued`: an idle cluster may have started it already.
     pub status: JobStatus,
     /// From 1, while queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_position: Option<u64>,
     /// For a person, like `"12 s"`; absent while nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_time_remaining: Option<String>,
     /// The same as a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_seconds_remaining: Option<f64>,
 }
 

@@ -55,19 +55,39 @@ impl Coordinators {
     }
 
     /// Makes `call`; where its coordinator can't be reached, once more at each of the others. Only for calls that may be repeated.
-    pub async fn call<T, F>(&self, mut call: impl FnMut(Channel) -> F) -> Result<T, Status>
+    pub async fn call<T, F>(&self, call: impl FnMut(Channel) -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<T, Status>>,
     {
-        let mut tried = 1;
+        self.call_where(|_| true, call).await
+    }
+
+    /// Makes `call`; where its coordinator can't be reached and `may_repeat` says so of the status, once more at each of the others.
+    /// Either way further calls go to the next coordinator.
+    pub async fn call_where<T, F>(
+        &self,
+        may_repeat: impl Fn(&Status) -> bool,
+        mut call: impl FnMut(Channel) -> F,
+    ) -> Result<T, Status>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        let mut at = self.current.load(Ordering::Relaxed);
+        let mut left = self.channels.len();
         loop {
-            match call(self.channel()).await {
-                Err(status) if status.code() == Code::Unavailable && tried < self.channels.len() => {
-                    tracing::debug!(address = self.address(), %status, "trying the next coordinator");
-                    self.rotate();
-                    tried += 1;
-                }
+            let index = at % self.channels.len();
+            let status = match call(self.channels[index].clone()).await {
+                Err(status) if status.code() == Code::Unavailable => status,
                 answer => return answer,
+            };
+            tracing::debug!(address = self.addresses[index], %status, "further calls go to the next coordinator");
+            // Of many calls that meet the same lost coordinator, one moves on for all.
+            let next = at.wrapping_add(1);
+            let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
+            at = next;
+            left -= 1;
+            if left == 0 || !may_repeat(&status) {
+                return Err(status);
             }
         }
     }

@@ -211,3 +211,13 @@ async fn refusing() -> String {
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
     url
 }
+
+#[tokio::test]
+async fn many_readers_at_once_all_find_the_coordinator_that_answers() {
+    let other = Coordinator::start().await;
+    let gateway = Gateway::start(Config::new(vec![NOWHERE.to_owned(), other.url.clone()])).await;
+    let requests: Vec<_> = (0..64).map(|_| tokio::spawn(gateway.get("/api/jobs").send())).collect();
+    for request in requests {
+        assert_eq!(request.await.unwrap().unwrap().status(), 200);
+    }
+}
