@@ -79,9 +79,11 @@ impl Progress {
 
     /// Takes away what was drawn in place.
     pub fn clear(&mut self) {
-        if let Display::Bars(bars) = &self.display {
-            // A terminal that takes no more doesn't need cleaning.
-            let _ = bars.all.clear();
+        if let Display::Bars(bars) = &mut self.display {
+            // Finished one by one, or they are drawn once more when they are dropped.
+            bars.nodes.values().chain(&bars.job).for_each(ProgressBar::finish_and_clear);
+            bars.nodes.clear();
+            bars.job = None;
         }
     }
 }
