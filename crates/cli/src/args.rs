@@ -14,6 +14,8 @@ use clap::{Args, Parser, Subcommand};
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
 /// The same as a URL.
 pub const URL_DEFAULT: &str = "http://127.0.0.1:3001";
+/// The variable that names another gateway.
+pub const URL_VARIABLE: &str = "CARLO_URL";
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -111,7 +113,7 @@ pub struct Up {
 #[derive(Debug, Args)]
 pub struct Server {
     /// The gateway to talk to
-    #[arg(long, env = "CARLO_URL", default_value = URL_DEFAULT)]
+    #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT)]
     pub url: String,
     /// Print the server's answer as one JSON object
     #[arg(long)]

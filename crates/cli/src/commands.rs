@@ -5,7 +5,7 @@ use carlo_service::shutdown;
 use carlo_types::JobId;
 use jiff::Timestamp;
 
-use crate::args::{Cluster, Jobs, OneJob, Submit};
+use crate::args::{Cluster, Jobs, OneJob, Server, Submit, URL_DEFAULT, URL_VARIABLE};
 use crate::client::Client;
 use crate::exit::{Exit, say};
 use crate::output::print;
@@ -22,17 +22,15 @@ pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
     if !args.wait {
         print(if args.server.json { &answer.json } else { &submitted.job_id })?;
         if !args.server.json {
-            say(&format!(
-                "{}; `carlo watch {}` follows it",
-                render::job::submitted(submitted),
-                submitted.job_id
-            ));
+            let (standing, watch) =
+                (render::job::submitted(submitted), hint("watch", &submitted.job_id, &args.server));
+            say(&format!("{standing}; {watch} follows it"));
         }
         return Ok(Exit::Ok);
     }
     say(&format!("{} {}", submitted.job_id, render::job::submitted(submitted)));
     let id = submitted.job_id.parse().context("failed to read the server's answer")?;
-    follow(&client, id, args.server.json, Progress::aside()).await
+    follow(&client, id, &args.server, Progress::aside()).await
 }
 
 /// `carlo status`
@@ -55,7 +53,7 @@ pub async fn status(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
 pub async fn watch(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
     let client = Client::new(&server.url)?;
     let progress = if server.json { Progress::aside() } else { Progress::watch() };
-    follow(&client, id, server.json, progress).await
+    follow(&client, id, &server, progress).await
 }
 
 /// `carlo cancel`
@@ -91,16 +89,25 @@ pub async fn cluster(Cluster { server }: Cluster) -> anyhow::Result<Exit> {
 }
 
 /// Waits for a job that goes on without this program.
-async fn follow(client: &Client, id: JobId, json: bool, mut progress: Progress) -> anyhow::Result<Exit> {
+async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progress) -> anyhow::Result<Exit> {
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let ended = tokio::select! {
-        ended = wait::until_ended(client, id, &mut progress) => Some(ended.with_context(|| format!("failed to watch {id}"))?),
+        ended = wait::until_ended(client, id, &mut progress) => Some(ended),
         () = interrupt.cancelled() => None,
     };
-    if let Some(answer) = ended {
-        return wait::conclude(&answer, json, None);
+    if let Some(ended) = ended {
+        let answer = ended.with_context(|| format!("failed to watch {id}"))?;
+        return wait::conclude(&answer, server.json, None);
     }
     progress.clear();
-    say(&format!("{id} goes on: `carlo watch {id}` follows it again, `carlo cancel {id}` ends it"));
+    let [watch, cancel] = ["watch", "cancel"].map(|command| hint(command, &id.to_string(), server));
+    say(&format!("{id} goes on: {watch} follows it again, {cancel} ends it"));
     Ok(Exit::Interrupted)
+}
+
+/// A command line that reaches the same server when it is typed next.
+fn hint(command: &str, id: &str, Server { url, .. }: &Server) -> String {
+    let found = url == URL_DEFAULT || std::env::var(URL_VARIABLE).is_ok_and(|variable| variable == *url);
+    let server = if found { String::new() } else { format!(" --url {url}") };
+    format!("`carlo {command} {id}{server}`")
 }

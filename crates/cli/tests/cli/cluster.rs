@@ -1,22 +1,17 @@
 //! The commands that bring their own cluster, in a small size.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{EXAMPLE, carlo, outcome};
+use crate::{EXAMPLE, carlo, outcome, signal};
 
 fn answer(args: &[&str]) -> Value {
     let (stdout, stderr, code) = outcome(&mut carlo(args));
     assert_eq!((stderr.as_str(), code), ("", Some(0)));
     serde_json::from_str(&stdout).expect("one JSON value and nothing else")
-}
-
-fn signal(name: &str, child: &Child) {
-    let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
-    assert!(status.success());
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The commands that only talk to a server.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, JOB, job, problem, submitted};
-use crate::{EXAMPLE, carlo, outcome};
+use crate::{EXAMPLE, carlo, outcome, signal};
 
 #[test]
 fn a_server_that_is_not_there_ends_with_1_and_what_to_do() {
@@ -42,6 +45,12 @@ fn a_submission_prints_the_id_for_scripts_and_the_rest_aside() {
     let fake = Fake::new([submitted()]);
     let (stdout, stderr, code) = outcome(&mut carlo(&["submit", EXAMPLE, "--url", &fake.url]));
     assert_eq!((stdout, code), (format!("{JOB}\n"), Some(0)));
+    let url = &fake.url;
+    assert_eq!(
+        stderr,
+        format!("queued, number 1 in the queue; `carlo watch {JOB} --url {url}` follows it\n")
+    );
+    let (_, stderr, _) = outcome(carlo(&["submit", EXAMPLE]).env("CARLO_URL", url));
     assert_eq!(stderr, format!("queued, number 1 in the queue; `carlo watch {JOB}` follows it\n"));
 }
 
@@ -69,6 +78,23 @@ fn waiting_ends_as_the_job_ends() {
         assert_eq!(ended, Some(code));
         assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), job(&end).1);
     }
+}
+
+#[test]
+fn whoever_stops_waiting_is_told_that_the_job_goes_on() {
+    let fake = Fake::new([job(&json!({}))]);
+    let mut command = carlo(&["watch", JOB]);
+    let command = command.env("CARLO_URL", &fake.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It listens for signals before it asks for the job.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    stdout.next().unwrap().unwrap();
+    signal("INT", &child);
+    let output = child.wait_with_output().unwrap();
+    let expected =
+        format!("{JOB} goes on: `carlo watch {JOB}` follows it again, `carlo cancel {JOB}` ends it\n");
+    assert_eq!((String::from_utf8(output.stderr).unwrap(), output.status.code()), (expected, Some(130)));
+    assert!(fake.calls.lock().unwrap().iter().all(|call| call.starts_with("GET")));
 }
 
 #[test]
@@ -108,12 +134,6 @@ fn a_reader_that_leaves_is_no_error() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = carlo(&["jobs", "--url", &fake.url]);
-    let output = command
-        .stdout(writer)
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap()
-        .wait_with_output()
-        .unwrap();
+    let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     assert_eq!((String::from_utf8(output.stderr).unwrap().as_str(), output.status.code()), ("", Some(0)));
 }
