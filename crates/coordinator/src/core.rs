@@ -13,7 +13,7 @@ use std::time::Duration;
 use carlo_kernel::Partial;
 use carlo_schedule::{Command, Effect, Outcome, Scheduler};
 use carlo_service::CancellationToken;
-use carlo_store::{Ledger, LedgerError, Write};
+use carlo_store::{Ledger, Write};
 use carlo_types::{Epoch, Fault};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -126,9 +126,7 @@ impl Core {
     async fn commit(&mut self) -> Result<(), Error> {
         if !self.writes.is_empty() {
             let writes = std::mem::take(&mut self.writes);
-            self.ledger.commit(self.epoch, writes).await.inspect_err(|error: &LedgerError| {
-                tracing::error!(epoch = %self.epoch, %error, "the ledger failed; nothing more is acknowledged");
-            })?;
+            self.ledger.commit(self.epoch, writes).await?;
         }
         for effect in std::mem::take(&mut self.effects) {
             self.sessions.carry_out(effect, self.epoch);

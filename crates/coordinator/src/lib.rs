@@ -59,10 +59,10 @@ pub enum Error {
     #[error(transparent)]
     Entry(#[from] EntryError),
     /// The gRPC server failed.
-    #[error("failed to serve: {0}")]
+    #[error("failed to serve")]
     Serve(#[from] tonic::transport::Error),
     /// The listener is not usable.
-    #[error("failed to listen: {0}")]
+    #[error("failed to listen")]
     Listen(#[from] std::io::Error),
 }
 

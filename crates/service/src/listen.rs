@@ -14,7 +14,7 @@ pub enum ListenError {
     )]
     NotLoopback(SocketAddr),
     /// The system refused.
-    #[error("failed to listen on {address}: {source}")]
+    #[error("failed to listen on {address}")]
     Bind {
         /// Where.
         address: SocketAddr,
@@ -46,5 +46,6 @@ mod tests {
         let taken = loopback(([127, 0, 0, 1], 0).into()).await.unwrap();
         let error = loopback(taken.local_addr().unwrap()).await.unwrap_err();
         assert!(error.to_string().starts_with("failed to listen on 127.0.0.1:"), "{error}");
+        assert!(std::error::Error::source(&error).is_some());
     }
 }

@@ -91,7 +91,7 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// The ledger's file or its directory can't be opened or made.
-    #[error("failed to {doing} {}: {source}", path.display())]
+    #[error("failed to {doing} {}", path.display())]
     Open {
         /// The file or directory.
         path: PathBuf,
@@ -122,7 +122,7 @@ pub enum LedgerError {
         known: u64,
     },
     /// The storage failed. If it failed during a commit, whether that was kept is not known.
-    #[error("the ledger failed to {doing}: {source}")]
+    #[error("the ledger failed to {doing}")]
     Storage {
         /// What was being done, to finish the words "failed to".
         doing: &'static str,

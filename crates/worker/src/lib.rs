@@ -37,7 +37,7 @@ pub enum Error {
     #[error(transparent)]
     Level(#[from] carlo_kernel::UnknownLevel),
     /// The threads can't be started.
-    #[error("failed to start the compute threads: {0}")]
+    #[error("failed to start the compute threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     /// The coordinator doesn't want this worker, and never will.
     #[error("refused by the coordinator at {address}: {reason}")]

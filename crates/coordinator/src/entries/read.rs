@@ -27,7 +27,7 @@ pub enum EntryError {
         reason: String,
     },
     /// The entries can be read, but don't fit together.
-    #[error("failed to take up the ledger: {0}")]
+    #[error("failed to take up the ledger")]
     Contradiction(#[source] Fault),
 }
 
