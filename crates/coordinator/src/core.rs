@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_kernel::Partial;
-use carlo_schedule::{Command, Effect, Outcome, Scheduler};
+use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler};
 use carlo_service::CancellationToken;
 use carlo_store::{Ledger, Write};
 use carlo_types::{Epoch, Fault};
@@ -116,6 +116,9 @@ impl Core {
     fn apply(&mut self, command: Command<Partial>) -> Result<(), Fault> {
         let Outcome { records, effects } = self.scheduler.apply(command, self.clock.now())?;
         for record in records {
+            if let Record::Job(job) = &record {
+                tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
+            }
             entries::write(&record, &mut self.writes);
         }
         self.effects.extend(effects);

@@ -9,7 +9,7 @@ use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::jobs_client::JobsClient;
 use carlo_wire::{AddressError, Coordinators, status};
 use tonic::transport::Channel;
-use tonic::{Code, ConnectError, Status};
+use tonic::{ConnectError, Status};
 
 use crate::Config;
 use crate::problem::Failure;
@@ -74,8 +74,7 @@ impl Calls {
 
 /// What the transport has to say is for the log; what a coordinator says is for the caller.
 fn in_words(status: Status) -> Status {
-    let from_transport = status.source().is_some();
-    if from_transport || matches!(status.code(), Code::Unknown | Code::Cancelled | Code::Aborted) {
+    if status::is_from_transport(&status) {
         tracing::debug!(%status, "failed to call a coordinator");
         return Status::unavailable(UNREACHABLE);
     }

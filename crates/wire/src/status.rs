@@ -1,5 +1,7 @@
 //! Faults as gRPC statuses and back: one table, and `google.rpc.BadRequest` for the fields.
 
+use std::error::Error;
+
 use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
 use tonic::{Code, Status};
@@ -33,13 +35,19 @@ pub fn from_fault(fault: &Fault) -> Status {
     Status::with_error_details(code, &fault.message, details)
 }
 
+/// Whether the status is not an answer, but what the transport makes of a connection that broke or can't be made. Its text is for
+/// the log.
+pub fn is_from_transport(status: &Status) -> bool {
+    status.source().is_some() || matches!(status.code(), Code::Unknown | Code::Cancelled | Code::Aborted)
+}
+
 /// The fault that a status tells of.
 pub fn to_fault(status: &Status) -> Fault {
-    let code = match status.code() {
-        // What tonic's transport reports for a connection that broke.
-        Code::Unknown | Code::Cancelled | Code::Aborted => FaultCode::Unavailable,
-        code => TABLE.iter().find(|(_, row)| *row == code).map_or(FaultCode::Internal, |(kind, _)| *kind),
-    };
+    if is_from_transport(status) {
+        return Fault::new(FaultCode::Unavailable, "the coordinator can't be reached");
+    }
+    let row = TABLE.iter().find(|(_, row)| *row == status.code());
+    let code = row.map_or(FaultCode::Internal, |(kind, _)| *kind);
     let fields = status.get_details_bad_request().map_or_else(Vec::new, |request| {
         request.field_violations.into_iter().map(|v| FieldFault::new(v.field, v.description)).collect()
     });

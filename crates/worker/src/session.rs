@@ -60,7 +60,7 @@ impl Session<'_> {
         };
         let (inbox, first) = joined
             .map_err(|_| broken("the coordinator gave no welcome in time"))?
-            .map_err(|refusal: tonic::Status| status::to_fault(&refusal))?;
+            .map_err(|refusal| ended(&refusal))?;
         let Some(FromCoordinator::Welcome(welcome)) = first.and_then(|message| message.message) else {
             return Err(broken("the coordinator began with something else than a welcome"));
         };
@@ -98,7 +98,7 @@ impl Session<'_> {
                     // A message of a later minor version: nothing that this one needs to know.
                     Ok(Some(v1::CoordinatorMessage { message: None })) => {}
                     Ok(None) => return Err(broken("the coordinator ended the session")),
-                    Err(refusal) => return Err(status::to_fault(&refusal)),
+                    Err(refusal) => return Err(ended(&refusal)),
                 },
                 finished = self.engine.finished() => {
                     tracing::debug!(lease = %finished.lease.id, job = %finished.lease.job, "finished");
@@ -121,6 +121,12 @@ impl Session<'_> {
     }
 }
 
+/// Why a stream ended, in words; what the transport has to say goes to the log.
+fn ended(status: &tonic::Status) -> Fault {
+    tracing::debug!(%status, "the stream to the coordinator ended");
+    status::to_fault(status)
+}
+
 fn receive(engine: &mut Engine, message: FromCoordinator) -> Result<(), Fault> {
     match message {
         FromCoordinator::Welcome(_) => return Err(broken("the coordinator said welcome twice")),
@@ -138,7 +144,7 @@ fn receive(engine: &mut Engine, message: FromCoordinator) -> Result<(), Fault> {
         }
         FromCoordinator::Revoke(lease) => engine.revoke((Epoch(lease.epoch), LeaseId(lease.lease_id))),
         FromCoordinator::Acknowledge(lease) => {
-            engine.acknowledge((Epoch(lease.epoch), LeaseId(lease.lease_id)))
+            engine.acknowledge((Epoch(lease.epoch), LeaseId(lease.lease_id)));
         }
         FromCoordinator::Forget(forget) => engine.forget(convert::id("forget.job_id", &forget.job_id)?),
     }

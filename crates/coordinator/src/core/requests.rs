@@ -157,6 +157,7 @@ impl Core {
                 self.answer(reply, cluster);
             }
             Request::Join { node, facts, outbox, reply } => {
+                tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");
                 let admitted = self.apply(Command::Join { node, facts });
                 let answer = admitted.map(|()| (self.sessions.open(node, outbox, self.epoch), self.epoch));
                 self.answer(reply, answer);
@@ -170,7 +171,8 @@ impl Core {
         if !self.sessions.is_current(session) {
             return;
         }
-        if matches!(request, Command::Lose { .. }) {
+        if let Command::Lose { node, why } = &request {
+            tracing::info!(%node, why, "node left");
             self.sessions.close(session);
         }
         let node = session.node();
