@@ -16,7 +16,7 @@ pub use client::Client;
 pub use process::{Daemon, binary};
 
 /// How long anything may take that should take a moment. A test that waits longer has found a bug, whatever else this machine does.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A coordinator, a gateway and any number of workers.
 #[derive(Debug)]

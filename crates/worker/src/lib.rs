@@ -76,7 +76,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
                 return Err(Error::Refused { address, reason: fault.message });
             }
             Err(fault) => {
-                tracing::warn!(%node, coordinator = coordinators.address(), %fault, "session ended")
+                tracing::warn!(%node, coordinator = coordinators.address(), %fault, "session ended");
             }
         }
         coordinators.rotate();
