@@ -1,12 +1,17 @@
 //! What one thread makes of the blocks that it simulates: a dense histogram and exact sums, which become a [`Partial`].
 #![expect(clippy::inline_always, reason = "loops over balances are vectorised with the level's instructions")]
 
+use carlo_types::results;
+
+use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid, bin};
 use crate::job::Job;
-use crate::lanes::{LANES, Lanes, Task};
+use crate::lanes::{Register, Task};
 use crate::partial::Partial;
-use crate::walk::Walk;
+use crate::sensitivity::{self, Paired};
 
+/// Sums that go side by side.
+const LANES: usize = 16;
 /// Balances that are recorded at once: they stay in the first cache.
 const BATCH: usize = 1024;
 /// Added to and taken from a number below 2⁵¹ in size, this rounds it to an integer, which its low bits then hold.
@@ -16,9 +21,13 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 #[derive(Debug)]
 pub struct Accumulator {
     grid: Grid,
-    finals: Vec<[f32; LANES]>,
+    finals: Vec<f32>,
+    scenarios: Vec<Vec<f32>>,
     counts: Vec<u64>,
     tally: Tally,
+    sensitivity: Paired,
+    scales: Vec<Scale>,
+    chart: Vec<u64>,
 }
 
 /// What is summed. Adding is exact.
@@ -38,19 +47,36 @@ const EMPTY: Tally =
 impl Accumulator {
     /// An empty one, for blocks of `job`.
     pub fn new(job: &Job) -> Self {
-        Self { grid: job.grid(), finals: Vec::new(), counts: vec![0; BINS], tally: EMPTY }
+        Self {
+            grid: job.grid(),
+            finals: Vec::new(),
+            scenarios: vec![Vec::new(); results::SCENARIOS.len()],
+            counts: vec![0; BINS],
+            tally: EMPTY,
+            sensitivity: Paired::default(),
+            scales: job.scales().to_vec(),
+            chart: vec![0; job.scales().len() * chart::BINS],
+        }
     }
 
     /// Simulates a block of `job`, which must be the job that this was made for, and adds what came out. A block past the job's
     /// end holds no simulations.
     pub fn block(&mut self, job: &Job, block: u64) {
         let (first, count) = job.indices(block);
-        self.finals.resize(count.div_ceil(LANES), [0.0; LANES]);
-        job.level().run(Walk { plan: job.plan(), first, finals: &mut self.finals });
+        self.finals.resize(count, 0.0);
+        let paired = usize::try_from(sensitivity::SIMULATIONS.saturating_sub(first))
+            .map_or(count, |left| left.min(count));
+        if paired == 0 {
+            job.walk(block, &mut self.finals);
+        } else {
+            self.scenarios.iter_mut().for_each(|finals| finals.resize(count, 0.0));
+            job.walk_all(block, &mut self.finals, &mut self.scenarios, &mut self.chart);
+            self.sensitivity.add(job.plan().target, &self.finals[..paired], &self.scenarios);
+        }
         let record = Record {
             grid: self.grid,
             target: job.plan().target,
-            finals: &self.finals.as_flattened()[..count],
+            finals: &self.finals,
             counts: &mut self.counts,
             tally: &mut self.tally,
         };
@@ -66,15 +92,32 @@ impl Accumulator {
     pub fn drain(&mut self) -> Partial {
         let Tally { simulations, successes, least, most, sum, squares } =
             std::mem::replace(&mut self.tally, EMPTY);
-        let filled = self.counts.iter().filter(|&&count| count > 0).count();
-        let mut bins = Vec::with_capacity(filled);
-        for (bin, count) in (0..).zip(&mut self.counts) {
-            if *count > 0 {
-                bins.push((bin, std::mem::take(count)));
-            }
+        let chart = drained(&mut self.chart);
+        Partial {
+            grid: self.grid,
+            simulations,
+            successes,
+            least,
+            most,
+            sum,
+            squares,
+            bins: drained(&mut self.counts),
+            sensitivity: std::mem::take(&mut self.sensitivity),
+            scales: if chart.is_empty() { Vec::new() } else { self.scales.clone() },
+            chart,
         }
-        Partial { grid: self.grid, simulations, successes, least, most, sum, squares, bins }
     }
+}
+
+/// Counts that aren't 0, by number; all are 0 afterwards.
+fn drained(counts: &mut [u64]) -> Vec<(u16, u64)> {
+    let mut filled = Vec::with_capacity(counts.iter().filter(|&&count| count > 0).count());
+    for (number, count) in (0..).zip(counts) {
+        if *count > 0 {
+            filled.push((number, std::mem::take(count)));
+        }
+    }
+    filled
 }
 
 /// Adds final balances to an accumulator.
@@ -90,7 +133,7 @@ impl Task for Record<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Register>(self, _: L) {
         let (center, inverse) = (self.grid.center(), self.grid.inverse());
         let per_dollar = self.grid.fixed_per_dollar();
         let mut bins = [0; BATCH];

@@ -2,8 +2,8 @@
 
 use carlo_types::{BLOCK_SIMULATIONS, JobSpec};
 
+use crate::chart::{self, Look, Scale};
 use crate::grid::Grid;
-use crate::lanes::LANES;
 use crate::level::Level;
 use crate::plan::Plan;
 use crate::walk::Walk;
@@ -16,21 +16,28 @@ const PILOT: u64 = 4096;
 pub struct Job {
     plan: Plan,
     grid: Grid,
+    /// The stops of the fan chart, and its bins at each.
+    stops: Vec<u32>,
+    scales: Vec<Scale>,
     simulations: u64,
     level: Level,
 }
 
 impl Job {
-    /// Prepares `spec` to run with `level`'s instructions. Simulates the first 4,096 to find the grid: a fraction of a millisecond
+    /// Prepares `spec` to run with `level`'s instructions. Simulates the first 4,096 to find the grids: a fraction of a millisecond
     /// at the usual timelines.
     pub fn new(spec: &JobSpec, level: Level) -> Self {
         let plan = Plan::new(spec);
         let simulations = spec.simulations;
         let count = simulations.min(PILOT) as usize;
-        let mut pilot = vec![[0.0; LANES]; count.div_ceil(LANES)];
-        level.run(Walk { plan: &plan, first: 0, finals: &mut pilot });
-        let grid = Grid::of_pilot(&mut pilot.as_flattened_mut()[..count], magnitude(spec));
-        Self { plan, grid, simulations, level }
+        let mut pilot = vec![0.0; count];
+        let stops = chart::stops(plan.months);
+        let mut kept = vec![Vec::new(); stops.len()];
+        let (scenarios, look) = (&mut [][..], Look::Collect(&mut kept));
+        level.run(Walk { plan: &plan, first: 0, finals: &mut pilot, scenarios, stops: &stops, look });
+        let scales = kept.iter_mut().map(|balances| Scale::of_pilot(balances)).collect();
+        let grid = Grid::of_pilot(&mut pilot, magnitude(spec));
+        Self { plan, grid, stops, scales, simulations, level }
     }
 
     /// The instructions that it runs with.
@@ -41,10 +48,35 @@ impl Job {
     /// The final balances of a block's simulations by index, dollars: for whoever wants to look at single ones. Empty past the
     /// job's end.
     pub fn final_balances(&self, block: u64) -> Vec<f32> {
-        let (first, count) = self.indices(block);
-        let mut finals = vec![[0.0; LANES]; count.div_ceil(LANES)];
-        self.level.run(Walk { plan: &self.plan, first, finals: &mut finals });
-        finals.into_iter().flatten().take(count).collect()
+        let (_, count) = self.indices(block);
+        let mut finals = vec![0.0; count];
+        self.walk(block, &mut finals);
+        finals
+    }
+
+    /// Simulates a block, of which `finals` is as long as it has simulations.
+    pub(crate) fn walk(&self, block: u64, finals: &mut [f32]) {
+        let (first, _) = self.indices(block);
+        let (scenarios, stops) = (&mut [][..], &[][..]);
+        self.level.run(Walk { plan: &self.plan, first, finals, scenarios, stops, look: Look::Away });
+    }
+
+    /// Simulates a block with every scenario, and counts what the fan chart wants of it.
+    pub(crate) fn walk_all(
+        &self,
+        block: u64,
+        finals: &mut [f32],
+        scenarios: &mut [Vec<f32>],
+        chart: &mut [u64],
+    ) {
+        let (first, _) = self.indices(block);
+        let stops = if first < chart::SIMULATIONS { &self.stops[..] } else { &[] };
+        let look = Look::Count(&self.scales, chart);
+        self.level.run(Walk { plan: &self.plan, first, finals, scenarios, stops, look });
+    }
+
+    pub(crate) fn scales(&self) -> &[Scale] {
+        &self.scales
     }
 
     pub(crate) fn plan(&self) -> &Plan {

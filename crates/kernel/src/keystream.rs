@@ -1,10 +1,10 @@
-//! The `ChaCha8` keystream of 16 streams at once, one a lane: lane state is a vector per state word, so nothing is transposed.
+//! The `ChaCha8` keystream of several streams at once, one a lane: lane state is a vector per state word, so nothing is transposed.
 //!
 //! The layout is `rand_chacha`'s: words 0 to 3 are the constants, 4 to 11 the key, 12 and 13 the block counter, 14 and 15 the
 //! stream number (D. J. Bernstein, "`ChaCha`, a variant of Salsa20", 2008, with a 64-bit counter and nonce). Streams are the
 //! indices of simulations, so within one block of simulations every state word but the 14th is the same in all lanes. The
 //! first round mixes columns, so three of its four columns are the same for every group of lanes, and the fourth is the same
-//! for every counter. [`Uniform`] and [`Group`] hold these, and the beginning of the second round, so that about
+//! for every counter. [`Uniform`] and [`Streams`] hold these, and the beginning of the second round, so that about
 //! an eighth of the work is done once instead of 1,024 times a block.
 //!
 //! What the words are used for is the business of `walk`.
@@ -14,7 +14,7 @@
     reason = "a task must end up inside the function that has its level's instructions"
 )]
 
-use crate::lanes::{LANES, Lanes};
+use crate::lanes::{Lanes, Register, WIDTH_MAX};
 
 /// Words that one block counter gives.
 pub(crate) const WORDS: usize = 16;
@@ -59,18 +59,18 @@ impl Uniform {
     }
 }
 
-/// What a group of lanes shares over all block counters: its streams, and the first round's column 2.
+/// What a register of lanes shares over all block counters: its streams, and the first round's column 2.
 #[derive(Clone, Copy)]
-pub(crate) struct Group<L: Lanes> {
+pub(crate) struct Streams<L: Lanes> {
     stream: L::Word,
     column: [L::Word; 4],
 }
 
-impl<L: Lanes> Group<L> {
-    /// The 16 streams from `first` on, of which this is the low half.
+impl<L: Register> Streams<L> {
+    /// The streams from `first` on, one a lane, of which this is the low half.
     #[inline(always)]
     pub(crate) fn new(lanes: L, key: &[u32; 8], first: u32) -> Self {
-        let mut streams = [0; LANES];
+        let mut streams = [0; WIDTH_MAX];
         for (stream, lane) in streams.iter_mut().zip(0..) {
             *stream = first.wrapping_add(lane);
         }

@@ -1,8 +1,8 @@
-//! Sixteen lanes of numbers, on every level: the few operations that the kernel is written in, and one set of wrappers around
+//! Registers of numbers, on every level: the few operations that the kernel is written in, and one set of wrappers around
 //! instructions per level. This is the only `unsafe` of the workspace.
 //!
 //! A value of a [`Lanes`] type is proof that the machine has its instructions: it is only made after they were detected. A
-//! [`Task`] is code over any lanes; [`Lanes::run`] compiles it for its level. Everything a task calls must be
+//! [`Task`] is code over any lanes; [`Register::run`] compiles it for its level. Everything a task calls must be
 //! `#[inline(always)]`, so that it ends up inside the one function that may use the level's instructions.
 //!
 //! Each operation is exactly rounded IEEE 754 arithmetic or integer arithmetic, so that every level gives the same bits.
@@ -13,15 +13,17 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+mod several;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
 pub(crate) use portable::Portable;
+pub(crate) use several::Several;
 
-/// Lanes of a group: each carries one simulation.
-pub(crate) const LANES: usize = 16;
+/// The most lanes that a register has. Each carries one simulation.
+pub(crate) const WIDTH_MAX: usize = 16;
 
 /// The bit that is a number's sign.
 pub(crate) const SIGN: u32 = 1 << 31;
@@ -31,25 +33,39 @@ pub(crate) trait Task {
     type Output;
 
     /// Must be `#[inline(always)]`, with everything it calls.
-    fn run<L: Lanes>(self, lanes: L) -> Self::Output;
+    fn run<L: Register>(self, lanes: L) -> Self::Output;
 }
 
-/// Operations on 16 lanes at once.
-pub(crate) trait Lanes: Copy {
-    /// 16 single-precision numbers.
-    type Float: Copy;
-    /// 16 words of 32 bits.
-    type Word: Copy;
-    /// 16 truths.
-    type Mask: Copy;
+/// One register's lanes: what a level provides.
+pub(crate) trait Register: Lanes {
+    /// How many lanes: at most [`WIDTH_MAX`].
+    const WIDTH: usize;
+    /// Registers that should go side by side, for the processor always to have an operation that is ready: 1, 2 or 4.
+    const SIDE_BY_SIDE: usize;
 
     /// Runs `task` compiled for this level.
     fn run<T: Task>(self, task: T) -> T::Output;
 
+    /// Writes the lanes in order to the first [`Register::WIDTH`] places.
+    fn store(self, x: Self::Float, out: &mut [f32; WIDTH_MAX]);
+    /// The first [`Register::WIDTH`] of these words, one a lane.
+    fn words(self, x: &[u32; WIDTH_MAX]) -> Self::Word;
+    /// Writes the lanes in order to the first [`Register::WIDTH`] places.
+    #[cfg(test)]
+    fn store_words(self, x: Self::Word, out: &mut [u32; WIDTH_MAX]);
+}
+
+/// Operations on every lane of a register, or of several.
+pub(crate) trait Lanes: Copy {
+    /// A single-precision number in each lane.
+    type Float: Copy;
+    /// A word of 32 bits in each lane.
+    type Word: Copy;
+    /// A truth in each lane.
+    type Mask: Copy;
+
     /// `x` in every lane.
     fn float(self, x: f32) -> Self::Float;
-    /// Writes the lanes in order.
-    fn store(self, x: Self::Float, out: &mut [f32; LANES]);
     fn add(self, a: Self::Float, b: Self::Float) -> Self::Float;
     fn sub(self, a: Self::Float, b: Self::Float) -> Self::Float;
     fn mul(self, a: Self::Float, b: Self::Float) -> Self::Float;
@@ -69,11 +85,6 @@ pub(crate) trait Lanes: Copy {
 
     /// `x` in every lane.
     fn word(self, x: u32) -> Self::Word;
-    /// These words, one a lane.
-    fn words(self, x: &[u32; LANES]) -> Self::Word;
-    /// Writes the lanes in order.
-    #[cfg(test)]
-    fn store_words(self, x: Self::Word, out: &mut [u32; LANES]);
     /// The sum modulo 2³².
     fn add_words(self, a: Self::Word, b: Self::Word) -> Self::Word;
     fn xor(self, a: Self::Word, b: Self::Word) -> Self::Word;
@@ -86,8 +97,8 @@ pub(crate) trait Lanes: Copy {
 
     /// Where `a` ≤ `b`, as signed integers.
     fn at_most(self, a: Self::Word, b: Self::Word) -> Self::Mask;
-    /// `a` − `b` where the mask holds, else `a`.
-    fn sub_where(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// a·b + c, rounded once, where the mask holds, else 0.
+    fn fma_where(self, mask: Self::Mask, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
     /// `a` where the mask holds, else `b`.
     fn select(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
 }

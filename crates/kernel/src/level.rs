@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::lanes::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
-use crate::lanes::{Lanes, Task};
+use crate::lanes::{Register, Task};
 
 /// The environment variable that forces a level, for tests and measurements.
 const VARIABLE: &str = "CARLO_SIMD";

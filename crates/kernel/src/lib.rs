@@ -12,8 +12,10 @@
 //! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are in this crate's README.
 
 mod accumulator;
+mod chart;
 mod digest;
 mod grid;
+mod household;
 mod job;
 mod keystream;
 mod lanes;
@@ -23,6 +25,7 @@ mod normals;
 mod partial;
 mod plan;
 pub mod reference;
+mod sensitivity;
 mod summary;
 mod walk;
 

@@ -6,8 +6,8 @@
 
 use std::hint::black_box;
 
-use crate::keystream::{Group, Uniform, WORDS};
-use crate::lanes::{LANES, Lanes, Task};
+use crate::keystream::{Streams, Uniform, WORDS};
+use crate::lanes::{Lanes, Register, Several, Task};
 use crate::level::Level;
 use crate::normals::normals as box_muller;
 use crate::plan::key;
@@ -31,12 +31,12 @@ impl Task for Keystream {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
+    fn run<L: Register>(self, lanes: L) {
         let key = key(1);
         let uniforms: Vec<Uniform> = (0..self.blocks).map(|counter| Uniform::new(&key, counter, 0)).collect();
         let mut words = [lanes.word(0); WORDS];
-        for first in (0..self.simulations).step_by(LANES) {
-            let group = Group::new(lanes, &key, first);
+        for first in (0..self.simulations).step_by(L::WIDTH) {
+            let group = Streams::new(lanes, &key, first);
             for uniform in &uniforms {
                 group.block(lanes, uniform, &mut words);
                 black_box(&mut words);
@@ -53,7 +53,7 @@ impl Task for Normals {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
+    fn run<L: Register>(self, lanes: L) {
         let step = lanes.words(&[
             0x9e37_79b9,
             0x7f4a_7c15,
@@ -72,14 +72,12 @@ impl Task for Normals {
             0x1ce4_e5b9,
             0x94d0_49bb,
         ]);
-        let mut word = step;
-        let mut pairs = [lanes.float(0.0); 2];
-        for _ in (0..self.pairs).step_by(LANES) {
-            word = lanes.add_words(word, step);
-            let (a, b) = box_muller(lanes, word, lanes.rotate::<16>(word));
-            pairs = [a, b];
+        let several = Several::<L, 2>(lanes);
+        let mut words = [step, lanes.rotate::<7>(step)];
+        for _ in (0..self.pairs).step_by(2 * L::WIDTH) {
+            words = several.add_words(words, [step; 2]);
+            let mut pairs = box_muller(several, words, several.rotate::<16>(words));
             black_box(&mut pairs);
         }
-        black_box(pairs);
     }
 }

@@ -11,7 +11,9 @@ use carlo_types::Merge;
 
 pub use codec::DecodeError;
 
+use crate::chart::Scale;
 use crate::grid::Grid;
+use crate::sensitivity::Paired;
 
 /// The summary of some of a job's simulations. Partial results over different simulations of one job merge.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,12 @@ pub struct Partial {
     pub(crate) squares: u128,
     /// Bins that hold simulations, ascending, with how many.
     pub(crate) bins: Vec<(u16, u64)>,
+    /// What became of the first simulations in each scenario.
+    pub(crate) sensitivity: Paired,
+    /// The fan chart's bins at each stop; none where it counts nothing.
+    pub(crate) scales: Vec<Scale>,
+    /// The fan chart's bins that hold simulations, those of the first stop first.
+    pub(crate) chart: Vec<(u16, u64)>,
 }
 
 /// Balances are finite or, in an empty partial, infinite: never NaN.
@@ -37,7 +45,8 @@ impl Eq for Partial {}
 impl Merge for Partial {
     /// Whether both have the same grid, which is a function of the job.
     fn fits(&self, other: &Self) -> bool {
-        self.grid == other.grid
+        let same_chart = self.scales == other.scales || self.scales.is_empty() || other.scales.is_empty();
+        self.grid == other.grid && same_chart
     }
 
     /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of two scales.
@@ -52,6 +61,11 @@ impl Merge for Partial {
         self.sum = self.sum.saturating_add(other.sum);
         self.squares = self.squares.saturating_add(other.squares);
         self.bins = merged(&self.bins, &other.bins);
+        self.sensitivity.merge(&other.sensitivity);
+        if self.scales.is_empty() {
+            self.scales.clone_from(&other.scales);
+        }
+        self.chart = merged(&self.chart, &other.chart);
     }
 
     fn simulations(&self) -> u64 {

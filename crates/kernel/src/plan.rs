@@ -20,14 +20,15 @@ pub(crate) struct Plan {
     /// The keystream's key.
     pub(crate) key: [u32; 8],
     pub(crate) balance: f32,
-    pub(crate) income: f32,
-    pub(crate) spending: f32,
-    pub(crate) reserve: f32,
+    /// The job's own start, and after it each scenario's that differs in it.
+    pub(crate) starts: [Start; STARTS],
     pub(crate) target: f32,
-    /// Payments of each month: as many as there are months.
+    /// The timeline.
+    pub(crate) months: usize,
+    /// Payments of each month, to the end of the longest extension.
     pub(crate) payments: Vec<f32>,
-    /// Owed on cards after the last month.
-    pub(crate) owed: f32,
+    /// Owed on cards after the timeline, and after each extension of it.
+    pub(crate) owed: [f32; 1 + EXTENSIONS.len()],
     pub(crate) income_std: f32,
     pub(crate) expense_std: f32,
     /// A month's.
@@ -47,6 +48,22 @@ pub(crate) struct Plan {
     pub(crate) promotion_mean: f32,
     pub(crate) promotion_std: f32,
 }
+
+/// What a household has when it begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) income: f32,
+    pub(crate) spending: f32,
+    pub(crate) reserve: f32,
+}
+
+/// The job itself and the scenarios that begin otherwise: income, spending, as multiples. In the order of the results.
+const FACTORS: [(f64, f64); STARTS] =
+    [(1.0, 1.0), (1.1, 1.0), (0.9, 1.0), (1.0, 0.9), (1.0, 0.8), (1.0, 1.1)];
+/// How many these are.
+pub(crate) const STARTS: usize = 6;
+/// Months that the scenarios of a longer timeline add.
+pub(crate) const EXTENSIONS: [usize; 2] = [6, 12];
 
 /// A coin: it falls where a word without its sign bit is at most `at_most`, as signed integers. −1 is never, 2³¹ − 1 always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,18 +103,23 @@ fn single(x: f64) -> f32 {
 impl Plan {
     pub(crate) fn new(spec: &JobSpec) -> Self {
         let (household, world) = (&spec.household, &spec.world);
-        let schedule = Schedule::new(spec, spec.goal.timeline_months);
+        let months = spec.goal.timeline_months as usize;
+        let schedule = Schedule::new(spec, months + EXTENSIONS[EXTENSIONS.len() - 1]);
+        let owed = |months: usize| single(schedule.owed[months]);
         let emergency = Coin::new(world.emergency_probability);
         let step = (world.emergency_max - world.emergency_min) / emergency.words().max(1.0);
         Self {
             key: key(spec.seed),
             balance: single(starting_balance(spec)),
-            income: single(household.monthly_income),
-            spending: single(household.monthly_spending),
-            reserve: single(6.0 * household.monthly_spending),
+            starts: FACTORS.map(|(income, spending)| Start {
+                income: single(income * household.monthly_income),
+                spending: single(spending * household.monthly_spending),
+                reserve: single(6.0 * spending * household.monthly_spending),
+            }),
+            months,
             target: single(spec.goal.target_amount),
-            payments: schedule.payments.into_iter().map(single).collect(),
-            owed: single(schedule.owed),
+            payments: schedule.payments.iter().copied().map(single).collect(),
+            owed: [owed(months), owed(months + EXTENSIONS[0]), owed(months + EXTENSIONS[1])],
             income_std: single(world.income_volatility),
             expense_std: single(world.expense_volatility),
             inflation_mean: single(world.inflation_rate / 12.0),
@@ -126,20 +148,25 @@ pub(crate) fn starting_balance(spec: &JobSpec) -> f64 {
 pub(crate) struct Schedule {
     /// Dollars of each month.
     pub(crate) payments: Vec<f64>,
-    /// Owed on cards after the last month, dollars.
-    pub(crate) owed: f64,
+    /// Owed on cards after so many months, dollars: one more than there are months.
+    pub(crate) owed: Vec<f64>,
 }
 
 impl Schedule {
-    pub(crate) fn new(spec: &JobSpec, months: u32) -> Self {
+    pub(crate) fn new(spec: &JobSpec, months: usize) -> Self {
         if !spec.account_aware {
-            return Self { payments: vec![spec.household.monthly_loan_payments; months as usize], owed: 0.0 };
+            let payments = vec![spec.household.monthly_loan_payments; months];
+            return Self { payments, owed: vec![0.0; months + 1] };
         }
         let mut cards: Vec<f64> = spec.cards.iter().map(|card| card.balance).collect();
         let mut loans: Vec<f64> = spec.loans.iter().map(|loan| loan.balance).collect();
-        let payments =
-            (0..months).map(|_| pay(&spec.cards, &mut cards) + pay(&spec.loans, &mut loans)).collect();
-        Self { payments, owed: cards.iter().sum() }
+        let mut owed = vec![cards.iter().sum()];
+        let mut payments = Vec::with_capacity(months);
+        for _ in 0..months {
+            payments.push(pay(&spec.cards, &mut cards) + pay(&spec.loans, &mut loans));
+            owed.push(cards.iter().sum());
+        }
+        Self { payments, owed }
     }
 }
 

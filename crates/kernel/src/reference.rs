@@ -22,9 +22,11 @@ fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
 /// The final balance of simulation `index` of the job, in dollars: the same bits as the kernel's.
 pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
     let plan = Plan::new(spec);
+    let reserve = plan.starts[0].reserve;
     let mut words = stream(spec, index);
-    let (mut balance, mut income, mut spending) = (plan.balance, plan.income, plan.spending);
-    for (month, payment) in plan.payments.iter().enumerate() {
+    let (mut balance, mut income, mut spending) =
+        (plan.balance, plan.starts[0].income, plan.starts[0].spending);
+    for (month, payment) in plan.payments[..plan.months].iter().enumerate() {
         if month % 6 == 5 {
             let (promoted, _) = coin(plan.promotion, words.next_u32());
             let (z_promotion, z_raise) = normals(words.next_u32(), words.next_u32());
@@ -42,7 +44,7 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
         let (emergency, emergency_word) = coin(plan.emergency, words.next_u32());
 
         spending = grown(spending, z_spending.mul_add(plan.inflation_std, plan.inflation_mean));
-        let invested = if balance - plan.reserve > 0.0 { balance - plan.reserve } else { 0.0 };
+        let invested = if balance - reserve > 0.0 { balance - reserve } else { 0.0 };
         let (income_std, expense_std, return_std) =
             (income * plan.income_std, spending * plan.expense_std, invested * plan.return_std);
         let variance = expense_std.mul_add(expense_std, income_std * income_std);
@@ -55,7 +57,7 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
         cash = std.mul_add(z_cash, cash);
         balance += cash;
     }
-    balance - plan.owed
+    balance - plan.owed[0]
 }
 
 /// Whether a coin falls, and its word without the sign bit.
@@ -99,7 +101,7 @@ pub(crate) fn normals(radius: u32, angle: u32) -> (f32, f32) {
 pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
     let (household, world) = (&spec.household, &spec.world);
     let mut words = stream(spec, index);
-    let schedule = Schedule::new(spec, spec.goal.timeline_months);
+    let schedule = Schedule::new(spec, spec.goal.timeline_months as usize);
     let bound = f64::from(MONEY_BOUND);
     let reserve = 6.0 * household.monthly_spending;
     let mut balance = starting_balance(spec);
@@ -133,7 +135,7 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
         }
         balance += cash + invested * world.annual_return_mean / 12.0 + variance.sqrt() * z_cash;
     }
-    balance - schedule.owed
+    balance - schedule.owed[schedule.payments.len()]
 }
 
 /// In (0, 1): the middle of a word's step, without its sign bit.

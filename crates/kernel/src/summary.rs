@@ -5,6 +5,7 @@
 //! and statistical inference", 1927; H. A. David and H. N. Nagaraja, "Order Statistics", 7.1.
 
 mod bars;
+mod fan;
 mod ranks;
 
 use carlo_types::merge::standard_error;
@@ -37,6 +38,8 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
         best_case: ranks.best(),
         simulations_run: n,
         histogram: bars::histogram(partial, &ranks),
+        trajectory: fan::trajectory(spec, partial),
+        sensitivity: partial.sensitivity.summary(),
         model_version: MODEL_VERSION,
         digest: digest(spec, partial),
     }

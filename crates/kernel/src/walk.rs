@@ -6,189 +6,247 @@
 //! the model's steps 4 and 6, drawn as one. The event's first normal is the promotion's; its second, used only where
 //! m mod 12 = 11, the raise's.
 //!
-//! Several groups of lanes walk side by side, so that the processor always has a group whose next operation is
-//! ready: a month is one long chain (balance, market, root, balance).
+//! Several registers of lanes walk side by side, and the normals of a half year come before its months: a month alone is one
+//! long chain of operations (balance, market, root, balance), in which the processor would wait. The scenarios of the
+//! sensitivity walk in the same pass, on the same luck. What a month does is said in `household`.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
 )]
 
-use crate::keystream::{Group, Uniform, WORDS};
-use crate::lanes::{LANES, Lanes, SIGN, Task};
+use crate::chart::Look;
+use crate::household::{Event, Household, Luck};
+use crate::keystream::{Streams, Uniform, WORDS};
+use crate::lanes::{Lanes, Register, SIGN, Several, Task, WIDTH_MAX};
 use crate::normals::normals;
-use crate::plan::{MONEY_BOUND, Plan};
+use crate::plan::{EXTENSIONS, Plan, STARTS};
 
-/// Groups that walk side by side.
-const SIDE_BY_SIDE: usize = 2;
-/// Words of a group's ring: a power of two, enough for a half year's 21 and a block on top.
+/// Words of a ring: a power of two, enough for a half year's 21 and a block on top.
 const RING: usize = 64;
 /// Months between two events.
-const HALF_YEAR: u32 = 6;
+const HALF_YEAR: usize = 6;
 /// Words of a month, and of an event.
-const DRAWS: u32 = 3;
+const DRAWS: usize = 3;
 
-/// Final balances of the simulations from index `first` on, 16 a group, for all of `finals`. `first` is a multiple of 16, and no
-/// multiple of 2³² lies within the range (a block never does).
+/// Final balances of the simulations from index `first` on, for all of `finals`. No multiple of 2³² lies within the range: none
+/// ever lies within a block.
 pub(crate) struct Walk<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) first: u64,
-    pub(crate) finals: &'a mut [[f32; LANES]],
+    pub(crate) finals: &'a mut [f32],
+    /// Final balances of the scenarios, each as long as `finals`, in the order of the results; or nothing.
+    pub(crate) scenarios: &'a mut [Vec<f32>],
+    /// The months after which balances are looked at, ascending, within the timeline.
+    pub(crate) stops: &'a [u32],
+    pub(crate) look: Look<'a>,
+}
+
+/// Why a walk stops.
+#[derive(Clone, Copy)]
+enum Stop {
+    /// For a look at the balances.
+    Look(usize),
+    /// The timeline ends.
+    End,
+    /// An extension of the timeline ends.
+    Extension(usize),
 }
 
 impl Task for Walk<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let months = self.plan.payments.len();
-        let words = DRAWS as usize * (months + months / HALF_YEAR as usize);
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves of a stream number")]
-        let (mut low, high) = (self.first as u32, (self.first >> 32) as u32);
-        let uniforms: Vec<Uniform> = (0..)
-            .take(words.div_ceil(WORDS))
-            .map(|counter| Uniform::new(&self.plan.key, counter, high))
-            .collect();
-        for finals in self.finals.chunks_mut(SIDE_BY_SIDE) {
-            let mut state = State::new(lanes, self.plan, low);
-            state.walk(lanes, self.plan, &uniforms);
-            for (out, balance) in finals.iter_mut().zip(state.balance) {
-                lanes.store(lanes.sub(balance, lanes.float(self.plan.owed)), out);
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "32")]
-            let step = (SIDE_BY_SIDE * LANES) as u32;
-            low = low.wrapping_add(step);
+    fn run<L: Register>(self, lanes: L) {
+        match L::SIDE_BY_SIDE {
+            4 => self.side_by_side::<L, 4>(lanes),
+            2 => self.side_by_side::<L, 2>(lanes),
+            _ => self.side_by_side::<L, 1>(lanes),
         }
     }
 }
 
-/// Groups on their way.
-struct State<L: Lanes> {
-    groups: [Group<L>; SIDE_BY_SIDE],
-    words: [[L::Word; RING]; SIDE_BY_SIDE],
-    balance: [L::Float; SIDE_BY_SIDE],
-    income: [L::Float; SIDE_BY_SIDE],
-    spending: [L::Float; SIDE_BY_SIDE],
-    /// The variance of a month's income: it changes with events alone.
-    variance: [L::Float; SIDE_BY_SIDE],
-}
-
-impl<L: Lanes> State<L> {
+impl Walk<'_> {
     #[inline(always)]
-    fn new(lanes: L, plan: &Plan, first: u32) -> Self {
-        let mut groups = [Group::new(lanes, &plan.key, first); SIDE_BY_SIDE];
-        for (group, offset) in groups.iter_mut().zip((0..).step_by(LANES)).skip(1) {
-            *group = Group::new(lanes, &plan.key, first.wrapping_add(offset));
-        }
-        let income = lanes.float(plan.income);
-        let std = lanes.mul(income, lanes.float(plan.income_std));
-        Self {
-            groups,
-            words: [[lanes.word(0); RING]; SIDE_BY_SIDE],
-            balance: [lanes.float(plan.balance); SIDE_BY_SIDE],
-            income: [income; SIDE_BY_SIDE],
-            spending: [lanes.float(plan.spending); SIDE_BY_SIDE],
-            variance: [lanes.mul(std, std); SIDE_BY_SIDE],
-        }
-    }
-
-    /// Every month, in runs from one event to the next.
-    #[inline(always)]
-    fn walk(&mut self, lanes: L, plan: &Plan, uniforms: &[Uniform]) {
-        let mut uniforms = uniforms.iter();
-        let (mut at, mut ready) = (0, 0);
-        // The first event comes with the sixth month, the others with every sixth after it.
-        let (first, rest) = plan.payments.split_at(plan.payments.len().min(HALF_YEAR as usize - 1));
-        let runs = std::iter::once(first).chain(rest.chunks(HALF_YEAR as usize));
-        for (run, payments) in runs.enumerate() {
-            while ready < at + DRAWS as usize * (HALF_YEAR as usize + 1) {
-                let Some(uniform) = uniforms.next() else { break };
-                for g in 0..SIDE_BY_SIDE {
-                    let mut block = [lanes.word(0); WORDS];
-                    self.groups[g].block(lanes, uniform, &mut block);
-                    let slot = ready % RING / WORDS * WORDS;
-                    self.words[g][slot..slot + WORDS].copy_from_slice(&block);
-                }
-                ready += WORDS;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of a stream number, and a small width"
+    )]
+    fn side_by_side<L: Register, const G: usize>(mut self, lanes: L) {
+        let plan = self.plan;
+        let several = Several::<L, G>(lanes);
+        let high = (self.first >> 32) as u32;
+        let stops = self.all_stops();
+        let months = stops[stops.len() - 1].0;
+        let words = DRAWS * (months + months / HALF_YEAR);
+        let uniforms: Vec<Uniform> =
+            (0..).take(words.div_ceil(WORDS)).map(|counter| Uniform::new(&plan.key, counter, high)).collect();
+        let mut ring = [[lanes.word(0); G]; RING];
+        for at in (0..self.finals.len()).step_by(G * L::WIDTH) {
+            let mut low = (self.first as u32).wrapping_add(at as u32);
+            let mut streams = [Streams::new(lanes, &plan.key, low); G];
+            for streams in &mut streams[1..] {
+                low = low.wrapping_add(L::WIDTH as u32);
+                *streams = Streams::new(lanes, &plan.key, low);
             }
-            if run > 0 {
-                for g in 0..SIDE_BY_SIDE {
-                    self.event(lanes, plan, g, at, run % 2 == 0);
+            let (uniforms, streams, ring) = (&uniforms[..], &streams, &mut ring);
+            let mut keystream = Keystream { lanes, plan, uniforms, streams, ring, at: 0, ready: 0, month: 0 };
+            if self.scenarios.is_empty() {
+                // A household of its own, and not one of several, stays in registers.
+                let mut household = Household::new(several, plan, 0);
+                for &(month, stop) in &stops {
+                    keystream.walk(std::slice::from_mut(&mut household), month);
+                    self.stop(lanes, stop, at, std::slice::from_ref(&household));
                 }
-                at += DRAWS as usize;
-            }
-            for &payment in payments {
-                for g in 0..SIDE_BY_SIDE {
-                    self.month(lanes, plan, g, at, payment);
+            } else {
+                let mut households = [Household::new(several, plan, 0); STARTS];
+                for (start, household) in households.iter_mut().enumerate() {
+                    *household = Household::new(several, plan, start);
                 }
-                at += DRAWS as usize;
+                for &(month, stop) in &stops {
+                    let walking = if month > plan.months { 1 } else { STARTS };
+                    keystream.walk(&mut households[..walking], month);
+                    self.stop(lanes, stop, at, &households);
+                }
             }
         }
     }
 
-    /// The word at `at` of group `g`'s streams.
-    #[inline(always)]
-    fn word(&self, g: usize, at: usize) -> L::Word {
-        self.words[g][at % RING]
+    /// Every stop, with its month.
+    fn all_stops(&self) -> Vec<(usize, Stop)> {
+        let months = self.plan.months;
+        let looks = self.stops.iter().enumerate().map(|(i, &month)| (month as usize, Stop::Look(i)));
+        let extensions =
+            EXTENSIONS.iter().enumerate().map(|(i, &longer)| (months + longer, Stop::Extension(i)));
+        let extensions = extensions.take(if self.scenarios.is_empty() { 0 } else { EXTENSIONS.len() });
+        looks.chain([(months, Stop::End)]).chain(extensions).collect()
     }
 
-    /// One month of group `g`.
+    /// Writes down what a stop is for, of the simulations from the `at`-th on.
     #[inline(always)]
-    fn month(&mut self, lanes: L, plan: &Plan, g: usize, at: usize, payment: f32) {
-        let (z_spending, z_cash) = normals(lanes, self.word(g, at), self.word(g, at + 1));
-        let emergency = lanes.and(self.word(g, at + 2), lanes.word(!SIGN));
-
-        let inflation =
-            lanes.fma(z_spending, lanes.float(plan.inflation_std), lanes.float(plan.inflation_mean));
-        let spending = lanes.fma(self.spending[g], inflation, self.spending[g]);
-        self.spending[g] = spending;
-
-        let balance = self.balance[g];
-        let invested = lanes.max(lanes.sub(balance, lanes.float(plan.reserve)), lanes.float(0.0));
-        let expense_std = lanes.mul(spending, lanes.float(plan.expense_std));
-        let return_std = lanes.mul(invested, lanes.float(plan.return_std));
-        let variance = lanes.fma(expense_std, expense_std, self.variance[g]);
-        let std = lanes.sqrt(lanes.fma(return_std, return_std, variance));
-
-        let cash = lanes.sub(lanes.sub(self.income[g], lanes.float(payment)), spending);
-        let amount = lanes.fma(
-            lanes.signed(emergency),
-            lanes.float(plan.emergency_step),
-            lanes.float(plan.emergency_base),
-        );
-        let falls = lanes.at_most(emergency, lanes.word(plan.emergency.at_most.cast_unsigned()));
-        let cash = lanes.sub_where(falls, cash, amount);
-        let cash = lanes.fma(invested, lanes.float(plan.return_mean), cash);
-        let cash = lanes.fma(std, z_cash, cash);
-        self.balance[g] = lanes.add(balance, cash);
-    }
-
-    /// What comes every half year: money is held within its bound, and income may rise.
-    #[inline(always)]
-    fn event(&mut self, lanes: L, plan: &Plan, g: usize, at: usize, end_of_year: bool) {
-        let coin = lanes.and(self.word(g, at), lanes.word(!SIGN));
-        let (z_promotion, z_raise) = normals(lanes, self.word(g, at + 1), self.word(g, at + 2));
-        self.balance[g] = bounded(lanes, self.balance[g]);
-        self.spending[g] = bounded(lanes, self.spending[g]);
-
-        let mut income = self.income[g];
-        if end_of_year {
-            let raise = lanes.fma(z_raise, lanes.float(plan.raise_std), lanes.float(plan.raise_mean));
-            income = lanes.fma(income, raise, income);
+    fn stop<L: Register, const G: usize>(
+        &mut self,
+        lanes: L,
+        stop: Stop,
+        at: usize,
+        households: &[Household<Several<L, G>>],
+    ) {
+        let owed = &self.plan.owed;
+        match stop {
+            Stop::Look(i) => {
+                let mut balances = [0.0; 4 * WIDTH_MAX];
+                store(lanes, &households[0].balance, 0.0, &mut balances);
+                let count = (self.finals.len() - at).min(G * L::WIDTH);
+                self.look.at(i, &balances[..count]);
+            }
+            Stop::End => {
+                store(lanes, &households[0].balance, owed[0], &mut self.finals[at..]);
+                for (household, out) in households[1..].iter().zip(&mut *self.scenarios) {
+                    store(lanes, &household.balance, owed[0], &mut out[at..]);
+                }
+            }
+            Stop::Extension(i) => {
+                store(lanes, &households[0].balance, owed[1 + i], &mut self.scenarios[STARTS - 1 + i][at..]);
+            }
         }
-        let raise = lanes.fma(z_promotion, lanes.float(plan.promotion_std), lanes.float(plan.promotion_mean));
-        let promoted = lanes.fma(income, raise, income);
-        let falls = lanes.at_most(coin, lanes.word(plan.promotion.at_most.cast_unsigned()));
-        income = bounded(lanes, lanes.select(falls, promoted, income));
-        let std = lanes.mul(income, lanes.float(plan.income_std));
-        self.income[g] = income;
-        self.variance[g] = lanes.mul(std, std);
     }
 }
 
-/// `x`, held within ±[`MONEY_BOUND`].
+/// Writes balances, less what is owed, as far as there is room.
 #[inline(always)]
-fn bounded<L: Lanes>(lanes: L, x: L::Float) -> L::Float {
-    lanes.min(lanes.max(x, lanes.float(-MONEY_BOUND)), lanes.float(MONEY_BOUND))
+fn store<L: Register, const G: usize>(lanes: L, balances: &[L::Float; G], owed: f32, out: &mut [f32]) {
+    for (out, &balance) in out.chunks_mut(L::WIDTH).zip(balances) {
+        let mut balances = [0.0; WIDTH_MAX];
+        lanes.store(lanes.sub(balance, lanes.float(owed)), &mut balances);
+        out.copy_from_slice(&balances[..out.len()]);
+    }
+}
+
+/// The draws of some simulations, in order.
+struct Keystream<'a, L: Register, const G: usize> {
+    lanes: L,
+    plan: &'a Plan,
+    uniforms: &'a [Uniform],
+    streams: &'a [Streams<L>; G],
+    ring: &'a mut [[L::Word; G]; RING],
+    /// The next word.
+    at: usize,
+    /// The word after the last one in the ring.
+    ready: usize,
+    /// The next month.
+    month: usize,
+}
+
+impl<L: Register, const G: usize> Keystream<'_, L, G> {
+    /// Walks every household up to and without month `until`, all on the same luck.
+    #[inline(always)]
+    fn walk(&mut self, households: &mut [Household<Several<L, G>>], until: usize) {
+        let (lanes, plan) = (Several::<L, G>(self.lanes), self.plan);
+        let mut luck = [Luck::none(lanes); HALF_YEAR];
+        while self.month < until {
+            self.refill();
+            if self.month % HALF_YEAR == HALF_YEAR - 1 {
+                let event = self.event();
+                for household in households.iter_mut() {
+                    *household = household.event(lanes, plan, &event);
+                }
+            }
+            let months = (HALF_YEAR - (self.month + 1) % HALF_YEAR).min(until - self.month);
+            for luck in &mut luck[..months] {
+                *luck = self.luck();
+            }
+            let payments = &plan.payments[self.month..self.month + months];
+            for (&payment, luck) in payments.iter().zip(&luck) {
+                for household in households.iter_mut() {
+                    *household = household.month(lanes, plan, luck, payment);
+                }
+            }
+            self.month += months;
+        }
+    }
+
+    /// Sees to it that the ring holds the words of a half year.
+    #[inline(always)]
+    fn refill(&mut self) {
+        while self.ready < self.at + DRAWS * (HALF_YEAR + 1) {
+            let Some(uniform) = self.uniforms.get(self.ready / WORDS) else { break };
+            let slot = &mut self.ring.as_chunks_mut::<WORDS>().0[self.ready % RING / WORDS];
+            for g in 0..G {
+                let mut block = [self.lanes.word(0); WORDS];
+                self.streams[g].block(self.lanes, uniform, &mut block);
+                for (words, word) in slot.iter_mut().zip(block) {
+                    words[g] = word;
+                }
+            }
+            self.ready += WORDS;
+        }
+    }
+
+    /// The next words.
+    #[inline(always)]
+    fn draws(&mut self) -> [[L::Word; G]; DRAWS] {
+        let at = self.at;
+        self.at += DRAWS;
+        [self.ring[at % RING], self.ring[(at + 1) % RING], self.ring[(at + 2) % RING]]
+    }
+
+    /// A month's luck.
+    #[inline(always)]
+    fn luck(&mut self) -> Luck<Several<L, G>> {
+        let lanes = Several::<L, G>(self.lanes);
+        let [radius, angle, emergency] = self.draws();
+        let (spending, cash) = normals(lanes, radius, angle);
+        Luck { spending, cash, emergency: lanes.and(emergency, lanes.word(!SIGN)) }
+    }
+
+    /// A half year's event.
+    #[inline(always)]
+    fn event(&mut self) -> Event<Several<L, G>> {
+        let lanes = Several::<L, G>(self.lanes);
+        let end_of_year = self.month % (2 * HALF_YEAR) == 2 * HALF_YEAR - 1;
+        let [coin, radius, angle] = self.draws();
+        let (promotion, raise) = normals(lanes, radius, angle);
+        Event { coin: lanes.and(coin, lanes.word(!SIGN)), promotion, raise: end_of_year.then_some(raise) }
+    }
 }
 
 #[cfg(test)]

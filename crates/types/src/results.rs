@@ -33,6 +33,10 @@ pub struct Results {
     pub simulations_run: u64,
     /// The final balances in at most 100 bars.
     pub histogram: Histogram,
+    /// How the balance spreads along the timeline: at most 60 points, from the first 65,536 simulations.
+    pub trajectory: Vec<FanPoint>,
+    /// What a change of the plan would do; nothing where no simulations are in yet.
+    pub sensitivity: Option<Sensitivity>,
     /// The version of the model that computed them.
     pub model_version: u32,
     /// Hash over model version, request, seed and merged summary.
@@ -53,6 +57,71 @@ pub struct Histogram {
     pub edges: Vec<f64>,
     /// Simulations in each bar.
     pub counts: Vec<u64>,
+}
+
+/// The percentiles of a fan chart, in percent. Every [`FanPoint`] is in this order.
+pub const FAN_PERCENTILES: [u8; 5] = [10, 25, 50, 75, 90];
+
+/// The balances after so many months.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FanPoint {
+    /// Months since the start, from 1 to the timeline.
+    pub month: u32,
+    /// Percentiles of the balance in dollars, in the order of [`FAN_PERCENTILES`].
+    pub percentiles: [f64; 5],
+}
+
+/// The names of the scenarios, in the order of [`Sensitivity::scenarios`].
+pub const SCENARIOS: [&str; 7] = [
+    "income_plus_10",
+    "income_minus_10",
+    "spending_minus_10",
+    "spending_minus_20",
+    "spending_plus_10",
+    "timeline_plus_6mo",
+    "timeline_plus_12mo",
+];
+
+/// What changes of the plan would do to the success probability, each on the same luck as the plan itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sensitivity {
+    /// The first simulations, at most a million, that each scenario was simulated with.
+    pub simulations: u64,
+    /// The success probability of the plan itself in these.
+    pub base_probability: f64,
+    /// What each scenario does, in the order of [`SCENARIOS`].
+    pub scenarios: [Scenario; 7],
+}
+
+impl Sensitivity {
+    /// The name of the scenario with the largest impact; the first of them where several have it.
+    pub fn most_impactful(&self) -> &'static str {
+        let mut most = 0;
+        for (i, scenario) in self.scenarios.iter().enumerate() {
+            if scenario.impact() > self.scenarios[most].impact() {
+                most = i;
+            }
+        }
+        SCENARIOS[most]
+    }
+}
+
+/// What one change does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scenario {
+    /// The success probability with it.
+    pub new_probability: f64,
+    /// `new_probability` less the plan's own.
+    pub delta: f64,
+    /// Standard error of `delta`, from the paired differences.
+    pub standard_error: f64,
+}
+
+impl Scenario {
+    /// The size of `delta`.
+    pub fn impact(&self) -> f64 {
+        self.delta.abs()
+    }
 }
 
 /// A SHA-256 hash. Two runs with the same digest gave the same answer to the same question.

@@ -13,20 +13,20 @@ struct Words {
 }
 
 impl Task for Words {
-    type Output = Vec<[u32; LANES]>;
+    type Output = Vec<Vec<u32>>;
 
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-    fn run<L: Lanes>(self, lanes: L) -> Self::Output {
-        let group = Group::new(lanes, &self.key, self.first as u32);
+    fn run<L: Register>(self, lanes: L) -> Self::Output {
+        let group = Streams::new(lanes, &self.key, self.first as u32);
         let mut all = Vec::new();
         for counter in 0..3 {
             let mut words = [lanes.word(0); WORDS];
             group.block(lanes, &Uniform::new(&self.key, counter, (self.first >> 32) as u32), &mut words);
             for word in words {
-                let mut out = [0; LANES];
+                let mut out = [0; WIDTH_MAX];
                 lanes.store_words(word, &mut out);
-                all.push(out);
+                all.push(out[..L::WIDTH].to_vec());
             }
         }
         all
@@ -38,10 +38,10 @@ proptest! {
     fn every_lane_is_a_stream_of_rand_chacha(seed: u64, group in 0..(1_u64 << 36)) {
         let generator = ChaCha8Rng::seed_from_u64(seed);
         let key = crate::plan::key(seed);
-        let first = group * LANES as u64;
+        let first = group * WIDTH_MAX as u64;
         for level in Level::available() {
             let words = level.run(Words { key, first });
-            for lane in 0..LANES {
+            for lane in 0..words[0].len() {
                 let mut stream = generator.clone();
                 stream.set_stream(first + lane as u64);
                 for (i, word) in words.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! AVX-512: a group is one register.
+//! AVX-512: 16 lanes.
 #![expect(unsafe_code, reason = "instructions that the compiler can't assume; see the SAFETY note of `on`")]
 #![expect(
     clippy::inline_always,
@@ -9,7 +9,7 @@
 use std::arch::x86_64 as x86;
 use std::arch::x86_64::{__m512, __m512i, __mmask16};
 
-use super::{LANES, Lanes, SIGN, Task};
+use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};
 
 /// Proof that this machine has AVX-512 F, BW, DQ and VL, FMA and AVX2.
 #[derive(Clone, Copy)]
@@ -43,23 +43,39 @@ macro_rules! on {
     }};
 }
 
-impl Lanes for Avx512 {
-    type Float = __m512;
-    type Word = __m512i;
-    type Mask = __mmask16;
+impl Register for Avx512 {
+    const WIDTH: usize = 16;
+    const SIDE_BY_SIDE: usize = 4;
 
     fn run<T: Task>(self, task: T) -> T::Output {
         on!(self, entry(self, task))
     }
 
     #[inline(always)]
-    fn float(self, x: f32) -> __m512 {
-        on!(self, x86::_mm512_set1_ps(x))
+    fn store(self, x: __m512, out: &mut [f32; WIDTH_MAX]) {
+        on!(self, x86::_mm512_storeu_ps(out.as_mut_ptr(), x));
     }
 
     #[inline(always)]
-    fn store(self, x: __m512, out: &mut [f32; LANES]) {
-        on!(self, x86::_mm512_storeu_ps(out.as_mut_ptr(), x));
+    fn words(self, x: &[u32; WIDTH_MAX]) -> __m512i {
+        on!(self, x86::_mm512_loadu_si512(x.as_ptr().cast()))
+    }
+
+    #[inline(always)]
+    #[cfg(test)]
+    fn store_words(self, x: __m512i, out: &mut [u32; WIDTH_MAX]) {
+        on!(self, x86::_mm512_storeu_si512(out.as_mut_ptr().cast(), x));
+    }
+}
+
+impl Lanes for Avx512 {
+    type Float = __m512;
+    type Word = __m512i;
+    type Mask = __mmask16;
+
+    #[inline(always)]
+    fn float(self, x: f32) -> __m512 {
+        on!(self, x86::_mm512_set1_ps(x))
     }
 
     #[inline(always)]
@@ -127,17 +143,6 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn words(self, x: &[u32; LANES]) -> __m512i {
-        on!(self, x86::_mm512_loadu_si512(x.as_ptr().cast()))
-    }
-
-    #[inline(always)]
-    #[cfg(test)]
-    fn store_words(self, x: __m512i, out: &mut [u32; LANES]) {
-        on!(self, x86::_mm512_storeu_si512(out.as_mut_ptr().cast(), x));
-    }
-
-    #[inline(always)]
     fn add_words(self, a: __m512i, b: __m512i) -> __m512i {
         on!(self, x86::_mm512_add_epi32(a, b))
     }
@@ -182,8 +187,8 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn sub_where(self, mask: __mmask16, a: __m512, b: __m512) -> __m512 {
-        on!(self, x86::_mm512_mask_sub_ps(a, mask, a, b))
+    fn fma_where(self, mask: __mmask16, a: __m512, b: __m512, c: __m512) -> __m512 {
+        on!(self, x86::_mm512_maskz_fmadd_ps(mask, a, b, c))
     }
 
     #[inline(always)]

@@ -1,7 +1,10 @@
 //! Plain arrays: what the compiler makes of them. On aarch64 that is NEON; on x86-64 without AVX2 it is slow but right.
 #![expect(clippy::inline_always, reason = "loops over lanes are only fast where they are inlined")]
 
-use super::{LANES, Lanes, SIGN, Task};
+use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};
+
+/// Lanes of a register of 128 bits.
+const WIDTH: usize = 4;
 
 /// Lanes that every machine has.
 #[derive(Clone, Copy)]
@@ -10,141 +13,152 @@ pub(crate) struct Portable;
 /// An array made lane by lane. A loop and not `array::from_fn`: a closure is not always inlined.
 macro_rules! each {
     ($zero:expr, $i:ident => $x:expr) => {{
-        let mut out = [$zero; LANES];
-        for $i in 0..LANES {
+        let mut out = [$zero; WIDTH];
+        for $i in 0..WIDTH {
             out[$i] = $x;
         }
         out
     }};
 }
 
-impl Lanes for Portable {
-    type Float = [f32; LANES];
-    type Word = [u32; LANES];
-    type Mask = [bool; LANES];
+impl Register for Portable {
+    const WIDTH: usize = WIDTH;
+    const SIDE_BY_SIDE: usize = 4;
 
     fn run<T: Task>(self, task: T) -> T::Output {
         task.run(self)
     }
 
     #[inline(always)]
-    fn float(self, x: f32) -> [f32; LANES] {
-        [x; LANES]
+    fn store(self, x: [f32; WIDTH], out: &mut [f32; WIDTH_MAX]) {
+        out[..WIDTH].copy_from_slice(&x);
     }
 
     #[inline(always)]
-    fn store(self, x: [f32; LANES], out: &mut [f32; LANES]) {
-        *out = x;
-    }
-
-    #[inline(always)]
-    fn add(self, a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => a[i] + b[i])
-    }
-
-    #[inline(always)]
-    fn sub(self, a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => a[i] - b[i])
-    }
-
-    #[inline(always)]
-    fn mul(self, a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => a[i] * b[i])
-    }
-
-    #[inline(always)]
-    fn fma(self, a: [f32; LANES], b: [f32; LANES], c: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => a[i].mul_add(b[i], c[i]))
-    }
-
-    #[inline(always)]
-    fn sqrt(self, a: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => a[i].sqrt())
-    }
-
-    #[inline(always)]
-    fn max(self, a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => if a[i] > b[i] { a[i] } else { b[i] })
-    }
-
-    #[inline(always)]
-    fn min(self, a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => if a[i] < b[i] { a[i] } else { b[i] })
-    }
-
-    #[inline(always)]
-    fn exponent(self, x: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => (((x[i].to_bits() & !SIGN) >> 23).cast_signed() - 127) as f32)
-    }
-
-    #[inline(always)]
-    fn mantissa(self, x: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => f32::from_bits(x[i].to_bits() & 0x007f_ffff | 0x3f80_0000))
-    }
-
-    #[inline(always)]
-    fn flip(self, x: [f32; LANES], by: [u32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => f32::from_bits(x[i].to_bits() ^ by[i] & SIGN))
-    }
-
-    #[inline(always)]
-    fn word(self, x: u32) -> [u32; LANES] {
-        [x; LANES]
-    }
-
-    #[inline(always)]
-    fn words(self, x: &[u32; LANES]) -> [u32; LANES] {
-        *x
+    fn words(self, x: &[u32; WIDTH_MAX]) -> [u32; WIDTH] {
+        each!(0, i => x[i])
     }
 
     #[inline(always)]
     #[cfg(test)]
-    fn store_words(self, x: [u32; LANES], out: &mut [u32; LANES]) {
-        *out = x;
+    fn store_words(self, x: [u32; WIDTH], out: &mut [u32; WIDTH_MAX]) {
+        out[..WIDTH].copy_from_slice(&x);
+    }
+}
+
+impl Lanes for Portable {
+    type Float = [f32; WIDTH];
+    type Word = [u32; WIDTH];
+    type Mask = [bool; WIDTH];
+
+    #[inline(always)]
+    fn float(self, x: f32) -> [f32; WIDTH] {
+        [x; WIDTH]
     }
 
     #[inline(always)]
-    fn add_words(self, a: [u32; LANES], b: [u32; LANES]) -> [u32; LANES] {
+    fn add(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => a[i] + b[i])
+    }
+
+    #[inline(always)]
+    fn sub(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => a[i] - b[i])
+    }
+
+    #[inline(always)]
+    fn mul(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => a[i] * b[i])
+    }
+
+    #[inline(always)]
+    fn fma(self, a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => a[i].mul_add(b[i], c[i]))
+    }
+
+    #[inline(always)]
+    fn sqrt(self, a: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => a[i].sqrt())
+    }
+
+    #[inline(always)]
+    fn max(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => if a[i] > b[i] { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
+    fn min(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => if a[i] < b[i] { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
+    fn exponent(self, x: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => (((x[i].to_bits() & !SIGN) >> 23).cast_signed() - 127) as f32)
+    }
+
+    #[inline(always)]
+    fn mantissa(self, x: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => f32::from_bits(x[i].to_bits() & 0x007f_ffff | 0x3f80_0000))
+    }
+
+    #[inline(always)]
+    fn flip(self, x: [f32; WIDTH], by: [u32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => f32::from_bits(x[i].to_bits() ^ by[i] & SIGN))
+    }
+
+    #[inline(always)]
+    fn word(self, x: u32) -> [u32; WIDTH] {
+        [x; WIDTH]
+    }
+
+    #[inline(always)]
+    fn add_words(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
         each!(0, i => a[i].wrapping_add(b[i]))
     }
 
     #[inline(always)]
-    fn xor(self, a: [u32; LANES], b: [u32; LANES]) -> [u32; LANES] {
+    fn xor(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
         each!(0, i => a[i] ^ b[i])
     }
 
     #[inline(always)]
-    fn and(self, a: [u32; LANES], b: [u32; LANES]) -> [u32; LANES] {
+    fn and(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
         each!(0, i => a[i] & b[i])
     }
 
     #[inline(always)]
-    fn or(self, a: [u32; LANES], b: [u32; LANES]) -> [u32; LANES] {
+    fn or(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
         each!(0, i => a[i] | b[i])
     }
 
     #[inline(always)]
-    fn rotate<const N: u32>(self, a: [u32; LANES]) -> [u32; LANES] {
+    fn rotate<const N: u32>(self, a: [u32; WIDTH]) -> [u32; WIDTH] {
         each!(0, i => a[i].rotate_left(N))
     }
 
     #[inline(always)]
-    fn signed(self, a: [u32; LANES]) -> [f32; LANES] {
+    fn signed(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => a[i].cast_signed() as f32)
     }
 
     #[inline(always)]
-    fn at_most(self, a: [u32; LANES], b: [u32; LANES]) -> [bool; LANES] {
+    fn at_most(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [bool; WIDTH] {
         each!(false, i => a[i].cast_signed() <= b[i].cast_signed())
     }
 
     #[inline(always)]
-    fn sub_where(self, mask: [bool; LANES], a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        each!(0.0, i => if mask[i] { a[i] - b[i] } else { a[i] })
+    fn fma_where(
+        self,
+        mask: [bool; WIDTH],
+        a: [f32; WIDTH],
+        b: [f32; WIDTH],
+        c: [f32; WIDTH],
+    ) -> [f32; WIDTH] {
+        each!(0.0, i => if mask[i] { a[i].mul_add(b[i], c[i]) } else { 0.0 })
     }
 
     #[inline(always)]
-    fn select(self, mask: [bool; LANES], a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+    fn select(self, mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => if mask[i] { a[i] } else { b[i] })
     }
 }

@@ -7,7 +7,9 @@ use carlo_types::limits::{PARTIAL_BYTES_MAX, SIMULATIONS_MAX};
 use serde::{Deserialize, Serialize};
 
 use super::Partial;
+use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid};
+use crate::sensitivity::Paired;
 
 /// Empty bins that end a run; fewer are written as counts of 0.
 const GAP: usize = 4;
@@ -28,6 +30,9 @@ struct Wire {
     sum: i128,
     squares: u128,
     runs: Vec<Run>,
+    sensitivity: Paired,
+    scales: Vec<(u32, u32)>,
+    chart: Vec<Run>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +61,9 @@ impl Partial {
             sum: self.sum,
             squares: self.squares,
             runs: runs(&self.bins),
+            sensitivity: self.sensitivity,
+            scales: self.scales.iter().map(|scale| scale.to_bits()).collect(),
+            chart: runs(&self.chart),
         };
         postcard::to_stdvec(&wire).expect("writing numbers to memory can't fail")
     }
@@ -70,6 +78,8 @@ impl Partial {
             return Err(DecodeError("too many bytes"));
         }
         let wire: Wire = postcard::from_bytes(bytes).map_err(|_| DecodeError("malformed"))?;
+        let scales = wire.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
+        let scales = scales.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible scale"))?;
         let partial = Self {
             grid: Grid::from_bits(wire.center, wire.scale).ok_or(DecodeError("impossible grid"))?,
             simulations: wire.simulations,
@@ -78,13 +88,26 @@ impl Partial {
             most: f32::from_bits(wire.most),
             sum: wire.sum,
             squares: wire.squares,
-            bins: bins(&wire.runs)?,
+            bins: bins(&wire.runs, BINS)?,
+            sensitivity: wire.sensitivity,
+            chart: bins(&wire.chart, scales.len() * chart::BINS)?,
+            scales,
         };
         partial.check()?;
         if partial.encode() != bytes {
             return Err(DecodeError("not in its one spelling"));
         }
         Ok(partial)
+    }
+
+    /// Whether every stop of the chart counts the same simulations, and no more than it may.
+    fn chart_is_possible(&self) -> bool {
+        let mut stops = vec![0_u64; self.scales.len()];
+        for &(bin, count) in &self.chart {
+            let stop = &mut stops[usize::from(bin) / chart::BINS];
+            *stop = stop.saturating_add(count);
+        }
+        stops.iter().all(|&count| count == stops[0] && count <= chart::SIMULATIONS.min(self.simulations))
     }
 
     /// Whether the numbers can belong together.
@@ -103,6 +126,10 @@ impl Partial {
             (self.successes <= n, "more successes than simulations"),
             (counted == Some(n), "counts that aren't the simulations"),
             (extremes, "impossible extremes"),
+            (self.sensitivity.is_possible() && self.sensitivity.simulations <= n, "impossible scenarios"),
+            (self.scales.is_empty() == self.chart.is_empty(), "a chart without its scale"),
+            (self.scales.len() <= chart::STOPS_MAX, "too many stops"),
+            (self.chart_is_possible(), "impossible chart"),
             (n > SIMULATIONS_MAX || self.sum.unsigned_abs() <= sum_max, "impossible sum"),
             (
                 n > SIMULATIONS_MAX || self.squares <= sum_max * u128::from(FIXED_MAX.cast_unsigned()),
@@ -136,7 +163,7 @@ fn runs(bins: &[(u16, u64)]) -> Vec<Run> {
     runs
 }
 
-fn bins(runs: &[Run]) -> Result<Vec<(u16, u64)>, DecodeError> {
+fn bins(runs: &[Run], most: usize) -> Result<Vec<(u16, u64)>, DecodeError> {
     let mut bins = Vec::new();
     let mut next = 0_usize;
     for run in runs {
@@ -145,7 +172,7 @@ fn bins(runs: &[Run]) -> Result<Vec<(u16, u64)>, DecodeError> {
         for &step in &run.steps {
             count =
                 count.checked_add(step).filter(|&count| count >= 0).ok_or(DecodeError("impossible count"))?;
-            if next >= BINS {
+            if next >= most {
                 return Err(DecodeError("a bin that doesn't exist"));
             }
             if count > 0 {

@@ -29,8 +29,26 @@ fn partial() -> impl Strategy<Value = Partial> {
             sum: if empty { 0 } else { sum.into() },
             squares: if empty { 0 } else { squares.into() },
             bins: bins.into_iter().collect(),
+            ..nothing()
         }
     })
+}
+
+/// A partial result of nothing.
+fn nothing() -> Partial {
+    Partial {
+        grid: Grid::from_bits(100.0_f32.to_bits(), 10.0_f32.to_bits()).unwrap(),
+        simulations: 0,
+        successes: 0,
+        least: f32::INFINITY,
+        most: f32::NEG_INFINITY,
+        sum: 0,
+        squares: 0,
+        bins: Vec::new(),
+        sensitivity: Paired::default(),
+        scales: Vec::new(),
+        chart: Vec::new(),
+    }
 }
 
 fn sum(left: &Partial, right: &Partial) -> Partial {
@@ -96,6 +114,7 @@ fn another_grid_adds_nothing() {
         sum: 0,
         squares: 0,
         bins: vec![(18_944, 1)],
+        ..nothing()
     };
     assert!(!one(1.0).fits(&one(2.0)));
     assert_eq!(sum(&one(1.0), &one(2.0)), one(1.0));

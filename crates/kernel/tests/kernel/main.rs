@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 #![expect(clippy::cast_possible_truncation, reason = "a million, at most")]
 
+mod extras;
 mod golden;
 mod model;
 mod partials;
+mod precision;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};
 use carlo_types::JobSpec;

@@ -1,0 +1,101 @@
+//! The sensitivity and the fan chart, against jobs of their own.
+
+use carlo_kernel::{Job, results};
+use carlo_types::blocks::blocks_of;
+use carlo_types::results::{FAN_PERCENTILES, SCENARIOS};
+use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
+
+use crate::{golden, level, partial, whole};
+
+const COUNT: u64 = 3 * BLOCK_SIMULATIONS + 4_321;
+
+/// The job that a scenario is.
+fn changed(spec: &JobSpec, scenario: &str) -> JobSpec {
+    let mut draft: Draft = spec.to_draft();
+    let income = draft.inputs.monthly_income.as_mut().unwrap();
+    let spending = draft.profile.monthly_spending.as_mut().unwrap();
+    let months = draft.goal.timeline_months.as_mut().unwrap();
+    match scenario {
+        "income_plus_10" => *income *= 1.1,
+        "income_minus_10" => *income *= 0.9,
+        "spending_minus_10" => *spending *= 0.9,
+        "spending_minus_20" => *spending *= 0.8,
+        "spending_plus_10" => *spending *= 1.1,
+        "timeline_plus_6mo" => *months += 6,
+        "timeline_plus_12mo" => *months += 12,
+        other => panic!("no scenario {other}"),
+    }
+    draft.check(0).unwrap()
+}
+
+#[test]
+fn a_scenario_is_the_changed_job_on_the_same_luck() {
+    for case in golden::cases() {
+        let spec = case.spec(COUNT, 5);
+        let answer = results(&spec, &whole(&spec, level()));
+        let sensitivity = answer.sensitivity.unwrap();
+        assert_eq!(sensitivity.base_probability, answer.success_probability);
+        for (name, scenario) in SCENARIOS.into_iter().zip(sensitivity.scenarios) {
+            let changed = changed(&spec, name);
+            let own = whole(&changed, level());
+            assert_eq!(
+                scenario.new_probability,
+                own.successes() as f64 / COUNT as f64,
+                "{}: {name}",
+                case.name
+            );
+
+            let reached = |spec: &JobSpec| -> Vec<f64> {
+                let job = Job::new(spec, level());
+                let finals = (0..blocks_of(COUNT)).flat_map(|block| job.final_balances(block));
+                finals.map(|x| f64::from(u8::from(f64::from(x) >= spec.goal.target_amount))).collect()
+            };
+            let pairs: Vec<f64> =
+                reached(&changed).iter().zip(reached(&spec)).map(|(new, old)| new - old).collect();
+            let n = COUNT as f64;
+            let mean = pairs.iter().sum::<f64>() / n;
+            let variance = pairs.iter().map(|pair| (pair - mean).powi(2)).sum::<f64>() / n;
+            assert!((scenario.delta - mean).abs() < 1e-12);
+            assert!((scenario.standard_error - (variance / n).sqrt()).abs() < 1e-9);
+        }
+    }
+}
+
+#[test]
+fn scenarios_end_with_the_first_million() {
+    let spec = golden::cases()[0].spec(1_100_000, 5);
+    let job = Job::new(&spec, level());
+    let sensitivity = |blocks| results(&spec, &partial(&job, blocks)).sensitivity;
+    assert_eq!(sensitivity(61..62).unwrap().simulations, 1_000_000 - 61 * BLOCK_SIMULATIONS);
+    assert_eq!(sensitivity(62..64), None);
+}
+
+#[test]
+fn the_chart_shows_the_balances_of_shorter_jobs() {
+    let spec = golden::cases()[2].spec(200_000, 5);
+    let answer = results(&spec, &whole(&spec, level()));
+    assert_eq!(answer.trajectory.len(), 60);
+    assert_eq!(answer.trajectory[59].month, 240);
+    for point in answer.trajectory.iter().step_by(13) {
+        let mut draft = spec.to_draft();
+        draft.goal.timeline_months = Some(point.month.into());
+        let shorter = draft.check(0).unwrap();
+        let job = Job::new(&shorter, level());
+        let mut balances: Vec<f32> = (0..4).flat_map(|block| job.final_balances(block)).collect();
+        balances.sort_unstable_by(f32::total_cmp);
+        let at = |percent: u8| f64::from(balances[balances.len() * usize::from(percent) / 100]);
+        let spread = at(95) - at(5);
+        for (percent, found) in FAN_PERCENTILES.into_iter().zip(point.percentiles) {
+            let apart = (found - at(percent)).abs();
+            assert!(apart < 0.004 * spread, "month {}, p{percent}: {apart} of {spread}", point.month);
+        }
+    }
+}
+
+#[test]
+fn a_short_job_has_a_point_for_every_month() {
+    let spec = golden::cases()[0].spec(100, 5);
+    let months: Vec<u32> =
+        results(&spec, &whole(&spec, level())).trajectory.iter().map(|point| point.month).collect();
+    assert_eq!(months, (1..=36).collect::<Vec<_>>());
+}
