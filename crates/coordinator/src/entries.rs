@@ -20,7 +20,7 @@ use carlo_types::{BlockRange, JobId, NodeId, Now};
 use carlo_wire::v1;
 use prost::Message;
 
-use crate::views;
+use crate::{recommend, views};
 pub(crate) use read::EntryError;
 
 /// Entries that are read at once.
@@ -103,9 +103,13 @@ fn checkpoint_entry(checkpoint: &Checkpoint<Partial>) -> v1::CheckpointEntry {
 }
 
 fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
+    let results = carlo_kernel::results(&result.spec, &result.fold);
+    let sentences = |sensitivity| recommend::sentences(&result.spec, sensitivity);
+    let recommendations = results.sensitivity.as_ref().map(sentences).unwrap_or_default();
     v1::ResultEntry {
         results: Some(v1::CompletedResults {
-            results: Some((&carlo_kernel::results(&result.spec, &result.fold)).into()),
+            results: Some((&results).into()),
+            recommendations,
             assumptions: Some(result.spec.to_draft().into()),
             stopped_early: result.stopped_early,
             workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),

@@ -10,7 +10,7 @@
 //! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
 //! * [`entries`]: the scheduler's records as entries of the ledger, and back.
 //! * [`jobs`], [`cluster`], [`workers`]: the gRPC services, thin.
-//! * [`views`]: what the scheduler shows, as messages.
+//! * [`views`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
 //!
 //! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
 
@@ -20,6 +20,7 @@ mod config;
 mod core;
 mod entries;
 mod jobs;
+mod recommend;
 mod views;
 mod workers;
 

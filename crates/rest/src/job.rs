@@ -130,6 +130,9 @@ pub struct Job {
     /// The answer, when complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Results>,
+    /// What would change it, when complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity_results: Option<SensitivityResults>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -198,6 +201,8 @@ pub struct Results {
     pub workers_used: u32,
     /// The final balances in bars.
     pub histogram: Histogram,
+    /// The balance along the timeline: at most 60 months of it.
+    pub trajectory: Vec<TrajectoryPoint>,
     /// The request with nothing left to a default. Sent again, it gives the same answer.
     pub assumptions: SimulationRequest,
     /// The seed, as a decimal string.
@@ -206,6 +211,46 @@ pub struct Results {
     pub model_version: u32,
     /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
     pub digest: String,
+}
+
+/// The balances after so many months, dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct TrajectoryPoint {
+    pub month: u32,
+    pub p10: f64,
+    pub p25: f64,
+    pub p50: f64,
+    pub p75: f64,
+    pub p90: f64,
+}
+
+/// What changes of the plan would do to the success probability, each on the same luck as the plan itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SensitivityResults {
+    /// The success probability of the plan itself, in the simulations that the changes were tried on.
+    pub base_probability: f64,
+    /// What each change does, by its name.
+    pub sensitivities: BTreeMap<String, Sensitivity>,
+    /// The name of the change with the largest impact.
+    pub most_impactful: String,
+    /// What would help, most first: sentences for a person.
+    pub recommendations: Vec<String>,
+}
+
+/// What one change does.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sensitivity {
+    /// The new success probability less the plan's own.
+    pub delta: f64,
+    /// The success probability with the change.
+    pub new_probability: f64,
+    /// The size of `delta`.
+    pub impact: f64,
+    /// Standard error of `delta`, from the paired differences.
+    pub standard_error: f64,
 }
 
 /// One value for each percentile that is reported.

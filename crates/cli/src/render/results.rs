@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carlo_rest::Job;
-use carlo_rest::job::Results;
+use carlo_rest::job::{Results, SensitivityResults};
 
 use super::histogram::histogram;
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short};
@@ -19,6 +19,7 @@ pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String 
         probability(results, target, goal.timeline_months.unwrap_or_default()),
         balances(results),
         histogram(&results.histogram, [results.worst_case, results.best_case], target),
+        job.sensitivity_results.as_ref().map(changes).unwrap_or_default(),
         provenance(job, results, whole),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -51,6 +52,30 @@ fn balances(results: &Results) -> String {
     let mean = format!("mean {} ± {} (standard deviation)", dollars(results.mean), dollars(results.std));
     let extremes = format!("worst {}, best {}", dollars(results.worst_case), dollars(results.best_case));
     format!("Final balance: {mean}, {extremes}\n{table}")
+}
+
+/// What each change of the plan would do, the largest effect first.
+fn changes(sensitivity: &SensitivityResults) -> String {
+    let mut rows: Vec<_> = sensitivity.sensitivities.iter().collect();
+    rows.sort_by(|(_, a), (_, b)| b.impact.total_cmp(&a.impact));
+    let head = ["what would change it", "probability", "points", "standard error"];
+    let align = [Align::Left, Align::Right, Align::Right, Align::Right];
+    let mut table = Table::new(std::array::from_fn(|column| (head[column], align[column])));
+    for (name, change) in rows {
+        table.push([
+            label(name),
+            percent(change.new_probability, 2),
+            format!("{:+.2}", 100.0 * change.delta),
+            format!("{:.2}", 100.0 * change.standard_error),
+        ]);
+    }
+    table.to_string()
+}
+
+/// The name of a change as a person would write it: `income_plus_10` is "income +10 %", `timeline_plus_6mo` "timeline +6 months".
+fn label(name: &str) -> String {
+    let label = name.replace("_plus_", " +").replace("_minus_", " −").replace('_', " ");
+    label.strip_suffix("mo").map_or_else(|| format!("{label} %"), |months| format!("{months} months"))
 }
 
 fn provenance(job: &Job, results: &Results, whole: Option<Duration>) -> String {

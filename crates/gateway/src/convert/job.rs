@@ -1,7 +1,11 @@
 //! Jobs and their results.
 
-use carlo_rest::job::{Histogram, Job, JobStatus, NodeProgress, PartialResults, Results, Submitted};
+use carlo_rest::job::{
+    Histogram, Job, JobStatus, NodeProgress, PartialResults, Results, Sensitivity, SensitivityResults,
+    Submitted, TrajectoryPoint,
+};
 use carlo_types::Draft;
+use carlo_types::results::{FanPoint, SCENARIOS};
 use carlo_wire::{FieldError, v1};
 
 use super::{duration, ends, percent, request, time};
@@ -35,6 +39,8 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
             (id, progress)
         })
         .collect();
+    let (results, sensitivity_results) =
+        message.results.map(|completed| results(completed, message.seed)).transpose()?.unzip();
     // JSON has no infinity: an estimate that is none is absent.
     let remaining = message.estimated_seconds_remaining.filter(|seconds| seconds.is_finite());
     Ok(Job {
@@ -60,7 +66,8 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
         waiting_for: message.waiting_for,
         node_progress,
         partial_results: message.partial_results.map(partial_results).transpose()?,
-        results: message.results.map(|completed| results(completed, message.seed)).transpose()?,
+        results,
+        sensitivity_results: sensitivity_results.flatten(),
         error: message.error,
     })
 }
@@ -77,12 +84,18 @@ fn partial_results(message: v1::PartialResults) -> Result<PartialResults, FieldE
     })
 }
 
-fn results(completed: v1::CompletedResults, seed: u64) -> Result<Results, FieldError> {
+/// What a complete job found, and what would change it.
+fn results(
+    completed: v1::CompletedResults,
+    seed: u64,
+) -> Result<(Results, Option<SensitivityResults>), FieldError> {
     let missing = |field| move || FieldError::new(field, "is missing");
     let results = completed.results.ok_or_else(missing("results.results"))?;
     let assumptions = completed.assumptions.ok_or_else(missing("results.assumptions"))?;
     let results = carlo_types::Results::try_from(results)?;
-    Ok(Results {
+    let sensitivity =
+        results.sensitivity.as_ref().map(|sensitivity| changes(sensitivity, completed.recommendations));
+    let results = Results {
         success_probability: results.success_probability,
         standard_error: results.standard_error,
         confidence_interval_95: results.confidence_interval_95,
@@ -97,11 +110,39 @@ fn results(completed: v1::CompletedResults, seed: u64) -> Result<Results, FieldE
         stopped_early: completed.stopped_early,
         workers_used: completed.workers_used,
         histogram: Histogram { edges: results.histogram.edges, counts: results.histogram.counts },
+        trajectory: results.trajectory.iter().map(trajectory_point).collect(),
         assumptions: request::write(Draft::from(assumptions)),
         seed: seed.to_string(),
         model_version: results.model_version,
         digest: results.digest.to_string(),
-    })
+    };
+    Ok((results, sensitivity))
+}
+
+fn trajectory_point(point: &FanPoint) -> TrajectoryPoint {
+    let [p10, p25, p50, p75, p90] = point.percentiles;
+    TrajectoryPoint { month: point.month, p10, p25, p50, p75, p90 }
+}
+
+fn changes(
+    sensitivity: &carlo_types::results::Sensitivity,
+    recommendations: Vec<String>,
+) -> SensitivityResults {
+    let change = |(name, scenario): (&str, &carlo_types::results::Scenario)| {
+        let sensitivity = Sensitivity {
+            delta: scenario.delta,
+            new_probability: scenario.new_probability,
+            impact: scenario.impact(),
+            standard_error: scenario.standard_error,
+        };
+        (name.to_owned(), sensitivity)
+    };
+    SensitivityResults {
+        base_probability: sensitivity.base_probability,
+        sensitivities: SCENARIOS.into_iter().zip(&sensitivity.scenarios).map(change).collect(),
+        most_impactful: sensitivity.most_impactful().to_owned(),
+        recommendations,
+    }
 }
 
 fn status(message: v1::JobStatus) -> Result<JobStatus, FieldError> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
+use carlo_types::results::SCENARIOS;
 use carlo_types::{Fault, FaultCode, JobId, NodeId};
 use carlo_wire::v1::cluster_server::{Cluster, ClusterServer};
 use carlo_wire::v1::jobs_server::{Jobs, JobsServer};
@@ -132,6 +133,19 @@ pub(crate) fn complete() -> v1::Job {
         histogram: Some(v1::Histogram { edges: vec![-3.0, 9.0], counts: vec![65_536] }),
         model_version: 1,
         digest: vec![0xab; 32],
+        trajectory: vec![v1::FanPoint { month: 36, percentiles: vec![1.0, 2.0, 3.0, 4.0, 5.0] }],
+        sensitivity: Some(v1::Sensitivity {
+            simulations: 65_536,
+            base_probability: 0.5,
+            scenarios: SCENARIOS
+                .map(|name| v1::Scenario {
+                    name: name.to_owned(),
+                    new_probability: 0.25,
+                    delta: -0.25,
+                    standard_error: 0.125,
+                })
+                .to_vec(),
+        }),
     };
     v1::Job {
         status: v1::JobStatus::Complete.into(),
@@ -148,6 +162,7 @@ pub(crate) fn complete() -> v1::Job {
             }),
             stopped_early: true,
             workers_used: 2,
+            recommendations: vec!["Earn more.".to_owned()],
         }),
         ..running()
     }

@@ -1,7 +1,7 @@
 //! Results.
 
 use carlo_types::Results;
-use carlo_types::results::{Digest, Histogram, Interval};
+use carlo_types::results::{Digest, FanPoint, Histogram, Interval, SCENARIOS, Scenario, Sensitivity};
 
 use super::FieldError;
 use crate::v1;
@@ -29,7 +29,55 @@ impl From<&Results> for v1::Results {
             }),
             model_version: results.model_version,
             digest: results.digest.0.to_vec(),
+            trajectory: results.trajectory.iter().map(fan_point).collect(),
+            sensitivity: results.sensitivity.as_ref().map(Into::into),
         }
+    }
+}
+
+fn fan_point(point: &FanPoint) -> v1::FanPoint {
+    v1::FanPoint { month: point.month, percentiles: point.percentiles.to_vec() }
+}
+
+impl From<&Sensitivity> for v1::Sensitivity {
+    fn from(sensitivity: &Sensitivity) -> Self {
+        let scenario = |(name, scenario): (&str, &Scenario)| v1::Scenario {
+            name: name.to_owned(),
+            new_probability: scenario.new_probability,
+            delta: scenario.delta,
+            standard_error: scenario.standard_error,
+        };
+        Self {
+            simulations: sensitivity.simulations,
+            base_probability: sensitivity.base_probability,
+            scenarios: SCENARIOS.into_iter().zip(&sensitivity.scenarios).map(scenario).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::Sensitivity> for Sensitivity {
+    type Error = FieldError;
+
+    fn try_from(message: v1::Sensitivity) -> Result<Self, FieldError> {
+        let error =
+            || FieldError::new("results.sensitivity.scenarios", "must be the model's seven, in their order");
+        if !message.scenarios.iter().map(|scenario| scenario.name.as_str()).eq(SCENARIOS) {
+            return Err(error());
+        }
+        let scenarios: Vec<_> = message
+            .scenarios
+            .into_iter()
+            .map(|scenario| Scenario {
+                new_probability: scenario.new_probability,
+                delta: scenario.delta,
+                standard_error: scenario.standard_error,
+            })
+            .collect();
+        Ok(Self {
+            simulations: message.simulations,
+            base_probability: message.base_probability,
+            scenarios: scenarios.try_into().map_err(|_| error())?,
+        })
     }
 }
 
@@ -41,6 +89,10 @@ impl TryFrom<v1::Results> for Results {
         let intervals: Vec<_> = message.percentile_intervals_95.into_iter().map(ends).collect();
         let seven = |field| FieldError::new(field, "must have seven entries");
         let histogram = message.histogram.unwrap_or_default();
+        let fan_point = |point: v1::FanPoint| {
+            let five = |_| FieldError::new("results.trajectory.percentiles", "must have five entries");
+            Ok(FanPoint { month: point.month, percentiles: point.percentiles.try_into().map_err(five)? })
+        };
         Ok(Self {
             success_probability: message.success_probability,
             standard_error: message.standard_error,
@@ -58,6 +110,8 @@ impl TryFrom<v1::Results> for Results {
             best_case: message.best_case,
             simulations_run: message.simulations_run,
             histogram: Histogram { edges: histogram.edges, counts: histogram.counts },
+            trajectory: message.trajectory.into_iter().map(fan_point).collect::<Result<_, FieldError>>()?,
+            sensitivity: message.sensitivity.map(TryInto::try_into).transpose()?,
             model_version: message.model_version,
             digest: Digest(
                 message
@@ -89,8 +143,21 @@ mod tests {
             histogram: Histogram { edges: vec![-3.0, 9.0], counts: vec![2] },
             model_version: 1,
             digest: Digest([7; 32]),
+            trajectory: vec![FanPoint { month: 6, percentiles: [1.0, 2.0, 3.0, 4.0, 5.0] }],
+            sensitivity: Some(Sensitivity {
+                simulations: 2,
+                base_probability: 0.5,
+                scenarios: [Scenario { new_probability: 0.75, delta: 0.25, standard_error: 0.125 }; 7],
+            }),
         };
         assert_eq!(Results::try_from(v1::Results::from(&results)), Ok(results));
+    }
+
+    #[test]
+    fn scenarios_that_are_not_the_model_s_are_refused() {
+        let scenario = v1::Scenario { name: "win_the_lottery".to_owned(), ..Default::default() };
+        let message = v1::Sensitivity { scenarios: vec![scenario; 7], ..Default::default() };
+        assert!(Sensitivity::try_from(message).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ fn answer() -> Results {
         "medianOutcome": 71234.5, "percentiles": Percentiles::from([1.0, 2.0, 3.0, 71234.5, 5.0, 6.0, 150_000.0]),
         "percentileIntervals95": Percentiles::from([[0.0, 0.0]; 7]), "mean": 70_001.0, "std": 12_000.0, "worstCase": -1200.0,
         "bestCase": 200_000.0, "simulationsRun": 185_472, "stoppedEarly": false, "workersUsed": 1,
-        "histogram": Histogram { edges: vec![0.0, 100_000.0], counts: vec![185_472] },
+        "histogram": Histogram { edges: vec![0.0, 100_000.0], counts: vec![185_472] }, "trajectory": [],
         "assumptions": {"goal": {"goalText": "A house", "targetAmount": 70_000.0, "timelineMonths": 36}},
         "seed": "42", "modelVersion": 1, "digest": "ab12",
     }))
@@ -40,6 +40,24 @@ seed            42
 model version   1
 digest          ab12";
     assert_eq!(after, expected);
+}
+
+#[test]
+fn changes_are_told_the_largest_effect_first() {
+    let change = |delta: f64| json!({"delta": delta, "newProbability": 0.5 + delta, "impact": delta.abs(), "standardError": 0.001});
+    let changes = super::changes(
+        &serde_json::from_value(json!({
+            "baseProbability": 0.5, "mostImpactful": "spending_minus_20", "recommendations": [],
+            "sensitivities": {"income_minus_10": change(-0.125), "spending_minus_20": change(0.25), "timeline_plus_6mo": change(0.0625)},
+        }))
+        .expect("sensitivity results"),
+    );
+    let expected = "\
+what would change it  probability  points  standard error
+spending −20 %            75.00 %  +25.00            0.10
+income −10 %              37.50 %  -12.50            0.10
+timeline +6 months        56.25 %   +6.25            0.10";
+    assert_eq!(changes, expected);
 }
 
 #[test]

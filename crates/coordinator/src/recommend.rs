@@ -1,0 +1,92 @@
+//! What would help, in sentences with the numbers in them. A change is named only where what it does exceeds the error of that.
+
+use carlo_types::JobSpec;
+use carlo_types::results::{SCENARIOS, Scenario, Sensitivity};
+
+/// Standard errors that an effect must exceed: the 95 % quantile of the normal distribution, both sides.
+const ERRORS: f64 = 1.96;
+
+/// The sentences, the most helpful change first.
+pub(crate) fn sentences(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String> {
+    let mut helpful: Vec<(&str, &Scenario)> = SCENARIOS
+        .into_iter()
+        .zip(&sensitivity.scenarios)
+        .filter(|(_, scenario)| scenario.delta > ERRORS * scenario.standard_error)
+        .collect();
+    helpful.sort_by(|(_, a), (_, b)| b.delta.total_cmp(&a.delta));
+    let base = sensitivity.base_probability;
+    helpful.into_iter().map(|(name, scenario)| sentence(&change(name, spec), base, scenario)).collect()
+}
+
+/// What a scenario changes, as the beginning of a sentence.
+fn change(name: &str, spec: &JobSpec) -> String {
+    let household = &spec.household;
+    let share = |share: f64, of: f64| format!("${:.0}", share * of);
+    match name {
+        "income_plus_10" => format!("Earning 10 % more ({} a month)", share(0.1, household.monthly_income)),
+        "spending_minus_10" => {
+            format!("Spending 10 % less ({} a month)", share(0.1, household.monthly_spending))
+        }
+        "spending_minus_20" => {
+            format!("Spending 20 % less ({} a month)", share(0.2, household.monthly_spending))
+        }
+        "income_minus_10" => format!("Earning 10 % less ({} a month)", share(0.1, household.monthly_income)),
+        "spending_plus_10" => {
+            format!("Spending 10 % more ({} a month)", share(0.1, household.monthly_spending))
+        }
+        "timeline_plus_6mo" => later(spec, 6),
+        "timeline_plus_12mo" => later(spec, 12),
+        other => format!("The change {other}"),
+    }
+}
+
+fn later(spec: &JobSpec, months: u32) -> String {
+    format!("Waiting {months} months longer ({} in all)", spec.goal.timeline_months + months)
+}
+
+fn sentence(change: &str, base: f64, scenario: &Scenario) -> String {
+    let points = 100.0 * scenario.delta;
+    let error = 100.0 * ERRORS * scenario.standard_error;
+    // As many decimals as the error leaves meaning in.
+    let decimals = if error < 0.1 { 2 } else { 1 };
+    format!(
+        "{change} raises the probability from {:.decimals$} % to {:.decimals$} %, by {points:.decimals$} ± {error:.decimals$} points.",
+        100.0 * base,
+        100.0 * scenario.new_probability,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use carlo_types::Draft;
+
+    use super::*;
+
+    #[test]
+    fn only_what_helps_beyond_its_error_is_recommended_most_first() {
+        let mut draft = Draft::default();
+        draft.profile.liquid_assets = Some(1_000.0);
+        draft.profile.monthly_spending = Some(2_000.0);
+        draft.inputs.monthly_income = Some(3_000.0);
+        draft.goal.target_amount = Some(5_000.0);
+        draft.goal.timeline_months = Some(12);
+        let spec = draft.check(0).unwrap();
+        let scenario =
+            |delta, standard_error| Scenario { new_probability: 0.5 + delta, delta, standard_error };
+        let mut scenarios = [scenario(0.0, 0.0); 7];
+        scenarios[0] = scenario(0.125, 0.001);
+        scenarios[1] = scenario(-0.25, 0.001);
+        scenarios[2] = scenario(0.001, 0.001);
+        scenarios[3] = scenario(0.3125, 0.0001);
+        scenarios[5] = scenario(0.25, 0.01);
+        let sensitivity = Sensitivity { simulations: 10_000, base_probability: 0.5, scenarios };
+        assert_eq!(
+            sentences(&spec, &sensitivity),
+            [
+                "Spending 20 % less ($400 a month) raises the probability from 50.00 % to 81.25 %, by 31.25 ± 0.02 points.",
+                "Waiting 6 months longer (18 in all) raises the probability from 50.0 % to 75.0 %, by 25.0 ± 2.0 points.",
+                "Earning 10 % more ($300 a month) raises the probability from 50.0 % to 62.5 %, by 12.5 ± 0.2 points.",
+            ]
+        );
+    }
+}
