@@ -54,7 +54,8 @@ fn path_months(bencher: Bencher<'_, '_>, months: u64) {
 fn blocks(bencher: Bencher<'_, '_>, level: Level, months: u64, items: u64) {
     let job = Job::new(&spec(months, u64::from(u32::MAX)), level);
     let mut accumulator = Accumulator::new(&job);
-    let mut block = 0;
+    // Past the first million, which every scenario is simulated with.
+    let mut block = 100;
     bencher.counter(ItemsCount::new(items)).bench_local(|| {
         block += 1;
         accumulator.block(&job, block);
@@ -107,4 +108,25 @@ fn decode(bencher: Bencher<'_, '_>) {
 fn summary(bencher: Bencher<'_, '_>) {
     let (spec, partial) = lease();
     bencher.bench(|| results(&spec, black_box(&partial)));
+}
+
+/// A block of the first million: with every scenario.
+#[divan::bench]
+fn block_with_scenarios(bencher: Bencher<'_, '_>) {
+    first_blocks(bencher, 4..60);
+}
+
+/// A block of the first 65,536: with every scenario and the fan chart.
+#[divan::bench]
+fn block_with_scenarios_and_chart(bencher: Bencher<'_, '_>) {
+    first_blocks(bencher, 0..4);
+}
+
+fn first_blocks(bencher: Bencher<'_, '_>, blocks: std::ops::Range<u64>) {
+    let job = Job::new(&spec(36, u64::from(u32::MAX)), Level::detect().expect("a level"));
+    let mut accumulator = Accumulator::new(&job);
+    let mut blocks = blocks.cycle();
+    bencher.counter(ItemsCount::new(BLOCK_SIMULATIONS)).bench_local(|| {
+        accumulator.block(&job, blocks.next().expect("a cycle"));
+    });
 }
