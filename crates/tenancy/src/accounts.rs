@@ -1,0 +1,98 @@
+//! The usage of every user in every period that is kept, and what is held for open jobs.
+
+use std::collections::BTreeMap;
+
+use carlo_types::OwnerId;
+
+use crate::money::Money;
+use crate::period::Period;
+use crate::usage::Usage;
+
+/// Past periods that can be asked for.
+pub const PAST_PERIODS_MAX: usize = 24;
+/// Periods of a user that are kept: the current one and the past ones.
+const PERIODS_KEPT: usize = PAST_PERIODS_MAX + 1;
+
+/// Every user's account.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Accounts {
+    users: BTreeMap<OwnerId, Account>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Account {
+    usage: BTreeMap<Period, Usage>,
+    /// By period. What is nothing has no entry.
+    held: BTreeMap<Period, Money>,
+}
+
+impl Accounts {
+    pub(crate) fn usage(&self, user: &OwnerId, period: Period) -> Option<&Usage> {
+        self.users.get(user)?.usage.get(&period)
+    }
+
+    pub(crate) fn held(&self, user: &OwnerId, period: Period) -> Money {
+        self.users.get(user).and_then(|account| account.held.get(&period)).copied().unwrap_or_default()
+    }
+
+    /// The usage of a user in a period, to be added to, and the period that had to be forgotten to make room for it.
+    pub(crate) fn usage_mut(&mut self, user: &OwnerId, period: Period) -> (&mut Usage, Option<Period>) {
+        let account = self.account(user);
+        let mut forgotten = None;
+        if account.usage.len() >= PERIODS_KEPT && !account.usage.contains_key(&period) {
+            forgotten = account.usage.pop_first().map(|(oldest, _)| oldest);
+        }
+        (account.usage.entry(period).or_default(), forgotten)
+    }
+
+    /// Holds `after` where `before` was held.
+    pub(crate) fn rehold(&mut self, user: &OwnerId, period: Period, before: Money, after: Money) {
+        let account = self.account(user);
+        let held = account.held.entry(period).or_default();
+        *held = held.plus(after).less(before);
+        if *held == Money::ZERO {
+            account.held.remove(&period);
+        }
+    }
+
+    fn account(&mut self, user: &OwnerId) -> &mut Account {
+        if !self.users.contains_key(user) {
+            self.users.insert(user.clone(), Account::default());
+        }
+        self.users.get_mut(user).expect("just inserted")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_current_period_and_24_past_ones_are_kept() {
+        let mut accounts = Accounts::default();
+        let user = OwnerId::new("ann");
+        let periods: Vec<Period> = (2025..=2027)
+            .flat_map(|year| (1..=12).map(move |month| format!("{year}-{month:02}").parse().unwrap()))
+            .collect();
+        for (index, period) in periods.iter().enumerate() {
+            let (usage, forgotten) = accounts.usage_mut(&user, *period);
+            usage.calls += 1;
+            assert_eq!(forgotten, index.checked_sub(25).map(|oldest| periods[oldest]));
+            assert_eq!(accounts.usage_mut(&user, *period).1, None, "an entry makes room once");
+        }
+        assert_eq!(accounts.usage(&user, periods[10]), None);
+        assert_eq!(accounts.usage(&user, periods[11]).map(|usage| usage.calls), Some(1));
+    }
+
+    #[test]
+    fn a_calendar_that_jumps_back_does_not_lose_the_call_that_it_jumps_at() {
+        let mut accounts = Accounts::default();
+        let user = OwnerId::new("ann");
+        for year in 2000..2025 {
+            accounts.usage_mut(&user, format!("{year}-06").parse().unwrap()).0.calls += 1;
+        }
+        let early = Period::default();
+        accounts.usage_mut(&user, early).0.calls += 1;
+        assert_eq!(accounts.usage(&user, early).map(|usage| usage.calls), Some(1));
+    }
+}

@@ -1,0 +1,296 @@
+//! API keys: who calls, and in which role.
+//!
+//! A secret is 256 random bits, given out once as `carlo_` and 64 hexadecimal digits. Only its SHA-256 is kept. A plain hash is
+//! enough, without salt or stretching: nobody can guess 256 random bits.
+//!
+//! A key is looked up by its hash in an ordered map. How long that takes may tell how many leading bits of the *hash* of a guess
+//! agree with a stored hash. That is no way to the secret: whoever could choose a guess by the first bits of its hash would
+//! still need all 256 bits of it, and SHA-256 gives no help with that. So the lookup needs no comparison in constant time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use carlo_types::limits::NAME_BYTES_MAX;
+use carlo_types::{FieldFault, OwnerId, Timestamp};
+use sha2::{Digest, Sha256};
+
+use crate::refusal::{Refusal, Unauthenticated};
+use crate::tiers::Tier;
+
+/// Keys that are kept, revoked ones included.
+pub const KEYS_MAX: usize = 10_000;
+
+const SECRET_PREFIX: &str = "carlo_";
+const KEY_ID_PREFIX: &str = "key_";
+
+/// What a caller shows. It is never printed but by [`Secret::reveal`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret([u8; 32]);
+
+impl Secret {
+    /// The secret of these bits, which must come from the system's random source.
+    pub fn from_random(bits: [u8; 32]) -> Self {
+        Self(bits)
+    }
+
+    /// The secret in the form for people: to be shown once, to whom it was made for.
+    pub fn reveal(&self) -> String {
+        format!("{SECRET_PREFIX}{}", hex(&self.0))
+    }
+
+    /// What is kept of it.
+    pub fn hash(&self) -> KeyHash {
+        KeyHash(Sha256::digest(self.0).into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Reads what [`Secret::reveal`] writes. The error doesn't repeat the text.
+impl FromStr for Secret {
+    type Err = Unauthenticated;
+
+    fn from_str(text: &str) -> Result<Self, Unauthenticated> {
+        let digits = text.strip_prefix(SECRET_PREFIX).ok_or(Unauthenticated::Malformed)?;
+        unhex(digits).map(Self).ok_or(Unauthenticated::Malformed)
+    }
+}
+
+/// The SHA-256 of a secret's 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// The hash of these bytes, from a record.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, for a record.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// The name of a key, which is no secret: `key_` and 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(u128);
+
+impl KeyId {
+    /// The id with these random bits. They must not be bits of a secret.
+    pub fn from_random(bits: u128) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{KEY_ID_PREFIX}{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that isn't the name of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a key id: expected \"key_\" and 32 hexadecimal digits")]
+pub struct ParseKeyIdError;
+
+impl FromStr for KeyId {
+    type Err = ParseKeyIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseKeyIdError> {
+        let digits = text.strip_prefix(KEY_ID_PREFIX).and_then(unhex::<16>).ok_or(ParseKeyIdError)?;
+        Ok(Self(u128::from_be_bytes(digits)))
+    }
+}
+
+/// What a key may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Role {
+    /// Jobs and batches of its own.
+    #[default]
+    User,
+    /// The cluster's nodes and everybody's keys, too.
+    Admin,
+}
+
+impl Role {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::User, Self::Admin].into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A key, as it is kept and listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its name.
+    pub id: KeyId,
+    /// What is known of its secret.
+    pub hash: KeyHash,
+    /// Who calls with it. Several keys of one user share its jobs, usage and rates.
+    pub user: OwnerId,
+    /// Which limits hold for calls with it.
+    pub tier: Tier,
+    /// What it may be used for.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was taken back. Never undone.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub user: OwnerId,
+    /// Whose limits hold.
+    pub tier: Tier,
+    /// What they may do.
+    pub role: Role,
+    /// The key that they called with; `None` where authentication is off. Then there is no rate limit either.
+    pub key: Option<KeyId>,
+}
+
+impl Caller {
+    /// Everybody, where authentication is off.
+    pub fn local() -> Self {
+        Self { user: OwnerId::local(), tier: Tier::Enterprise, role: Role::Admin, key: None }
+    }
+
+    /// Whether the caller may make admin calls.
+    pub fn require_admin(&self) -> Result<(), Refusal> {
+        let refusal = Refusal::Forbidden("this call needs a key with the role admin");
+        if self.role == Role::Admin { Ok(()) } else { Err(refusal) }
+    }
+
+    /// Whether the caller may see and cancel what `owner` submitted: only their own, whatever the role.
+    pub fn require_owner(&self, owner: &OwnerId) -> Result<(), Refusal> {
+        if self.user == *owner { Ok(()) } else { Err(Refusal::Forbidden("it belongs to another user")) }
+    }
+}
+
+/// A user's name, if it is fit for one: 1 to 128 ASCII letters, digits and `. _ - @ +`, so that it can be a part of a record's key
+/// and of a line in a log.
+pub fn parse_user(name: &str) -> Result<OwnerId, FieldFault> {
+    let fits = |character: char| character.is_ascii_alphanumeric() || "._-@+".contains(character);
+    if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(fits) {
+        Ok(OwnerId::new(name))
+    } else {
+        let message = format!("must be 1 to {NAME_BYTES_MAX} letters, digits or any of . _ - @ +");
+        Err(FieldFault::new("/user_id", message))
+    }
+}
+
+/// Every key.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    by_id: BTreeMap<KeyId, Key>,
+    by_hash: BTreeMap<KeyHash, KeyId>,
+}
+
+impl Keys {
+    /// Adds a key. When as many as may be are kept, the one that was revoked first makes room and is returned.
+    pub(crate) fn insert(&mut self, key: Key) -> Result<Option<KeyId>, Refusal> {
+        if self.by_id.contains_key(&key.id) || self.by_hash.contains_key(&key.hash) {
+            return Err(Refusal::KeyExists);
+        }
+        let mut forgotten = None;
+        if self.by_id.len() >= KEYS_MAX {
+            let revoked =
+                self.by_id.values().filter_map(|key| key.revoked_at.map(|at| (at, key.id, key.hash)));
+            let (_, id, hash) =
+                revoked.min().ok_or(Refusal::Full("there are as many keys as may be: revoke some"))?;
+            self.by_id.remove(&id);
+            self.by_hash.remove(&hash);
+            forgotten = Some(id);
+        }
+        self.by_hash.insert(key.hash, key.id);
+        self.by_id.insert(key.id, key);
+        Ok(forgotten)
+    }
+
+    /// Takes a key back. One that was taken back stays as it is.
+    pub(crate) fn revoke(&mut self, id: KeyId, at: Timestamp) -> Result<&Key, Refusal> {
+        let key = self.by_id.get_mut(&id).ok_or(Refusal::NoSuchKey)?;
+        key.revoked_at.get_or_insert(at);
+        Ok(key)
+    }
+
+    /// Who shows this text as their key.
+    pub(crate) fn authenticate(&self, text: &str) -> Result<Caller, Unauthenticated> {
+        let secret: Secret = text.parse()?;
+        let id = self.by_hash.get(&secret.hash()).ok_or(Unauthenticated::Unknown)?;
+        let key = self.by_id.get(id).expect("every hash leads to a key");
+        if key.revoked_at.is_some() {
+            return Err(Unauthenticated::Revoked);
+        }
+        Ok(Caller { user: key.user.clone(), tier: key.tier, role: key.role, key: Some(key.id) })
+    }
+
+    pub(crate) fn get(&self, id: KeyId) -> Option<&Key> {
+        self.by_id.get(&id)
+    }
+
+    /// All keys, by id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.by_id.values()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
+}
+
+/// The bytes that these lower-case digits say, if there are exactly `N`.
+fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = value(*high)? << 4 | value(*low)?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests;

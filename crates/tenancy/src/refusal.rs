@@ -1,0 +1,119 @@
+//! Why somebody may not do something now. The doors map these to HTTP and gRPC in one table each.
+
+use carlo_types::FieldFault;
+
+use crate::money::Money;
+use crate::rate::Window;
+use crate::tiers::Tier;
+
+/// A refusal. Its text is for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody knows who calls: 401.
+    #[error("{0}")]
+    Unauthenticated(Unauthenticated),
+    /// It is known who calls, and they may not: 403.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// The request breaks a rule: 400, with every field at fault.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldFault>),
+    /// There is no such key: 404.
+    #[error("there is no such key")]
+    NoSuchKey,
+    /// A key with this id or this secret exists: 409.
+    #[error("this key exists already")]
+    KeyExists,
+    /// Something is full that an operator can make room in: 503.
+    #[error("{0}")]
+    Full(&'static str),
+    /// Too many calls: 429.
+    #[error("the rate limit of {limit} {window} is reached; try again in {retry_after_seconds} s")]
+    RateLimited {
+        /// In which time; where several limits are reached, the one that must be waited for longest.
+        window: Window,
+        /// How many calls that time has.
+        limit: u32,
+        /// After how long a call will be admitted if none is made before.
+        retry_after_seconds: u64,
+    },
+    /// A month's quota doesn't reach: 429, type `quota-exceeded`.
+    #[error(
+        "the monthly quota of the tier {tier} is exceeded: {quota}, {used} used of {limit}, {wanted} more wanted"
+    )]
+    QuotaExceeded {
+        /// Which.
+        quota: Quota,
+        /// Whose tier it is.
+        tier: Tier,
+        /// How much of it is used or held for open jobs, with its unit.
+        used: String,
+        /// How much there is.
+        limit: String,
+        /// How much more would have been needed.
+        wanted: String,
+        /// After how long the next period begins.
+        retry_after_seconds: u64,
+    },
+    /// A batch's budget doesn't reach: 402.
+    #[error("the budget cap of ${cap} does not allow it: ${needed} would be needed")]
+    OverBudget {
+        /// The cap.
+        cap: Money,
+        /// What the cap would have to be at least.
+        needed: Money,
+    },
+}
+
+impl Refusal {
+    /// After how many seconds it is worth trying again, for `Retry-After`.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after_seconds, .. }
+            | Self::QuotaExceeded { retry_after_seconds, .. } => Some(*retry_after_seconds),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with a caller's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// It isn't a key at all.
+    #[error("the API key is malformed: expected \"carlo_\" and 64 hexadecimal digits")]
+    Malformed,
+    /// Nobody has it.
+    #[error("the API key is unknown")]
+    Unknown,
+    /// It was taken back.
+    #[error("the API key is revoked")]
+    Revoked,
+}
+
+/// What is bounded by the month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quota {
+    /// Calls of the API.
+    ApiCalls,
+    /// Jobs.
+    Simulations,
+    /// Money.
+    Cost,
+}
+
+impl Quota {
+    /// Its name, which the usage's fields begin with.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiCalls => "api_calls",
+            Self::Simulations => "simulations",
+            Self::Cost => "cost",
+        }
+    }
+}
+
+impl std::fmt::Display for Quota {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,106 @@
+//! What of the state is durable, and how it comes back.
+
+use std::collections::BTreeMap;
+
+use carlo_types::{BatchId, JobId};
+
+use super::Tenancy;
+use crate::budget::Budget;
+use crate::money::Money;
+use crate::records::{Change, Record, RecordId};
+use crate::terms::Terms;
+
+/// Records that can't have been written by one tenancy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// Two records have one name, or two keys one secret.
+    #[error("two records are alike: {0:?}")]
+    Twice(RecordId),
+    /// A job's batch has no budget.
+    #[error("the open job {job} is of {batch}, which has no budget")]
+    NoBudget {
+        /// The job.
+        job: JobId,
+        /// Its batch.
+        batch: BatchId,
+    },
+    /// A job and the budget of its batch name different users or periods.
+    #[error("the open job {job} and its batch {batch} are of different users or periods")]
+    OtherBill {
+        /// The job.
+        job: JobId,
+        /// Its batch.
+        batch: BatchId,
+    },
+    /// More is spent and reserved than the cap allows.
+    #[error("{0} is past its budget")]
+    PastCap(BatchId),
+}
+
+impl Tenancy {
+    /// The tenancy that these records were taken from. They may come in any order. Terms are not among them: those of now hold, and jobs
+    /// that are open keep their price.
+    pub fn restore(terms: Terms, records: impl IntoIterator<Item = Record>) -> Result<Self, Contradiction> {
+        let mut tenancy = Self::new(terms);
+        let mut charges = BTreeMap::new();
+        for record in records {
+            let id = record.id();
+            let is_new = match record {
+                Record::Key(key) => matches!(tenancy.keys.insert(key), Ok(None)),
+                Record::Usage(user, period, usage) => {
+                    let is_new = tenancy.accounts.usage(&user, period).is_none();
+                    *tenancy.accounts.usage_mut(&user, period).0 = usage;
+                    is_new
+                }
+                Record::Charge(charge) => charges.insert(charge.job, charge).is_none(),
+                Record::Budget(mut budget) => {
+                    // These follow from the charges.
+                    (budget.reserved, budget.waiting, budget.open_jobs) = (Money::ZERO, Money::ZERO, 0);
+                    tenancy.budgets.insert(budget.batch, budget).is_none()
+                }
+            };
+            if !is_new {
+                return Err(Contradiction::Twice(id));
+            }
+        }
+        for (job, charge) in charges {
+            if let Some(batch) = charge.batch {
+                let budget = tenancy.budget(batch).ok_or(Contradiction::NoBudget { job, batch })?;
+                if (&budget.user, budget.period) != (&charge.user, charge.period) {
+                    return Err(Contradiction::OtherBill { job, batch });
+                }
+            }
+            tenancy.open(charge);
+        }
+        let is_past =
+            |budget: &&Budget| budget.cap.is_some_and(|cap| budget.spent.plus(budget.reserved) > cap);
+        match tenancy.budgets.values().find(is_past) {
+            Some(budget) => Err(Contradiction::PastCap(budget.batch)),
+            None => Ok(tenancy),
+        }
+    }
+
+    /// What has changed since this was last called, each record once. It must be committed, together with whatever the changes belong to,
+    /// before anybody is answered; if that fails the tenancy must be restored from what is durable.
+    #[must_use]
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let changed = std::mem::take(&mut self.changed);
+        changed
+            .into_iter()
+            .map(|id| self.record(&id).map_or_else(|| Change::Delete(id), Change::Put))
+            .collect()
+    }
+
+    /// The record of this name, as it stands.
+    fn record(&self, id: &RecordId) -> Option<Record> {
+        match id {
+            RecordId::Key(id) => self.key(*id).cloned().map(Record::Key),
+            RecordId::Usage(user, period) => {
+                let usage = self.accounts.usage(user, *period)?.clone();
+                Some(Record::Usage(user.clone(), *period, usage))
+            }
+            RecordId::Charge(job) => self.charge(*job).cloned().map(Record::Charge),
+            RecordId::Budget(batch) => self.budget(*batch).cloned().map(Record::Budget),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Tiers: which limits hold for a key. The defaults are here; [`crate::terms`] reads what an operator changes about them.
+
+use std::fmt;
+
+use crate::money::Money;
+
+/// A key's tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[expect(missing_docs, reason = "the words are the contract's")]
+pub enum Tier {
+    #[default]
+    Free,
+    Basic,
+    Pro,
+    Enterprise,
+}
+
+impl Tier {
+    /// Every tier.
+    pub const ALL: [Self; 4] = [Self::Free, Self::Basic, Self::Pro, Self::Enterprise];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Basic => "basic",
+            Self::Pro => "pro",
+            Self::Enterprise => "enterprise",
+        }
+    }
+
+    /// The tier of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tier| tier.as_str() == word)
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The limits of a tier. `None` is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierLimits {
+    /// Calls in any second.
+    pub calls_per_second: Option<u32>,
+    /// Calls in any minute.
+    pub calls_per_minute: Option<u32>,
+    /// Calls in any hour.
+    pub calls_per_hour: Option<u32>,
+    /// Jobs of a user that run at once; further ones wait in the queue. Enforced by the scheduler.
+    pub jobs_at_once: Option<u32>,
+    /// Calls in a period.
+    pub calls_per_month: Option<u64>,
+    /// Jobs submitted in a period.
+    pub jobs_per_month: Option<u64>,
+    /// What the jobs submitted in a period may cost.
+    pub cost_per_month: Option<Money>,
+    /// Jobs of a batch.
+    pub batch_size: u32,
+}
+
+impl TierLimits {
+    /// What holds for `tier` where nobody says otherwise.
+    pub fn default_of(tier: Tier) -> Self {
+        let (second, minute, hour, batch_size) = match tier {
+            Tier::Free => (2, 10, 100, 5),
+            Tier::Basic => (5, 60, 1_000, 20),
+            Tier::Pro => (20, 300, 10_000, 50),
+            Tier::Enterprise => (50, 1_000, 100_000, 100),
+        };
+        let (at_once, calls, jobs, dollars) = match tier {
+            Tier::Free => (Some(1), Some(1_000), Some(10), Some(1)),
+            Tier::Basic => (Some(3), Some(10_000), Some(100), Some(10)),
+            Tier::Pro => (Some(10), Some(100_000), Some(1_000), Some(100)),
+            Tier::Enterprise => (None, None, None, None),
+        };
+        Self {
+            calls_per_second: Some(second),
+            calls_per_minute: Some(minute),
+            calls_per_hour: Some(hour),
+            jobs_at_once: at_once,
+            calls_per_month: calls,
+            jobs_per_month: jobs,
+            cost_per_month: dollars.map(Money::from_whole_dollars),
+            batch_size,
+        }
+    }
+}
