@@ -10,8 +10,8 @@ use crate::tiers::Tier;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Nobody knows who calls: 401.
-    #[error("{0}")]
-    Unauthenticated(Unauthenticated),
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
     /// It is known who calls, and they may not: 403.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -79,6 +79,9 @@ impl Refusal {
 /// What is wrong with a caller's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
+    /// There is none; for the doors, which look for it.
+    #[error("an API key is needed")]
+    Missing,
     /// It isn't a key at all.
     #[error("the API key is malformed: expected \"carlo_\" and 64 hexadecimal digits")]
     Malformed,

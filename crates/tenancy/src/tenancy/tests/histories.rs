@@ -203,6 +203,9 @@ impl World {
 }
 
 proptest! {
+    // Each case is a long history that is checked after every step.
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn what_is_counted_is_what_was_committed_and_no_bound_is_passed(steps in steps()) {
         let mut world = World::new();
