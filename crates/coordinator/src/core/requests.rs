@@ -45,7 +45,7 @@ pub(crate) enum Request {
     },
     Worker {
         session: SessionId,
-        request: WorkerRequest,
+        request: Box<WorkerRequest>,
     },
 }
 
@@ -111,6 +111,7 @@ impl CoreHandle {
 
     /// Passes on what a worker's session wants.
     pub(crate) async fn worker(&self, session: SessionId, request: WorkerRequest) -> Result<(), Fault> {
+        let request = Box::new(request);
         self.0.send(Request::Worker { session, request }).await.map_err(|_| ended())
     }
 
@@ -162,7 +163,7 @@ impl Core {
                 let answer = admitted.map(|()| (self.sessions.open(node, outbox, self.epoch), self.epoch));
                 self.answer(reply, answer);
             }
-            Request::Worker { session, request } => self.worker(session, request),
+            Request::Worker { session, request } => self.worker(session, *request),
         }
     }
 
