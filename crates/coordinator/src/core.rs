@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::Error;
-use crate::clock::Clock;
 use crate::entries::{self, Restored};
+use crate::environment::{Clock, Environment};
 
 pub(crate) use requests::CoreHandle;
 use requests::Request;
@@ -41,6 +41,7 @@ type Answer = Box<dyn FnOnce() + Send>;
 pub(crate) struct Core {
     scheduler: Scheduler<Partial>,
     epoch: Epoch,
+    environment: Arc<dyn Environment>,
     clock: Clock,
     ledger: Arc<dyn Ledger>,
     sessions: Sessions,
@@ -56,8 +57,9 @@ impl Core {
     pub(crate) async fn load(
         config: carlo_schedule::Config,
         ledger: Arc<dyn Ledger>,
+        environment: Arc<dyn Environment>,
     ) -> Result<(Self, CoreHandle), Error> {
-        let clock = Clock::start();
+        let clock = Clock::start(Arc::clone(&environment));
         let epoch = ledger.lead().await?;
         let mut scheduler = Scheduler::new(config, epoch);
         let Restored { jobs, writes, effects } =
@@ -67,6 +69,7 @@ impl Core {
         let core = Self {
             scheduler,
             epoch,
+            environment,
             clock,
             ledger,
             sessions: Sessions::default(),
@@ -137,6 +140,7 @@ impl Core {
         for answer in self.answers.drain(..) {
             answer();
         }
+        self.environment.audit(&self.scheduler);
         Ok(())
     }
 }

@@ -12,24 +12,32 @@ use carlo_wire::{convert, status, v1};
 use tonic::{Request, Response, Status};
 
 use crate::core::CoreHandle;
+use crate::environment::Environment;
 use crate::{entries, views};
 
 /// The service.
 pub(crate) struct JobsService {
     core: CoreHandle,
     ledger: Arc<dyn Ledger>,
+    environment: Arc<dyn Environment>,
 }
 
 impl JobsService {
-    pub(crate) fn new(core: CoreHandle, ledger: Arc<dyn Ledger>) -> Self {
-        Self { core, ledger }
+    pub(crate) fn new(core: CoreHandle, ledger: Arc<dyn Ledger>, environment: Arc<dyn Environment>) -> Self {
+        Self { core, ledger, environment }
     }
 
     async fn submit(&self, request: v1::SubmitRequest) -> Result<v1::Job, Fault> {
-        let (spec, priority) = submission(request, rand::random())?;
-        let job = JobId::from_random(rand::random());
+        let (spec, priority) = submission(request, self.seed())?;
+        let job = JobId::from_random(self.environment.random());
         let view = self.core.submit(job, OwnerId::local(), Arc::new(spec), priority).await?;
         Ok(views::job(view))
+    }
+
+    /// The seed of a job that doesn't give one.
+    #[expect(clippy::cast_possible_truncation, reason = "64 of random bits are as random")]
+    fn seed(&self) -> u64 {
+        self.environment.random() as u64
     }
 
     async fn get(&self, id: &str) -> Result<v1::Job, Fault> {

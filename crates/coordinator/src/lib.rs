@@ -10,15 +10,16 @@
 //! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
 //! * [`entries`]: the scheduler's records as entries of the ledger, and back.
 //! * [`jobs`], [`cluster`], [`workers`]: the gRPC services, thin.
+//! * [`environment`]: the calendar and randomness, which a simulation replaces.
 //! * [`views`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
 //!
 //! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
 
-mod clock;
 mod cluster;
 mod config;
 mod core;
 mod entries;
+mod environment;
 mod jobs;
 mod recommend;
 mod views;
@@ -33,13 +34,16 @@ use carlo_types::limits::MESSAGE_BYTES_MAX;
 use carlo_wire::v1::cluster_server::ClusterServer;
 use carlo_wire::v1::jobs_server::JobsServer;
 use carlo_wire::v1::workers_server::WorkersServer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tonic::transport::server::TcpIncoming;
+use tokio_stream::Stream;
+use tonic::transport::server::{Connected, TcpIncoming};
 
 use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data};
 use crate::core::Core;
 use crate::entries::EntryError;
+pub use crate::environment::{Environment, Machine};
 use crate::jobs::JobsService;
 use crate::workers::WorkersService;
 
@@ -78,16 +82,36 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         Data::Temporary => Arc::new(RedbLedger::temporary()?),
     };
     let address = listener.local_addr()?;
-    let (core, handle) = Core::load(config.scheduler, Arc::clone(&ledger)).await?;
-    tracing::info!(%address, epoch = %core.epoch(), "coordinator leads");
+    // Without it every small answer waits 40 ms for the acknowledgement of the one before.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    serve(config.scheduler, ledger, Arc::new(Machine), address.to_string(), incoming, shutdown).await
+}
 
-    let jobs = JobsService::new(handle.clone(), ledger);
+/// Leads a cluster from `ledger` until `shutdown`, for those who connect through `incoming`. `address` is where that is, for people.
+///
+/// # Errors
+///
+/// When the ledger can't be read or written, or the server fails.
+pub async fn serve<I, C>(
+    config: carlo_schedule::Config,
+    ledger: Arc<dyn Ledger>,
+    environment: Arc<dyn Environment>,
+    address: String,
+    incoming: I,
+    shutdown: CancellationToken,
+) -> Result<(), Error>
+where
+    I: Stream<Item = std::io::Result<C>>,
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let (core, handle) = Core::load(config, Arc::clone(&ledger), Arc::clone(&environment)).await?;
+    tracing::info!(address, epoch = %core.epoch(), "coordinator leads");
+
+    let jobs = JobsService::new(handle.clone(), ledger, environment);
     let cluster = ClusterService::new(handle.clone(), format!("http://{address}"));
     let workers = WorkersService::new(handle, shutdown.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<JobsServer<JobsService>>().await;
-    // Without it every small answer waits 40 ms for the acknowledgement of the one before.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
