@@ -32,19 +32,19 @@ pub enum AddressError {
 impl Coordinators {
     /// Knows the coordinators at these URLs. Nothing is connected before the first call.
     pub fn new(urls: &[String]) -> Result<Self, AddressError> {
-        Self::connecting(urls, |endpoint| endpoint.connect_lazy())
+        Self::connecting(urls, Endpoint::connect_lazy)
     }
 
     /// Knows the coordinators at these URLs, and reaches each by the channel that `connect` makes of its endpoint: for networks of
     /// another kind.
     pub fn connecting(
         urls: &[String],
-        mut connect: impl FnMut(Endpoint) -> Channel,
+        mut connect: impl FnMut(&Endpoint) -> Channel,
     ) -> Result<Self, AddressError> {
         if urls.is_empty() {
             return Err(AddressError::Empty);
         }
-        let channels = urls.iter().map(|url| Ok(connect(endpoint(url)?))).collect::<Result<_, _>>()?;
+        let channels = urls.iter().map(|url| Ok(connect(&endpoint(url)?))).collect::<Result<_, _>>()?;
         Ok(Self { channels, addresses: urls.to_vec(), current: AtomicUsize::new(0) })
     }
 

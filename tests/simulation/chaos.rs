@@ -1,0 +1,261 @@
+//! What goes wrong in a world, and when: drawn from its seed. Everything is mended in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use carlo_store::memory::CommitFault;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use turmoil::Sim;
+
+use crate::client;
+use crate::ledger::Storage;
+use crate::world::{Sabotage, World, coordinator, worker};
+
+/// How far the calendar may jump, milliseconds: two days. Ended jobs are kept for thirty.
+const CALENDAR_JUMP_MS: i64 = 2 * 24 * 3_600 * 1_000;
+
+/// Two hosts.
+type Link = (String, String);
+
+/// What ends a fault.
+#[derive(Debug, Clone)]
+enum Remedy {
+    Start(String),
+    Repair(Link),
+    Release(Link),
+}
+
+/// The faults of a world.
+pub(crate) struct Chaos {
+    world: Arc<World>,
+    random: ChaCha8Rng,
+    next: Duration,
+    /// By when they are due.
+    remedies: BTreeMap<(Duration, u64), Remedy>,
+    remedy_next: u64,
+    /// Hosts and links that have a fault: one at a time.
+    broken: BTreeSet<Link>,
+    over: bool,
+}
+
+impl Chaos {
+    pub(crate) fn new(world: &Arc<World>) -> Self {
+        Self {
+            world: Arc::clone(world),
+            random: world.random("chaos", 0),
+            next: Duration::from_millis(500),
+            remedies: BTreeMap::new(),
+            remedy_next: 0,
+            broken: BTreeSet::new(),
+            over: false,
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn act(&mut self, sim: &mut Sim<'_>) {
+        let now = sim.elapsed();
+        while let Some(due) = self.remedies.first_entry().filter(|due| due.key().0 <= now) {
+            let remedy = due.remove();
+            self.mend(sim, remedy);
+        }
+        if now >= self.world.plan.chaos {
+            if !self.over {
+                self.over = true;
+                self.mend_all(sim);
+            }
+        } else if now >= self.next {
+            self.next = now + self.time(50, 1_500);
+            self.harm(sim);
+        }
+    }
+
+    /// The last test: the coordinator's machine loses its power once everything is done, and comes back.
+    pub(crate) fn last_restart(&mut self, sim: &mut Sim<'_>) {
+        let host = coordinator(self.world.leader.load(Ordering::Relaxed));
+        self.note(sim, format_args!("{host} restarts for the last time"));
+        if let Storage::Disk(disk) = &self.world.storage {
+            disk.fail();
+        }
+        sim.crash(host.as_str());
+        sim.bounce(host.as_str());
+    }
+
+    fn harm(&mut self, sim: &mut Sim<'_>) {
+        // What a guard is against happens more often where the guard is off.
+        let kinds = match self.world.sabotage.filter(|_| self.random.random()) {
+            Some(Sabotage::AcknowledgeBeforeCommit | Sabotage::NoEpochCheck) => 5..8,
+            Some(Sabotage::NoAttemptCheck) => 8..15,
+            Some(Sabotage::NoFencing) => 19..20,
+            None => 0..if self.world.plan.coordinators > 1 { 24 } else { 19 },
+        };
+        match self.random.random_range(kinds) {
+            0..=3 => self.kill_worker(sim),
+            4 => self.dismiss_worker(sim),
+            5..=7 => self.kill_coordinator(sim),
+            8..=11 => self.cut(sim),
+            12..=14 => self.hold(sim),
+            15 => {
+                let latency = self.time(5, 300);
+                self.note(sim, format_args!("messages take up to {latency:?}"));
+                sim.set_max_message_latency(latency);
+            }
+            16 => {
+                let offset = self.random.random_range(-CALENDAR_JUMP_MS..=CALENDAR_JUMP_MS);
+                self.note(sim, format_args!("the calendar is off by {offset} ms"));
+                self.world.calendar.store(offset, Ordering::Relaxed);
+            }
+            17..=18 => self.fail_storage(sim),
+            _ => self.depose(sim),
+        }
+    }
+
+    fn kill_worker(&mut self, sim: &mut Sim<'_>) {
+        let host = self.any_worker();
+        let down = self.time(20, 5_000);
+        if self.break_for(sim, (host.clone(), String::new()), down, Remedy::Start(host.clone())) {
+            self.note(sim, format_args!("{host} is killed for {down:?}"));
+            sim.crash(host.as_str());
+        }
+    }
+
+    /// As an operator does, with SIGTERM.
+    fn dismiss_worker(&mut self, sim: &mut Sim<'_>) {
+        let index = self.random.random_range(0..self.world.plan.workers.len());
+        let host = worker(index);
+        if self.break_for(
+            sim,
+            (host.clone(), String::new()),
+            Duration::from_secs(7),
+            Remedy::Start(host.clone()),
+        ) {
+            self.note(sim, format_args!("{host} is asked to leave"));
+            self.world.shutdowns.lock().unwrap_or_else(PoisonError::into_inner)[index].cancel();
+        }
+    }
+
+    fn kill_coordinator(&mut self, sim: &mut Sim<'_>) {
+        let host = coordinator(self.random.random_range(0..self.world.plan.coordinators));
+        let (down, power) = (self.time(20, 4_000), self.random.random());
+        if self.break_for(sim, (host.clone(), String::new()), down, Remedy::Start(host.clone())) {
+            let how = if power { "loses its power" } else { "is killed" };
+            self.note(sim, format_args!("{host} {how} for {down:?}"));
+            match &self.world.storage {
+                Storage::Disk(disk) if power => disk.fail(),
+                Storage::Disk(disk) => disk.close(),
+                Storage::Shared(_) => {}
+            }
+            sim.crash(host.as_str());
+        }
+    }
+
+    /// What is sent is lost, and connections never recover.
+    fn cut(&mut self, sim: &mut Sim<'_>) {
+        let link = self.any_link();
+        let (time, ways) = (self.time(50, 8_000), self.random.random_range(0..4));
+        if self.break_for(sim, link.clone(), time, Remedy::Repair(link.clone())) {
+            self.note(sim, format_args!("{link:?} is cut for {time:?}, way {ways}"));
+            let (a, b) = (link.0.as_str(), link.1.as_str());
+            match ways {
+                0 => sim.partition_oneway(a, b),
+                1 => sim.partition_oneway(b, a),
+                _ => sim.partition(a, b),
+            }
+        }
+    }
+
+    /// What is sent arrives late, all at once.
+    fn hold(&mut self, sim: &mut Sim<'_>) {
+        let link = self.any_link();
+        // At times for so long that nobody waits any more: what arrives then is of another life.
+        let most = if self.random.random_ratio(1, 4) { 30_000 } else { 6_000 };
+        let time = self.time(50, most);
+        if self.break_for(sim, link.clone(), time, Remedy::Release(link.clone())) {
+            self.note(sim, format_args!("{link:?} is held for {time:?}"));
+            sim.hold(link.0.as_str(), link.1.as_str());
+        }
+    }
+
+    fn fail_storage(&mut self, sim: &Sim<'_>) {
+        let fault = if self.random.random() { CommitFault::Lost } else { CommitFault::Unacknowledged };
+        let syncs = self.random.random_range(0..6);
+        match &self.world.storage {
+            Storage::Shared(ledger) => {
+                self.note(sim, format_args!("the next commit is {fault:?}"));
+                ledger.fail_next_commit(fault);
+            }
+            Storage::Disk(disk) => {
+                self.note(sim, format_args!("the disk loses its power after {syncs} syncs"));
+                disk.fail_after(syncs);
+            }
+        }
+    }
+
+    fn depose(&mut self, sim: &Sim<'_>) {
+        let leader = self.random.random_range(0..self.world.plan.coordinators);
+        self.note(sim, format_args!("coordinator {leader} shall lead"));
+        self.world.leader.store(leader, Ordering::Relaxed);
+    }
+
+    /// Plans the remedy of a fault; `false` where there is a fault already.
+    fn break_for(&mut self, sim: &Sim<'_>, what: Link, time: Duration, remedy: Remedy) -> bool {
+        let is_new = self.broken.insert(what);
+        if is_new {
+            self.remedy_next += 1;
+            self.remedies.insert((sim.elapsed() + time, self.remedy_next), remedy);
+        }
+        is_new
+    }
+
+    fn mend(&mut self, sim: &mut Sim<'_>, remedy: Remedy) {
+        self.note(sim, format_args!("{remedy:?}"));
+        match remedy {
+            Remedy::Start(host) => {
+                sim.bounce(host.as_str());
+                self.broken.remove(&(host, String::new()));
+            }
+            Remedy::Repair(link) => {
+                sim.repair(link.0.as_str(), link.1.as_str());
+                self.broken.remove(&link);
+            }
+            Remedy::Release(link) => {
+                sim.release(link.0.as_str(), link.1.as_str());
+                self.broken.remove(&link);
+            }
+        }
+    }
+
+    fn mend_all(&mut self, sim: &mut Sim<'_>) {
+        self.note(sim, "all is mended");
+        while let Some((_, remedy)) = self.remedies.pop_first() {
+            self.mend(sim, remedy);
+        }
+        sim.set_max_message_latency(Duration::from_millis(20));
+        self.world.calendar.store(0, Ordering::Relaxed);
+    }
+
+    fn any_worker(&mut self) -> String {
+        worker(self.random.random_range(0..self.world.plan.workers.len()))
+    }
+
+    /// Between a coordinator and somebody who talks to it.
+    fn any_link(&mut self) -> Link {
+        if self.random.random_ratio(1, 5) {
+            let index = self.random.random_range(0..self.world.plan.coordinators);
+            return (client::HOST.to_owned(), coordinator(index));
+        }
+        let worker = self.any_worker();
+        let doors = self.world.doors();
+        (worker, doors[self.random.random_range(0..doors.len())].clone())
+    }
+
+    fn time(&mut self, min_ms: u64, max_ms: u64) -> Duration {
+        Duration::from_millis(self.random.random_range(min_ms..max_ms))
+    }
+
+    fn note(&self, sim: &Sim<'_>, line: impl std::fmt::Display) {
+        self.world.trace.note_at(sim.elapsed(), line);
+    }
+}

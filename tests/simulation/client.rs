@@ -1,0 +1,206 @@
+//! The client: it asks for the plan's jobs, follows each to its end, and checks everything that it is told.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_types::JobSpec;
+use carlo_wire::v1::jobs_client::JobsClient;
+use carlo_wire::{Coordinators, v1};
+use futures::future::join_all;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+
+use crate::net;
+use crate::oracle::{self, Oracle};
+use crate::plan::JobPlan;
+use crate::world::{Phase, World};
+
+/// Its host.
+pub(crate) const HOST: &str = "client";
+/// How long after the last change of leaders the last one may still answer.
+const STALE: Duration = Duration::from_secs(5);
+/// When a call is given up.
+const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// A job whose submission was acknowledged, and how it ended.
+#[derive(Debug)]
+struct Known {
+    id: String,
+    spec: JobSpec,
+    end: v1::JobStatus,
+}
+
+struct Client {
+    world: Arc<World>,
+    coordinators: Coordinators,
+    random: RefCell<ChaCha8Rng>,
+    oracle: RefCell<Oracle>,
+    /// Everything that was ever asked for, by its seed: what was not acknowledged may be there, too.
+    asked: RefCell<BTreeMap<u64, JobSpec>>,
+}
+
+/// The client's life.
+pub(crate) async fn run(world: Arc<World>) -> turmoil::Result {
+    let client = Client {
+        coordinators: Coordinators::connecting(&world.coordinators(), net::connect)?,
+        random: RefCell::new(world.random("client", 0)),
+        oracle: RefCell::default(),
+        asked: RefCell::default(),
+        world,
+    };
+    let known: Vec<_> = join_all(client.world.plan.jobs.iter().map(|plan| client.follow(plan))).await;
+    let known = known.into_iter().collect::<Result<Vec<_>, _>>()?;
+    client.world.enter(Phase::Settled);
+    while client.world.phase() != Phase::Audit {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    client.audit(&known).await?;
+    client.world.trace.note("the client is content");
+    Ok(())
+}
+
+impl Client {
+    /// Submits a job until that is acknowledged, then follows it to its end.
+    async fn follow(&self, plan: &JobPlan) -> Result<Known, String> {
+        tokio::time::sleep(plan.at).await;
+        let (id, spec) = self.submit(plan).await;
+        self.world.trace.note(format_args!("client: {id} with seed {} is acknowledged", spec.seed));
+        let mut cancelled = None;
+        if let Some(time) = plan.cancel_after {
+            tokio::time::sleep(time).await;
+            cancelled = Some(self.cancel(&id).await?);
+        }
+        let job = self.end_of(&id).await?;
+        let end = job.status();
+        self.world.trace.note(format_args!("client: {id} is {}", end.as_str_name()));
+        match (end, cancelled) {
+            (v1::JobStatus::Complete, None | Some(false)) => self.check(&job, &spec)?,
+            (v1::JobStatus::Cancelled, Some(_)) => {}
+            _ => return Err(format!("job {id} ended as {end:?}, cancelled {cancelled:?}: {:?}", job.error)),
+        }
+        Ok(Known { id, spec, end })
+    }
+
+    async fn submit(&self, plan: &JobPlan) -> (String, JobSpec) {
+        for attempt in 0.. {
+            let spec = plan.attempt(attempt);
+            self.asked.borrow_mut().insert(spec.seed, spec.clone());
+            let request =
+                v1::SubmitRequest { simulation: Some(spec.to_draft().into()), priority: Some(plan.priority) };
+            let answer =
+                self.call(async |mut jobs: JobsClient<Channel>| jobs.submit(request.clone()).await).await;
+            if let Ok(job) = answer {
+                return (job.id, spec);
+            }
+            self.pause(100, 1_000).await;
+        }
+        unreachable!("attempts never end")
+    }
+
+    /// Cancels a job; whether that was acknowledged. It isn't where the job had ended, maybe by a call of which the answer was lost.
+    async fn cancel(&self, id: &str) -> Result<bool, String> {
+        loop {
+            let request = v1::CancelJobRequest { id: id.to_owned() };
+            let answer =
+                self.call(async |mut jobs: JobsClient<Channel>| jobs.cancel(request.clone()).await).await;
+            match answer {
+                Ok(_) => {
+                    self.world.trace.note(format_args!("client: {id} is cancelled"));
+                    return Ok(true);
+                }
+                Err(status) if status.code() == Code::FailedPrecondition => return Ok(false),
+                Err(status) => self.excuse(id, &status)?,
+            }
+            self.pause(50, 500).await;
+        }
+    }
+
+    /// The job, once it has ended.
+    async fn end_of(&self, id: &str) -> Result<v1::Job, String> {
+        loop {
+            match self.get(id).await {
+                Ok(job) if matches!(job.status(), v1::JobStatus::Queued | v1::JobStatus::Running) => {}
+                Ok(job) => return Ok(job),
+                Err(status) => self.excuse(id, &status)?,
+            }
+            self.pause(50, 700).await;
+        }
+    }
+
+    async fn get(&self, id: &str) -> Result<v1::Job, Status> {
+        let request = v1::GetJobRequest { id: id.to_owned() };
+        self.call(async |mut jobs: JobsClient<Channel>| jobs.get(request.clone()).await).await
+    }
+
+    /// Whether an acknowledged job may be refused like that.
+    fn excuse(&self, id: &str, status: &Status) -> Result<(), String> {
+        // A leader that was deposed and doesn't know it yet shows what it knew.
+        let now = turmoil::sim_elapsed().unwrap_or_default();
+        let is_stale = self.world.plan.coordinators > 1 && now < self.world.plan.chaos + STALE;
+        if status.code() == Code::NotFound && !is_stale {
+            return Err(format!("job {id} was acknowledged, and is lost: {}", status.message()));
+        }
+        Ok(())
+    }
+
+    /// After everything is done and the coordinator was restarted: the same ends, the same answers, and no job that isn't right.
+    async fn audit(&self, known: &[Known]) -> Result<(), String> {
+        for known in known {
+            let job = self.end_of(&known.id).await?;
+            if job.status() != known.end {
+                return Err(format!("job {} was {:?} and is {:?}", known.id, known.end, job.status()));
+            }
+            if known.end == v1::JobStatus::Complete {
+                self.check(&job, &known.spec)?;
+            }
+        }
+        for listed in self.list().await {
+            let spec = self.asked.borrow().get(&listed.seed).cloned();
+            let spec = spec.ok_or_else(|| format!("nobody asked for job {}", listed.id))?;
+            if known.iter().any(|known| known.id == listed.id) {
+                continue;
+            }
+            let job = self.end_of(&listed.id).await?;
+            if job.status() != v1::JobStatus::Complete {
+                return Err(format!("job {} ended as {:?}", job.id, job.status()));
+            }
+            self.check(&job, &spec)?;
+        }
+        Ok(())
+    }
+
+    async fn list(&self) -> Vec<v1::Job> {
+        loop {
+            let request = v1::ListJobsRequest { page: 1, page_size: 100, status: None };
+            let answer = self.call(async |mut jobs: JobsClient<Channel>| jobs.list(request).await).await;
+            if let Ok(list) = answer {
+                return list.jobs;
+            }
+            self.pause(50, 500).await;
+        }
+    }
+
+    fn check(&self, job: &v1::Job, spec: &JobSpec) -> Result<(), String> {
+        oracle::check(job, self.oracle.borrow_mut().answer(spec))
+    }
+
+    async fn call<T>(
+        &self,
+        call: impl AsyncFnOnce(JobsClient<Channel>) -> Result<Response<T>, Status>,
+    ) -> Result<T, Status> {
+        let jobs = JobsClient::new(self.coordinators.channel());
+        let answer = tokio::time::timeout(CALL_TIMEOUT, call(jobs)).await;
+        let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
+        // Whatever is wrong, another coordinator may know better.
+        answer.map(Response::into_inner).inspect_err(|_| self.coordinators.rotate())
+    }
+
+    async fn pause(&self, min_ms: u64, max_ms: u64) {
+        let time = self.random.borrow_mut().random_range(min_ms..max_ms);
+        tokio::time::sleep(Duration::from_millis(time)).await;
+    }
+}

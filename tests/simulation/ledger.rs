@@ -1,0 +1,142 @@
+//! The coordinator's ledger in a simulation: the real memory or redb one, slow like a disk, failing when told to, on storage that
+//! outlives the coordinator.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carlo_store::{Key, Ledger, LedgerError, MemoryLedger, RedbLedger, Write};
+use carlo_types::Epoch;
+use futures::executor::block_on;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::disk::Disk;
+use crate::trace::{Trace, fingerprint};
+use crate::world::Sabotage;
+
+/// How often a ledger that acknowledges too early commits.
+const WRITE_BACK_EVERY: Duration = Duration::from_millis(400);
+
+/// What outlives the coordinator.
+#[derive(Debug, Clone)]
+pub(crate) enum Storage {
+    /// A ledger that is shared by all coordinators, as etcd would be.
+    Shared(Arc<MemoryLedger>),
+    /// The disk under a redb file.
+    Disk(Disk),
+}
+
+/// A ledger as one life of a coordinator has it.
+pub(crate) struct SimLedger {
+    inner: Arc<dyn Ledger>,
+    random: Mutex<ChaCha8Rng>,
+    trace: Trace,
+    sabotage: Option<Sabotage>,
+    /// The latest epoch that was ever led in this storage.
+    latest: Arc<AtomicU64>,
+    /// What was acknowledged before it was committed. It dies with the coordinator.
+    unwritten: Unwritten,
+}
+
+type Unwritten = Arc<Mutex<Vec<(Epoch, Vec<Write>)>>>;
+
+/// Commits what was acknowledged already.
+fn write_back(ledger: &dyn Ledger, unwritten: &Unwritten) {
+    for (epoch, writes) in unwritten.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // Nobody waits for the answer any more.
+        let _ = block_on(ledger.commit(epoch, writes));
+    }
+}
+
+impl SimLedger {
+    pub(crate) fn open(
+        storage: &Storage,
+        random: ChaCha8Rng,
+        trace: Trace,
+        sabotage: Option<Sabotage>,
+        latest: Arc<AtomicU64>,
+    ) -> Result<Self, LedgerError> {
+        let inner: Arc<dyn Ledger> = match storage {
+            Storage::Shared(ledger) => Arc::clone(ledger) as _,
+            Storage::Disk(disk) => Arc::new(RedbLedger::over(disk.open())?),
+        };
+        let unwritten = Unwritten::default();
+        if sabotage == Some(Sabotage::AcknowledgeBeforeCommit) {
+            let (inner, unwritten) = (Arc::clone(&inner), Arc::clone(&unwritten));
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(WRITE_BACK_EVERY).await;
+                    write_back(&*inner, &unwritten);
+                }
+            });
+        }
+        Ok(Self { inner, random: Mutex::new(random), trace, sabotage, latest, unwritten })
+    }
+
+    /// How long the storage takes: some milliseconds, at times much longer.
+    fn delay(&self) -> Duration {
+        let mut random = self.random.lock().expect("nothing panics while it is held");
+        let slow = random.random_ratio(1, 40);
+        Duration::from_millis(random.random_range(if slow { 50..800 } else { 0..6 }))
+    }
+}
+
+#[async_trait]
+impl Ledger for SimLedger {
+    async fn lead(&self) -> Result<Epoch, LedgerError> {
+        tokio::time::sleep(self.delay()).await;
+        // The threads of the real ledger are waited for on the spot: simulated time stands still meanwhile.
+        let epoch = block_on(self.inner.lead())?;
+        self.latest.store(epoch.0, Ordering::SeqCst);
+        self.trace.note(format_args!("ledger: epoch {epoch} leads"));
+        tokio::time::sleep(self.delay()).await;
+        Ok(epoch)
+    }
+
+    async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
+        let words = describe(&writes);
+        if self.sabotage == Some(Sabotage::AcknowledgeBeforeCommit) {
+            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).push((epoch, writes));
+            tokio::time::sleep(self.delay()).await;
+            return Ok(());
+        }
+        let epoch = match self.sabotage {
+            Some(Sabotage::NoFencing) => Epoch(self.latest.load(Ordering::SeqCst)),
+            _ => epoch,
+        };
+        tokio::time::sleep(self.delay()).await;
+        let outcome = block_on(self.inner.commit(epoch, writes));
+        match &outcome {
+            Ok(()) => self.trace.note(format_args!("ledger: epoch {epoch} commits {words}")),
+            Err(error) => self.trace.note(format_args!("ledger: epoch {epoch} fails with {words}: {error}")),
+        }
+        tokio::time::sleep(self.delay()).await;
+        outcome
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
+        write_back(&*self.inner, &self.unwritten);
+        block_on(self.inner.get(key))
+    }
+
+    async fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
+        write_back(&*self.inner, &self.unwritten);
+        block_on(self.inner.scan(prefix, after, limit))
+    }
+}
+
+fn describe(writes: &[Write]) -> String {
+    let word = |write: &Write| match write {
+        Write::Put(key, value) => format!("{key}={}", fingerprint(value)),
+        Write::Delete(key) => format!("-{key}"),
+    };
+    writes.iter().map(word).collect::<Vec<_>>().join(" ")
+}

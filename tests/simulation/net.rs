@@ -1,0 +1,71 @@
+//! gRPC over the simulated network: 45 lines between tonic and turmoil.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_stream::Stream;
+use tonic::transport::server::Connected;
+use tonic::transport::{Channel, Endpoint, Uri};
+use turmoil::net::{TcpListener, TcpStream};
+
+/// Where every daemon of the simulation listens.
+pub(crate) const PORT: u16 = 7070;
+
+/// The URL of a host.
+pub(crate) fn url(host: &str) -> String {
+    format!("http://{host}:{PORT}")
+}
+
+/// A channel through the simulated network.
+pub(crate) fn connect(endpoint: &Endpoint) -> Channel {
+    endpoint.connect_with_connector_lazy(tower::service_fn(async |uri: Uri| {
+        let host = uri.host().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(PORT))).await?;
+        Ok::<_, io::Error>(TokioIo::new(stream))
+    }))
+}
+
+/// Listens on the simulated host that this runs on; its connections.
+pub(crate) async fn listen() -> io::Result<impl Stream<Item = io::Result<Connection>>> {
+    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    Ok(futures::stream::unfold(listener, async |listener| {
+        let accepted = listener.accept().await.map(|(stream, _)| Connection(stream));
+        Some((accepted, listener))
+    }))
+}
+
+/// A connection that a server has accepted.
+pub(crate) struct Connection(TcpStream);
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

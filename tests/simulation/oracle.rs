@@ -1,0 +1,100 @@
+//! What the answer of a job is, computed by the kernel alone: no cluster, no cuts, no faults.
+
+use std::collections::BTreeMap;
+
+use carlo_kernel::{Accumulator, Job, Level, Partial};
+use carlo_types::merge::standard_error;
+use carlo_types::results::Digest;
+use carlo_types::{BlockRange, JobSpec, Merge};
+use carlo_wire::v1;
+
+/// The first checkpoint of the model (MODEL.md, Results), in blocks.
+const FIRST_CHECKPOINT_BLOCKS: u64 = 4;
+
+/// An undisturbed answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    digest: String,
+    simulations: u64,
+    stopped_early: bool,
+}
+
+/// Answers, computed once each.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle(BTreeMap<u64, Answer>);
+
+impl Oracle {
+    /// The answer to `spec`. Jobs of one run differ in their seeds.
+    pub(crate) fn answer(&mut self, spec: &JobSpec) -> &Answer {
+        self.0.entry(spec.seed).or_insert_with(|| compute(spec))
+    }
+}
+
+fn compute(spec: &JobSpec) -> Answer {
+    let job = Job::new(spec, Level::available()[0]);
+    let mut accumulator = Accumulator::new(&job);
+    let mut whole: Option<Partial> = None;
+    let end = BlockRange::whole(spec.simulations).expect("a job has simulations").end();
+    for block in 0..end {
+        accumulator.block(&job, block);
+        let done = block + 1;
+        let checkpoint = done >= FIRST_CHECKPOINT_BLOCKS && done.is_power_of_two();
+        if done == end || checkpoint {
+            let part = accumulator.drain();
+            match &mut whole {
+                Some(whole) => whole.merge(&part),
+                None => whole = Some(part),
+            }
+        }
+        if let (Some(target), Some(whole), true) = (spec.target_standard_error, &whole, checkpoint)
+            && standard_error(whole.successes(), whole.simulations()) <= target
+        {
+            break;
+        }
+    }
+    let results = carlo_kernel::results(spec, &whole.expect("there is a last block"));
+    Answer {
+        digest: results.digest.to_string(),
+        simulations: results.simulations_run,
+        stopped_early: results.simulations_run < spec.simulations,
+    }
+}
+
+/// Whether a complete job is what it should be.
+pub(crate) fn check(job: &v1::Job, answer: &Answer) -> Result<(), String> {
+    let completed = job.results.as_ref().ok_or("a complete job without results")?;
+    let results = completed.results.as_ref().ok_or("completed results without results")?;
+    let digest = results.digest.as_slice().try_into().map_err(|_| "a digest of another length")?;
+    let found = Answer {
+        digest: Digest(digest).to_string(),
+        simulations: results.simulations_run,
+        stopped_early: completed.stopped_early,
+    };
+    if found != *answer {
+        return Err(format!("job {} has the answer {found:?} instead of {answer:?}", job.id));
+    }
+    let shares: u64 = job.node_progress.values().map(|node| node.simulations).sum();
+    // Of a job that stopped early, what lies past the checkpoint may have been done already; it is in no answer.
+    let most = if answer.stopped_early { job.simulations_total } else { answer.simulations };
+    if !(answer.simulations..=most).contains(&shares) {
+        return Err(format!(
+            "job {}: the shares of its nodes come to {shares} of {}",
+            job.id, answer.simulations
+        ));
+    }
+    if job.simulations_complete != answer.simulations {
+        return Err(format!(
+            "job {}: its progress is {} of {}",
+            job.id, job.simulations_complete, answer.simulations
+        ));
+    }
+    if completed.workers_used == 0 || completed.workers_used as usize > job.node_progress.len() {
+        return Err(format!(
+            "job {} used {} workers, and names {}",
+            job.id,
+            completed.workers_used,
+            job.node_progress.len()
+        ));
+    }
+    Ok(())
+}

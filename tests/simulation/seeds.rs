@@ -1,0 +1,118 @@
+//! Many seeds: each in a process of its own, as many at once as there are cores.
+
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::world::{self, Sabotage};
+
+/// Seeds where the environment doesn't say.
+const SEEDS: u64 = 200;
+/// Seeds within which a guard that is off must be noticed.
+const SABOTAGED_SEEDS: u64 = 40;
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+}
+
+/// One seed, with its history; started by the tests below, or by hand.
+#[test]
+#[ignore = "started by the other tests, for one seed"]
+fn one_seed() {
+    let seed = variable("CARLO_SIM_SEED").expect("CARLO_SIM_SEED is the seed");
+    let sabotage = std::env::var("CARLO_SIM_SABOTAGE").ok().map(|name| {
+        let guard = Sabotage::ALL.into_iter().find(|guard| format!("{guard:?}") == name);
+        guard.unwrap_or_else(|| panic!("{name} is none of {:?}", Sabotage::ALL))
+    });
+    carlo_service::telemetry::init(carlo_service::telemetry::LogFormat::Text, "off");
+    world::watch_for_panics();
+    let (trace, outcome) = world::run(seed, sabotage);
+    println!("{}", trace.text());
+    println!("trace {:016x}", trace.hash());
+    if let Err(violation) = outcome {
+        println!("violation: {violation}");
+        // The hosts may be in any state: they are not taken down, the process ends.
+        std::process::exit(1);
+    }
+}
+
+/// Runs one seed in a process.
+fn run(seed: u64, sabotage: Option<Sabotage>) -> Output {
+    let mut process = Command::new(std::env::current_exe().expect("this program has a path"));
+    process.args(["--exact", "seeds::one_seed", "--ignored", "--nocapture", "--test-threads", "1"]);
+    process.env("CARLO_SIM_SEED", seed.to_string());
+    if let Some(sabotage) = sabotage {
+        process.env("CARLO_SIM_SABOTAGE", format!("{sabotage:?}"));
+    }
+    process.output().expect("this program can be started")
+}
+
+/// The line of a run's output that begins like this.
+fn line(output: &Output, begin: &str) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().find_map(|line| line.strip_prefix(begin)).unwrap_or("(none)").to_owned()
+}
+
+/// What is wrong with a run, if anything.
+fn violation(output: &Output) -> Option<String> {
+    (!output.status.success()).then(|| {
+        let panics = String::from_utf8_lossy(&output.stderr);
+        format!("{} {}", line(output, "violation: "), panics.trim())
+    })
+}
+
+/// Calls `work` with each of `seeds`, on every core.
+fn on_every_core(seeds: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(seeds.start);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    work(seed);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn every_seed_ends_as_an_undisturbed_run() {
+    let first = variable("CARLO_SIM_FIRST").unwrap_or(0);
+    let seeds = variable("CARLO_SIM_SEEDS").unwrap_or(SEEDS);
+    let failed = Mutex::new(Vec::new());
+    on_every_core(first..first + seeds, |seed| {
+        if let Some(violation) = violation(&run(seed, None)) {
+            println!("seed {seed} fails: {violation}");
+            failed.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    assert!(failed.is_empty(), "failing seeds, each to be seen with tests/sim --seed S: {failed:?}");
+}
+
+#[test]
+fn a_seed_does_the_same_each_time() {
+    for seed in 0..6 {
+        let [first, second] = [(); 2].map(|()| line(&run(seed, None), "trace "));
+        assert_eq!(first, second, "seed {seed}");
+        assert_ne!(first, "(none)", "seed {seed}");
+    }
+}
+
+#[test]
+fn a_guard_that_is_off_is_noticed() {
+    for sabotage in Sabotage::ALL {
+        // To run out of time is no proof: something must be found to be wrong.
+        let noticed = (0..SABOTAGED_SEEDS)
+            .filter_map(|seed| Some((seed, violation(&run(seed, Some(sabotage)))?)))
+            .find(|(_, violation)| !violation.starts_with(world::ENDLESS));
+        let (seed, violation) = noticed.unwrap_or_else(|| panic!("nobody noticed {sabotage:?}"));
+        println!("{sabotage:?} is noticed with seed {seed}: {violation}");
+    }
+}

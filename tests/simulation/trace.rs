@@ -1,0 +1,48 @@
+//! What happened in a run, line by line, and a hash of it: two runs of one seed must agree.
+
+use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A run's history. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trace(Arc<Mutex<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    hash: DefaultHasher,
+    text: Vec<String>,
+}
+
+impl Trace {
+    /// Adds a line, from within a simulated host.
+    pub(crate) fn note(&self, line: impl Display) {
+        self.note_at(turmoil::sim_elapsed().unwrap_or_default(), line);
+    }
+
+    /// Adds a line.
+    pub(crate) fn note_at(&self, at: Duration, line: impl Display) {
+        let line = format!("{:>10.3} {line}", at.as_secs_f64());
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        line.hash(&mut lines.hash);
+        lines.text.push(line);
+    }
+
+    /// Of all lines so far.
+    pub(crate) fn hash(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).hash.finish()
+    }
+
+    /// All lines so far.
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).text.join("\n")
+    }
+}
+
+/// A short name for bytes.
+pub(crate) fn fingerprint(bytes: &[u8]) -> String {
+    let mut hash = DefaultHasher::new();
+    bytes.hash(&mut hash);
+    format!("{:08x}", hash.finish() >> 32)
+}

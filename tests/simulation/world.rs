@@ -1,0 +1,322 @@
+//! One simulated world: its hosts and what they share. What goes wrong in it is in `chaos`.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use carlo_coordinator::{Data, Environment};
+use carlo_kernel::Partial;
+use carlo_schedule::Scheduler;
+use carlo_service::CancellationToken;
+use carlo_store::MemoryLedger;
+use carlo_types::Timestamp;
+use carlo_wire::Coordinators;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use turmoil::Sim;
+
+use crate::chaos::Chaos;
+use crate::disk::Disk;
+use crate::ledger::{SimLedger, Storage};
+use crate::machine::SimMachine;
+use crate::plan::{JobPlan, Plan};
+use crate::trace::Trace;
+use crate::{client, forger, net};
+
+/// How long a world may take, beyond the work itself, to finish its jobs once nothing goes wrong any more.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How often all work may be done: an attempt to submit of which the answer was lost is a job too, and a range is done again at times.
+const WORK_AGAIN: u32 = 3;
+/// The calendar at the beginning: 2026-01-01.
+const CALENDAR_MS: u64 = 1_767_225_600_000;
+/// How the coordinator begins to say that it can't make sense of its ledger.
+const UNREADABLE: [&str; 2] = ["failed to read the ledger's entry", "failed to take up the ledger"];
+/// What is said of a run that nobody saw the end of.
+pub(crate) const ENDLESS: &str = "it doesn't come to an end";
+/// The step of the simulated clock.
+const TICK: Duration = Duration::from_millis(2);
+
+/// A guard that is switched off, to see whether a run notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    /// The ledger says that a commit is durable before it is.
+    AcknowledgeBeforeCommit,
+    /// The ledger takes the writes of a leader that was deposed.
+    NoFencing,
+    /// The epoch of a report isn't looked at, only its lease's number.
+    NoEpochCheck,
+    /// The attempt of a report isn't looked at, only whose it is.
+    NoAttemptCheck,
+}
+
+impl Sabotage {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::AcknowledgeBeforeCommit, Self::NoFencing, Self::NoEpochCheck, Self::NoAttemptCheck];
+
+    /// Whether it happens between the workers and the coordinator.
+    pub(crate) fn is_forgery(self) -> bool {
+        matches!(self, Self::NoEpochCheck | Self::NoAttemptCheck)
+    }
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Jobs are asked for, and things go wrong.
+    Work,
+    /// The client has seen the end of every job that it asked for.
+    Settled,
+    /// The coordinator was restarted once more, and the client looks at everything again.
+    Audit,
+}
+
+/// What the hosts of a world share.
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) plan: Plan,
+    pub(crate) sabotage: Option<Sabotage>,
+    pub(crate) trace: Trace,
+    pub(crate) storage: Storage,
+    /// The coordinator that should lead.
+    pub(crate) leader: AtomicUsize,
+    /// How far the calendar is off, milliseconds.
+    pub(crate) calendar: AtomicI64,
+    /// What asks each worker to leave.
+    pub(crate) shutdowns: Mutex<Vec<CancellationToken>>,
+    phase: Mutex<Phase>,
+    latest_epoch: Arc<AtomicU64>,
+    /// Processes started so far: each has randomness of its own.
+    lives: AtomicU64,
+}
+
+impl World {
+    fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
+        let mut plan = Plan::new(random(seed, "plan", 0));
+        match sabotage {
+            Some(Sabotage::NoFencing) => (plan.coordinators, plan.on_disk) = (2, false),
+            Some(sabotage) if sabotage.is_forgery() => {
+                plan.coordinators = 1;
+                plan.jobs = vec![JobPlan::large(1), JobPlan::large(2)];
+            }
+            _ => {}
+        }
+        let storage = if plan.on_disk {
+            Storage::Disk(Disk::new(random(seed, "disk", 0)))
+        } else {
+            Storage::Shared(Arc::new(MemoryLedger::new()))
+        };
+        Self {
+            seed,
+            sabotage,
+            trace: Trace::default(),
+            storage,
+            leader: AtomicUsize::new(0),
+            calendar: AtomicI64::new(0),
+            shutdowns: Mutex::new(vec![CancellationToken::new(); plan.workers.len()]),
+            phase: Mutex::new(Phase::Work),
+            latest_epoch: Arc::default(),
+            lives: AtomicU64::new(0),
+            plan,
+        }
+    }
+
+    /// Randomness for a purpose, `number` telling those of one purpose apart.
+    pub(crate) fn random(&self, purpose: &str, number: u64) -> ChaCha8Rng {
+        random(self.seed, purpose, number)
+    }
+
+    fn next_life(&self, purpose: &str) -> ChaCha8Rng {
+        self.random(purpose, self.lives.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// The URLs of the coordinators.
+    pub(crate) fn coordinators(&self) -> Vec<String> {
+        (0..self.plan.coordinators).map(|index| net::url(&coordinator(index))).collect()
+    }
+
+    /// The hosts that workers connect to.
+    pub(crate) fn doors(&self) -> Vec<String> {
+        if self.sabotage.is_some_and(Sabotage::is_forgery) {
+            vec![forger::HOST.to_owned()]
+        } else {
+            (0..self.plan.coordinators).map(coordinator).collect()
+        }
+    }
+}
+
+fn random(seed: u64, purpose: &str, number: u64) -> ChaCha8Rng {
+    let mut stream = DefaultHasher::new();
+    (purpose, number).hash(&mut stream);
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(stream.finish());
+    random
+}
+
+/// The name of a coordinator's host.
+pub(crate) fn coordinator(index: usize) -> String {
+    format!("coordinator-{index}")
+}
+
+/// The name of a worker's host.
+pub(crate) fn worker(index: usize) -> String {
+    format!("worker-{index}")
+}
+
+/// The coordinator's surroundings.
+struct Surroundings {
+    world: Arc<World>,
+    random: Mutex<ChaCha8Rng>,
+}
+
+impl Environment for Surroundings {
+    fn wall(&self) -> Timestamp {
+        let elapsed = turmoil::sim_elapsed().unwrap_or_default();
+        let ms = CALENDAR_MS + u64::try_from(elapsed.as_millis()).expect("runs are short");
+        Timestamp(ms.saturating_add_signed(self.world.calendar.load(Ordering::Relaxed)))
+    }
+
+    fn random(&self) -> u128 {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
+    fn audit(&self, scheduler: &Scheduler<Partial>) {
+        scheduler.verify();
+    }
+}
+
+/// A coordinator's host: whenever it should lead, it does, and when it ends it starts again.
+async fn run_coordinator(world: Arc<World>, index: usize) -> turmoil::Result {
+    let mut pauses = world.next_life("pauses");
+    loop {
+        while world.leader.load(Ordering::Relaxed) != index {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let ended = tokio::select! {
+            biased;
+            ended = lead(Arc::clone(&world), index) => ended,
+            // A leader that was deposed learns of it late: until then only the ledger stops it.
+            () = deposed(&world, index, Duration::from_millis(pauses.random_range(0..3_000))) => Ok(()),
+        };
+        let words = ended.err().map_or_else(|| "in peace".to_owned(), |error| error.to_string());
+        world.trace.note(format_args!("coordinator {index} ended: {words}"));
+        // Storage fails and comes back. What was written must always be readable.
+        if UNREADABLE.iter().any(|begin| words.starts_with(begin)) {
+            return Err(words.into());
+        }
+        tokio::time::sleep(Duration::from_millis(pauses.random_range(50..1_500))).await;
+    }
+}
+
+async fn lead(world: Arc<World>, index: usize) -> turmoil::Result {
+    let ledger = SimLedger::open(
+        &world.storage,
+        world.next_life("ledger"),
+        world.trace.clone(),
+        world.sabotage,
+        Arc::clone(&world.latest_epoch),
+    )?;
+    let environment = Surroundings { world: Arc::clone(&world), random: Mutex::new(world.next_life("ids")) };
+    let mut scheduler = carlo_coordinator::Config::new(Data::Temporary).scheduler;
+    // Here workers are lost all the time, and no range is to blame.
+    scheduler.range_losses_max = u32::MAX;
+    let incoming = net::listen().await?;
+    let address = format!("{}:{}", coordinator(index), net::PORT);
+    let never = CancellationToken::new();
+    carlo_coordinator::serve(scheduler, Arc::new(ledger), Arc::new(environment), address, incoming, never)
+        .await?;
+    Ok(())
+}
+
+/// Ready some time after another coordinator should lead.
+async fn deposed(world: &World, index: usize, late: Duration) {
+    while world.leader.load(Ordering::Relaxed) == index {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(late).await;
+}
+
+/// A worker's host.
+async fn run_worker(world: Arc<World>, index: usize) -> turmoil::Result {
+    let plan = &world.plan.workers[index];
+    let machine = SimMachine::new(plan.threads, plan.block, world.next_life("worker"));
+    let urls: Vec<_> = world.doors().iter().map(|host| net::url(host)).collect();
+    let coordinators = Coordinators::connecting(&urls, net::connect)?;
+    let shutdown = CancellationToken::new();
+    world.shutdowns.lock().unwrap_or_else(PoisonError::into_inner)[index] = shutdown.clone();
+    let config = carlo_worker::Config { name: Some(worker(index)), ..carlo_worker::Config::new(urls) };
+    let ended = carlo_worker::work(config, &coordinators, Box::new(machine), shutdown).await;
+    world.trace.note(format_args!("worker {index} left"));
+    Ok(ended?)
+}
+
+/// Set by a panic anywhere in the process: tokio keeps those of spawned tasks to itself.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Makes every panic end the run.
+pub(crate) fn watch_for_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICKED.store(true, Ordering::SeqCst);
+        usual(panic);
+    }));
+}
+
+/// Runs the world of `seed`; its trace, and what was wrong with it.
+pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> (Trace, Result<(), String>) {
+    let world = Arc::new(World::new(seed, sabotage));
+    let mut sim = build(&world);
+    let mut chaos = Chaos::new(&world);
+    let patience = PATIENCE + WORK_AGAIN * world.plan.work();
+    let mut deadline = world.plan.chaos + patience;
+    let outcome = loop {
+        chaos.act(&mut sim);
+        match sim.step() {
+            _ if PANICKED.load(Ordering::SeqCst) => break Err("something panicked".to_owned()),
+            Ok(false) if sim.elapsed() > deadline => break Err(ENDLESS.to_owned()),
+            Ok(false) => {}
+            Ok(true) => break Ok(()),
+            Err(error) => break Err(error.to_string()),
+        }
+        if world.phase() == Phase::Settled {
+            chaos.last_restart(&mut sim);
+            deadline = sim.elapsed() + patience;
+            world.enter(Phase::Audit);
+        }
+    };
+    (world.trace.clone(), outcome)
+}
+
+fn build(world: &Arc<World>) -> Sim<'static> {
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(world.seed)
+        .tick_duration(TICK)
+        .simulation_duration(Duration::from_hours(1))
+        .min_message_latency(Duration::from_millis(1))
+        .max_message_latency(Duration::from_millis(20))
+        .enable_random_order()
+        .tcp_capacity(1_024)
+        .build();
+    for index in 0..world.plan.coordinators {
+        let world = Arc::clone(world);
+        sim.host(coordinator(index), move || run_coordinator(Arc::clone(&world), index));
+    }
+    if let Some(sabotage) = world.sabotage.filter(|sabotage| sabotage.is_forgery()) {
+        let world = Arc::clone(world);
+        sim.host(forger::HOST, move || forger::run(Arc::clone(&world), sabotage));
+    }
+    for index in 0..world.plan.workers.len() {
+        let world = Arc::clone(world);
+        sim.host(worker(index), move || run_worker(Arc::clone(&world), index));
+    }
+    sim.client(client::HOST, client::run(Arc::clone(world)));
+    sim
+}
