@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
@@ -66,6 +66,14 @@ impl Daemon {
     /// Kills it with SIGKILL.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.with_context(|| format!("failed to kill {}", self.name))
+    }
+
+    /// Waits until it has ended by itself; its exit status and the end of its log.
+    pub async fn ended(self) -> anyhow::Result<(ExitStatus, String)> {
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+            .await
+            .with_context(|| format!("{} didn't end", self.name))??;
+        Ok((output.status, String::from_utf8_lossy(&output.stderr).into_owned()))
     }
 
     /// Sends SIGTERM and waits until it has ended; its exit code.

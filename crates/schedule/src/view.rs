@@ -148,7 +148,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         Some(view)
     }
 
-    /// How many jobs match, and those of the page, newest first, without what each node did for them.
+    /// How many jobs match, and those of the page, newest first, without what each node did for them: a page of
+    /// jobs on thousands of nodes each would not fit into a message.
     pub fn jobs(&self, filter: &Filter, page: Page, now: Now) -> (usize, Vec<JobView>) {
         let keys = self.listing.page(filter, page);
         let views = keys.iter().map(|key| self.view(&self.jobs[key], now.elapsed));
