@@ -1,18 +1,21 @@
-//! Leases in, partial results out: the kernel on every core.
+//! Leases in, partial results out: the kernel on every thread of a [`Machine`].
 //!
-//! Each lease is spread over all threads of one rayon pool: every thread takes the next block until there is none left. The pool serves
-//! tasks in the order in which they came, so a thread that finds a lease exhausted goes on with the next one at once, and no core
-//! idles at the seam between two leases.
+//! Each lease is spread over all threads: every thread takes the next block until there is none left. The machine serves parts in the
+//! order in which they came, so a thread that finds a lease exhausted goes on with the next one at once, and no core idles at the seam
+//! between two leases.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};
-use carlo_types::{BlockRange, Epoch, JobId, JobSpec, Lease, LeaseId, Merge};
+use carlo_types::{BlockRange, Epoch, JobId, JobSpec, Lease, LeaseId, Load, Merge};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::machine::Machine;
 
 /// A lease's name across epochs.
 pub(crate) type LeaseKey = (Epoch, LeaseId);
@@ -26,10 +29,9 @@ pub(crate) struct Finished {
     pub(crate) computed_in: Duration,
 }
 
-/// The threads, the jobs that they know, and the leases that they compute.
-#[derive(Debug)]
+/// The machine, the jobs that it knows, and the leases that it computes.
 pub(crate) struct Engine {
-    pool: rayon::ThreadPool,
+    machine: Box<dyn Machine>,
     level: Level,
     jobs: BTreeMap<JobId, Arc<PreparedJob>>,
     running: BTreeMap<LeaseKey, Arc<Task>>,
@@ -41,21 +43,22 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(threads: usize, level: Level) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("carlo-compute-{index}"))
-            .build()?;
+    pub(crate) fn new(machine: Box<dyn Machine>, level: Level) -> Self {
         let (sender, finished) = mpsc::unbounded_channel();
-        Ok(Self {
-            pool,
+        Self {
+            machine,
             level,
             jobs: BTreeMap::new(),
             running: BTreeMap::new(),
             undelivered: BTreeMap::new(),
             sender,
             finished,
-        })
+        }
+    }
+
+    /// How busy the machine is.
+    pub(crate) fn load(&mut self) -> Load {
+        self.machine.load()
     }
 
     /// Learns a job's specification.
@@ -78,7 +81,7 @@ impl Engine {
         if !BlockRange::whole(job.spec.simulations).is_some_and(|whole| whole.contains(lease.range)) {
             return false;
         }
-        let threads = self.pool.current_num_threads();
+        let threads = self.machine.threads();
         let task = Arc::new(Task {
             lease,
             job: Arc::clone(job),
@@ -93,8 +96,7 @@ impl Engine {
         });
         self.running.insert((lease.epoch, lease.id), Arc::clone(&task));
         for _ in 0..threads {
-            let task = Arc::clone(&task);
-            self.pool.spawn_fifo(move || task.work());
+            self.machine.compute(Part { task: Arc::clone(&task), accumulator: None });
         }
         true
     }
@@ -166,6 +168,41 @@ impl PreparedJob {
     }
 }
 
+/// One thread's part of a lease: the next block, and the next, until none is left.
+#[derive(Debug)]
+pub struct Part {
+    task: Arc<Task>,
+    /// What the blocks so far came to; none before the first.
+    accumulator: Option<Accumulator>,
+}
+
+impl Part {
+    /// Computes the whole part. A panic of the kernel costs the lease, not the worker.
+    pub fn run(mut self) {
+        self.task.began.get_or_init(Instant::now);
+        let part = guarded(|| {
+            while self.step() {}
+            self.accumulator.take().map(Accumulator::finish)
+        });
+        self.task.deliver(part);
+    }
+
+    /// Computes one block; `false` where none is left. Then the part is to be [finished](Part::finish).
+    pub fn step(&mut self) -> bool {
+        self.task.began.get_or_init(Instant::now);
+        let Some(block) = self.task.next() else { return false };
+        let job = self.task.job.get(self.task.level);
+        self.accumulator.get_or_insert_with(|| Accumulator::new(job)).block(job, block);
+        self.task.blocks_done.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Delivers what was computed. The last part of a lease delivers the whole.
+    pub fn finish(self) {
+        self.task.deliver(Ok(self.accumulator.map(Accumulator::finish)));
+    }
+}
+
 /// A lease in work, shared by all threads.
 #[derive(Debug)]
 struct Task {
@@ -184,10 +221,8 @@ struct Task {
 }
 
 impl Task {
-    /// One thread's part. The last thread sends the whole.
-    fn work(&self) {
-        self.began.get_or_init(Instant::now);
-        let part = guarded(|| self.compute());
+    /// Takes what a thread has summarised, or the fault that it met. The last thread sends the whole.
+    fn deliver(&self, part: Result<Option<Partial>, String>) {
         if part.is_err() {
             self.revoke_rest();
         }
@@ -204,20 +239,6 @@ impl Task {
             let computed_in = self.began.get().map_or(Duration::ZERO, Instant::elapsed);
             // Nobody listens any more once the worker has ended.
             let _ = self.sender.send(Finished { lease: self.lease, outcome, computed_in });
-        }
-    }
-
-    fn compute(&self) -> Option<Partial> {
-        let mut block = self.next()?;
-        let job = self.job.get(self.level);
-        let mut accumulator = Accumulator::new(job);
-        loop {
-            accumulator.block(job, block);
-            self.blocks_done.fetch_add(1, Ordering::Relaxed);
-            match self.next() {
-                Some(next) => block = next,
-                None => return Some(accumulator.finish()),
-            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The worker: it joins a coordinator, computes the leases that it is granted on every core, and reports a merged partial result for each.
 //!
-//! * [`engine`]: leases in, partial results out; the rayon pool and the kernel are here.
+//! * [`engine`]: leases in, partial results out; the kernel is here.
+//! * [`machine`]: the threads that it computes on, a rayon pool, unless a simulation brings its own.
 //! * [`session`]: one stream to a coordinator: greeting, leases, heartbeats, reports.
 //! * [`run`]: session after session, until shut down or refused.
 //!
@@ -8,6 +9,7 @@
 
 mod config;
 mod engine;
+mod machine;
 mod session;
 
 use std::time::Duration;
@@ -20,6 +22,9 @@ use carlo_wire::{Coordinators, PROTOCOL_VERSION};
 
 pub use config::Config;
 use engine::Engine;
+pub use engine::Part;
+use machine::Cores;
+pub use machine::Machine;
 use session::{End, Session};
 
 /// Between two attempts to join: at first, at most. Jittered, so that a thousand workers don't come back at the same instant.
@@ -57,14 +62,30 @@ pub enum Error {
 /// When the configuration can't work, or the coordinator refuses this worker's version.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let coordinators = Coordinators::new(&config.coordinators)?;
+    let machine = Cores::new(config.threads())?;
+    work(config, &coordinators, Box::new(machine), shutdown).await
+}
+
+/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name alone.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn work(
+    config: Config,
+    coordinators: &Coordinators,
+    mut machine: Box<dyn Machine>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     let level = Level::detect()?;
-    let threads = config.threads();
-    let mut engine = Engine::new(threads, level)?;
-    let node = NodeId::from_random(rand::random());
-    let facts = facts(&config, level);
+    let threads = machine.threads();
+    let node = NodeId::from_random(machine.random());
+    let jitter = jitter_seed(machine.random());
+    let facts = facts(config.name, threads, level);
+    let mut engine = Engine::new(machine, level);
     tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
 
-    let mut waits = backoff();
+    let mut waits = backoff(jitter);
     loop {
         let began = tokio::time::Instant::now();
         let session = Session { node, facts: &facts, engine: &mut engine, shutdown: &shutdown };
@@ -81,7 +102,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         }
         coordinators.rotate();
         if began.elapsed() >= GOOD_SESSION {
-            waits = backoff();
+            waits = backoff(jitter);
         }
         let wait = waits.next().unwrap_or(BACKOFF.1);
         tokio::select! {
@@ -92,21 +113,28 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     }
 }
 
-fn backoff() -> impl Iterator<Item = Duration> {
+#[expect(clippy::cast_possible_truncation, reason = "64 of random bits are as random")]
+fn jitter_seed(bits: u128) -> u64 {
+    bits as u64
+}
+
+/// The waits between attempts to join. Workers that differ in `jitter` don't come back at the same instant.
+fn backoff(jitter: u64) -> impl Iterator<Item = Duration> {
     backon::ExponentialBuilder::new()
         .with_min_delay(BACKOFF.0)
         .with_max_delay(BACKOFF.1)
         .without_max_times()
         .with_jitter()
+        .with_jitter_seed(jitter)
         .build()
 }
 
-fn facts(config: &Config, level: Level) -> NodeFacts {
+fn facts(name: Option<String>, threads: usize, level: Level) -> NodeFacts {
     let hostname = gethostname::gethostname().to_string_lossy().into_owned();
     NodeFacts {
-        name: config.name.clone().unwrap_or_else(|| hostname.clone()),
+        name: name.unwrap_or_else(|| hostname.clone()),
         hostname,
-        threads: u32::try_from(config.threads()).unwrap_or(u32::MAX),
+        threads: u32::try_from(threads).unwrap_or(u32::MAX),
         instruction_set: level.as_str().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model_version: carlo_kernel::MODEL_VERSION,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use carlo_service::CancellationToken;
 use carlo_types::limits::{HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, PARTIAL_BYTES_MAX};
-use carlo_types::{Draft, Epoch, Fault, FaultCode, JobSpec, LeaseId, NodeFacts, NodeId};
+use carlo_types::{Draft, Epoch, Fault, FaultCode, JobSpec, LeaseId, Load, NodeFacts, NodeId};
 use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
 use carlo_wire::v1::worker_message::Message as FromWorker;
 use carlo_wire::v1::{self, workers_client::WorkersClient};
@@ -78,9 +78,8 @@ impl Session<'_> {
         mut inbox: Streaming<v1::CoordinatorMessage>,
         outbox: Outbox,
     ) -> Result<End, Fault> {
-        let mut machine = Machine::new();
-        let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beats = tokio::time::interval(HEARTBEAT_EVERY);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut deadline = None;
         loop {
             if deadline.is_some() && self.engine.is_idle() {
@@ -104,8 +103,8 @@ impl Session<'_> {
                     tracing::debug!(lease = %finished.lease.id, job = %finished.lease.job, "finished");
                     outbox.send(report(&finished)).await?;
                 }
-                _ = heartbeat.tick() => {
-                    outbox.send(FromWorker::Heartbeat(machine.heartbeat(self.engine, epoch))).await?;
+                _ = beats.tick() => {
+                    outbox.send(FromWorker::Heartbeat(heartbeat(self.engine, epoch))).await?;
                 }
                 () = self.shutdown.cancelled(), if deadline.is_none() => {
                     tracing::info!(node = %self.node, "leaving: finishing the leases in work");
@@ -189,28 +188,11 @@ impl Outbox {
     }
 }
 
-/// How busy this machine is; nothing where that can't be told.
-struct Machine(Option<sysinfo::System>);
-
-impl Machine {
-    fn new() -> Self {
-        Self(sysinfo::System::new().ok())
-    }
-
-    fn heartbeat(&mut self, engine: &Engine, epoch: Epoch) -> v1::Heartbeat {
-        let (cpu_utilization, memory_utilization) = self.0.as_mut().map(shares).unwrap_or_default();
-        let leases = engine
-            .progress(epoch)
-            .map(|(lease, blocks_done)| v1::LeaseProgress { lease_id: lease.0, blocks_done })
-            .collect();
-        v1::Heartbeat { cpu_utilization, memory_utilization, leases }
-    }
-}
-
-/// The shares of the processors and of the memory that are in use, 0 to 1.
-fn shares(system: &mut sysinfo::System) -> (f64, f64) {
-    system.refresh_cpu_usage();
-    system.refresh_memory();
-    let memory = system.used_memory() as f64 / system.total_memory().max(1) as f64;
-    (f64::from(system.global_cpu_usage()) / 100.0, memory)
+fn heartbeat(engine: &mut Engine, epoch: Epoch) -> v1::Heartbeat {
+    let Load { cpu, memory } = engine.load();
+    let leases = engine
+        .progress(epoch)
+        .map(|(lease, blocks_done)| v1::LeaseProgress { lease_id: lease.0, blocks_done })
+        .collect();
+    v1::Heartbeat { cpu_utilization: cpu, memory_utilization: memory, leases }
 }

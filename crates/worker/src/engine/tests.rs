@@ -1,4 +1,5 @@
 use super::*;
+use crate::machine::Cores;
 use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Draft};
 
 const JOB: u128 = 1;
@@ -16,7 +17,7 @@ fn spec() -> JobSpec {
 }
 
 fn engine(threads: usize) -> Engine {
-    let mut engine = Engine::new(threads, Level::available()[0]).unwrap();
+    let mut engine = Engine::new(Box::new(Cores::new(threads).unwrap()), Level::available()[0]);
     engine.learn(JobId::from_random(JOB), spec());
     engine
 }
