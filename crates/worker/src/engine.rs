@@ -266,13 +266,13 @@ impl Task {
         if fold.is_sent {
             return;
         }
-        let outcome = part.and_then(|part| {
+        let outcome = part.map(|part| {
             match &mut fold.whole {
                 Some(whole) => whole.merge(&part),
                 None => fold.whole = Some(part),
             }
             let wanted = self.lease.range.simulations(self.job.spec.simulations);
-            Ok(fold.whole.take_if(|whole| whole.simulations() == wanted))
+            fold.whole.take_if(|whole| whole.simulations() == wanted)
         });
         let Some(outcome) = outcome.transpose() else { return };
         if outcome.is_err() {
