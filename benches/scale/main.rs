@@ -1,7 +1,8 @@
-//! How far one coordinator goes: a real `carlo-coordinator` process over real gRPC, with everything around it simulated in this process.
+//! How far one coordinator goes: a real `carlo-coordinator` process over real gRPC, with nearly everything around it simulated in this process.
 //!
 //! * [`leases`]: workers that sleep instead of computing; what a report costs the coordinator as workers grow.
 //! * [`submits`]: clients that submit; how many a second are durable, and what a long queue costs in memory and at a restart.
+//! * [`queue`]: small jobs beside a large one, on a real worker.
 //! * [`partials`]: the answers that the workers give. [`process`]: what the system says of a process.
 //!
 //! A table goes to stderr, JSON to stdout. How fast simulations are computed is for `benches/compare` and the kernel's benches.
@@ -9,6 +10,7 @@
 mod leases;
 mod partials;
 mod process;
+mod queue;
 mod submits;
 
 use std::time::Duration;
@@ -24,7 +26,7 @@ use tempfile::TempDir;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Only this part.
-    #[arg(value_parser = ["leases", "submits"])]
+    #[arg(value_parser = ["leases", "submits", "queue"])]
     part: Option<String>,
     /// Numbers of workers, each measured with a fresh coordinator.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 500, 1_000, 2_000])]
@@ -41,6 +43,9 @@ struct Arguments {
     /// Clients that submit them, each one call after the other.
     #[arg(long, default_value_t = 32)]
     clients: u64,
+    /// Small jobs beside a large one.
+    #[arg(long, default_value_t = 200)]
+    small_jobs: u64,
     /// What `cargo bench` says to every bench.
     #[arg(long, hide = true)]
     bench: bool,
@@ -59,6 +64,9 @@ async fn main() -> anyhow::Result<()> {
     if wants("submits") {
         let row = submits::measure(arguments.jobs, arguments.clients).await?;
         measured.insert("submits".to_owned(), json!(row));
+    }
+    if wants("queue") {
+        measured.insert("queue".to_owned(), json!(queue::measure(arguments.small_jobs).await?));
     }
     println!("{}", serde_json::to_string_pretty(&measured)?);
     Ok(())
