@@ -9,6 +9,8 @@ use carlo_wire::v1;
 
 /// Blocks that are really computed: half a million simulations fill as many bins as a real lease.
 const COMPUTED: u64 = 32;
+/// Beyond the simulations that also feed a job's fan chart and sensitivities, as nearly all leases of a large job are.
+const FIRST: u64 = 1_000;
 
 /// Encoded partial results of one job.
 pub(crate) struct Partials {
@@ -25,7 +27,7 @@ impl Partials {
         let mut accumulator = Accumulator::new(&job);
         let mut folds: Vec<Partial> = Vec::new();
         for block in 0..COMPUTED {
-            accumulator.block(&job, block);
+            accumulator.block(&job, FIRST + block);
             let mut fold = accumulator.drain();
             if let Some(before) = folds.last() {
                 fold.merge(before);
