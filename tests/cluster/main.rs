@@ -4,5 +4,8 @@
 
 mod crashes;
 mod determinism;
+mod drain;
 mod membership;
+mod puppet;
 mod rest;
+mod workers;

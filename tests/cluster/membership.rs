@@ -2,11 +2,12 @@
 
 use carlo_rest::cluster::NodeStatus;
 use carlo_tests::{Client, Cluster};
-use carlo_types::NodeId;
 use carlo_wire::v1::worker_message::Message;
 use carlo_wire::v1::workers_client::WorkersClient;
-use carlo_wire::{Coordinators, PROTOCOL_VERSION, v1};
+use carlo_wire::{Coordinators, v1};
 use tonic::Code;
+
+use crate::puppet::hello;
 
 #[tokio::test]
 async fn workers_join_and_leave_while_jobs_run() -> anyhow::Result<()> {
@@ -33,34 +34,21 @@ async fn greet(cluster: &Cluster, hello: v1::Hello) -> anyhow::Result<Result<(),
     Ok(answer.map(drop))
 }
 
-fn hello() -> v1::Hello {
-    v1::Hello {
-        node_id: NodeId::from_random(rand::random()).to_string(),
-        hostname: "host".to_owned(),
-        name: "stranger".to_owned(),
-        threads: 1,
-        instruction_set: "portable".to_owned(),
-        version: "0.0.0".to_owned(),
-        model_version: 1,
-        protocol_version: PROTOCOL_VERSION,
-    }
-}
-
 #[tokio::test]
 async fn a_worker_of_another_model_version_is_refused_in_words() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;
-    let other = v1::Hello { model_version: 999, ..hello() };
+    let other = v1::Hello { model_version: 999, ..hello("stranger") };
     let refusal = greet(&cluster, other).await?.expect_err("another model");
     assert_eq!(refusal.code(), Code::Unimplemented);
     assert!(refusal.message().contains("model") && refusal.message().contains("999"), "{refusal:?}");
-    assert!(greet(&cluster, hello()).await?.is_ok());
+    assert!(greet(&cluster, hello("stranger")).await?.is_ok());
     Ok(())
 }
 
 #[tokio::test]
 async fn a_worker_of_another_protocol_is_refused_in_words() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;
-    let other = v1::Hello { protocol_version: 999, ..hello() };
+    let other = v1::Hello { protocol_version: 999, ..hello("stranger") };
     let refusal = greet(&cluster, other).await?.expect_err("another protocol");
     assert!(refusal.message().contains("protocol"), "{refusal:?}");
     Ok(())
@@ -69,7 +57,7 @@ async fn a_worker_of_another_protocol_is_refused_in_words() -> anyhow::Result<()
 #[tokio::test]
 async fn a_greeting_that_is_none_is_refused_by_field() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;
-    let nameless = v1::Hello { name: String::new(), ..hello() };
+    let nameless = v1::Hello { name: String::new(), ..hello("stranger") };
     let refusal = greet(&cluster, nameless).await?.expect_err("no name");
     assert_eq!(refusal.code(), Code::InvalidArgument);
     assert!(refusal.message().starts_with("hello.name"), "{refusal:?}");

@@ -25,6 +25,11 @@ impl Client {
         Self { url, http: reqwest::Client::new() }
     }
 
+    /// The gateway's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A request of a house deposit in three years, the first of the golden cases.
     pub fn request(simulations: u64, seed: u64) -> Value {
         json!({

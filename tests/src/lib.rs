@@ -3,6 +3,7 @@
 //! Every cluster has its own ports and its own data directory, and ends with the test that made it.
 
 mod client;
+mod link;
 mod process;
 
 use std::net::SocketAddr;
@@ -10,9 +11,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use carlo_rest::cluster::{Node, NodeStatus};
 use tempfile::TempDir;
 
 pub use client::Client;
+pub use link::Link;
 pub use process::{Daemon, binary};
 
 /// How long anything may take that should take a moment. A test that waits longer has found a bug, whatever else this machine does.
@@ -60,19 +63,32 @@ impl Cluster {
 
     /// Starts a worker and waits until the cluster lists it.
     pub async fn worker(&self, name: &str, threads: usize, simd: Option<&str>) -> anyhow::Result<Daemon> {
-        let url = format!("http://{}", self.coordinator_address);
+        self.worker_at(self.coordinator_address, name, threads, simd).await
+    }
+
+    /// As [`worker`](Self::worker), for a worker that reaches the coordinator at another address.
+    pub async fn worker_at(
+        &self,
+        address: SocketAddr,
+        name: &str,
+        threads: usize,
+        simd: Option<&str>,
+    ) -> anyhow::Result<Daemon> {
+        let url = format!("http://{address}");
         let threads = threads.to_string();
         let arguments = ["--coordinator", &url, "--name", name, "--threads", &threads];
         let variables: Vec<_> = simd.map(|level| ("CARLO_SIMD", level)).into_iter().collect();
         let worker = Daemon::start("carlo-worker", &arguments, &variables)?;
-        self.client
-            .cluster_until(|cluster| {
-                cluster
-                    .nodes
-                    .iter()
-                    .any(|node| node.name == name && node.status != carlo_rest::cluster::NodeStatus::Offline)
-            })
-            .await?;
+        self.node_until(name, |node| node.status != NodeStatus::Offline).await?;
         Ok(worker)
+    }
+
+    /// The node of this name, once `enough` says so.
+    pub async fn node_until(&self, name: &str, enough: impl Fn(&Node) -> bool) -> anyhow::Result<Node> {
+        let named = |cluster: &carlo_rest::Cluster| {
+            cluster.nodes.iter().find(|node| node.name == name && enough(node)).cloned()
+        };
+        let cluster = self.client.cluster_until(|cluster| named(cluster).is_some()).await?;
+        named(&cluster).context("it was there a moment ago")
     }
 }

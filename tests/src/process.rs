@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
@@ -49,18 +49,36 @@ impl Daemon {
         Ok(Self { name, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) })
     }
 
+    /// The process.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().with_context(|| format!("{} has ended", self.name))
+    }
+
+    /// Sends it a signal, by its name without SIG.
+    pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let status = Command::new("kill").args(["-s", signal, &self.pid()?.to_string()]).status()?;
+        if !status.success() {
+            bail!("failed to send SIG{signal} to {}", self.name);
+        }
+        Ok(())
+    }
+
     /// Kills it with SIGKILL.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.with_context(|| format!("failed to kill {}", self.name))
     }
 
+    /// Waits until it has ended by itself; its exit status and the end of its log.
+    pub async fn ended(self) -> anyhow::Result<(ExitStatus, String)> {
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+            .await
+            .with_context(|| format!("{} didn't end", self.name))??;
+        Ok((output.status, String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+
     /// Sends SIGTERM and waits until it has ended; its exit code.
     pub async fn terminate(mut self) -> anyhow::Result<Option<i32>> {
-        let pid = self.child.id().context("it still runs")?;
-        let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
-        if !status.success() {
-            bail!("failed to send SIGTERM to {}", self.name);
-        }
+        self.signal("TERM")?;
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it didn't end")??;
         Ok(status.code())
     }

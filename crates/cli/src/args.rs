@@ -24,7 +24,7 @@ Exit codes:
   2    bad input: the arguments, the file, or the request in it
   3    the job failed (run, watch, submit --wait)
   4    the job was cancelled (run, watch, submit --wait)
-  5    there is no such job
+  5    there is no such job, or no such node
   130  interrupted by Ctrl-C (up ends that way, with 0)
 
 Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) shows what the parts of run and up do.";
@@ -57,6 +57,8 @@ pub enum Command {
     Jobs(Jobs),
     /// Show the cluster and its nodes
     Cluster(Cluster),
+    /// List the nodes, or take one out of service for a while
+    Nodes(Nodes),
 }
 
 /// A request, and what replaces the file's word.
@@ -113,10 +115,10 @@ pub struct Up {
 #[derive(Debug, Args)]
 pub struct Server {
     /// The gateway to talk to
-    #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT)]
+    #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT, global = true)]
     pub url: String,
     /// Print the server's answer as one JSON object
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 
@@ -168,6 +170,36 @@ pub struct Cluster {
     /// Where.
     #[command(flatten)]
     pub server: Server,
+}
+
+/// `carlo nodes`
+#[derive(Debug, Args)]
+pub struct Nodes {
+    /// What to do with them [default: list]
+    #[command(subcommand)]
+    pub action: Option<NodesAction>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with nodes.
+#[derive(Debug, Subcommand)]
+pub enum NodesAction {
+    /// List the nodes
+    List,
+    /// Let a node finish what it holds and give it nothing more, also when it or the coordinator restarts
+    Drain(OneNode),
+    /// Give a drained node work again
+    Undrain(OneNode),
+}
+
+/// The commands about one node.
+#[derive(Debug, Args)]
+pub struct OneNode {
+    /// The node: node_…, or its name if no other node has it
+    #[arg(value_name = "ID")]
+    pub node: String,
 }
 
 fn status() -> impl TypedValueParser<Value = JobStatus> {

@@ -4,10 +4,11 @@ use std::error::Error as _;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
 use carlo_rest::problem::FieldError;
 use carlo_rest::{Cluster, Job, JobList, Problem, Submitted};
-use carlo_types::JobId;
+use carlo_types::{JobId, NodeId};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -167,6 +168,12 @@ impl Client {
     /// `GET /api/cluster/status`
     pub async fn cluster(&self) -> Result<Answer<Cluster>, ClientError> {
         self.call(Method::GET, self.path(&["cluster", "status"]), None).await
+    }
+
+    /// `POST /api/cluster/nodes/{id}/drain`, or `/undrain`
+    pub async fn drain(&self, id: NodeId, draining: bool) -> Result<Answer<Node>, ClientError> {
+        let verb = if draining { "drain" } else { "undrain" };
+        self.call(Method::POST, self.path(&["cluster", "nodes", &id.to_string(), verb]), None).await
     }
 
     fn path(&self, segments: &[&str]) -> Url {

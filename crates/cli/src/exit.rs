@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use carlo_service::listen::ListenError;
 
 use crate::client::ClientError;
+use crate::nodes::NoSuchNode;
 use crate::output::StdoutClosed;
 use crate::request::RequestError;
 
@@ -22,8 +23,8 @@ pub enum Exit {
     JobFailed = 3,
     /// The job that was waited for was cancelled, by somebody else.
     JobCancelled = 4,
-    /// There is no such job.
-    NoSuchJob = 5,
+    /// There is no such job, or no such node.
+    NotFound = 5,
     /// Ended by SIGINT or SIGTERM.
     Interrupted = 130,
 }
@@ -47,11 +48,14 @@ impl Exit {
         if let Some(ListenError::NotLoopback(_)) = error.downcast_ref() {
             return Self::BadInput;
         }
+        if error.is::<NoSuchNode>() {
+            return Self::NotFound;
+        }
         match error.downcast_ref() {
             Some(ClientError::Url { .. }) => Self::BadInput,
             Some(ClientError::Refused(problem)) => match problem.status {
                 400 | 413 | 415 | 422 => Self::BadInput,
-                404 => Self::NoSuchJob,
+                404 => Self::NotFound,
                 _ => Self::Failed,
             },
             _ => Self::Failed,
@@ -116,7 +120,7 @@ mod tests {
         for (status, exit) in [
             (400, Exit::BadInput),
             (422, Exit::BadInput),
-            (404, Exit::NoSuchJob),
+            (404, Exit::NotFound),
             (409, Exit::Failed),
             (500, Exit::Failed),
         ] {

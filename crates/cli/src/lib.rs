@@ -5,7 +5,7 @@
 //! * [`client`]: the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
 //! * [`embedded`]: a whole cluster in this process, with the commands [`run`] and [`up`] on top.
-//! * [`commands`]: what only talks to a server.
+//! * [`commands`], [`nodes`]: what only talks to a server.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
 //!
@@ -18,7 +18,7 @@
 //! | 2 | bad input: the arguments, the file, or the request in it |
 //! | 3 | the job failed (`run`, `watch`, `submit --wait`) |
 //! | 4 | the job was cancelled (`run`, `watch`, `submit --wait`) |
-//! | 5 | there is no such job |
+//! | 5 | there is no such job, or no such node |
 //! | 130 | interrupted by SIGINT or SIGTERM |
 //!
 //! Rules of the model and of the queue don't belong here: the server judges, this crate asks and shows.
@@ -28,6 +28,7 @@ pub mod client;
 pub mod commands;
 pub mod embedded;
 pub mod exit;
+pub mod nodes;
 pub mod output;
 pub mod progress;
 pub mod render;
@@ -55,6 +56,7 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Cancel(job) => client(commands::cancel(job)),
         Command::Jobs(jobs) => client(commands::jobs(jobs)),
         Command::Cluster(cluster) => client(commands::cluster(cluster)),
+        Command::Nodes(nodes) => client(nodes::nodes(nodes)),
     };
     exit.unwrap_or_else(|error| exit::report(&error))
 }

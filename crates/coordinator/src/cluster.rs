@@ -1,7 +1,8 @@
 //! The cluster's service.
 
+use carlo_types::{Fault, FaultCode, NodeId};
 use carlo_wire::v1::cluster_server::Cluster;
-use carlo_wire::{status, v1};
+use carlo_wire::{convert, status, v1};
 use tonic::{Request, Response, Status};
 
 use crate::core::CoreHandle;
@@ -19,6 +20,23 @@ impl ClusterService {
     pub(crate) fn new(core: CoreHandle, address: String) -> Self {
         Self { core, address }
     }
+
+    async fn set_draining(
+        &self,
+        request: &v1::DrainRequest,
+        draining: bool,
+    ) -> Result<Response<v1::Node>, Status> {
+        // What is no id is the id of no node.
+        let node = convert::id::<NodeId>("node_id", &request.node_id)
+            .map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()));
+        let view = match node {
+            Ok(node) => self.core.drain(node, draining).await,
+            Err(fault) => Err(fault),
+        };
+        let view = view.map_err(|fault| status::from_fault(&fault))?;
+        tracing::info!(node = %view.id, name = view.facts.name, draining, "a node was told");
+        Ok(Response::new(views::node(view)))
+    }
 }
 
 #[tonic::async_trait]
@@ -29,5 +47,13 @@ impl Cluster for ClusterService {
     ) -> Result<Response<v1::ClusterStatus>, Status> {
         let cluster = self.core.cluster().await.map_err(|fault| status::from_fault(&fault))?;
         Ok(Response::new(views::cluster(cluster, &self.address)))
+    }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
+        self.set_draining(&request.into_inner(), true).await
+    }
+
+    async fn undrain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
+        self.set_draining(&request.into_inner(), false).await
     }
 }

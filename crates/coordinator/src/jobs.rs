@@ -1,6 +1,5 @@
 //! The jobs' service: checks what callers send, asks the core, and reads the results of complete jobs from the ledger.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carlo_schedule::{Filter, JobState, Page};
@@ -63,9 +62,7 @@ impl JobsService {
         let (filter, page) = page(&request)?;
         let (total, views) = self.core.list(filter, page).await?;
         let total = u64::try_from(total).unwrap_or(u64::MAX);
-        // A page of jobs on thousands of nodes each would not fit into a message.
-        let brief = |view| v1::Job { node_progress: BTreeMap::new(), ..views::job(view) };
-        Ok(v1::ListJobsResponse { jobs: views.into_iter().map(brief).collect(), total })
+        Ok(v1::ListJobsResponse { jobs: views.into_iter().map(views::job).collect(), total })
     }
 
     async fn cancel(&self, id: &str) -> Result<v1::Job, Fault> {

@@ -87,7 +87,8 @@ pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
     }
 }
 
-fn node(view: NodeView) -> v1::Node {
+/// A node.
+pub(crate) fn node(view: NodeView) -> v1::Node {
     let status = match view.state {
         NodeState::Available => v1::NodeStatus::Available,
         NodeState::Busy => v1::NodeStatus::Busy,

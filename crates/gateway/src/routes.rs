@@ -32,6 +32,8 @@ pub(crate) fn router(config: &Config, calls: Calls) -> Router {
         .route("/api/jobs", post(jobs::submit).get(jobs::list))
         .route("/api/jobs/{id}", get(jobs::get).delete(jobs::cancel))
         .route("/api/cluster/status", get(cluster::status))
+        .route("/api/cluster/nodes/{id}/drain", post(cluster::drain))
+        .route("/api/cluster/nodes/{id}/undrain", post(cluster::undrain))
         .route("/readyz", get(cluster::ready))
         .with_state(app);
     within_limits(routes, config.requests_max)

@@ -5,8 +5,6 @@
 
 mod codec;
 
-use std::cmp::Ordering;
-
 use carlo_types::Merge;
 
 pub use codec::DecodeError;
@@ -60,12 +58,12 @@ impl Merge for Partial {
         self.most = self.most.max(other.most);
         self.sum = self.sum.saturating_add(other.sum);
         self.squares = self.squares.saturating_add(other.squares);
-        self.bins = merged(&self.bins, &other.bins);
+        add(&mut self.bins, &other.bins);
         self.sensitivity.merge(&other.sensitivity);
         if self.scales.is_empty() {
             self.scales.clone_from(&other.scales);
         }
-        self.chart = merged(&self.chart, &other.chart);
+        add(&mut self.chart, &other.chart);
     }
 
     fn simulations(&self) -> u64 {
@@ -77,23 +75,35 @@ impl Merge for Partial {
     }
 }
 
-/// The sum of two sparse histograms.
-fn merged(left: &[(u16, u64)], right: &[(u16, u64)]) -> Vec<(u16, u64)> {
-    let mut bins = Vec::with_capacity(left.len().max(right.len()));
-    let (mut left, mut right) = (left.iter().copied().peekable(), right.iter().copied().peekable());
-    while let (Some(&(l, l_count)), Some(&(r, r_count))) = (left.peek(), right.peek()) {
-        match l.cmp(&r) {
-            Ordering::Less => bins.extend(left.next()),
-            Ordering::Greater => bins.extend(right.next()),
-            Ordering::Equal => {
-                bins.push((l, l_count.saturating_add(r_count)));
-                left.next();
-                right.next();
-            }
+/// Adds a sparse histogram to another one. A job's fold soon has nearly every bin that a lease may have, so most are added in place.
+fn add(whole: &mut Vec<(u16, u64)>, part: &[(u16, u64)]) {
+    let mut missing = Vec::new();
+    let mut at = 0;
+    for &(bin, count) in part {
+        while whole.get(at).is_some_and(|&(before, _)| before < bin) {
+            at += 1;
+        }
+        match whole.get_mut(at) {
+            Some((same, sum)) if *same == bin => *sum = sum.saturating_add(count),
+            _ => missing.push((bin, count)),
         }
     }
+    if !missing.is_empty() {
+        *whole = merged(whole, &missing);
+    }
+}
+
+/// Two sparse histograms that have no bin in common, as one.
+fn merged(left: &[(u16, u64)], right: &[(u16, u64)]) -> Vec<(u16, u64)> {
+    let mut bins = Vec::with_capacity(left.len() + right.len());
+    let mut left = left.iter().copied().peekable();
+    for &entry in right {
+        while let Some(before) = left.next_if(|before| before.0 < entry.0) {
+            bins.push(before);
+        }
+        bins.push(entry);
+    }
     bins.extend(left);
-    bins.extend(right);
     bins
 }
 

@@ -147,27 +147,33 @@ impl Ranges {
         Some((history, holders))
     }
 
-    /// Takes `range` as done if every block of it is pending; says whether.
-    pub(crate) fn adopt(&mut self, range: BlockRange) -> bool {
-        let mut covered = Vec::new();
+    /// Takes `range` as done if every block of it is pending, or open in a range that lies wholly within it. Returns the leases of
+    /// those ranges, which have nothing left to do; `None` where it took nothing.
+    pub(crate) fn adopt(&mut self, range: BlockRange) -> Option<Vec<LeaseId>> {
+        let (mut pieces, mut opened) = (Vec::new(), Vec::new());
         let mut next = range.start();
         while next < range.end() {
-            match self.pending.range(..=next).next_back() {
-                Some((_, pending)) if pending.range.end() > next => {
-                    next = pending.range.end();
-                    covered.push(*pending);
-                }
-                _ => return false,
+            if let Some(open) = self.open.get(&next).filter(|open| open.range.end() <= range.end()) {
+                opened.push(next);
+                next = open.range.end();
+                continue;
             }
+            let (_, pending) = self.pending.range(..=next).next_back()?;
+            if pending.range.end() <= next {
+                return None;
+            }
+            next = pending.range.end();
+            pieces.push(*pending);
         }
-        for Pending { range: piece, history } in covered {
+        for Pending { range: piece, history } in pieces {
             self.pending.remove(&piece.start());
             self.pending_blocks -= piece.len();
             self.add_pending(BlockRange::new(piece.start(), range.start()), history);
             self.add_pending(BlockRange::new(range.end(), piece.end()), history);
         }
         self.add_done(range);
-        true
+        let closed = opened.iter().filter_map(|start| self.open.remove(start));
+        Some(closed.flat_map(|open| open.holders).collect())
     }
 
     fn add_pending(&mut self, range: Option<BlockRange>, history: History) {

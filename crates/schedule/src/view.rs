@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use carlo_types::{Epoch, JobId, JobSpec, Load, Merge, NodeFacts, NodeId, Now, OwnerId, Timestamp};
 
-use crate::fleet::Node;
-use crate::job::{Job, Running, State};
+use crate::fleet::{Gone, Node};
+use crate::job::{Contributor, Job, Running, State};
 use crate::listing::{Filter, Page};
 use crate::record::JobState;
 use crate::scheduler::Scheduler;
@@ -49,7 +49,7 @@ pub struct JobView {
     pub workers_used: u32,
     /// Nodes that hold a lease of it.
     pub allocated_nodes: usize,
-    /// What each node did for it, while it runs.
+    /// What each node did for it, while it runs; empty in lists.
     pub nodes: Vec<NodeShare>,
     /// Over the last seconds.
     pub simulations_per_second: f64,
@@ -142,10 +142,14 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// The job as it is now.
     pub fn job(&self, job: JobId, now: Now) -> Option<JobView> {
-        self.find(job).map(|job| self.view(job, now.elapsed))
+        let job = self.find(job)?;
+        let mut view = self.view(job, now.elapsed);
+        view.nodes = job.running().map_or_else(Vec::new, |running| self.node_shares(running, now.elapsed));
+        Some(view)
     }
 
-    /// How many jobs match, and those of the page, newest first.
+    /// How many jobs match, and those of the page, newest first, without what each node did for them: a page of
+    /// jobs on thousands of nodes each would not fit into a message.
     pub fn jobs(&self, filter: &Filter, page: Page, now: Now) -> (usize, Vec<JobView>) {
         let keys = self.listing.page(filter, page);
         let views = keys.iter().map(|key| self.view(&self.jobs[key], now.elapsed));
@@ -160,17 +164,8 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// The cluster as it is now.
     pub fn cluster(&self, now: Now) -> ClusterView {
         let count = |state| self.listing.count(&Filter { owner: None, state: Some(state) });
-        let members = self.fleet.iter().map(|(id, node)| self.node(id, node, now.elapsed));
-        let gone = self.fleet.gone().map(|gone| NodeView {
-            id: gone.node,
-            facts: gone.facts.clone(),
-            state: NodeState::Offline,
-            load: Load::default(),
-            jobs: Vec::new(),
-            simulations_per_second: 0.0,
-            simulations: gone.simulations,
-            last_seen: gone.seen_at,
-        });
+        let members = self.fleet.iter().map(|(id, node)| self.view_member(id, node, now.elapsed));
+        let gone = self.fleet.gone().map(view_gone);
         let started = u32::try_from(self.queue_times.len()).unwrap_or(u32::MAX);
         ClusterView {
             epoch: self.epoch,
@@ -183,11 +178,17 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
+    /// A member, or a lost node that is still remembered.
+    pub fn node(&self, id: NodeId, now: Now) -> Option<NodeView> {
+        let member = self.fleet.get(id).map(|node| self.view_member(id, node, now.elapsed));
+        member.or_else(|| self.fleet.gone().find(|gone| gone.node == id).map(view_gone))
+    }
+
     fn find(&self, job: JobId) -> Option<&Job<P>> {
         self.jobs.get(self.names.get(&job)?)
     }
 
-    fn node(&self, id: NodeId, node: &Node, now: Duration) -> NodeView {
+    fn view_member(&self, id: NodeId, node: &Node, now: Duration) -> NodeView {
         let jobs: BTreeSet<JobId> = node
             .leases
             .iter()
@@ -259,22 +260,9 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     fn view_running(&self, job: &Job<P>, running: &Running<P>, view: &mut JobView, now: Duration) {
-        let leases = running.ranges.open_ranges().flat_map(|open| &open.holders);
-        let computing: BTreeSet<NodeId> =
-            leases.filter_map(|lease| self.leases.get(*lease)).map(|held| held.node).collect();
         view.started_at = Some(running.started_at);
         view.workers_used = running.workers_used();
-        view.allocated_nodes = computing.len();
-        view.nodes = running
-            .contributors
-            .iter()
-            .map(|(node, contributor)| NodeShare {
-                node: *node,
-                simulations: contributor.simulations,
-                simulations_per_second: contributor.meter.rate(now),
-                is_computing: computing.contains(node),
-            })
-            .collect();
+        view.allocated_nodes = self.computing(running).len();
         view.simulations_per_second = running.meter.rate(now);
         let expected = running.fold.expected_simulations();
         // A job isn't shown as done before it is.
@@ -284,6 +272,23 @@ impl<P: Merge + Clone> Scheduler<P> {
         let measured = view.simulations_per_second;
         view.seconds_remaining =
             if measured > 0.0 { Some(left / measured) } else { self.seconds_at_share(left, job, 1) };
+    }
+
+    /// The nodes that hold a lease of the job.
+    fn computing(&self, running: &Running<P>) -> BTreeSet<NodeId> {
+        let leases = running.ranges.open_ranges().flat_map(|open| &open.holders);
+        leases.filter_map(|lease| self.leases.get(*lease)).map(|held| held.node).collect()
+    }
+
+    fn node_shares(&self, running: &Running<P>, now: Duration) -> Vec<NodeShare> {
+        let computing = self.computing(running);
+        let share = |(node, contributor): (&NodeId, &Contributor)| NodeShare {
+            node: *node,
+            simulations: contributor.simulations,
+            simulations_per_second: contributor.meter.rate(now),
+            is_computing: computing.contains(node),
+        };
+        running.contributors.iter().map(share).collect()
     }
 
     /// Seconds for `simulations` of a job that gets one part of the cluster in `parts`.
@@ -317,5 +322,18 @@ impl<P: Merge + Clone> Scheduler<P> {
             1 => "every worker is busy with 1 job of the same or a higher priority".to_owned(),
             jobs => format!("every worker is busy with {jobs} jobs of the same or a higher priority"),
         }
+    }
+}
+
+fn view_gone(gone: &Gone) -> NodeView {
+    NodeView {
+        id: gone.node,
+        facts: gone.facts.clone(),
+        state: NodeState::Offline,
+        load: Load::default(),
+        jobs: Vec::new(),
+        simulations_per_second: 0.0,
+        simulations: gone.simulations,
+        last_seen: gone.seen_at,
     }
 }

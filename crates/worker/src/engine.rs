@@ -2,11 +2,13 @@
 //!
 //! Each lease is spread over all threads: every thread takes the next block until there is none left. The machine serves parts in the
 //! order in which they came, so a thread that finds a lease exhausted goes on with the next one at once, and no core idles at the seam
-//! between two leases.
+//! between two leases. Which lease may go before another one is the [`board`]'s business.
+
+mod board;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::machine::Machine;
+use board::Board;
 
 /// A lease's name across epochs.
 pub(crate) type LeaseKey = (Epoch, LeaseId);
@@ -34,6 +37,8 @@ pub(crate) struct Engine {
     machine: Box<dyn Machine>,
     level: Level,
     jobs: BTreeMap<JobId, Arc<PreparedJob>>,
+    board: Arc<Board>,
+    /// Leases in work that are still wanted.
     running: BTreeMap<LeaseKey, Arc<Task>>,
     /// Computed, but not acknowledged by any coordinator yet.
     undelivered: BTreeMap<LeaseKey, Finished>,
@@ -49,6 +54,7 @@ impl Engine {
             machine,
             level,
             jobs: BTreeMap::new(),
+            board: Arc::default(),
             running: BTreeMap::new(),
             undelivered: BTreeMap::new(),
             sender,
@@ -70,7 +76,7 @@ impl Engine {
     pub(crate) fn forget(&mut self, job: JobId) {
         self.jobs.remove(&job);
         self.undelivered.retain(|_, finished| finished.lease.job != job);
-        for task in self.running.values().filter(|task| task.lease.job == job) {
+        for (_, task) in self.running.extract_if(.., |_, task| task.lease.job == job) {
             task.revoked.store(true, Ordering::Relaxed);
         }
     }
@@ -90,20 +96,22 @@ impl Engine {
             blocks_done: AtomicU64::new(0),
             revoked: AtomicBool::new(false),
             began: OnceLock::new(),
-            outcome: Mutex::new(Ok(None)),
-            threads_left: AtomicUsize::new(threads),
+            paused_us: AtomicU64::new(0),
+            threads: u32::try_from(threads).unwrap_or(u32::MAX).max(1),
+            fold: Mutex::default(),
             sender: self.sender.clone(),
         });
         self.running.insert((lease.epoch, lease.id), Arc::clone(&task));
+        self.board.post(Arc::clone(&task));
         for _ in 0..threads {
-            self.machine.compute(Part { task: Arc::clone(&task), accumulator: None });
+            self.machine.compute(Part::new(Arc::clone(&task), Arc::clone(&self.board)));
         }
         true
     }
 
     /// Stops computing a lease; nothing will be reported of it.
     pub(crate) fn revoke(&mut self, key: LeaseKey) {
-        if let Some(task) = self.running.get(&key) {
+        if let Some(task) = self.running.remove(&key) {
             task.revoked.store(true, Ordering::Relaxed);
         }
         self.undelivered.remove(&key);
@@ -114,8 +122,8 @@ impl Engine {
         loop {
             let finished = self.finished.recv().await.expect("the engine holds a sender itself");
             let key = (finished.lease.epoch, finished.lease.id);
-            let revoked = self.running.remove(&key).is_some_and(|task| task.revoked.load(Ordering::Relaxed));
-            if !revoked {
+            // It may have been revoked after it was finished.
+            if self.running.remove(&key).is_some() {
                 self.undelivered.insert(key, finished.clone());
                 return finished;
             }
@@ -134,7 +142,7 @@ impl Engine {
 
     /// Whether there is nothing left to compute or to deliver.
     pub(crate) fn is_idle(&self) -> bool {
-        self.undelivered.is_empty() && self.running.values().all(|task| task.revoked.load(Ordering::Relaxed))
+        self.undelivered.is_empty() && self.running.is_empty()
     }
 
     /// The leases in work that were granted in `epoch`, and how many blocks of each are done.
@@ -172,25 +180,34 @@ impl PreparedJob {
 #[derive(Debug)]
 pub struct Part {
     task: Arc<Task>,
+    board: Arc<Board>,
     /// What the blocks so far came to; none before the first.
     accumulator: Option<Accumulator>,
 }
 
 impl Part {
-    /// Computes the whole part. A panic of the kernel costs the lease, not the worker.
+    fn new(task: Arc<Task>, board: Arc<Board>) -> Self {
+        Self { task, board, accumulator: None }
+    }
+
+    /// Computes the whole part, and parts of leases that go before it on the way. A panic of the kernel costs a lease, not the worker.
     pub fn run(mut self) {
-        self.task.began.get_or_init(Instant::now);
-        let part = guarded(|| {
-            while self.step() {}
-            self.accumulator.take().map(Accumulator::finish)
-        });
-        self.task.deliver(part);
+        while match guarded(|| self.step()) {
+            Ok(more) => more,
+            Err(fault) => return self.task.deliver(Err(fault)),
+        } {
+            self.give_way();
+        }
+        self.finish();
     }
 
     /// Computes one block; `false` where none is left. Then the part is to be [finished](Part::finish).
     pub fn step(&mut self) -> bool {
         self.task.began.get_or_init(Instant::now);
-        let Some(block) = self.task.next() else { return false };
+        let Some(block) = self.task.next() else {
+            self.board.take_down(&self.task);
+            return false;
+        };
         let job = self.task.job.get(self.task.level);
         self.accumulator.get_or_insert_with(|| Accumulator::new(job)).block(job, block);
         self.task.blocks_done.fetch_add(1, Ordering::Relaxed);
@@ -199,7 +216,20 @@ impl Part {
 
     /// Delivers what was computed. The last part of a lease delivers the whole.
     pub fn finish(self) {
-        self.task.deliver(Ok(self.accumulator.map(Accumulator::finish)));
+        if let Some(accumulator) = self.accumulator {
+            self.task.deliver(guarded(|| accumulator.finish()));
+        }
+    }
+
+    /// Computes what goes before the next block. It gives way in turn, but every lease is shorter than the one that gave way to it, so
+    /// this ends soon.
+    fn give_way(&self) {
+        while let Some(shorter) = self.board.before(self.task.lease.range.len()) {
+            let began = Instant::now();
+            Self::new(shorter, Arc::clone(&self.board)).run();
+            let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.task.paused_us.fetch_add(took, Ordering::Relaxed);
+        }
     }
 }
 
@@ -214,32 +244,45 @@ struct Task {
     revoked: AtomicBool,
     /// When the first thread came to it: the lease before it may have kept them busy until then.
     began: OnceLock<Instant>,
-    /// What the threads that are through have summarised, or the first fault.
-    outcome: Mutex<Result<Option<Partial>, String>>,
-    threads_left: AtomicUsize,
+    /// How long its threads, together, were busy with shorter leases since.
+    paused_us: AtomicU64,
+    threads: u32,
+    fold: Mutex<Fold>,
     sender: mpsc::UnboundedSender<Finished>,
 }
 
+/// What the threads of a lease that are through have summarised.
+#[derive(Debug, Default)]
+struct Fold {
+    whole: Option<Partial>,
+    /// The whole, or the first fault, is on its way.
+    is_sent: bool,
+}
+
 impl Task {
-    /// Takes what a thread has summarised, or the fault that it met. The last thread sends the whole.
-    fn deliver(&self, part: Result<Option<Partial>, String>) {
-        if part.is_err() {
-            self.revoke_rest();
+    /// Takes what a thread has summarised, or the fault that it met. The whole, or the first fault, is sent.
+    fn deliver(&self, part: Result<Partial, String>) {
+        let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+        if fold.is_sent {
+            return;
         }
-        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        match (outcome.as_mut(), part) {
-            (Err(_), _) | (_, Ok(None)) => {}
-            (Ok(_), Err(fault)) => *outcome = Err(fault),
-            (Ok(Some(whole)), Ok(Some(part))) => whole.merge(&part),
-            (Ok(whole @ None), Ok(part)) => *whole = part,
+        let outcome = part.map(|part| {
+            match &mut fold.whole {
+                Some(whole) => whole.merge(&part),
+                None => fold.whole = Some(part),
+            }
+            let wanted = self.lease.range.simulations(self.job.spec.simulations);
+            fold.whole.take_if(|whole| whole.simulations() == wanted)
+        });
+        let Some(outcome) = outcome.transpose() else { return };
+        if outcome.is_err() {
+            self.next_block.store(self.lease.range.end(), Ordering::Relaxed);
         }
-        if self.threads_left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let outcome = std::mem::replace(&mut *outcome, Ok(None));
-            let outcome = outcome.and_then(|whole| whole.ok_or_else(|| "no block was computed".to_owned()));
-            let computed_in = self.began.get().map_or(Duration::ZERO, Instant::elapsed);
-            // Nobody listens any more once the worker has ended.
-            let _ = self.sender.send(Finished { lease: self.lease, outcome, computed_in });
-        }
+        fold.is_sent = true;
+        let paused = Duration::from_micros(self.paused_us.load(Ordering::Relaxed)) / self.threads;
+        let computed_in = self.began.get().map_or(Duration::ZERO, Instant::elapsed).saturating_sub(paused);
+        // Nobody listens any more once the worker has ended.
+        let _ = self.sender.send(Finished { lease: self.lease, outcome, computed_in });
     }
 
     /// The next block to compute, while there is one and anybody wants it.
@@ -249,10 +292,6 @@ impl Task {
         }
         let block = self.next_block.fetch_add(1, Ordering::Relaxed);
         (block < self.lease.range.end()).then_some(block)
-    }
-
-    fn revoke_rest(&self) {
-        self.next_block.store(self.lease.range.end(), Ordering::Relaxed);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The cluster and its nodes.
 
 use carlo_rest::Cluster;
-use carlo_rest::cluster::NodeStatus;
+use carlo_rest::cluster::{Node, NodeStatus};
 
 use super::number::{duration, grouped, short};
 use super::table::{Align, Table};
@@ -42,10 +42,15 @@ pub fn cluster(cluster: &Cluster) -> String {
         ("leader", cluster.leader.clone()),
         ("model version", cluster.model_version.to_string()),
     ]);
-    if cluster.nodes.is_empty() { text } else { format!("{text}\n\n{}", nodes_table(cluster)) }
+    if cluster.nodes.is_empty() { text } else { format!("{text}\n\n{}", nodes_table(&cluster.nodes)) }
 }
 
-fn nodes_table(cluster: &Cluster) -> Table<9> {
+/// A line for each node.
+pub fn nodes(nodes: &[Node]) -> String {
+    if nodes.is_empty() { "no nodes".to_owned() } else { nodes_table(nodes).to_string() }
+}
+
+fn nodes_table(nodes: &[Node]) -> Table<9> {
     let mut table = Table::new([
         ("node", Align::Left),
         ("name", Align::Left),
@@ -57,7 +62,7 @@ fn nodes_table(cluster: &Cluster) -> Table<9> {
         ("cpu", Align::Right),
         ("memory", Align::Right),
     ]);
-    for node in &cluster.nodes {
+    for node in nodes {
         let status = match node.status {
             NodeStatus::Available => "available",
             NodeStatus::Busy => "busy",

@@ -137,3 +137,69 @@ fn a_reader_that_leaves_is_no_error() {
     let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     assert_eq!((String::from_utf8(output.stderr).unwrap().as_str(), output.status.code()), ("", Some(0)));
 }
+
+fn cluster(nodes: &[(&str, &str, &str)]) -> (u16, Value) {
+    let node = |(id, name, status): &(&str, &str, &str)| {
+        json!({
+            "id": id, "hostname": "h", "name": name, "status": status, "cores": 2, "instructionSet": "avx2", "currentJobIds": [],
+            "simulationsPerSecond": 0.0, "simulationsProcessed": 0, "cpuUtilization": 0.0, "memoryUtilization": 0.0,
+            "lastSeen": "2026-01-01T00:00:00Z", "version": "0.1.0",
+        })
+    };
+    let cluster = json!({
+        "totalNodes": nodes.len(), "availableNodes": 0, "busyNodes": 0, "drainingNodes": 0, "offlineNodes": 0, "queuedJobs": 0,
+        "runningJobs": 0, "averageQueueTime": 0.0, "simulationsPerSecond": 0.0, "leader": "127.0.0.1:7070", "modelVersion": 1,
+        "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
+    });
+    (200, cluster)
+}
+
+const NODES: [&str; 4] = [
+    "node_00000000000040008000000000000001",
+    "node_00000000000040008000000000000002",
+    "node_00000000000040008000000000000003",
+    "node_00000000000040008000000000000004",
+];
+
+#[test]
+fn a_node_is_drained_by_its_id_or_by_a_name_that_only_it_has() {
+    let nodes = [
+        (NODES[0], "attic", "offline"),
+        (NODES[1], "attic", "busy"),
+        (NODES[2], "cellar", "busy"),
+        (NODES[3], "cellar", "busy"),
+    ];
+    let (_, listed) = cluster(&nodes);
+    let told = (200, listed["nodes"][1].clone());
+    let url = |fake: &Fake| fake.url.clone();
+
+    let fake = Fake::new([told.clone()]);
+    let (stdout, _, code) = outcome(&mut carlo(&["nodes", "drain", NODES[1], "--url", &url(&fake)]));
+    assert_eq!((stdout.as_str(), code), ("attic holds nothing and gets nothing more\n", Some(0)));
+    assert_eq!(*fake.calls.lock().unwrap(), [format!("POST /api/cluster/nodes/{}/drain", NODES[1])]);
+
+    let fake = Fake::new([cluster(&nodes), told]);
+    let (stdout, _, code) = outcome(&mut carlo(&["nodes", "undrain", "attic", "--url", &url(&fake)]));
+    assert_eq!((stdout.as_str(), code), ("attic gets work again\n", Some(0)));
+    assert_eq!(fake.calls.lock().unwrap()[1], format!("POST /api/cluster/nodes/{}/undrain", NODES[1]));
+
+    let fake = Fake::new([cluster(&nodes)]);
+    for (name, code, words) in
+        [("cellar", 2, "several nodes have this name"), ("roof", 5, "there is no node roof")]
+    {
+        let (_, stderr, ended) = outcome(&mut carlo(&["nodes", "drain", name, "--url", &url(&fake)]));
+        assert_eq!(ended, Some(code), "{stderr}");
+        assert!(stderr.starts_with(&format!("error: failed to drain {name}: ")), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
+    }
+}
+
+#[test]
+fn nodes_are_listed_as_the_cluster_says() {
+    let fake = Fake::new([cluster(&[(NODES[0], "attic", "draining")])]);
+    for args in [&["nodes", "list", "--url", &fake.url][..], &["nodes", "--url", &fake.url]] {
+        let (stdout, _, code) = outcome(&mut carlo(args));
+        assert_eq!(code, Some(0));
+        assert!(stdout.contains("attic  draining"), "{stdout}");
+    }
+}

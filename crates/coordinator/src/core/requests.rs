@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carlo_kernel::Partial;
-use carlo_schedule::{ClusterView, Command, Filter, JobView, Page};
+use carlo_schedule::{ClusterView, Command, Filter, JobView, NodeView, Page};
 use carlo_types::{Epoch, Fault, FaultCode, JobId, JobSpec, NodeFacts, NodeId, OwnerId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,6 +36,11 @@ pub(crate) enum Request {
     },
     Cluster {
         reply: Reply<ClusterView>,
+    },
+    Drain {
+        node: NodeId,
+        draining: bool,
+        reply: Reply<Result<NodeView, Fault>>,
     },
     Join {
         node: NodeId,
@@ -99,6 +104,11 @@ impl CoreHandle {
         self.ask(|reply| Request::Cluster { reply }).await
     }
 
+    /// Drains a node, or the opposite. When this returns, it is durable.
+    pub(crate) async fn drain(&self, node: NodeId, draining: bool) -> Result<NodeView, Fault> {
+        self.ask(|reply| Request::Drain { node, draining, reply }).await?
+    }
+
     /// Admits a node, whose messages go to `outbox` from now on.
     pub(crate) async fn join(
         &self,
@@ -156,6 +166,13 @@ impl Core {
             Request::Cluster { reply } => {
                 let cluster = self.scheduler.cluster(self.clock.now());
                 self.answer(reply, cluster);
+            }
+            Request::Drain { node, draining, reply } => {
+                let command = if draining { Command::Drain { node } } else { Command::Undrain { node } };
+                let answer = self
+                    .apply(command)
+                    .map(|()| self.scheduler.node(node, self.clock.now()).expect("it was just found"));
+                self.answer(reply, answer);
             }
             Request::Join { node, facts, outbox, reply } => {
                 tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");

@@ -26,7 +26,8 @@ pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError>
     })
 }
 
-fn node(message: v1::Node) -> Result<Node, FieldError> {
+/// A node.
+pub(crate) fn node(message: v1::Node) -> Result<Node, FieldError> {
     let status = match message.status() {
         v1::NodeStatus::Available => NodeStatus::Available,
         v1::NodeStatus::Busy => NodeStatus::Busy,

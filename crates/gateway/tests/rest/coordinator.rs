@@ -233,17 +233,6 @@ impl Cluster for State {
         &self,
         _: Request<v1::ClusterStatusRequest>,
     ) -> Result<Response<v1::ClusterStatus>, Status> {
-        let node = |status: v1::NodeStatus| v1::Node {
-            id: node_id(),
-            hostname: "host".to_owned(),
-            name: "left".to_owned(),
-            status: status.into(),
-            threads: 8,
-            instruction_set: "avx512".to_owned(),
-            last_seen_ms: 1_700_000_000_123,
-            cpu_utilization: 0.5,
-            ..Default::default()
-        };
         let statuses = [v1::NodeStatus::Busy, v1::NodeStatus::Available, v1::NodeStatus::Busy];
         self.answer(|| {
             Ok(v1::ClusterStatus {
@@ -258,4 +247,37 @@ impl Cluster for State {
         })
         .await
     }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
+        self.answer(|| told(&request.into_inner(), v1::NodeStatus::Draining)).await
+    }
+
+    async fn undrain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
+        self.answer(|| told(&request.into_inner(), v1::NodeStatus::Available)).await
+    }
+}
+
+fn node(status: v1::NodeStatus) -> v1::Node {
+    v1::Node {
+        id: node_id(),
+        hostname: "host".to_owned(),
+        name: "left".to_owned(),
+        status: status.into(),
+        threads: 8,
+        instruction_set: "avx512".to_owned(),
+        last_seen_ms: 1_700_000_000_123,
+        cpu_utilization: 0.5,
+        ..Default::default()
+    }
+}
+
+/// The only node, once it was told.
+fn told(request: &v1::DrainRequest, status: v1::NodeStatus) -> Result<v1::Node, Status> {
+    if request.node_id != node_id() {
+        return Err(status::from_fault(&Fault::new(
+            FaultCode::NotFound,
+            "it is not a member of the cluster",
+        )));
+    }
+    Ok(node(status))
 }

@@ -1,5 +1,6 @@
 //! What the job and cluster calls answer when all is well, and their own refusals.
 
+use carlo_rest::cluster::{Node, NodeStatus};
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_rest::{Cluster, request::Seed};
 use carlo_types::{JobId, NodeId};
@@ -202,4 +203,19 @@ async fn the_cluster_counts_its_nodes_by_what_they_do() {
     assert_eq!((cluster.leader.as_str(), cluster.model_version), ("127.0.0.1:7070", 1));
     assert_eq!((cluster.nodes[0].cores, cluster.nodes[0].cpu_utilization), (8, 0.5));
     assert_eq!(cluster.nodes[0].last_seen.to_string(), "2023-11-14T22:13:20.123Z");
+}
+
+#[tokio::test]
+async fn a_node_is_drained_and_undrained_by_its_id() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let path = |id: &str, verb| format!("/api/cluster/nodes/{id}/{verb}");
+    for (verb, status) in [("drain", NodeStatus::Draining), ("undrain", NodeStatus::Available)] {
+        let response = gateway.post_to(&path(&coordinator::node_id(), verb)).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.json::<Node>().await.unwrap().status, status);
+        for id in [NodeId::from_random(1).to_string(), "attic".to_owned()] {
+            refused(gateway.post_to(&path(&id, verb)), 404).await;
+        }
+    }
 }

@@ -50,6 +50,10 @@ impl Gateway {
         self.client.delete(format!("{}{path}", self.url))
     }
 
+    fn post_to(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url))
+    }
+
     fn post(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.client
             .post(format!("{}/api/jobs", self.url))

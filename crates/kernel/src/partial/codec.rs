@@ -19,8 +19,11 @@ const GAP: usize = 4;
 #[error("not a partial result: {0}")]
 pub struct DecodeError(&'static str);
 
+const NOT_CANONICAL: DecodeError = DecodeError("not in its one spelling");
+
+/// What comes before the histogram.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct Head {
     center: u32,
     scale: u32,
     simulations: u64,
@@ -29,13 +32,16 @@ struct Wire {
     most: u32,
     sum: i128,
     squares: u128,
-    runs: Vec<Run>,
-    sensitivity: Paired,
-    scales: Vec<(u32, u32)>,
-    chart: Vec<Run>,
 }
 
+/// What comes between the histogram and the chart's.
 #[derive(Serialize, Deserialize)]
+struct Extras {
+    sensitivity: Paired,
+    scales: Vec<(u32, u32)>,
+}
+
+#[derive(Serialize)]
 struct Run {
     /// Empty bins since the last run.
     gap: u32,
@@ -51,7 +57,7 @@ impl Partial {
     /// Never: writing numbers to memory can't fail.
     pub fn encode(&self) -> Vec<u8> {
         let (center, scale) = self.grid.to_bits();
-        let wire = Wire {
+        let head = Head {
             center,
             scale,
             simulations: self.simulations,
@@ -60,12 +66,11 @@ impl Partial {
             most: self.most.to_bits(),
             sum: self.sum,
             squares: self.squares,
-            runs: runs(&self.bins),
-            sensitivity: self.sensitivity,
-            scales: self.scales.iter().map(|scale| scale.to_bits()).collect(),
-            chart: runs(&self.chart),
         };
-        postcard::to_stdvec(&wire).expect("writing numbers to memory can't fail")
+        let scales = self.scales.iter().map(|scale| scale.to_bits()).collect();
+        let extras = Extras { sensitivity: self.sensitivity, scales };
+        postcard::to_stdvec(&(head, runs(&self.bins), extras, runs(&self.chart)))
+            .expect("writing numbers to memory can't fail")
     }
 
     /// Reads [`Partial::encode`]'s bytes, which may come from anyone.
@@ -77,26 +82,29 @@ impl Partial {
         if bytes.len() > PARTIAL_BYTES_MAX {
             return Err(DecodeError("too many bytes"));
         }
-        let wire: Wire = postcard::from_bytes(bytes).map_err(|_| DecodeError("malformed"))?;
-        let scales = wire.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
+        let mut bytes = bytes;
+        let head: Head = take(&mut bytes)?;
+        let bins = Runs(&mut bytes).bins(BINS)?;
+        let extras: Extras = take(&mut bytes)?;
+        let scales = extras.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
         let scales = scales.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible scale"))?;
         let partial = Self {
-            grid: Grid::from_bits(wire.center, wire.scale).ok_or(DecodeError("impossible grid"))?,
-            simulations: wire.simulations,
-            successes: wire.successes,
-            least: f32::from_bits(wire.least),
-            most: f32::from_bits(wire.most),
-            sum: wire.sum,
-            squares: wire.squares,
-            bins: bins(&wire.runs, BINS)?,
-            sensitivity: wire.sensitivity,
-            chart: bins(&wire.chart, scales.len() * chart::BINS)?,
+            grid: Grid::from_bits(head.center, head.scale).ok_or(DecodeError("impossible grid"))?,
+            simulations: head.simulations,
+            successes: head.successes,
+            least: f32::from_bits(head.least),
+            most: f32::from_bits(head.most),
+            sum: head.sum,
+            squares: head.squares,
+            bins,
+            sensitivity: extras.sensitivity,
+            chart: Runs(&mut bytes).bins(scales.len() * chart::BINS)?,
             scales,
         };
-        partial.check()?;
-        if partial.encode() != bytes {
-            return Err(DecodeError("not in its one spelling"));
+        if !bytes.is_empty() {
+            return Err(DecodeError("more than a partial result"));
         }
+        partial.check()?;
         Ok(partial)
     }
 
@@ -163,23 +171,88 @@ fn runs(bins: &[(u16, u64)]) -> Vec<Run> {
     runs
 }
 
-fn bins(runs: &[Run], most: usize) -> Result<Vec<(u16, u64)>, DecodeError> {
-    let mut bins = Vec::new();
-    let mut next = 0_usize;
-    for run in runs {
-        next = next.saturating_add(run.gap as usize);
-        let mut count = 0_i64;
-        for &step in &run.steps {
-            count =
-                count.checked_add(step).filter(|&count| count >= 0).ok_or(DecodeError("impossible count"))?;
-            if next >= most {
-                return Err(DecodeError("a bin that doesn't exist"));
+/// Takes a value off the front, if it is written as it would be written here.
+fn take<T: Serialize + for<'de> Deserialize<'de>>(bytes: &mut &[u8]) -> Result<T, DecodeError> {
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| DecodeError("malformed"))?;
+    let spelling = postcard::to_stdvec(&value).map_err(|_| DecodeError("malformed"))?;
+    if spelling != bytes[..bytes.len() - rest.len()] {
+        return Err(NOT_CANONICAL);
+    }
+    *bytes = rest;
+    Ok(value)
+}
+
+/// The bytes of runs. A coordinator reads thousands of leases' bins a second, so they are read in one pass that also sees to it that
+/// [`runs`] would write them so.
+struct Runs<'a, 'b>(&'a mut &'b [u8]);
+
+impl Runs<'_, '_> {
+    /// The counts, in bins below `most`.
+    fn bins(mut self, most: usize) -> Result<Vec<(u16, u64)>, DecodeError> {
+        // Most bins take a byte or two.
+        let mut bins = Vec::with_capacity(self.0.len().min(most));
+        let mut next = 0_u64;
+        for run in 0..self.number()? {
+            let gap = self.number()?;
+            if run > 0 && gap < GAP as u64 {
+                return Err(NOT_CANONICAL);
             }
-            if count > 0 {
-                bins.push((u16::try_from(next).expect("below the number of bins"), count.cast_unsigned()));
+            next = next.saturating_add(gap);
+            let steps = self.number()?;
+            let (mut count, mut empty) = (0_i64, 0);
+            for step in 0..steps {
+                count = count
+                    .checked_add(self.step()?)
+                    .filter(|&count| count >= 0)
+                    .ok_or(DecodeError("impossible count"))?;
+                if next >= most as u64 {
+                    return Err(DecodeError("a bin that doesn't exist"));
+                }
+                if count > 0 {
+                    bins.push((
+                        u16::try_from(next).expect("below the number of bins"),
+                        count.cast_unsigned(),
+                    ));
+                    empty = 0;
+                } else {
+                    empty += 1;
+                    if step == 0 || empty == GAP {
+                        return Err(NOT_CANONICAL);
+                    }
+                }
+                next += 1;
             }
-            next += 1;
+            if steps == 0 || empty > 0 {
+                return Err(NOT_CANONICAL);
+            }
+        }
+        Ok(bins)
+    }
+
+    /// A number of up to 64 bits, seven to a byte, the least first; no byte more than needed.
+    fn number(&mut self) -> Result<u64, DecodeError> {
+        let (mut value, mut shift) = (0_u64, 0);
+        loop {
+            let (&byte, rest) = self.0.split_first().ok_or(DecodeError("malformed"))?;
+            *self.0 = rest;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err(DecodeError("malformed"));
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return if byte == 0 && shift > 0 { Err(NOT_CANONICAL) } else { Ok(value) };
+            }
+            shift += 7;
+            if shift > 63 {
+                return Err(DecodeError("malformed"));
+            }
         }
     }
-    Ok(bins)
+
+    /// A signed number, its sign in the lowest bit.
+    fn step(&mut self) -> Result<i64, DecodeError> {
+        let number = self.number()?;
+        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
 }

@@ -61,12 +61,18 @@ proptest! {
                 (3, Some(open)) => drop(ranges.lease_again(open.range.start(), id)),
                 _ => {
                     let wanted = range(block, (block + blocks).min(64));
-                    let free = ranges.pending.values().flat_map(|p| p.range.start()..p.range.end());
-                    let free: std::collections::BTreeSet<u64> = free.collect();
+                    let within = |open: &&Open| wanted.contains(open.range);
+                    let inside: Vec<Open> = ranges.open_ranges().filter(within).cloned().collect();
+                    let pending = ranges.pending.values().map(|pending| pending.range);
+                    let free: std::collections::BTreeSet<u64> = pending
+                        .chain(inside.iter().map(|open| open.range))
+                        .flat_map(|range| range.start()..range.end())
+                        .collect();
                     let mut blocks = wanted.start()..wanted.end();
-                    let pending = blocks.clone().all(|block| free.contains(&block));
-                    prop_assert_eq!(ranges.adopt(wanted), pending);
-                    if pending {
+                    let fits = blocks.clone().all(|block| free.contains(&block));
+                    let holders = inside.into_iter().flat_map(|open| open.holders).collect();
+                    prop_assert_eq!(ranges.adopt(wanted), fits.then_some(holders));
+                    if fits {
                         done.extend(&mut blocks);
                     }
                 }

@@ -112,8 +112,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         true
     }
 
-    /// Counts the answer to a lease of an earlier epoch, if nobody has begun with any block of it since: a simulation is a pure
-    /// function, so it doesn't matter who asked for it. Says whether it did.
+    /// Counts the answer to a lease of an earlier epoch, if its blocks are pending, or leased since in ranges that lie within it: a
+    /// simulation is a pure function, so it doesn't matter who asked for it. Such leases are mostly what the very node that brings the
+    /// answer got when it joined. Says whether it counted.
     fn adopt(&mut self, node: NodeId, claim: &Lease, partial: P, now: Now, out: &mut Outcome<P>) -> bool {
         let Some(key) = self.names.get(&claim.job).copied() else { return false };
         let job = &self.jobs[&key];
@@ -128,8 +129,12 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
         self.start(key, now, out);
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
-        if !running.is_some_and(|running| running.fold.fits(&partial) && running.ranges.adopt(claim.range)) {
-            return false;
+        let overtaken = running
+            .filter(|running| running.fold.fits(&partial))
+            .and_then(|running| running.ranges.adopt(claim.range));
+        let Some(overtaken) = overtaken else { return false };
+        for lease in overtaken {
+            self.revoke(lease, out);
         }
         self.add(node, key, claim, partial, now, out);
         true

@@ -61,7 +61,44 @@ fn a_lease_finished_under_an_earlier_epoch_is_delivered_to_the_new_one() {
 }
 
 #[test]
-fn a_lease_of_an_earlier_epoch_is_refused_once_its_blocks_are_leased_or_done() {
+fn a_lease_of_an_earlier_epoch_overtakes_what_was_leased_of_it_since() {
+    let mut world = World::new(Config { leases_per_node: 1, ..Config::default() });
+    let id = world.submit(40 * BLOCK);
+    let late = world.join_with(1, 8);
+    let (old, spec) = world.first_lease(late).unwrap();
+    assert_eq!(old.range.len(), 8);
+    world.held.clear();
+    world.restart();
+    // Both get blocks of it as soon as they join.
+    let (early, other) = (world.join_with(2, 3), world.join_with(3, 3));
+    for node in [early, other] {
+        assert!(old.range.contains(world.first_lease(node).unwrap().0.range));
+    }
+    world.join_with(1, 8);
+    let straddling = world.first_lease(late).unwrap().0;
+    assert!(straddling.range.start() < old.range.end() && straddling.range.end() > old.range.end());
+    assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
+    world.answer(late, SHORT).unwrap();
+    assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
+
+    world.held.clear();
+    world.restart();
+    let (early, other) = (world.join_with(2, 3), world.join_with(3, 5));
+    let began = [early, other].map(|node| world.first_lease(node).unwrap().0);
+    world.join_with(1, 8);
+    assert!(was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
+    for (node, lease) in [early, other].into_iter().zip(began) {
+        assert_ne!(world.first_lease(node).unwrap().0, lease, "it was revoked, and there is more to do");
+        assert!(!was_accepted(&world.apply(report(node, lease, &spec, SHORT)).unwrap()));
+    }
+    for node in [early, other, late].into_iter().cycle().take(100) {
+        world.answer(node, SHORT);
+    }
+    assert_eq!(world.ledger.results[&id].fold, Marks::first(40, 40 * BLOCK));
+}
+
+#[test]
+fn a_lease_of_an_earlier_epoch_is_refused_once_its_blocks_are_done() {
     let mut world = World::new(Config { leases_per_node: 1, ..Config::default() });
     let id = world.submit(4 * BLOCK);
     let late = world.join(1);
@@ -71,7 +108,6 @@ fn a_lease_of_an_earlier_epoch_is_refused_once_its_blocks_are_leased_or_done() {
     let worker = world.join(2);
     world.join(1);
     assert_eq!(world.first_lease(worker).unwrap().0.range.start(), old.range.start());
-    assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
     world.answer(worker, SHORT).unwrap();
     let done = world.view(id).simulations_done;
     assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));

@@ -67,19 +67,18 @@ fn a_repeated_report_is_answered_the_same_and_counted_once() {
 }
 
 #[test]
-fn a_report_counts_only_for_its_epoch_attempt_range_job_and_node() {
+fn a_report_counts_only_for_its_attempt_range_job_and_node() {
     let mut world = World::new(Config::default());
     let id = world.submit(100 * BLOCK);
     let other = world.submit(100 * BLOCK);
     let worker = world.join(1);
     let idle = world.join(2);
     let (lease, spec) = world.first_lease(worker).unwrap();
-    let mut wrong = [lease; 5];
+    let mut wrong = [lease; 4];
     wrong[0].attempt += 1;
     wrong[1].id = LeaseId(99);
     wrong[2].range = BlockRange::new(50, 51).unwrap();
     wrong[3].job = other;
-    wrong[4].epoch = Epoch(0);
     for lease in wrong {
         let effects = world.apply(report(worker, lease, &spec, SHORT)).unwrap();
         assert!(!was_accepted(&effects), "{lease:?}");

@@ -183,9 +183,15 @@ impl World {
     }
 
     pub(crate) fn join(&mut self, number: u128) -> NodeId {
+        self.join_with(number, facts("").threads)
+    }
+
+    /// As [`join`](Self::join); until its speed is known, a node gets as many blocks as it has threads.
+    pub(crate) fn join_with(&mut self, number: u128, threads: u32) -> NodeId {
         let id = node(number);
         self.held.remove(&id);
-        self.apply(Command::Join { node: id, facts: facts(&format!("worker {number}")) }).unwrap();
+        let facts = NodeFacts { threads, ..facts(&format!("worker {number}")) };
+        self.apply(Command::Join { node: id, facts }).unwrap();
         id
     }
 

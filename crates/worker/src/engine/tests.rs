@@ -78,6 +78,55 @@ async fn of_a_revoked_lease_nothing_is_reported() {
     assert_eq!(engine.undelivered().count(), 1);
 }
 
+/// A machine with one thread that computes when it is told to.
+#[derive(Default)]
+struct Stepped(Arc<Mutex<Vec<Part>>>);
+
+impl Machine for Stepped {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn compute(&mut self, part: Part) {
+        self.0.lock().unwrap().push(part);
+    }
+
+    fn load(&mut self) -> Load {
+        Load::default()
+    }
+
+    fn random(&mut self) -> u128 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_much_shorter_lease_goes_first_even_if_a_longer_one_has_begun() {
+    let machine = Stepped::default();
+    let parts = Arc::clone(&machine.0);
+    let mut engine = Engine::new(Box::new(machine), Level::available()[0]);
+    engine.learn(JobId::from_random(JOB), spec());
+    for lease in [lease(1, 0, 4), lease(2, 0, 4), lease(3, 4, 5)] {
+        assert!(engine.start(lease));
+    }
+    let mut begun = parts.lock().unwrap().remove(0);
+    assert!(begun.step());
+    begun.run();
+    for part in std::mem::take(&mut *parts.lock().unwrap()) {
+        part.run();
+    }
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        let finished = engine.finished().await;
+        let simulations = finished.outcome.unwrap().simulations();
+        assert_eq!(simulations, finished.lease.range.simulations(SIMULATIONS));
+        order.push(finished.lease.id.0);
+    }
+    // Of the same length the first one goes first.
+    assert_eq!(order, [3, 1, 2]);
+    assert!(engine.board.before(u64::MAX).is_none(), "nothing is left behind");
+}
+
 #[tokio::test]
 async fn a_lease_of_an_unknown_job_or_of_blocks_that_it_lacks_is_not_started() {
     let mut engine = engine(1);
