@@ -3,6 +3,8 @@
 //! Every cluster has its own ports and its own data directory, and ends with the test that made it.
 
 mod client;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 mod link;
 mod process;
 

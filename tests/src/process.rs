@@ -55,12 +55,8 @@ impl Daemon {
     }
 
     /// Sends it a signal, by its name without SIG.
-    pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let status = Command::new("kill").args(["-s", signal, &self.pid()?.to_string()]).status()?;
-        if !status.success() {
-            bail!("failed to send SIG{signal} to {}", self.name);
-        }
-        Ok(())
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        signal(&self.child, name)
     }
 
     /// Kills it with SIGKILL.
@@ -82,6 +78,16 @@ impl Daemon {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it didn't end")??;
         Ok(status.code())
     }
+}
+
+/// Sends a signal to a process, by its name without SIG.
+pub(crate) fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
+    let pid = child.id().context("it still runs")?;
+    let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status()?;
+    if !status.success() {
+        bail!("failed to send SIG{name} to process {pid}");
+    }
+    Ok(())
 }
 
 /// The address in the first log line that has one; `None` at the end of the log.
