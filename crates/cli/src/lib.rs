@@ -2,9 +2,9 @@
 //!
 //! * [`args`]: the command line as typed.
 //! * [`request`]: the file that is submitted.
-//! * [`client`]: the REST client. Every command that shows or changes something goes through it, also those that bring their
+//! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
-//! * [`embedded`]: a whole cluster in this process, with the commands [`run`] and [`up`] on top.
+//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`] and [`up`] on top.
 //! * [`commands`], [`nodes`]: what only talks to a server.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.

@@ -1,5 +1,5 @@
 //! Messages ↔ JSON shapes, one module for each family, and the text that a duration is written as. A message that can't be what it says
-//! it is becomes a [`Failure`](crate::problem::Failure) with the field's name in the log: nothing that came over a network is
+//! it is becomes a [`Failure`] with the field's name in the log: nothing that came over a network is
 //! unwrapped.
 
 pub(crate) mod cluster;
