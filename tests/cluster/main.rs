@@ -4,5 +4,7 @@
 
 mod crashes;
 mod determinism;
+#[cfg(feature = "etcd")]
+mod failover;
 mod membership;
 mod rest;

@@ -3,7 +3,11 @@
 //! Every cluster has its own ports and its own data directory, and ends with the test that made it.
 
 mod client;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 mod process;
+#[cfg(feature = "etcd")]
+pub mod several;
 
 use std::net::SocketAddr;
 use std::path::Path;

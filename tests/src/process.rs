@@ -54,16 +54,32 @@ impl Daemon {
         self.child.kill().await.with_context(|| format!("failed to kill {}", self.name))
     }
 
+    /// Freezes it with SIGSTOP, as a machine that swaps or a paused virtual one does.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        signal(&self.child, "STOP")
+    }
+
+    /// Lets it go on after it was frozen.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        signal(&self.child, "CONT")
+    }
+
     /// Sends SIGTERM and waits until it has ended; its exit code.
     pub async fn terminate(mut self) -> anyhow::Result<Option<i32>> {
-        let pid = self.child.id().context("it still runs")?;
-        let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
-        if !status.success() {
-            bail!("failed to send SIGTERM to {}", self.name);
-        }
+        signal(&self.child, "TERM")?;
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it didn't end")??;
         Ok(status.code())
     }
+}
+
+/// Sends a signal to a process, by its id.
+pub(crate) fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
+    let pid = child.id().context("it still runs")?;
+    let status = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status()?;
+    if !status.success() {
+        bail!("failed to send SIG{name} to process {pid}");
+    }
+    Ok(())
 }
 
 /// The address in the first log line that has one; `None` at the end of the log.
@@ -102,10 +118,13 @@ fn build() -> anyhow::Result<PathBuf> {
     let profile = directory.file_name().and_then(|name| name.to_str()).context("a profile has a name")?;
     // cargo keeps what its profile `dev` builds in a directory called debug.
     let profile = if profile == "debug" { "dev" } else { profile };
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
-        .status()
-        .context("failed to run cargo")?;
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--workspace", "--bins", "--profile", profile]);
+    // The same features as the tests', or everything would be compiled once more.
+    if cfg!(feature = "etcd") {
+        build.args(["--features", "carlo-store/etcd,carlo-coordinator/etcd,carlo-tests/etcd"]);
+    }
+    let status = build.status().context("failed to run cargo")?;
     if !status.success() {
         bail!("the programs don't build");
     }

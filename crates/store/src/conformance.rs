@@ -16,10 +16,18 @@ use crate::ledger::{COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Ledger, LedgerError, VA
 
 /// Makes one `#[tokio::test]` of every check, each with a fresh ledger of `$fresh`, an async closure that returns an `Arc`
 /// of a ledger. The crate that calls it needs tokio with `macros` and `rt-multi-thread`.
+///
+/// `in_turn $fresh` makes one expression that does every check one after the other, for a ledger that is costly to make.
 #[macro_export]
 macro_rules! conformance_tests {
+    (in_turn $fresh:expr) => {
+        $crate::conformance_tests!(@list in_turn $fresh)
+    };
     ($fresh:expr) => {
-        $crate::conformance_tests!(@each $fresh;
+        $crate::conformance_tests! { @list tests $fresh }
+    };
+    (@list $how:ident $fresh:expr) => {
+        $crate::conformance_tests! { @$how $fresh;
             a_new_leader_has_a_larger_epoch
             a_fenced_leader_writes_nothing
             an_epoch_that_never_led_is_fenced
@@ -33,9 +41,9 @@ macro_rules! conformance_tests {
             concurrent_commits_are_all_kept
             concurrent_leaders_are_told_apart
             a_scan_never_sees_half_a_commit
-        );
+        }
     };
-    (@each $fresh:expr; $($check:ident)*) => {
+    (@tests $fresh:expr; $($check:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $check() {
@@ -43,6 +51,12 @@ macro_rules! conformance_tests {
             }
         )*
     };
+    (@in_turn $fresh:expr; $($check:ident)*) => {{
+        $(
+            eprintln!(stringify!($check));
+            $crate::conformance::$check($fresh).await;
+        )*
+    }};
 }
 
 fn key(text: impl Into<String>) -> Key {
@@ -269,7 +283,7 @@ pub async fn concurrent_leaders_are_told_apart<L: Ledger>(fresh: impl AsyncFn() 
                 match ledger.commit(epoch, vec![put(&name, "")]).await {
                     Ok(()) => kept.push(name),
                     Err(LedgerError::Fenced { current }) => {
-                        assert!(current > epoch, "{epoch} fenced by {current}");
+                        assert!(current > epoch || current == Epoch(0), "{epoch} fenced by {current}");
                     }
                     Err(error) => panic!("{error}"),
                 }

@@ -24,7 +24,7 @@ pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
     /// Becomes the only writer: returns a new epoch, larger than every earlier one. Whoever wrote before is fenced from
-    /// now on.
+    /// now on. Where several coordinators share the ledger, it waits for its turn.
     async fn lead(&self) -> Result<Epoch, LedgerError>;
 
     /// Makes all of `writes`, in their order, or none of them, if `epoch` still leads. When it returns `Ok` they are
@@ -33,6 +33,25 @@ pub trait Ledger: Send + Sync + 'static {
     /// [`LedgerError::Fenced`] and the refusals of a commit that is too large mean that nothing was written. After
     /// [`LedgerError::Storage`] or [`LedgerError::Closed`] nobody knows: a leader must give up its epoch and read again.
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError>;
+
+    /// Whether `epoch` may still lead, as far as that can be told without asking anybody. `false` is final.
+    fn holds(&self, _epoch: Epoch) -> bool {
+        true
+    }
+
+    /// Resolves once `epoch` no longer [holds](Self::holds). Never, where nobody else can lead.
+    async fn deposed(&self, _epoch: Epoch) {
+        std::future::pending::<()>().await;
+    }
+
+    /// Gives up leading, or waiting for it, so that another one needn't wait. Best effort; the epoch is fenced either way by the
+    /// next [`lead`](Self::lead).
+    async fn resign(&self) {}
+
+    /// The address of whoever leads, where several coordinators share the ledger and one of them leads.
+    async fn leader(&self) -> Result<Option<String>, LedgerError> {
+        Ok(None)
+    }
 
     /// The value of `key`, if there is an entry.
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError>;
@@ -60,10 +79,18 @@ pub enum Write {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
     /// Another leader writes now; nothing of this commit was written.
-    #[error("this coordinator no longer leads: epoch {current} does")]
+    #[error("this coordinator no longer leads: {}", leading(*current))]
     Fenced {
-        /// The epoch that leads.
+        /// The epoch that leads; 0 where none does at the moment.
         current: Epoch,
+    },
+    /// What the ledger was configured with can't work.
+    #[error("failed to use the ledger at {at}: {reason}")]
+    Refused {
+        /// Where.
+        at: String,
+        /// Why.
+        reason: String,
     },
     /// A value is larger than [`VALUE_BYTES_MAX`].
     #[error("the value of {key} has {bytes} bytes, more than the {VALUE_BYTES_MAX} that a ledger takes")]
@@ -135,6 +162,11 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Whether it may work later, or elsewhere, with a new [`Ledger::lead`]: this epoch has ended, or the storage doesn't answer.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Fenced { .. } | Self::Storage { .. } | Self::Closed)
+    }
+
     /// A failure to open or make the ledger at `path`.
     pub(crate) fn open(path: &Path, doing: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
         Self::Open { path: path.to_owned(), doing, source: Arc::new(source) }
@@ -144,6 +176,10 @@ impl LedgerError {
     pub(crate) fn storage(doing: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
         Self::Storage { doing, source: Arc::new(source) }
     }
+}
+
+fn leading(current: Epoch) -> String {
+    if current > Epoch(0) { format!("epoch {current} does") } else { "nobody does".to_owned() }
 }
 
 /// Whether `epoch` is the one that leads. Before the first [`Ledger::lead`] none does, and `current` is 0.

@@ -4,17 +4,22 @@
 //! * [`key`]: the checked [`Key`].
 //! * [`memory`]: a ledger in memory that fails when it is told to, for tests and simulations.
 //! * [`redb`]: the embedded ledger, one file on one machine.
+//! * `etcd` (feature `etcd`): the ledger that several coordinators share.
 //! * `conformance` (feature `conformance`): the suite that every implementation passes.
 //!
 //! What the keys and values mean is the coordinator's business: no record, job or encoding is known here.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod key;
 pub mod ledger;
 pub mod memory;
 pub mod redb;
 
+#[cfg(feature = "etcd")]
+pub use self::etcd::{EtcdConfig, EtcdLedger};
 pub use self::redb::RedbLedger;
 pub use key::{Key, KeyError};
 pub use ledger::{Ledger, LedgerError, Write};

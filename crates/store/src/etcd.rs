@@ -1,0 +1,227 @@
+//! The ledger that several coordinators share: entries in etcd, written by the one that won the election there.
+//!
+//! A candidate's key lives as long as its lease, so whoever dies is gone within [`TTL`]. The oldest key leads, and the revision at which
+//! etcd created it is the epoch. An election alone excludes nobody: a leader that was frozen may wake up and write. Therefore every
+//! transaction of a leader compares the create revision of its key, and etcd refuses it once that key is gone.
+//!
+//! * `config`: where etcd is, and who carlo is there.
+//! * `layout`: which keys there are.
+//! * `term`: one candidacy: its lease, kept alive, and its guarded transactions.
+//! * `staged`: commits that are larger than one transaction.
+//!
+//! Each term talks to one member of etcd alone. A request without an answer is never repeated, because it may still happen, and after
+//! a later one. The term ends instead, and the next one is fenced from whatever is still on its way, at the next member.
+
+mod config;
+mod layout;
+mod staged;
+mod term;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carlo_types::Epoch;
+use etcd_client::{Client, GetOptions, SortOrder, SortTarget};
+
+use self::layout::Layout;
+use self::term::{Term, in_time};
+use crate::key::Key;
+use crate::ledger::{Ledger, LedgerError, Write, check_limits};
+
+pub use self::config::{EtcdConfig, EtcdCredentials, EtcdTls};
+
+/// How long a leader that says nothing goes on leading. etcd grants no shorter lease than this with its defaults.
+const TTL: Duration = Duration::from_secs(2);
+/// How long etcd may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take to answer a small question.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(1);
+/// Entries that are read in one request.
+const PAGE: usize = 512;
+/// The largest answer that is read: a page of the largest values.
+const ANSWER_BYTES_MAX: usize = PAGE * (crate::ledger::VALUE_BYTES_MAX + 1024);
+
+/// A ledger in etcd.
+#[derive(Debug)]
+pub struct EtcdLedger {
+    config: EtcdConfig,
+    /// What the others are told while this one leads.
+    address: String,
+    layout: Layout,
+    /// One candidacy at a time. Which member it talks to: the next one after each failure.
+    member: tokio::sync::Mutex<usize>,
+    term: Mutex<Option<Arc<Term>>>,
+}
+
+impl EtcdLedger {
+    /// A ledger at these members of etcd. `address` is what other coordinators tell while this one leads. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Refused`] where the configuration can't be used.
+    pub fn new(config: EtcdConfig, address: impl Into<String>) -> Result<Self, LedgerError> {
+        config.check()?;
+        let layout = Layout::new(&config.prefix);
+        Ok(Self {
+            config,
+            address: address.into(),
+            layout,
+            member: tokio::sync::Mutex::new(0),
+            term: Mutex::new(None),
+        })
+    }
+
+    fn term(&self) -> Option<Arc<Term>> {
+        self.slot().clone()
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Term>>> {
+        // Whoever panicked elsewhere left a whole option.
+        self.term.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The term of this epoch, if it is ours and the latest.
+    fn term_of(&self, epoch: Epoch) -> Result<Arc<Term>, LedgerError> {
+        match self.term() {
+            Some(term) if term.epoch() == Some(epoch) => Ok(term),
+            Some(term) => Err(LedgerError::Fenced { current: term.epoch().unwrap_or_default() }),
+            None => Err(LedgerError::Fenced { current: Epoch(0) }),
+        }
+    }
+
+    /// Something to read with: the term's connection, where there is a term.
+    async fn client(&self) -> Result<Client, LedgerError> {
+        match self.term() {
+            Some(term) => Ok(term.client()),
+            None => term::connect(&self.config, 0).await,
+        }
+    }
+
+    async fn run_for_leader(&self, member: usize) -> Result<Epoch, LedgerError> {
+        let term = Arc::new(Term::begin(&self.config, self.layout.clone(), member).await?);
+        *self.slot() = Some(Arc::clone(&term));
+        let epoch = term.campaign(&self.address).await?;
+        term.check_schema().await?;
+        staged::finish(&term).await?;
+        Ok(epoch)
+    }
+
+    async fn give_up(&self) {
+        let term = self.slot().take();
+        if let Some(term) = term {
+            term.end().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for EtcdLedger {
+    async fn lead(&self) -> Result<Epoch, LedgerError> {
+        let mut member = self.member.lock().await;
+        self.give_up().await;
+        let elected = self.run_for_leader(*member % self.config.urls.len()).await;
+        if elected.is_err() {
+            *member += 1;
+            self.give_up().await;
+        }
+        elected
+    }
+
+    async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
+        check_limits(&writes)?;
+        let term = self.term_of(epoch)?;
+        staged::commit(&term, writes).await
+    }
+
+    fn holds(&self, epoch: Epoch) -> bool {
+        self.term_of(epoch).is_ok_and(|term| term.holds())
+    }
+
+    async fn deposed(&self, epoch: Epoch) {
+        if let Ok(term) = self.term_of(epoch) {
+            term.lost().await;
+        }
+    }
+
+    async fn resign(&self) {
+        self.give_up().await;
+    }
+
+    async fn leader(&self) -> Result<Option<String>, LedgerError> {
+        let options = oldest_first();
+        let mut client = self.client().await?;
+        let asked = client.get(self.layout.candidates(), Some(options));
+        let found = in_time(QUESTION_TIMEOUT, "ask etcd who leads", asked).await?;
+        Ok(found.kvs().first().map(|leader| String::from_utf8_lossy(leader.value()).into_owned()))
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
+        let mut page = self.read(self.layout.entry(key.as_str()), None, 1).await?;
+        Ok(page.pop().map(|(_, value)| value))
+    }
+
+    async fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
+        let end = layout::end_of(self.layout.entry(prefix));
+        let start = match after {
+            // The key after it, in the order of bytes.
+            Some(after) if after.as_str() >= prefix => [self.layout.entry(after.as_str()), vec![0]].concat(),
+            _ => self.layout.entry(prefix),
+        };
+        if limit == 0 || start >= end {
+            return Ok(Vec::new());
+        }
+        self.read(start, Some(end), limit).await
+    }
+}
+
+impl EtcdLedger {
+    /// The first entries from `start` on, up to and without `end`; where there is no end, the one at `start`. All of one revision, and
+    /// none of half a commit.
+    async fn read(
+        &self,
+        mut start: Vec<u8>,
+        end: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
+        let term = self.term();
+        let _whole = match &term {
+            Some(term) => Some(term.shared().await?),
+            None => None,
+        };
+        let mut client = self.client().await?.kv_client().max_decoding_message_size(ANSWER_BYTES_MAX);
+        let (mut entries, mut revision) = (Vec::new(), 0);
+        loop {
+            let page = PAGE.min(limit - entries.len());
+            let mut options = GetOptions::new().with_revision(revision);
+            if let Some(end) = &end {
+                options =
+                    options.with_range(end.clone()).with_limit(i64::try_from(page).expect("a page is small"));
+            }
+            let asked = client.get(start, Some(options));
+            let mut found = in_time(ANSWER_TIMEOUT, "read from etcd", asked).await?;
+            revision = found.header().map_or(0, etcd_client::ResponseHeader::revision).max(revision);
+            let more = found.more();
+            for entry in found.take_kvs() {
+                entries.push(self.layout.read(entry)?);
+            }
+            match entries.last() {
+                Some((last, _)) if more && entries.len() < limit => {
+                    start = [self.layout.entry(last.as_str()), vec![0]].concat();
+                }
+                _ => return Ok(entries),
+            }
+        }
+    }
+}
+
+/// Of the candidates' keys, the one that leads.
+fn oldest_first() -> GetOptions {
+    GetOptions::new().with_prefix().with_sort(SortTarget::Create, SortOrder::Ascend).with_limit(1)
+}

@@ -1,0 +1,86 @@
+//! Which keys there are in etcd.
+//!
+//! | key | value |
+//! |---|---|
+//! | `<prefix>/schema` | the version of this layout, in decimal |
+//! | `<prefix>/leader/<lease>` | a candidate's address; the oldest one leads |
+//! | `<prefix>/entry/<key>` | an entry |
+//! | `<prefix>/staged/put/<key>`, `<prefix>/staged/delete/<key>` | a write of a commit that is larger than one transaction |
+//! | `<prefix>/staged/whole` | there once all writes of that commit are staged |
+
+use bytes::Bytes;
+use etcd_client::KeyValue;
+
+use crate::key::Key;
+use crate::ledger::LedgerError;
+
+/// Makes keys.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    prefix: String,
+}
+
+impl Layout {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    fn key(&self, rest: &str) -> Vec<u8> {
+        format!("{}/{rest}", self.prefix).into_bytes()
+    }
+
+    pub(super) fn schema(&self) -> Vec<u8> {
+        self.key("schema")
+    }
+
+    /// The election, for etcd, which adds the slash and the lease.
+    pub(super) fn election(&self) -> Vec<u8> {
+        self.key("leader")
+    }
+
+    /// What all candidates' keys begin with.
+    pub(super) fn candidates(&self) -> Vec<u8> {
+        self.key("leader/")
+    }
+
+    /// An entry's key, or what the keys of all entries begin with whose own begin with `text`.
+    pub(super) fn entry(&self, text: &str) -> Vec<u8> {
+        self.key(&format!("entry/{text}"))
+    }
+
+    /// What all keys of staged writes begin with.
+    pub(super) fn staged(&self) -> Vec<u8> {
+        self.key("staged/")
+    }
+
+    pub(super) fn staged_puts(&self) -> Vec<u8> {
+        self.key("staged/put/")
+    }
+
+    pub(super) fn staged_deletes(&self) -> Vec<u8> {
+        self.key("staged/delete/")
+    }
+
+    pub(super) fn staged_whole(&self) -> Vec<u8> {
+        self.key("staged/whole")
+    }
+
+    /// The entry that was read.
+    pub(super) fn read(&self, found: KeyValue) -> Result<(Key, Bytes), LedgerError> {
+        let (key, value) = found.into_key_value();
+        let text =
+            key.strip_prefix(self.entry("").as_slice()).and_then(|text| std::str::from_utf8(text).ok());
+        let key = Key::new(text.unwrap_or_default())
+            .map_err(|error| LedgerError::storage("read a key of etcd", error))?;
+        Ok((key, Bytes::from(value)))
+    }
+}
+
+/// The first key that doesn't begin with `prefix`, of those that come after it.
+pub(super) fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
+    // Keys are ASCII: the last byte can grow.
+    if let Some(last) = prefix.last_mut() {
+        *last += 1;
+    }
+    prefix
+}

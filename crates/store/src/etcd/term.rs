@@ -1,0 +1,335 @@
+//! One candidacy and, once it is elected, one term: its lease, which is kept alive, and its transactions, each guarded by its key.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use carlo_types::Epoch;
+use etcd_client::{Client, Compare, CompareOp, Txn, TxnOp, TxnOpResponse};
+use tokio::sync::{RwLock, RwLockReadGuard, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::config::refused;
+use super::layout::Layout;
+use super::{ANSWER_TIMEOUT, EtcdConfig, QUESTION_TIMEOUT, TTL};
+use crate::ledger::LedgerError;
+
+/// The version of the layout that this code reads and writes.
+const SCHEMA_VERSION: u64 = 1;
+/// Between two signs of life.
+const ALIVE_EVERY: Duration = Duration::from_millis(500);
+/// Between two attempts, while the lease may still be alive.
+const ALIVE_RETRY: Duration = Duration::from_millis(50);
+/// etcd keeps every old value until it is told not to. A leader tells it this often, of all that is older than that.
+const COMPACT_EVERY: Duration = Duration::from_mins(1);
+
+/// What etcd says to somebody whom it doesn't know, or doesn't let in.
+const REFUSALS: [&str; 3] = ["authentication failed", "user name is empty", "permission denied"];
+
+/// One candidacy.
+#[derive(Debug)]
+pub(super) struct Term {
+    client: SharedClient,
+    pub(super) layout: Layout,
+    lease: i64,
+    alive: Arc<Alive>,
+    /// Who keeps the lease alive, and who compacts: they end with the term.
+    tasks: Mutex<Vec<AbortHandle>>,
+    elected: OnceLock<(Vec<u8>, Epoch)>,
+    /// Held for writing while a commit of several transactions is being made, so that nobody reads half of it. Says whether one has begun
+    /// that has not come to its end: then this term is over, and the next one finishes it.
+    unfinished: RwLock<bool>,
+}
+
+/// A connection; every user clones it.
+struct SharedClient(Client);
+
+impl std::fmt::Debug for SharedClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+/// Until when the lease lives for sure.
+#[derive(Debug)]
+struct Alive {
+    until: Mutex<Instant>,
+    lost: watch::Sender<bool>,
+}
+
+impl Alive {
+    fn until(&self) -> Instant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn extend(&self, until: Instant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+}
+
+impl Drop for Term {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Term {
+    /// Connects to a member and gets a lease that is kept alive from now on.
+    pub(super) async fn begin(
+        config: &EtcdConfig,
+        layout: Layout,
+        member: usize,
+    ) -> Result<Self, LedgerError> {
+        let client = connect(config, member).await?;
+        let asked = Instant::now();
+        let ttl = i64::try_from(TTL.as_secs()).expect("a lease is short");
+        let mut granting = client.lease_client();
+        let lease = in_time(QUESTION_TIMEOUT, "get a lease from etcd", granting.grant(ttl, None)).await?.id();
+        let alive = Arc::new(Alive { until: Mutex::new(asked + TTL), lost: watch::Sender::new(false) });
+        let keeper = tokio::spawn(keep_alive(client.clone(), lease, Arc::clone(&alive))).abort_handle();
+        Ok(Self {
+            client: SharedClient(client),
+            layout,
+            lease,
+            alive,
+            tasks: Mutex::new(vec![keeper]),
+            elected: OnceLock::new(),
+            unfinished: RwLock::new(false),
+        })
+    }
+
+    /// Waits until this is the oldest candidate; its epoch.
+    pub(super) async fn campaign(&self, address: &str) -> Result<Epoch, LedgerError> {
+        let mut client = self.client();
+        let doing = "campaign in etcd";
+        let elected = tokio::select! {
+            elected = client.campaign(self.layout.election(), address, self.lease) => elected.map_err(|error| failed(doing, error))?,
+            () = self.lost() => return Err(LedgerError::storage(doing, io::Error::other("the candidate's lease has ended"))),
+        };
+        let leader = elected
+            .leader()
+            .ok_or_else(|| LedgerError::storage(doing, io::Error::other("it elected nobody")))?;
+        let epoch = Epoch(u64::try_from(leader.rev()).expect("revisions grow from 1"));
+        let elected = self.elected.set((leader.key().to_vec(), epoch));
+        elected.expect("a candidate is elected once");
+        let compacting = tokio::spawn(compact(self.client(), self.layout.schema())).abort_handle();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(compacting);
+        Ok(epoch)
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.client.0.clone()
+    }
+
+    /// The epoch, once it is elected.
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        self.elected.get().map(|(_, epoch)| *epoch)
+    }
+
+    /// Whether the lease lives for sure. The clock decides, not the task that keeps the lease: after the process was frozen this is right
+    /// at once.
+    pub(super) fn holds(&self) -> bool {
+        !*self.alive.lost.borrow() && Instant::now() < self.alive.until()
+    }
+
+    /// Resolves when the lease may have ended.
+    pub(super) async fn lost(&self) {
+        let mut lost = self.alive.lost.subscribe();
+        // The sender lives in `self`.
+        let _ = lost.wait_for(|lost| *lost).await;
+    }
+
+    /// Gives the lease back, and with it the candidate's key.
+    pub(super) async fn end(&self) {
+        self.stop();
+        let mut client = self.client();
+        if let Err(error) =
+            in_time(QUESTION_TIMEOUT, "give a lease back to etcd", client.lease_revoke(self.lease)).await
+        {
+            tracing::debug!(error = &error as &(dyn Error + 'static), "the lease ends by itself");
+        }
+    }
+
+    fn stop(&self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+        self.alive.lost.send_replace(true);
+    }
+
+    /// Keeps commits of several transactions away for as long as it is held.
+    pub(super) async fn shared(&self) -> Result<RwLockReadGuard<'_, bool>, LedgerError> {
+        let unfinished = self.unfinished.read().await;
+        if *unfinished { Err(LedgerError::Closed) } else { Ok(unfinished) }
+    }
+
+    /// Makes a commit of several transactions while nobody else reads or writes. If it fails or is dropped, the term is over.
+    pub(super) async fn alone(
+        &self,
+        commit: impl Future<Output = Result<(), LedgerError>>,
+    ) -> Result<(), LedgerError> {
+        let mut unfinished = self.unfinished.write().await;
+        if std::mem::replace(&mut *unfinished, true) {
+            return Err(LedgerError::Closed);
+        }
+        commit.await?;
+        *unfinished = false;
+        Ok(())
+    }
+
+    /// One transaction: all of `operations`, if this term still leads.
+    pub(super) async fn guarded(&self, operations: Vec<TxnOp>) -> Result<(), LedgerError> {
+        let (key, epoch) = self.elected.get().expect("only the elected write");
+        let revision = i64::try_from(epoch.0).expect("it was one");
+        let transaction = Txn::new()
+            .when(vec![Compare::create_revision(key.clone(), CompareOp::Equal, revision)])
+            .and_then(operations)
+            .or_else(vec![TxnOp::get(self.layout.candidates(), Some(super::oldest_first()))]);
+        let mut client = self.client();
+        let made = in_time(ANSWER_TIMEOUT, "commit to etcd", client.txn(transaction)).await?;
+        if made.succeeded() {
+            return Ok(());
+        }
+        let current = match made.op_responses().first() {
+            Some(TxnOpResponse::Get(leader)) => {
+                leader.kvs().first().map_or(0, etcd_client::KeyValue::create_revision)
+            }
+            _ => 0,
+        };
+        Err(LedgerError::Fenced { current: Epoch(u64::try_from(current).unwrap_or(0)) })
+    }
+
+    /// Writes the version of the layout where there is none; refuses a later one.
+    pub(super) async fn check_schema(&self) -> Result<(), LedgerError> {
+        let mut client = self.client();
+        let found = in_time(ANSWER_TIMEOUT, "read from etcd", client.get(self.layout.schema(), None)).await?;
+        let Some(found) = found.kvs().first() else {
+            return self
+                .guarded(vec![TxnOp::put(self.layout.schema(), SCHEMA_VERSION.to_string(), None)])
+                .await;
+        };
+        let at = || String::from_utf8_lossy(&self.layout.schema()).into_owned();
+        let version = found.value_str().ok().and_then(|text| text.parse::<u64>().ok());
+        match version {
+            Some(version) if version <= SCHEMA_VERSION => Ok(()),
+            Some(found) => Err(LedgerError::Newer { path: at().into(), found, known: SCHEMA_VERSION }),
+            None => Err(refused(&at(), "it has no schema version: another program wrote it")),
+        }
+    }
+}
+
+/// Connects to one member.
+pub(super) async fn connect(config: &EtcdConfig, member: usize) -> Result<Client, LedgerError> {
+    let connecting = Client::connect([&config.urls[member]], Some(config.options()));
+    in_time(ANSWER_TIMEOUT, "connect to etcd", connecting).await
+}
+
+/// Keeps the lease alive until that fails, then says that it is lost.
+async fn keep_alive(client: Client, lease: i64, alive: Arc<Alive>) {
+    loop {
+        let Err(ended) = beat(client.clone(), lease, &alive).await;
+        if ended.is_final || Instant::now() >= alive.until() {
+            tracing::warn!(reason = %ended.reason, "the lease in etcd is lost");
+            alive.lost.send_replace(true);
+            return;
+        }
+        sleep(ALIVE_RETRY).await;
+    }
+}
+
+/// Why a lease isn't kept alive any more.
+struct Ended {
+    /// Whether the lease is gone, and not only the connection.
+    is_final: bool,
+    reason: String,
+}
+
+impl Ended {
+    fn unanswered(reason: impl std::fmt::Display) -> Self {
+        Self { is_final: false, reason: format!("{reason}") }
+    }
+}
+
+/// One connection's worth of signs of life.
+async fn beat(mut client: Client, lease: i64, alive: &Alive) -> Result<Infallible, Ended> {
+    let silent = |_| Ended::unanswered("etcd doesn't answer");
+    let asked = Instant::now();
+    let opened = timeout_at(alive.until(), client.lease_keep_alive(lease)).await.map_err(silent)?;
+    let (mut keeper, mut answers) = opened.map_err(|error| match error {
+        etcd_client::Error::LeaseKeepAliveError(reason) => Ended { is_final: true, reason },
+        error => Ended::unanswered(error),
+    })?;
+    alive.extend(asked + TTL);
+    loop {
+        sleep(ALIVE_EVERY).await;
+        let asked = Instant::now();
+        keeper.keep_alive().await.map_err(Ended::unanswered)?;
+        let answer = timeout_at(alive.until(), answers.message()).await.map_err(silent)?;
+        match answer.map_err(Ended::unanswered)? {
+            // etcd counts from when the question arrived, which is later.
+            Some(answer) if answer.ttl() > 0 => alive.extend(asked + TTL),
+            Some(_) => return Err(Ended { is_final: true, reason: "it has expired".to_owned() }),
+            None => return Err(Ended::unanswered("etcd ended the stream")),
+        }
+    }
+}
+
+/// Lets etcd forget what has been overwritten.
+async fn compact(mut client: Client, key: Vec<u8>) -> Infallible {
+    let mut before = None;
+    loop {
+        if let Some(revision) = before
+            && let Err(error) = in_time(ANSWER_TIMEOUT, "compact etcd", client.compact(revision, None)).await
+        {
+            tracing::warn!(
+                error = &error as &(dyn Error + 'static),
+                "etcd keeps old values; it will be told again"
+            );
+        }
+        let now = in_time(QUESTION_TIMEOUT, "read from etcd", client.get(key.clone(), None)).await;
+        before =
+            now.ok().and_then(|found| found.header().map(etcd_client::ResponseHeader::revision)).or(before);
+        sleep(COMPACT_EVERY).await;
+    }
+}
+
+/// Makes a call to etcd that may take so long, to do what finishes the words "failed to".
+pub(super) async fn in_time<T>(
+    limit: Duration,
+    doing: &'static str,
+    call: impl Future<Output = Result<T, etcd_client::Error>>,
+) -> Result<T, LedgerError> {
+    match timeout(limit, call).await {
+        Ok(answer) => answer.map_err(|error| failed(doing, error)),
+        Err(_) => Err(LedgerError::storage(doing, io::Error::other(format!("no answer within {limit:?}")))),
+    }
+}
+
+/// A failed call. Where etcd refuses who carlo is, another attempt won't help.
+fn failed(doing: &'static str, error: etcd_client::Error) -> LedgerError {
+    match &error {
+        etcd_client::Error::GRpcStatus(status) => {
+            let words = status.message();
+            // By its words: etcd's own election says everything with the code UNKNOWN.
+            if REFUSALS.iter().any(|refusal| words.contains(refusal)) {
+                return refused("etcd", format!("failed to {doing}: {words}"));
+            }
+            LedgerError::storage(doing, io::Error::other(describe(status)))
+        }
+        _ => LedgerError::storage(doing, error),
+    }
+}
+
+/// What a status says, and what is behind it: of a broken connection tonic itself says only that.
+fn describe(status: &tonic::Status) -> String {
+    let mut words = status.message().to_owned();
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}
