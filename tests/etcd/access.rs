@@ -5,7 +5,7 @@ use std::time::Duration;
 use carlo_store::etcd::{EtcdCredentials, EtcdTls};
 use carlo_store::{EtcdConfig, EtcdLedger, Ledger, LedgerError};
 use carlo_tests::etcd::Etcd;
-use tokio::process::Command;
+use etcd_client::{Client, Permission};
 
 use crate::{key, put};
 
@@ -41,23 +41,14 @@ async fn it_speaks_tls() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_user_needs_the_right_password() -> anyhow::Result<()> {
     let etcd = Etcd::start().await?;
-    for command in [
-        &["user", "add", "root:rooted"][..],
-        &["user", "grant-role", "root", "root"],
-        &["role", "add", "carlo"],
-        &["role", "grant-permission", "carlo", "--prefix=true", "readwrite", "carlo/"],
-        &["user", "add", "carlo:secret"],
-        &["user", "grant-role", "carlo", "carlo"],
-        &["auth", "enable"],
-    ] {
-        let done = Command::new("etcdctl")
-            .env("ETCDCTL_API", "3")
-            .args(["--endpoints", &etcd.url()])
-            .args(command)
-            .output()
-            .await?;
-        anyhow::ensure!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
-    }
+    let mut root = Client::connect([etcd.url()], None).await?;
+    root.user_add("root", "rooted", None).await?;
+    root.user_grant_role("root", "root").await?;
+    root.user_add("carlo", "secret", None).await?;
+    root.role_add("carlo").await?;
+    root.role_grant_permission("carlo", Permission::read_write("carlo/").with_prefix()).await?;
+    root.user_grant_role("carlo", "carlo").await?;
+    root.auth_enable().await?;
     let user = |name: &str, password: &str| {
         let user = Some(EtcdCredentials { name: name.to_owned(), password: password.to_owned() });
         EtcdConfig { user, ..EtcdConfig::new(vec![etcd.url()]) }

@@ -31,6 +31,10 @@ pub enum Data {
 
 impl Data {
     /// Opens it for the coordinator that is reached at `address`.
+    #[cfg_attr(
+        not(feature = "etcd"),
+        expect(unused_variables, reason = "nobody else needs to know it where nobody else can lead")
+    )]
     pub(crate) fn open(&self, address: &str) -> Result<Arc<dyn Ledger>, LedgerError> {
         Ok(match self {
             Self::Directory(directory) => Arc::new(RedbLedger::open(directory.join("ledger.redb"))?),

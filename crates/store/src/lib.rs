@@ -3,6 +3,7 @@
 //! * [`ledger`]: the [`Ledger`] trait, its writes, errors and limits.
 //! * [`key`]: the checked [`Key`].
 //! * [`memory`]: a ledger in memory that fails when it is told to, for tests and simulations.
+//! * [`election`]: the same for several coordinators, of which one leads.
 //! * [`redb`]: the embedded ledger, one file on one machine.
 //! * `etcd` (feature `etcd`): the ledger that several coordinators share.
 //! * `conformance` (feature `conformance`): the suite that every implementation passes.
@@ -11,6 +12,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod election;
 #[cfg(feature = "etcd")]
 pub mod etcd;
 pub mod key;
@@ -21,6 +23,7 @@ pub mod redb;
 #[cfg(feature = "etcd")]
 pub use self::etcd::{EtcdConfig, EtcdLedger};
 pub use self::redb::RedbLedger;
+pub use election::{MemoryCandidate, MemoryElection};
 pub use key::{Key, KeyError};
 pub use ledger::{Ledger, LedgerError, Write};
 pub use memory::MemoryLedger;

@@ -1,0 +1,209 @@
+//! Several coordinators' ledger in memory, for tests and simulations: what etcd promises of entries, candidates and leases, with the leases
+//! in the hands of the test. Nothing here is durable.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carlo_types::Epoch;
+use tokio::sync::watch;
+
+use crate::key::Key;
+use crate::ledger::{Ledger, LedgerError, Write};
+use crate::memory::MemoryLedger;
+
+/// Entries, and the candidates who want to write them.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryElection {
+    ledger: Arc<MemoryLedger>,
+    candidates: watch::Sender<Candidates>,
+}
+
+/// The first of `waiting` leads.
+#[derive(Debug, Default)]
+struct Candidates {
+    waiting: Vec<Candidate>,
+    numbered: u64,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    number: u64,
+    address: String,
+}
+
+impl Candidates {
+    fn has(&self, number: u64) -> bool {
+        self.waiting.iter().any(|candidate| candidate.number == number)
+    }
+
+    fn leads(&self, number: u64) -> bool {
+        self.waiting.first().is_some_and(|candidate| candidate.number == number)
+    }
+}
+
+impl MemoryElection {
+    /// No entries, and nobody who leads.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The ledger, as the coordinator that is reached at `address` uses it.
+    pub fn ledger(&self, address: impl Into<String>) -> MemoryCandidate {
+        MemoryCandidate {
+            election: self.clone(),
+            address: address.into(),
+            campaigning: tokio::sync::Mutex::new(()),
+            term: Mutex::new(None),
+        }
+    }
+
+    /// Ends the lease of whoever leads or waits at `address`, as etcd does when it hears nothing of it: it crashed, froze or was cut off.
+    pub fn expire(&self, address: &str) {
+        self.candidates.send_modify(|candidates| {
+            candidates.waiting.retain(|candidate| candidate.address != address);
+        });
+    }
+
+    /// The entries themselves, whose commits can be made to fail.
+    pub fn entries(&self) -> &MemoryLedger {
+        &self.ledger
+    }
+}
+
+/// One coordinator's [`MemoryElection`].
+#[derive(Debug)]
+pub struct MemoryCandidate {
+    election: MemoryElection,
+    address: String,
+    /// One candidacy at a time.
+    campaigning: tokio::sync::Mutex<()>,
+    /// Its number and, once it is elected, its epoch.
+    term: Mutex<Option<(u64, Epoch)>>,
+}
+
+impl MemoryCandidate {
+    fn term(&self) -> Option<(u64, Epoch)> {
+        *self.term.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, term: Option<(u64, Epoch)>) -> Option<(u64, Epoch)> {
+        std::mem::replace(&mut *self.term.lock().unwrap_or_else(PoisonError::into_inner), term)
+    }
+
+    fn give_up(&self) {
+        if let Some((number, _)) = self.set(None) {
+            self.election.candidates.send_modify(|candidates| {
+                candidates.waiting.retain(|candidate| candidate.number != number);
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for MemoryCandidate {
+    async fn lead(&self) -> Result<Epoch, LedgerError> {
+        let _one = self.campaigning.lock().await;
+        self.give_up();
+        let mut number = 0;
+        self.election.candidates.send_modify(|candidates| {
+            candidates.numbered += 1;
+            number = candidates.numbered;
+            candidates.waiting.push(Candidate { number, address: self.address.clone() });
+        });
+        self.set(Some((number, Epoch(0))));
+        let mut seen = self.election.candidates.subscribe();
+        let decided = seen.wait_for(|now| now.leads(number) || !now.has(number)).await;
+        if !decided.expect("the election outlives its candidates").leads(number) {
+            return Err(LedgerError::storage(
+                "campaign",
+                io::Error::other("the candidate's lease has ended"),
+            ));
+        }
+        let epoch = self.election.ledger.lead().await?;
+        self.set(Some((number, epoch)));
+        Ok(epoch)
+    }
+
+    async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
+        // An epoch that is not this one's, or whose lease has ended, is nobody's.
+        let epoch = if self.holds(epoch) { epoch } else { Epoch(0) };
+        self.election.ledger.commit(epoch, writes).await
+    }
+
+    fn holds(&self, epoch: Epoch) -> bool {
+        self.term().is_some_and(|(number, current)| {
+            current == epoch && self.election.candidates.borrow().leads(number)
+        })
+    }
+
+    async fn deposed(&self, epoch: Epoch) {
+        let Some((number, _)) = self.term().filter(|(_, current)| *current == epoch) else { return };
+        let mut seen = self.election.candidates.subscribe();
+        let gone = seen.wait_for(|candidates| !candidates.has(number)).await;
+        gone.expect("the election outlives its candidates");
+    }
+
+    async fn resign(&self) {
+        self.give_up();
+    }
+
+    async fn leader(&self) -> Result<Option<String>, LedgerError> {
+        Ok(self.election.candidates.borrow().waiting.first().map(|leader| leader.address.clone()))
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
+        self.election.ledger.get(key).await
+    }
+
+    async fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
+        self.election.ledger.scan(prefix, after, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    crate::conformance_tests!(async || Arc::new(MemoryElection::new().ledger("http://one")));
+
+    #[tokio::test]
+    async fn one_leads_until_it_resigns_or_its_lease_ends() {
+        let election = MemoryElection::new();
+        let (one, other) = (election.ledger("http://one"), election.ledger("http://other"));
+        let first = one.lead().await.unwrap();
+        assert!(timeout(Duration::from_millis(20), other.lead()).await.is_err());
+        assert_eq!(other.leader().await.unwrap().as_deref(), Some("http://one"));
+
+        let (second, ()) = tokio::join!(other.lead(), async { election.expire("http://one") });
+        let second = second.unwrap();
+        one.deposed(first).await;
+        assert!(second > first && !one.holds(first) && other.holds(second));
+        let late = one.commit(first, vec![Write::Put(Key::new("a").unwrap(), Bytes::new())]).await;
+        assert!(matches!(late, Err(LedgerError::Fenced { current }) if current == second), "{late:?}");
+
+        let (third, ()) = tokio::join!(one.lead(), other.resign());
+        assert!(third.unwrap() > second);
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_ends_fences_though_nobody_else_leads() {
+        let election = MemoryElection::new();
+        let one = election.ledger("http://one");
+        let epoch = one.lead().await.unwrap();
+        election.expire("http://one");
+        let late = one.commit(epoch, Vec::new()).await;
+        assert!(matches!(late, Err(LedgerError::Fenced { .. })), "{late:?}");
+        assert_eq!(one.leader().await.unwrap(), None);
+    }
+}
