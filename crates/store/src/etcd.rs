@@ -53,6 +53,8 @@ pub struct EtcdLedger {
     /// One candidacy at a time. Which member it talks to: the next one after each failure.
     member: tokio::sync::Mutex<usize>,
     term: Mutex<Option<Arc<Term>>>,
+    /// The lease of an earlier term that could not be given back.
+    left_over: Mutex<Option<i64>>,
 }
 
 impl EtcdLedger {
@@ -70,6 +72,7 @@ impl EtcdLedger {
             layout,
             member: tokio::sync::Mutex::new(0),
             term: Mutex::new(None),
+            left_over: Mutex::new(None),
         })
     }
 
@@ -102,6 +105,10 @@ impl EtcdLedger {
     async fn run_for_leader(&self, member: usize) -> Result<Epoch, LedgerError> {
         let term = Arc::new(Term::begin(&self.config, self.layout.clone(), member).await?);
         *self.slot() = Some(Arc::clone(&term));
+        let left_over = self.left_over().take();
+        if let Some(lease) = left_over {
+            term.revoke(lease).await;
+        }
         let epoch = term.campaign(&self.address).await?;
         term.check_schema().await?;
         staged::finish(&term).await?;
@@ -110,9 +117,15 @@ impl EtcdLedger {
 
     async fn give_up(&self) {
         let term = self.slot().take();
-        if let Some(term) = term {
-            term.end().await;
+        if let Some(term) = term
+            && let Some(lease) = term.end().await
+        {
+            *self.left_over() = Some(lease);
         }
+    }
+
+    fn left_over(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
+        self.left_over.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -111,7 +111,7 @@ async fn of_two_one_leads_and_the_other_says_so_until_it_is_its_turn() {
     assert!(next.core.get(job).await.unwrap().is_some(), "an acknowledged job is there");
     timeout(PATIENCE, term.ended.cancelled()).await.expect("its sessions end");
     let refused = submit(&term.core).await.unwrap_err();
-    assert_eq!(Code::from(status::from_fault(&refused).code()), Code::Unavailable);
+    assert_eq!(status::from_fault(&refused).code(), Code::Unavailable);
     one.tells(Some(OTHER)).await;
 
     // Shut down, it hands over at once.

@@ -33,14 +33,13 @@ impl Layout {
         self.key("schema")
     }
 
-    /// The election, for etcd, which adds the slash and the lease.
-    pub(super) fn election(&self) -> Vec<u8> {
-        self.key("leader")
-    }
-
     /// What all candidates' keys begin with.
     pub(super) fn candidates(&self) -> Vec<u8> {
         self.key("leader/")
+    }
+
+    pub(super) fn candidate(&self, lease: i64) -> Vec<u8> {
+        self.key(&format!("leader/{lease:x}"))
     }
 
     /// An entry's key, or what the keys of all entries begin with whose own begin with `text`.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use carlo_types::Epoch;
-use etcd_client::{Client, Compare, CompareOp, Txn, TxnOp, TxnOpResponse};
+use etcd_client::{Client, Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp, TxnOpResponse};
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -19,6 +19,10 @@ use crate::ledger::LedgerError;
 
 /// The version of the layout that this code reads and writes.
 const SCHEMA_VERSION: u64 = 1;
+/// How often a candidate looks whether it is its turn.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// What fails where a campaign fails.
+const CAMPAIGN: &str = "campaign in etcd";
 /// Between two signs of life.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
 /// Between two attempts, while the lease may still be alive.
@@ -102,22 +106,43 @@ impl Term {
     }
 
     /// Waits until this is the oldest candidate; its epoch.
+    ///
+    /// It looks again and again, instead of calling etcd's `Campaign` or watching: such a call may hang for good when etcd is restarted under
+    /// it, and lets etcd itself keep the lease of a frozen candidate alive.
     pub(super) async fn campaign(&self, address: &str) -> Result<Epoch, LedgerError> {
+        let key = self.layout.candidate(self.lease);
+        let put = PutOptions::new().with_lease(self.lease);
+        let standing = Txn::new()
+            .when(vec![Compare::create_revision(key.clone(), CompareOp::Equal, 0)])
+            .and_then(vec![TxnOp::put(key.clone(), address, Some(put))]);
         let mut client = self.client();
-        let doing = "campaign in etcd";
-        let elected = tokio::select! {
-            elected = client.campaign(self.layout.election(), address, self.lease) => elected.map_err(|error| failed(doing, error))?,
-            () = self.lost() => return Err(LedgerError::storage(doing, io::Error::other("the candidate's lease has ended"))),
-        };
-        let leader = elected
-            .leader()
-            .ok_or_else(|| LedgerError::storage(doing, io::Error::other("it elected nobody")))?;
-        let epoch = Epoch(u64::try_from(leader.rev()).expect("revisions grow from 1"));
-        let elected = self.elected.set((leader.key().to_vec(), epoch));
-        elected.expect("a candidate is elected once");
+        let stands = in_time(QUESTION_TIMEOUT, CAMPAIGN, client.txn(standing)).await?;
+        let revision = stands.header().filter(|_| stands.succeeded()).map_or(0, ResponseHeader::revision);
+        let epoch = u64::try_from(revision).ok().filter(|epoch| *epoch > 0).map(Epoch);
+        let epoch = epoch
+            .ok_or_else(|| LedgerError::storage(CAMPAIGN, io::Error::other("the lease is used already")))?;
+
+        while !self.is_oldest(&key).await {
+            tokio::select! {
+                () = sleep(LOOK_EVERY) => {}
+                () = self.lost() => {
+                    let reason = io::Error::other("the candidate's lease has ended");
+                    return Err(LedgerError::storage(CAMPAIGN, reason));
+                }
+            }
+        }
+        self.elected.set((key, epoch)).expect("a candidate is elected once");
         let compacting = tokio::spawn(compact(self.client(), self.layout.schema())).abort_handle();
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(compacting);
         Ok(epoch)
+    }
+
+    /// Whether there is no older candidate, as far as etcd says so.
+    async fn is_oldest(&self, key: &[u8]) -> bool {
+        let mut client = self.client();
+        let asked = client.get(self.layout.candidates(), Some(super::oldest_first()));
+        let found = in_time(QUESTION_TIMEOUT, CAMPAIGN, asked).await;
+        found.is_ok_and(|found| found.kvs().first().is_some_and(|oldest| oldest.key() == key))
     }
 
     pub(super) fn client(&self) -> Client {
@@ -142,15 +167,15 @@ impl Term {
         let _ = lost.wait_for(|lost| *lost).await;
     }
 
-    /// Gives the lease back, and with it the candidate's key.
-    pub(super) async fn end(&self) {
+    /// Gives the lease back, and with it the candidate's key. Where that fails, what is left to give back.
+    pub(super) async fn end(&self) -> Option<i64> {
         self.stop();
-        let mut client = self.client();
-        if let Err(error) =
-            in_time(QUESTION_TIMEOUT, "give a lease back to etcd", client.lease_revoke(self.lease)).await
-        {
-            tracing::debug!(error = &error as &(dyn Error + 'static), "the lease ends by itself");
-        }
+        revoke(self.client(), self.lease).await.err().map(|_| self.lease)
+    }
+
+    pub(super) async fn revoke(&self, lease: i64) {
+        // It may have ended by itself: then etcd doesn't know it.
+        let _ = revoke(self.client(), lease).await;
     }
 
     fn stop(&self) {
@@ -227,6 +252,10 @@ pub(super) async fn connect(config: &EtcdConfig, member: usize) -> Result<Client
     in_time(ANSWER_TIMEOUT, "connect to etcd", connecting).await
 }
 
+async fn revoke(mut client: Client, lease: i64) -> Result<(), LedgerError> {
+    in_time(QUESTION_TIMEOUT, "give a lease back to etcd", client.lease_revoke(lease)).await.map(|_| ())
+}
+
 /// Keeps the lease alive until that fails, then says that it is lost.
 async fn keep_alive(client: Client, lease: i64, alive: Arc<Alive>) {
     loop {
@@ -290,8 +319,7 @@ async fn compact(mut client: Client, key: Vec<u8>) -> Infallible {
             );
         }
         let now = in_time(QUESTION_TIMEOUT, "read from etcd", client.get(key.clone(), None)).await;
-        before =
-            now.ok().and_then(|found| found.header().map(etcd_client::ResponseHeader::revision)).or(before);
+        before = now.ok().and_then(|found| found.header().map(ResponseHeader::revision)).or(before);
         sleep(COMPACT_EVERY).await;
     }
 }
