@@ -4,7 +4,9 @@
     reason = "a task must end up inside the function that has its level's instructions"
 )]
 
-use crate::lanes::Lanes;
+use crate::draws::{Draws, MONTHS, WORDS};
+use crate::lanes::{Lanes, Several};
+use crate::normals::normals;
 use crate::plan::{MONEY_BOUND, Plan};
 
 /// A household in each lane.
@@ -18,32 +20,46 @@ pub(crate) struct Household<L: Lanes> {
     reserve: L::Float,
 }
 
-/// What chance decides of a month.
-#[derive(Clone, Copy)]
+/// What chance decides of a half year, for every household alike.
 pub(crate) struct Luck<L: Lanes> {
-    /// The normal that moves spending.
-    pub(crate) spending: L::Float,
-    /// The normal that moves cash.
-    pub(crate) cash: L::Float,
-    /// The emergency's word, without its sign bit.
-    pub(crate) emergency: L::Word,
-}
-
-/// What chance decides of a half year.
-pub(crate) struct Event<L: Lanes> {
-    /// The promotion's word, without its sign bit.
-    pub(crate) coin: L::Word,
+    /// By how much each month's spending grows.
+    inflation: [L::Float; MONTHS],
+    /// The normals that move cash.
+    cash: [L::Float; MONTHS],
+    /// What emergencies cost.
+    emergency: [L::Float; MONTHS],
+    /// The promotion's coin.
+    coin: L::Word,
     /// The promotion's normal.
-    pub(crate) promotion: L::Float,
-    /// The raise's normal, at the end of a year.
-    pub(crate) raise: Option<L::Float>,
+    promotion: L::Float,
+    /// The raise's normal.
+    raise: L::Float,
 }
 
 impl<L: Lanes> Luck<L> {
-    /// A place for luck to come.
+    /// From a half year's words. Four draws' normals are made step by step, then three: the chains of a logarithm and a root are
+    /// long, and registers are few.
     #[inline(always)]
-    pub(crate) fn none(lanes: L) -> Self {
-        Self { spending: lanes.float(0.0), cash: lanes.float(0.0), emergency: lanes.word(0) }
+    pub(crate) fn new(lanes: L, plan: &Plan, words: &[L::Word; WORDS]) -> Self {
+        let draws = Draws::new(lanes, words);
+        let [r0, r1, r2, r3, r4, r5, r6] = draws.radius;
+        let [a0, a1, a2, a3, a4, a5, a6] = draws.angle;
+        let (a, c) = normals(Several::<L, 4>(lanes), [r0, r1, r2, r3], [a0, a1, a2, a3]);
+        let (b, d) = normals(Several::<L, 3>(lanes), [r4, r5, r6], [a4, a5, a6]);
+        let first = [a[0], a[1], a[2], a[3], b[0], b[1], b[2]];
+        let second = [c[0], c[1], c[2], c[3], d[0], d[1], d[2]];
+        let [mut inflation, mut cash, mut emergency] = [[lanes.float(0.0); MONTHS]; 3];
+        for i in 0..MONTHS {
+            inflation[i] =
+                lanes.fma(first[i], lanes.float(plan.inflation_std), lanes.float(plan.inflation_mean));
+            cash[i] = second[i];
+            let word = draws.emergency[i];
+            let falls = lanes.at_most(word, lanes.word(plan.emergency.at_most.cast_unsigned()));
+            let (step, base) = (lanes.float(plan.emergency_step), lanes.float(plan.emergency_base));
+            emergency[i] = lanes.fma_where(falls, lanes.signed(word), step, base);
+        }
+        let (promotion, raise) = (first[MONTHS], second[MONTHS]);
+        Self { inflation, cash, emergency, promotion, raise, coin: draws.promotion }
     }
 }
 
@@ -62,12 +78,10 @@ impl<L: Lanes> Household<L> {
         }
     }
 
-    /// One month.
+    /// The `i`-th month of a half year.
     #[inline(always)]
-    pub(crate) fn month(&self, lanes: L, plan: &Plan, luck: &Luck<L>, payment: f32) -> Self {
-        let inflation =
-            lanes.fma(luck.spending, lanes.float(plan.inflation_std), lanes.float(plan.inflation_mean));
-        let spending = lanes.fma(self.spending, inflation, self.spending);
+    pub(crate) fn month(&self, lanes: L, plan: &Plan, luck: &Luck<L>, i: usize, payment: f32) -> Self {
+        let spending = lanes.fma(self.spending, luck.inflation[i], self.spending);
 
         let invested = lanes.max(lanes.sub(self.balance, self.reserve), lanes.float(0.0));
         let expense_std = lanes.mul(spending, lanes.float(plan.expense_std));
@@ -76,26 +90,24 @@ impl<L: Lanes> Household<L> {
         let std = lanes.sqrt(lanes.fma(return_std, return_std, variance));
 
         let cash = lanes.sub(lanes.sub(self.income, lanes.float(payment)), spending);
-        let falls = lanes.at_most(luck.emergency, lanes.word(plan.emergency.at_most.cast_unsigned()));
-        let (step, base) = (lanes.float(plan.emergency_step), lanes.float(plan.emergency_base));
-        let cash = lanes.sub(cash, lanes.fma_where(falls, lanes.signed(luck.emergency), step, base));
+        let cash = lanes.sub(cash, luck.emergency[i]);
         let cash = lanes.fma(invested, lanes.float(plan.return_mean), cash);
-        let cash = lanes.fma(std, luck.cash, cash);
+        let cash = lanes.fma(std, luck.cash[i], cash);
         Self { balance: lanes.add(self.balance, cash), spending, ..*self }
     }
 
     /// What comes every half year: money is held within its bound, and income may rise.
     #[inline(always)]
-    pub(crate) fn event(&self, lanes: L, plan: &Plan, event: &Event<L>) -> Self {
+    pub(crate) fn event(&self, lanes: L, plan: &Plan, luck: &Luck<L>, end_of_year: bool) -> Self {
         let mut income = self.income;
-        if let Some(raise) = event.raise {
-            let raise = lanes.fma(raise, lanes.float(plan.raise_std), lanes.float(plan.raise_mean));
+        if end_of_year {
+            let raise = lanes.fma(luck.raise, lanes.float(plan.raise_std), lanes.float(plan.raise_mean));
             income = lanes.fma(income, raise, income);
         }
         let raise =
-            lanes.fma(event.promotion, lanes.float(plan.promotion_std), lanes.float(plan.promotion_mean));
+            lanes.fma(luck.promotion, lanes.float(plan.promotion_std), lanes.float(plan.promotion_mean));
         let promoted = lanes.fma(income, raise, income);
-        let falls = lanes.at_most(event.coin, lanes.word(plan.promotion.at_most.cast_unsigned()));
+        let falls = lanes.at_most(luck.coin, lanes.word(plan.promotion.at_most.cast_unsigned()));
         income = bounded(lanes, lanes.select(falls, promoted, income));
         Self {
             balance: bounded(lanes, self.balance),

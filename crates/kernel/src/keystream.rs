@@ -3,9 +3,9 @@
 //! The layout is `rand_chacha`'s: words 0 to 3 are the constants, 4 to 11 the key, 12 and 13 the block counter, 14 and 15 the
 //! stream number (D. J. Bernstein, "`ChaCha`, a variant of Salsa20", 2008, with a 64-bit counter and nonce). Streams are the
 //! indices of simulations, so within one block of simulations every state word but the 14th is the same in all lanes. The
-//! first round mixes columns, so three of its four columns are the same for every group of lanes, and the fourth is the same
+//! first round mixes columns, so three of its four columns are the same for every register of lanes, and the fourth is the same
 //! for every counter. [`Uniform`] and [`Streams`] hold these, and the beginning of the second round, so that about
-//! an eighth of the work is done once instead of 1,024 times a block.
+//! a seventh of the work is done once instead of 1,024 times a block.
 //!
 //! What the words are used for is the business of `walk`.
 #![expect(clippy::many_single_char_names, reason = "the names of the cipher's description")]
@@ -37,7 +37,8 @@ const fn quarter(x: &mut [u32; WORDS], [a, b, c, d]: [usize; 4]) {
 pub(crate) struct Uniform {
     /// The state before the first round; word 14 is unused.
     start: [u32; WORDS],
-    /// The state after the first round's columns 0, 1 and 3, and the second round's first sums on them; column 2 is unused.
+    /// The state after the first round's columns 0, 1 and 3, and what of the second round follows from them alone. Unused where
+    /// [`Streams`] has the word.
     mixed: [u32; WORDS],
 }
 
@@ -49,9 +50,9 @@ impl Uniform {
         start[12] = counter;
         start[15] = stream_high;
         let mut mixed = start;
-        quarter(&mut mixed, [0, 4, 8, 12]);
-        quarter(&mut mixed, [1, 5, 9, 13]);
-        quarter(&mut mixed, [3, 7, 11, 15]);
+        for column in [0, 1, 3] {
+            quarter(&mut mixed, [column, column + 4, column + 8, column + 12]);
+        }
         mixed[0] = mixed[0].wrapping_add(mixed[5]);
         mixed[15] = (mixed[15] ^ mixed[0]).rotate_left(16);
         mixed[3] = mixed[3].wrapping_add(mixed[4]);
@@ -59,58 +60,102 @@ impl Uniform {
     }
 }
 
-/// What a register of lanes shares over all block counters: its streams, and the first round's column 2.
+/// What a register of lanes shares over all block counters: its streams, and what of the first two rounds follows from them and
+/// the key.
 #[derive(Clone, Copy)]
 pub(crate) struct Streams<L: Lanes> {
     stream: L::Word,
-    column: [L::Word; 4],
+    /// Words 1, 2, 6, 10, 13 and 14 where the second round's other sums begin.
+    mixed: [L::Word; 6],
 }
 
 impl<L: Register> Streams<L> {
-    /// The streams from `first` on, one a lane, of which this is the low half.
+    /// The streams from `first` on, one a lane, of which this is the low half. Any of their blocks' `uniform` will do.
     #[inline(always)]
-    pub(crate) fn new(lanes: L, key: &[u32; 8], first: u32) -> Self {
+    pub(crate) fn new(lanes: L, key: &[u32; 8], uniform: &Uniform, first: u32) -> Self {
         let mut streams = [0; WIDTH_MAX];
         for (stream, lane) in streams.iter_mut().zip(0..) {
             *stream = first.wrapping_add(lane);
         }
         let stream = lanes.words(&streams);
         let mut x = [lanes.word(0); WORDS];
+        for i in [1, 7, 13] {
+            x[i] = lanes.word(uniform.mixed[i]);
+        }
         x[2] = lanes.word(CONSTANTS[2]);
         x[6] = lanes.word(key[2]);
         x[10] = lanes.word(key[6]);
         x[14] = stream;
         mix(lanes, &mut x, [2, 6, 10, 14]);
-        Self { stream, column: [x[2], x[6], x[10], x[14]] }
+        x[1] = lanes.add_words(x[1], x[6]);
+        x[2] = lanes.add_words(x[2], x[7]);
+        x[13] = lanes.rotate::<16>(lanes.xor(x[13], x[2]));
+        Self { stream, mixed: [x[1], x[2], x[6], x[10], x[13], x[14]] }
+    }
+
+    /// Those of two registers.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a small width")]
+    pub(crate) fn pair(lanes: L, key: &[u32; 8], uniform: &Uniform, first: u32) -> [Self; 2] {
+        let second = first.wrapping_add(L::WIDTH as u32);
+        [Self::new(lanes, key, uniform, first), Self::new(lanes, key, uniform, second)]
     }
 
     /// The 16 words of every lane's stream at `uniform`'s block counter.
     #[inline(always)]
-    pub(crate) fn block(&self, lanes: L, uniform: &Uniform, out: &mut [L::Word; WORDS]) {
-        let mut x = [lanes.word(0); WORDS];
-        for (i, x) in x.iter_mut().enumerate() {
-            *x = if i % 4 == 2 { self.column[i / 4] } else { lanes.word(uniform.mixed[i]) };
+    pub(crate) fn block(&self, lanes: L, uniform: &Uniform) -> [L::Word; WORDS] {
+        let mut block = self.begin(lanes, uniform);
+        for _ in 0..3 {
+            block.two_rounds(lanes);
         }
-        // The second round, of which the first two steps of one diagonal and the first of another are done.
+        block.end(lanes, self, uniform)
+    }
+
+    /// A block of every lane's stream at `uniform`'s block counter, after the first two rounds.
+    #[inline(always)]
+    pub(crate) fn begin(&self, lanes: L, uniform: &Uniform) -> Block<L> {
+        let mut x = [lanes.word(0); WORDS];
+        for (x, &word) in x.iter_mut().zip(&uniform.mixed) {
+            *x = lanes.word(word);
+        }
+        [x[1], x[2], x[6], x[10], x[13], x[14]] = self.mixed;
         mix_on(lanes, &mut x, [0, 5, 10, 15]);
-        mix(lanes, &mut x, [1, 6, 11, 12]);
-        mix(lanes, &mut x, [2, 7, 8, 13]);
+        x[12] = lanes.rotate::<16>(lanes.xor(x[12], x[1]));
+        mix_on(lanes, &mut x, [1, 6, 11, 12]);
+        mix_on(lanes, &mut x, [2, 7, 8, 13]);
         x[14] = lanes.rotate::<16>(lanes.xor(x[14], x[3]));
         mix_on(lanes, &mut x, [3, 4, 9, 14]);
-        for _ in 0..3 {
-            mix(lanes, &mut x, [0, 4, 8, 12]);
-            mix(lanes, &mut x, [1, 5, 9, 13]);
-            mix(lanes, &mut x, [2, 6, 10, 14]);
-            mix(lanes, &mut x, [3, 7, 11, 15]);
-            mix(lanes, &mut x, [0, 5, 10, 15]);
-            mix(lanes, &mut x, [1, 6, 11, 12]);
-            mix(lanes, &mut x, [2, 7, 8, 13]);
-            mix(lanes, &mut x, [3, 4, 9, 14]);
+        Block(x)
+    }
+}
+
+/// A block of every lane's stream on its way through the rounds: [`Streams::begin`] does two of the eight, three times
+/// [`Block::two_rounds`] the others. In steps, so that the caller can do something else in between: these
+/// operations need no divider and wait for nothing.
+pub(crate) struct Block<L: Lanes>([L::Word; WORDS]);
+
+impl<L: Lanes> Block<L> {
+    /// Two rounds: the columns', the diagonals'.
+    #[inline(always)]
+    pub(crate) fn two_rounds(&mut self, lanes: L) {
+        for column in 0..4 {
+            mix(lanes, &mut self.0, [column, column + 4, column + 8, column + 12]);
         }
-        for i in 0..WORDS {
-            let start = if i == 14 { self.stream } else { lanes.word(uniform.start[i]) };
-            out[i] = lanes.add_words(x[i], start);
+        mix(lanes, &mut self.0, [0, 5, 10, 15]);
+        mix(lanes, &mut self.0, [1, 6, 11, 12]);
+        mix(lanes, &mut self.0, [2, 7, 8, 13]);
+        mix(lanes, &mut self.0, [3, 4, 9, 14]);
+    }
+
+    /// The 16 words.
+    #[inline(always)]
+    pub(crate) fn end(self, lanes: L, streams: &Streams<L>, uniform: &Uniform) -> [L::Word; WORDS] {
+        let mut words = self.0;
+        for (i, word) in words.iter_mut().enumerate() {
+            let start = if i == 14 { streams.stream } else { lanes.word(uniform.start[i]) };
+            *word = lanes.add_words(*word, start);
         }
+        words
     }
 }
 

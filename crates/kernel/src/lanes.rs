@@ -40,8 +40,6 @@ pub(crate) trait Task {
 pub(crate) trait Register: Lanes {
     /// How many lanes: at most [`WIDTH_MAX`].
     const WIDTH: usize;
-    /// Registers that should go side by side, for the processor always to have an operation that is ready: 1, 2 or 4.
-    const SIDE_BY_SIDE: usize;
 
     /// Runs `task` compiled for this level.
     fn run<T: Task>(self, task: T) -> T::Output;
@@ -92,6 +90,12 @@ pub(crate) trait Lanes: Copy {
     fn or(self, a: Self::Word, b: Self::Word) -> Self::Word;
     /// Rotation to the left by `N`, one of the four that the keystream needs: 16, 12, 8, 7.
     fn rotate<const N: u32>(self, a: Self::Word) -> Self::Word;
+    /// Shifted to the left by `N`, one of those that the draws need: 8, 12.
+    fn left<const N: u32>(self, a: Self::Word) -> Self::Word;
+    /// Shifted to the right by `N`: 8 or 12.
+    fn right<const N: u32>(self, a: Self::Word) -> Self::Word;
+    /// The numbers with these bits.
+    fn with_bits(self, a: Self::Word) -> Self::Float;
     /// The words as signed integers, rounded to the nearest number.
     fn signed(self, a: Self::Word) -> Self::Float;
 

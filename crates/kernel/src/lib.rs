@@ -14,6 +14,7 @@
 mod accumulator;
 mod chart;
 mod digest;
+mod draws;
 mod grid;
 mod household;
 mod job;
@@ -36,4 +37,4 @@ pub use partial::{DecodeError, Partial};
 pub use summary::results;
 
 /// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.
-pub const MODEL_VERSION: u32 = 1;
+pub const MODEL_VERSION: u32 = 3;

@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use crate::keystream::{Streams, Uniform, WORDS};
+use crate::keystream::{Streams, Uniform};
 use crate::lanes::{Lanes, Register, Several, Task};
 use crate::level::Level;
 use crate::normals::normals as box_muller;
@@ -34,12 +34,10 @@ impl Task for Keystream {
     fn run<L: Register>(self, lanes: L) {
         let key = key(1);
         let uniforms: Vec<Uniform> = (0..self.blocks).map(|counter| Uniform::new(&key, counter, 0)).collect();
-        let mut words = [lanes.word(0); WORDS];
         for first in (0..self.simulations).step_by(L::WIDTH) {
-            let group = Streams::new(lanes, &key, first);
+            let streams = Streams::new(lanes, &key, &uniforms[0], first);
             for uniform in &uniforms {
-                group.block(lanes, uniform, &mut words);
-                black_box(&mut words);
+                black_box(&streams.block(lanes, uniform));
             }
         }
     }

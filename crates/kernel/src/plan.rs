@@ -8,6 +8,8 @@ use carlo_types::spec::Account;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::draws::MONTHS;
+
 /// Balance, income and spending are held within this many dollars at the end of every half year, and an account's debt always.
 /// Far above what is simulated in earnest (2⁴⁸ is 2.8 × 10¹⁴); low enough that no number of the six months until the next time
 /// leaves single precision, squares included: within six months a balance grows at most 170,000-fold, with every
@@ -25,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) target: f32,
     /// The timeline.
     pub(crate) months: usize,
-    /// Payments of each month, to the end of the longest extension.
+    /// Payments of each month, to the end of the half year in which the longest extension ends.
     pub(crate) payments: Vec<f32>,
     /// Owed on cards after the timeline, and after each extension of it.
     pub(crate) owed: [f32; 1 + EXTENSIONS.len()],
@@ -104,7 +106,8 @@ impl Plan {
     pub(crate) fn new(spec: &JobSpec) -> Self {
         let (household, world) = (&spec.household, &spec.world);
         let months = spec.goal.timeline_months as usize;
-        let schedule = Schedule::new(spec, months + EXTENSIONS[EXTENSIONS.len() - 1]);
+        let schedule =
+            Schedule::new(spec, (months + EXTENSIONS[EXTENSIONS.len() - 1]).next_multiple_of(MONTHS));
         let owed = |months: usize| single(schedule.owed[months]);
         let emergency = Coin::new(world.emergency_probability);
         let step = (world.emergency_max - world.emergency_min) / emergency.words().max(1.0);

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use carlo_types::JobSpec;
 
-use crate::normals::{COS, LOG, OCTAVE, SIN, UNIT};
+use crate::normals::{ANGLE, ANGLE_MIDDLE, COS, LOG, OCTAVE, SIN};
 use crate::plan::{Coin, MONEY_BOUND, Plan, Schedule, starting_balance};
 
 /// The stream of simulation `index`.
@@ -19,6 +19,37 @@ fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
     words
 }
 
+/// A half year's draws; `draws` says how they lie in its words.
+struct Draws {
+    radius: [u32; 7],
+    angle: [u32; 7],
+    emergency: [u32; 6],
+    promotion: u32,
+}
+
+impl Draws {
+    /// From the next block of a stream.
+    fn next(stream: &mut ChaCha8Rng) -> Self {
+        let words: [u32; 16] = std::array::from_fn(|_| stream.next_u32());
+        let [a0, a1, a2, a3, a4, a5, r6, coin, a6, rest] = words[6..].try_into().expect("the other ten");
+        let mut radius = [r6; 7];
+        radius[..6].copy_from_slice(&words[..6]);
+        Self {
+            radius,
+            angle: [a0, a1, a2, a3, a4, a5, a6],
+            emergency: [
+                a0 ^ coin << 12,
+                a1 ^ a6 >> 12,
+                a2 ^ rest >> 8,
+                a3 ^ rest,
+                a4 ^ rest << 8,
+                a5 ^ rest.rotate_left(16),
+            ],
+            promotion: coin,
+        }
+    }
+}
+
 /// The final balance of simulation `index` of the job, in dollars: the same bits as the kernel's.
 pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
     let plan = Plan::new(spec);
@@ -26,10 +57,15 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
     let mut words = stream(spec, index);
     let (mut balance, mut income, mut spending) =
         (plan.balance, plan.starts[0].income, plan.starts[0].spending);
+    let mut draws = Draws::next(&mut words);
     for (month, payment) in plan.payments[..plan.months].iter().enumerate() {
-        if month % 6 == 5 {
-            let (promoted, _) = coin(plan.promotion, words.next_u32());
-            let (z_promotion, z_raise) = normals(words.next_u32(), words.next_u32());
+        let i = month % 6;
+        if i == 0 && month > 0 {
+            draws = Draws::next(&mut words);
+        }
+        if i == 5 {
+            let (promoted, _) = coin(plan.promotion, draws.promotion);
+            let (z_promotion, z_raise) = normals(draws.radius[6], draws.angle[6]);
             balance = bounded(balance);
             spending = bounded(spending);
             if month % 12 == 11 {
@@ -40,8 +76,8 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
             }
             income = bounded(income);
         }
-        let (z_spending, z_cash) = normals(words.next_u32(), words.next_u32());
-        let (emergency, emergency_word) = coin(plan.emergency, words.next_u32());
+        let (z_spending, z_cash) = normals(draws.radius[i], draws.angle[i]);
+        let (emergency, emergency_word) = coin(plan.emergency, draws.emergency[i]);
 
         spending = grown(spending, z_spending.mul_add(plan.inflation_std, plan.inflation_mean));
         let invested = if balance - reserve > 0.0 { balance - reserve } else { 0.0 };
@@ -90,11 +126,9 @@ pub(crate) fn normals(radius: u32, angle: u32) -> (f32, f32) {
     let t = 2.0 - f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000);
     let octaves = (exponent as f32).mul_add(-OCTAVE, 30.0 * OCTAVE);
     let r = t.mul_add(polynomial(&LOG, t), octaves).sqrt();
-    let y = angle.cast_signed() as f32 * UNIT;
-    let sin = polynomial(&SIN, y * y) * y;
-    let cos = polynomial(&COS, y * y);
-    let cos = if radius.cast_signed() < 0 { -cos } else { cos };
-    (r * sin, r * cos)
+    let r = if radius.cast_signed() < 0 { -r } else { r };
+    let y = f32::from_bits(angle & ANGLE | 1.0_f32.to_bits()) - ANGLE_MIDDLE;
+    (r * (polynomial(&SIN, y * y) * y), r * polynomial(&COS, y * y))
 }
 
 /// The final balance of simulation `index` of the job, in dollars, in double precision throughout.
@@ -106,10 +140,15 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
     let reserve = 6.0 * household.monthly_spending;
     let mut balance = starting_balance(spec);
     let (mut income, mut spending) = (household.monthly_income, household.monthly_spending);
+    let mut draws = Draws::next(&mut words);
     for (month, payment) in schedule.payments.iter().enumerate() {
-        if month % 6 == 5 {
-            let promoted = uniform(words.next_u32()) < world.promotion_probability;
-            let (z_promotion, z_raise) = normals_f64(words.next_u32(), words.next_u32());
+        let i = month % 6;
+        if i == 0 && month > 0 {
+            draws = Draws::next(&mut words);
+        }
+        if i == 5 {
+            let promoted = uniform(draws.promotion) < world.promotion_probability;
+            let (z_promotion, z_raise) = normals_f64(draws.radius[6], draws.angle[6]);
             balance = balance.clamp(-bound, bound);
             spending = spending.clamp(-bound, bound);
             if month % 12 == 11 {
@@ -120,8 +159,8 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
             }
             income = income.clamp(-bound, bound);
         }
-        let (z_spending, z_cash) = normals_f64(words.next_u32(), words.next_u32());
-        let emergency = uniform(words.next_u32());
+        let (z_spending, z_cash) = normals_f64(draws.radius[i], draws.angle[i]);
+        let emergency = uniform(draws.emergency[i]);
 
         spending *= 1.0 + (world.inflation_rate + z_spending * world.inflation_volatility) / 12.0;
         let invested = (balance - reserve).max(0.0);
@@ -146,7 +185,7 @@ fn uniform(word: u32) -> f64 {
 fn normals_f64(radius: u32, angle: u32) -> (f64, f64) {
     let x = f64::from((radius | 1).cast_signed());
     let r = (-2.0 * (x.abs() / 2_147_483_648.0).ln()).sqrt();
-    let (sin, cos) =
-        (f64::from(angle.cast_signed()) / 2_147_483_648.0 * std::f64::consts::FRAC_PI_2).sin_cos();
-    (r * sin, r * if x < 0.0 { -cos } else { cos })
+    let y = f64::from(angle & ANGLE) / 524_288.0 - 1.0;
+    let (sin, cos) = (y * std::f64::consts::FRAC_PI_2).sin_cos();
+    if x < 0.0 { (-r * sin, -r * cos) } else { (r * sin, r * cos) }
 }

@@ -18,12 +18,11 @@ impl Task for Words {
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     fn run<L: Register>(self, lanes: L) -> Self::Output {
-        let group = Streams::new(lanes, &self.key, self.first as u32);
+        let high = (self.first >> 32) as u32;
+        let streams = Streams::new(lanes, &self.key, &Uniform::new(&self.key, 0, high), self.first as u32);
         let mut all = Vec::new();
         for counter in 0..3 {
-            let mut words = [lanes.word(0); WORDS];
-            group.block(lanes, &Uniform::new(&self.key, counter, (self.first >> 32) as u32), &mut words);
-            for word in words {
+            for word in streams.block(lanes, &Uniform::new(&self.key, counter, high)) {
                 let mut out = [0; WIDTH_MAX];
                 lanes.store_words(word, &mut out);
                 all.push(out[..L::WIDTH].to_vec());

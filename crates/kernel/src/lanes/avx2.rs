@@ -65,7 +65,6 @@ impl Avx2 {
 
 impl Register for Avx2 {
     const WIDTH: usize = 8;
-    const SIDE_BY_SIDE: usize = 4;
 
     fn run<T: Task>(self, task: T) -> T::Output {
         on!(self, entry(self, task))
@@ -198,6 +197,35 @@ impl Lanes for Avx2 {
             7 => self.shifted::<7, 25>(a),
             _ => unreachable!("ChaCha doesn't rotate by {N}"),
         }
+    }
+
+    #[inline(always)]
+    fn left<const N: u32>(self, a: __m256i) -> __m256i {
+        on!(
+            self,
+            match N {
+                8 => x86::_mm256_slli_epi32::<8>(a),
+                12 => x86::_mm256_slli_epi32::<12>(a),
+                _ => unreachable!("no draw is shifted by {N}"),
+            }
+        )
+    }
+
+    #[inline(always)]
+    fn right<const N: u32>(self, a: __m256i) -> __m256i {
+        on!(
+            self,
+            match N {
+                8 => x86::_mm256_srli_epi32::<8>(a),
+                12 => x86::_mm256_srli_epi32::<12>(a),
+                _ => unreachable!("no draw is shifted by {N}"),
+            }
+        )
+    }
+
+    #[inline(always)]
+    fn with_bits(self, a: __m256i) -> __m256 {
+        on!(self, x86::_mm256_castsi256_ps(a))
     }
 
     #[inline(always)]

@@ -45,7 +45,6 @@ macro_rules! on {
 
 impl Register for Avx512 {
     const WIDTH: usize = 16;
-    const SIDE_BY_SIDE: usize = 4;
 
     fn run<T: Task>(self, task: T) -> T::Output {
         on!(self, entry(self, task))
@@ -174,6 +173,35 @@ impl Lanes for Avx512 {
                 _ => unreachable!("ChaCha doesn't rotate by {N}"),
             }
         )
+    }
+
+    #[inline(always)]
+    fn left<const N: u32>(self, a: __m512i) -> __m512i {
+        on!(
+            self,
+            match N {
+                8 => x86::_mm512_slli_epi32::<8>(a),
+                12 => x86::_mm512_slli_epi32::<12>(a),
+                _ => unreachable!("no draw is shifted by {N}"),
+            }
+        )
+    }
+
+    #[inline(always)]
+    fn right<const N: u32>(self, a: __m512i) -> __m512i {
+        on!(
+            self,
+            match N {
+                8 => x86::_mm512_srli_epi32::<8>(a),
+                12 => x86::_mm512_srli_epi32::<12>(a),
+                _ => unreachable!("no draw is shifted by {N}"),
+            }
+        )
+    }
+
+    #[inline(always)]
+    fn with_bits(self, a: __m512i) -> __m512 {
+        on!(self, x86::_mm512_castsi512_ps(a))
     }
 
     #[inline(always)]

@@ -21,9 +21,17 @@ macro_rules! each {
     }};
 }
 
+/// Whether the compiler may use an instruction for a fused operation. Otherwise it calls the C library for each lane: out of line, or
+/// the walk would be ten thousand calls long.
+const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+
+#[inline(never)]
+fn fused(a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
+    each!(0.0, i => a[i].mul_add(b[i], c[i]))
+}
+
 impl Register for Portable {
     const WIDTH: usize = WIDTH;
-    const SIDE_BY_SIDE: usize = 4;
 
     fn run<T: Task>(self, task: T) -> T::Output {
         task.run(self)
@@ -73,7 +81,7 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn fma(self, a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => a[i].mul_add(b[i], c[i]))
+        if FUSED { each!(0.0, i => a[i].mul_add(b[i], c[i])) } else { fused(a, b, c) }
     }
 
     #[inline(always)]
@@ -137,6 +145,21 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn left<const N: u32>(self, a: [u32; WIDTH]) -> [u32; WIDTH] {
+        each!(0, i => a[i] << N)
+    }
+
+    #[inline(always)]
+    fn right<const N: u32>(self, a: [u32; WIDTH]) -> [u32; WIDTH] {
+        each!(0, i => a[i] >> N)
+    }
+
+    #[inline(always)]
+    fn with_bits(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => f32::from_bits(a[i]))
+    }
+
+    #[inline(always)]
     fn signed(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => a[i].cast_signed() as f32)
     }
@@ -154,7 +177,8 @@ impl Lanes for Portable {
         b: [f32; WIDTH],
         c: [f32; WIDTH],
     ) -> [f32; WIDTH] {
-        each!(0.0, i => if mask[i] { a[i].mul_add(b[i], c[i]) } else { 0.0 })
+        let x = self.fma(a, b, c);
+        each!(0.0, i => if mask[i] { x[i] } else { 0.0 })
     }
 
     #[inline(always)]

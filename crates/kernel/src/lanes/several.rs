@@ -59,6 +59,9 @@ impl<L: Lanes, const G: usize> Lanes for Several<L, G> {
         and(a: Word, b: Word) -> Word;
         or(a: Word, b: Word) -> Word;
         rotate<const N: u32>(a: Word) -> Word;
+        left<const N: u32>(a: Word) -> Word;
+        right<const N: u32>(a: Word) -> Word;
+        with_bits(a: Word) -> Float;
         signed(a: Word) -> Float;
         at_most(a: Word, b: Word) -> Mask;
         fma_where(mask: Mask, a: Float, b: Float, c: Float) -> Float;

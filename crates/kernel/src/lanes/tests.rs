@@ -31,6 +31,10 @@ impl Task for Operations {
             lanes.rotate::<12>(a),
             lanes.rotate::<8>(a),
             lanes.rotate::<7>(a),
+            lanes.left::<8>(a),
+            lanes.left::<12>(a),
+            lanes.right::<8>(a),
+            lanes.right::<12>(a),
             lanes.word(7),
         ];
         let [x, y, z] = [a, b, c].map(|words| lanes.signed(lanes.or(words, lanes.word(1))));
@@ -38,6 +42,7 @@ impl Task for Operations {
         let mask = lanes.at_most(a, b);
         let floats = [
             x,
+            lanes.with_bits(a),
             lanes.add(x, y),
             lanes.sub(x, y),
             lanes.mul(x, y),
