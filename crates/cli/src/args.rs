@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use carlo_rest::Word as _;
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
@@ -203,10 +204,8 @@ pub struct OneNode {
 }
 
 fn status() -> impl TypedValueParser<Value = JobStatus> {
-    PossibleValuesParser::new(JobStatus::ALL.map(JobStatus::as_str)).map(|word| {
-        let named = JobStatus::ALL.into_iter().find(|status| status.as_str() == word);
-        named.expect("the parser lets only the words of a status pass")
-    })
+    PossibleValuesParser::new(JobStatus::ALL.iter().map(|status| status.word()))
+        .map(|word| JobStatus::named(&word).expect("the parser lets only the words of a status pass"))
 }
 
 /// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.

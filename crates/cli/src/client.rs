@@ -7,7 +7,7 @@ use std::time::Duration;
 use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
 use carlo_rest::problem::FieldError;
-use carlo_rest::{Cluster, Job, JobList, Problem, Submitted};
+use carlo_rest::{Cluster, Job, JobList, Problem, Submitted, Word as _};
 use carlo_types::{JobId, NodeId};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode, Url};
@@ -154,7 +154,7 @@ impl Client {
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string()).append_pair("page_size", &page_size.to_string());
         if let Some(status) = status {
-            query.append_pair("status", status.as_str());
+            query.append_pair("status", status.word());
         }
         drop(query);
         self.call(Method::GET, url, None).await
