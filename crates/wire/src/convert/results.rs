@@ -31,6 +31,7 @@ impl From<&Results> for v1::Results {
             digest: results.digest.0.to_vec(),
             trajectory: results.trajectory.iter().map(fan_point).collect(),
             sensitivity: results.sensitivity.as_ref().map(Into::into),
+            notable: None,
         }
     }
 }
