@@ -133,6 +133,7 @@ pub(crate) fn complete() -> v1::Job {
         histogram: Some(v1::Histogram { edges: vec![-3.0, 9.0], counts: vec![65_536] }),
         model_version: 1,
         digest: vec![0xab; 32],
+        notable: None,
         trajectory: vec![v1::FanPoint { month: 36, percentiles: vec![1.0, 2.0, 3.0, 4.0, 5.0] }],
         sensitivity: Some(v1::Sensitivity {
             simulations: 65_536,
