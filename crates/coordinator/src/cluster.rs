@@ -5,20 +5,20 @@ use carlo_wire::v1::cluster_server::Cluster;
 use carlo_wire::{convert, status, v1};
 use tonic::{Request, Response, Status};
 
-use crate::core::CoreHandle;
+use crate::lead::Leadership;
 use crate::views;
 
 /// The service.
 #[derive(Debug)]
 pub(crate) struct ClusterService {
-    core: CoreHandle,
+    leadership: Leadership,
     /// The URL of this coordinator.
     address: String,
 }
 
 impl ClusterService {
-    pub(crate) fn new(core: CoreHandle, address: String) -> Self {
-        Self { core, address }
+    pub(crate) fn new(leadership: Leadership, address: String) -> Self {
+        Self { leadership, address }
     }
 
     async fn set_draining(
@@ -29,8 +29,9 @@ impl ClusterService {
         // What is no id is the id of no node.
         let node = convert::id::<NodeId>("node_id", &request.node_id)
             .map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()));
+        let core = self.leadership.term()?.core;
         let view = match node {
-            Ok(node) => self.core.drain(node, draining).await,
+            Ok(node) => core.drain(node, draining).await,
             Err(fault) => Err(fault),
         };
         let view = view.map_err(|fault| status::from_fault(&fault))?;
@@ -45,7 +46,8 @@ impl Cluster for ClusterService {
         &self,
         _request: Request<v1::ClusterStatusRequest>,
     ) -> Result<Response<v1::ClusterStatus>, Status> {
-        let cluster = self.core.cluster().await.map_err(|fault| status::from_fault(&fault))?;
+        let core = self.leadership.term()?.core;
+        let cluster = core.cluster().await.map_err(|fault| status::from_fault(&fault))?;
         Ok(Response::new(views::cluster(cluster, &self.address)))
     }
 

@@ -8,7 +8,8 @@
 //! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
 //!
 //! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the coordinator from starting: going on without it
-//! would lose a job.
+//! would lose a job. Only a checkpoint is dropped and its progress computed again: what broken workers report ends up in one, and their
+//! sum may be something that no simulations add up to.
 
 mod read;
 
@@ -156,15 +157,40 @@ pub(crate) async fn load(
     records.sort_by_key(|record| (record.created_at, record.id));
     let mut restored = Restored { jobs: records.len(), ..Restored::default() };
     for record in records {
-        let checkpoint = checkpoint(ledger, &record).await?;
         let Outcome { records, effects } =
-            scheduler.restore(StoredJob { record, checkpoint }, now).map_err(EntryError::Contradiction)?;
+            restore(ledger, scheduler, record, now, &mut restored.writes).await?;
         for record in records {
             write(&record, &mut restored.writes);
         }
         restored.effects.extend(effects);
     }
     Ok(restored)
+}
+
+/// Restores one job, without its checkpoint where that can't be used; then `writes` delete it.
+async fn restore(
+    ledger: &dyn Ledger,
+    scheduler: &mut Scheduler<Partial>,
+    record: JobRecord,
+    now: Now,
+    writes: &mut Vec<Write>,
+) -> Result<Outcome<Partial>, EntryError> {
+    let id = record.id;
+    let without = StoredJob { record, checkpoint: None };
+    let taken = match checkpoint(ledger, &without.record).await {
+        Ok(None) => return scheduler.restore(without, now).map_err(EntryError::Contradiction),
+        Ok(checkpoint) => scheduler
+            .restore(StoredJob { checkpoint, ..without.clone() }, now)
+            .map_err(EntryError::Contradiction),
+        Err(EntryError::Ledger(error)) => return Err(error.into()),
+        Err(error) => Err(error),
+    };
+    let Err(error) = taken else { return taken };
+    let outcome = scheduler.restore(without, now).map_err(EntryError::Contradiction)?;
+    let error = anyhow::Error::from(error);
+    tracing::warn!(job = %id, "its progress can't be used and is computed again: {error:#}");
+    writes.push(Write::Delete(checkpoint_key(id)));
+    Ok(outcome)
 }
 
 /// All entries whose keys begin with `prefix`.

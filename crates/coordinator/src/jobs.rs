@@ -12,24 +12,29 @@ use tonic::{Request, Response, Status};
 
 use crate::core::CoreHandle;
 use crate::environment::Environment;
+use crate::lead::Leadership;
 use crate::{entries, views};
 
 /// The service.
 pub(crate) struct JobsService {
-    core: CoreHandle,
+    leadership: Leadership,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
 }
 
 impl JobsService {
-    pub(crate) fn new(core: CoreHandle, ledger: Arc<dyn Ledger>, environment: Arc<dyn Environment>) -> Self {
-        Self { core, ledger, environment }
+    pub(crate) fn new(
+        leadership: Leadership,
+        ledger: Arc<dyn Ledger>,
+        environment: Arc<dyn Environment>,
+    ) -> Self {
+        Self { leadership, ledger, environment }
     }
 
-    async fn submit(&self, request: v1::SubmitRequest) -> Result<v1::Job, Fault> {
+    async fn submit(&self, core: CoreHandle, request: v1::SubmitRequest) -> Result<v1::Job, Fault> {
         let (spec, priority) = submission(request, self.seed())?;
         let job = JobId::from_random(self.environment.random());
-        let view = self.core.submit(job, OwnerId::local(), Arc::new(spec), priority).await?;
+        let view = core.submit(job, OwnerId::local(), Arc::new(spec), priority).await?;
         Ok(views::job(view))
     }
 
@@ -39,9 +44,9 @@ impl JobsService {
         self.environment.random() as u64
     }
 
-    async fn get(&self, id: &str) -> Result<v1::Job, Fault> {
+    async fn get(&self, core: CoreHandle, id: &str) -> Result<v1::Job, Fault> {
         let id = job_id(id)?;
-        let snapshot = self.core.get(id).await?.ok_or_else(|| no_such_job(id))?;
+        let snapshot = core.get(id).await?.ok_or_else(|| no_such_job(id))?;
         let is_complete = snapshot.view.state == JobState::Complete;
         let partial_results = snapshot.view.spec.as_deref().zip(snapshot.fold.as_ref()).map(views::partial);
         let mut job = v1::Job { partial_results, ..views::job(snapshot.view) };
@@ -58,37 +63,37 @@ impl JobsService {
         Ok(job)
     }
 
-    async fn list(&self, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, Fault> {
+    async fn list(core: CoreHandle, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, Fault> {
         let (filter, page) = page(&request)?;
-        let (total, views) = self.core.list(filter, page).await?;
+        let (total, views) = core.list(filter, page).await?;
         let total = u64::try_from(total).unwrap_or(u64::MAX);
         Ok(v1::ListJobsResponse { jobs: views.into_iter().map(views::job).collect(), total })
     }
 
-    async fn cancel(&self, id: &str) -> Result<v1::Job, Fault> {
-        Ok(views::job(self.core.cancel(job_id(id)?).await?))
+    async fn cancel(core: CoreHandle, id: &str) -> Result<v1::Job, Fault> {
+        Ok(views::job(core.cancel(job_id(id)?).await?))
     }
 }
 
 #[tonic::async_trait]
 impl Jobs for JobsService {
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::Job>, Status> {
-        answer(self.submit(request.into_inner()).await)
+        answer(self.submit(self.leadership.term()?.core, request.into_inner()).await)
     }
 
     async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
-        answer(self.get(&request.into_inner().id).await)
+        answer(self.get(self.leadership.term()?.core, &request.into_inner().id).await)
     }
 
     async fn list(
         &self,
         request: Request<v1::ListJobsRequest>,
     ) -> Result<Response<v1::ListJobsResponse>, Status> {
-        answer(self.list(request.into_inner()).await)
+        answer(Self::list(self.leadership.term()?.core, request.into_inner()).await)
     }
 
     async fn cancel(&self, request: Request<v1::CancelJobRequest>) -> Result<Response<v1::Job>, Status> {
-        answer(self.cancel(&request.into_inner().id).await)
+        answer(Self::cancel(self.leadership.term()?.core, &request.into_inner().id).await)
     }
 }
 

@@ -1,5 +1,8 @@
 //! `carlo-coordinator`: parses its arguments, then [`carlo_coordinator::run`].
 
+#[path = "main/etcd.rs"]
+mod etcd;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,9 +21,20 @@ struct Arguments {
     /// Where gateways and workers reach it.
     #[arg(long, env = "CARLO_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
-    /// Where it keeps its ledger; made where there is none.
-    #[arg(long, env = "CARLO_DATA_DIR", value_name = "DIR")]
-    data_dir: PathBuf,
+    /// Where it keeps its ledger; made where there is none. For a coordinator that has no others beside it.
+    #[arg(
+        long,
+        env = "CARLO_DATA_DIR",
+        value_name = "DIR",
+        required_unless_present = "etcd",
+        conflicts_with = "etcd"
+    )]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    etcd: etcd::EtcdArguments,
+    /// The URL at which gateways and workers reach it, which the others tell while it leads [default: that of `--listen`].
+    #[arg(long, env = "CARLO_ADVERTISE", value_name = "URL")]
+    advertise: Option<String>,
     /// How callers prove who they are. There are no keys yet, so `off` must be said; it is for loopback addresses only.
     #[arg(long, env = "CARLO_AUTH", value_enum)]
     auth: Auth,
@@ -51,7 +65,34 @@ async fn main() -> ExitCode {
 async fn lead(arguments: Arguments) -> anyhow::Result<()> {
     let Auth::Off = arguments.auth;
     let shutdown = carlo_service::shutdown::on_signal()?;
+    let data = match arguments.data_dir {
+        Some(directory) => Data::Directory(directory),
+        None => arguments.etcd.data()?,
+    };
     let listener = listen::loopback(arguments.listen).await?;
-    let config = Config::new(Data::Directory(arguments.data_dir));
+    let config = Config { advertise: arguments.advertise, ..Config::new(data) };
     Ok(carlo_coordinator::run(config, listener, shutdown).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_ledger_is_in_one_place() {
+        let parse = |arguments: &[&str]| {
+            Arguments::try_parse_from([&["carlo-coordinator", "--auth", "off"], arguments].concat())
+        };
+        parse(&["--data-dir", "/data"]).unwrap();
+        parse(&["--etcd", "http://a:2379,http://b:2379", "--etcd-user", "carlo"]).unwrap();
+        parse(&[]).unwrap_err();
+        parse(&["--data-dir", "/data", "--etcd", "http://a:2379"]).unwrap_err();
+    }
 }

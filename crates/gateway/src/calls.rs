@@ -10,7 +10,7 @@ use carlo_wire::v1::batches_client::BatchesClient;
 use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::jobs_client::JobsClient;
 use carlo_wire::{AddressError, Coordinators, status, v1};
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{ConnectError, Status};
 
 use crate::Config;
@@ -18,9 +18,11 @@ use crate::caller::Caller;
 use crate::problem::Failure;
 
 const UNREACHABLE: &str = "no coordinator can be reached at the moment";
-/// What one stream may have in flight unread. With as much for the connection as all streams may have together, a reader that
-/// doesn't read holds nobody up.
+/// What one stream may have in flight unread.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// What a connection may have: as much as all streams that a coordinator takes on it together, so that a reader that doesn't read holds
+/// nobody up.
+const CONNECTION_WINDOW_BYTES: u32 = 1_000 * STREAM_WINDOW_BYTES;
 
 /// The jobs of the coordinator behind this channel.
 pub(crate) fn jobs(channel: Channel) -> JobsClient<Channel> {
@@ -54,12 +56,7 @@ pub(crate) struct Calls {
 impl Calls {
     /// Calls to the coordinators of this configuration. Nothing is connected yet.
     pub(crate) fn new(config: &Config) -> Result<Self, AddressError> {
-        let streams = u32::try_from(config.streams_max).unwrap_or(u32::MAX);
-        let window = STREAM_WINDOW_BYTES.saturating_mul(streams).min(i32::MAX as u32);
-        let held = Coordinators::connecting(&config.coordinators, |endpoint| {
-            let endpoint = endpoint.clone().initial_stream_window_size(STREAM_WINDOW_BYTES);
-            endpoint.initial_connection_window_size(window).connect_lazy()
-        })?;
+        let held = Coordinators::connecting(&config.coordinators, connect_held)?;
         Ok(Self { short: Coordinators::new(&config.coordinators)?, held, timeout: config.call_timeout })
     }
 
@@ -80,6 +77,11 @@ impl Calls {
         call.once(message, async |channel, request| accounts(channel).count_call(request).await).await?;
         Ok(())
     }
+}
+
+fn connect_held(endpoint: &Endpoint) -> Channel {
+    let endpoint = endpoint.clone().initial_stream_window_size(STREAM_WINDOW_BYTES);
+    endpoint.initial_connection_window_size(CONNECTION_WINDOW_BYTES).connect_lazy()
 }
 
 /// One call on its way.
@@ -107,8 +109,8 @@ impl Call<'_> {
         self.in_time(answer).await
     }
 
-    /// Makes a call that may change something: another coordinator is asked only where no connection could be made, because
-    /// otherwise it may have been done already.
+    /// Makes a call that may change something: another coordinator is asked only where no connection could be made, or the first one
+    /// doesn't lead, because otherwise it may have been done already.
     pub(crate) async fn once<M, T, F>(
         &self,
         message: M,
@@ -119,7 +121,8 @@ impl Call<'_> {
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {
         let call = |channel| call(channel, self.caller.ask(message.clone()));
-        let answer = async { self.coordinators.call_where(is_unconnected, call).await.map_err(in_words) };
+        let is_undone = |status: &Status| is_unconnected(status) || status::is_not_leading(status);
+        let answer = async { self.coordinators.call_where(is_undone, call).await.map_err(in_words) };
         self.in_time(answer).await
     }
 

@@ -133,7 +133,10 @@ impl CoreHandle {
 }
 
 fn ended() -> Fault {
-    Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")
+    Fault::new(
+        FaultCode::Unavailable,
+        "this coordinator has just ended its term; whether the call was carried out is not known",
+    )
 }
 
 impl Core {

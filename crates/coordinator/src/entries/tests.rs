@@ -130,6 +130,30 @@ async fn a_result_remembers_who_computed_it() {
     assert_eq!(super::result(&forgotten, id).await.unwrap(), None);
 }
 
+/// A broken worker may answer with counts that no simulations have; the sum of them is no partial result any more.
+#[tokio::test]
+async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() {
+    let running = record(1, JobState::Running);
+    let whole = checkpoint_entry(&checkpoint());
+    let mut rubbish = whole.clone();
+    rubbish.parts[0].partial.truncate(9);
+    let contradiction = v1::CheckpointEntry { done: Vec::new(), ..whole.clone() };
+    let mut twice = whole.clone();
+    twice.parts.push(twice.parts[0].clone());
+    for entry in [rubbish, contradiction, twice] {
+        let ledger = committed(&[Record::Job(running.clone())]).await;
+        let epoch = ledger.lead().await.unwrap();
+        let key = checkpoint_key(running.id);
+        ledger.commit(epoch, vec![put(key.clone(), &entry)]).await.unwrap();
+        let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), epoch);
+        let restored = load(&ledger, &mut scheduler, Now::default()).await.unwrap();
+        scheduler.verify();
+        let view = scheduler.job(running.id, Now::default()).unwrap();
+        assert_eq!((view.state, view.simulations_done), (JobState::Running, 0));
+        assert_eq!(restored.writes, [Write::Delete(key)], "the next start doesn't meet it again");
+    }
+}
+
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_is_named() {
     let id = JobId::from_random(1);
