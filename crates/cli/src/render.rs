@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod histogram;
 pub mod job;
 pub mod number;
+pub mod plans;
 pub mod progress;
 pub mod results;
 pub mod table;

@@ -22,6 +22,7 @@ mod events;
 mod ids;
 mod jobs;
 mod places;
+mod plans;
 mod prefer;
 mod problem;
 mod query;

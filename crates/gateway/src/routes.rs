@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 use crate::calls::Calls;
 use crate::places::{self, Places};
 use crate::problem::{self, Failure};
-use crate::{Config, accounts, batches, caller, cluster, events, jobs, query, simulate, simulations};
+use crate::{Config, accounts, batches, caller, cluster, events, jobs, plans, query, simulate, simulations};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -46,6 +46,8 @@ fn contract(app: &App) -> Router<App> {
         .route("/api/jobs/{id}/events", get(events::events))
         .route("/api/simulate", post(simulate::simulate))
         .route("/api/sensitivity", post(simulate::sensitivity))
+        .route("/api/compare", post(plans::compare))
+        .route("/api/solve", post(plans::solve))
         .route("/api/cluster/status", get(cluster::status))
         .route("/api/cluster/nodes/{id}/drain", post(cluster::drain))
         .route("/api/cluster/nodes/{id}/undrain", post(cluster::undrain))
