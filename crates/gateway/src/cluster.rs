@@ -11,6 +11,16 @@ use crate::problem::Failure;
 use crate::routes::App;
 use crate::{calls, convert, ids};
 
+#[utoipa::path(
+    get,
+    path = "/api/cluster/status",
+    operation_id = "getCluster",
+    tag = "cluster",
+    summary = "The cluster and its nodes",
+    responses(
+        (status = 200, description = "The cluster", body = Cluster),
+    ),
+)]
 pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Cluster>, Failure> {
     Ok(Json(convert::cluster::cluster(ask(&app, &caller).await?)?))
 }
@@ -23,6 +33,19 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failur
     }
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/cluster/nodes/{id}/drain",
+    operation_id = "drainNode",
+    tag = "cluster",
+    summary = "The node finishes what it holds and gets nothing more",
+    params(
+        ("id" = String, Path, description = "A node's id, `node_…`"),
+    ),
+    responses(
+        (status = 200, description = "The node", body = Node),
+    ),
+)]
 pub(crate) async fn drain(
     State(app): State<App>,
     caller: Caller,
@@ -35,6 +58,19 @@ pub(crate) async fn drain(
     Ok(Json(convert::cluster::node(call.await?)?))
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/cluster/nodes/{id}/undrain",
+    operation_id = "undrainNode",
+    tag = "cluster",
+    summary = "The node gets work again",
+    params(
+        ("id" = String, Path, description = "A node's id, `node_…`"),
+    ),
+    responses(
+        (status = 200, description = "The node", body = Node),
+    ),
+)]
 pub(crate) async fn undrain(
     State(app): State<App>,
     caller: Caller,
