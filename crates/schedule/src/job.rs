@@ -134,7 +134,7 @@ impl<P: Merge + Clone> Running<P> {
         };
         Some(Self {
             ranges: Ranges::new(segments.whole(), &done)?,
-            served: simulations.saturating_mul(spec.goal.timeline_months.into()),
+            served: simulations.saturating_mul(spec.months().into()),
             fold,
             spec,
             started_at,

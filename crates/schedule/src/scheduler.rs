@@ -170,7 +170,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             priority,
             created_at,
             simulations: spec.simulations,
-            months: spec.goal.timeline_months,
+            months: spec.months(),
             seed: spec.seed,
             state,
         };
