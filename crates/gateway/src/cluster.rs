@@ -51,7 +51,7 @@ pub(crate) async fn drain(
     caller: Caller,
     ids::Node(id): ids::Node,
 ) -> Result<Json<Node>, Failure> {
-    let message = v1::DrainRequest { node_id: id.to_string() };
+    let message = v1::DrainRequest { node_id: id };
     let call = app.calls.of(&caller);
     let call =
         call.repeatable(message, async |channel, request| calls::cluster(channel).drain(request).await);
@@ -65,7 +65,7 @@ pub(crate) async fn drain(
     tag = "cluster",
     summary = "The node gets work again",
     params(
-        ("id" = String, Path, description = "A node's id, `node_…`"),
+        ("id" = String, Path, description = "A node's id, `node_…`, or the name that drained nodes had"),
     ),
     responses(
         (status = 200, description = "The node", body = Node),
@@ -76,7 +76,7 @@ pub(crate) async fn undrain(
     caller: Caller,
     ids::Node(id): ids::Node,
 ) -> Result<Json<Node>, Failure> {
-    let message = v1::DrainRequest { node_id: id.to_string() };
+    let message = v1::DrainRequest { node_id: id };
     let call = app.calls.of(&caller);
     let call =
         call.repeatable(message, async |channel, request| calls::cluster(channel).undrain(request).await);
