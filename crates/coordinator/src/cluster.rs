@@ -26,17 +26,19 @@ impl ClusterService {
         request: &v1::DrainRequest,
         draining: bool,
     ) -> Result<Response<v1::Node>, Status> {
-        // What is no id is the id of no node.
-        let node = convert::id::<NodeId>("node_id", &request.node_id)
-            .map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()));
         let core = self.leadership.term()?.core;
-        let view = match node {
-            Ok(node) => core.drain(node, draining).await,
-            Err(fault) => Err(fault),
+        let view = match convert::id::<NodeId>("node_id", &request.node_id) {
+            Ok(node) => core.drain(node, draining).await.map(Some),
+            Err(_) if !draining => core.undrain_name(request.node_id.clone()).await,
+            // What is no id is the id of no node.
+            Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
         };
-        let view = view.map_err(|fault| status::from_fault(&fault))?;
-        tracing::info!(node = %view.id, name = view.facts.name, draining, "a node was told");
-        Ok(Response::new(views::node(view)))
+        let node = match view.map_err(|fault| status::from_fault(&fault))? {
+            Some(view) => views::node(view),
+            None => views::unlisted(request.node_id.clone()),
+        };
+        tracing::info!(node = node.id, name = node.name, draining, "a node was told");
+        Ok(Response::new(node))
     }
 }
 

@@ -16,10 +16,10 @@ mod read;
 use bytes::Bytes;
 use carlo_kernel::Partial;
 use carlo_schedule::{
-    Checkpoint, Effect, JobRecord, JobState, Outcome, Record, ResultRecord, Scheduler, StoredJob,
+    Checkpoint, Effect, JobRecord, JobState, Outcome, Record, ResultRecord, Scheduler, Share, StoredJob,
 };
 use carlo_store::{Key, Ledger, LedgerError, Write};
-use carlo_types::{BlockRange, JobId, NodeId, Now};
+use carlo_types::{BlockRange, JobId, Now};
 use carlo_wire::v1;
 use prost::Message;
 
@@ -101,8 +101,12 @@ fn checkpoint_entry(checkpoint: &Checkpoint<Partial>) -> v1::CheckpointEntry {
             .iter()
             .map(|part| v1::PartEntry { range: Some(span(part.range)), partial: part.partial.encode() })
             .collect(),
-        shares: shares(&checkpoint.shares),
+        shares: checkpoint.shares.iter().map(share_entry).collect(),
     }
+}
+
+fn share_entry(share: &Share) -> v1::ShareEntry {
+    v1::ShareEntry { node_id: share.node.to_string(), simulations: share.simulations, ahead: share.ahead }
 }
 
 fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
@@ -117,16 +121,12 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
             stopped_early: result.stopped_early,
             workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),
         }),
-        shares: shares(&result.shares),
+        shares: result
+            .shares
+            .iter()
+            .map(|&(node, simulations)| share_entry(&Share { node, simulations, ahead: 0 }))
+            .collect(),
     }
-}
-
-fn shares(shares: &[(NodeId, u64)]) -> Vec<v1::ShareEntry> {
-    let share = |(node, simulations): &(NodeId, u64)| v1::ShareEntry {
-        node_id: node.to_string(),
-        simulations: *simulations,
-    };
-    shares.iter().map(share).collect()
 }
 
 /// What came of loading a ledger.

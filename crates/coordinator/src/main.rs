@@ -7,10 +7,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use carlo_coordinator::{Config, Data};
-use carlo_service::listen;
+use anyhow::Context as _;
+use carlo_coordinator::{Config, Data, Error};
+use carlo_service::listen::{self, ListenError};
 use carlo_service::telemetry::{self, LogFormat};
+use carlo_store::LedgerError;
 use clap::{Parser, ValueEnum};
+
+/// The exit code of arguments that can't be used, clap's too.
+const BAD_ARGUMENTS: u8 = 2;
 
 /// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in its data directory.
 ///
@@ -53,21 +58,25 @@ enum Auth {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init(arguments.log_format, "info");
-    match lead(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let Err(error) = lead(arguments).await else { return ExitCode::SUCCESS };
+    tracing::error!("{error:#}");
+    let bad_arguments = error.is::<BadArguments>()
+        || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)))
+        || matches!(error.downcast_ref(), Some(Error::Ledger(LedgerError::Refused { .. })));
+    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
 }
+
+/// The context of an error that other arguments would mend.
+#[derive(Debug, thiserror::Error)]
+#[error("bad arguments")]
+struct BadArguments;
 
 async fn lead(arguments: Arguments) -> anyhow::Result<()> {
     let Auth::Off = arguments.auth;
     let shutdown = carlo_service::shutdown::on_signal()?;
     let data = match arguments.data_dir {
         Some(directory) => Data::Directory(directory),
-        None => arguments.etcd.data()?,
+        None => arguments.etcd.data().context(BadArguments)?,
     };
     let listener = listen::loopback(arguments.listen).await?;
     let config = Config { advertise: arguments.advertise, ..Config::new(data) };

@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use carlo_rest::account::{self, Key, KeyList, Usage, UsageHistory};
+use carlo_rest::account::{self, CreateKey, CreatedKey, Key, KeyList, Usage, UsageHistory};
 use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
 
@@ -16,6 +16,16 @@ use crate::query::Periods;
 use crate::routes::App;
 use crate::{body, calls, convert, ids};
 
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/usage",
+    operation_id = "getUsage",
+    tag = "accounts",
+    summary = "What the caller has used this month",
+    responses(
+        (status = 200, description = "The usage", body = Usage),
+    ),
+)]
 pub(crate) async fn usage(State(app): State<App>, caller: Caller) -> Result<Json<Usage>, Failure> {
     let message = v1::UsageRequest {};
     let call = app.calls.of(&caller);
@@ -24,6 +34,19 @@ pub(crate) async fn usage(State(app): State<App>, caller: Caller) -> Result<Json
     Ok(Json(convert::account::usage(call.await?)?))
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/usage/history",
+    operation_id = "getUsageHistory",
+    tag = "accounts",
+    summary = "The same of past months",
+    params(
+        ("periods" = Option<u32>, Query, description = "Past months; 6 where absent", minimum = 1, maximum = 24),
+    ),
+    responses(
+        (status = 200, description = "The usage", body = UsageHistory),
+    ),
+)]
 pub(crate) async fn history(
     State(app): State<App>,
     caller: Caller,
@@ -37,6 +60,20 @@ pub(crate) async fn history(
     Ok(Json(convert::account::history(call.await?)?))
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/admin/keys",
+    operation_id = "createKey",
+    tag = "admin",
+    summary = "Makes a key; its secret is shown once",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body = CreateKey,
+    responses(
+        (status = 201, description = "The key and its secret", body = CreatedKey, headers(("Location" = String, description = "The key"))),
+    ),
+)]
 pub(crate) async fn create_key(
     State(app): State<App>,
     caller: Caller,
@@ -61,6 +98,16 @@ pub(crate) async fn create_key(
     Ok((StatusCode::CREATED, location, Json(created)).into_response())
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/admin/keys",
+    operation_id = "listKeys",
+    tag = "admin",
+    summary = "Every key, without its secret",
+    responses(
+        (status = 200, description = "The keys", body = KeyList),
+    ),
+)]
 pub(crate) async fn keys(State(app): State<App>, caller: Caller) -> Result<Json<KeyList>, Failure> {
     let message = v1::ListKeysRequest {};
     let call = app.calls.of(&caller);
@@ -70,6 +117,19 @@ pub(crate) async fn keys(State(app): State<App>, caller: Caller) -> Result<Json<
     Ok(Json(KeyList { keys }))
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/admin/keys/{id}",
+    operation_id = "revokeKey",
+    tag = "admin",
+    summary = "Takes a key back, for good",
+    params(
+        ("id" = String, Path, description = "A key's id"),
+    ),
+    responses(
+        (status = 200, description = "The key", body = Key),
+    ),
+)]
 pub(crate) async fn revoke_key(
     State(app): State<App>,
     caller: Caller,

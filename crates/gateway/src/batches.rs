@@ -8,7 +8,8 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use carlo_rest::batch::{Batch, BatchJobs, BatchList, BatchStats, BatchStatus, Cancel};
+use carlo_rest::Problem;
+use carlo_rest::batch::{Batch, BatchJobs, BatchList, BatchStats, BatchStatus, Cancel, CreateBatch};
 use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
 use tokio_stream::StreamExt;
@@ -21,6 +22,21 @@ use crate::query::Selection;
 use crate::routes::App;
 use crate::{body, calls, convert, ids, reply, simulations};
 
+#[utoipa::path(
+    post,
+    path = "/simulations/batch",
+    operation_id = "createBatch",
+    tag = "batches",
+    summary = "Queues all jobs of a batch, or none",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body = CreateBatch,
+    responses(
+        (status = 202, description = "It is durable", body = Batch, headers(("Location" = String, description = "The batch"))),
+        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -39,6 +55,21 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, location, Json(batch)).into_response())
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations/batch",
+    operation_id = "listBatches",
+    tag = "batches",
+    summary = "The caller's batches, newest first",
+    params(
+        ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<BatchStatus>, Query, description = "Only those in this state"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = BatchList),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -55,6 +86,22 @@ pub(crate) async fn list(
     reply::fresh(&headers, &BatchList { batches, total: answer.total, page, page_size })
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/{batch_id}",
+    operation_id = "getBatch",
+    tag = "batches",
+    summary = "One batch",
+    params(
+        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30", pattern = "^wait=[0-9]$"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "The batch", body = Batch),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -69,6 +116,21 @@ pub(crate) async fn get(
     Ok(wait.applied(reply::fresh(&headers, &batch)?))
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/{batch_id}/jobs",
+    operation_id = "getBatchJobs",
+    tag = "batches",
+    summary = "A batch and its jobs without their results",
+    params(
+        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "Both", body = BatchJobs),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn jobs(
     State(app): State<App>,
     caller: Caller,
@@ -86,6 +148,19 @@ pub(crate) async fn jobs(
 }
 
 /// The results, each as soon as the coordinator sends it. Where the stream breaks, the body breaks off, too: it never looks complete.
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/{batch_id}/results",
+    operation_id = "getBatchResults",
+    tag = "batches",
+    summary = "Every job that has ended, one a line, with its results",
+    params(
+        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
+    ),
+    responses(
+        (status = 200, description = "Lines, each the JSON of a `Simulation`", body = String, content_type = "application/jsonl"),
+    ),
+)]
 pub(crate) async fn results(
     State(app): State<App>,
     caller: Caller,
@@ -111,6 +186,21 @@ fn line(job: v1::Job) -> std::io::Result<Vec<u8>> {
     Ok(line)
 }
 
+#[utoipa::path(
+    post,
+    path = "/simulations/batch/{batch_id}/cancel",
+    operation_id = "cancelBatch",
+    tag = "batches",
+    summary = "Ends a batch",
+    params(
+        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
+    ),
+    request_body = Option<Cancel>,
+    responses(
+        (status = 200, description = "It is cancelled", body = Batch),
+        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn cancel(
     State(app): State<App>,
     caller: Caller,
@@ -125,6 +215,16 @@ pub(crate) async fn cancel(
     Ok(Json(convert::batch::batch(call.await?)?))
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/stats",
+    operation_id = "getBatchStats",
+    tag = "batches",
+    summary = "Over all batches of the caller",
+    responses(
+        (status = 200, description = "The numbers", body = BatchStats),
+    ),
+)]
 pub(crate) async fn stats(State(app): State<App>, caller: Caller) -> Result<Json<BatchStats>, Failure> {
     let message = v1::BatchStatsRequest {};
     let call = app.calls.of(&caller);

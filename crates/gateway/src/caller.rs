@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
@@ -45,7 +45,7 @@ impl Caller {
             let (scheme, token) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
             scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
         };
-        let Some(key) = headers.get(X_API_KEY).map(|key| key.as_bytes()).or_else(bearer) else {
+        let Some(key) = headers.get(X_API_KEY).map(HeaderValue::as_bytes).or_else(bearer) else {
             return Ok(Self::default());
         };
         let is_text = (1..=KEY_BYTES_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);

@@ -32,6 +32,20 @@ const WAITING_MAX: usize = 16;
 /// How long a client may not read while events wait.
 const UNREAD_MAX: Duration = Duration::from_secs(5);
 
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/events",
+    operation_id = "watchJob",
+    tag = "jobs",
+    summary = "A job as server-sent events, until it has ended",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last event that the client has seen"),
+    ),
+    responses(
+        (status = 200, description = "`progress` events with the job without results, then one of `complete`, `failed`, `cancelled` with all of it", body = String, content_type = "text/event-stream"),
+    ),
+)]
 pub(crate) async fn events(
     State(app): State<App>,
     caller: Caller,

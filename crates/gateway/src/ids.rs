@@ -3,7 +3,8 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use carlo_types::{JobId, NodeId};
+use carlo_types::JobId;
+use carlo_types::limits::NAME_BYTES_MAX;
 
 use crate::problem::Failure;
 
@@ -13,8 +14,8 @@ pub(crate) struct Job(pub(crate) JobId);
 /// A batch.
 pub(crate) struct Batch(pub(crate) String);
 
-/// A node of the cluster.
-pub(crate) struct Node(pub(crate) NodeId);
+/// A node of the cluster by its id or, to lift the drain of a name, by that.
+pub(crate) struct Node(pub(crate) String);
 
 /// A key.
 pub(crate) struct Key(pub(crate) String);
@@ -60,7 +61,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Node {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        named(parts, state, "node", |id| id.parse().ok()).await.map(Self)
+        named(parts, state, "node", |id| (id.len() <= NAME_BYTES_MAX).then(|| id.to_owned())).await.map(Self)
     }
 }
 

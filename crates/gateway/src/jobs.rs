@@ -5,8 +5,9 @@ use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use carlo_rest::job::{Cancelled, JobList, JobStatus};
+use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_rest::pointer::Spelling;
+use carlo_rest::{Problem, SimulationRequest};
 use carlo_types::JobId;
 use carlo_wire::v1;
 
@@ -17,6 +18,21 @@ use crate::query::Selection;
 use crate::routes::App;
 use crate::{body, calls, convert, ids, reply};
 
+#[utoipa::path(
+    post,
+    path = "/api/jobs",
+    operation_id = "submitJob",
+    tag = "jobs",
+    summary = "Queues a job",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body = SimulationRequest,
+    responses(
+        (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
+        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn submit(
     State(app): State<App>,
     caller: Caller,
@@ -38,6 +54,21 @@ pub(crate) async fn queue(app: &App, caller: &Caller, request: Request) -> Resul
     call.await.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/jobs",
+    operation_id = "listJobs",
+    tag = "jobs",
+    summary = "The caller's jobs, newest first, without results",
+    params(
+        ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = JobList),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -60,6 +91,22 @@ pub(crate) async fn page_of(
     call.repeatable(message, async |channel, request| calls::jobs(channel).list(request).await).await
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}",
+    operation_id = "getJob",
+    tag = "jobs",
+    summary = "One job, with its results when it is complete",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30", pattern = "^wait=[0-9]$"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = Job),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -78,6 +125,20 @@ pub(crate) async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> R
     call.repeatable(message, async |channel, request| calls::jobs(channel).get(request).await).await
 }
 
+#[utoipa::path(
+    delete,
+    path = "/api/jobs/{id}",
+    operation_id = "cancelJob",
+    tag = "jobs",
+    summary = "Ends a queued or running job",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+    ),
+    responses(
+        (status = 200, description = "It is cancelled", body = Cancelled),
+        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn cancel(
     State(app): State<App>,
     caller: Caller,

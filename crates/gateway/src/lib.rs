@@ -6,6 +6,7 @@
 //! * [`jobs`], [`events`], [`simulate`], [`simulations`], [`batches`], [`accounts`], [`cluster`]: the handlers.
 //! * [`body`], [`query`], [`prefer`], [`ids`]: what comes in, refused with every fault at once.
 //! * [`reply`]: what goes out, with its `ETag`.
+//! * [`openapi`]: the description of the calls. [`metrics`]: how they went. [`cors`]: who else's pages may make them.
 //! * [`problem`]: every error, and the one table from faults to statuses.
 //! * [`calls`]: calls to a coordinator: deadlines, and which of them are repeated where.
 //! * [`convert`]: messages ↔ JSON shapes.
@@ -18,9 +19,12 @@ mod caller;
 mod calls;
 mod cluster;
 mod convert;
+mod cors;
 mod events;
 mod ids;
 mod jobs;
+mod metrics;
+mod openapi;
 mod places;
 mod plans;
 mod prefer;
@@ -34,6 +38,7 @@ mod simulations;
 
 use std::time::Duration;
 
+pub use axum::http::HeaderValue;
 use carlo_service::CancellationToken;
 use carlo_wire::AddressError;
 use tokio::net::TcpListener;
@@ -53,6 +58,8 @@ pub struct Config {
     pub requests_max: usize,
     /// Requests that are held or streamed at the same time, apart from the others: waiting for a change, for results, for events.
     pub streams_max: usize,
+    /// Origins, like `https://example.org`, whose pages may call from a browser; none where empty.
+    pub cors_origins: Vec<HeaderValue>,
     /// Connections that are open at the same time; further ones wait to be accepted.
     pub connections_max: usize,
 }
@@ -67,6 +74,7 @@ impl Config {
             header_timeout: Duration::from_secs(10),
             requests_max: 512,
             streams_max: 1_000,
+            cors_origins: Vec::new(),
             connections_max: 4096,
         }
     }

@@ -81,7 +81,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), HeaderValue::try_from(*value).unwrap())).collect()
     }
 
@@ -99,13 +99,13 @@ mod tests {
             (&["waiting=3"], None),
             (&[], None),
         ] {
-            assert_eq!(Wait::of(&headers(PREFER, values)).seconds, seconds, "{values:?}");
+            assert_eq!(Wait::of(&headers(&PREFER, values)).seconds, seconds, "{values:?}");
         }
     }
 
     #[test]
     fn an_idempotency_key_is_visible_ascii() {
-        let read = |values: &[&str]| idempotency_key(&headers(IDEMPOTENCY_KEY, values)).ok();
+        let read = |values: &[&str]| idempotency_key(&headers(&IDEMPOTENCY_KEY, values)).ok();
         assert_eq!(read(&[]).as_deref(), Some(""));
         assert_eq!(read(&["a-1~"]).as_deref(), Some("a-1~"));
         assert_eq!(read(&[&"x".repeat(255)]).map(|key| key.len()), Some(255));

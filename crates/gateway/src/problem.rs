@@ -33,7 +33,7 @@ fn status(code: FaultCode) -> StatusCode {
     match code {
         FaultCode::Invalid => StatusCode::BAD_REQUEST,
         FaultCode::NotFound => StatusCode::NOT_FOUND,
-        FaultCode::Conflict => StatusCode::CONFLICT,
+        FaultCode::Conflict | FaultCode::KeyInUse => StatusCode::CONFLICT,
         FaultCode::Exhausted | FaultCode::RateLimited | FaultCode::QuotaExceeded => {
             StatusCode::TOO_MANY_REQUESTS
         }
@@ -41,7 +41,6 @@ fn status(code: FaultCode) -> StatusCode {
         FaultCode::Forbidden => StatusCode::FORBIDDEN,
         FaultCode::OverBudget => StatusCode::PAYMENT_REQUIRED,
         FaultCode::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-        FaultCode::KeyInUse => StatusCode::CONFLICT,
         FaultCode::Incompatible => StatusCode::BAD_GATEWAY,
         FaultCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         FaultCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -104,14 +103,14 @@ pub(crate) struct Failure {
     /// For the caller, or for the log alone where the status is 500 and the kind is blank.
     detail: String,
     errors: Vec<FieldError>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Failure {
     /// A failure of this status. What `detail` says of a status 500 is logged, not sent.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let (kind, detail) = (Kind::Blank, detail.into());
-        Self { status, kind, detail, errors: Vec::new(), headers: HeaderMap::new() }
+        Self { status, kind, detail, errors: Vec::new(), headers: Vec::new() }
     }
 
     /// A failure that only the log describes.
@@ -127,7 +126,7 @@ impl Failure {
     /// The same with a header. What is no header's value is left out.
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::try_from(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }

@@ -7,15 +7,22 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use axum::routing::get;
 use carlo_service::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::calls::Calls;
+use crate::metrics::{self, Metrics};
 use crate::places::{self, Places};
 use crate::problem::{self, Failure};
-use crate::{Config, accounts, batches, caller, cluster, events, jobs, plans, query, simulate, simulations};
+use crate::{
+    Config, accounts, batches, caller, cluster, cors, events, jobs, openapi, plans, query, simulate,
+    simulations,
+};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -29,45 +36,56 @@ pub(crate) struct App {
 /// Everything that a gateway answers, until `ending`.
 pub(crate) fn router(config: &Config, calls: Calls, ending: CancellationToken) -> Router {
     let app = App { calls: Arc::new(calls), body_timeout: config.body_timeout, ending };
-    let routes = Router::new().merge(contract(&app)).route("/readyz", get(cluster::ready)).with_state(app);
-    within_limits(routes, Places::new(config.requests_max, config.streams_max))
+    let metrics = Metrics::new();
+    let (contract, described) = contract().split_for_parts();
+    let routes = contract
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(app.clone(), caller::account))
+        .route("/readyz", get(cluster::ready))
+        .merge(openapi::routes(described))
+        .merge(metrics.route())
+        .with_state(app);
+    let routes = within_limits(routes, Places::new(config.requests_max, config.streams_max));
+    let routes = routes.layer(from_fn_with_state(metrics, metrics::measure));
+    match cors::layer(&config.cors_origins) {
+        Some(layer) => routes.layer(layer),
+        None => routes,
+    }
 }
 
 /// The calls of the contract.
-fn contract(app: &App) -> Router<App> {
-    let with_parameters = Router::new()
-        .route("/api/jobs", get(jobs::list))
-        .route("/simulations", get(simulations::list))
-        .route("/simulations/batch", get(batches::list))
-        .route("/simulations/batch/usage/history", get(accounts::history));
-    Router::new()
-        .route("/api/jobs", post(jobs::submit))
-        .route("/api/jobs/{id}", get(jobs::get).delete(jobs::cancel))
-        .route("/api/jobs/{id}/events", get(events::events))
-        .route("/api/simulate", post(simulate::simulate))
-        .route("/api/sensitivity", post(simulate::sensitivity))
-        .route("/api/compare", post(plans::compare))
-        .route("/api/solve", post(plans::solve))
-        .route("/api/cluster/status", get(cluster::status))
-        .route("/api/cluster/nodes/{id}/drain", post(cluster::drain))
-        .route("/api/cluster/nodes/{id}/undrain", post(cluster::undrain))
-        .route("/api/admin/keys", post(accounts::create_key).get(accounts::keys))
-        .route("/api/admin/keys/{id}", delete(accounts::revoke_key))
-        .route("/simulations", post(simulations::submit))
-        .route("/simulations/{job_id}", get(simulations::get))
-        .route("/simulations/{job_id}/result", get(simulations::result))
-        .route("/simulations/{job_id}/cancel", post(simulations::cancel))
-        .route("/simulations/batch", post(batches::create))
-        .route("/simulations/batch/stats", get(batches::stats))
-        .route("/simulations/batch/usage", get(accounts::usage))
-        .route("/simulations/batch/{batch_id}", get(batches::get))
-        .route("/simulations/batch/{batch_id}/jobs", get(batches::jobs))
-        .route("/simulations/batch/{batch_id}/results", get(batches::results))
-        .route("/simulations/batch/{batch_id}/cancel", post(batches::cancel))
+fn contract() -> OpenApiRouter<App> {
+    let with_parameters = OpenApiRouter::new()
+        .routes(routes!(jobs::list))
+        .routes(routes!(simulations::list))
+        .routes(routes!(batches::list))
+        .routes(routes!(accounts::history));
+    OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .routes(routes!(jobs::submit))
+        .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(events::events))
+        .routes(routes!(simulate::simulate))
+        .routes(routes!(simulate::sensitivity))
+        .routes(routes!(plans::compare))
+        .routes(routes!(plans::solve))
+        .routes(routes!(cluster::status))
+        .routes(routes!(cluster::drain))
+        .routes(routes!(cluster::undrain))
+        .routes(routes!(accounts::create_key, accounts::keys))
+        .routes(routes!(accounts::revoke_key))
+        .routes(routes!(simulations::submit))
+        .routes(routes!(simulations::get))
+        .routes(routes!(simulations::result))
+        .routes(routes!(simulations::cancel))
+        .routes(routes!(batches::create))
+        .routes(routes!(batches::stats))
+        .routes(routes!(accounts::usage))
+        .routes(routes!(batches::get))
+        .routes(routes!(batches::jobs))
+        .routes(routes!(batches::results))
+        .routes(routes!(batches::cancel))
         .route_layer(from_fn(query::none))
         .merge(with_parameters)
-        .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(app.clone(), caller::account))
 }
 
 /// Puts `routes` behind what every request passes through.

@@ -8,8 +8,9 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use carlo_rest::Job;
+use carlo_rest::job::{Results, SensitivityResults};
 use carlo_rest::pointer::Spelling;
+use carlo_rest::{Job, Problem, SimulationRequest};
 use carlo_types::Draft;
 use carlo_wire::v1;
 
@@ -22,6 +23,22 @@ use crate::{body, calls, convert};
 /// How long a client is kept waiting for the results.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
+#[utoipa::path(
+    post,
+    path = "/api/simulate",
+    operation_id = "simulate",
+    tag = "jobs",
+    summary = "Results at once, of at most 10 million simulations",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body = SimulationRequest,
+    responses(
+        (status = 200, description = "The results", body = Results),
+        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The job was cancelled meanwhile", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn simulate(
     State(app): State<App>,
     caller: Caller,
@@ -31,6 +48,22 @@ pub(crate) async fn simulate(
     job.results.map(|results| Json(results).into_response()).ok_or_else(without)
 }
 
+#[utoipa::path(
+    post,
+    path = "/api/sensitivity",
+    operation_id = "sensitivity",
+    tag = "jobs",
+    summary = "What changes of the plan would do, at once",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body = SimulationRequest,
+    responses(
+        (status = 200, description = "What they would do", body = SensitivityResults),
+        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The job was cancelled meanwhile", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn sensitivity(
     State(app): State<App>,
     caller: Caller,
@@ -69,7 +102,8 @@ pub(crate) async fn complete(
     };
     let call = app.calls.held(caller, WAIT_MAX);
     let call = call.once(message, async |channel, request| calls::jobs(channel).simulate(request).await);
-    let job = call.await?;
+    // On the heap, because every handler that waits for a job would be as large as it.
+    let job = Box::pin(call).await?;
     let told = match job.status() {
         v1::JobStatus::Complete => return Ok(job),
         v1::JobStatus::Queued | v1::JobStatus::Running => {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use carlo_rest::batch::{self, Cancel};
 use carlo_rest::pointer::Spelling;
 use carlo_rest::simulation::{Simulation, SimulationList, SimulationResult, SimulationStatus};
-use carlo_rest::{Word, simulation};
+use carlo_rest::{Problem, SimulationRequest, Word, simulation};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -18,6 +18,21 @@ use crate::query::Selection;
 use crate::routes::App;
 use crate::{body, convert, ids, jobs, reply};
 
+#[utoipa::path(
+    post,
+    path = "/simulations",
+    operation_id = "submitSimulation",
+    tag = "simulations",
+    summary = "Queues a job",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body = SimulationRequest,
+    responses(
+        (status = 202, description = "It is durable", body = Simulation, headers(("Location" = String, description = "The job"))),
+        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn submit(
     State(app): State<App>,
     caller: Caller,
@@ -28,6 +43,21 @@ pub(crate) async fn submit(
     Ok((StatusCode::ACCEPTED, location, Json(job)).into_response())
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations",
+    operation_id = "listSimulations",
+    tag = "simulations",
+    summary = "The caller's jobs, newest first, without results",
+    params(
+        ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<SimulationStatus>, Query, description = "Only those in this state"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = SimulationList),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -41,6 +71,22 @@ pub(crate) async fn list(
     reply::fresh(&headers, &SimulationList { jobs, total: answer.total, page, page_size })
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations/{job_id}",
+    operation_id = "getSimulation",
+    tag = "simulations",
+    summary = "One job, with its results when it is completed",
+    params(
+        ("job_id" = String, Path, description = "A job's id, `job_…`"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30", pattern = "^wait=[0-9]$"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = Simulation),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -52,6 +98,23 @@ pub(crate) async fn get(
     Ok(wait.applied(reply::fresh(&headers, &job)?))
 }
 
+#[utoipa::path(
+    get,
+    path = "/simulations/{job_id}/result",
+    operation_id = "getSimulationResult",
+    tag = "simulations",
+    summary = "The results of a job",
+    params(
+        ("job_id" = String, Path, description = "A job's id, `job_…`"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30", pattern = "^wait=[0-9]$"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "The results", body = SimulationResult),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        (status = 409, description = "It is not COMPLETED", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn result(
     State(app): State<App>,
     caller: Caller,
@@ -70,6 +133,21 @@ pub(crate) async fn result(
     Ok(wait.applied(reply::fresh(&headers, &result)?))
 }
 
+#[utoipa::path(
+    post,
+    path = "/simulations/{job_id}/cancel",
+    operation_id = "cancelSimulation",
+    tag = "simulations",
+    summary = "Ends a job",
+    params(
+        ("job_id" = String, Path, description = "A job's id, `job_…`"),
+    ),
+    request_body = Option<Cancel>,
+    responses(
+        (status = 200, description = "It is cancelled", body = Simulation),
+        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn cancel(
     State(app): State<App>,
     caller: Caller,

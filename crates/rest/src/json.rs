@@ -78,7 +78,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let (mut list, parent) = (Vec::new(), self.pointer.len());
         loop {
-            self.pointer.push_str(&format!("/{}", list.len()));
+            self.pointer.push('/');
+            self.pointer.push_str(&list.len().to_string());
             let entry = entries.next_element_seed(Reader { pointer: self.pointer, twice: self.twice })?;
             self.pointer.truncate(parent);
             match entry {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::problem::FieldError;
 use crate::reader::Object;
@@ -11,9 +12,11 @@ use crate::request::{self, SimulationRequest};
 const PLANS_MAX: usize = 8;
 
 /// The body of `POST /api/compare`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CompareRequest {
     /// 1 to 8 plans. The first says how many simulations and which seed; the others say the same, or nothing.
+    #[schema(min_items = 1, max_items = 8)]
     pub requests: Vec<SimulationRequest>,
 }
 
@@ -32,7 +35,7 @@ impl CompareRequest {
 }
 
 /// The answer of `POST /api/compare`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Comparison {
     /// In the order of the request.
@@ -48,7 +51,7 @@ pub struct Comparison {
 }
 
 /// One plan of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComparedPlan {
     /// Share of its simulations that reached its goal.
@@ -65,7 +68,8 @@ pub struct ComparedPlan {
 }
 
 /// The body of `POST /api/solve`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SolveRequest {
     /// The plan.
     pub request: SimulationRequest,
@@ -91,7 +95,7 @@ impl SolveRequest {
 }
 
 /// The answer of `POST /api/solve`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Solved {
     /// What was asked for.
@@ -119,7 +123,7 @@ pub struct Solved {
 }
 
 /// One plan that was tried.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TriedPlan {
     /// What the variable was, dollars or months.

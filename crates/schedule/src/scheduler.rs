@@ -104,6 +104,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             Command::Leave { node } => self.leave(node, &mut out)?,
             Command::Drain { node } => self.drain(node, true, &mut out)?,
             Command::Undrain { node } => self.drain(node, false, &mut out)?,
+            Command::UndrainName { name } => self.undrain_name(name, &mut out)?,
             Command::Report { node, lease, partial, computed_in } => {
                 self.report(node, lease, partial, computed_in, now, &mut out)?;
             }

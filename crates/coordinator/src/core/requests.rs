@@ -42,6 +42,10 @@ pub(crate) enum Request {
         draining: bool,
         reply: Reply<Result<NodeView, Fault>>,
     },
+    UndrainName {
+        name: String,
+        reply: Reply<Result<Option<NodeView>, Fault>>,
+    },
     Join {
         node: NodeId,
         facts: NodeFacts,
@@ -107,6 +111,11 @@ impl CoreHandle {
     /// Drains a node, or the opposite. When this returns, it is durable.
     pub(crate) async fn drain(&self, node: NodeId, draining: bool) -> Result<NodeView, Fault> {
         self.ask(|reply| Request::Drain { node, draining, reply }).await?
+    }
+
+    /// Undrains a name; a node that has it, if one is listed. When this returns, it is durable.
+    pub(crate) async fn undrain_name(&self, name: String) -> Result<Option<NodeView>, Fault> {
+        self.ask(|reply| Request::UndrainName { name, reply }).await?
     }
 
     /// Admits a node, whose messages go to `outbox` from now on.
@@ -175,6 +184,13 @@ impl Core {
                 let answer = self
                     .apply(command)
                     .map(|()| self.scheduler.node(node, self.clock.now()).expect("it was just found"));
+                self.answer(reply, answer);
+            }
+            Request::UndrainName { name, reply } => {
+                let answer = self.apply(Command::UndrainName { name: name.clone() }).map(|()| {
+                    let nodes = self.scheduler.cluster(self.clock.now()).nodes;
+                    nodes.into_iter().find(|node| node.facts.name == name)
+                });
                 self.answer(reply, answer);
             }
             Request::Join { node, facts, outbox, reply } => {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use carlo_kernel::{Accumulator, Job, Level};
 use carlo_schedule::{JobState, Part};
 use carlo_store::MemoryLedger;
-use carlo_types::{Draft, Epoch, JobSpec, OwnerId, Timestamp};
+use carlo_types::{Draft, Epoch, JobSpec, NodeId, OwnerId, Timestamp};
 
 use super::*;
 
@@ -48,7 +48,7 @@ fn checkpoint() -> Checkpoint<Partial> {
     Checkpoint {
         done: vec![range(0, 1)],
         parts: vec![Part { range: range(0, 3), partial: partial() }],
-        shares: vec![(NodeId::from_random(8), 16_384)],
+        shares: vec![Share { node: NodeId::from_random(8), simulations: 16_384, ahead: 9 }],
     }
 }
 

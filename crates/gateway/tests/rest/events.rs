@@ -132,7 +132,7 @@ async fn a_client_that_does_not_read_is_let_go_and_holds_nobody_up() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), until_let_go).await.expect("it is let go");
+    tokio::time::timeout(Duration::from_mins(1), until_let_go).await.expect("it is let go");
 }
 
 #[tokio::test]

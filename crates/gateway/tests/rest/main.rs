@@ -10,6 +10,7 @@ mod coordinator;
 mod coordinators;
 mod events;
 mod jobs;
+mod operators;
 mod protocol;
 mod simulate;
 
