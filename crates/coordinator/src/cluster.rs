@@ -1,11 +1,13 @@
 //! The cluster's service.
 
+use carlo_tenancy::Caller;
 use carlo_types::{Fault, FaultCode, NodeId};
 use carlo_wire::v1::cluster_server::Cluster;
-use carlo_wire::{convert, status, v1};
+use carlo_wire::{convert, v1};
 use tonic::{Request, Response, Status};
 
-use crate::core::CoreHandle;
+use crate::core::{Core, CoreHandle};
+use crate::door::{self, Call};
 use crate::views;
 
 /// The service.
@@ -23,19 +25,21 @@ impl ClusterService {
 
     async fn set_draining(
         &self,
-        request: &v1::DrainRequest,
+        request: Request<v1::DrainRequest>,
         draining: bool,
     ) -> Result<Response<v1::Node>, Status> {
+        let (mut call, request) = Call::of(request);
         // What is no id is the id of no node.
         let node = convert::id::<NodeId>("node_id", &request.node_id)
             .map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()));
-        let view = match node {
-            Ok(node) => self.core.drain(node, draining).await,
-            Err(fault) => Err(fault),
+        let drain = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin().map_err(door::fault)?;
+            core.drain(node?, draining)
         };
-        let view = view.map_err(|fault| status::from_fault(&fault))?;
-        tracing::info!(node = %view.id, name = view.facts.name, draining, "a node was told");
-        Ok(Response::new(views::node(view)))
+        let view = call.admit(&self.core, drain).await.inspect(|view| {
+            tracing::info!(node = %view.id, name = view.facts.name, draining, "a node was told");
+        });
+        call.answer(view.map(views::node))
     }
 }
 
@@ -43,17 +47,18 @@ impl ClusterService {
 impl Cluster for ClusterService {
     async fn status(
         &self,
-        _request: Request<v1::ClusterStatusRequest>,
+        request: Request<v1::ClusterStatusRequest>,
     ) -> Result<Response<v1::ClusterStatus>, Status> {
-        let cluster = self.core.cluster().await.map_err(|fault| status::from_fault(&fault))?;
-        Ok(Response::new(views::cluster(cluster, &self.address)))
+        let (mut call, _) = Call::of(request);
+        let cluster = call.admit(&self.core, |core, _| Ok(core.cluster())).await;
+        call.answer(cluster.map(|cluster| views::cluster(cluster, &self.address)))
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
-        self.set_draining(&request.into_inner(), true).await
+        self.set_draining(request, true).await
     }
 
     async fn undrain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
-        self.set_draining(&request.into_inner(), false).await
+        self.set_draining(request, false).await
     }
 }

@@ -6,22 +6,30 @@
 //! | `checkpoint/<id>` | `CheckpointEntry` | while the job runs |
 //! | `result/<id>` | `ResultEntry` | in the commit that completes the job |
 //! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
+//! | `key/<id>` | `KeyEntry` | when a key is made or taken back |
+//! | `usage/<user>/<period>` | `UsageEntry` | with every call and every job that counts |
+//! | `charge/<job>` | `ChargeEntry` | while the job is open |
+//! | `budget/<batch>` | `BudgetEntry` | while the batch is kept |
+//! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first answer, for a day |
 //!
 //! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the coordinator from starting: going on without it
 //! would lose a job.
 
+pub(crate) mod idempotency;
 mod read;
+pub(crate) mod tenancy;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use carlo_kernel::Partial;
-use carlo_schedule::{
-    Checkpoint, Effect, JobRecord, JobState, Outcome, Record, ResultRecord, Scheduler, StoredJob,
-};
+use carlo_schedule::{Checkpoint, JobRecord, JobState, Record, ResultRecord, StoredJob};
 use carlo_store::{Key, Ledger, LedgerError, Write};
-use carlo_types::{BlockRange, JobId, NodeId, Now};
+use carlo_types::{BlockRange, JobId, NodeId};
 use carlo_wire::v1;
 use prost::Message;
 
+use crate::particulars::Particulars;
 use crate::{recommend, views};
 pub(crate) use read::EntryError;
 
@@ -50,11 +58,16 @@ fn put(key: Key, message: &impl Message) -> Write {
     Write::Put(key, Bytes::from(message.encode_to_vec()))
 }
 
-/// Adds what makes `record` durable to `writes`.
-pub(crate) fn write(record: &Record<Partial>, writes: &mut Vec<Write>) {
+/// Adds what makes `record` durable to `writes`; of its job's `particulars` too.
+pub(crate) fn write(
+    record: &Record<Partial>,
+    particulars: &BTreeMap<JobId, Particulars>,
+    writes: &mut Vec<Write>,
+) {
     match record {
         Record::Job(job) => {
-            writes.push(put(job_key(job.id), &job_entry(job)));
+            let entry = job_entry(job, particulars.get(&job.id).cloned().unwrap_or_default());
+            writes.push(put(job_key(job.id), &entry));
             if job.state.is_ended() {
                 writes.push(Write::Delete(checkpoint_key(job.id)));
             }
@@ -74,7 +87,7 @@ pub(crate) fn write(record: &Record<Partial>, writes: &mut Vec<Write>) {
     }
 }
 
-fn job_entry(job: &JobRecord) -> v1::JobEntry {
+fn job_entry(job: &JobRecord, particulars: Particulars) -> v1::JobEntry {
     v1::JobEntry {
         id: job.id.to_string(),
         owner: job.owner.to_string(),
@@ -88,6 +101,12 @@ fn job_entry(job: &JobRecord) -> v1::JobEntry {
         simulations_done: job.simulations_done,
         stopped_early: job.stopped_early,
         workers_used: job.workers_used,
+        batch_id: particulars.batch.map(|batch| batch.to_string()),
+        custom_id: particulars.custom_id,
+        estimated_cost_nanodollars: particulars.estimate_nanodollars,
+        cost_nanodollars: particulars.bill.map(|(_, cost)| cost),
+        tokens_used: particulars.bill.map(|(tokens, _)| tokens),
+        cancel_reason: particulars.cancel_reason,
     }
 }
 
@@ -128,43 +147,39 @@ fn shares(shares: &[(NodeId, u64)]) -> Vec<v1::ShareEntry> {
     shares.iter().map(share).collect()
 }
 
-/// What came of loading a ledger.
+/// Everything in a ledger but results.
 #[derive(Debug, Default)]
-pub(crate) struct Restored {
-    /// How many jobs there are.
-    pub(crate) jobs: usize,
-    /// To be committed: a job may turn out to have been complete already.
-    pub(crate) writes: Vec<Write>,
-    /// To be carried out after that.
-    pub(crate) effects: Vec<Effect>,
+pub(crate) struct Stored {
+    /// The names of the nodes that an operator wants idle.
+    pub(crate) drains: Vec<String>,
+    /// Every job, in the order of submission, which is that of the queue.
+    pub(crate) jobs: Vec<(StoredJob<Partial>, Particulars)>,
+    /// Keys, usage, charges, budgets.
+    pub(crate) tenancy: Vec<carlo_tenancy::Record>,
+    /// Requests that were answered and may come again.
+    pub(crate) repeats: Vec<idempotency::Stored>,
 }
 
-/// Restores the scheduler from the ledger.
-pub(crate) async fn load(
-    ledger: &dyn Ledger,
-    scheduler: &mut Scheduler<Partial>,
-    now: Now,
-) -> Result<Restored, EntryError> {
+/// Reads the ledger.
+pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
+    let mut stored = Stored {
+        tenancy: tenancy::load(ledger).await?,
+        repeats: idempotency::load(ledger).await?,
+        ..Stored::default()
+    };
     for (key, _) in scan(ledger, NODE).await? {
-        scheduler.restore_drain(&key.as_str()[NODE.len()..]);
+        stored.drains.push(key.as_str()[NODE.len()..].to_owned());
     }
-    let mut records = Vec::new();
+    let mut jobs = Vec::new();
     for (key, value) in scan(ledger, JOB).await? {
-        records.push(read::job(&key, &value)?);
+        jobs.push(read::job(&key, &value)?);
     }
-    // The order of the queue is that of the submissions.
-    records.sort_by_key(|record| (record.created_at, record.id));
-    let mut restored = Restored { jobs: records.len(), ..Restored::default() };
-    for record in records {
+    jobs.sort_by_key(|(record, _)| (record.created_at, record.id));
+    for (record, particulars) in jobs {
         let checkpoint = checkpoint(ledger, &record).await?;
-        let Outcome { records, effects } =
-            scheduler.restore(StoredJob { record, checkpoint }, now).map_err(EntryError::Contradiction)?;
-        for record in records {
-            write(&record, &mut restored.writes);
-        }
-        restored.effects.extend(effects);
+        stored.jobs.push((StoredJob { record, checkpoint }, particulars));
     }
-    Ok(restored)
+    Ok(stored)
 }
 
 /// All entries whose keys begin with `prefix`.

@@ -8,20 +8,29 @@
 //! ```
 //!
 //! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
-//! * [`entries`]: the scheduler's records as entries of the ledger, and back.
-//! * [`jobs`], [`cluster`], [`workers`]: the gRPC services, thin.
+//! * [`entries`]: records as entries of the ledger, and back. [`particulars`]: what the scheduler needn't know of a job.
+//! * [`jobs`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
+//! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
 //! * [`views`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
 //!
 //! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
 
+mod access;
+
+mod accounts;
+mod answers;
 mod cluster;
 mod config;
 mod core;
+mod door;
 mod entries;
 mod environment;
+mod idempotency;
 mod jobs;
+mod particulars;
 mod recommend;
+mod simulate;
 mod views;
 mod workers;
 
@@ -31,6 +40,7 @@ use std::time::Duration;
 use carlo_service::CancellationToken;
 use carlo_store::{Ledger, LedgerError, RedbLedger};
 use carlo_types::limits::MESSAGE_BYTES_MAX;
+use carlo_wire::v1::accounts_server::AccountsServer;
 use carlo_wire::v1::cluster_server::ClusterServer;
 use carlo_wire::v1::jobs_server::JobsServer;
 use carlo_wire::v1::workers_server::WorkersServer;
@@ -39,8 +49,10 @@ use tokio::net::TcpListener;
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpIncoming};
 
+pub use crate::access::{Access, AccessError, JoinToken};
+use crate::accounts::AccountsService;
 use crate::cluster::ClusterService;
-pub use crate::config::{Config, Data};
+pub use crate::config::{Config, Data, Settings};
 use crate::core::Core;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, Machine};
@@ -84,7 +96,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let address = listener.local_addr()?;
     // Without it every small answer waits 40 ms for the acknowledgement of the one before.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    serve(config.scheduler, ledger, Arc::new(Machine), address.to_string(), incoming, shutdown).await
+    serve(config.settings, ledger, Arc::new(Machine), address.to_string(), incoming, shutdown).await
 }
 
 /// Leads a cluster from `ledger` until `shutdown`, for those who connect through `incoming`. `address` is where that is, for people.
@@ -93,7 +105,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 ///
 /// When the ledger can't be read or written, or the server fails.
 pub async fn serve<I, C>(
-    config: carlo_schedule::Config,
+    settings: Settings,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
     address: String,
@@ -104,20 +116,26 @@ where
     I: Stream<Item = std::io::Result<C>>,
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let (core, handle) = Core::load(config, Arc::clone(&ledger), Arc::clone(&environment)).await?;
+    let access = settings.access.clone();
+    let (core, handle) = Core::load(settings, Arc::clone(&ledger), Arc::clone(&environment)).await?;
     tracing::info!(address, epoch = %core.epoch(), "coordinator leads");
 
+    let accounts = AccountsService::new(handle.clone(), Arc::clone(&ledger), Arc::clone(&environment));
     let jobs = JobsService::new(handle.clone(), ledger, environment);
     let cluster = ClusterService::new(handle.clone(), format!("http://{address}"));
-    let workers = WorkersService::new(handle, shutdown.clone());
+    let workers = WorkersService::new(handle, access, shutdown.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<JobsServer<JobsService>>().await;
+    health.set_serving::<AccountsServer<AccountsService>>().await;
+    health.set_serving::<ClusterServer<ClusterService>>().await;
+    health.set_serving::<WorkersServer<WorkersService>>().await;
     let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .add_service(health_service)
         .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(AccountsServer::new(accounts).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ClusterServer::new(cluster))
         .add_service(WorkersServer::new(workers).max_decoding_message_size(MESSAGE_BYTES_MAX));
 

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::access::{Access, JOIN_TOKEN};
 use crate::core::{CoreHandle, SessionId};
 
 /// Messages that wait for one worker to read them: a few leases, and one `Forget` for every job that ends.
@@ -25,12 +26,13 @@ const HEARTBEAT_LEASES_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct WorkersService {
     core: CoreHandle,
+    access: Access,
     shutdown: CancellationToken,
 }
 
 impl WorkersService {
-    pub(crate) fn new(core: CoreHandle, shutdown: CancellationToken) -> Self {
-        Self { core, shutdown }
+    pub(crate) fn new(core: CoreHandle, access: Access, shutdown: CancellationToken) -> Self {
+        Self { core, access, shutdown }
     }
 }
 
@@ -42,6 +44,11 @@ impl Workers for WorkersService {
         &self,
         request: Request<Streaming<v1::WorkerMessage>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
+        let token = request.metadata().get(JOIN_TOKEN).map(|token| token.to_str().unwrap_or_default());
+        self.access.admit_worker(token).map_err(|fault| {
+            tracing::warn!(peer = ?request.remote_addr(), %fault, "a worker was refused");
+            status::from_fault(&fault)
+        })?;
         let mut inbox = request.into_inner();
         let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message()).await.map_err(|_| {
             Status::deadline_exceeded("a worker begins with hello, and this one said nothing")

@@ -135,6 +135,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.find(job)?.spec().map(Arc::clone)
     }
 
+    /// How many more jobs may be open.
+    pub fn room(&self) -> usize {
+        self.config.open_jobs_max.saturating_sub(self.open_jobs)
+    }
+
     /// Whose the job is.
     pub fn owner(&self, job: JobId) -> Option<&OwnerId> {
         self.find(job).map(|job| &job.owner)

@@ -20,7 +20,7 @@ use carlo_service::CancellationToken;
 use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
 
-pub use config::Config;
+pub use config::{Config, JoinToken};
 use engine::Engine;
 pub use engine::Part;
 use machine::Cores;
@@ -59,14 +59,14 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// When the configuration can't work, or the coordinator refuses this worker's version.
+/// When the configuration can't work, or the coordinator refuses this worker's version or token.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let coordinators = Coordinators::new(&config.coordinators)?;
     let machine = Cores::new(config.threads())?;
     work(config, &coordinators, Box::new(machine), shutdown).await
 }
 
-/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name alone.
+/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name and the token alone.
 ///
 /// # Errors
 ///
@@ -81,18 +81,19 @@ pub async fn work(
     let threads = machine.threads();
     let node = NodeId::from_random(machine.random());
     let jitter = jitter_seed(machine.random());
-    let facts = facts(config.name, threads, level);
+    let facts = facts(config.name.clone(), threads, level);
     let mut engine = Engine::new(machine, level);
     tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
 
     let mut waits = backoff(jitter);
     loop {
         let began = tokio::time::Instant::now();
-        let session = Session { node, facts: &facts, engine: &mut engine, shutdown: &shutdown };
+        let join_token = config.join_token.as_ref();
+        let session = Session { node, facts: &facts, join_token, engine: &mut engine, shutdown: &shutdown };
         let end = session.run(coordinators.channel()).await;
         match end {
             Ok(End::Left) => return Ok(()),
-            Err(fault) if fault.code == FaultCode::Incompatible => {
+            Err(fault) if matches!(fault.code, FaultCode::Incompatible | FaultCode::Unauthenticated) => {
                 let address = coordinators.address().to_owned();
                 return Err(Error::Refused { address, reason: fault.message });
             }
