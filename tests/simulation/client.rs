@@ -195,11 +195,12 @@ impl Client {
         &self,
         call: impl AsyncFnOnce(JobsClient<Channel>) -> Result<Response<T>, Status>,
     ) -> Result<T, Status> {
-        let jobs = JobsClient::new(self.coordinators.channel());
-        let answer = tokio::time::timeout(CALL_TIMEOUT, call(jobs)).await;
+        let coordinator = self.coordinators.current();
+        let answer =
+            tokio::time::timeout(CALL_TIMEOUT, call(JobsClient::new(coordinator.channel.clone()))).await;
         let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
         // Whatever is wrong, another coordinator may know better.
-        answer.map(Response::into_inner).inspect_err(|_| self.coordinators.rotate())
+        answer.map(Response::into_inner).inspect_err(|why| self.coordinators.give_up(&coordinator, Some(why)))
     }
 
     async fn pause(&self, min_ms: u64, max_ms: u64) {

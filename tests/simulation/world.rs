@@ -229,7 +229,7 @@ async fn lead(world: Arc<World>, index: usize) -> turmoil::Result {
     // Here workers are lost all the time, and no range is to blame.
     settings.scheduler.range_losses_max = u32::MAX;
     let incoming = net::listen().await?;
-    let address = format!("{}:{}", coordinator(index), net::PORT);
+    let address = net::url(&coordinator(index));
     let never = CancellationToken::new();
     carlo_coordinator::serve(settings, Arc::new(ledger), Arc::new(environment), address, incoming, never)
         .await?;

@@ -25,6 +25,7 @@ Exit codes:
   3    the job failed (run, watch, submit --wait)
   4    the job was cancelled (run, watch, submit --wait)
   5    there is no such job, or no such node
+  6    the answer is not what its request gives (verify)
   130  interrupted by Ctrl-C (up ends that way, with 0)
 
 Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) shows what the parts of run and up do.";
@@ -43,6 +44,8 @@ pub struct Arguments {
 pub enum Command {
     /// Simulate a request on this machine and print the answer
     Run(Run),
+    /// Recompute a stored answer on this machine and compare
+    Verify(Verify),
     /// Run a whole cluster on this machine until Ctrl-C
     Up(Up),
     /// Submit a request to a cluster and print the job's id
@@ -87,6 +90,16 @@ pub struct Run {
     /// Print the whole job as one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `carlo verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The answer, as JSON: what `carlo run --json` or `carlo status --json` printed, or its results alone; - reads stdin
+    pub file: PathBuf,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// `carlo up`

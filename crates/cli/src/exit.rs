@@ -9,6 +9,7 @@ use crate::client::ClientError;
 use crate::nodes::NoSuchNode;
 use crate::output::StdoutClosed;
 use crate::request::RequestError;
+use crate::verify::Unverifiable;
 
 /// The exit codes, as `carlo --help` documents them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Exit {
     JobCancelled = 4,
     /// There is no such job, or no such node.
     NotFound = 5,
+    /// The answer that was verified is not what its request gives.
+    Different = 6,
     /// Ended by SIGINT or SIGTERM.
     Interrupted = 130,
 }
@@ -42,7 +45,7 @@ impl Exit {
             // Whoever reads has read enough: `carlo jobs | head -1` worked.
             return Self::Ok;
         }
-        if error.is::<RequestError>() || error.is::<BadArgument>() {
+        if error.is::<RequestError>() || error.is::<BadArgument>() || error.is::<Unverifiable>() {
             return Self::BadInput;
         }
         if let Some(ListenError::NotLoopback(_)) = error.downcast_ref() {

@@ -4,7 +4,7 @@
 //! * [`request`]: the file that is submitted.
 //! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
-//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`] and [`up`] on top.
+//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`verify`] and [`up`] on top.
 //! * [`commands`], [`nodes`]: what only talks to a server.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
@@ -19,6 +19,7 @@
 //! | 3 | the job failed (`run`, `watch`, `submit --wait`) |
 //! | 4 | the job was cancelled (`run`, `watch`, `submit --wait`) |
 //! | 5 | there is no such job, or no such node |
+//! | 6 | the answer is not what its request gives (`verify`) |
 //! | 130 | interrupted by SIGINT or SIGTERM |
 //!
 //! Rules of the model and of the queue don't belong here: the server judges, this crate asks and shows.
@@ -35,6 +36,7 @@ pub mod render;
 pub mod request;
 pub mod run;
 pub mod up;
+pub mod verify;
 pub mod wait;
 
 use std::time::Instant;
@@ -49,6 +51,7 @@ use exit::Exit;
 pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     let exit = match arguments.command {
         Command::Run(run) => embedded(run::run(run, started)),
+        Command::Verify(verify) => embedded(verify::verify(verify)),
         Command::Up(up) => embedded(up::up(up)),
         Command::Submit(submit) => client(commands::submit(submit)),
         Command::Status(job) => client(commands::status(job)),

@@ -40,17 +40,23 @@ type Object = BTreeMap<String, Box<RawValue>>;
 /// Reads the file and makes the body of the submission.
 pub fn load(request: &args::Request) -> Result<String, RequestError> {
     let file = &request.file;
+    let bytes = read(file)?;
+    body(&bytes, request.simulations, request.seed)
+        .map_err(|source| RequestError::NotJson { file: file.clone(), source })
+}
+
+/// Reads a file of at most what a request may have; `-` is stdin.
+pub fn read(file: &Path) -> Result<Vec<u8>, RequestError> {
     let read = if file == Path::new("-") {
         read_limited(std::io::stdin().lock())
     } else {
         std::fs::File::open(file).and_then(read_limited)
     };
-    let bytes = read.map_err(|source| RequestError::Read { file: file.clone(), source })?;
+    let bytes = read.map_err(|source| RequestError::Read { file: file.to_owned(), source })?;
     if bytes.len() > BODY_BYTES_MAX {
-        return Err(RequestError::TooLarge(file.clone()));
+        return Err(RequestError::TooLarge(file.to_owned()));
     }
-    body(&bytes, request.simulations, request.seed)
-        .map_err(|source| RequestError::NotJson { file: file.clone(), source })
+    Ok(bytes)
 }
 
 /// What messages call a file.

@@ -1,5 +1,7 @@
-//! `carlo run`: one request, answered by a cluster in this process that lives as long as the answer takes.
+//! `carlo run`: one request, answered by a cluster in this process that lives as long as the answer takes. Other commands that need an
+//! answer without a server ask [`here`], too.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -25,45 +27,42 @@ const CANCEL_MAX: Duration = Duration::from_secs(1);
 /// Simulates, prints the answer and ends.
 pub async fn run(args: args::Run, started: Instant) -> anyhow::Result<Exit> {
     let body = request::load(&args.request)?;
+    let answer = here(body, args.threads)
+        .await
+        .with_context(|| format!("failed to run {}", request::name(&args.request.file)))?;
+    answer.map_or(Ok(Exit::Interrupted), |answer| wait::conclude(&answer, args.json, Some(started.elapsed())))
+}
+
+/// The ended job of a request, from a cluster in this process with so many threads; nothing where Ctrl-C came first.
+pub async fn here(body: String, threads: Option<NonZeroUsize>) -> anyhow::Result<Option<Answer<Job>>> {
     telemetry::init(LogFormat::Text, "error");
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
-    let options = Options {
-        data: Data::Temporary,
-        listen: ANY_PORT,
-        coordinator_listen: ANY_PORT,
-        threads: args.threads,
-    };
+    let options = Options { data: Data::Temporary, listen: ANY_PORT, coordinator_listen: ANY_PORT, threads };
     let mut cluster = Embedded::start(options).await?;
     let client = Client::new(cluster.url())?;
-    let exit = tokio::select! {
+    let answer = tokio::select! {
         // A daemon's end explains the error that a client of it gets.
         biased;
         error = cluster.failed() => Err(error),
-        exit = answer(&client, body, &args, &interrupt, started) => exit,
+        answer = answer(&client, body, &interrupt) => answer,
     };
     // The answer is out, or there is none: how a cluster ends that nobody will use again doesn't change it.
     let ended = cluster.shut_down().await;
     if let Err(error) = ended {
         tracing::warn!("{error:#}");
     }
-    exit
+    answer
 }
 
 async fn answer(
     client: &Client,
     body: String,
-    args: &args::Run,
     interrupt: &CancellationToken,
-    started: Instant,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<Option<Answer<Job>>> {
     let (mut job, mut progress) = (None, Progress::aside());
-    let ended = tokio::select! {
-        ended = simulate(client, body, &mut job, &mut progress) => Some(ended),
-        () = interrupt.cancelled() => None,
-    };
-    if let Some(ended) = ended {
-        let answer = ended.with_context(|| format!("failed to run {}", request::name(&args.request.file)))?;
-        return wait::conclude(&answer, args.json, Some(started.elapsed()));
+    tokio::select! {
+        ended = simulate(client, body, &mut job, &mut progress) => return ended.map(Some),
+        () = interrupt.cancelled() => {}
     }
     progress.clear();
     say("interrupted: there is no answer");
@@ -71,7 +70,7 @@ async fn answer(
         // What can't be cancelled any more ends with this process.
         let _ = timeout(CANCEL_MAX, client.cancel(id)).await;
     }
-    Ok(Exit::Interrupted)
+    Ok(None)
 }
 
 /// Submits the request and waits for its answer. `job` is what it became, as soon as it is known.

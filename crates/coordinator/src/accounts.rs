@@ -11,10 +11,11 @@ use carlo_wire::v1::accounts_server::Accounts;
 use tonic::{Request, Response, Status};
 
 use crate::answers::repeated;
-use crate::core::{Core, CoreHandle, Once};
+use crate::core::{Core, Once};
 use crate::door::{self, Call};
 use crate::environment::Environment;
 use crate::idempotency::Repeatable;
+use crate::lead::Leadership;
 use crate::particulars::nanodollars;
 
 /// Past months where a caller doesn't say how many.
@@ -22,14 +23,18 @@ const PERIODS_DEFAULT: u32 = 6;
 
 /// The service.
 pub(crate) struct AccountsService {
-    core: CoreHandle,
+    leadership: Leadership,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
 }
 
 impl AccountsService {
-    pub(crate) fn new(core: CoreHandle, ledger: Arc<dyn Ledger>, environment: Arc<dyn Environment>) -> Self {
-        Self { core, ledger, environment }
+    pub(crate) fn new(
+        leadership: Leadership,
+        ledger: Arc<dyn Ledger>,
+        environment: Arc<dyn Environment>,
+    ) -> Self {
+        Self { leadership, ledger, environment }
     }
 
     async fn create(&self, call: &mut Call, request: v1::CreateKeyRequest) -> Result<v1::CreatedKey, Fault> {
@@ -47,7 +52,7 @@ impl AccountsService {
             let told = |created: &v1::CreatedKey| v1::CreatedKey { secret: String::new(), ..created.clone() };
             core.once(caller, repeatable.as_ref(), serve, told)
         };
-        match call.admit(&self.core, create).await? {
+        match call.admit(create).await? {
             Once::Served(created) => Ok(created),
             Once::Repeated(id) => repeated(self.ledger.as_ref(), &id).await,
         }
@@ -68,7 +73,7 @@ impl Accounts for AccountsService {
         &self,
         request: Request<v1::CreateKeyRequest>,
     ) -> Result<Response<v1::CreatedKey>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.create(&mut call, request).await;
         call.answer(answer)
     }
@@ -77,30 +82,30 @@ impl Accounts for AccountsService {
         &self,
         request: Request<v1::ListKeysRequest>,
     ) -> Result<Response<v1::ListKeysResponse>, Status> {
-        let (mut call, _) = Call::of(request);
+        let (mut call, _) = Call::of(&self.leadership, request)?;
         let list = |core: &mut Core, caller: &Caller| {
             caller.require_admin().map_err(door::fault)?;
             Ok(core.keys())
         };
-        let keys = call.admit(&self.core, list).await;
+        let keys = call.admit(list).await;
         call.answer(keys.map(|keys| v1::ListKeysResponse { keys: keys.iter().map(message).collect() }))
     }
 
     async fn revoke_key(&self, request: Request<v1::RevokeKeyRequest>) -> Result<Response<v1::Key>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let revoke = move |core: &mut Core, caller: &Caller| {
             caller.require_admin().map_err(door::fault)?;
             // What is no id is the id of no key.
             let id = request.id.parse::<KeyId>();
             core.revoke_key(id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?)
         };
-        let key = call.admit(&self.core, revoke).await;
+        let key = call.admit(revoke).await;
         call.answer(key.as_ref().map(message).map_err(Clone::clone))
     }
 
     async fn get_usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::Usage>, Status> {
-        let (mut call, _) = Call::of(request);
-        let usage = call.admit(&self.core, |core, caller| Ok(core.usage(caller))).await;
+        let (mut call, _) = Call::of(&self.leadership, request)?;
+        let usage = call.admit(|core, caller| Ok(core.usage(caller))).await;
         call.answer(usage.map(report))
     }
 
@@ -108,12 +113,12 @@ impl Accounts for AccountsService {
         &self,
         request: Request<v1::UsageHistoryRequest>,
     ) -> Result<Response<v1::UsageHistory>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let periods = if request.periods == 0 { PERIODS_DEFAULT } else { request.periods };
         let look = move |core: &mut Core, caller: &Caller| {
             Ok((core.usage(caller), core.history(caller, periods.into())?))
         };
-        let looked = call.admit(&self.core, look).await;
+        let looked = call.admit(look).await;
         call.answer(looked.map(|(current, history)| v1::UsageHistory {
             current: Some(report(current)),
             history: history.iter().map(past).collect(),
@@ -124,8 +129,8 @@ impl Accounts for AccountsService {
         &self,
         request: Request<v1::CountCallRequest>,
     ) -> Result<Response<v1::CountCallResponse>, Status> {
-        let (mut call, _) = Call::of(request);
-        let counted = call.admit(&self.core, |_, _| Ok(v1::CountCallResponse {})).await;
+        let (mut call, _) = Call::of(&self.leadership, request)?;
+        let counted = call.admit(|_, _| Ok(v1::CountCallResponse {})).await;
         call.answer(counted)
     }
 }

@@ -6,21 +6,22 @@ use carlo_wire::v1::cluster_server::Cluster;
 use carlo_wire::{convert, v1};
 use tonic::{Request, Response, Status};
 
-use crate::core::{Core, CoreHandle};
+use crate::core::Core;
 use crate::door::{self, Call};
+use crate::lead::Leadership;
 use crate::views;
 
 /// The service.
 #[derive(Debug)]
 pub(crate) struct ClusterService {
-    core: CoreHandle,
+    leadership: Leadership,
     /// The URL of this coordinator.
     address: String,
 }
 
 impl ClusterService {
-    pub(crate) fn new(core: CoreHandle, address: String) -> Self {
-        Self { core, address }
+    pub(crate) fn new(leadership: Leadership, address: String) -> Self {
+        Self { leadership, address }
     }
 
     async fn set_draining(
@@ -28,7 +29,7 @@ impl ClusterService {
         request: Request<v1::DrainRequest>,
         draining: bool,
     ) -> Result<Response<v1::Node>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         // What is no id is the id of no node.
         let node = convert::id::<NodeId>("node_id", &request.node_id)
             .map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()));
@@ -36,7 +37,7 @@ impl ClusterService {
             caller.require_admin().map_err(door::fault)?;
             core.drain(node?, draining)
         };
-        let view = call.admit(&self.core, drain).await.inspect(|view| {
+        let view = call.admit(drain).await.inspect(|view| {
             tracing::info!(node = %view.id, name = view.facts.name, draining, "a node was told");
         });
         call.answer(view.map(views::node))
@@ -49,8 +50,8 @@ impl Cluster for ClusterService {
         &self,
         request: Request<v1::ClusterStatusRequest>,
     ) -> Result<Response<v1::ClusterStatus>, Status> {
-        let (mut call, _) = Call::of(request);
-        let cluster = call.admit(&self.core, |core, _| Ok(core.cluster())).await;
+        let (mut call, _) = Call::of(&self.leadership, request)?;
+        let cluster = call.admit(|core, _| Ok(core.cluster())).await;
         call.answer(cluster.map(|cluster| views::cluster(cluster, &self.address)))
     }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use carlo_kernel::Partial;
 use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler};
 use carlo_service::CancellationToken;
-use carlo_store::{Ledger, Write};
+use carlo_store::{Ledger, LedgerError, Write};
 use carlo_tenancy::Tenancy;
 use carlo_types::{Epoch, Fault, JobId};
 use tokio::sync::mpsc;
@@ -189,7 +189,12 @@ impl Core {
         for change in self.tenancy.take_changes() {
             entries::tenancy::write(&change, &mut self.writes);
         }
-        if !self.writes.is_empty() {
+        if self.writes.is_empty() {
+            // Leases that need no record are no less a leader's to grant.
+            if !self.ledger.holds(self.epoch) {
+                return Err(LedgerError::Fenced { current: Epoch(0) }.into());
+            }
+        } else {
             let writes = std::mem::take(&mut self.writes);
             self.ledger.commit(self.epoch, writes).await?;
         }

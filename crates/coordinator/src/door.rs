@@ -8,6 +8,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
 use crate::core::{Core, CoreHandle};
+use crate::lead::Leadership;
 
 /// Where keys are looked for, the first first.
 const KEY: &str = "x-api-key";
@@ -19,25 +20,31 @@ const RATE: &str = "ratelimit";
 
 /// A call on its way.
 pub(crate) struct Call {
+    core: CoreHandle,
     key: Option<String>,
     rate: RateStatus,
 }
 
 impl Call {
-    /// The call of a request, and what it says.
-    pub(crate) fn of<M>(request: Request<M>) -> (Self, M) {
-        let call = Self { key: key(request.metadata()), rate: RateStatus::default() };
-        (call, request.into_inner())
+    /// The call of a request, and what it says; refused where another coordinator leads.
+    pub(crate) fn of<M>(leadership: &Leadership, request: Request<M>) -> Result<(Self, M), Status> {
+        let core = leadership.term()?.core;
+        let call = Self { core, key: key(request.metadata()), rate: RateStatus::default() };
+        Ok((call, request.into_inner()))
+    }
+
+    /// The core that answers it.
+    pub(crate) fn core(&self) -> &CoreHandle {
+        &self.core
     }
 
     /// Lets the core admit the call and, for the caller that it is of, `serve` it; returns when both are durable. To be done once a call.
     pub(crate) async fn admit<T: Send + 'static>(
         &mut self,
-        core: &CoreHandle,
         serve: impl FnOnce(&mut Core, &Caller) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let key = self.key.take();
-        let (rate, answer) = core.ask(move |core| core.admit(key.as_deref(), serve)).await?;
+        let (rate, answer) = self.core.ask(move |core| core.admit(key.as_deref(), serve)).await?;
         self.rate = rate;
         answer
     }

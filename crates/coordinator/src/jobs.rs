@@ -16,10 +16,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::answers::{complete, repeated};
-use crate::core::{Core, CoreHandle, NewJob, Once, Watch, no_such_job};
+use crate::core::{Core, NewJob, Once, Watch, no_such_job};
 use crate::door::Call;
 use crate::environment::Environment;
 use crate::idempotency::Repeatable;
+use crate::lead::Leadership;
 use crate::simulate::Simulation;
 use crate::views;
 
@@ -30,14 +31,18 @@ const EVENTS_AHEAD: usize = 4;
 
 /// The service.
 pub(crate) struct JobsService {
-    core: CoreHandle,
+    leadership: Leadership,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
 }
 
 impl JobsService {
-    pub(crate) fn new(core: CoreHandle, ledger: Arc<dyn Ledger>, environment: Arc<dyn Environment>) -> Self {
-        Self { core, ledger, environment }
+    pub(crate) fn new(
+        leadership: Leadership,
+        ledger: Arc<dyn Ledger>,
+        environment: Arc<dyn Environment>,
+    ) -> Self {
+        Self { leadership, ledger, environment }
     }
 
     async fn submit(&self, call: &mut Call, mut request: v1::SubmitRequest) -> Result<v1::Job, Fault> {
@@ -49,7 +54,7 @@ impl JobsService {
             let serve = |core: &mut Core| core.submit(caller, new).map(views::seen);
             core.once(caller, repeatable.as_ref(), serve, v1::Job::clone)
         };
-        match call.admit(&self.core, submit).await? {
+        match call.admit(submit).await? {
             Once::Served(job) => Ok(job),
             Once::Repeated(id) => repeated(self.ledger.as_ref(), &id).await,
         }
@@ -60,7 +65,7 @@ impl JobsService {
         let wait = request.wait_ms.take().map(|ms| Duration::from_millis(ms.into()));
         let repeatable = Repeatable::new(&key, "Jobs.Simulate", &request);
         let new = new_job(self.environment.as_ref(), request.simulation, request.priority);
-        let simulation = Simulation::begin(call, &self.core, self.ledger.as_ref(), repeatable, new).await?;
+        let simulation = Simulation::begin(call, self.ledger.as_ref(), repeatable, new).await?;
         let seen = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
         complete(self.ledger.as_ref(), views::seen(seen)).await
     }
@@ -74,12 +79,12 @@ impl JobsService {
             let turn = if wait.is_zero() { None } else { core.wait_for(id) };
             Ok((id, seen, turn))
         };
-        let (id, mut seen, turn) = call.admit(&self.core, get).await?;
+        let (id, mut seen, turn) = call.admit(get).await?;
         if let Some(turn) = turn {
             if !turned(turn, wait).await? {
                 tracing::trace!(job = %id, "it did not change in time");
             }
-            let again = self.core.ask(move |core| core.look(id)).await?;
+            let again = call.core().ask(move |core| core.look(id)).await?;
             // A job that expired between the two looks is gone.
             seen = again.ok_or_else(|| no_such_job(id))?;
         }
@@ -96,7 +101,7 @@ impl JobsService {
             let (filter, page) = checked?;
             Ok(core.list(caller, filter, page))
         };
-        let (total, jobs) = call.admit(&self.core, list).await?;
+        let (total, jobs) = call.admit(list).await?;
         Ok(v1::ListJobsResponse { jobs: jobs.into_iter().map(views::seen).collect(), total: total as u64 })
     }
 
@@ -106,14 +111,14 @@ impl JobsService {
             check_reason(&request.reason)?;
             core.cancel(caller, id, &request.reason)
         };
-        call.admit(&self.core, cancel).await.map(views::seen)
+        call.admit(cancel).await.map(views::seen)
     }
 
     async fn watch(&self, call: &mut Call, request: v1::WatchJobRequest) -> Result<Events, Fault> {
         let watch = move |core: &mut Core, caller: &Caller| {
             core.watch(caller, job_id(&request.id)?, request.last_event_id)
         };
-        let watch = call.admit(&self.core, watch).await?;
+        let watch = call.admit(watch).await?;
         let (reader, events) = mpsc::channel(EVENTS_AHEAD);
         tokio::spawn(send_events(watch, Arc::clone(&self.ledger), reader));
         Ok(ReceiverStream::new(events))
@@ -127,19 +132,19 @@ impl Jobs for JobsService {
     type WatchStream = Events;
 
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.submit(&mut call, request).await;
         call.answer(answer)
     }
 
     async fn simulate(&self, request: Request<v1::SimulateRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.simulate(&mut call, request).await;
         call.answer(answer)
     }
 
     async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.get(&mut call, request).await;
         call.answer(answer)
     }
@@ -148,19 +153,19 @@ impl Jobs for JobsService {
         &self,
         request: Request<v1::ListJobsRequest>,
     ) -> Result<Response<v1::ListJobsResponse>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.list(&mut call, request).await;
         call.answer(answer)
     }
 
     async fn cancel(&self, request: Request<v1::CancelJobRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.cancel(&mut call, request).await;
         call.answer(answer)
     }
 
     async fn watch(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<Events>, Status> {
-        let (mut call, request) = Call::of(request);
+        let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.watch(&mut call, request).await;
         call.answer(answer)
     }

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
+//! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
 //! * [`entries`]: records as entries of the ledger, and back. [`particulars`]: what the scheduler needn't know of a job.
 //! * [`jobs`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
@@ -28,6 +29,7 @@ mod entries;
 mod environment;
 mod idempotency;
 mod jobs;
+mod lead;
 mod particulars;
 mod recommend;
 mod simulate;
@@ -38,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
-use carlo_store::{Ledger, LedgerError, RedbLedger};
+use carlo_store::{Ledger, LedgerError};
 use carlo_types::limits::MESSAGE_BYTES_MAX;
 use carlo_wire::v1::accounts_server::AccountsServer;
 use carlo_wire::v1::cluster_server::ClusterServer;
@@ -53,7 +55,6 @@ pub use crate::access::{Access, AccessError, JoinToken};
 use crate::accounts::AccountsService;
 use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data, Settings};
-use crate::core::Core;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, Machine};
 use crate::jobs::JobsService;
@@ -83,27 +84,27 @@ pub enum Error {
     Listen(#[from] std::io::Error),
 }
 
-/// Leads a cluster on `listener` until `shutdown`.
+/// Serves on `listener` until `shutdown`: leads the cluster, or, where several coordinators share the data and another one leads, tells
+/// callers where that is.
 ///
 /// # Errors
 ///
-/// When the ledger can't be opened, read or written, or the server fails.
+/// When the ledger can't be opened, read or written, or the server fails. With shared data a ledger that fails only ends the term.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
-    let ledger: Arc<dyn Ledger> = match &config.data {
-        Data::Directory(directory) => Arc::new(RedbLedger::open(directory.join("ledger.redb"))?),
-        Data::Temporary => Arc::new(RedbLedger::temporary()?),
-    };
     let address = listener.local_addr()?;
+    let url = config.advertise.unwrap_or_else(|| format!("http://{address}"));
+    let ledger = config.data.open(&url)?;
     // Without it every small answer waits 40 ms for the acknowledgement of the one before.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    serve(config.settings, ledger, Arc::new(Machine), address.to_string(), incoming, shutdown).await
+    tracing::info!(listen = %address, url, "coordinator starts");
+    serve(config.settings, ledger, Arc::new(Machine), url, incoming, shutdown).await
 }
 
-/// Leads a cluster from `ledger` until `shutdown`, for those who connect through `incoming`. `address` is where that is, for people.
+/// Serves those who connect through `incoming` from `ledger` until `shutdown`. `address` is the URL at which others reach it.
 ///
 /// # Errors
 ///
-/// When the ledger can't be read or written, or the server fails.
+/// When the ledger can't be read or written, or the server fails. Where several coordinators share the ledger, that only ends the term.
 pub async fn serve<I, C>(
     settings: Settings,
     ledger: Arc<dyn Ledger>,
@@ -117,13 +118,12 @@ where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let access = settings.access.clone();
-    let (core, handle) = Core::load(settings, Arc::clone(&ledger), Arc::clone(&environment)).await?;
-    tracing::info!(address, epoch = %core.epoch(), "coordinator leads");
-
-    let accounts = AccountsService::new(handle.clone(), Arc::clone(&ledger), Arc::clone(&environment));
-    let jobs = JobsService::new(handle.clone(), ledger, environment);
-    let cluster = ClusterService::new(handle.clone(), format!("http://{address}"));
-    let workers = WorkersService::new(handle, access, shutdown.clone());
+    let (leader, leadership) =
+        lead::leader(settings, Arc::clone(&ledger), Arc::clone(&environment), address.clone());
+    let accounts = AccountsService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
+    let jobs = JobsService::new(leadership.clone(), ledger, environment);
+    let cluster = ClusterService::new(leadership.clone(), address.clone());
+    let workers = WorkersService::new(leadership.clone(), access);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<JobsServer<JobsService>>().await;
     health.set_serving::<AccountsServer<AccountsService>>().await;
@@ -139,21 +139,26 @@ where
         .add_service(ClusterServer::new(cluster))
         .add_service(WorkersServer::new(workers).max_decoding_message_size(MESSAGE_BYTES_MAX));
 
-    // Whichever ends first ends the other: without the core no call can be answered.
+    // Whichever ends first ends the other: without a leader's core, or somebody who knows of one, no call can be answered.
     let stop = shutdown.child_token();
-    let serving = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let serving = async {
         tokio::select! {
-            served = serving => served.map_err(Error::from),
+            () = leadership.settled() => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        tracing::info!(address, "coordinator serves");
+        let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+        tokio::select! {
+            served = served => served.map_err(Error::from),
             () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => Ok(()),
         }
     };
-    let core = async {
-        let ended = core.run(stop.clone()).await;
+    let leading = async {
+        let ended = leader.run(stop.clone()).await;
         stop.cancel();
         ended
     };
-    let (served, ended) = tokio::join!(serving, core);
+    let (served, ended) = tokio::join!(serving, leading);
     ended?;
     served
 }

@@ -1,5 +1,8 @@
 //! `carlo-coordinator`: parses its arguments, then [`carlo_coordinator::run`].
 
+#[path = "main/etcd.rs"]
+mod etcd;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,9 +23,20 @@ struct Arguments {
     /// Where gateways and workers reach it.
     #[arg(long, env = "CARLO_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
-    /// Where it keeps its ledger; made where there is none.
-    #[arg(long, env = "CARLO_DATA_DIR", value_name = "DIR")]
-    data_dir: PathBuf,
+    /// Where it keeps its ledger; made where there is none. For a coordinator that has no others beside it.
+    #[arg(
+        long,
+        env = "CARLO_DATA_DIR",
+        value_name = "DIR",
+        required_unless_present = "etcd",
+        conflicts_with = "etcd"
+    )]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    etcd: etcd::EtcdArguments,
+    /// The URL at which gateways and workers reach it, which the others tell while it leads [default: that of `--listen`].
+    #[arg(long, env = "CARLO_ADVERTISE", value_name = "URL")]
+    advertise: Option<String>,
     /// Whether callers need keys and workers the join token. `off` is for loopback addresses only.
     #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
     auth: Auth,
@@ -71,7 +85,11 @@ async fn lead(arguments: Arguments) -> anyhow::Result<()> {
         Auth::On if arguments.plaintext => listen::anywhere(arguments.listen).await?,
         Auth::On | Auth::Off => listen::loopback(arguments.listen).await?,
     };
-    let config = Config { settings, ..Config::new(Data::Directory(arguments.data_dir)) };
+    let data = match arguments.data_dir {
+        Some(directory) => Data::Directory(directory),
+        None => arguments.etcd.data()?,
+    };
+    let config = Config { settings, advertise: arguments.advertise, ..Config::new(data) };
     Ok(carlo_coordinator::run(config, listener, shutdown).await?)
 }
 
@@ -82,10 +100,18 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
             terms(path).with_context(|| format!("failed to use the tiers in {}", path.display()))?;
     }
     if let Auth::On = arguments.auth {
-        let file =
-            |given: &Option<PathBuf>, name| given.clone().unwrap_or_else(|| arguments.data_dir.join(name));
-        let admin_key = file(&arguments.admin_key_file, "admin-key");
-        settings.access = Access::from_files(&admin_key, &file(&arguments.join_token_file, "join-token"))?;
+        let file = |given: &Option<PathBuf>, name: &str| {
+            let in_directory = || arguments.data_dir.as_ref().map(|directory| directory.join(name));
+            let words = || {
+                format!(
+                    "failed to find the {name}: without --data-dir its file must be named, with --{name}-file"
+                )
+            };
+            given.clone().or_else(in_directory).with_context(words)
+        };
+        let admin_key = file(&arguments.admin_key_file, "admin-key")?;
+        let join_token = file(&arguments.join_token_file, "join-token")?;
+        settings.access = Access::from_files(&admin_key, &join_token)?;
     }
     Ok(settings)
 }
@@ -96,4 +122,27 @@ fn terms(path: &Path) -> anyhow::Result<Terms> {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(faults.join("; "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_ledger_is_in_one_place() {
+        let parse = |arguments: &[&str]| {
+            Arguments::try_parse_from([&["carlo-coordinator", "--auth", "off"], arguments].concat())
+        };
+        parse(&["--data-dir", "/data"]).unwrap();
+        parse(&["--etcd", "http://a:2379,http://b:2379", "--etcd-user", "carlo"]).unwrap();
+        parse(&[]).unwrap_err();
+        parse(&["--data-dir", "/data", "--etcd", "http://a:2379"]).unwrap_err();
+    }
 }

@@ -37,12 +37,11 @@ impl Simulation {
     /// Submits a job, or takes up the one that the same request began.
     pub(crate) async fn begin(
         call: &mut Call,
-        core: &CoreHandle,
         ledger: &dyn Ledger,
         repeatable: Result<Option<Repeatable>, Fault>,
         new: Result<NewJob, Fault>,
     ) -> Result<Self, Fault> {
-        let handle = core.clone();
+        let handle = call.core().clone();
         let submit = move |core: &mut Core, caller: &Caller| {
             let (repeatable, new) = (repeatable?, new?);
             check_size(&new)?;
@@ -60,12 +59,12 @@ impl Simulation {
             let turn = core.wait_for(job);
             Ok((Self { core: handle, job, turn, caller: waits, repeat }, once, caller.clone()))
         };
-        let (mut simulation, once, caller) = call.admit(core, submit).await?;
+        let (mut simulation, once, caller) = call.admit(submit).await?;
         if let Once::Repeated(id) = once {
             let first: v1::Job = repeated(ledger, &id).await?;
             let job = convert::id("id", &first.id)?;
             simulation.job = job;
-            simulation.turn = core.ask(move |core| core.wait_for(job)).await?;
+            simulation.turn = call.core().ask(move |core| core.wait_for(job)).await?;
             simulation.caller = Some(caller);
         }
         Ok(simulation)

@@ -50,14 +50,14 @@ impl Calls {
         .await
     }
 
-    /// Makes a call that may change something: another coordinator is asked only where no connection could be made, because
-    /// otherwise it may have been done already.
+    /// Makes a call that may change something: another coordinator is asked only where no connection could be made, or the first one
+    /// doesn't lead, because otherwise it may have been done already.
     pub(crate) async fn once<T, F>(&self, call: impl FnMut(Channel) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {
-        self.in_time(async { self.coordinators.call_where(is_unconnected, call).await.map_err(in_words) })
-            .await
+        let is_undone = |status: &Status| is_unconnected(status) || status::is_not_leading(status);
+        self.in_time(async { self.coordinators.call_where(is_undone, call).await.map_err(in_words) }).await
     }
 
     async fn in_time<T>(

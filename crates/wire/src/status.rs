@@ -5,6 +5,7 @@ use std::error::Error;
 
 use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -67,6 +68,32 @@ pub fn is_from_transport(status: &Status) -> bool {
     status.source().is_some() || has_no_words && reason(status).is_none()
 }
 
+/// In the metadata of a refusal: the URL of the coordinator that leads; empty where none is known.
+const LEADER: &str = "carlo-leader";
+
+/// What a coordinator that doesn't lead answers, to whatever it is asked. Nothing of the call has been done.
+pub fn not_leading(leader: Option<&str>) -> Status {
+    let words = match leader {
+        Some(leader) => format!("this coordinator doesn't lead; {leader} does"),
+        None => "no coordinator leads at the moment".to_owned(),
+    };
+    let mut status = Status::unavailable(words);
+    let leader = leader.and_then(|leader| leader.parse().ok()).unwrap_or(MetadataValue::from_static(""));
+    status.metadata_mut().insert(LEADER, leader);
+    status
+}
+
+/// Whether this is the answer of a coordinator that [doesn't lead](not_leading): nothing of the call has been done.
+pub fn is_not_leading(status: &Status) -> bool {
+    status.code() == Code::Unavailable && status.metadata().contains_key(LEADER)
+}
+
+/// The URL of the coordinator that leads, as one that doesn't has told.
+pub fn leader(status: &Status) -> Option<&str> {
+    let leader = status.metadata().get(LEADER)?.to_str().ok()?;
+    (is_not_leading(status) && !leader.is_empty()).then_some(leader)
+}
+
 /// The fault that a status tells of.
 pub fn to_fault(status: &Status) -> Fault {
     if is_from_transport(status) {
@@ -105,6 +132,16 @@ mod tests {
             assert_eq!(arrived.retry_after_seconds, retry_after_seconds);
             assert_eq!(arrived.message == fault.message, code != FaultCode::Internal);
         }
+    }
+
+    #[test]
+    fn a_refusal_tells_who_leads() {
+        let told = not_leading(Some("http://127.0.0.1:7071"));
+        assert_eq!(leader(&told), Some("http://127.0.0.1:7071"));
+        assert!(is_not_leading(&told) && told.message().contains("http://127.0.0.1:7071 does"), "{told}");
+        let untold = not_leading(None);
+        assert_eq!((leader(&untold), is_not_leading(&untold)), (None, true));
+        assert!(!is_not_leading(&Status::unavailable("the ledger is being loaded")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use tonic::{Request, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use crate::broken;
 use crate::config::JoinToken;
@@ -35,6 +35,20 @@ pub(crate) enum End {
     Left,
 }
 
+/// How a session ends otherwise.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) fault: Fault,
+    /// What the coordinator answered to the greeting, where it was no welcome.
+    pub(crate) refusal: Option<Status>,
+}
+
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        Self { fault, refusal: None }
+    }
+}
+
 /// What a session needs.
 pub(crate) struct Session<'a> {
     pub(crate) node: NodeId,
@@ -46,7 +60,7 @@ pub(crate) struct Session<'a> {
 
 impl Session<'_> {
     /// Joins at `channel` and works until the stream breaks or the worker has left.
-    pub(crate) async fn run(self, channel: Channel) -> Result<End, Fault> {
+    pub(crate) async fn run(self, channel: Channel) -> Result<End, Broken> {
         let (outbox, messages) = mpsc::channel(OUTBOX);
         let outbox = Outbox(outbox);
         outbox.send(FromWorker::Hello(convert::hello(self.node, self.facts))).await?;
@@ -68,16 +82,16 @@ impl Session<'_> {
         };
         let (inbox, first) = joined
             .map_err(|_| broken("the coordinator gave no welcome in time"))?
-            .map_err(|refusal| ended(&refusal))?;
+            .map_err(|refusal| Broken { fault: ended(&refusal), refusal: Some(refusal) })?;
         let Some(FromCoordinator::Welcome(welcome)) = first.and_then(|message| message.message) else {
-            return Err(broken("the coordinator began with something else than a welcome"));
+            return Err(broken("the coordinator began with something else than a welcome").into());
         };
         let epoch = Epoch(welcome.epoch);
         tracing::info!(node = %self.node, %epoch, "joined");
         for finished in self.engine.undelivered() {
             outbox.send(report(finished)).await?;
         }
-        self.work(epoch, inbox, outbox).await
+        Ok(self.work(epoch, inbox, outbox).await?)
     }
 
     async fn work(

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{EXAMPLE, carlo, outcome, signal};
 
@@ -118,4 +118,44 @@ fn a_cluster_keeps_its_jobs_over_a_restart_and_ends_in_time() {
     assert_eq!(answer(&["cancel", &running, "--json", "--url", &url])["success"], true);
     signal("TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_stored_answer_is_verified_and_one_that_was_changed_is_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("answer.json");
+    let file = path.to_str().unwrap();
+    let job = answer(&["run", EXAMPLE, "-n", "20000", "--threads", "2", "--json"]);
+    for stored in [&job, &job["results"]] {
+        std::fs::write(&path, stored.to_string()).unwrap();
+        let (stdout, stderr, code) = outcome(&mut carlo(&["verify", file, "--threads", "1"]));
+        assert_eq!((stderr.as_str(), code), ("", Some(0)));
+        assert!(stdout.contains(job["results"]["digest"].as_str().unwrap()), "{stdout}");
+    }
+
+    let mut changed = job.clone();
+    changed["results"]["successProbability"] = 0.99.into();
+    changed["results"]["workersUsed"] = 7.into();
+    std::fs::write(&path, changed.to_string()).unwrap();
+    let (stdout, stderr, code) = outcome(&mut carlo(&["verify", file]));
+    assert_eq!((stdout.as_str(), code), ("", Some(6)));
+    assert!(stderr.contains("is not what its request gives; different: successProbability\n"), "{stderr}");
+
+    let mut older = job.clone();
+    older["results"]["modelVersion"] = 0.into();
+    let mut incomplete = job.clone();
+    incomplete["results"].as_object_mut().unwrap().remove("digest");
+    for (stored, words) in [
+        (older, "is of model version 0, and this program computes version"),
+        (
+            incomplete,
+            "holds no results: expected a complete job, or the `results` of one: missing field `digest`",
+        ),
+        (json!([1]), "holds no results"),
+    ] {
+        std::fs::write(&path, stored.to_string()).unwrap();
+        let (stdout, stderr, code) = outcome(&mut carlo(&["verify", file]));
+        assert_eq!((stdout.as_str(), code), ("", Some(2)), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
+    }
 }

@@ -56,7 +56,10 @@ impl CoreHandle {
 
 /// What is said of a core that has ended.
 pub(crate) fn ended() -> Fault {
-    Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")
+    Fault::new(
+        FaultCode::Unavailable,
+        "this coordinator has just ended its term; whether the call was carried out is not known",
+    )
 }
 
 impl Core {

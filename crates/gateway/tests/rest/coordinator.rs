@@ -133,6 +133,7 @@ pub(crate) fn complete() -> v1::Job {
         histogram: Some(v1::Histogram { edges: vec![-3.0, 9.0], counts: vec![65_536] }),
         model_version: 1,
         digest: vec![0xab; 32],
+        notable: None,
         trajectory: vec![v1::FanPoint { month: 36, percentiles: vec![1.0, 2.0, 3.0, 4.0, 5.0] }],
         sensitivity: Some(v1::Sensitivity {
             simulations: 65_536,
@@ -194,6 +195,16 @@ impl State {
 
 #[tonic::async_trait]
 impl Jobs for State {
+    type WatchStream = tokio_stream::Empty<Result<v1::JobEvent, Status>>;
+
+    async fn simulate(&self, _: Request<v1::SimulateRequest>) -> Result<Response<v1::Job>, Status> {
+        Err(Status::unimplemented("no test asks for it"))
+    }
+
+    async fn watch(&self, _: Request<v1::WatchJobRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("no test asks for it"))
+    }
+
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::Job>, Status> {
         self.submitted.lock().unwrap().push(request.into_inner());
         self.answer(|| Ok(queued())).await

@@ -1,0 +1,86 @@
+//! `carlo verify`: recomputes a stored answer from its own request and compares the two to the last bit.
+//!
+//! An answer carries everything that it follows from: the request with nothing left to a default, the seed in it, the model's version.
+//! So whoever has the file can tell whether its numbers are what they say they are, without the cluster that made them.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use carlo_rest::Job;
+use carlo_rest::job::Results;
+use serde::Deserialize;
+use serde_json::{Map, Value, to_value};
+
+use crate::exit::{Exit, say};
+use crate::output::print;
+use crate::request::RequestError;
+use crate::{args, request, run, wait};
+
+/// A file that holds no answer which could be recomputed here.
+#[derive(Debug, thiserror::Error)]
+pub enum Unverifiable {
+    /// It is JSON, but neither a complete job nor its results.
+    #[error("{file} holds no results: expected a complete job, or the `results` of one")]
+    NoResults {
+        /// Which file.
+        file: String,
+        /// What is missing in it.
+        source: serde_json::Error,
+    },
+    /// It comes from another version of the model, whose bits are others.
+    #[error("{file} is of model version {theirs}, and this program computes version {ours}")]
+    OtherModel {
+        /// Which file.
+        file: String,
+        /// The version that it names.
+        theirs: u32,
+        /// The version that answered here.
+        ours: u32,
+    },
+}
+
+/// Recomputes the answer in a file and says whether it is the same.
+pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
+    let file = request::name(&args.file);
+    let stored = read(&request::read(&args.file)?, &args.file)?;
+    let body = serde_json::to_string(&stored.assumptions).context("failed to write the request again")?;
+    let answer =
+        run::here(body, args.threads).await.with_context(|| format!("failed to recompute {file}"))?;
+    let Some(answer) = answer else { return Ok(Exit::Interrupted) };
+    let Job { results: Some(computed), .. } = &answer.value else {
+        return wait::conclude(&answer, false, None);
+    };
+    compare(&file, &stored, computed)
+}
+
+fn read(bytes: &[u8], path: &Path) -> anyhow::Result<Results> {
+    let stored: Value = serde_json::from_slice(bytes)
+        .map_err(|source| RequestError::NotJson { file: path.to_owned(), source })?;
+    let results = stored.get("results").unwrap_or(&stored);
+    Results::deserialize(results)
+        .map_err(|source| Unverifiable::NoResults { file: request::name(path), source }.into())
+}
+
+fn compare(file: &str, stored: &Results, computed: &Results) -> anyhow::Result<Exit> {
+    let (theirs, ours) = (stored.model_version, computed.model_version);
+    if theirs != ours {
+        return Err(Unverifiable::OtherModel { file: file.to_owned(), theirs, ours }.into());
+    }
+    let differing = differing(stored, computed)?;
+    if differing.is_empty() {
+        print(&format!("{file} is right: recomputed to the last bit, digest {}", computed.digest))?;
+        return Ok(Exit::Ok);
+    }
+    say(&format!("error: {file} is not what its request gives; different: {}", differing.join(", ")));
+    say(&format!("  its digest  {}\n  recomputed  {}", stored.digest, computed.digest));
+    Ok(Exit::Different)
+}
+
+/// The names of what differs. A digest alone would not do: whoever changes a number leaves the digest as it was. How many nodes
+/// took part is no part of the answer.
+fn differing(stored: &Results, computed: &Results) -> serde_json::Result<Vec<String>> {
+    let stored = Results { workers_used: computed.workers_used, ..stored.clone() };
+    let (stored, computed) = (to_value(stored)?, to_value(computed)?);
+    let names = computed.as_object().into_iter().flat_map(Map::keys);
+    Ok(names.filter(|name| stored.get(name) != computed.get(name)).cloned().collect())
+}
