@@ -4,10 +4,11 @@
 //! what anybody was told is durable, and requests that arrive during a commit share the next one. When a commit fails the core
 //! ends: its state may be ahead of the ledger, and the only safe thing is to start from the ledger again.
 //!
-//! * `requests`: the handle that asks it. `jobs`: what is asked about jobs.
+//! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
 //! * `tenants`: every call and the end of every job is counted and billed here.
 //! * `repeats`: requests with an idempotency key. `watchers`: who waits for a change. `sessions`: the workers' streams.
 
+mod batches;
 mod jobs;
 mod repeats;
 mod requests;
@@ -35,6 +36,8 @@ use crate::environment::{Clock, Environment};
 use crate::idempotency::Repeats;
 use crate::particulars::Particulars;
 
+use batches::Batches;
+pub(crate) use batches::{BatchRequest, no_such_batch};
 pub(crate) use jobs::{JobSeen, NewJob, no_such_job};
 pub(crate) use repeats::Once;
 pub(crate) use requests::CoreHandle;
@@ -62,6 +65,7 @@ pub(crate) struct Core {
     tenancy: Tenancy,
     /// Of every job that the scheduler knows.
     particulars: BTreeMap<JobId, Particulars>,
+    batches: Batches,
     repeats: Repeats,
     watchers: Watchers,
     /// Whether callers need keys.
@@ -96,6 +100,7 @@ impl Core {
             scheduler: Scheduler::new(settings.scheduler, epoch),
             tenancy,
             particulars: BTreeMap::new(),
+            batches: Batches::default(),
             repeats: Repeats::restore(stored.repeats),
             watchers: Watchers::default(),
             needs_keys: true,
@@ -113,12 +118,16 @@ impl Core {
         for name in &stored.drains {
             core.scheduler.restore_drain(name);
         }
+        for batch in stored.batches {
+            core.batches.insert(batch);
+        }
         for (job, particulars) in stored.jobs {
             core.particulars.insert(job.record.id, particulars);
             let outcome = core.scheduler.restore(job, core.clock.now());
             core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
         }
         core.limit_owners();
+        core.advance_batches();
         Ok((core, CoreHandle::new(sender)))
     }
 
@@ -165,6 +174,7 @@ impl Core {
     fn apply(&mut self, command: Command<Partial>) -> Result<(), Fault> {
         let outcome = self.scheduler.apply(command, self.clock.now())?;
         self.take(outcome);
+        self.advance_batches();
         Ok(())
     }
 
@@ -174,9 +184,15 @@ impl Core {
                 Record::Job(job) => {
                     tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
                     self.settle(job);
+                    self.note_in_batch(job);
                     self.watchers.turn(Topic::Job(job.id));
                 }
-                Record::Forget { job } => drop(self.particulars.remove(job)),
+                Record::Forget { job } => {
+                    let particulars = self.particulars.remove(job);
+                    if let Some(batch) = particulars.and_then(|particulars| particulars.batch) {
+                        self.forget_in_batch(*job, batch);
+                    }
+                }
                 _ => {}
             }
             entries::write(&record, &self.particulars, &mut self.writes);
@@ -186,6 +202,7 @@ impl Core {
 
     /// Makes the batch durable, then lets everybody know.
     async fn commit(&mut self) -> Result<(), Error> {
+        self.save_batches();
         for change in self.tenancy.take_changes() {
             entries::tenancy::write(&change, &mut self.writes);
         }

@@ -10,16 +10,18 @@
 //! | `usage/<user>/<period>` | `UsageEntry` | with every call and every job that counts |
 //! | `charge/<job>` | `ChargeEntry` | while the job is open |
 //! | `budget/<batch>` | `BudgetEntry` | while the batch is kept |
+//! | `batch/<id>` | `BatchEntry` | when it is made, starts, is given up, ends, and loses a job |
 //! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first answer, for a day |
 //!
 //! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the coordinator from starting: going on without it
 //! would lose a job.
 
+pub(crate) mod batches;
 pub(crate) mod idempotency;
 mod read;
 pub(crate) mod tenancy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use carlo_kernel::Partial;
@@ -29,6 +31,7 @@ use carlo_types::{BlockRange, JobId, NodeId};
 use carlo_wire::v1;
 use prost::Message;
 
+use crate::batch::Batch;
 use crate::particulars::Particulars;
 use crate::{recommend, views};
 pub(crate) use read::EntryError;
@@ -158,6 +161,8 @@ pub(crate) struct Stored {
     pub(crate) tenancy: Vec<carlo_tenancy::Record>,
     /// Requests that were answered and may come again.
     pub(crate) repeats: Vec<idempotency::Stored>,
+    /// Every batch, with the jobs above.
+    pub(crate) batches: Vec<Batch>,
 }
 
 /// Reads the ledger.
@@ -175,10 +180,22 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
         jobs.push(read::job(&key, &value)?);
     }
     jobs.sort_by_key(|(record, _)| (record.created_at, record.id));
+    let waiting: BTreeSet<JobId> = stored
+        .tenancy
+        .iter()
+        .filter_map(|record| match record {
+            carlo_tenancy::Record::Charge(charge) if !charge.reserved => Some(charge.job),
+            _ => None,
+        })
+        .collect();
     for (record, particulars) in jobs {
         let checkpoint = checkpoint(ledger, &record).await?;
-        stored.jobs.push((StoredJob { record, checkpoint }, particulars));
+        // What a batch has not reserved anything for, it has not released.
+        let held = waiting.contains(&record.id);
+        stored.jobs.push((StoredJob { record, checkpoint, held }, particulars));
     }
+    let known = stored.jobs.iter().map(|(job, _)| (job.record.id, (&job.record, job.held))).collect();
+    stored.batches = batches::load(ledger, &known).await?;
     Ok(stored)
 }
 

@@ -25,7 +25,7 @@ use crate::simulate::Simulation;
 use crate::views;
 
 /// The longest that a caller may wait for a change.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Events that wait for a reader.
 const EVENTS_AHEAD: usize = 4;
 

@@ -10,7 +10,8 @@
 //! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
 //! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
 //! * [`entries`]: records as entries of the ledger, and back. [`particulars`]: what the scheduler needn't know of a job.
-//! * [`jobs`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
+//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
+//! * [`batch`]: which jobs of a batch may run, and what it is as a whole.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
 //! * [`views`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
@@ -21,6 +22,8 @@ mod access;
 
 mod accounts;
 mod answers;
+mod batch;
+mod batches;
 mod cluster;
 mod config;
 mod core;
@@ -43,6 +46,7 @@ use carlo_service::CancellationToken;
 use carlo_store::{Ledger, LedgerError};
 use carlo_types::limits::MESSAGE_BYTES_MAX;
 use carlo_wire::v1::accounts_server::AccountsServer;
+use carlo_wire::v1::batches_server::BatchesServer;
 use carlo_wire::v1::cluster_server::ClusterServer;
 use carlo_wire::v1::jobs_server::JobsServer;
 use carlo_wire::v1::workers_server::WorkersServer;
@@ -53,6 +57,7 @@ use tonic::transport::server::{Connected, TcpIncoming};
 
 pub use crate::access::{Access, AccessError, JoinToken};
 use crate::accounts::AccountsService;
+use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data, Settings};
 use crate::entries::EntryError;
@@ -121,12 +126,14 @@ where
     let (leader, leadership) =
         lead::leader(settings, Arc::clone(&ledger), Arc::clone(&environment), address.clone());
     let accounts = AccountsService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
+    let batches = BatchesService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
     let jobs = JobsService::new(leadership.clone(), ledger, environment);
     let cluster = ClusterService::new(leadership.clone(), address.clone());
     let workers = WorkersService::new(leadership.clone(), access);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<JobsServer<JobsService>>().await;
     health.set_serving::<AccountsServer<AccountsService>>().await;
+    health.set_serving::<BatchesServer<BatchesService>>().await;
     health.set_serving::<ClusterServer<ClusterService>>().await;
     health.set_serving::<WorkersServer<WorkersService>>().await;
     let router = tonic::transport::Server::builder()
@@ -136,6 +143,7 @@ where
         .add_service(health_service)
         .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(AccountsServer::new(accounts).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(BatchesServer::new(batches).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ClusterServer::new(cluster))
         .add_service(WorkersServer::new(workers).max_decoding_message_size(MESSAGE_BYTES_MAX));
 

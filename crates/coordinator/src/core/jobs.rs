@@ -43,7 +43,7 @@ impl Core {
             Particulars { estimate_nanodollars: nanodollars(estimate), ..Particulars::default() };
         self.particulars.insert(job, particulars);
         self.limit(caller.user.clone(), self.tenancy.limits(caller).jobs_at_once);
-        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority })?;
+        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, held: false })?;
         Ok(self.see(job).expect("it has just been submitted"))
     }
 
@@ -102,7 +102,12 @@ impl Core {
         Some(self.with_particulars(self.scheduler.job(job, self.clock.now())?))
     }
 
-    fn with_particulars(&self, view: JobView) -> JobSeen {
+    fn with_particulars(&self, mut view: JobView) -> JobSeen {
+        if view.waiting_for.is_some()
+            && let Some(why) = self.held_back_by(view.id)
+        {
+            view.waiting_for = Some(why);
+        }
         let particulars = self.particulars.get(&view.id).cloned().unwrap_or_default();
         JobSeen { view, particulars, fold: None }
     }
