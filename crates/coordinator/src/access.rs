@@ -63,9 +63,8 @@ impl Access {
             what: "API key",
             reason: error.to_string(),
         })?;
-        let token = read_or_make(join_token, || {
-            rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect()
-        })?;
+        let draw = || format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+        let token = read_or_make(join_token, draw)?;
         let join_token = JoinToken::new(&token).ok_or_else(|| AccessError::Content {
             path: join_token.to_owned(),
             what: "join token",

@@ -106,7 +106,7 @@ impl Accounts for AccountsService {
     async fn get_usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::Usage>, Status> {
         let (mut call, _) = Call::of(&self.leadership, request)?;
         let usage = call.admit(|core, caller| Ok(core.usage(caller))).await;
-        call.answer(usage.map(report))
+        call.answer(usage.as_ref().map(report).map_err(Clone::clone))
     }
 
     async fn get_usage_history(
@@ -120,7 +120,7 @@ impl Accounts for AccountsService {
         };
         let looked = call.admit(look).await;
         call.answer(looked.map(|(current, history)| v1::UsageHistory {
-            current: Some(report(current)),
+            current: Some(report(&current)),
             history: history.iter().map(past).collect(),
         }))
     }
@@ -174,7 +174,7 @@ fn message(key: &Key) -> v1::Key {
     }
 }
 
-fn report(report: UsageReport) -> v1::Usage {
+fn report(report: &UsageReport) -> v1::Usage {
     v1::Usage {
         exceeded: report.quota_exceeded_reason(),
         user: report.user.to_string(),

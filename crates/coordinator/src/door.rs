@@ -90,8 +90,9 @@ fn key(metadata: &MetadataMap) -> Option<String> {
 
 /// A refusal, as doors tell it.
 pub(crate) fn fault(refusal: Refusal) -> Fault {
-    let code = match &refusal {
-        Refusal::Invalid(fields) => return Fault::invalid(fields.clone()),
+    let (message, retry_after_seconds) = (refusal.to_string(), refusal.retry_after_seconds());
+    let code = match refusal {
+        Refusal::Invalid(fields) => return Fault::invalid(fields),
         Refusal::Unauthenticated(_) => FaultCode::Unauthenticated,
         Refusal::Forbidden(_) => FaultCode::Forbidden,
         Refusal::NoSuchKey => FaultCode::NotFound,
@@ -101,8 +102,7 @@ pub(crate) fn fault(refusal: Refusal) -> Fault {
         Refusal::QuotaExceeded { .. } => FaultCode::QuotaExceeded,
         Refusal::OverBudget { .. } => FaultCode::OverBudget,
     };
-    let retry_after_seconds = refusal.retry_after_seconds();
-    Fault { retry_after_seconds, ..Fault::new(code, refusal.to_string()) }
+    Fault { retry_after_seconds, ..Fault::new(code, message) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_schedule::{Filter, Page};
+use carlo_schedule::{JobState, Page};
 use carlo_store::Ledger;
 use carlo_tenancy::Caller;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_BYTES_MAX};
@@ -98,8 +98,8 @@ impl JobsService {
     ) -> Result<v1::ListJobsResponse, Fault> {
         let checked = list_page(&request);
         let list = move |core: &mut Core, caller: &Caller| {
-            let (filter, page) = checked?;
-            Ok(core.list(caller, filter, page))
+            let (state, page) = checked?;
+            Ok(core.list(caller, state, page))
         };
         let (total, jobs) = call.admit(list).await?;
         Ok(v1::ListJobsResponse { jobs: jobs.into_iter().map(views::seen).collect(), total: total as u64 })
@@ -269,18 +269,14 @@ fn job_id(text: &str) -> Result<JobId, Fault> {
     convert::id("id", text).map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))
 }
 
-fn list_page(request: &v1::ListJobsRequest) -> Result<(Filter, Page), Fault> {
+fn list_page(request: &v1::ListJobsRequest) -> Result<(Option<JobState>, Page), Fault> {
     let mut faults = Vec::new();
     let page = check_page(request.page, request.page_size, &mut faults);
     let state = request.status.map(|_| views::state(request.status()));
     if state == Some(None) {
         faults.push(FieldFault::new("/status", "is not the status of a job"));
     }
-    if faults.is_empty() {
-        Ok((Filter { owner: None, state: state.flatten() }, page))
-    } else {
-        Err(Fault::invalid(faults))
-    }
+    if faults.is_empty() { Ok((state.flatten(), page)) } else { Err(Fault::invalid(faults)) }
 }
 
 /// The part of a list that a request asks for. 0 is what protobuf says where a caller says nothing.

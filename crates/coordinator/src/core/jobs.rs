@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carlo_kernel::Partial;
-use carlo_schedule::{Command, Filter, JobView, Page};
+use carlo_schedule::{Command, Filter, JobState, JobView, Page};
 use carlo_tenancy::{Caller, Work};
 use carlo_types::{Fault, FaultCode, JobId, JobSpec};
 use tokio::sync::oneshot;
@@ -86,8 +86,8 @@ impl Core {
     }
 
     /// How many jobs of the caller match, and a page of them, newest first.
-    pub(crate) fn list(&self, caller: &Caller, filter: Filter, page: Page) -> (usize, Vec<JobSeen>) {
-        let filter = Filter { owner: Some(caller.user.clone()), ..filter };
+    pub(crate) fn list(&self, caller: &Caller, state: Option<JobState>, page: Page) -> (usize, Vec<JobSeen>) {
+        let filter = Filter { owner: Some(caller.user.clone()), state };
         let (total, views) = self.scheduler.jobs(&filter, page, self.clock.now());
         (total, views.into_iter().map(|view| self.with_particulars(view)).collect())
     }

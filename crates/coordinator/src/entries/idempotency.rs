@@ -34,7 +34,9 @@ pub(crate) struct Stored {
 }
 
 fn key(id: &RepeatId) -> Key {
-    let digits: String = id.key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (high, low) = id.key.split_at(16);
+    let number = |half: &[u8]| u128::from_be_bytes(half.try_into().expect("half of 32 bytes is 16"));
+    let digits = format!("{:032x}{:032x}", number(high), number(low));
     Key::new(format!("{IDEMPOTENCY}{}/{digits}", id.user)).expect("a user's name is short and printable")
 }
 
@@ -99,7 +101,10 @@ mod tests {
     async fn an_answer_is_read_back_until_it_is_forgotten() {
         let ledger = MemoryLedger::new();
         let epoch = ledger.lead().await.unwrap();
-        let id = RepeatId { user: OwnerId::new("ada"), key: std::array::from_fn(|byte| byte as u8 * 7) };
+        let id = RepeatId {
+            user: OwnerId::new("ada"),
+            key: *b"0123456789abcdef\0\x01\x02\x03\xff\xfe\xfd\xfcxxxxxxxx",
+        };
         let stored = Stored { id: id.clone(), fingerprint: [9; 32], at: Timestamp(5) };
         ledger.commit(epoch, vec![write(&stored, b"yes".to_vec())]).await.unwrap();
         assert_eq!(load(&ledger).await.unwrap(), [stored]);

@@ -90,10 +90,12 @@ fn put_record(key: Key, record: &Record) -> Write {
     }
 }
 
+type Reader = fn(&Key, &Bytes) -> Result<Record, EntryError>;
+
 /// Every record in the ledger.
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Vec<Record>, EntryError> {
     let mut records = Vec::new();
-    let readers: [(&str, fn(&Key, &Bytes) -> Result<Record, EntryError>); 4] =
+    let readers: [(&str, Reader); 4] =
         [(KEY, read_key), (USAGE, read_usage), (CHARGE, read_charge), (BUDGET, read_budget)];
     for (prefix, read) in readers {
         for (key, value) in scan(ledger, prefix).await? {
