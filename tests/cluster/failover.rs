@@ -171,6 +171,7 @@ async fn submit_late(channel: tonic::transport::Channel, seed: u64) -> Result<v1
             ..v1::Goal::default()
         }),
         simulation_params: Some(v1::SimulationParams { seed: Some(seed), ..v1::SimulationParams::default() }),
+        ..v1::SimulationRequest::default()
     };
     let request = v1::SubmitRequest { simulation: Some(simulation), ..v1::SubmitRequest::default() };
     Ok(JobsClient::new(channel).submit(request).await?.into_inner())

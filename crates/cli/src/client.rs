@@ -8,7 +8,7 @@ use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
 use carlo_rest::problem::FieldError;
 use carlo_rest::{Cluster, Job, JobList, Problem, Submitted};
-use carlo_types::{JobId, NodeId};
+use carlo_types::JobId;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -170,10 +170,10 @@ impl Client {
         self.call(Method::GET, self.path(&["cluster", "status"]), None).await
     }
 
-    /// `POST /api/cluster/nodes/{id}/drain`, or `/undrain`
-    pub async fn drain(&self, id: NodeId, draining: bool) -> Result<Answer<Node>, ClientError> {
+    /// `POST /api/cluster/nodes/{id}/drain`, or `/undrain`, which takes a name, too
+    pub async fn drain(&self, id: &str, draining: bool) -> Result<Answer<Node>, ClientError> {
         let verb = if draining { "drain" } else { "undrain" };
-        self.call(Method::POST, self.path(&["cluster", "nodes", &id.to_string(), verb]), None).await
+        self.call(Method::POST, self.path(&["cluster", "nodes", id, verb]), None).await
     }
 
     fn path(&self, segments: &[&str]) -> Url {

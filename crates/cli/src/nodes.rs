@@ -24,8 +24,12 @@ pub async fn nodes(args::Nodes { action, server }: args::Nodes) -> anyhow::Resul
         NodesAction::Undrain(node) => (node, false),
     };
     let what = || format!("failed to {} {node}", if draining { "drain" } else { "undrain" });
-    let id = find(&client, &node).await.with_context(what)?;
-    let answer = client.drain(id, draining).await.with_context(what)?;
+    // The drain of a name may outlive every node of it: then the server knows the name alone.
+    let id = match find(&client, &node).await {
+        Err(error) if !draining && error.is::<NoSuchNode>() => node.clone(),
+        found => found.with_context(what)?.to_string(),
+    };
+    let answer = client.drain(&id, draining).await.with_context(what)?;
     print(&if server.json { answer.json } else { said(&answer.value, draining) })?;
     Ok(Exit::Ok)
 }

@@ -30,17 +30,23 @@ impl ClusterService {
         draining: bool,
     ) -> Result<Response<v1::Node>, Status> {
         let (mut call, request) = Call::of(&self.leadership, request)?;
-        // What is no id is the id of no node.
-        let node = convert::id::<NodeId>("node_id", &request.node_id)
-            .map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()));
+        let v1::DrainRequest { node_id } = request;
+        let name = node_id.clone();
         let drain = move |core: &mut Core, caller: &Caller| {
             caller.require_admin().map_err(door::fault)?;
-            core.drain(node?, draining)
+            match convert::id::<NodeId>("node_id", &node_id) {
+                Ok(node) => core.drain(node, draining).map(Some),
+                Err(_) if !draining => core.undrain_name(&node_id),
+                // What is no id is the id of no node.
+                Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
+            }
         };
-        let view = call.admit(drain).await.inspect(|view| {
-            tracing::info!(node = %view.id, name = view.facts.name, draining, "a node was told");
-        });
-        call.answer(view.map(views::node))
+        let view = call.admit(drain).await;
+        let node = view.map(|view| view.map_or_else(|| views::unlisted(name), views::node));
+        if let Ok(node) = &node {
+            tracing::info!(node = node.id, name = node.name, draining, "a node was told");
+        }
+        call.answer(node)
     }
 }
 

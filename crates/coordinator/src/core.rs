@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_kernel::Partial;
-use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler};
+use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler, StoredJob};
 use carlo_service::CancellationToken;
 use carlo_store::{Ledger, LedgerError, Write};
 use carlo_tenancy::Tenancy;
@@ -121,14 +121,39 @@ impl Core {
         for batch in stored.batches {
             core.batches.insert(batch);
         }
+        for (job, error) in stored.unusable {
+            core.drop_checkpoint(job, error);
+        }
         for (job, particulars) in stored.jobs {
             core.particulars.insert(job.record.id, particulars);
-            let outcome = core.scheduler.restore(job, core.clock.now());
-            core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
+            core.restore(job)?;
         }
         core.limit_owners();
         core.advance_batches();
         Ok((core, CoreHandle::new(sender)))
+    }
+
+    /// Restores one job, without its checkpoint where that can't be used.
+    fn restore(&mut self, job: StoredJob<Partial>) -> Result<(), EntryError> {
+        let now = self.clock.now();
+        let without = StoredJob { record: job.record.clone(), checkpoint: None, held: job.held };
+        let (id, has_checkpoint) = (job.record.id, job.checkpoint.is_some());
+        let contradiction = |fault: Fault| EntryError::Contradiction(fault.into());
+        let outcome = match self.scheduler.restore(job, now).map_err(contradiction) {
+            Err(error) if has_checkpoint => {
+                self.drop_checkpoint(id, error);
+                self.scheduler.restore(without, now).map_err(contradiction)?
+            }
+            outcome => outcome?,
+        };
+        self.take(outcome);
+        Ok(())
+    }
+
+    fn drop_checkpoint(&mut self, job: JobId, error: EntryError) {
+        let error = anyhow::Error::from(error);
+        tracing::warn!(%job, "its progress can't be used and is computed again: {error:#}");
+        self.writes.push(entries::drop_checkpoint(job));
     }
 
     /// The term that this core leads.

@@ -14,7 +14,8 @@
 //! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first answer, for a day |
 //!
 //! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the coordinator from starting: going on without it
-//! would lose a job.
+//! would lose a job. Only a checkpoint is dropped and its progress computed again: what broken workers report ends up in one, and their
+//! sum may be something that no simulations add up to.
 
 pub(crate) mod batches;
 pub(crate) mod idempotency;
@@ -25,9 +26,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use carlo_kernel::Partial;
-use carlo_schedule::{Checkpoint, JobRecord, JobState, Record, ResultRecord, StoredJob};
+use carlo_schedule::{Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
 use carlo_store::{Key, Ledger, LedgerError, Write};
-use carlo_types::{BlockRange, JobId, NodeId};
+use carlo_types::{BlockRange, JobId};
 use carlo_wire::v1;
 use prost::Message;
 
@@ -122,8 +123,12 @@ fn checkpoint_entry(checkpoint: &Checkpoint<Partial>) -> v1::CheckpointEntry {
             .iter()
             .map(|part| v1::PartEntry { range: Some(span(part.range)), partial: part.partial.encode() })
             .collect(),
-        shares: shares(&checkpoint.shares),
+        shares: checkpoint.shares.iter().map(share_entry).collect(),
     }
+}
+
+fn share_entry(share: &Share) -> v1::ShareEntry {
+    v1::ShareEntry { node_id: share.node.to_string(), simulations: share.simulations, ahead: share.ahead }
 }
 
 fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
@@ -138,16 +143,12 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
             stopped_early: result.stopped_early,
             workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),
         }),
-        shares: shares(&result.shares),
+        shares: result
+            .shares
+            .iter()
+            .map(|&(node, simulations)| share_entry(&Share { node, simulations, ahead: 0 }))
+            .collect(),
     }
-}
-
-fn shares(shares: &[(NodeId, u64)]) -> Vec<v1::ShareEntry> {
-    let share = |(node, simulations): &(NodeId, u64)| v1::ShareEntry {
-        node_id: node.to_string(),
-        simulations: *simulations,
-    };
-    shares.iter().map(share).collect()
 }
 
 /// Everything in a ledger but results.
@@ -157,6 +158,8 @@ pub(crate) struct Stored {
     pub(crate) drains: Vec<String>,
     /// Every job, in the order of submission, which is that of the queue.
     pub(crate) jobs: Vec<(StoredJob<Partial>, Particulars)>,
+    /// Jobs of which the checkpoint can't be read, and why.
+    pub(crate) unusable: Vec<(JobId, EntryError)>,
     /// Keys, usage, charges, budgets.
     pub(crate) tenancy: Vec<carlo_tenancy::Record>,
     /// Requests that were answered and may come again.
@@ -189,7 +192,14 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
         })
         .collect();
     for (record, particulars) in jobs {
-        let checkpoint = checkpoint(ledger, &record).await?;
+        let checkpoint = match checkpoint(ledger, &record).await {
+            Err(EntryError::Ledger(error)) => return Err(error.into()),
+            Err(error) => {
+                stored.unusable.push((record.id, error));
+                None
+            }
+            Ok(checkpoint) => checkpoint,
+        };
         // What a batch has not reserved anything for, it has not released.
         let held = waiting.contains(&record.id);
         stored.jobs.push((StoredJob { record, checkpoint, held }, particulars));
@@ -197,6 +207,11 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     let known = stored.jobs.iter().map(|(job, _)| (job.record.id, (&job.record, job.held))).collect();
     stored.batches = batches::load(ledger, &known).await?;
     Ok(stored)
+}
+
+/// What deletes a checkpoint that can't be used.
+pub(crate) fn drop_checkpoint(id: JobId) -> Write {
+    Write::Delete(checkpoint_key(id))
 }
 
 /// All entries whose keys begin with `prefix`.

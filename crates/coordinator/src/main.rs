@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use carlo_coordinator::{Access, Config, Data, Settings};
-use carlo_service::listen;
+use carlo_coordinator::{Access, Config, Data, Error, Settings};
+use carlo_service::listen::{self, ListenError};
 use carlo_service::telemetry::{self, LogFormat};
+use carlo_store::LedgerError;
 use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
+
+/// The exit code of arguments that can't be used, clap's too.
+const BAD_ARGUMENTS: u8 = 2;
 
 /// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in its data directory.
 ///
@@ -69,14 +73,18 @@ enum Auth {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init(arguments.log_format, "info");
-    match lead(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let Err(error) = Box::pin(lead(arguments)).await else { return ExitCode::SUCCESS };
+    tracing::error!("{error:#}");
+    let bad_arguments = error.is::<BadArguments>()
+        || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)))
+        || matches!(error.downcast_ref(), Some(Error::Ledger(LedgerError::Refused { .. })));
+    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
 }
+
+/// The context of an error that other arguments would mend.
+#[derive(Debug, thiserror::Error)]
+#[error("bad arguments")]
+struct BadArguments;
 
 async fn lead(arguments: Arguments) -> anyhow::Result<()> {
     let settings = settings(&arguments)?;
@@ -87,10 +95,10 @@ async fn lead(arguments: Arguments) -> anyhow::Result<()> {
     };
     let data = match arguments.data_dir {
         Some(directory) => Data::Directory(directory),
-        None => arguments.etcd.data()?,
+        None => arguments.etcd.data().context(BadArguments)?,
     };
     let config = Config { settings, advertise: arguments.advertise, ..Config::new(data) };
-    Ok(carlo_coordinator::run(config, listener, shutdown).await?)
+    Ok(Box::pin(carlo_coordinator::run(config, listener, shutdown)).await?)
 }
 
 fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {

@@ -101,6 +101,11 @@ pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
     }
 }
 
+/// What is known of a node that isn't listed.
+pub(crate) fn unlisted(name: String) -> v1::Node {
+    v1::Node { name, status: v1::NodeStatus::Offline.into(), ..v1::Node::default() }
+}
+
 /// A node.
 pub(crate) fn node(view: NodeView) -> v1::Node {
     let status = match view.state {

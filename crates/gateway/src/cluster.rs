@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use carlo_rest::Cluster;
 use carlo_rest::cluster::Node;
-use carlo_types::NodeId;
 use carlo_wire::v1;
 
 use crate::problem::Failure;
@@ -24,7 +23,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failur
 
 pub(crate) async fn drain(State(app): State<App>, Id(id): Id) -> Result<Json<Node>, Failure> {
     let call = app.calls.repeatable(|channel| {
-        let message = v1::DrainRequest { node_id: id.to_string() };
+        let message = v1::DrainRequest { node_id: id.clone() };
         async { calls::cluster(channel).drain(message).await }
     });
     Ok(Json(convert::cluster::node(call.await?)?))
@@ -32,7 +31,7 @@ pub(crate) async fn drain(State(app): State<App>, Id(id): Id) -> Result<Json<Nod
 
 pub(crate) async fn undrain(State(app): State<App>, Id(id): Id) -> Result<Json<Node>, Failure> {
     let call = app.calls.repeatable(|channel| {
-        let message = v1::DrainRequest { node_id: id.to_string() };
+        let message = v1::DrainRequest { node_id: id.clone() };
         async { calls::cluster(channel).undrain(message).await }
     });
     Ok(Json(convert::cluster::node(call.await?)?))
@@ -43,8 +42,8 @@ async fn ask(app: &App) -> Result<v1::ClusterStatus, Failure> {
     app.calls.repeatable(|channel| async { calls::cluster(channel).status(message).await }).await
 }
 
-/// The node that a path names. What can't be the id of a node is the id of none.
-pub(crate) struct Id(NodeId);
+/// The node that a path names, by its id or, to lift the drain of a name, by that.
+pub(crate) struct Id(String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Failure;
@@ -52,6 +51,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let none = || Failure::new(StatusCode::NOT_FOUND, "there is no node of this id");
         let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| none())?;
-        id.parse().map(Self).map_err(|_| none())
+        Ok(Self(id))
     }
 }

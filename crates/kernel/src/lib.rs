@@ -26,7 +26,9 @@ mod partial;
 mod plan;
 pub mod reference;
 mod sensitivity;
+mod solve;
 mod summary;
+mod variants;
 mod walk;
 
 pub use accumulator::Accumulator;
@@ -36,4 +38,4 @@ pub use partial::{DecodeError, Partial};
 pub use summary::results;
 
 /// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.
-pub const MODEL_VERSION: u32 = 1;
+pub const MODEL_VERSION: u32 = 2;

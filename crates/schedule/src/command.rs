@@ -79,6 +79,11 @@ pub enum Command<P> {
         /// Which.
         node: NodeId,
     },
+    /// As [`Undrain`](Self::Undrain), by the name: the drain of a name may outlive every node of it.
+    UndrainName {
+        /// Which.
+        name: String,
+    },
     /// A lease is computed.
     Report {
         /// By whom.

@@ -105,6 +105,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             Command::Leave { node } => self.leave(node, &mut out)?,
             Command::Drain { node } => self.drain(node, true, &mut out)?,
             Command::Undrain { node } => self.drain(node, false, &mut out)?,
+            Command::UndrainName { name } => self.undrain_name(name, &mut out)?,
             Command::Report { node, lease, partial, computed_in } => {
                 self.report(node, lease, partial, computed_in, now, &mut out)?;
             }
@@ -192,7 +193,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             priority,
             created_at,
             simulations: spec.simulations,
-            months: spec.goal.timeline_months,
+            months: spec.months(),
             seed: spec.seed,
             state,
         };

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use carlo_service::telemetry::{self, LogFormat};
-use carlo_worker::{Config, JoinToken};
+use carlo_worker::{Config, Error, JoinToken};
 use clap::Parser;
+
+/// The exit code of arguments that can't be used, clap's too.
+const BAD_ARGUMENTS: u8 = 2;
 
 /// Computes for a carlo cluster on every core of this machine. Ends at SIGTERM or Ctrl-C once it has reported what it holds.
 ///
@@ -36,13 +39,10 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init(arguments.log_format, "info");
-    match work(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let Err(error) = work(arguments).await else { return ExitCode::SUCCESS };
+    tracing::error!("{error:#}");
+    let bad_arguments = matches!(error.downcast_ref(), Some(Error::Addresses(_) | Error::Level(_)));
+    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
 }
 
 async fn work(arguments: Arguments) -> anyhow::Result<()> {

@@ -183,6 +183,15 @@ fn a_node_is_drained_by_its_id_or_by_a_name_that_only_it_has() {
     assert_eq!((stdout.as_str(), code), ("attic gets work again\n", Some(0)));
     assert_eq!(fake.calls.lock().unwrap()[1], format!("POST /api/cluster/nodes/{}/undrain", NODES[1]));
 
+    // Nobody listed has the name: the server may know it all the same.
+    let mut roof = listed["nodes"][0].clone();
+    roof["name"] = "roof".into();
+    let alone = (200, roof);
+    let fake = Fake::new([cluster(&nodes), alone]);
+    let (stdout, _, code) = outcome(&mut carlo(&["nodes", "undrain", "roof", "--url", &url(&fake)]));
+    assert_eq!((stdout.as_str(), code), ("roof gets work again\n", Some(0)));
+    assert_eq!(fake.calls.lock().unwrap()[1], "POST /api/cluster/nodes/roof/undrain");
+
     let fake = Fake::new([cluster(&nodes)]);
     for (name, code, words) in
         [("cellar", 2, "several nodes have this name"), ("roof", 5, "there is no node roof")]

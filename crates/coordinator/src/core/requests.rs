@@ -74,6 +74,13 @@ impl Core {
         Ok(self.scheduler.node(node, self.clock.now()).expect("it was just found"))
     }
 
+    /// Undrains a name; a node that has it, if one is listed.
+    pub(crate) fn undrain_name(&mut self, name: &str) -> Result<Option<NodeView>, Fault> {
+        self.apply(Command::UndrainName { name: name.to_owned() })?;
+        let nodes = self.cluster().nodes;
+        Ok(nodes.into_iter().find(|node| node.facts.name == name))
+    }
+
     fn join(&mut self, node: NodeId, facts: NodeFacts, outbox: Outbox) -> Result<(SessionId, Epoch), Fault> {
         tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");
         self.apply(Command::Join { node, facts })?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carlo_kernel::Partial;
-use carlo_schedule::{Checkpoint, JobRecord, Part};
+use carlo_schedule::{Checkpoint, JobRecord, Part, Share};
 use carlo_store::{Key, LedgerError};
 use carlo_types::{BlockRange, Draft, OwnerId, Timestamp};
 use carlo_wire::{FieldError, convert, v1};
@@ -91,7 +91,11 @@ pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>
             shares: entry
                 .shares
                 .iter()
-                .map(|share| Ok((convert::id("node_id", &share.node_id)?, share.simulations)))
+                .map(|share| {
+                    let node = convert::id("node_id", &share.node_id)?;
+                    let ahead = share.ahead.min(share.simulations);
+                    Ok(Share { node, simulations: share.simulations, ahead })
+                })
                 .collect::<Result<_, FieldError>>()?,
         })
     };

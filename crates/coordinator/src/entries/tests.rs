@@ -2,10 +2,14 @@ use std::sync::Arc;
 
 use carlo_kernel::{Accumulator, Job, Level};
 use carlo_schedule::{JobState, Part, Scheduler};
+use carlo_service::CancellationToken;
 use carlo_store::MemoryLedger;
-use carlo_types::{BatchId, Draft, Epoch, JobSpec, Now, OwnerId, Timestamp};
+use carlo_types::{BatchId, Draft, Epoch, JobSpec, NodeId, Now, OwnerId, Timestamp};
 
 use super::*;
+use crate::Settings;
+use crate::core::Core;
+use crate::environment::Machine;
 
 fn spec() -> JobSpec {
     let mut draft = Draft::default();
@@ -48,7 +52,7 @@ fn checkpoint() -> Checkpoint<Partial> {
     Checkpoint {
         done: vec![range(0, 1)],
         parts: vec![Part { range: range(0, 3), partial: partial() }],
-        shares: vec![(NodeId::from_random(8), 16_384)],
+        shares: vec![Share { node: NodeId::from_random(8), simulations: 16_384, ahead: 9 }],
     }
 }
 
@@ -151,6 +155,35 @@ async fn a_result_remembers_who_computed_it() {
 
     let forgotten = committed(&[Record::Forget { job: id }]).await;
     assert_eq!(super::result(&forgotten, id).await.unwrap(), None);
+}
+
+/// A broken worker may answer with counts that no simulations have; the sum of them is no partial result any more.
+#[tokio::test]
+async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() {
+    let running = record(1, JobState::Running);
+    let whole = checkpoint_entry(&checkpoint());
+    let mut rubbish = whole.clone();
+    rubbish.parts[0].partial.truncate(9);
+    let contradiction = v1::CheckpointEntry { done: Vec::new(), ..whole.clone() };
+    let mut twice = whole.clone();
+    twice.parts.push(twice.parts[0].clone());
+    for entry in [rubbish, contradiction, twice] {
+        let ledger = committed(&[Record::Job(running.clone())]).await;
+        let epoch = ledger.lead().await.unwrap();
+        let key = checkpoint_key(running.id);
+        ledger.commit(epoch, vec![put(key.clone(), &entry)]).await.unwrap();
+        let ledger = Arc::new(ledger);
+        let shared: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(&ledger);
+        let (core, handle) = Core::load(Settings::default(), shared, Arc::new(Machine)).await.unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(core.run(stop.clone()));
+        let id = running.id;
+        let view = handle.ask(move |core| core.look(id)).await.unwrap().unwrap().view;
+        assert_eq!((view.state, view.simulations_done), (JobState::Running, 0));
+        assert_eq!(ledger.get(&key).await.unwrap(), None, "the next start doesn't meet it again");
+        stop.cancel();
+        serving.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]

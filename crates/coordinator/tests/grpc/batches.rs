@@ -70,7 +70,7 @@ async fn a_batch_runs_a_few_jobs_at_a_time_and_survives_every_crash() {
         (BatchStatus::Pending, 5, "{\"a\": 1}")
     );
     assert_eq!(batch.estimated_cost_nanodollars, 500_000);
-    for done in 0..5 {
+    for done in 0..5_u32 {
         world.crash().await;
         ada = world.again(&ada);
         assert_eq!(create(&ada, asked.clone()).await.unwrap(), batch, "the first answer, as it was");
@@ -80,10 +80,10 @@ async fn a_batch_runs_a_few_jobs_at_a_time_and_survives_every_crash() {
         let held = waiting
             .iter()
             .filter(|job| job.waiting_for.as_deref().is_some_and(|why| why.contains("parallel_jobs")));
-        assert_eq!(held.count(), 3_usize.saturating_sub(done), "two may run");
+        assert_eq!(held.count(), 3_usize.saturating_sub(done as usize), "two may run");
         puppet.compute().await;
-        let seen = ended(&ada, &batch.id, done as u32 + 1).await;
-        assert_eq!(seen.actual_cost_nanodollars, 100_000 * (done as u64 + 1));
+        let seen = ended(&ada, &batch.id, done + 1).await;
+        assert_eq!(seen.actual_cost_nanodollars, 100_000 * (u64::from(done) + 1));
     }
     world.crash().await;
     ada = world.again(&ada);

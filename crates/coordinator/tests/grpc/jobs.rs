@@ -55,8 +55,8 @@ async fn what_is_another_user_s_is_refused_on_every_call() {
         let request = v1::ListBatchesRequest::default();
         let found = user.batches(async |mut call, m| call.list(m).await, request).await.unwrap();
         assert_eq!(
-            (listed.total, listed.jobs.len(), found.total, found.batches.len()),
-            (jobs, jobs as usize, batches, batches as usize)
+            (listed.total, listed.jobs.len() as u64, found.total, found.batches.len() as u64),
+            (jobs, jobs, batches, batches)
         );
     }
 }

@@ -222,5 +222,6 @@ pub(crate) fn simulation(simulations: u64) -> v1::SimulationRequest {
             n_simulations: Some(simulations),
             ..Default::default()
         }),
+        ..Default::default()
     }
 }

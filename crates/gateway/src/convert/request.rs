@@ -90,12 +90,14 @@ fn draft(request: rest::SimulationRequest) -> Draft {
             goal_text: goal.goal_text,
         },
         params: params_draft(simulation_params),
+        ..Draft::default()
     }
 }
 
 /// The shape of a draft.
 pub(crate) fn write(draft: Draft) -> rest::SimulationRequest {
-    let Draft { profile, inputs, goal, params } = draft;
+    // A question about other plans has routes of its own.
+    let Draft { profile, inputs, goal, params, variants: _, solve: _ } = draft;
     rest::SimulationRequest {
         financial_profile: rest::FinancialProfile {
             liquid_assets: profile.liquid_assets,

@@ -147,6 +147,7 @@ pub(crate) fn complete() -> v1::Job {
                 })
                 .to_vec(),
         }),
+        ..Default::default()
     };
     v1::Job {
         status: v1::JobStatus::Complete.into(),
