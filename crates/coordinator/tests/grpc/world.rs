@@ -21,7 +21,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
 /// How long anything may take that should take a moment.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The workers' token.
 pub(crate) const TOKEN: &str = "a-token-of-16-letters-or-more";
 /// The calendar at the beginning: 2026-01-31T12:00:00Z.
