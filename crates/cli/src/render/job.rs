@@ -133,11 +133,11 @@ fn nodes(job: &Job) -> Table<5> {
     table
 }
 
-fn instant(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn instant(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", at.strftime("%Y-%m-%d %H:%M:%S UTC"), ago(at, now))
 }
 
-fn ago(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     let seconds = seconds(at, now);
     if seconds < 1.0 { "now".to_owned() } else { format!("{} ago", whole_duration(seconds)) }
 }
