@@ -1,10 +1,13 @@
 //! The cluster's service.
 
+use carlo_tenancy::Caller;
 use carlo_types::{Fault, FaultCode, NodeId};
 use carlo_wire::v1::cluster_server::Cluster;
-use carlo_wire::{convert, status, v1};
+use carlo_wire::{convert, v1};
 use tonic::{Request, Response, Status};
 
+use crate::core::Core;
+use crate::door::{self, Call};
 use crate::lead::Leadership;
 use crate::views;
 
@@ -23,22 +26,27 @@ impl ClusterService {
 
     async fn set_draining(
         &self,
-        request: &v1::DrainRequest,
+        request: Request<v1::DrainRequest>,
         draining: bool,
     ) -> Result<Response<v1::Node>, Status> {
-        let core = self.leadership.term()?.core;
-        let view = match convert::id::<NodeId>("node_id", &request.node_id) {
-            Ok(node) => core.drain(node, draining).await.map(Some),
-            Err(_) if !draining => core.undrain_name(request.node_id.clone()).await,
-            // What is no id is the id of no node.
-            Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let v1::DrainRequest { node_id } = request;
+        let name = node_id.clone();
+        let drain = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin().map_err(door::fault)?;
+            match convert::id::<NodeId>("node_id", &node_id) {
+                Ok(node) => core.drain(node, draining).map(Some),
+                Err(_) if !draining => core.undrain_name(&node_id),
+                // What is no id is the id of no node.
+                Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
+            }
         };
-        let node = match view.map_err(|fault| status::from_fault(&fault))? {
-            Some(view) => views::node(view),
-            None => views::unlisted(request.node_id.clone()),
-        };
-        tracing::info!(node = node.id, name = node.name, draining, "a node was told");
-        Ok(Response::new(node))
+        let view = call.admit(drain).await;
+        let node = view.map(|view| view.map_or_else(|| views::unlisted(name), views::node));
+        if let Ok(node) = &node {
+            tracing::info!(node = node.id, name = node.name, draining, "a node was told");
+        }
+        call.answer(node)
     }
 }
 
@@ -46,18 +54,18 @@ impl ClusterService {
 impl Cluster for ClusterService {
     async fn status(
         &self,
-        _request: Request<v1::ClusterStatusRequest>,
+        request: Request<v1::ClusterStatusRequest>,
     ) -> Result<Response<v1::ClusterStatus>, Status> {
-        let core = self.leadership.term()?.core;
-        let cluster = core.cluster().await.map_err(|fault| status::from_fault(&fault))?;
-        Ok(Response::new(views::cluster(cluster, &self.address)))
+        let (mut call, _) = Call::of(&self.leadership, request)?;
+        let cluster = call.admit(|core, _| Ok(core.cluster())).await;
+        call.answer(cluster.map(|cluster| views::cluster(cluster, &self.address)))
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
-        self.set_draining(&request.into_inner(), true).await
+        self.set_draining(request, true).await
     }
 
     async fn undrain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
-        self.set_draining(&request.into_inner(), false).await
+        self.set_draining(request, false).await
     }
 }

@@ -4,17 +4,31 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carlo_store::{Ledger, LedgerError, RedbLedger};
+use carlo_tenancy::Terms;
 use carlo_wire::PROTOCOL_VERSION;
+
+use crate::access::Access;
 
 /// The configuration of a coordinator.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where its ledger is.
     pub data: Data,
-    /// How it shares work out.
-    pub scheduler: carlo_schedule::Config,
+    /// The rules that it leads by.
+    pub settings: Settings,
     /// The URL at which gateways and workers reach it, told by the others while it leads; where absent, the address that it listens on.
     pub advertise: Option<String>,
+}
+
+/// The rules that a coordinator leads by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How it shares work out.
+    pub scheduler: carlo_schedule::Config,
+    /// What each tier may do, and what work costs.
+    pub terms: Terms,
+    /// Who is let in.
+    pub access: Access,
 }
 
 /// Where a coordinator keeps what it must not forget.
@@ -46,13 +60,20 @@ impl Data {
 }
 
 impl Config {
-    /// A coordinator with its data there, for workers of this build's model and protocol.
+    /// A coordinator with its data there and the rules of [`Settings::default`].
     pub fn new(data: Data) -> Self {
+        Self { data, settings: Settings::default(), advertise: None }
+    }
+}
+
+impl Default for Settings {
+    /// For workers of this build's model and protocol, with the tiers of the contract, open to everybody.
+    fn default() -> Self {
         let scheduler = carlo_schedule::Config {
             model_version: carlo_kernel::MODEL_VERSION,
             protocol_version: PROTOCOL_VERSION,
             ..carlo_schedule::Config::default()
         };
-        Self { data, scheduler, advertise: None }
+        Self { scheduler, terms: Terms::default(), access: Access::Open }
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use crate::Error;
+use crate::config::Settings;
 use crate::core::{Core, CoreHandle};
 use crate::entries::EntryError;
 use crate::environment::Environment;
@@ -81,7 +82,7 @@ impl Leadership {
 
 /// Leads, term after term.
 pub(crate) struct Leader {
-    scheduler: carlo_schedule::Config,
+    settings: Settings,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
     address: String,
@@ -92,14 +93,14 @@ pub(crate) struct Leader {
 
 /// A leader that has not begun, and what callers may know of it.
 pub(crate) fn leader(
-    scheduler: carlo_schedule::Config,
+    settings: Settings,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
     address: String,
 ) -> (Leader, Leadership) {
     let (role, leadership) = watch::channel(Role::Starting);
     let is_shared = ledger.is_shared();
-    (Leader { scheduler, ledger, environment, address, is_shared, role }, Leadership(leadership))
+    (Leader { settings, ledger, environment, address, is_shared, role }, Leadership(leadership))
 }
 
 impl Leader {
@@ -137,7 +138,7 @@ impl Leader {
     /// One term, from the candidacy to its end.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Error> {
         let loading =
-            Core::load(self.scheduler.clone(), Arc::clone(&self.ledger), Arc::clone(&self.environment));
+            Core::load(self.settings.clone(), Arc::clone(&self.ledger), Arc::clone(&self.environment));
         let (core, handle) = tokio::select! {
             loaded = loading => loaded?,
             never = self.watch(), if self.is_shared => match never {},

@@ -4,14 +4,15 @@
 mod etcd;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use carlo_coordinator::{Config, Data, Error};
+use carlo_coordinator::{Access, Config, Data, Error, Settings};
 use carlo_service::listen::{self, ListenError};
 use carlo_service::telemetry::{self, LogFormat};
 use carlo_store::LedgerError;
+use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
 
 /// The exit code of arguments that can't be used, clap's too.
@@ -40,9 +41,21 @@ struct Arguments {
     /// The URL at which gateways and workers reach it, which the others tell while it leads [default: that of `--listen`].
     #[arg(long, env = "CARLO_ADVERTISE", value_name = "URL")]
     advertise: Option<String>,
-    /// How callers prove who they are. There are no keys yet, so `off` must be said; it is for loopback addresses only.
-    #[arg(long, env = "CARLO_AUTH", value_enum)]
+    /// Whether callers need keys and workers the join token. `off` is for loopback addresses only.
+    #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
     auth: Auth,
+    /// Holds a key of the user `admin`; made at the first start, for its owner alone to read [default: DIR/admin-key].
+    #[arg(long, env = "CARLO_ADMIN_KEY_FILE", value_name = "FILE")]
+    admin_key_file: Option<PathBuf>,
+    /// Holds what workers join with; made at the first start, for its owner alone to read [default: DIR/join-token].
+    #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
+    join_token_file: Option<PathBuf>,
+    /// JSON that changes the limits of tiers and the price of a token.
+    #[arg(long, env = "CARLO_TIERS", value_name = "FILE")]
+    tiers: Option<PathBuf>,
+    /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
+    #[arg(long, env = "CARLO_PLAINTEXT")]
+    plaintext: bool,
     /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_schedule=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -50,7 +63,9 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Auth {
-    /// Every caller is the user `local`.
+    /// Callers need keys, workers the join token.
+    On,
+    /// Every caller is the user `local`, and any worker may join.
     Off,
 }
 
@@ -58,7 +73,7 @@ enum Auth {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init(arguments.log_format, "info");
-    let Err(error) = lead(arguments).await else { return ExitCode::SUCCESS };
+    let Err(error) = Box::pin(lead(arguments)).await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
     let bad_arguments = error.is::<BadArguments>()
         || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)))
@@ -72,15 +87,49 @@ async fn main() -> ExitCode {
 struct BadArguments;
 
 async fn lead(arguments: Arguments) -> anyhow::Result<()> {
-    let Auth::Off = arguments.auth;
+    let settings = settings(&arguments)?;
     let shutdown = carlo_service::shutdown::on_signal()?;
+    let listener = match arguments.auth {
+        Auth::On if arguments.plaintext => listen::anywhere(arguments.listen).await?,
+        Auth::On | Auth::Off => listen::loopback(arguments.listen).await?,
+    };
     let data = match arguments.data_dir {
         Some(directory) => Data::Directory(directory),
         None => arguments.etcd.data().context(BadArguments)?,
     };
-    let listener = listen::loopback(arguments.listen).await?;
-    let config = Config { advertise: arguments.advertise, ..Config::new(data) };
-    Ok(carlo_coordinator::run(config, listener, shutdown).await?)
+    let config = Config { settings, advertise: arguments.advertise, ..Config::new(data) };
+    Ok(Box::pin(carlo_coordinator::run(config, listener, shutdown)).await?)
+}
+
+fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
+    let mut settings = Settings::default();
+    if let Some(path) = &arguments.tiers {
+        settings.terms =
+            terms(path).with_context(|| format!("failed to use the tiers in {}", path.display()))?;
+    }
+    if let Auth::On = arguments.auth {
+        let file = |given: &Option<PathBuf>, name: &str| {
+            let in_directory = || arguments.data_dir.as_ref().map(|directory| directory.join(name));
+            let words = || {
+                format!(
+                    "failed to find the {name}: without --data-dir its file must be named, with --{name}-file"
+                )
+            };
+            given.clone().or_else(in_directory).with_context(words)
+        };
+        let admin_key = file(&arguments.admin_key_file, "admin-key")?;
+        let join_token = file(&arguments.join_token_file, "join-token")?;
+        settings.access = Access::from_files(&admin_key, &join_token)?;
+    }
+    Ok(settings)
+}
+
+fn terms(path: &Path) -> anyhow::Result<Terms> {
+    let text = std::fs::read_to_string(path)?;
+    Terms::parse(&text).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!(faults.join("; "))
+    })
 }
 
 #[cfg(test)]

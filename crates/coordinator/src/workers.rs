@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::access::{Access, JOIN_TOKEN};
 use crate::core::SessionId;
 use crate::lead::{Leadership, Term};
 
@@ -25,11 +26,12 @@ const HEARTBEAT_LEASES_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct WorkersService {
     leadership: Leadership,
+    access: Access,
 }
 
 impl WorkersService {
-    pub(crate) fn new(leadership: Leadership) -> Self {
-        Self { leadership }
+    pub(crate) fn new(leadership: Leadership, access: Access) -> Self {
+        Self { leadership, access }
     }
 }
 
@@ -41,6 +43,11 @@ impl Workers for WorkersService {
         &self,
         request: Request<Streaming<v1::WorkerMessage>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
+        let token = request.metadata().get(JOIN_TOKEN).map(|token| token.to_str().unwrap_or_default());
+        self.access.admit_worker(token).map_err(|fault| {
+            tracing::warn!(peer = ?request.remote_addr(), %fault, "a worker was refused");
+            status::from_fault(&fault)
+        })?;
         let term = self.leadership.term()?;
         let mut inbox = request.into_inner();
         let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message()).await.map_err(|_| {

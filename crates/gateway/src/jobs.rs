@@ -22,7 +22,7 @@ pub(crate) async fn submit(State(app): State<App>, request: Request) -> Result<R
     let job = app
         .calls
         .once(|channel| {
-            let message = v1::SubmitRequest { simulation: Some(simulation.clone()), priority: None };
+            let message = v1::SubmitRequest { simulation: Some(simulation.clone()), ..Default::default() };
             async { calls::jobs(channel).submit(message).await }
         })
         .await?;
@@ -48,7 +48,7 @@ pub(crate) async fn get(State(app): State<App>, Id(id): Id, headers: HeaderMap) 
     let job = app
         .calls
         .repeatable(|channel| {
-            let message = v1::GetJobRequest { id: id.to_string() };
+            let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0 };
             async { calls::jobs(channel).get(message).await }
         })
         .await?;
@@ -58,7 +58,7 @@ pub(crate) async fn get(State(app): State<App>, Id(id): Id, headers: HeaderMap) 
 pub(crate) async fn cancel(State(app): State<App>, Id(id): Id) -> Result<Json<Cancelled>, Failure> {
     app.calls
         .once(|channel| {
-            let message = v1::CancelJobRequest { id: id.to_string() };
+            let message = v1::CancelJobRequest { id: id.to_string(), reason: String::new() };
             async { calls::jobs(channel).cancel(message).await }
         })
         .await?;

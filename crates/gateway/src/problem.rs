@@ -27,7 +27,14 @@ fn status(code: FaultCode) -> StatusCode {
         FaultCode::Invalid => StatusCode::BAD_REQUEST,
         FaultCode::NotFound => StatusCode::NOT_FOUND,
         FaultCode::Conflict => StatusCode::CONFLICT,
-        FaultCode::Exhausted => StatusCode::TOO_MANY_REQUESTS,
+        FaultCode::Exhausted | FaultCode::RateLimited | FaultCode::QuotaExceeded => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        FaultCode::Unauthenticated => StatusCode::UNAUTHORIZED,
+        FaultCode::Forbidden => StatusCode::FORBIDDEN,
+        FaultCode::OverBudget => StatusCode::PAYMENT_REQUIRED,
+        FaultCode::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        FaultCode::KeyInUse => StatusCode::CONFLICT,
         FaultCode::Incompatible => StatusCode::BAD_GATEWAY,
         FaultCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         FaultCode::Timeout => StatusCode::GATEWAY_TIMEOUT,

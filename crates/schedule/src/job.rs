@@ -50,6 +50,8 @@ pub(crate) struct Queued {
     pub(crate) since: Duration,
     /// How long it had waited by then, by the calendar.
     pub(crate) waited_before: Duration,
+    /// Whether it is kept out of the queue.
+    pub(crate) held: bool,
 }
 
 /// Has had a lease.
@@ -93,6 +95,11 @@ pub(crate) struct Ended {
 }
 
 impl Queued {
+    /// A job that was submitted now.
+    pub(crate) fn new(spec: Arc<JobSpec>, held: bool, now: Duration) -> Self {
+        Self { spec, since: now, waited_before: Duration::ZERO, held }
+    }
+
     /// The first lease is about to be given.
     pub(crate) fn start<P: Merge + Clone>(self, now: Now) -> Running<P> {
         let segments = Segments::new(self.spec.simulations, self.spec.target_standard_error)

@@ -150,4 +150,6 @@ pub struct StoredJob<P> {
     pub record: JobRecord,
     /// The last checkpoint of it, for an open job that has one.
     pub checkpoint: Option<Checkpoint<P>>,
+    /// Whether it is held back; of no meaning unless it is queued. What was released is for the caller to remember.
+    pub held: bool,
 }

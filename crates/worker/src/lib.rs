@@ -20,7 +20,7 @@ use carlo_service::CancellationToken;
 use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
 
-pub use config::Config;
+pub use config::{Config, JoinToken};
 use engine::Engine;
 pub use engine::Part;
 use machine::Cores;
@@ -60,14 +60,14 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// When the configuration can't work, or the coordinator refuses this worker's version.
+/// When the configuration can't work, or the coordinator refuses this worker's version or token.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let coordinators = Coordinators::new(&config.coordinators)?;
     let machine = Cores::new(config.threads())?;
     work(config, &coordinators, Box::new(machine), shutdown).await
 }
 
-/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name alone.
+/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name and the token alone.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ pub async fn work(
     let threads = machine.threads();
     let node = NodeId::from_random(machine.random());
     let jitter = jitter_seed(machine.random());
-    let facts = facts(config.name, threads, level);
+    let facts = facts(config.name.clone(), threads, level);
     let mut engine = Engine::new(machine, level);
     tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
 
@@ -91,13 +91,14 @@ pub async fn work(
     let mut was_redirected = false;
     loop {
         let began = tokio::time::Instant::now();
-        let session = Session { node, facts: &facts, engine: &mut engine, shutdown: &shutdown };
+        let join_token = config.join_token.as_ref();
+        let session = Session { node, facts: &facts, join_token, engine: &mut engine, shutdown: &shutdown };
         let coordinator = coordinators.current();
         let Broken { fault, refusal } = match session.run(coordinator.channel.clone()).await {
             Ok(End::Left) => return Ok(()),
             Err(broken) => broken,
         };
-        if fault.code == FaultCode::Incompatible {
+        if matches!(fault.code, FaultCode::Incompatible | FaultCode::Unauthenticated) {
             return Err(Error::Refused { address: coordinator.address.to_string(), reason: fault.message });
         }
         tracing::warn!(%node, coordinator = %coordinator.address, %fault, "session ended");

@@ -13,11 +13,14 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use tonic::{Status, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use crate::broken;
+use crate::config::JoinToken;
 use crate::engine::{Engine, Finished};
 
+/// The metadata that the token to join with comes in.
+const JOIN_TOKEN: &str = "x-join-token";
 /// How long a coordinator may take for its welcome.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a worker that is shut down waits for its last leases and their acknowledgements.
@@ -50,6 +53,7 @@ impl From<Fault> for Broken {
 pub(crate) struct Session<'a> {
     pub(crate) node: NodeId,
     pub(crate) facts: &'a NodeFacts,
+    pub(crate) join_token: Option<&'a JoinToken>,
     pub(crate) engine: &'a mut Engine,
     pub(crate) shutdown: &'a CancellationToken,
 }
@@ -64,7 +68,11 @@ impl Session<'_> {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let join = async {
-            let mut inbox = client.work(ReceiverStream::new(messages)).await?.into_inner();
+            let mut request = Request::new(ReceiverStream::new(messages));
+            if let Some(token) = self.join_token {
+                request.metadata_mut().insert(JOIN_TOKEN, token.to_metadata());
+            }
+            let mut inbox = client.work(request).await?.into_inner();
             let first = inbox.message().await?;
             Ok((inbox, first))
         };

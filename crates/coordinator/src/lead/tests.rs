@@ -2,13 +2,15 @@ use std::time::Instant;
 
 use carlo_store::memory::CommitFault;
 use carlo_store::{MemoryElection, MemoryLedger};
-use carlo_types::{Draft, JobId, OwnerId};
+use carlo_tenancy::Caller;
+use carlo_types::{Draft, JobId};
 use carlo_wire::v1;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::Code;
 
 use super::*;
+use crate::core::NewJob;
 use crate::environment::Machine;
 
 const ONE: &str = "http://127.0.0.1:1";
@@ -24,8 +26,7 @@ struct Coordinator {
 
 impl Coordinator {
     fn start(ledger: Arc<dyn Ledger>, address: &str) -> Self {
-        let scheduler = carlo_schedule::Config::default();
-        let (leader, leadership) = leader(scheduler, ledger, Arc::new(Machine), address.to_owned());
+        let (leader, leadership) = leader(Settings::default(), ledger, Arc::new(Machine), address.to_owned());
         let stop = CancellationToken::new();
         Self { leadership, task: tokio::spawn(leader.run(stop.clone())), stop }
     }
@@ -78,10 +79,11 @@ async fn submit(core: &CoreHandle) -> Result<JobId, carlo_types::Fault> {
         goal: Some(v1::Goal { target_amount: Some(1.0), timeline_months: Some(12), ..v1::Goal::default() }),
         ..v1::SimulationRequest::default()
     };
-    let spec = Draft::from(request).check(1).expect("a good request");
-    let job = JobId::from_random(rand::random());
-    core.submit(job, OwnerId::local(), Arc::new(spec), 50).await?;
-    Ok(job)
+    let spec = Arc::new(Draft::from(request).check(1).expect("a good request"));
+    let id = JobId::from_random(rand::random());
+    let new = NewJob { id, spec, priority: 50 };
+    core.ask(move |core| core.submit(&Caller::local(), new)).await??;
+    Ok(id)
 }
 
 #[tokio::test]
@@ -109,7 +111,10 @@ async fn of_two_one_leads_and_the_other_says_so_until_it_is_its_turn() {
     // Its lease ends without its doing: it crashed, or slept too long.
     election.expire(ONE);
     let next = other.leads().await;
-    assert!(next.core.get(job).await.unwrap().is_some(), "an acknowledged job is there");
+    assert!(
+        next.core.ask(move |core| core.look(job).is_some()).await.unwrap(),
+        "an acknowledged job is there"
+    );
     timeout(PATIENCE, term.ended.cancelled()).await.expect("its sessions end");
     let refused = submit(&term.core).await.unwrap_err();
     assert_eq!(status::from_fault(&refused).code(), Code::Unavailable);

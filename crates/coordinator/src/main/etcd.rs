@@ -32,6 +32,7 @@ pub(crate) struct EtcdArguments {
 
 #[cfg(not(feature = "etcd"))]
 impl EtcdArguments {
+    #[expect(clippy::unused_self, reason = "the arguments are of use where etcd is built in")]
     pub(crate) fn data(self) -> anyhow::Result<Data> {
         anyhow::bail!(
             "failed to use etcd: this carlo-coordinator was built without it; \
