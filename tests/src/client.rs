@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use carlo_rest::job::JobStatus;
-use carlo_rest::{Cluster, Job, JobList, Submitted, Word};
+use carlo_rest::{Cluster, Job, JobList, Submitted, Word as _};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -152,7 +152,7 @@ fn a_job_that_waits_is_explained() {
     for line in [
         "waits for   two jobs are ahead of it\n",
         "queue       number 3 of 4\n",
-        "cluster     nodes: 1 busy, 1 draining; 1 job running; 2.0 million simulations/s\n",
+        "cluster     nodes: 1 busy, 1 draining; 1 job running; 2.00 million simulations/s\n",
     ] {
         assert!(stdout.contains(line), "{stdout}");
     }

@@ -316,16 +316,6 @@ type Streamed<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send
 
 #[tonic::async_trait]
 impl Jobs for State {
-    type WatchStream = tokio_stream::Empty<Result<v1::JobEvent, Status>>;
-
-    async fn simulate(&self, _: Request<v1::SimulateRequest>) -> Result<Response<v1::Job>, Status> {
-        Err(Status::unimplemented("no test asks for it"))
-    }
-
-    async fn watch(&self, _: Request<v1::WatchJobRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        Err(Status::unimplemented("no test asks for it"))
-    }
-
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::Job>, Status> {
         let submit = |message| {
             self.submitted.lock().unwrap().push(message);
