@@ -259,7 +259,7 @@ pub struct Batch {
 pub enum BatchAction {
     /// Submit a batch and print its id
     Submit {
-        /// The batch, as JSON: {"simulations": [...], "budget_cap_usd": ...}; - reads stdin
+        /// The batch, as JSON: what POST /simulations/batch takes; - reads stdin
         file: PathBuf,
     },
     /// Show a batch
