@@ -93,7 +93,7 @@ async fn one(workers: u32, reports_per_second: u32, measure: Duration) -> anyhow
         broken: AtomicU64::new(0),
         waits: Mutex::new(Vec::new()),
     });
-    let submit = v1::SubmitRequest { simulation: Some(simulation), priority: None };
+    let submit = v1::SubmitRequest { simulation: Some(simulation), ..Default::default() };
     JobsClient::new(connection.channel()).submit(submit).await?;
     let mut fleet = JoinSet::new();
     for number in 0..workers {

@@ -125,6 +125,7 @@ fn request(simulations: u64, seed: u64) -> v1::SimulationRequest {
             seed: Some(seed),
             ..Default::default()
         }),
+        ..Default::default()
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn measure(small_jobs: u64) -> anyhow::Result<Row> {
 }
 
 async fn submit(client: &mut JobsClient<Channel>, simulations: u64, seed: u64) -> anyhow::Result<String> {
-    let submit = v1::SubmitRequest { simulation: Some(request(simulations, seed)), priority: None };
+    let submit = v1::SubmitRequest { simulation: Some(request(simulations, seed)), ..Default::default() };
     Ok(client.submit(submit).await?.into_inner().id)
 }
 
@@ -89,7 +89,7 @@ async fn until(
 ) -> anyhow::Result<v1::Job> {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        let job = client.get(v1::GetJobRequest { id: id.to_owned() }).await?.into_inner();
+        let job = client.get(v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 }).await?.into_inner();
         if enough(&job) {
             return Ok(job);
         }

@@ -53,7 +53,8 @@ pub(crate) async fn measure(jobs: u64, clients: u64) -> anyhow::Result<Row> {
                 if seed >= jobs {
                     return anyhow::Ok(waits);
                 }
-                let submit = v1::SubmitRequest { simulation: Some(request(1_000_000, seed)), priority: None };
+                let submit =
+                    v1::SubmitRequest { simulation: Some(request(1_000_000, seed)), ..Default::default() };
                 let asked = Instant::now();
                 client.submit(submit).await?;
                 waits.push(asked.elapsed());
@@ -102,7 +103,7 @@ async fn look(coordinator: &Coordinator, jobs: u64) -> anyhow::Result<(f64, f64)
         ensure!(listed.total == jobs, "{} of {jobs} jobs are there", listed.total);
         let asked = Instant::now();
         let Some(job) = listed.jobs.into_iter().next() else { continue };
-        client.get(v1::GetJobRequest { id: job.id }).await?;
+        client.get(v1::GetJobRequest { id: job.id, wait_ms: 0 }).await?;
         gets.push(asked.elapsed());
     }
     Ok((quantile_ms(&mut lists, 0.5), quantile_ms(&mut gets, 0.5)))

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "carlo/v1/simulation.proto",
     "carlo/v1/jobs.proto",
+    "carlo/v1/batches.proto",
+    "carlo/v1/accounts.proto",
     "carlo/v1/cluster.proto",
     "carlo/v1/worker.proto",
     "carlo/v1/ledger.proto",

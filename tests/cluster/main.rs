@@ -5,6 +5,8 @@
 mod crashes;
 mod determinism;
 mod drain;
+#[cfg(feature = "etcd")]
+mod failover;
 mod membership;
 mod puppet;
 mod rest;

@@ -89,8 +89,11 @@ impl Client {
         for attempt in 0.. {
             let spec = plan.attempt(attempt);
             self.asked.borrow_mut().insert(spec.seed, spec.clone());
-            let request =
-                v1::SubmitRequest { simulation: Some(spec.to_draft().into()), priority: Some(plan.priority) };
+            let request = v1::SubmitRequest {
+                simulation: Some(spec.to_draft().into()),
+                priority: Some(plan.priority),
+                idempotency_key: String::new(),
+            };
             let answer =
                 self.call(async |mut jobs: JobsClient<Channel>| jobs.submit(request.clone()).await).await;
             if let Ok(job) = answer {
@@ -104,7 +107,7 @@ impl Client {
     /// Cancels a job; whether that was acknowledged. It isn't where the job had ended, maybe by a call of which the answer was lost.
     async fn cancel(&self, id: &str) -> Result<bool, String> {
         loop {
-            let request = v1::CancelJobRequest { id: id.to_owned() };
+            let request = v1::CancelJobRequest { id: id.to_owned(), reason: String::new() };
             let answer =
                 self.call(async |mut jobs: JobsClient<Channel>| jobs.cancel(request.clone()).await).await;
             match answer {
@@ -132,7 +135,7 @@ impl Client {
     }
 
     async fn get(&self, id: &str) -> Result<v1::Job, Status> {
-        let request = v1::GetJobRequest { id: id.to_owned() };
+        let request = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 };
         self.call(async |mut jobs: JobsClient<Channel>| jobs.get(request.clone()).await).await
     }
 
@@ -192,11 +195,12 @@ impl Client {
         &self,
         call: impl AsyncFnOnce(JobsClient<Channel>) -> Result<Response<T>, Status>,
     ) -> Result<T, Status> {
-        let jobs = JobsClient::new(self.coordinators.channel());
-        let answer = tokio::time::timeout(CALL_TIMEOUT, call(jobs)).await;
+        let coordinator = self.coordinators.current();
+        let answer =
+            tokio::time::timeout(CALL_TIMEOUT, call(JobsClient::new(coordinator.channel.clone()))).await;
         let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
         // Whatever is wrong, another coordinator may know better.
-        answer.map(Response::into_inner).inspect_err(|_| self.coordinators.rotate())
+        answer.map(Response::into_inner).inspect_err(|why| self.coordinators.give_up(&coordinator, Some(why)))
     }
 
     async fn pause(&self, min_ms: u64, max_ms: u64) {

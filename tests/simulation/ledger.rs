@@ -98,6 +98,9 @@ impl Ledger for SimLedger {
 
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
         let words = describe(&writes);
+        if self.sabotage.is_none() {
+            check(&writes);
+        }
         if self.sabotage == Some(Sabotage::AcknowledgeBeforeCommit) {
             self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).push((epoch, writes));
             tokio::time::sleep(self.delay()).await;
@@ -130,6 +133,19 @@ impl Ledger for SimLedger {
     ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
         write_back(&*self.inner, &self.unwritten);
         block_on(self.inner.scan(prefix, after, limit))
+    }
+}
+
+/// A checkpoint goes with its job, or when it can't be used. Without a broken worker each can be.
+fn check(writes: &[Write]) {
+    let keys = |write: &Write| match write {
+        Write::Put(key, _) | Write::Delete(key) => key.as_str().to_owned(),
+    };
+    let written: Vec<_> = writes.iter().map(keys).collect();
+    for (key, write) in written.iter().zip(writes) {
+        if let (Some(job), Write::Delete(_)) = (key.strip_prefix("checkpoint/"), write) {
+            assert!(written.contains(&format!("job/{job}")), "{key} can't be used");
+        }
     }
 }
 

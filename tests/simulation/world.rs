@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use carlo_coordinator::{Data, Environment};
+use carlo_coordinator::{Environment, Settings};
 use carlo_kernel::Partial;
 use carlo_schedule::Scheduler;
 use carlo_service::CancellationToken;
@@ -225,13 +225,13 @@ async fn lead(world: Arc<World>, index: usize) -> turmoil::Result {
         Arc::clone(&world.latest_epoch),
     )?;
     let environment = Surroundings { world: Arc::clone(&world), random: Mutex::new(world.next_life("ids")) };
-    let mut scheduler = carlo_coordinator::Config::new(Data::Temporary).scheduler;
+    let mut settings = Settings::default();
     // Here workers are lost all the time, and no range is to blame.
-    scheduler.range_losses_max = u32::MAX;
+    settings.scheduler.range_losses_max = u32::MAX;
     let incoming = net::listen().await?;
-    let address = format!("{}:{}", coordinator(index), net::PORT);
+    let address = net::url(&coordinator(index));
     let never = CancellationToken::new();
-    carlo_coordinator::serve(scheduler, Arc::new(ledger), Arc::new(environment), address, incoming, never)
+    carlo_coordinator::serve(settings, Arc::new(ledger), Arc::new(environment), address, incoming, never)
         .await?;
     Ok(())
 }

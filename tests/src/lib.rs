@@ -7,6 +7,8 @@ mod client;
 pub mod etcd;
 mod link;
 mod process;
+#[cfg(feature = "etcd")]
+pub mod several;
 
 use std::net::SocketAddr;
 use std::path::Path;

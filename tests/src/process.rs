@@ -96,7 +96,7 @@ async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Op
         eprintln!("{line}");
         let line: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         if let Some(address) = line["address"].as_str() {
-            return Ok(Some(address.parse()?));
+            return Ok(Some(address.trim_start_matches("http://").parse()?));
         }
     }
     Ok(None)
@@ -126,10 +126,13 @@ fn build() -> anyhow::Result<PathBuf> {
     let profile = directory.file_name().and_then(|name| name.to_str()).context("a profile has a name")?;
     // cargo keeps what its profile `dev` builds in a directory called debug.
     let profile = if profile == "debug" { "dev" } else { profile };
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
-        .status()
-        .context("failed to run cargo")?;
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--workspace", "--bins", "--profile", profile]);
+    // The same features as the tests', or everything would be compiled once more.
+    if cfg!(feature = "etcd") {
+        build.args(["--features", "carlo-store/etcd,carlo-coordinator/etcd,carlo-tests/etcd"]);
+    }
+    let status = build.status().context("failed to run cargo")?;
     if !status.success() {
         bail!("the programs don't build");
     }

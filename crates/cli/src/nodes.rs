@@ -6,6 +6,7 @@ use carlo_types::NodeId;
 
 use crate::args::{self, NodesAction, OneNode};
 use crate::client::Client;
+use crate::commands::connect;
 use crate::exit::{BadArgument, Exit};
 use crate::output::print;
 use crate::render;
@@ -17,15 +18,19 @@ pub struct NoSuchNode(String);
 
 /// `carlo nodes`
 pub async fn nodes(args::Nodes { action, server }: args::Nodes) -> anyhow::Result<Exit> {
-    let client = Client::new(&server.url)?;
+    let client = connect(&server)?;
     let (OneNode { node }, draining) = match action.unwrap_or(NodesAction::List) {
         NodesAction::List => return list(&client, server.json).await,
         NodesAction::Drain(node) => (node, true),
         NodesAction::Undrain(node) => (node, false),
     };
     let what = || format!("failed to {} {node}", if draining { "drain" } else { "undrain" });
-    let id = find(&client, &node).await.with_context(what)?;
-    let answer = client.drain(id, draining).await.with_context(what)?;
+    // The drain of a name may outlive every node of it: then the server knows the name alone.
+    let id = match find(&client, &node).await {
+        Err(error) if !draining && error.is::<NoSuchNode>() => node.clone(),
+        found => found.with_context(what)?.to_string(),
+    };
+    let answer = client.drain(&id, draining).await.with_context(what)?;
     print(&if server.json { answer.json } else { said(&answer.value, draining) })?;
     Ok(Exit::Ok)
 }

@@ -1,41 +1,52 @@
 //! The cluster's service.
 
+use carlo_tenancy::Caller;
 use carlo_types::{Fault, FaultCode, NodeId};
 use carlo_wire::v1::cluster_server::Cluster;
-use carlo_wire::{convert, status, v1};
+use carlo_wire::{convert, v1};
 use tonic::{Request, Response, Status};
 
-use crate::core::CoreHandle;
+use crate::core::Core;
+use crate::door::{self, Call};
+use crate::lead::Leadership;
 use crate::views;
 
 /// The service.
 #[derive(Debug)]
 pub(crate) struct ClusterService {
-    core: CoreHandle,
+    leadership: Leadership,
     /// The URL of this coordinator.
     address: String,
 }
 
 impl ClusterService {
-    pub(crate) fn new(core: CoreHandle, address: String) -> Self {
-        Self { core, address }
+    pub(crate) fn new(leadership: Leadership, address: String) -> Self {
+        Self { leadership, address }
     }
 
     async fn set_draining(
         &self,
-        request: &v1::DrainRequest,
+        request: Request<v1::DrainRequest>,
         draining: bool,
     ) -> Result<Response<v1::Node>, Status> {
-        // What is no id is the id of no node.
-        let node = convert::id::<NodeId>("node_id", &request.node_id)
-            .map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()));
-        let view = match node {
-            Ok(node) => self.core.drain(node, draining).await,
-            Err(fault) => Err(fault),
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let v1::DrainRequest { node_id } = request;
+        let name = node_id.clone();
+        let drain = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin().map_err(door::fault)?;
+            match convert::id::<NodeId>("node_id", &node_id) {
+                Ok(node) => core.drain(node, draining).map(Some),
+                Err(_) if !draining => core.undrain_name(&node_id),
+                // What is no id is the id of no node.
+                Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
+            }
         };
-        let view = view.map_err(|fault| status::from_fault(&fault))?;
-        tracing::info!(node = %view.id, name = view.facts.name, draining, "a node was told");
-        Ok(Response::new(views::node(view)))
+        let view = call.admit(drain).await;
+        let node = view.map(|view| view.map_or_else(|| views::unlisted(name), views::node));
+        if let Ok(node) = &node {
+            tracing::info!(node = node.id, name = node.name, draining, "a node was told");
+        }
+        call.answer(node)
     }
 }
 
@@ -43,17 +54,18 @@ impl ClusterService {
 impl Cluster for ClusterService {
     async fn status(
         &self,
-        _request: Request<v1::ClusterStatusRequest>,
+        request: Request<v1::ClusterStatusRequest>,
     ) -> Result<Response<v1::ClusterStatus>, Status> {
-        let cluster = self.core.cluster().await.map_err(|fault| status::from_fault(&fault))?;
-        Ok(Response::new(views::cluster(cluster, &self.address)))
+        let (mut call, _) = Call::of(&self.leadership, request)?;
+        let cluster = call.admit(|core, _| Ok(core.cluster())).await;
+        call.answer(cluster.map(|cluster| views::cluster(cluster, &self.address)))
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
-        self.set_draining(&request.into_inner(), true).await
+        self.set_draining(request, true).await
     }
 
     async fn undrain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
-        self.set_draining(&request.into_inner(), false).await
+        self.set_draining(request, false).await
     }
 }

@@ -1,16 +1,34 @@
 //! What a coordinator is told.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use carlo_store::{Ledger, LedgerError, RedbLedger};
+use carlo_tenancy::Terms;
 use carlo_wire::PROTOCOL_VERSION;
+
+use crate::access::Access;
 
 /// The configuration of a coordinator.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where its ledger is.
     pub data: Data,
+    /// The rules that it leads by.
+    pub settings: Settings,
+    /// The URL at which gateways and workers reach it, told by the others while it leads; where absent, the address that it listens on.
+    pub advertise: Option<String>,
+}
+
+/// The rules that a coordinator leads by.
+#[derive(Debug, Clone)]
+pub struct Settings {
     /// How it shares work out.
     pub scheduler: carlo_schedule::Config,
+    /// What each tier may do, and what work costs.
+    pub terms: Terms,
+    /// Who is let in.
+    pub access: Access,
 }
 
 /// Where a coordinator keeps what it must not forget.
@@ -20,16 +38,42 @@ pub enum Data {
     Directory(PathBuf),
     /// In memory: everything is forgotten when the process ends.
     Temporary,
+    /// In etcd, shared with other coordinators, of which one leads.
+    #[cfg(feature = "etcd")]
+    Etcd(carlo_store::EtcdConfig),
+}
+
+impl Data {
+    /// Opens it for the coordinator that is reached at `address`.
+    #[cfg_attr(
+        not(feature = "etcd"),
+        expect(unused_variables, reason = "nobody else needs to know it where nobody else can lead")
+    )]
+    pub(crate) fn open(&self, address: &str) -> Result<Arc<dyn Ledger>, LedgerError> {
+        Ok(match self {
+            Self::Directory(directory) => Arc::new(RedbLedger::open(directory.join("ledger.redb"))?),
+            Self::Temporary => Arc::new(RedbLedger::temporary()?),
+            #[cfg(feature = "etcd")]
+            Self::Etcd(config) => Arc::new(carlo_store::EtcdLedger::new(config.clone(), address)?),
+        })
+    }
 }
 
 impl Config {
-    /// A coordinator with its data there, for workers of this build's model and protocol.
+    /// A coordinator with its data there and the rules of [`Settings::default`].
     pub fn new(data: Data) -> Self {
+        Self { data, settings: Settings::default(), advertise: None }
+    }
+}
+
+impl Default for Settings {
+    /// For workers of this build's model and protocol, with the tiers of the contract, open to everybody.
+    fn default() -> Self {
         let scheduler = carlo_schedule::Config {
             model_version: carlo_kernel::MODEL_VERSION,
             protocol_version: PROTOCOL_VERSION,
             ..carlo_schedule::Config::default()
         };
-        Self { data, scheduler }
+        Self { scheduler, terms: Terms::default(), access: Access::Open }
     }
 }

@@ -1,45 +1,75 @@
-//! The core: one task that owns the scheduler.
+//! The core: one task that owns the scheduler, the tenancy, and what is known beside them.
 //!
 //! It takes whatever requests have queued, applies them, commits their records in one go, and only then sends leases and answers. So
 //! what anybody was told is durable, and requests that arrive during a commit share the next one. When a commit fails the core
 //! ends: its state may be ahead of the ledger, and the only safe thing is to start from the ledger again.
+//!
+//! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
+//! * `tenants`: every call and the end of every job is counted and billed here.
+//! * `repeats`: requests with an idempotency key. `watchers`: who waits for a change. `sessions`: the workers' streams.
 
+mod batches;
+mod jobs;
+mod repeats;
 mod requests;
 mod sessions;
+mod tenants;
+mod watchers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_kernel::Partial;
-use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler};
+use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler, StoredJob};
 use carlo_service::CancellationToken;
-use carlo_store::{Ledger, Write};
-use carlo_types::{Epoch, Fault};
+use carlo_store::{Ledger, LedgerError, Write};
+use carlo_tenancy::Tenancy;
+use carlo_types::{Epoch, Fault, JobId};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::Error;
-use crate::entries::{self, Restored};
+use crate::config::Settings;
+use crate::entries::{self, EntryError};
 use crate::environment::{Clock, Environment};
+use crate::idempotency::Repeats;
+use crate::particulars::Particulars;
 
+use batches::Batches;
+pub(crate) use batches::{BatchRequest, no_such_batch};
+pub(crate) use jobs::{JobSeen, NewJob, no_such_job};
+pub(crate) use repeats::Once;
 pub(crate) use requests::CoreHandle;
 use requests::Request;
 use sessions::Sessions;
 pub(crate) use sessions::{Outbox, SessionId};
+use watchers::Watchers;
+pub(crate) use watchers::{Topic, Watch};
 
 /// Requests that wait. Whoever sends one more waits, too.
 const REQUESTS_MAX: usize = 4_096;
 /// Requests that share a commit.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 512;
+/// Writes after which a commit takes no further request, so that it stays within what a ledger takes at once.
+const WRITES_FULL: usize = 2_048;
 /// How often the scheduler is told that time has passed.
 const TICK: Duration = Duration::from_millis(100);
 
 /// An answer that is held back until what it tells of is durable.
 type Answer = Box<dyn FnOnce() + Send>;
 
-/// The scheduler and what it needs.
+/// The state of one term.
 pub(crate) struct Core {
     scheduler: Scheduler<Partial>,
+    tenancy: Tenancy,
+    /// Of every job that the scheduler knows.
+    particulars: BTreeMap<JobId, Particulars>,
+    batches: Batches,
+    repeats: Repeats,
+    watchers: Watchers,
+    /// Whether callers need keys.
+    needs_keys: bool,
     epoch: Epoch,
     environment: Arc<dyn Environment>,
     clock: Clock,
@@ -53,32 +83,77 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Becomes the ledger's writer and restores the scheduler from it.
+    /// Becomes the ledger's writer and takes up what is in it.
     pub(crate) async fn load(
-        config: carlo_schedule::Config,
+        settings: Settings,
         ledger: Arc<dyn Ledger>,
         environment: Arc<dyn Environment>,
     ) -> Result<(Self, CoreHandle), Error> {
         let clock = Clock::start(Arc::clone(&environment));
         let epoch = ledger.lead().await?;
-        let mut scheduler = Scheduler::new(config, epoch);
-        let Restored { jobs, writes, effects } =
-            entries::load(ledger.as_ref(), &mut scheduler, clock.now()).await?;
-        tracing::info!(%epoch, jobs, "ledger loaded");
+        let stored = entries::load(ledger.as_ref()).await?;
+        tracing::info!(%epoch, jobs = stored.jobs.len(), "ledger loaded");
+        let tenancy = Tenancy::restore(settings.terms, stored.tenancy)
+            .map_err(|error| EntryError::Contradiction(error.into()))?;
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-        let core = Self {
-            scheduler,
+        let mut core = Self {
+            scheduler: Scheduler::new(settings.scheduler, epoch),
+            tenancy,
+            particulars: BTreeMap::new(),
+            batches: Batches::default(),
+            repeats: Repeats::restore(stored.repeats),
+            watchers: Watchers::default(),
+            needs_keys: true,
             epoch,
             environment,
             clock,
             ledger,
             sessions: Sessions::default(),
             requests,
-            writes,
-            effects,
+            writes: Vec::new(),
+            effects: Vec::new(),
             answers: Vec::new(),
         };
+        core.open_doors(&settings.access)?;
+        for name in &stored.drains {
+            core.scheduler.restore_drain(name);
+        }
+        for batch in stored.batches {
+            core.batches.insert(batch);
+        }
+        for (job, error) in stored.unusable {
+            core.drop_checkpoint(job, error);
+        }
+        for (job, particulars) in stored.jobs {
+            core.particulars.insert(job.record.id, particulars);
+            core.restore(job)?;
+        }
+        core.limit_owners();
+        core.advance_batches();
         Ok((core, CoreHandle::new(sender)))
+    }
+
+    /// Restores one job, without its checkpoint where that can't be used.
+    fn restore(&mut self, job: StoredJob<Partial>) -> Result<(), EntryError> {
+        let now = self.clock.now();
+        let without = StoredJob { record: job.record.clone(), checkpoint: None, held: job.held };
+        let (id, has_checkpoint) = (job.record.id, job.checkpoint.is_some());
+        let contradiction = |fault: Fault| EntryError::Contradiction(fault.into());
+        let outcome = match self.scheduler.restore(job, now).map_err(contradiction) {
+            Err(error) if has_checkpoint => {
+                self.drop_checkpoint(id, error);
+                self.scheduler.restore(without, now).map_err(contradiction)?
+            }
+            outcome => outcome?,
+        };
+        self.take(outcome);
+        Ok(())
+    }
+
+    fn drop_checkpoint(&mut self, job: JobId, error: EntryError) {
+        let error = anyhow::Error::from(error);
+        tracing::warn!(%job, "its progress can't be used and is computed again: {error:#}");
+        self.writes.push(entries::drop_checkpoint(job));
     }
 
     /// The term that this core leads.
@@ -102,7 +177,10 @@ impl Core {
                 () = stop.cancelled() => return Ok(()),
             }
             for request in batch.drain(..) {
-                self.handle(request);
+                request(&mut self);
+                if self.writes.len() >= WRITES_FULL {
+                    self.commit().await?;
+                }
             }
             self.commit().await?;
         }
@@ -113,30 +191,62 @@ impl Core {
         if let Err(fault) = self.apply(Command::Tick) {
             tracing::error!(%fault, "the scheduler refused a tick");
         }
+        self.forget_repeats();
+        self.watchers.sweep(self.clock.now().elapsed);
     }
 
     /// Applies a command and keeps what it led to for the end of the batch.
     fn apply(&mut self, command: Command<Partial>) -> Result<(), Fault> {
-        let Outcome { records, effects } = self.scheduler.apply(command, self.clock.now())?;
+        let outcome = self.scheduler.apply(command, self.clock.now())?;
+        self.take(outcome);
+        self.advance_batches();
+        Ok(())
+    }
+
+    fn take(&mut self, Outcome { records, effects }: Outcome<Partial>) {
         for record in records {
-            if let Record::Job(job) = &record {
-                tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
+            match &record {
+                Record::Job(job) => {
+                    tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
+                    self.settle(job);
+                    self.note_in_batch(job);
+                    self.watchers.turn(Topic::Job(job.id));
+                }
+                Record::Forget { job } => {
+                    let particulars = self.particulars.remove(job);
+                    if let Some(batch) = particulars.and_then(|particulars| particulars.batch) {
+                        self.forget_in_batch(*job, batch);
+                    }
+                }
+                _ => {}
             }
-            entries::write(&record, &mut self.writes);
+            entries::write(&record, &self.particulars, &mut self.writes);
         }
         self.effects.extend(effects);
-        Ok(())
     }
 
     /// Makes the batch durable, then lets everybody know.
     async fn commit(&mut self) -> Result<(), Error> {
-        if !self.writes.is_empty() {
+        self.save_batches();
+        for change in self.tenancy.take_changes() {
+            entries::tenancy::write(&change, &mut self.writes);
+        }
+        if self.writes.is_empty() {
+            // Leases that need no record are no less a leader's to grant.
+            if !self.ledger.holds(self.epoch) {
+                return Err(LedgerError::Fenced { current: Epoch(0) }.into());
+            }
+        } else {
             let writes = std::mem::take(&mut self.writes);
             self.ledger.commit(self.epoch, writes).await?;
         }
         for effect in std::mem::take(&mut self.effects) {
+            if let Effect::Changed { job } | Effect::Ended { job } = &effect {
+                self.watchers.change(*job);
+            }
             self.sessions.carry_out(effect, self.epoch);
         }
+        self.publish();
         for answer in self.answers.drain(..) {
             answer();
         }

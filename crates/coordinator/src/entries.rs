@@ -6,22 +6,34 @@
 //! | `checkpoint/<id>` | `CheckpointEntry` | while the job runs |
 //! | `result/<id>` | `ResultEntry` | in the commit that completes the job |
 //! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
+//! | `key/<id>` | `KeyEntry` | when a key is made or taken back |
+//! | `usage/<user>/<period>` | `UsageEntry` | with every call and every job that counts |
+//! | `charge/<job>` | `ChargeEntry` | while the job is open |
+//! | `budget/<batch>` | `BudgetEntry` | while the batch is kept |
+//! | `batch/<id>` | `BatchEntry` | when it is made, starts, is given up, ends, and loses a job |
+//! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first answer, for a day |
 //!
 //! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the coordinator from starting: going on without it
-//! would lose a job.
+//! would lose a job. Only a checkpoint is dropped and its progress computed again: what broken workers report ends up in one, and their
+//! sum may be something that no simulations add up to.
 
+pub(crate) mod batches;
+pub(crate) mod idempotency;
 mod read;
+pub(crate) mod tenancy;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use carlo_kernel::Partial;
-use carlo_schedule::{
-    Checkpoint, Effect, JobRecord, JobState, Outcome, Record, ResultRecord, Scheduler, StoredJob,
-};
+use carlo_schedule::{Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
 use carlo_store::{Key, Ledger, LedgerError, Write};
-use carlo_types::{BlockRange, JobId, NodeId, Now};
+use carlo_types::{BlockRange, JobId};
 use carlo_wire::v1;
 use prost::Message;
 
+use crate::batch::Batch;
+use crate::particulars::Particulars;
 use crate::{recommend, views};
 pub(crate) use read::EntryError;
 
@@ -50,11 +62,16 @@ fn put(key: Key, message: &impl Message) -> Write {
     Write::Put(key, Bytes::from(message.encode_to_vec()))
 }
 
-/// Adds what makes `record` durable to `writes`.
-pub(crate) fn write(record: &Record<Partial>, writes: &mut Vec<Write>) {
+/// Adds what makes `record` durable to `writes`; of its job's `particulars` too.
+pub(crate) fn write(
+    record: &Record<Partial>,
+    particulars: &BTreeMap<JobId, Particulars>,
+    writes: &mut Vec<Write>,
+) {
     match record {
         Record::Job(job) => {
-            writes.push(put(job_key(job.id), &job_entry(job)));
+            let entry = job_entry(job, particulars.get(&job.id).cloned().unwrap_or_default());
+            writes.push(put(job_key(job.id), &entry));
             if job.state.is_ended() {
                 writes.push(Write::Delete(checkpoint_key(job.id)));
             }
@@ -74,7 +91,7 @@ pub(crate) fn write(record: &Record<Partial>, writes: &mut Vec<Write>) {
     }
 }
 
-fn job_entry(job: &JobRecord) -> v1::JobEntry {
+fn job_entry(job: &JobRecord, particulars: Particulars) -> v1::JobEntry {
     v1::JobEntry {
         id: job.id.to_string(),
         owner: job.owner.to_string(),
@@ -88,6 +105,12 @@ fn job_entry(job: &JobRecord) -> v1::JobEntry {
         simulations_done: job.simulations_done,
         stopped_early: job.stopped_early,
         workers_used: job.workers_used,
+        batch_id: particulars.batch.map(|batch| batch.to_string()),
+        custom_id: particulars.custom_id,
+        estimated_cost_nanodollars: particulars.estimate_nanodollars,
+        cost_nanodollars: particulars.bill.map(|(_, cost)| cost),
+        tokens_used: particulars.bill.map(|(tokens, _)| tokens),
+        cancel_reason: particulars.cancel_reason,
     }
 }
 
@@ -100,8 +123,12 @@ fn checkpoint_entry(checkpoint: &Checkpoint<Partial>) -> v1::CheckpointEntry {
             .iter()
             .map(|part| v1::PartEntry { range: Some(span(part.range)), partial: part.partial.encode() })
             .collect(),
-        shares: shares(&checkpoint.shares),
+        shares: checkpoint.shares.iter().map(share_entry).collect(),
     }
+}
+
+fn share_entry(share: &Share) -> v1::ShareEntry {
+    v1::ShareEntry { node_id: share.node.to_string(), simulations: share.simulations, ahead: share.ahead }
 }
 
 fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
@@ -116,55 +143,75 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
             stopped_early: result.stopped_early,
             workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),
         }),
-        shares: shares(&result.shares),
+        shares: result
+            .shares
+            .iter()
+            .map(|&(node, simulations)| share_entry(&Share { node, simulations, ahead: 0 }))
+            .collect(),
     }
 }
 
-fn shares(shares: &[(NodeId, u64)]) -> Vec<v1::ShareEntry> {
-    let share = |(node, simulations): &(NodeId, u64)| v1::ShareEntry {
-        node_id: node.to_string(),
-        simulations: *simulations,
-    };
-    shares.iter().map(share).collect()
-}
-
-/// What came of loading a ledger.
+/// Everything in a ledger but results.
 #[derive(Debug, Default)]
-pub(crate) struct Restored {
-    /// How many jobs there are.
-    pub(crate) jobs: usize,
-    /// To be committed: a job may turn out to have been complete already.
-    pub(crate) writes: Vec<Write>,
-    /// To be carried out after that.
-    pub(crate) effects: Vec<Effect>,
+pub(crate) struct Stored {
+    /// The names of the nodes that an operator wants idle.
+    pub(crate) drains: Vec<String>,
+    /// Every job, in the order of submission, which is that of the queue.
+    pub(crate) jobs: Vec<(StoredJob<Partial>, Particulars)>,
+    /// Jobs of which the checkpoint can't be read, and why.
+    pub(crate) unusable: Vec<(JobId, EntryError)>,
+    /// Keys, usage, charges, budgets.
+    pub(crate) tenancy: Vec<carlo_tenancy::Record>,
+    /// Requests that were answered and may come again.
+    pub(crate) repeats: Vec<idempotency::Stored>,
+    /// Every batch, with the jobs above.
+    pub(crate) batches: Vec<Batch>,
 }
 
-/// Restores the scheduler from the ledger.
-pub(crate) async fn load(
-    ledger: &dyn Ledger,
-    scheduler: &mut Scheduler<Partial>,
-    now: Now,
-) -> Result<Restored, EntryError> {
+/// Reads the ledger.
+pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
+    let mut stored = Stored {
+        tenancy: tenancy::load(ledger).await?,
+        repeats: idempotency::load(ledger).await?,
+        ..Stored::default()
+    };
     for (key, _) in scan(ledger, NODE).await? {
-        scheduler.restore_drain(&key.as_str()[NODE.len()..]);
+        stored.drains.push(key.as_str()[NODE.len()..].to_owned());
     }
-    let mut records = Vec::new();
+    let mut jobs = Vec::new();
     for (key, value) in scan(ledger, JOB).await? {
-        records.push(read::job(&key, &value)?);
+        jobs.push(read::job(&key, &value)?);
     }
-    // The order of the queue is that of the submissions.
-    records.sort_by_key(|record| (record.created_at, record.id));
-    let mut restored = Restored { jobs: records.len(), ..Restored::default() };
-    for record in records {
-        let checkpoint = checkpoint(ledger, &record).await?;
-        let Outcome { records, effects } =
-            scheduler.restore(StoredJob { record, checkpoint }, now).map_err(EntryError::Contradiction)?;
-        for record in records {
-            write(&record, &mut restored.writes);
-        }
-        restored.effects.extend(effects);
+    jobs.sort_by_key(|(record, _)| (record.created_at, record.id));
+    let waiting: BTreeSet<JobId> = stored
+        .tenancy
+        .iter()
+        .filter_map(|record| match record {
+            carlo_tenancy::Record::Charge(charge) if !charge.reserved => Some(charge.job),
+            _ => None,
+        })
+        .collect();
+    for (record, particulars) in jobs {
+        let checkpoint = match checkpoint(ledger, &record).await {
+            Err(EntryError::Ledger(error)) => return Err(error.into()),
+            Err(error) => {
+                stored.unusable.push((record.id, error));
+                None
+            }
+            Ok(checkpoint) => checkpoint,
+        };
+        // What a batch has not reserved anything for, it has not released.
+        let held = waiting.contains(&record.id);
+        stored.jobs.push((StoredJob { record, checkpoint, held }, particulars));
     }
-    Ok(restored)
+    let known = stored.jobs.iter().map(|(job, _)| (job.record.id, (&job.record, job.held))).collect();
+    stored.batches = batches::load(ledger, &known).await?;
+    Ok(stored)
+}
+
+/// What deletes a checkpoint that can't be used.
+pub(crate) fn drop_checkpoint(id: JobId) -> Write {
+    Write::Delete(checkpoint_key(id))
 }
 
 /// All entries whose keys begin with `prefix`.

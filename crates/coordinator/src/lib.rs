@@ -8,20 +8,34 @@
 //! ```
 //!
 //! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
-//! * [`entries`]: the scheduler's records as entries of the ledger, and back.
-//! * [`jobs`], [`cluster`], [`workers`]: the gRPC services, thin.
+//! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
+//! * [`entries`]: records as entries of the ledger, and back. [`particulars`]: what the scheduler needn't know of a job.
+//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
+//! * [`batch`]: which jobs of a batch may run, and what it is as a whole.
+//! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
 //! * [`views`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
 //!
 //! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
 
+mod access;
+
+mod accounts;
+mod answers;
+mod batch;
+mod batches;
 mod cluster;
 mod config;
 mod core;
+mod door;
 mod entries;
 mod environment;
+mod idempotency;
 mod jobs;
+mod lead;
+mod particulars;
 mod recommend;
+mod simulate;
 mod views;
 mod workers;
 
@@ -29,8 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
-use carlo_store::{Ledger, LedgerError, RedbLedger};
+use carlo_store::{Ledger, LedgerError};
 use carlo_types::limits::MESSAGE_BYTES_MAX;
+use carlo_wire::v1::accounts_server::AccountsServer;
+use carlo_wire::v1::batches_server::BatchesServer;
 use carlo_wire::v1::cluster_server::ClusterServer;
 use carlo_wire::v1::jobs_server::JobsServer;
 use carlo_wire::v1::workers_server::WorkersServer;
@@ -39,9 +55,11 @@ use tokio::net::TcpListener;
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpIncoming};
 
+pub use crate::access::{Access, AccessError, JoinToken};
+use crate::accounts::AccountsService;
+use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
-pub use crate::config::{Config, Data};
-use crate::core::Core;
+pub use crate::config::{Config, Data, Settings};
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, Machine};
 use crate::jobs::JobsService;
@@ -71,29 +89,29 @@ pub enum Error {
     Listen(#[from] std::io::Error),
 }
 
-/// Leads a cluster on `listener` until `shutdown`.
+/// Serves on `listener` until `shutdown`: leads the cluster, or, where several coordinators share the data and another one leads, tells
+/// callers where that is.
 ///
 /// # Errors
 ///
-/// When the ledger can't be opened, read or written, or the server fails.
+/// When the ledger can't be opened, read or written, or the server fails. With shared data a ledger that fails only ends the term.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
-    let ledger: Arc<dyn Ledger> = match &config.data {
-        Data::Directory(directory) => Arc::new(RedbLedger::open(directory.join("ledger.redb"))?),
-        Data::Temporary => Arc::new(RedbLedger::temporary()?),
-    };
     let address = listener.local_addr()?;
+    let url = config.advertise.unwrap_or_else(|| format!("http://{address}"));
+    let ledger = config.data.open(&url)?;
     // Without it every small answer waits 40 ms for the acknowledgement of the one before.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    serve(config.scheduler, ledger, Arc::new(Machine), address.to_string(), incoming, shutdown).await
+    tracing::info!(listen = %address, url, "coordinator starts");
+    serve(config.settings, ledger, Arc::new(Machine), url, incoming, shutdown).await
 }
 
-/// Leads a cluster from `ledger` until `shutdown`, for those who connect through `incoming`. `address` is where that is, for people.
+/// Serves those who connect through `incoming` from `ledger` until `shutdown`. `address` is the URL at which others reach it.
 ///
 /// # Errors
 ///
-/// When the ledger can't be read or written, or the server fails.
+/// When the ledger can't be read or written, or the server fails. Where several coordinators share the ledger, that only ends the term.
 pub async fn serve<I, C>(
-    config: carlo_schedule::Config,
+    settings: Settings,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
     address: String,
@@ -104,38 +122,51 @@ where
     I: Stream<Item = std::io::Result<C>>,
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let (core, handle) = Core::load(config, Arc::clone(&ledger), Arc::clone(&environment)).await?;
-    tracing::info!(address, epoch = %core.epoch(), "coordinator leads");
-
-    let jobs = JobsService::new(handle.clone(), ledger, environment);
-    let cluster = ClusterService::new(handle.clone(), format!("http://{address}"));
-    let workers = WorkersService::new(handle, shutdown.clone());
+    let access = settings.access.clone();
+    let (leader, leadership) =
+        lead::leader(settings, Arc::clone(&ledger), Arc::clone(&environment), address.clone());
+    let accounts = AccountsService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
+    let batches = BatchesService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
+    let jobs = JobsService::new(leadership.clone(), ledger, environment);
+    let cluster = ClusterService::new(leadership.clone(), address.clone());
+    let workers = WorkersService::new(leadership.clone(), access);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<JobsServer<JobsService>>().await;
+    health.set_serving::<AccountsServer<AccountsService>>().await;
+    health.set_serving::<BatchesServer<BatchesService>>().await;
+    health.set_serving::<ClusterServer<ClusterService>>().await;
+    health.set_serving::<WorkersServer<WorkersService>>().await;
     let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .add_service(health_service)
         .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(AccountsServer::new(accounts).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(BatchesServer::new(batches).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ClusterServer::new(cluster))
         .add_service(WorkersServer::new(workers).max_decoding_message_size(MESSAGE_BYTES_MAX));
 
-    // Whichever ends first ends the other: without the core no call can be answered.
+    // Whichever ends first ends the other: without a leader's core, or somebody who knows of one, no call can be answered.
     let stop = shutdown.child_token();
-    let serving = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let serving = async {
         tokio::select! {
-            served = serving => served.map_err(Error::from),
+            () = leadership.settled() => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        tracing::info!(address, "coordinator serves");
+        let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+        tokio::select! {
+            served = served => served.map_err(Error::from),
             () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => Ok(()),
         }
     };
-    let core = async {
-        let ended = core.run(stop.clone()).await;
+    let leading = async {
+        let ended = leader.run(stop.clone()).await;
         stop.cancel();
         ended
     };
-    let (served, ended) = tokio::join!(serving, core);
+    let (served, ended) = tokio::join!(serving, leading);
     ended?;
     served
 }

@@ -1,13 +1,22 @@
 //! `carlo-coordinator`: parses its arguments, then [`carlo_coordinator::run`].
 
+#[path = "main/etcd.rs"]
+mod etcd;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use carlo_coordinator::{Config, Data};
-use carlo_service::listen;
+use anyhow::Context as _;
+use carlo_coordinator::{Access, Config, Data, Error, Settings};
+use carlo_service::listen::{self, ListenError};
 use carlo_service::telemetry::{self, LogFormat};
+use carlo_store::LedgerError;
+use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
+
+/// The exit code of arguments that can't be used, clap's too.
+const BAD_ARGUMENTS: u8 = 2;
 
 /// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in its data directory.
 ///
@@ -18,12 +27,35 @@ struct Arguments {
     /// Where gateways and workers reach it.
     #[arg(long, env = "CARLO_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
-    /// Where it keeps its ledger; made where there is none.
-    #[arg(long, env = "CARLO_DATA_DIR", value_name = "DIR")]
-    data_dir: PathBuf,
-    /// How callers prove who they are. There are no keys yet, so `off` must be said; it is for loopback addresses only.
-    #[arg(long, env = "CARLO_AUTH", value_enum)]
+    /// Where it keeps its ledger; made where there is none. For a coordinator that has no others beside it.
+    #[arg(
+        long,
+        env = "CARLO_DATA_DIR",
+        value_name = "DIR",
+        required_unless_present = "etcd",
+        conflicts_with = "etcd"
+    )]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    etcd: etcd::EtcdArguments,
+    /// The URL at which gateways and workers reach it, which the others tell while it leads [default: that of `--listen`].
+    #[arg(long, env = "CARLO_ADVERTISE", value_name = "URL")]
+    advertise: Option<String>,
+    /// Whether callers need keys and workers the join token. `off` is for loopback addresses only.
+    #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
     auth: Auth,
+    /// Holds a key of the user `admin`; made at the first start, for its owner alone to read [default: DIR/admin-key].
+    #[arg(long, env = "CARLO_ADMIN_KEY_FILE", value_name = "FILE")]
+    admin_key_file: Option<PathBuf>,
+    /// Holds what workers join with; made at the first start, for its owner alone to read [default: DIR/join-token].
+    #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
+    join_token_file: Option<PathBuf>,
+    /// JSON that changes the limits of tiers and the price of a token.
+    #[arg(long, env = "CARLO_TIERS", value_name = "FILE")]
+    tiers: Option<PathBuf>,
+    /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
+    #[arg(long, env = "CARLO_PLAINTEXT")]
+    plaintext: bool,
     /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_schedule=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -31,7 +63,9 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Auth {
-    /// Every caller is the user `local`.
+    /// Callers need keys, workers the join token.
+    On,
+    /// Every caller is the user `local`, and any worker may join.
     Off,
 }
 
@@ -39,19 +73,84 @@ enum Auth {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init(arguments.log_format, "info");
-    match lead(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let Err(error) = Box::pin(lead(arguments)).await else { return ExitCode::SUCCESS };
+    tracing::error!("{error:#}");
+    let bad_arguments = error.is::<BadArguments>()
+        || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)))
+        || matches!(error.downcast_ref(), Some(Error::Ledger(LedgerError::Refused { .. })));
+    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
 }
 
+/// The context of an error that other arguments would mend.
+#[derive(Debug, thiserror::Error)]
+#[error("bad arguments")]
+struct BadArguments;
+
 async fn lead(arguments: Arguments) -> anyhow::Result<()> {
-    let Auth::Off = arguments.auth;
+    let settings = settings(&arguments)?;
     let shutdown = carlo_service::shutdown::on_signal()?;
-    let listener = listen::loopback(arguments.listen).await?;
-    let config = Config::new(Data::Directory(arguments.data_dir));
-    Ok(carlo_coordinator::run(config, listener, shutdown).await?)
+    let listener = match arguments.auth {
+        Auth::On if arguments.plaintext => listen::anywhere(arguments.listen).await?,
+        Auth::On | Auth::Off => listen::loopback(arguments.listen).await?,
+    };
+    let data = match arguments.data_dir {
+        Some(directory) => Data::Directory(directory),
+        None => arguments.etcd.data().context(BadArguments)?,
+    };
+    let config = Config { settings, advertise: arguments.advertise, ..Config::new(data) };
+    Ok(Box::pin(carlo_coordinator::run(config, listener, shutdown)).await?)
+}
+
+fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
+    let mut settings = Settings::default();
+    if let Some(path) = &arguments.tiers {
+        settings.terms =
+            terms(path).with_context(|| format!("failed to use the tiers in {}", path.display()))?;
+    }
+    if let Auth::On = arguments.auth {
+        let file = |given: &Option<PathBuf>, name: &str| {
+            let in_directory = || arguments.data_dir.as_ref().map(|directory| directory.join(name));
+            let words = || {
+                format!(
+                    "failed to find the {name}: without --data-dir its file must be named, with --{name}-file"
+                )
+            };
+            given.clone().or_else(in_directory).with_context(words)
+        };
+        let admin_key = file(&arguments.admin_key_file, "admin-key")?;
+        let join_token = file(&arguments.join_token_file, "join-token")?;
+        settings.access = Access::from_files(&admin_key, &join_token)?;
+    }
+    Ok(settings)
+}
+
+fn terms(path: &Path) -> anyhow::Result<Terms> {
+    let text = std::fs::read_to_string(path)?;
+    Terms::parse(&text).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!(faults.join("; "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_ledger_is_in_one_place() {
+        let parse = |arguments: &[&str]| {
+            Arguments::try_parse_from([&["carlo-coordinator", "--auth", "off"], arguments].concat())
+        };
+        parse(&["--data-dir", "/data"]).unwrap();
+        parse(&["--etcd", "http://a:2379,http://b:2379", "--etcd-user", "carlo"]).unwrap();
+        parse(&[]).unwrap_err();
+        parse(&["--data-dir", "/data", "--etcd", "http://a:2379"]).unwrap_err();
+    }
 }

@@ -5,6 +5,9 @@ use carlo_schedule::{ClusterView, JobState, JobView, NodeShare, NodeState, NodeV
 use carlo_types::JobSpec;
 use carlo_wire::v1;
 
+use crate::core::JobSeen;
+use crate::particulars::Particulars;
+
 /// Each state of a job, as the scheduler and as the protocol say it.
 const STATES: [(JobState, v1::JobStatus); 5] = [
     (JobState::Queued, v1::JobStatus::Queued),
@@ -24,8 +27,13 @@ pub(crate) fn state(status: v1::JobStatus) -> Option<JobState> {
     STATES.iter().find(|(_, row)| *row == status).map(|(state, _)| *state)
 }
 
-/// A job without its results.
-pub(crate) fn job(view: JobView) -> v1::Job {
+/// A job without its results; with what the simulations so far say, where that is there.
+pub(crate) fn seen(seen: JobSeen) -> v1::Job {
+    let partial_results = seen.view.spec.as_deref().zip(seen.fold.as_ref()).map(partial);
+    v1::Job { partial_results, ..job(seen.view, seen.particulars) }
+}
+
+fn job(view: JobView, particulars: Particulars) -> v1::Job {
     v1::Job {
         id: view.id.to_string(),
         owner: view.owner.to_string(),
@@ -51,6 +59,12 @@ pub(crate) fn job(view: JobView) -> v1::Job {
         error: view.error,
         progress_percent: view.progress_percent,
         simulations_per_second: view.simulations_per_second,
+        batch_id: particulars.batch.map(|batch| batch.to_string()),
+        custom_id: particulars.custom_id,
+        estimated_cost_nanodollars: particulars.estimate_nanodollars,
+        cost_nanodollars: particulars.bill.map(|(_, cost)| cost),
+        tokens_used: particulars.bill.map(|(tokens, _)| tokens),
+        cancel_reason: particulars.cancel_reason,
     }
 }
 
@@ -63,7 +77,7 @@ fn node_progress(share: &NodeShare) -> v1::NodeProgress {
 }
 
 /// What the simulations so far say.
-pub(crate) fn partial((spec, fold): (&JobSpec, &Partial)) -> v1::PartialResults {
+fn partial((spec, fold): (&JobSpec, &Partial)) -> v1::PartialResults {
     let results = carlo_kernel::results(spec, fold);
     let [low, high] = results.confidence_interval_95;
     v1::PartialResults {
@@ -85,6 +99,11 @@ pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
         leader: leader.to_owned(),
         model_version: view.model_version,
     }
+}
+
+/// What is known of a node that isn't listed.
+pub(crate) fn unlisted(name: String) -> v1::Node {
+    v1::Node { name, status: v1::NodeStatus::Offline.into(), ..v1::Node::default() }
 }
 
 /// A node.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use carlo_kernel::Partial;
 use carlo_schedule::Command;
-use carlo_service::CancellationToken;
 use carlo_types::limits::{HEARTBEAT_TIMEOUT, PARTIAL_BYTES_MAX};
 use carlo_types::{Fault, FaultCode, LeaseId, Load, NodeId};
 use carlo_wire::v1::worker_message::Message;
@@ -14,7 +13,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::core::{CoreHandle, SessionId};
+use crate::access::{Access, JOIN_TOKEN};
+use crate::core::SessionId;
+use crate::lead::{Leadership, Term};
 
 /// Messages that wait for one worker to read them: a few leases, and one `Forget` for every job that ends.
 const OUTBOX: usize = 1_024;
@@ -24,13 +25,13 @@ const HEARTBEAT_LEASES_MAX: usize = 64;
 /// The service.
 #[derive(Debug)]
 pub(crate) struct WorkersService {
-    core: CoreHandle,
-    shutdown: CancellationToken,
+    leadership: Leadership,
+    access: Access,
 }
 
 impl WorkersService {
-    pub(crate) fn new(core: CoreHandle, shutdown: CancellationToken) -> Self {
-        Self { core, shutdown }
+    pub(crate) fn new(leadership: Leadership, access: Access) -> Self {
+        Self { leadership, access }
     }
 }
 
@@ -42,6 +43,12 @@ impl Workers for WorkersService {
         &self,
         request: Request<Streaming<v1::WorkerMessage>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
+        let token = request.metadata().get(JOIN_TOKEN).map(|token| token.to_str().unwrap_or_default());
+        self.access.admit_worker(token).map_err(|fault| {
+            tracing::warn!(peer = ?request.remote_addr(), %fault, "a worker was refused");
+            status::from_fault(&fault)
+        })?;
+        let term = self.leadership.term()?;
         let mut inbox = request.into_inner();
         let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message()).await.map_err(|_| {
             Status::deadline_exceeded("a worker begins with hello, and this one said nothing")
@@ -52,29 +59,24 @@ impl Workers for WorkersService {
         let (node, facts) = convert::node(hello).map_err(|error| status::from_fault(&error.into()))?;
         let (outbox, messages) = mpsc::channel(OUTBOX);
         let name = facts.name.clone();
-        let (session, _) = self
+        let (session, _) = term
             .core
             .join(node, facts, outbox)
             .await
             .inspect_err(|fault| tracing::warn!(%node, name, %fault, "a worker was refused"))
             .map_err(|fault| status::from_fault(&fault))?;
-        tokio::spawn(listen(inbox, session, self.core.clone(), self.shutdown.clone()));
+        tokio::spawn(listen(inbox, session, term));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 }
 
 /// Passes on what a worker says until its stream ends, then lets the core know of that.
-async fn listen(
-    mut inbox: Streaming<v1::WorkerMessage>,
-    session: SessionId,
-    core: CoreHandle,
-    shutdown: CancellationToken,
-) {
+async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, Term { core, ended }: Term) {
     let node = session.node();
     let why = loop {
         let message = tokio::select! {
             message = inbox.message() => message,
-            () = shutdown.cancelled() => return,
+            () = ended.cancelled() => return,
         };
         let command = match message {
             Ok(Some(v1::WorkerMessage { message: Some(message) })) => command(node, message),

@@ -9,6 +9,7 @@ use crate::job::Job;
 use crate::lanes::{Register, Task};
 use crate::partial::Partial;
 use crate::sensitivity::{self, Paired};
+use crate::variants::Pairs;
 
 /// Sums that go side by side.
 const LANES: usize = 16;
@@ -28,6 +29,7 @@ pub struct Accumulator {
     sensitivity: Paired,
     scales: Vec<Scale>,
     chart: Vec<u64>,
+    variants: Vec<Pairs>,
 }
 
 /// What is summed. Adding is exact.
@@ -56,6 +58,7 @@ impl Accumulator {
             sensitivity: Paired::default(),
             scales: job.scales().to_vec(),
             chart: vec![0; job.scales().len() * chart::BINS],
+            variants: job.variants().iter().map(Pairs::of).collect(),
         }
     }
 
@@ -72,6 +75,13 @@ impl Accumulator {
             self.scenarios.iter_mut().for_each(|finals| finals.resize(count, 0.0));
             job.walk_all(block, &mut self.finals, &mut self.scenarios, &mut self.chart);
             self.sensitivity.add(job.plan().target, &self.finals[..paired], &self.scenarios);
+        }
+        let own = (self.finals.as_slice(), job.plan().target);
+        let other = &mut self.scenarios[0];
+        for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
+            other.resize(count, 0.0);
+            job.walk_variant(variant, block, other);
+            pairs.add(own, (other, variant.plan.target));
         }
         let record = Record {
             grid: self.grid,
@@ -93,6 +103,8 @@ impl Accumulator {
         let Tally { simulations, successes, least, most, sum, squares } =
             std::mem::replace(&mut self.tally, EMPTY);
         let chart = drained(&mut self.chart);
+        let variants = self.variants.clone();
+        self.variants.iter_mut().for_each(Pairs::clear);
         Partial {
             grid: self.grid,
             simulations,
@@ -105,6 +117,7 @@ impl Accumulator {
             sensitivity: std::mem::take(&mut self.sensitivity),
             scales: if chart.is_empty() { Vec::new() } else { self.scales.clone() },
             chart,
+            variants,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The digest of an answer: SHA-256 over the model's version, every parameter that the model reads, the seed, and the merged
 //! partial result.
 
-use carlo_types::JobSpec;
 use carlo_types::results::Digest;
 use carlo_types::spec::Account;
+use carlo_types::{JobSpec, Question};
 use sha2::{Digest as _, Sha256};
 
 use crate::MODEL_VERSION;
@@ -16,6 +16,20 @@ const DOMAIN: &[u8] = b"carlo results\0";
 pub(crate) fn digest(spec: &JobSpec, partial: &Partial) -> Digest {
     let mut hash = Sha256::new_with_prefix(DOMAIN);
     hash.update(MODEL_VERSION.to_le_bytes());
+    add_plan(&mut hash, spec);
+    match &spec.question {
+        Question::None => {}
+        Question::Compare(variants) => variants.iter().for_each(|variant| add_plan(&mut hash, variant)),
+        Question::Solve(asked) => {
+            hash.update(asked.variable.as_str());
+            add(&mut hash, &[asked.probability]);
+        }
+    }
+    hash.update(partial.encode());
+    Digest(hash.finalize().into())
+}
+
+fn add_plan(hash: &mut Sha256, spec: &JobSpec) {
     hash.update(spec.seed.to_le_bytes());
     hash.update(spec.simulations.to_le_bytes());
     hash.update(spec.goal.timeline_months.to_le_bytes());
@@ -40,20 +54,18 @@ pub(crate) fn digest(spec: &JobSpec, partial: &Partial) -> Digest {
         world.promotion_raise_mean,
         world.promotion_raise_volatility,
     ];
-    add(&mut hash, &numbers);
+    add(hash, &numbers);
     hash.update([u8::from(spec.account_aware)]);
     if spec.account_aware {
         for accounts in [&spec.cards, &spec.loans] {
             hash.update((accounts.len() as u64).to_le_bytes());
             for account in accounts {
-                add_account(&mut hash, account);
+                add_account(hash, account);
             }
         }
     } else {
-        add(&mut hash, &[household.credit_debt, household.monthly_loan_payments]);
+        add(hash, &[household.credit_debt, household.monthly_loan_payments]);
     }
-    hash.update(partial.encode());
-    Digest(hash.finalize().into())
 }
 
 fn add(hash: &mut Sha256, numbers: &[f64]) {

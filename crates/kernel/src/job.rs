@@ -6,6 +6,7 @@ use crate::chart::{self, Look, Scale};
 use crate::grid::Grid;
 use crate::level::Level;
 use crate::plan::Plan;
+use crate::variants::{Variant, variants};
 use crate::walk::Walk;
 
 /// Simulations that the grid follows from.
@@ -19,13 +20,14 @@ pub struct Job {
     /// The stops of the fan chart, and its bins at each.
     stops: Vec<u32>,
     scales: Vec<Scale>,
+    variants: Vec<Variant>,
     simulations: u64,
     level: Level,
 }
 
 impl Job {
     /// Prepares `spec` to run with `level`'s instructions. Simulates the first 4,096 to find the grids: a fraction of a millisecond
-    /// at the usual timelines.
+    /// at the usual timelines, and some fifty times that where the job solves for something.
     pub fn new(spec: &JobSpec, level: Level) -> Self {
         let plan = Plan::new(spec);
         let simulations = spec.simulations;
@@ -37,7 +39,8 @@ impl Job {
         level.run(Walk { plan: &plan, first: 0, finals: &mut pilot, scenarios, stops: &stops, look });
         let scales = kept.iter_mut().map(|balances| Scale::of_pilot(balances)).collect();
         let grid = Grid::of_pilot(&mut pilot, magnitude(spec));
-        Self { plan, grid, stops, scales, simulations, level }
+        let variants = variants(spec, level);
+        Self { plan, grid, stops, scales, variants, simulations, level }
     }
 
     /// The instructions that it runs with.
@@ -73,6 +76,17 @@ impl Job {
         let stops = if first < chart::SIMULATIONS { &self.stops[..] } else { &[] };
         let look = Look::Count(&self.scales, chart);
         self.level.run(Walk { plan: &self.plan, first, finals, scenarios, stops, look });
+    }
+
+    /// Simulates a block with another plan than the job's own.
+    pub(crate) fn walk_variant(&self, variant: &Variant, block: u64, finals: &mut [f32]) {
+        let (first, _) = self.indices(block);
+        let (scenarios, stops) = (&mut [][..], &[][..]);
+        self.level.run(Walk { plan: &variant.plan, first, finals, scenarios, stops, look: Look::Away });
+    }
+
+    pub(crate) fn variants(&self) -> &[Variant] {
+        &self.variants
     }
 
     pub(crate) fn scales(&self) -> &[Scale] {

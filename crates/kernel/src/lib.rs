@@ -27,7 +27,9 @@ mod partial;
 mod plan;
 pub mod reference;
 mod sensitivity;
+mod solve;
 mod summary;
+mod variants;
 mod walk;
 
 pub use accumulator::Accumulator;

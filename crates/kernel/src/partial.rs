@@ -12,6 +12,7 @@ pub use codec::DecodeError;
 use crate::chart::Scale;
 use crate::grid::Grid;
 use crate::sensitivity::Paired;
+use crate::variants::Pairs;
 
 /// The summary of some of a job's simulations. Partial results over different simulations of one job merge.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,16 +36,20 @@ pub struct Partial {
     pub(crate) scales: Vec<Scale>,
     /// The fan chart's bins that hold simulations, those of the first stop first.
     pub(crate) chart: Vec<(u16, u64)>,
+    /// What became of all simulations with each other plan of the job.
+    pub(crate) variants: Vec<Pairs>,
 }
 
 /// Balances are finite or, in an empty partial, infinite: never NaN.
 impl Eq for Partial {}
 
 impl Merge for Partial {
-    /// Whether both have the same grid, which is a function of the job.
+    /// Whether both have the same grid and the same other plans, which are functions of the job.
     fn fits(&self, other: &Self) -> bool {
         let same_chart = self.scales == other.scales || self.scales.is_empty() || other.scales.is_empty();
-        self.grid == other.grid && same_chart
+        let same_variants = self.variants.len() == other.variants.len()
+            && self.variants.iter().zip(&other.variants).all(|(pairs, other)| pairs.fits(other));
+        self.grid == other.grid && same_chart && same_variants
     }
 
     /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of two scales.
@@ -64,6 +69,9 @@ impl Merge for Partial {
             self.scales.clone_from(&other.scales);
         }
         add(&mut self.chart, &other.chart);
+        for (pairs, other) in self.variants.iter_mut().zip(&other.variants) {
+            pairs.merge(other);
+        }
     }
 
     fn simulations(&self) -> u64 {

@@ -64,16 +64,20 @@ impl Paired {
         let n = self.simulations as f64;
         let base_probability = self.successes as f64 / n;
         let scenarios = std::array::from_fn(|i| {
-            let (gained, lost) = (self.gained[i] as f64 / n, self.lost[i] as f64 / n);
-            let delta = gained - lost;
-            // A pair's difference is 1, 0 or −1: its mean square is the share of pairs that differ.
-            let variance = (gained + lost - delta * delta).max(0.0);
-            Scenario {
-                new_probability: (self.successes + self.gained[i] - self.lost[i]) as f64 / n,
-                delta,
-                standard_error: (variance / n).sqrt(),
-            }
+            let (delta, standard_error) = difference(self.gained[i], self.lost[i], self.simulations);
+            let new_probability = (self.successes + self.gained[i] - self.lost[i]) as f64 / n;
+            Scenario { new_probability, delta, standard_error }
         });
         Some(Sensitivity { simulations: self.simulations, base_probability, scenarios })
     }
+}
+
+/// The difference of two success probabilities that were estimated from pairs, and its standard error.
+pub(crate) fn difference(gained: u64, lost: u64, pairs: u64) -> (f64, f64) {
+    let n = pairs.max(1) as f64;
+    let (gained, lost) = (gained as f64 / n, lost as f64 / n);
+    let delta = gained - lost;
+    // A pair's difference is 1, 0 or −1: its mean square is the share of pairs that differ.
+    let variance = (gained + lost - delta * delta).max(0.0);
+    (delta, (variance / n).sqrt())
 }

@@ -6,6 +6,7 @@
 
 mod bars;
 mod fan;
+mod plans;
 mod ranks;
 
 use carlo_types::merge::standard_error;
@@ -40,6 +41,8 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
         histogram: bars::histogram(partial, &ranks),
         trajectory: fan::trajectory(spec, partial),
         sensitivity: partial.sensitivity.summary(),
+        variants: plans::variants(partial),
+        solution: plans::solution(spec, partial),
         model_version: MODEL_VERSION,
         digest: digest(spec, partial),
     }

@@ -20,6 +20,13 @@ pub enum Command<P> {
         spec: Arc<JobSpec>,
         /// 0 to [`PRIORITY_MAX`](carlo_types::limits::PRIORITY_MAX), higher goes first.
         priority: u8,
+        /// Whether it stays out of the queue until it is released.
+        held: bool,
+    },
+    /// A job that is held back may start. Releasing twice is releasing once.
+    Release {
+        /// Which.
+        job: JobId,
     },
     /// How many of an owner's jobs may run at once, instead of what the configuration says. Holds until it is said again or the
     /// owner has no open jobs and no recent usage; so it is said before each submission, and after a restart.
@@ -71,6 +78,11 @@ pub enum Command<P> {
     Undrain {
         /// Which.
         node: NodeId,
+    },
+    /// As [`Undrain`](Self::Undrain), by the name: the drain of a name may outlive every node of it.
+    UndrainName {
+        /// Which.
+        name: String,
     },
     /// A lease is computed.
     Report {

@@ -125,6 +125,16 @@ impl<P: Merge + Clone> Fold<P> {
         }
     }
 
+    /// The first segment that is not whole, by its number.
+    pub(crate) fn current(&self) -> u32 {
+        self.current
+    }
+
+    /// Whether `range` lies beyond the first segment that isn't whole, so that an early stop may leave it out.
+    pub(crate) fn is_ahead(&self, range: BlockRange) -> bool {
+        self.segments.number_of(range.start()) > self.current
+    }
+
     /// Whether the prefix is the answer.
     pub(crate) fn is_complete(&self) -> bool {
         self.complete

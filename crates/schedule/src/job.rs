@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{JobId, JobSpec, Merge, NodeId, Now, OwnerId, Timestamp};
+use carlo_types::{BlockRange, JobId, JobSpec, Merge, NodeId, Now, OwnerId, Timestamp};
 
 use crate::config::Config;
 use crate::fold::{Fold, Segments};
 use crate::queue::OwnerKey;
 use crate::ranges::Ranges;
 use crate::rate::Meter;
-use crate::record::{Checkpoint, JobRecord, JobState};
+use crate::record::{Checkpoint, JobRecord, JobState, Share};
 
 /// A job within this process: numbered in the order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +50,8 @@ pub(crate) struct Queued {
     pub(crate) since: Duration,
     /// How long it had waited by then, by the calendar.
     pub(crate) waited_before: Duration,
+    /// Whether it is kept out of the queue.
+    pub(crate) held: bool,
 }
 
 /// Has had a lease.
@@ -72,6 +74,8 @@ pub(crate) struct Running<P> {
 #[derive(Debug, Clone)]
 pub(crate) struct Contributor {
     pub(crate) simulations: u64,
+    /// How many of them lie beyond the first segment that isn't whole. Leases reach one segment ahead at most.
+    ahead: u64,
     pub(crate) meter: Meter,
 }
 
@@ -91,6 +95,11 @@ pub(crate) struct Ended {
 }
 
 impl Queued {
+    /// A job that was submitted now.
+    pub(crate) fn new(spec: Arc<JobSpec>, held: bool, now: Duration) -> Self {
+        Self { spec, since: now, waited_before: Duration::ZERO, held }
+    }
+
     /// The first lease is about to be given.
     pub(crate) fn start<P: Merge + Clone>(self, now: Now) -> Running<P> {
         let segments = Segments::new(self.spec.simulations, self.spec.target_standard_error)
@@ -127,10 +136,12 @@ impl<P: Merge + Clone> Running<P> {
             checkpoint.map_or_else(Default::default, |stored| (stored.done, stored.parts, stored.shares));
         let fold = Fold::restore(segments, &done, parts)?;
         let simulations = fold.simulations();
-        let contributor = |(node, simulations)| (node, Contributor { simulations, meter: Meter::new(now) });
+        let contributor = |Share { node, simulations, ahead }| {
+            (node, Contributor { simulations, ahead, meter: Meter::new(now) })
+        };
         Some(Self {
             ranges: Ranges::new(segments.whole(), &done)?,
-            served: simulations.saturating_mul(spec.goal.timeline_months.into()),
+            served: simulations.saturating_mul(spec.months().into()),
             fold,
             spec,
             started_at,
@@ -141,10 +152,20 @@ impl<P: Merge + Clone> Running<P> {
         })
     }
 
-    /// Counts simulations of `node`.
-    pub(crate) fn credit(&mut self, node: NodeId, simulations: u64, now: Duration) {
+    /// Adds what `node` found in `range`.
+    pub(crate) fn add(&mut self, node: NodeId, range: BlockRange, partial: P, now: Duration) {
+        let simulations = partial.simulations();
+        let is_ahead = self.fold.is_ahead(range);
         if let Some(contributor) = self.contributor(node, now) {
             contributor.simulations += simulations;
+            contributor.ahead += if is_ahead { simulations } else { 0 };
+        }
+        let before = self.fold.current();
+        self.fold.add(range, partial);
+        let moved = self.fold.current() - before;
+        // A job that is complete with the first of them leaves the second one out.
+        if moved > 1 || (moved == 1 && !self.fold.is_complete()) {
+            self.contributors.values_mut().for_each(|contributor| contributor.ahead = 0);
         }
     }
 
@@ -160,7 +181,7 @@ impl<P: Merge + Clone> Running<P> {
         if self.contributors.len() >= CONTRIBUTORS_MAX && !self.contributors.contains_key(&node) {
             return None;
         }
-        let new = || Contributor { simulations: 0, meter: Meter::new(now) };
+        let new = || Contributor { simulations: 0, ahead: 0, meter: Meter::new(now) };
         Some(self.contributors.entry(node).or_insert_with(new))
     }
 
@@ -179,13 +200,23 @@ impl<P: Merge + Clone> Running<P> {
     }
 
     pub(crate) fn checkpoint(&self) -> Checkpoint<P> {
-        Checkpoint { done: self.ranges.done(), parts: self.fold.parts(), shares: self.shares() }
+        let shares = self.contributors.iter().filter(|(_, contributor)| contributor.simulations > 0);
+        let share = |(node, contributor): (&NodeId, &Contributor)| Share {
+            node: *node,
+            simulations: contributor.simulations,
+            ahead: contributor.ahead,
+        };
+        Checkpoint { done: self.ranges.done(), parts: self.fold.parts(), shares: shares.map(share).collect() }
     }
 
-    /// How many counted simulations each node did.
+    /// How many simulations each node did, of those that count: of a complete job, those of its answer.
     pub(crate) fn shares(&self) -> Vec<(NodeId, u64)> {
-        let counted = self.contributors.iter().filter(|(_, contributor)| contributor.simulations > 0);
-        counted.map(|(node, contributor)| (*node, contributor.simulations)).collect()
+        let left_out =
+            |contributor: &Contributor| if self.fold.is_complete() { contributor.ahead } else { 0 };
+        let counted = |(node, contributor): (&NodeId, &Contributor)| {
+            Some((*node, contributor.simulations - left_out(contributor))).filter(|(_, counted)| *counted > 0)
+        };
+        self.contributors.iter().filter_map(counted).collect()
     }
 
     pub(crate) fn workers_used(&self) -> u32 {

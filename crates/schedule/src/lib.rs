@@ -49,6 +49,6 @@ pub mod view;
 pub use command::{Command, Effect, Outcome};
 pub use config::Config;
 pub use listing::{Filter, Page};
-pub use record::{Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, StoredJob};
+pub use record::{Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, Share, StoredJob};
 pub use scheduler::Scheduler;
 pub use view::{ClusterView, JobView, NodeShare, NodeState, NodeView};

@@ -42,6 +42,8 @@ struct Owner {
     limit: Option<u32>,
     running: u32,
     queued: usize,
+    /// Jobs that are held back.
+    held: usize,
     /// Queued jobs that the limit allows to start now.
     startable: usize,
     classes: BTreeMap<u8, Class>,
@@ -99,6 +101,7 @@ impl Queue {
             limit: self.jobs_per_owner,
             running: 0,
             queued: 0,
+            held: 0,
             startable: 0,
             classes: BTreeMap::new(),
         };
@@ -111,6 +114,16 @@ impl Queue {
         let key = self.owner(id);
         self.owner_mut(key).limit = jobs;
         self.refresh(key, now);
+    }
+
+    /// A job of the owner is held back.
+    pub(crate) fn hold(&mut self, owner: OwnerKey) {
+        self.owner_mut(owner).held += 1;
+    }
+
+    /// A job of the owner isn't held back any more.
+    pub(crate) fn unhold(&mut self, owner: OwnerKey) {
+        self.owner_mut(owner).held -= 1;
     }
 
     /// A queued job waits for its first lease.
@@ -233,7 +246,8 @@ impl Queue {
         let half_lives = now.as_secs_f64() / self.half_life.as_secs_f64();
         let Self { owners, names, .. } = self;
         owners.retain(|_, owner| {
-            let keep = owner.queued > 0 || owner.running > 0 || !owner.usage.is_gone(half_lives);
+            let keep =
+                owner.queued > 0 || owner.held > 0 || owner.running > 0 || !owner.usage.is_gone(half_lives);
             if !keep {
                 names.remove(&owner.id);
             }

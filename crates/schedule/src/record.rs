@@ -105,7 +105,18 @@ pub struct Checkpoint<P> {
     /// Their partial results.
     pub parts: Vec<Part<P>>,
     /// How many of these simulations each node did.
-    pub shares: Vec<(NodeId, u64)>,
+    pub shares: Vec<Share>,
+}
+
+/// What one node did for a running job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Which.
+    pub node: NodeId,
+    /// How many simulations.
+    pub simulations: u64,
+    /// How many of them an early stop may leave out of the answer: those beyond the first segment that isn't whole.
+    pub ahead: u64,
 }
 
 /// The merged partial results of the blocks that are done within `range`. A job without a target standard error has one part.
@@ -139,4 +150,6 @@ pub struct StoredJob<P> {
     pub record: JobRecord,
     /// The last checkpoint of it, for an open job that has one.
     pub checkpoint: Option<Checkpoint<P>>,
+    /// Whether it is held back; of no meaning unless it is queued. What was released is for the caller to remember.
+    pub held: bool,
 }

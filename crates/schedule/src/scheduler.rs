@@ -93,9 +93,10 @@ impl<P: Merge + Clone> Scheduler<P> {
         let now = self.at(now);
         let mut out = Outcome::default();
         match command {
-            Command::Submit { job, owner, spec, priority } => {
-                self.submit(job, owner, spec, priority, now, &mut out)?;
+            Command::Submit { job, owner, spec, priority, held } => {
+                self.submit(job, owner, Queued::new(spec, held, now.elapsed), priority, now, &mut out)?;
             }
+            Command::Release { job } => self.release_job(job, now, &mut out)?,
             Command::Limit { owner, jobs } => self.queue.limit(&owner, jobs, now.elapsed),
             Command::Cancel { job } => self.cancel(job, now, &mut out)?,
             Command::Join { node, facts } => self.join(node, facts, now, &mut out)?,
@@ -104,6 +105,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             Command::Leave { node } => self.leave(node, &mut out)?,
             Command::Drain { node } => self.drain(node, true, &mut out)?,
             Command::Undrain { node } => self.drain(node, false, &mut out)?,
+            Command::UndrainName { name } => self.undrain_name(name, &mut out)?,
             Command::Report { node, lease, partial, computed_in } => {
                 self.report(node, lease, partial, computed_in, now, &mut out)?;
             }
@@ -124,7 +126,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         &mut self,
         id: JobId,
         owner: OwnerId,
-        spec: Arc<JobSpec>,
+        queued: Queued,
         priority: u8,
         now: Now,
         out: &mut Outcome<P>,
@@ -140,11 +142,33 @@ impl<P: Merge + Clone> Scheduler<P> {
             let message = format!("the cluster has {} open jobs, which is its limit", self.open_jobs);
             return Err(Fault::new(FaultCode::Exhausted, message));
         }
-        let queued = Queued { spec, since: now.elapsed, waited_before: Duration::ZERO };
-        let spec = Arc::clone(&queued.spec);
+        let (spec, held) = (Arc::clone(&queued.spec), queued.held);
         let key = self.insert(id, owner, &spec, priority, now.wall, State::Queued(queued));
-        self.queue.enqueue(self.jobs[&key].place(), now.elapsed);
+        if held {
+            self.queue.hold(self.jobs[&key].owner_key);
+        } else {
+            self.queue.enqueue(self.jobs[&key].place(), now.elapsed);
+        }
         out.records.push(Record::Job(self.jobs[&key].record(spec)));
+        out.effects.push(Effect::Changed { job: id });
+        Ok(())
+    }
+
+    /// Lets a job that is held back into the queue.
+    fn release_job(&mut self, id: JobId, now: Now, out: &mut Outcome<P>) -> Result<(), Fault> {
+        let key = self.key(id)?;
+        let job = self.jobs.get_mut(&key).expect("a job with a name exists");
+        let place = job.place();
+        match &mut job.state {
+            State::Queued(queued) if queued.held => queued.held = false,
+            State::Queued(_) | State::Running(_) => return Ok(()),
+            State::Ended(ended) => {
+                let message = format!("{id} has ended: it is {}", ended.state.as_str());
+                return Err(Fault::new(FaultCode::Conflict, message));
+            }
+        }
+        self.queue.unhold(place.owner);
+        self.queue.enqueue(place, now.elapsed);
         out.effects.push(Effect::Changed { job: id });
         Ok(())
     }
@@ -169,7 +193,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             priority,
             created_at,
             simulations: spec.simulations,
-            months: spec.goal.timeline_months,
+            months: spec.months(),
             seed: spec.seed,
             state,
         };

@@ -26,6 +26,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             assert_eq!((Some(key), *key), (self.names.get(&job.id), job.key), "jobs by id");
             open_jobs += usize::from(!job.status().is_ended());
             match &job.state {
+                State::Queued(queued) if queued.held => expected.held.push(job.owner_key),
                 State::Queued(_) => expected.queued.push(job.place()),
                 State::Ended(ended) => drop(expiry.insert((ended.expires, *key))),
                 State::Running(running) => {

@@ -135,6 +135,18 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.find(job)?.spec().map(Arc::clone)
     }
 
+    /// Simulations of the job that are done, and how many it will probably take.
+    pub fn progress(&self, job: JobId) -> Option<(u64, u64)> {
+        let job = self.find(job)?;
+        let expected = job.running().map_or(job.simulations, |running| running.fold.expected_simulations());
+        Some((job.simulations_done(), expected))
+    }
+
+    /// How many more jobs may be open.
+    pub fn room(&self) -> usize {
+        self.config.open_jobs_max.saturating_sub(self.open_jobs)
+    }
+
     /// Whose the job is.
     pub fn owner(&self, job: JobId) -> Option<&OwnerId> {
         self.find(job).map(|job| &job.owner)
@@ -238,6 +250,9 @@ impl<P: Merge + Clone> Scheduler<P> {
             waiting_for: None,
         };
         match &job.state {
+            State::Queued(queued) if queued.held => {
+                view.waiting_for = Some("it is held back".to_owned());
+            }
             State::Queued(_) => {
                 let position = self.queue.position(job.place());
                 view.queue_position = position;

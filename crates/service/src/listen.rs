@@ -1,4 +1,4 @@
-//! Listening, on loopback alone: what travels is neither encrypted nor authenticated.
+//! Listening: on loopback alone, because what travels is not encrypted, unless somebody says in so many words that it may.
 
 use std::net::SocketAddr;
 
@@ -9,8 +9,8 @@ use tokio::net::TcpListener;
 pub enum ListenError {
     /// The address can be reached from other machines.
     #[error(
-        "failed to listen on {0}: without authentication a daemon listens on a loopback address only \
-         (127.0.0.1 or [::1]); use a tunnel between machines"
+        "failed to listen on {0}: without authentication, or without --plaintext, a daemon listens on a loopback address only \
+         (127.0.0.1 or [::1]): what travels is not encrypted; use a tunnel between machines"
     )]
     NotLoopback(SocketAddr),
     /// The system refused.
@@ -28,6 +28,11 @@ pub async fn loopback(address: SocketAddr) -> Result<TcpListener, ListenError> {
     if !address.ip().is_loopback() {
         return Err(ListenError::NotLoopback(address));
     }
+    anywhere(address).await
+}
+
+/// Listens on any address: for a network that is trusted with what travels.
+pub async fn anywhere(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
 }
 

@@ -132,6 +132,10 @@ impl Ledger for MemoryCandidate {
         self.election.ledger.commit(epoch, writes).await
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn holds(&self, epoch: Epoch) -> bool {
         self.term().is_some_and(|(number, current)| {
             current == epoch && self.election.candidates.borrow().leads(number)

@@ -148,6 +148,10 @@ impl Ledger for EtcdLedger {
         staged::commit(&term, writes).await
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn holds(&self, epoch: Epoch) -> bool {
         self.term_of(epoch).is_ok_and(|term| term.holds())
     }

@@ -34,6 +34,11 @@ pub trait Ledger: Send + Sync + 'static {
     /// [`LedgerError::Storage`] or [`LedgerError::Closed`] nobody knows: a leader must give up its epoch and read again.
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError>;
 
+    /// Whether several coordinators share it, each waiting for its turn to lead.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Whether `epoch` may still lead, as far as that can be told without asking anybody. `false` is final.
     fn holds(&self, _epoch: Epoch) -> bool {
         true

@@ -17,6 +17,18 @@ pub struct Draft {
     pub goal: GoalDraft,
     /// How to simulate it.
     pub params: ParamsDraft,
+    /// Plans to compare it with, on the same luck.
+    pub variants: Vec<Draft>,
+    /// What to solve for.
+    pub solve: Option<SolveDraft>,
+}
+
+/// What to solve for.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[expect(missing_docs, reason = "the fields are those of `question::Solve`")]
+pub struct SolveDraft {
+    pub variable: Option<String>,
+    pub probability: Option<f64>,
 }
 
 /// `financialProfile`.

@@ -36,6 +36,20 @@ pub enum FaultCode {
     Conflict,
     /// A limit is reached; it may pass later.
     Exhausted,
+    /// It is not known who asks.
+    Unauthenticated,
+    /// It is known who asks, and they may not.
+    Forbidden,
+    /// Too many calls in a short time.
+    RateLimited,
+    /// What a tier allows in a month doesn't reach.
+    QuotaExceeded,
+    /// A budget doesn't reach.
+    OverBudget,
+    /// An idempotency key came again with another request.
+    KeyReused,
+    /// An idempotency key came again while its first request was still being handled.
+    KeyInUse,
     /// The other side is of an incompatible version or configuration.
     Incompatible,
     /// Nobody can answer right now; trying again may help.
@@ -56,12 +70,14 @@ pub struct Fault {
     pub message: String,
     /// Every field at fault, for [`FaultCode::Invalid`].
     pub fields: Vec<FieldFault>,
+    /// After how long it is worth trying again, where that is known.
+    pub retry_after_seconds: Option<u64>,
 }
 
 impl Fault {
     /// A fault without fields.
     pub fn new(code: FaultCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), fields: Vec::new() }
+        Self { code, message: message.into(), fields: Vec::new(), retry_after_seconds: None }
     }
 
     /// The fault of a request with these fields at fault.
@@ -70,6 +86,6 @@ impl Fault {
             [only] => only.to_string(),
             many => format!("the request has {} faults", many.len()),
         };
-        Self { code: FaultCode::Invalid, message, fields }
+        Self { code: FaultCode::Invalid, message, fields, retry_after_seconds: None }
     }
 }

@@ -3,6 +3,7 @@
 //! * [`ids`]: identifiers that can't be mixed up.
 //! * [`draft`] and [`spec`]: a request as it was typed, and the job it becomes once every rule of the
 //!   model's inputs holds. There is no other way to make a [`JobSpec`].
+//! * [`question`]: what a job asks beside the probability of its own plan.
 //! * [`blocks`]: how a job's simulations are cut into blocks and ranges.
 //! * [`lease`]: the right to simulate a range.
 //! * [`merge`]: what the scheduler needs to know of a partial result.
@@ -22,6 +23,7 @@ pub mod lease;
 pub mod limits;
 pub mod merge;
 pub mod node;
+pub mod question;
 pub mod results;
 pub mod spec;
 pub mod time;
@@ -33,6 +35,7 @@ pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
 pub use lease::Lease;
 pub use merge::Merge;
 pub use node::{Load, NodeFacts};
+pub use question::Question;
 pub use results::Results;
 pub use spec::JobSpec;
 pub use time::{Now, Timestamp};

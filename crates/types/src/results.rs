@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::question::Solve;
+
 /// The percentiles that are reported, in percent. Every array of percentiles is in this order.
 pub const PERCENTILES: [u8; 7] = [5, 10, 25, 50, 75, 90, 95];
 
@@ -37,6 +39,11 @@ pub struct Results {
     pub trajectory: Vec<FanPoint>,
     /// What a change of the plan would do; nothing where no simulations are in yet.
     pub sensitivity: Option<Sensitivity>,
+    /// How the variants of a job that compares plans do, in the order of the request; of one that solves for something, the plans that
+    /// were tried.
+    pub variants: Vec<Variant>,
+    /// The answer of a job that solves for something.
+    pub solution: Option<Solution>,
     /// The version of the model that computed them.
     pub model_version: u32,
     /// Hash over model version, request, seed and merged summary.
@@ -122,6 +129,35 @@ impl Scenario {
     pub fn impact(&self) -> f64 {
         self.delta.abs()
     }
+}
+
+/// How another plan does on the same luck as the job's own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Variant {
+    /// What its variable was, for a job that solves for something.
+    pub value: Option<f64>,
+    /// Share of its simulations that reached its goal.
+    pub success_probability: f64,
+    /// Standard error of `success_probability`.
+    pub standard_error: f64,
+    /// 95 % Wilson interval of the success probability.
+    pub confidence_interval_95: Interval,
+    /// `success_probability` less that of the job's own plan.
+    pub delta: f64,
+    /// Standard error of `delta`, from the paired differences.
+    pub delta_standard_error: f64,
+}
+
+/// What was solved for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Solution {
+    /// What was asked.
+    pub asked: Solve,
+    /// The value that gives the wanted probability; nothing where no value within the model's range does.
+    pub value: Option<f64>,
+    /// Its 95 % interval: the values at which the probability is the wanted one give or take 1.96 of its standard errors, as far as the plans that were
+    /// tried reach.
+    pub interval_95: Option<Interval>,
 }
 
 /// A SHA-256 hash. Two runs with the same digest gave the same answer to the same question.

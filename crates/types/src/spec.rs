@@ -6,8 +6,12 @@
 
 mod check;
 
-use crate::draft::{CardDraft, Draft, GoalDraft, InputsDraft, LoanDraft, ParamsDraft, ProfileDraft};
 use std::collections::BTreeMap;
+
+use crate::draft::{
+    CardDraft, Draft, GoalDraft, InputsDraft, LoanDraft, ParamsDraft, ProfileDraft, SolveDraft,
+};
+use crate::question::{CANDIDATES, Question, Solve};
 
 /// A checked job: every number finite and within its range.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,8 @@ pub struct JobSpec {
     pub target_standard_error: Option<f64>,
     /// What is stored and echoed, but not simulated.
     pub information: Information,
+    /// What else is asked.
+    pub question: Question,
 }
 
 /// What the household has, earns and spends. Dollars, and dollars a month.
@@ -192,6 +198,30 @@ impl JobSpec {
                 credit_cards: self.cards.iter().map(Account::to_card).collect(),
                 loans: self.loans.iter().map(Account::to_loan).collect(),
             },
+            variants: match &self.question {
+                Question::Compare(variants) => variants.iter().map(Self::to_draft).collect(),
+                Question::None | Question::Solve(_) => Vec::new(),
+            },
+            solve: match self.question {
+                Question::Solve(Solve { variable, probability }) => Some(SolveDraft {
+                    variable: Some(variable.as_str().to_owned()),
+                    probability: Some(probability),
+                }),
+                Question::None | Question::Compare(_) => None,
+            },
+        }
+    }
+
+    /// Months that are simulated for each of its simulations: those of its own plan and of its variants. Sensitivity doesn't count, and
+    /// a plan that is tried while solving counts as long as the job's own.
+    pub fn months(&self) -> u32 {
+        let own = self.goal.timeline_months;
+        match &self.question {
+            Question::None => own,
+            Question::Compare(variants) => {
+                variants.iter().fold(own, |sum, variant| sum.saturating_add(variant.goal.timeline_months))
+            }
+            Question::Solve(_) => own * (1 + u32::from(CANDIDATES)),
         }
     }
 }

@@ -1,21 +1,40 @@
 //! The coordinators that a client knows, and which of them it talks to.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use carlo_types::FaultCode;
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+
+use crate::status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The coordinators of one cluster. Calls go to one of them until it can't be reached, then to the next.
+/// The coordinators of one cluster. Calls go to one of them until it can't be reached or says that another one leads.
 #[derive(Debug)]
 pub struct Coordinators {
-    channels: Vec<Channel>,
-    addresses: Vec<String>,
-    current: AtomicUsize,
+    known: Vec<Coordinator>,
+    connect: fn(&Endpoint) -> Channel,
+    current: Mutex<Current>,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct Coordinator {
+    /// Its URL.
+    pub address: Arc<str>,
+    /// The connection to it.
+    pub channel: Channel,
+}
+
+#[derive(Debug)]
+struct Current {
+    coordinator: Coordinator,
+    /// Which of the known ones is tried when this one fails.
+    next: usize,
 }
 
 /// A list of coordinators that can't be used.
@@ -35,35 +54,41 @@ impl Coordinators {
         Self::connecting(urls, Endpoint::connect_lazy)
     }
 
-    /// Knows the coordinators at these URLs, and reaches each by the channel that `connect` makes of its endpoint: for networks of
-    /// another kind.
-    pub fn connecting(
-        urls: &[String],
-        mut connect: impl FnMut(&Endpoint) -> Channel,
-    ) -> Result<Self, AddressError> {
-        if urls.is_empty() {
-            return Err(AddressError::Empty);
-        }
-        let channels = urls.iter().map(|url| Ok(connect(&endpoint(url)?))).collect::<Result<_, _>>()?;
-        Ok(Self { channels, addresses: urls.to_vec(), current: AtomicUsize::new(0) })
+    /// Knows the coordinators at these URLs, and reaches each, and whoever they say leads, by the channel that `connect` makes of an
+    /// endpoint: for networks of another kind.
+    pub fn connecting(urls: &[String], connect: fn(&Endpoint) -> Channel) -> Result<Self, AddressError> {
+        let known: Vec<_> = urls.iter().map(|url| Coordinator::at(url, connect)).collect::<Result<_, _>>()?;
+        let first = known.first().ok_or(AddressError::Empty)?.clone();
+        Ok(Self { known, connect, current: Mutex::new(Current { coordinator: first, next: 1 }) })
     }
 
-    /// The URL that calls go to now.
-    pub fn address(&self) -> &str {
-        &self.addresses[self.index()]
+    /// The coordinator that calls go to now.
+    pub fn current(&self) -> Coordinator {
+        self.lock().coordinator.clone()
     }
 
     /// The channel that calls go to now.
     pub fn channel(&self) -> Channel {
-        self.channels[self.index()].clone()
+        self.current().channel
     }
 
-    /// Gives up on the coordinator that calls went to: the next call goes to the next one.
-    pub fn rotate(&self) {
-        self.current.fetch_add(1, Ordering::Relaxed);
+    /// Gives up on the coordinator that was `tried`: the next call goes to the one that leads, where `answer` says which that is, and
+    /// otherwise to the next one. Where somebody else has given it up already, that holds.
+    pub fn give_up(&self, tried: &Coordinator, answer: Option<&Status>) {
+        let mut current = self.lock();
+        if current.coordinator.address != tried.address {
+            return;
+        }
+        let told = answer.and_then(status::leader).filter(|leader| **leader != *tried.address);
+        if let Some(leader) = told.and_then(|leader| self.find(leader)) {
+            current.coordinator = leader;
+        } else {
+            current.coordinator = self.known[current.next % self.known.len()].clone();
+            current.next += 1;
+        }
     }
 
-    /// Makes `call`; where its coordinator can't be reached, once more at each of the others. Only for calls that may be repeated.
+    /// Makes `call`; where its coordinator can't be reached or doesn't lead, at others. Only for calls that may be repeated.
     pub async fn call<T, F>(&self, call: impl FnMut(Channel) -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<T, Status>>,
@@ -71,8 +96,8 @@ impl Coordinators {
         self.call_where(|_| true, call).await
     }
 
-    /// Makes `call`; where its coordinator can't be reached and `may_repeat` says so of the status, once more at each of the others.
-    /// Either way further calls go to the next coordinator.
+    /// Makes `call`; where its coordinator can't be reached or doesn't lead, and `may_repeat` says so of the status, at others. Each known
+    /// coordinator is tried once, and whoever is told to lead, too. Either way further calls go elsewhere.
     pub async fn call_where<T, F>(
         &self,
         may_repeat: impl Fn(&Status) -> bool,
@@ -81,28 +106,40 @@ impl Coordinators {
     where
         F: Future<Output = Result<T, Status>>,
     {
-        let mut at = self.current.load(Ordering::Relaxed);
-        let mut left = self.channels.len();
+        let mut attempts = self.known.len();
+        let mut redirects = self.known.len() + 1;
         loop {
-            let index = at % self.channels.len();
-            let status = match call(self.channels[index].clone()).await {
-                Err(status) if status.code() == Code::Unavailable => status,
+            let coordinator = self.current();
+            let status = match call(coordinator.channel.clone()).await {
+                Err(status) if status::to_fault(&status).code == FaultCode::Unavailable => status,
                 answer => return answer,
             };
-            tracing::debug!(address = self.addresses[index], %status, "further calls go to the next coordinator");
-            // Of many calls that meet the same lost coordinator, one moves on for all.
-            let next = at.wrapping_add(1);
-            let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
-            at = next;
-            left -= 1;
-            if left == 0 || !may_repeat(&status) {
+            tracing::debug!(address = %coordinator.address, %status, "a coordinator can't answer");
+            // Also where this call ends here: the next one should meet another coordinator.
+            self.give_up(&coordinator, Some(&status));
+            let left = if status::leader(&status).is_some() { &mut redirects } else { &mut attempts };
+            *left -= 1;
+            if *left == 0 || !may_repeat(&status) {
                 return Err(status);
             }
         }
     }
 
-    fn index(&self) -> usize {
-        self.current.load(Ordering::Relaxed) % self.channels.len()
+    fn find(&self, address: &str) -> Option<Coordinator> {
+        let known = self.known.iter().find(|known| *known.address == *address).cloned();
+        // A leader may be advertised at an address that this client wasn't told.
+        known.or_else(|| Coordinator::at(address, self.connect).ok())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        // Whoever panicked elsewhere left a whole coordinator.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Coordinator {
+    fn at(url: &str, connect: fn(&Endpoint) -> Channel) -> Result<Self, AddressError> {
+        Ok(Self { address: url.into(), channel: connect(&endpoint(url)?) })
     }
 }
 
@@ -123,6 +160,8 @@ fn endpoint(url: &str) -> Result<Endpoint, AddressError> {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::*;
 
     #[tokio::test]
@@ -145,5 +184,71 @@ mod tests {
             .await;
         assert_eq!(answer.unwrap_err().code(), Code::Unavailable);
         assert_eq!(calls, 2);
+    }
+
+    const FIRST: &str = "http://127.0.0.1:1";
+    const SECOND: &str = "http://127.0.0.1:2";
+    const ELSEWHERE: &str = "http://127.0.0.1:3";
+
+    fn two() -> Coordinators {
+        Coordinators::new(&[FIRST.to_owned(), SECOND.to_owned()]).unwrap()
+    }
+
+    /// Where calls go after one was answered so.
+    fn after(coordinators: &Coordinators, answer: Option<&Status>) -> String {
+        coordinators.give_up(&coordinators.current(), answer);
+        coordinators.current().address.to_string()
+    }
+
+    #[tokio::test]
+    async fn whoever_is_told_to_lead_is_followed() {
+        let coordinators = two();
+        assert_eq!(after(&coordinators, Some(&status::not_leading(Some(ELSEWHERE)))), ELSEWHERE);
+        // It is gone: the known ones are asked in turn.
+        assert_eq!(after(&coordinators, None), SECOND);
+        assert_eq!(after(&coordinators, Some(&status::not_leading(None))), FIRST);
+        assert_eq!(after(&coordinators, Some(&status::not_leading(Some("nonsense")))), SECOND);
+        assert_eq!(
+            after(&coordinators, Some(&status::not_leading(Some(SECOND)))),
+            FIRST,
+            "no leader says so itself"
+        );
+    }
+
+    #[tokio::test]
+    async fn two_that_give_up_the_same_coordinator_move_on_once() {
+        let coordinators = two();
+        let tried = coordinators.current();
+        coordinators.give_up(&tried, None);
+        coordinators.give_up(&tried, None);
+        assert_eq!(&*coordinators.current().address, SECOND);
+    }
+
+    #[tokio::test]
+    async fn followers_that_send_each_other_are_not_followed_for_ever() {
+        let coordinators = two();
+        let mut calls = 0;
+        let answer: Result<(), _> = coordinators
+            .call(|_| {
+                calls += 1;
+                let other = if calls % 2 == 1 { SECOND } else { FIRST };
+                std::future::ready(Err(status::not_leading(Some(other))))
+            })
+            .await;
+        assert!(status::is_not_leading(&answer.unwrap_err()));
+        assert_eq!(calls, 3);
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_repeated_is_tried_once() {
+        let coordinators = two();
+        let mut calls = 0;
+        let call = |_| {
+            calls += 1;
+            std::future::ready(Err::<(), _>(Status::unavailable("the connection broke")))
+        };
+        coordinators.call_where(status::is_not_leading, call).await.unwrap_err();
+        assert_eq!(calls, 1);
+        assert_eq!(&*coordinators.current().address, SECOND, "the next call goes elsewhere");
     }
 }

@@ -3,6 +3,7 @@
 mod lease;
 mod request;
 mod results;
+mod variants;
 
 pub use lease::{hello, lease, node};
 

@@ -20,15 +20,16 @@ use carlo_service::CancellationToken;
 use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
 
-pub use config::Config;
+pub use config::{Config, JoinToken};
 use engine::Engine;
 pub use engine::Part;
 use machine::Cores;
 pub use machine::Machine;
-use session::{End, Session};
+use session::{Broken, End, Session};
 
 /// Between two attempts to join: at first, at most. Jittered, so that a thousand workers don't come back at the same instant.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The jitter doubles them at most. Short, because work shall go on within 5 s of a leader's death, and the election takes half of that.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 /// A session that lasted this long was a good one: the next attempt starts over with the shortest wait.
 const GOOD_SESSION: Duration = Duration::from_secs(10);
 
@@ -59,14 +60,14 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// When the configuration can't work, or the coordinator refuses this worker's version.
+/// When the configuration can't work, or the coordinator refuses this worker's version or token.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let coordinators = Coordinators::new(&config.coordinators)?;
     let machine = Cores::new(config.threads())?;
     work(config, &coordinators, Box::new(machine), shutdown).await
 }
 
-/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name alone.
+/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name and the token alone.
 ///
 /// # Errors
 ///
@@ -81,26 +82,32 @@ pub async fn work(
     let threads = machine.threads();
     let node = NodeId::from_random(machine.random());
     let jitter = jitter_seed(machine.random());
-    let facts = facts(config.name, threads, level);
+    let facts = facts(config.name.clone(), threads, level);
     let mut engine = Engine::new(machine, level);
     tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
 
     let mut waits = backoff(jitter);
+    // Whoever is told who leads goes there at once, but not from one to the other without end.
+    let mut was_redirected = false;
     loop {
         let began = tokio::time::Instant::now();
-        let session = Session { node, facts: &facts, engine: &mut engine, shutdown: &shutdown };
-        let end = session.run(coordinators.channel()).await;
-        match end {
+        let join_token = config.join_token.as_ref();
+        let session = Session { node, facts: &facts, join_token, engine: &mut engine, shutdown: &shutdown };
+        let coordinator = coordinators.current();
+        let Broken { fault, refusal } = match session.run(coordinator.channel.clone()).await {
             Ok(End::Left) => return Ok(()),
-            Err(fault) if fault.code == FaultCode::Incompatible => {
-                let address = coordinators.address().to_owned();
-                return Err(Error::Refused { address, reason: fault.message });
-            }
-            Err(fault) => {
-                tracing::warn!(%node, coordinator = coordinators.address(), %fault, "session ended");
-            }
+            Err(broken) => broken,
+        };
+        if matches!(fault.code, FaultCode::Incompatible | FaultCode::Unauthenticated) {
+            return Err(Error::Refused { address: coordinator.address.to_string(), reason: fault.message });
         }
-        coordinators.rotate();
+        tracing::warn!(%node, coordinator = %coordinator.address, %fault, "session ended");
+        coordinators.give_up(&coordinator, refusal.as_ref());
+        let redirected = refusal.is_some_and(|refusal| carlo_wire::status::leader(&refusal).is_some());
+        if redirected && !std::mem::replace(&mut was_redirected, true) {
+            continue;
+        }
+        was_redirected = false;
         if began.elapsed() >= GOOD_SESSION {
             waits = backoff(jitter);
         }

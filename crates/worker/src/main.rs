@@ -1,11 +1,16 @@
 //! `carlo-worker`: parses its arguments, then [`carlo_worker::run`].
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use carlo_service::telemetry::{self, LogFormat};
-use carlo_worker::Config;
+use carlo_worker::{Config, Error, JoinToken};
 use clap::Parser;
+
+/// The exit code of arguments that can't be used, clap's too.
+const BAD_ARGUMENTS: u8 = 2;
 
 /// Computes for a carlo cluster on every core of this machine. Ends at SIGTERM or Ctrl-C once it has reported what it holds.
 ///
@@ -22,6 +27,9 @@ struct Arguments {
     /// A name for this worker in lists [default: the host's].
     #[arg(long, env = "CARLO_NAME")]
     name: Option<String>,
+    /// Holds what the cluster's coordinator lets workers join with: its file of the same option.
+    #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
+    join_token_file: Option<PathBuf>,
     /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_worker=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -31,18 +39,25 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init(arguments.log_format, "info");
-    match work(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let Err(error) = work(arguments).await else { return ExitCode::SUCCESS };
+    tracing::error!("{error:#}");
+    let bad_arguments = matches!(error.downcast_ref(), Some(Error::Addresses(_) | Error::Level(_)));
+    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
 }
 
 async fn work(arguments: Arguments) -> anyhow::Result<()> {
     let shutdown = carlo_service::shutdown::on_signal()?;
-    let config =
-        Config { threads: arguments.threads, name: arguments.name, ..Config::new(arguments.coordinator) };
+    let join_token = arguments.join_token_file.as_deref().map(join_token).transpose()?;
+    let config = Config {
+        threads: arguments.threads,
+        name: arguments.name,
+        join_token,
+        ..Config::new(arguments.coordinator)
+    };
     Ok(carlo_worker::run(config, shutdown).await?)
+}
+
+fn join_token(path: &Path) -> anyhow::Result<JoinToken> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    JoinToken::new(text.trim()).with_context(|| format!("{} holds no join token", path.display()))
 }

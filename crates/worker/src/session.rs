@@ -12,12 +12,15 @@ use carlo_wire::{convert, status};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
 use tonic::transport::Channel;
+use tonic::{Request, Status, Streaming};
 
 use crate::broken;
+use crate::config::JoinToken;
 use crate::engine::{Engine, Finished};
 
+/// The metadata that the token to join with comes in.
+const JOIN_TOKEN: &str = "x-join-token";
 /// How long a coordinator may take for its welcome.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a worker that is shut down waits for its last leases and their acknowledgements.
@@ -32,17 +35,32 @@ pub(crate) enum End {
     Left,
 }
 
+/// How a session ends otherwise.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) fault: Fault,
+    /// What the coordinator answered to the greeting, where it was no welcome.
+    pub(crate) refusal: Option<Status>,
+}
+
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        Self { fault, refusal: None }
+    }
+}
+
 /// What a session needs.
 pub(crate) struct Session<'a> {
     pub(crate) node: NodeId,
     pub(crate) facts: &'a NodeFacts,
+    pub(crate) join_token: Option<&'a JoinToken>,
     pub(crate) engine: &'a mut Engine,
     pub(crate) shutdown: &'a CancellationToken,
 }
 
 impl Session<'_> {
     /// Joins at `channel` and works until the stream breaks or the worker has left.
-    pub(crate) async fn run(self, channel: Channel) -> Result<End, Fault> {
+    pub(crate) async fn run(self, channel: Channel) -> Result<End, Broken> {
         let (outbox, messages) = mpsc::channel(OUTBOX);
         let outbox = Outbox(outbox);
         outbox.send(FromWorker::Hello(convert::hello(self.node, self.facts))).await?;
@@ -50,7 +68,11 @@ impl Session<'_> {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let join = async {
-            let mut inbox = client.work(ReceiverStream::new(messages)).await?.into_inner();
+            let mut request = Request::new(ReceiverStream::new(messages));
+            if let Some(token) = self.join_token {
+                request.metadata_mut().insert(JOIN_TOKEN, token.to_metadata());
+            }
+            let mut inbox = client.work(request).await?.into_inner();
             let first = inbox.message().await?;
             Ok((inbox, first))
         };
@@ -60,16 +82,16 @@ impl Session<'_> {
         };
         let (inbox, first) = joined
             .map_err(|_| broken("the coordinator gave no welcome in time"))?
-            .map_err(|refusal| ended(&refusal))?;
+            .map_err(|refusal| Broken { fault: ended(&refusal), refusal: Some(refusal) })?;
         let Some(FromCoordinator::Welcome(welcome)) = first.and_then(|message| message.message) else {
-            return Err(broken("the coordinator began with something else than a welcome"));
+            return Err(broken("the coordinator began with something else than a welcome").into());
         };
         let epoch = Epoch(welcome.epoch);
         tracing::info!(node = %self.node, %epoch, "joined");
         for finished in self.engine.undelivered() {
             outbox.send(report(finished)).await?;
         }
-        self.work(epoch, inbox, outbox).await
+        Ok(self.work(epoch, inbox, outbox).await?)
     }
 
     async fn work(

@@ -65,6 +65,10 @@ fn waiting_ends_as_the_job_ends() {
         let (stdout, stderr, ended) = outcome(&mut carlo(&["submit", EXAMPLE, "--wait", "--url", &fake.url]));
         assert_eq!((stdout.as_str(), ended), ("", Some(code)));
         assert!(stderr.ends_with(&words), "{stderr}");
+        // Two streams broke, and nothing was missed.
+        let calls = fake.calls.lock().unwrap()[1..].join("\n");
+        let events = format!("GET /api/jobs/{JOB}/events");
+        assert_eq!(calls, format!("{events}\n{events} after 1\n{events} after 1"));
 
         let fake = Fake::new([job(&json!({})), job(&end)]);
         let (stdout, _, ended) = outcome(&mut carlo(&["watch", JOB, "--url", &fake.url]));
@@ -182,6 +186,15 @@ fn a_node_is_drained_by_its_id_or_by_a_name_that_only_it_has() {
     let (stdout, _, code) = outcome(&mut carlo(&["nodes", "undrain", "attic", "--url", &url(&fake)]));
     assert_eq!((stdout.as_str(), code), ("attic gets work again\n", Some(0)));
     assert_eq!(fake.calls.lock().unwrap()[1], format!("POST /api/cluster/nodes/{}/undrain", NODES[1]));
+
+    // Nobody listed has the name: the server may know it all the same.
+    let mut roof = listed["nodes"][0].clone();
+    roof["name"] = "roof".into();
+    let alone = (200, roof);
+    let fake = Fake::new([cluster(&nodes), alone]);
+    let (stdout, _, code) = outcome(&mut carlo(&["nodes", "undrain", "roof", "--url", &url(&fake)]));
+    assert_eq!((stdout.as_str(), code), ("roof gets work again\n", Some(0)));
+    assert_eq!(fake.calls.lock().unwrap()[1], "POST /api/cluster/nodes/roof/undrain");
 
     let fake = Fake::new([cluster(&nodes)]);
     for (name, code, words) in

@@ -1,68 +1,17 @@
-//! What the core can be asked, and the handle that asks it.
-
-use std::sync::Arc;
+//! How the core is asked: a request is a function that it calls on itself, and an answer that waits for the commit.
 
 use carlo_kernel::Partial;
-use carlo_schedule::{ClusterView, Command, Filter, JobView, NodeView, Page};
-use carlo_types::{Epoch, Fault, FaultCode, JobId, JobSpec, NodeFacts, NodeId, OwnerId};
+use carlo_schedule::{ClusterView, Command, NodeView};
+use carlo_types::{Epoch, Fault, FaultCode, NodeFacts, NodeId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Core, Outbox, SessionId};
 
-/// Where an answer goes.
-type Reply<T> = oneshot::Sender<T>;
-
 /// One request to the core.
-pub(crate) enum Request {
-    Submit {
-        job: JobId,
-        owner: OwnerId,
-        spec: Arc<JobSpec>,
-        priority: u8,
-        reply: Reply<Result<JobView, Fault>>,
-    },
-    Cancel {
-        job: JobId,
-        reply: Reply<Result<JobView, Fault>>,
-    },
-    Get {
-        job: JobId,
-        reply: Reply<Option<JobSnapshot>>,
-    },
-    List {
-        filter: Filter,
-        page: Page,
-        reply: Reply<(usize, Vec<JobView>)>,
-    },
-    Cluster {
-        reply: Reply<ClusterView>,
-    },
-    Drain {
-        node: NodeId,
-        draining: bool,
-        reply: Reply<Result<NodeView, Fault>>,
-    },
-    Join {
-        node: NodeId,
-        facts: NodeFacts,
-        outbox: Outbox,
-        reply: Reply<Result<(SessionId, Epoch), Fault>>,
-    },
-    Worker {
-        session: SessionId,
-        request: Box<WorkerRequest>,
-    },
-}
+pub(crate) type Request = Box<dyn FnOnce(&mut Core) + Send>;
 
 /// What a worker's session wants: a command, of which the answer goes to its stream.
 pub(crate) type WorkerRequest = Command<Partial>;
-
-/// A job, and the fold of what has been simulated of it while it runs.
-#[derive(Debug)]
-pub(crate) struct JobSnapshot {
-    pub(crate) view: JobView,
-    pub(crate) fold: Option<Partial>,
-}
 
 /// Asks the core. Every call waits while too many requests are queued, and fails once the core has ended.
 #[derive(Debug, Clone)]
@@ -73,40 +22,19 @@ impl CoreHandle {
         Self(sender)
     }
 
-    /// Queues a job. When this returns, it is durable.
-    pub(crate) async fn submit(
+    /// Does `ask` on the core, and returns its answer once everything that it led to is durable.
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        job: JobId,
-        owner: OwnerId,
-        spec: Arc<JobSpec>,
-        priority: u8,
-    ) -> Result<JobView, Fault> {
-        self.ask(|reply| Request::Submit { job, owner, spec, priority, reply }).await?
-    }
-
-    /// Ends a job.
-    pub(crate) async fn cancel(&self, job: JobId) -> Result<JobView, Fault> {
-        self.ask(|reply| Request::Cancel { job, reply }).await?
-    }
-
-    /// One job, if there is one of this id.
-    pub(crate) async fn get(&self, job: JobId) -> Result<Option<JobSnapshot>, Fault> {
-        self.ask(|reply| Request::Get { job, reply }).await
-    }
-
-    /// How many jobs there are, and a page of them, newest first.
-    pub(crate) async fn list(&self, filter: Filter, page: Page) -> Result<(usize, Vec<JobView>), Fault> {
-        self.ask(|reply| Request::List { filter, page, reply }).await
-    }
-
-    /// The cluster.
-    pub(crate) async fn cluster(&self) -> Result<ClusterView, Fault> {
-        self.ask(|reply| Request::Cluster { reply }).await
-    }
-
-    /// Drains a node, or the opposite. When this returns, it is durable.
-    pub(crate) async fn drain(&self, node: NodeId, draining: bool) -> Result<NodeView, Fault> {
-        self.ask(|reply| Request::Drain { node, draining, reply }).await?
+        ask: impl FnOnce(&mut Core) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (reply, answer) = oneshot::channel();
+        let request: Request = Box::new(move |core| {
+            let answer = ask(core);
+            // Whoever asked may have gone by then, and that is fine.
+            core.answers.push(Box::new(move || drop(reply.send(answer))));
+        });
+        self.0.send(request).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())
     }
 
     /// Admits a node, whose messages go to `outbox` from now on.
@@ -116,72 +44,47 @@ impl CoreHandle {
         facts: NodeFacts,
         outbox: Outbox,
     ) -> Result<(SessionId, Epoch), Fault> {
-        self.ask(|reply| Request::Join { node, facts, outbox, reply }).await?
+        self.ask(move |core| core.join(node, facts, outbox)).await?
     }
 
     /// Passes on what a worker's session wants.
     pub(crate) async fn worker(&self, session: SessionId, request: WorkerRequest) -> Result<(), Fault> {
         let request = Box::new(request);
-        self.0.send(Request::Worker { session, request }).await.map_err(|_| ended())
-    }
-
-    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Fault> {
-        let (reply, answer) = oneshot::channel();
-        self.0.send(request(reply)).await.map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())
+        self.0.send(Box::new(move |core| core.worker(session, *request))).await.map_err(|_| ended())
     }
 }
 
-fn ended() -> Fault {
-    Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")
+/// What is said of a core that has ended.
+pub(crate) fn ended() -> Fault {
+    Fault::new(
+        FaultCode::Unavailable,
+        "this coordinator has just ended its term; whether the call was carried out is not known",
+    )
 }
 
 impl Core {
-    /// Applies a request. Its answer waits for the commit; whoever asked may have gone by then, and that is fine.
-    pub(super) fn handle(&mut self, request: Request) {
-        match request {
-            Request::Submit { job, owner, spec, priority, reply } => {
-                let answer = self
-                    .apply(Command::Submit { job, owner, spec, priority })
-                    .map(|()| self.scheduler.job(job, self.clock.now()).expect("it has just been submitted"));
-                self.answer(reply, answer);
-            }
-            Request::Cancel { job, reply } => {
-                let answer = self
-                    .apply(Command::Cancel { job })
-                    .map(|()| self.scheduler.job(job, self.clock.now()).expect("a cancelled job is kept"));
-                self.answer(reply, answer);
-            }
-            Request::Get { job, reply } => {
-                let snapshot = self
-                    .scheduler
-                    .job(job, self.clock.now())
-                    .map(|view| JobSnapshot { view, fold: self.scheduler.fold(job) });
-                self.answer(reply, snapshot);
-            }
-            Request::List { filter, page, reply } => {
-                let listed = self.scheduler.jobs(&filter, page, self.clock.now());
-                self.answer(reply, listed);
-            }
-            Request::Cluster { reply } => {
-                let cluster = self.scheduler.cluster(self.clock.now());
-                self.answer(reply, cluster);
-            }
-            Request::Drain { node, draining, reply } => {
-                let command = if draining { Command::Drain { node } } else { Command::Undrain { node } };
-                let answer = self
-                    .apply(command)
-                    .map(|()| self.scheduler.node(node, self.clock.now()).expect("it was just found"));
-                self.answer(reply, answer);
-            }
-            Request::Join { node, facts, outbox, reply } => {
-                tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");
-                let admitted = self.apply(Command::Join { node, facts });
-                let answer = admitted.map(|()| (self.sessions.open(node, outbox, self.epoch), self.epoch));
-                self.answer(reply, answer);
-            }
-            Request::Worker { session, request } => self.worker(session, *request),
-        }
+    /// The cluster.
+    pub(crate) fn cluster(&self) -> ClusterView {
+        self.scheduler.cluster(self.clock.now())
+    }
+
+    /// Drains a node, or the opposite.
+    pub(crate) fn drain(&mut self, node: NodeId, draining: bool) -> Result<NodeView, Fault> {
+        self.apply(if draining { Command::Drain { node } } else { Command::Undrain { node } })?;
+        Ok(self.scheduler.node(node, self.clock.now()).expect("it was just found"))
+    }
+
+    /// Undrains a name; a node that has it, if one is listed.
+    pub(crate) fn undrain_name(&mut self, name: &str) -> Result<Option<NodeView>, Fault> {
+        self.apply(Command::UndrainName { name: name.to_owned() })?;
+        let nodes = self.cluster().nodes;
+        Ok(nodes.into_iter().find(|node| node.facts.name == name))
+    }
+
+    fn join(&mut self, node: NodeId, facts: NodeFacts, outbox: Outbox) -> Result<(SessionId, Epoch), Fault> {
+        tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");
+        self.apply(Command::Join { node, facts })?;
+        Ok((self.sessions.open(node, outbox, self.epoch), self.epoch))
     }
 
     /// Applies what a session wants, unless a newer session of the same node has replaced it.
@@ -200,9 +103,5 @@ impl Core {
             // The scheduler may not know the node any more: then there is nothing to lose.
             let _ = self.apply(Command::Lose { node, why: fault.message });
         }
-    }
-
-    fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, answer: T) {
-        self.answers.push(Box::new(move || drop(reply.send(answer))));
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carlo_kernel::Partial;
-use carlo_schedule::{Checkpoint, JobRecord, Part};
+use carlo_schedule::{Checkpoint, JobRecord, Part, Share};
 use carlo_store::{Key, LedgerError};
-use carlo_types::{BlockRange, Draft, Fault, OwnerId, Timestamp};
+use carlo_types::{BlockRange, Draft, OwnerId, Timestamp};
 use carlo_wire::{FieldError, convert, v1};
 use prost::Message;
 
+use crate::particulars::Particulars;
 use crate::views;
 
 /// Why the ledger's entries can't be used.
@@ -28,25 +29,33 @@ pub enum EntryError {
     },
     /// The entries can be read, but don't fit together.
     #[error("failed to take up the ledger")]
-    Contradiction(#[source] Fault),
+    Contradiction(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-fn unreadable(key: &Key, reason: impl std::fmt::Display) -> EntryError {
+pub(super) fn unreadable(key: &Key, reason: impl std::fmt::Display) -> EntryError {
     EntryError::Unreadable { key: key.clone(), reason: reason.to_string() }
 }
 
-fn decode<M: Message + Default>(key: &Key, value: &Bytes) -> Result<M, EntryError> {
+pub(super) fn decode<M: Message + Default>(key: &Key, value: &Bytes) -> Result<M, EntryError> {
     M::decode(value.as_ref()).map_err(|error| unreadable(key, error))
 }
 
-pub(super) fn job(key: &Key, value: &Bytes) -> Result<JobRecord, EntryError> {
+pub(super) fn job(key: &Key, value: &Bytes) -> Result<(JobRecord, Particulars), EntryError> {
     let entry: v1::JobEntry = decode(key, value)?;
+    let batch = entry.batch_id.as_deref().map(|id| convert::id("batch_id", id)).transpose();
+    let particulars = Particulars {
+        batch: batch.map_err(|error| unreadable(key, error))?,
+        custom_id: entry.custom_id.clone(),
+        estimate_nanodollars: entry.estimated_cost_nanodollars,
+        bill: entry.tokens_used.zip(entry.cost_nanodollars),
+        cancel_reason: entry.cancel_reason.clone(),
+    };
     let state = views::state(entry.status()).ok_or_else(|| unreadable(key, "it has no status"))?;
     let spec = Draft::from(entry.specification.unwrap_or_default()).check(0).map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         unreadable(key, faults.join("; "))
     })?;
-    Ok(JobRecord {
+    let record = JobRecord {
         id: convert::id("id", &entry.id).map_err(|error| unreadable(key, error))?,
         owner: OwnerId::new(entry.owner),
         spec: Arc::new(spec),
@@ -59,7 +68,8 @@ pub(super) fn job(key: &Key, value: &Bytes) -> Result<JobRecord, EntryError> {
         simulations_done: entry.simulations_done,
         stopped_early: entry.stopped_early,
         workers_used: entry.workers_used,
-    })
+    };
+    Ok((record, particulars))
 }
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {
@@ -81,7 +91,11 @@ pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>
             shares: entry
                 .shares
                 .iter()
-                .map(|share| Ok((convert::id("node_id", &share.node_id)?, share.simulations)))
+                .map(|share| {
+                    let node = convert::id("node_id", &share.node_id)?;
+                    let ahead = share.ahead.min(share.simulations);
+                    Ok(Share { node, simulations: share.simulations, ahead })
+                })
                 .collect::<Result<_, FieldError>>()?,
         })
     };

@@ -1,11 +1,15 @@
 use std::sync::Arc;
 
 use carlo_kernel::{Accumulator, Job, Level};
-use carlo_schedule::{JobState, Part};
+use carlo_schedule::{JobState, Part, Scheduler};
+use carlo_service::CancellationToken;
 use carlo_store::MemoryLedger;
-use carlo_types::{Draft, Epoch, JobSpec, OwnerId, Timestamp};
+use carlo_types::{BatchId, Draft, Epoch, JobSpec, NodeId, Now, OwnerId, Timestamp};
 
 use super::*;
+use crate::Settings;
+use crate::core::Core;
+use crate::environment::Machine;
 
 fn spec() -> JobSpec {
     let mut draft = Draft::default();
@@ -48,7 +52,7 @@ fn checkpoint() -> Checkpoint<Partial> {
     Checkpoint {
         done: vec![range(0, 1)],
         parts: vec![Part { range: range(0, 3), partial: partial() }],
-        shares: vec![(NodeId::from_random(8), 16_384)],
+        shares: vec![Share { node: NodeId::from_random(8), simulations: 16_384, ahead: 9 }],
     }
 }
 
@@ -57,7 +61,7 @@ async fn committed(records: &[Record<Partial>]) -> MemoryLedger {
     let epoch = ledger.lead().await.unwrap();
     let mut writes = Vec::new();
     for record in records {
-        write(record, &mut writes);
+        write(record, &BTreeMap::new(), &mut writes);
     }
     ledger.commit(epoch, writes).await.unwrap();
     ledger
@@ -70,8 +74,27 @@ async fn a_job_in_any_state_is_read_back_as_it_was_written() {
         let ledger = committed(&[Record::Job(record.clone())]).await;
         let key = job_key(record.id);
         let value = ledger.get(&key).await.unwrap().unwrap();
-        assert_eq!(read::job(&key, &value).unwrap(), record);
+        assert_eq!(read::job(&key, &value).unwrap(), (record, Particulars::default()));
     }
+}
+
+#[tokio::test]
+async fn a_job_s_particulars_are_read_back_as_they_were_written() {
+    let particulars = Particulars {
+        batch: Some(BatchId::from_random(7)),
+        custom_id: Some("one".to_owned()),
+        estimate_nanodollars: 300_000,
+        bill: Some((2, 200_000)),
+        cancel_reason: Some("enough".to_owned()),
+    };
+    let record = record(1, JobState::Cancelled);
+    let (ledger, mut writes) = (MemoryLedger::new(), Vec::new());
+    let all = BTreeMap::from([(record.id, particulars.clone())]);
+    write(&Record::Job(record.clone()), &all, &mut writes);
+    ledger.commit(ledger.lead().await.unwrap(), writes).await.unwrap();
+    let stored = load(&ledger).await.unwrap();
+    let (job, read) = &stored.jobs[0];
+    assert_eq!((&job.record, read), (&record, &particulars));
 }
 
 #[tokio::test]
@@ -96,8 +119,12 @@ async fn a_scheduler_restored_from_the_ledger_shows_the_same_jobs() {
     let ledger = committed(&records).await;
 
     let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), Epoch(2));
-    let restored = load(&ledger, &mut scheduler, Now::default()).await.unwrap();
-    assert_eq!(restored.jobs, JobState::ALL.len());
+    let stored = load(&ledger).await.unwrap();
+    assert_eq!((stored.jobs.len(), &*stored.drains), (JobState::ALL.len(), &["old".to_owned()][..]));
+    for (job, _) in stored.jobs {
+        let outcome = scheduler.restore(job, Now::default()).unwrap();
+        assert!(outcome.records.is_empty());
+    }
     scheduler.verify();
     for (id, state) in (1..).zip(JobState::ALL) {
         let view = scheduler.job(JobId::from_random(id), Now::default()).unwrap();
@@ -130,6 +157,35 @@ async fn a_result_remembers_who_computed_it() {
     assert_eq!(super::result(&forgotten, id).await.unwrap(), None);
 }
 
+/// A broken worker may answer with counts that no simulations have; the sum of them is no partial result any more.
+#[tokio::test]
+async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() {
+    let running = record(1, JobState::Running);
+    let whole = checkpoint_entry(&checkpoint());
+    let mut rubbish = whole.clone();
+    rubbish.parts[0].partial.truncate(9);
+    let contradiction = v1::CheckpointEntry { done: Vec::new(), ..whole.clone() };
+    let mut twice = whole.clone();
+    twice.parts.push(twice.parts[0].clone());
+    for entry in [rubbish, contradiction, twice] {
+        let ledger = committed(&[Record::Job(running.clone())]).await;
+        let epoch = ledger.lead().await.unwrap();
+        let key = checkpoint_key(running.id);
+        ledger.commit(epoch, vec![put(key.clone(), &entry)]).await.unwrap();
+        let ledger = Arc::new(ledger);
+        let shared: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(&ledger);
+        let (core, handle) = Core::load(Settings::default(), shared, Arc::new(Machine)).await.unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(core.run(stop.clone()));
+        let id = running.id;
+        let view = handle.ask(move |core| core.look(id)).await.unwrap().unwrap().view;
+        assert_eq!((view.state, view.simulations_done), (JobState::Running, 0));
+        assert_eq!(ledger.get(&key).await.unwrap(), None, "the next start doesn't meet it again");
+        stop.cancel();
+        serving.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_is_named() {
     let id = JobId::from_random(1);
@@ -137,8 +193,7 @@ async fn an_entry_that_cannot_be_read_is_named() {
         let ledger = MemoryLedger::new();
         let epoch = ledger.lead().await.unwrap();
         ledger.commit(epoch, vec![Write::Put(job_key(id), Bytes::from_static(value))]).await.unwrap();
-        let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), epoch);
-        let error = load(&ledger, &mut scheduler, Now::default()).await.unwrap_err();
+        let error = load(&ledger).await.unwrap_err();
         assert!(
             error.to_string().starts_with(&format!("failed to read the ledger's entry job/{id}")),
             "{error}"

@@ -10,6 +10,7 @@ use super::Partial;
 use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid};
 use crate::sensitivity::Paired;
+use crate::variants::{Pairs, VARIANTS_MAX};
 
 /// Empty bins that end a run; fewer are written as counts of 0.
 const GAP: usize = 4;
@@ -39,6 +40,7 @@ struct Head {
 struct Extras {
     sensitivity: Paired,
     scales: Vec<(u32, u32)>,
+    variants: Vec<(Option<u64>, u64, u64)>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +70,8 @@ impl Partial {
             squares: self.squares,
         };
         let scales = self.scales.iter().map(|scale| scale.to_bits()).collect();
-        let extras = Extras { sensitivity: self.sensitivity, scales };
+        let variants = self.variants.iter().map(|pairs| pairs.to_bits()).collect();
+        let extras = Extras { sensitivity: self.sensitivity, scales, variants };
         postcard::to_stdvec(&(head, runs(&self.bins), extras, runs(&self.chart)))
             .expect("writing numbers to memory can't fail")
     }
@@ -88,6 +91,8 @@ impl Partial {
         let extras: Extras = take(&mut bytes)?;
         let scales = extras.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
         let scales = scales.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible scale"))?;
+        let variants = extras.variants.into_iter().map(Pairs::from_bits);
+        let variants = variants.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible value"))?;
         let partial = Self {
             grid: Grid::from_bits(head.center, head.scale).ok_or(DecodeError("impossible grid"))?,
             simulations: head.simulations,
@@ -100,6 +105,7 @@ impl Partial {
             sensitivity: extras.sensitivity,
             chart: Runs(&mut bytes).bins(scales.len() * chart::BINS)?,
             scales,
+            variants,
         };
         if !bytes.is_empty() {
             return Err(DecodeError("more than a partial result"));
@@ -129,6 +135,7 @@ impl Partial {
             let possible = |x: f32| x.is_finite() && x.to_bits() != (-0.0_f32).to_bits();
             possible(self.least) && possible(self.most) && self.least <= self.most
         };
+        let variants = self.variants.iter().all(|pairs| pairs.is_possible(n, self.successes));
         let rules = [
             (n <= SIMULATIONS_MAX, "too many simulations"),
             (self.successes <= n, "more successes than simulations"),
@@ -138,6 +145,8 @@ impl Partial {
             (self.scales.is_empty() == self.chart.is_empty(), "a chart without its scale"),
             (self.scales.len() <= chart::STOPS_MAX, "too many stops"),
             (self.chart_is_possible(), "impossible chart"),
+            (self.variants.len() <= VARIANTS_MAX, "too many variants"),
+            (variants, "impossible variants"),
             (n > SIMULATIONS_MAX || self.sum.unsigned_abs() <= sum_max, "impossible sum"),
             (
                 n > SIMULATIONS_MAX || self.squares <= sum_max * u128::from(FIXED_MAX.cast_unsigned()),

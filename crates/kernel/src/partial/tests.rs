@@ -29,6 +29,11 @@ fn partial() -> impl Strategy<Value = Partial> {
             sum: if empty { 0 } else { sum.into() },
             squares: if empty { 0 } else { squares.into() },
             bins: bins.into_iter().collect(),
+            variants: [1.5_f64, 2.5]
+                .map(|value| (Some(value.to_bits()), (simulations - successes) / 2, successes / 3))
+                .into_iter()
+                .filter_map(Pairs::from_bits)
+                .collect(),
             ..nothing()
         }
     })
@@ -48,6 +53,7 @@ fn nothing() -> Partial {
         sensitivity: Paired::default(),
         scales: Vec::new(),
         chart: Vec::new(),
+        variants: Vec::new(),
     }
 }
 

@@ -80,6 +80,7 @@ fn draft(request: &Value) -> Draft {
             loans: accounts("loans").iter().map(loan).collect(),
             ..ParamsDraft::default()
         },
+        ..Draft::default()
     }
 }
 

@@ -6,6 +6,7 @@ mod extras;
 mod golden;
 mod model;
 mod partials;
+mod plans;
 mod precision;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Level, Place, Queue};
+use super::{Level, OwnerKey, Place, Queue};
 use crate::job::JobKey;
 
 /// What the queue should know of the open jobs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Expected {
     pub(crate) queued: Vec<Place>,
+    /// The owners of jobs that are held back.
+    pub(crate) held: Vec<OwnerKey>,
     pub(crate) running: Vec<(Place, Option<(u64, std::time::Duration)>)>,
 }
 
@@ -23,6 +25,8 @@ impl Queue {
             let running: u32 = owner.classes.values().map(|class| class.running).sum();
             let queued: usize = owner.classes.values().map(|class| class.queued.len()).sum();
             assert_eq!((owner.running, owner.queued), (running, queued), "jobs of {}", owner.id);
+            let held = expected.held.iter().filter(|holder| *holder == key).count();
+            assert_eq!(owner.held, held, "held jobs of {}", owner.id);
             let free = owner.limit.map_or(usize::MAX, |most| most.saturating_sub(running) as usize);
             assert_eq!(owner.startable, queued.min(free), "startable jobs of {}", owner.id);
             startable += owner.startable;

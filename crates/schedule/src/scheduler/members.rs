@@ -117,6 +117,17 @@ impl<P: Merge + Clone> Scheduler<P> {
         if self.fleet.drains().contains(&name) == draining {
             return Ok(());
         }
+        self.set_draining(name, draining, out)
+    }
+
+    pub(super) fn undrain_name(&mut self, name: String, out: &mut Outcome<P>) -> Result<(), Fault> {
+        if !self.fleet.drains().contains(&name) {
+            return Err(Fault::new(FaultCode::NotFound, format!("no node {name} is listed or draining")));
+        }
+        self.set_draining(name, false, out)
+    }
+
+    fn set_draining(&mut self, name: String, draining: bool, out: &mut Outcome<P>) -> Result<(), Fault> {
         if draining && self.fleet.drains().len() >= self.config.nodes_max {
             let message = format!("{} names are draining, which is the limit", self.config.nodes_max);
             return Err(Fault::new(FaultCode::Exhausted, message));

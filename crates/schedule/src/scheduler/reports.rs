@@ -146,8 +146,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.fleet.change(node, |node| node.simulations += simulations);
         self.leases.accept(*claim, self.config.answers_max);
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut()).expect("its range was open");
-        running.credit(node, simulations, now.elapsed);
-        running.fold.add(claim.range, partial);
+        running.add(node, claim.range, partial, now.elapsed);
         if running.fold.is_complete() {
             self.end(key, JobState::Complete, None, now, out);
         } else {

@@ -126,10 +126,10 @@ fn a_checkpoint_that_contradicts_itself_is_not_taken() {
     checkpoint.done.clear();
     let record = world.ledger.job(id).clone();
     let mut scheduler = crate::Scheduler::<Marks>::new(Config::default(), carlo_types::Epoch(2));
-    let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint) };
+    let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint), held: false };
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
     scheduler.verify();
-    let stored = StoredJob { record, checkpoint: None };
+    let stored = StoredJob { record, checkpoint: None, held: false };
     assert_eq!(scheduler.restore(stored.clone(), world.now), Ok(Outcome::default()));
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
 }

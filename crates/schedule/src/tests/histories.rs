@@ -239,7 +239,8 @@ impl History {
                     assert_eq!(record.simulations_done, result.fold.simulations());
                     assert_eq!(record.stopped_early, record.simulations_done < record.spec.simulations);
                     let shares: u64 = result.shares.iter().map(|(_, simulations)| simulations).sum();
-                    assert_eq!(shares, record.simulations_done + beyond(&record.spec, shares), "{id}");
+                    assert_eq!(shares, record.simulations_done, "{id}");
+                    assert_eq!(record.workers_used as usize, result.shares.len(), "{id}");
                 }
                 JobState::Cancelled => assert!(self.cancelled.contains(&id)),
                 JobState::Failed => {
@@ -252,11 +253,6 @@ impl History {
         }
         assert!(complete > 5, "a history in which next to nothing completes tests nothing");
     }
-}
-
-/// What an early stop leaves out of what was counted for nodes; a job without a target leaves out nothing.
-fn beyond(spec: &JobSpec, shares: u64) -> u64 {
-    if spec.target_standard_error.is_some() { shares - expected(spec).simulations() } else { 0 }
 }
 
 /// The only right fold of a job, found without a scheduler.

@@ -117,6 +117,21 @@ fn a_draining_node_finishes_what_it_holds_and_stays_drained_over_restarts() {
 }
 
 #[test]
+fn the_drain_of_a_name_that_no_listed_node_has_can_be_lifted() {
+    let mut world = World::new(Config::default());
+    world.submit(1_000 * BLOCK);
+    let worker = world.join(1);
+    world.apply(Command::Drain { node: worker }).unwrap();
+    world.restart();
+    let undrain = |name: &str| Command::UndrainName { name: name.to_owned() };
+    assert_eq!(world.apply(undrain("worker 2")).unwrap_err().code, FaultCode::NotFound);
+    world.apply(undrain("worker 1")).unwrap();
+    assert!(world.ledger.drains.is_empty());
+    world.join(1);
+    assert_eq!(state_of(&world, 1), Some(NodeState::Busy));
+}
+
+#[test]
 fn a_leaving_node_gets_nothing_more_and_may_come_back() {
     let mut world = World::new(Config::default());
     world.submit(1_000 * BLOCK);

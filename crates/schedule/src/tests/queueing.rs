@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use carlo_types::BLOCK_SIMULATIONS;
+use carlo_types::{BLOCK_SIMULATIONS, FaultCode, OwnerId};
 
-use super::world::{World, spec};
+use super::world::{World, job, spec};
 use crate::{Command, Config, JobState};
 
 const BLOCK: u64 = BLOCK_SIMULATIONS;
@@ -49,6 +49,30 @@ fn a_queued_job_says_what_it_waits_for() {
     assert_eq!(reason(&world, other), "every worker is busy with 1 job of the same or a higher priority");
     world.apply(Command::Drain { node: worker }).unwrap();
     assert_eq!(reason(&world, other), "every worker is draining");
+}
+
+#[test]
+fn a_job_that_is_held_back_waits_until_it_is_released() {
+    let mut world = World::new(Config { usage_half_life: Duration::from_millis(1), ..Config::default() });
+    let [held, dropped] = [91, 92].map(job);
+    for id in [held, dropped] {
+        let (owner, spec) = (OwnerId::new("a"), spec(BLOCK, None));
+        world.apply(Command::Submit { job: id, owner, spec, priority: 50, held: true }).unwrap();
+    }
+    // Its owner is not forgotten meanwhile.
+    for _ in 0..3 {
+        world.wait(Duration::from_secs(20));
+        world.tick();
+    }
+    world.join(1);
+    let view = world.view(held);
+    assert_eq!((view.state, view.queue_position), (JobState::Queued, None));
+    assert_eq!(view.waiting_for.as_deref(), Some("it is held back"));
+    world.apply(Command::Cancel { job: dropped }).unwrap();
+    world.apply(Command::Release { job: held }).unwrap();
+    assert_eq!(world.state(held), JobState::Running);
+    world.apply(Command::Release { job: held }).unwrap();
+    assert_eq!(world.apply(Command::Release { job: dropped }).unwrap_err().code, FaultCode::Conflict);
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn a_refused_command_changes_nothing() {
         owner: OwnerId::local(),
         spec: spec(1, None),
         priority,
+        held: false,
     };
     let before = format!("{:?}", world.scheduler);
     for (command, code) in [
@@ -44,6 +45,7 @@ fn a_refused_command_changes_nothing() {
         (submit(1, 50), FaultCode::Conflict),
         (submit(9, 101), FaultCode::Invalid),
         (Command::Cancel { job: job(9) }, FaultCode::NotFound),
+        (Command::Release { job: job(9) }, FaultCode::NotFound),
         (Command::Drain { node: super::world::node(9) }, FaultCode::NotFound),
         (Command::Lose { node: super::world::node(9), why: String::new() }, FaultCode::NotFound),
     ] {

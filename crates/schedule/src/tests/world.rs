@@ -94,7 +94,9 @@ impl Ledger {
         let mut scheduler = Scheduler::new(config.clone(), epoch);
         for record in &self.jobs {
             let checkpoint = self.checkpoints.get(&record.id).cloned();
-            let outcome = scheduler.restore(StoredJob { record: record.clone(), checkpoint }, now).unwrap();
+            let outcome = scheduler
+                .restore(StoredJob { record: record.clone(), checkpoint, held: false }, now)
+                .unwrap();
             assert_eq!(outcome, Outcome::default());
         }
         self.drains.iter().for_each(|name| scheduler.restore_drain(name));
@@ -172,8 +174,13 @@ impl World {
     pub(crate) fn submit_as(&mut self, owner: &str, priority: u8, spec: &Arc<JobSpec>) -> JobId {
         self.submitted += 1;
         let id = job(self.submitted);
-        let command =
-            Command::Submit { job: id, owner: OwnerId::new(owner), spec: Arc::clone(spec), priority };
+        let command = Command::Submit {
+            job: id,
+            owner: OwnerId::new(owner),
+            spec: Arc::clone(spec),
+            priority,
+            held: false,
+        };
         self.apply(command).unwrap();
         id
     }

@@ -3,11 +3,12 @@
 use std::ops::RangeInclusive;
 
 use super::{Account, Goal, Household, Information, JobSpec, RiskTolerance, World};
-use crate::draft::{CardDraft, Draft, LoanDraft, ProfileDraft};
+use crate::draft::{CardDraft, Draft, LoanDraft, ProfileDraft, SolveDraft};
 use crate::fault::FieldFault;
 use crate::limits::{
     ACCOUNTS_MAX, CATEGORIES_MAX, NUMBER_MAX, SIMULATIONS_MAX, TEXT_BYTES_MAX, TIMELINE_MONTHS_MAX,
 };
+use crate::question::{Question, Solve, VARIANTS_MAX, Variable};
 
 const MONEY: RangeInclusive<f64> = 0.0..=NUMBER_MAX;
 const SHARE: RangeInclusive<f64> = 0.0..=1.0;
@@ -61,7 +62,69 @@ impl Rules {
             seed: params.seed.unwrap_or(seed),
             target_standard_error,
             information,
+            question: self.question(draft, simulations, params.seed.unwrap_or(seed)),
         }
+    }
+
+    fn question(&mut self, draft: &Draft, simulations: u64, seed: u64) -> Question {
+        match (&draft.solve, draft.variants.as_slice()) {
+            (None, []) => Question::None,
+            (Some(solve), []) => Question::Solve(self.solve(solve)),
+            (None, variants) => Question::Compare(self.variants(variants, simulations, seed)),
+            (Some(_), _) => {
+                self.fault("/solve", "can't be asked for together with variants");
+                Question::None
+            }
+        }
+    }
+
+    fn solve(&mut self, solve: &SolveDraft) -> Solve {
+        let variable: Result<Variable, _> = solve.variable.as_deref().unwrap_or_default().parse();
+        if let Err(unknown) = variable {
+            self.fault("/solve/for", unknown.to_string());
+        }
+        let pointer = "/solve/probability";
+        let probability = self.required(pointer, solve.probability, SHARE);
+        if solve.probability.is_some_and(|wanted| wanted == 0.0 || wanted == 1.0) {
+            self.fault(pointer, "must be above 0 and below 1");
+        }
+        Solve { variable: variable.unwrap_or(Variable::MaxSpending), probability }
+    }
+
+    fn variants(&mut self, variants: &[Draft], simulations: u64, seed: u64) -> Vec<JobSpec> {
+        if variants.len() > VARIANTS_MAX {
+            self.fault(
+                "/variants",
+                format!("must have at most {VARIANTS_MAX} entries, not {}", variants.len()),
+            );
+            return Vec::new();
+        }
+        variants.iter().enumerate().map(|(i, variant)| self.variant(i, variant, simulations, seed)).collect()
+    }
+
+    fn variant(&mut self, i: usize, variant: &Draft, simulations: u64, seed: u64) -> JobSpec {
+        let mut faults = Vec::new();
+        let mut fault = |pointer: &str, message: &str| faults.push(FieldFault::new(pointer, message));
+        if variant.params.simulations.is_some_and(|own| own != simulations) {
+            fault("/simulationParams/nSimulations", "must be that of the plan that it is compared with");
+        }
+        if variant.params.seed.is_some_and(|own| own != seed) {
+            fault("/simulationParams/seed", "must be that of the plan that it is compared with");
+        }
+        if !variant.variants.is_empty() || variant.solve.is_some() {
+            fault("", "must not ask for variants or solve of its own");
+        }
+        let mut draft = Draft { variants: Vec::new(), solve: None, ..variant.clone() };
+        draft.params.simulations = Some(simulations);
+        let mut rules = Self { faults };
+        let spec = rules.job(&draft, seed);
+        self.faults.extend(
+            rules
+                .faults
+                .into_iter()
+                .map(|fault| FieldFault::new(format!("/variants/{i}{}", fault.pointer), fault.message)),
+        );
+        spec
     }
 
     fn household(&mut self, draft: &Draft) -> Household {

@@ -97,6 +97,8 @@ impl From<v1::SimulationRequest> for Draft {
             inputs: message.user_inputs.unwrap_or_default().into(),
             goal: message.goal.unwrap_or_default().into(),
             params: message.simulation_params.unwrap_or_default().into(),
+            variants: message.variants.into_iter().map(Into::into).collect(),
+            solve: message.solve.map(Into::into),
         }
     }
 }
@@ -108,12 +110,16 @@ impl From<Draft> for v1::SimulationRequest {
             user_inputs: Some(draft.inputs.into()),
             goal: Some(draft.goal.into()),
             simulation_params: Some(draft.params.into()),
+            variants: draft.variants.into_iter().map(Into::into).collect(),
+            solve: draft.solve.map(Into::into),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use carlo_types::draft::SolveDraft;
+
     use super::*;
 
     #[test]
@@ -128,6 +134,8 @@ mod tests {
         draft.params.promotion_raise_volatility = Some(0.25);
         draft.params.credit_cards = vec![CardDraft { apr: Some(20.0), ..Default::default() }];
         draft.params.loans = vec![LoanDraft { interest_rate: Some(4.0), ..Default::default() }];
+        draft.variants = vec![draft.clone()];
+        draft.solve = Some(SolveDraft { variable: Some("maxTarget".to_owned()), probability: Some(0.9) });
         assert_eq!(Draft::from(v1::SimulationRequest::from(draft.clone())), draft);
     }
 }

@@ -6,8 +6,12 @@ use carlo_types::results::{Digest, FanPoint, Histogram, Interval, SCENARIOS, Sce
 use super::FieldError;
 use crate::v1;
 
-fn interval(interval: Interval) -> v1::Interval {
+pub(super) fn interval(interval: Interval) -> v1::Interval {
     v1::Interval { low: interval[0], high: interval[1] }
+}
+
+pub(super) fn ends(interval: v1::Interval) -> Interval {
+    [interval.low, interval.high]
 }
 
 impl From<&Results> for v1::Results {
@@ -32,6 +36,8 @@ impl From<&Results> for v1::Results {
             trajectory: results.trajectory.iter().map(fan_point).collect(),
             sensitivity: results.sensitivity.as_ref().map(Into::into),
             notable: None,
+            variants: results.variants.iter().map(Into::into).collect(),
+            solution: results.solution.as_ref().map(Into::into),
         }
     }
 }
@@ -86,7 +92,6 @@ impl TryFrom<v1::Results> for Results {
     type Error = FieldError;
 
     fn try_from(message: v1::Results) -> Result<Self, FieldError> {
-        let ends = |interval: v1::Interval| [interval.low, interval.high];
         let intervals: Vec<_> = message.percentile_intervals_95.into_iter().map(ends).collect();
         let seven = |field| FieldError::new(field, "must have seven entries");
         let histogram = message.histogram.unwrap_or_default();
@@ -113,6 +118,8 @@ impl TryFrom<v1::Results> for Results {
             histogram: Histogram { edges: histogram.edges, counts: histogram.counts },
             trajectory: message.trajectory.into_iter().map(fan_point).collect::<Result<_, FieldError>>()?,
             sensitivity: message.sensitivity.map(TryInto::try_into).transpose()?,
+            variants: message.variants.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            solution: message.solution.map(TryInto::try_into).transpose()?,
             model_version: message.model_version,
             digest: Digest(
                 message
@@ -126,6 +133,9 @@ impl TryFrom<v1::Results> for Results {
 
 #[cfg(test)]
 mod tests {
+    use carlo_types::question::{Solve, Variable};
+    use carlo_types::results::{Solution, Variant};
+
     use super::*;
 
     #[test]
@@ -149,6 +159,19 @@ mod tests {
                 simulations: 2,
                 base_probability: 0.5,
                 scenarios: [Scenario { new_probability: 0.75, delta: 0.25, standard_error: 0.125 }; 7],
+            }),
+            variants: vec![Variant {
+                value: Some(2_500.0),
+                success_probability: 0.75,
+                standard_error: 0.02,
+                confidence_interval_95: [0.7, 0.8],
+                delta: 0.25,
+                delta_standard_error: 0.01,
+            }],
+            solution: Some(Solution {
+                asked: Solve { variable: Variable::MinIncome, probability: 0.9 },
+                value: Some(2_750.0),
+                interval_95: Some([2_700.0, 2_800.0]),
             }),
         };
         assert_eq!(Results::try_from(v1::Results::from(&results)), Ok(results));

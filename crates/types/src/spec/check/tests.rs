@@ -104,3 +104,48 @@ fn a_specification_survives_the_way_through_a_draft() {
     let spec = draft.check(99).unwrap();
     assert_eq!(spec.to_draft().check(0).unwrap(), spec);
 }
+
+#[test]
+fn variants_meet_the_luck_of_the_plan_that_they_are_compared_with() {
+    let mut variant = minimal();
+    variant.goal.timeline_months = Some(24);
+    let draft = Draft { variants: vec![minimal(), variant], ..minimal() };
+    let spec = draft.check(7).unwrap();
+    let Question::Compare(variants) = &spec.question else { panic!("no comparison: {:?}", spec.question) };
+    assert_eq!(variants.iter().map(|variant| variant.seed).collect::<Vec<_>>(), [7, 7]);
+    assert_eq!(variants[1].simulations, spec.simulations);
+    assert_eq!(spec.months(), 12 + 12 + 24);
+    assert_eq!(spec.to_draft().check(0).unwrap(), spec);
+}
+
+#[test]
+fn the_faults_of_variants_are_named_with_theirs() {
+    let mut own_seed = minimal();
+    own_seed.params.seed = Some(8);
+    own_seed.goal.target_amount = None;
+    let nested = Draft { variants: vec![minimal()], ..minimal() };
+    let mut draft = Draft { variants: vec![minimal(), own_seed, nested], ..minimal() };
+    draft.params.seed = Some(7);
+    assert_eq!(
+        pointers(&draft),
+        ["/variants/1/simulationParams/seed", "/variants/1/goal/targetAmount", "/variants/2"]
+    );
+    draft.variants = vec![minimal(); VARIANTS_MAX + 1];
+    assert_eq!(pointers(&draft), ["/variants"]);
+    draft.solve = Some(SolveDraft::default());
+    assert_eq!(pointers(&draft), ["/solve"]);
+}
+
+#[test]
+fn what_is_solved_for_has_a_name_and_a_probability() {
+    let mut draft = minimal();
+    draft.solve = Some(SolveDraft { variable: Some("maxTarget".to_owned()), probability: Some(0.9) });
+    let spec = draft.check(7).unwrap();
+    assert_eq!(spec.question, Question::Solve(Solve { variable: Variable::MaxTarget, probability: 0.9 }));
+    assert_eq!(spec.months(), 12 * 18);
+    assert_eq!(spec.to_draft().check(0).unwrap(), spec);
+    draft.solve = Some(SolveDraft { variable: Some("maxFun".to_owned()), probability: Some(1.0) });
+    assert_eq!(pointers(&draft), ["/solve/for", "/solve/probability"]);
+    draft.solve = Some(SolveDraft::default());
+    assert_eq!(pointers(&draft), ["/solve/for", "/solve/probability"]);
+}

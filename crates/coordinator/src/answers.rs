@@ -1,0 +1,38 @@
+//! Answers that are read from the ledger rather than asked of the core.
+
+use carlo_store::Ledger;
+use carlo_types::{Fault, FaultCode, JobId};
+use carlo_wire::{convert, v1};
+
+use crate::core::no_such_job;
+use crate::entries;
+use crate::entries::idempotency::RepeatId;
+
+/// The answer that the first request with an idempotency key got.
+pub(crate) async fn repeated<M: prost::Message + Default>(
+    ledger: &dyn Ledger,
+    id: &RepeatId,
+) -> Result<M, Fault> {
+    let read = entries::idempotency::answer(ledger, id).await;
+    let answer = read.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
+    // It may have expired just now.
+    let gone =
+        || Fault::new(FaultCode::Unavailable, "the first answer with this idempotency key has just expired");
+    M::decode(answer.ok_or_else(gone)?.as_slice())
+        .map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))
+}
+
+/// The job with its results, where it is complete.
+pub(crate) async fn complete(ledger: &dyn Ledger, mut job: v1::Job) -> Result<v1::Job, Fault> {
+    if job.status() != v1::JobStatus::Complete {
+        return Ok(job);
+    }
+    let id: JobId = convert::id("id", &job.id)?;
+    let result = entries::result(ledger, id).await;
+    let result = result.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
+    // A job that expired since it was looked at is gone.
+    let result = result.ok_or_else(|| no_such_job(id))?;
+    entries::add_shares(&mut job, &result);
+    job.results = result.results;
+    Ok(job)
+}

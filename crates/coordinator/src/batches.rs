@@ -1,0 +1,264 @@
+//! The batches' service.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_store::Ledger;
+use carlo_tenancy::terms::BATCH_SIZE_MAX;
+use carlo_tenancy::{Caller, Money};
+use carlo_types::limits::NAME_BYTES_MAX;
+use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId};
+use carlo_wire::v1::batches_server::Batches;
+use carlo_wire::{convert, status, v1};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::answers::{complete, repeated};
+use crate::core::{BatchRequest, Core, CoreHandle, Once, no_such_batch};
+use crate::door::Call;
+use crate::environment::Environment;
+use crate::idempotency::Repeatable;
+use crate::jobs::{WAIT_MAX, check_page, check_priority, check_reason, check_simulation, turned};
+use crate::lead::Leadership;
+use crate::views;
+
+/// Jobs of a batch that run at once: at most, and where a request doesn't say.
+const PARALLEL_JOBS_MAX: u32 = 100;
+const PARALLEL_JOBS_DEFAULT: u32 = 3;
+/// The longest text of metadata.
+const METADATA_BYTES_MAX: usize = 16 * 1_024;
+/// Results that wait for a reader.
+const RESULTS_AHEAD: usize = 2;
+
+/// The service.
+pub(crate) struct BatchesService {
+    leadership: Leadership,
+    ledger: Arc<dyn Ledger>,
+    environment: Arc<dyn Environment>,
+}
+
+impl BatchesService {
+    pub(crate) fn new(
+        leadership: Leadership,
+        ledger: Arc<dyn Ledger>,
+        environment: Arc<dyn Environment>,
+    ) -> Self {
+        Self { leadership, ledger, environment }
+    }
+
+    async fn create(&self, call: &mut Call, mut request: v1::CreateBatchRequest) -> Result<v1::Batch, Fault> {
+        let key = std::mem::take(&mut request.idempotency_key);
+        let repeatable = Repeatable::new(&key, "Batches.Create", &request);
+        let checked = check(self.environment.as_ref(), request);
+        let create = move |core: &mut Core, caller: &Caller| {
+            let (repeatable, request) = (repeatable?, checked?);
+            let serve = |core: &mut Core| core.create_batch(caller, request);
+            core.once(caller, repeatable.as_ref(), serve, v1::Batch::clone)
+        };
+        match call.admit(create).await? {
+            Once::Served(batch) => Ok(batch),
+            Once::Repeated(id) => repeated(self.ledger.as_ref(), &id).await,
+        }
+    }
+
+    async fn get(&self, call: &mut Call, request: v1::GetBatchRequest) -> Result<v1::Batch, Fault> {
+        let id = batch_id(&request.id);
+        let wait = Duration::from_millis(request.wait_ms.into()).min(WAIT_MAX);
+        let get = move |core: &mut Core, caller: &Caller| {
+            let id = id?;
+            let batch = core.batch(caller, id)?;
+            let turn = if wait.is_zero() { None } else { core.wait_for_batch(id) };
+            Ok((id, batch, turn))
+        };
+        let (id, batch, turn) = call.admit(get).await?;
+        let Some(turn) = turn else { return Ok(batch) };
+        turned(turn, wait).await?;
+        let again = call.core().ask(move |core| core.show_batch(id)).await?;
+        again.ok_or_else(|| no_such_batch(id))
+    }
+
+    async fn list(
+        &self,
+        call: &mut Call,
+        request: v1::ListBatchesRequest,
+    ) -> Result<v1::ListBatchesResponse, Fault> {
+        let mut faults = Vec::new();
+        let page = check_page(request.page, request.page_size, &mut faults);
+        let status = request.status.map(|_| request.status());
+        if status == Some(v1::BatchStatus::Unspecified) {
+            faults.push(FieldFault::new("/status", "is not the status of a batch"));
+        }
+        let list = move |core: &mut Core, caller: &Caller| {
+            if faults.is_empty() {
+                Ok(core.list_batches(caller, status, page))
+            } else {
+                Err(Fault::invalid(faults))
+            }
+        };
+        let (total, batches) = call.admit(list).await?;
+        Ok(v1::ListBatchesResponse { batches, total: total as u64 })
+    }
+
+    async fn jobs(&self, call: &mut Call, request: v1::GetBatchRequest) -> Result<v1::BatchJobs, Fault> {
+        let jobs = move |core: &mut Core, caller: &Caller| core.batch_jobs(caller, batch_id(&request.id)?);
+        let (batch, jobs) = call.admit(jobs).await?;
+        Ok(v1::BatchJobs { batch: Some(batch), jobs: jobs.into_iter().map(views::seen).collect() })
+    }
+
+    async fn results(&self, call: &mut Call, request: v1::GetBatchRequest) -> Result<Results, Fault> {
+        let ended = move |core: &mut Core, caller: &Caller| core.ended_jobs(caller, batch_id(&request.id)?);
+        let ended = call.admit(ended).await?;
+        let (reader, results) = mpsc::channel(RESULTS_AHEAD);
+        tokio::spawn(send_results(ended, call.core().clone(), Arc::clone(&self.ledger), reader));
+        Ok(ReceiverStream::new(results))
+    }
+
+    async fn cancel(&self, call: &mut Call, request: v1::CancelBatchRequest) -> Result<v1::Batch, Fault> {
+        let cancel = move |core: &mut Core, caller: &Caller| {
+            let id = batch_id(&request.id)?;
+            check_reason(&request.reason)?;
+            core.cancel_batch(caller, id, &request.reason, request.cancel_running.unwrap_or(true))
+        };
+        call.admit(cancel).await
+    }
+}
+
+type Results = ReceiverStream<Result<v1::Job, Status>>;
+
+#[tonic::async_trait]
+impl Batches for BatchesService {
+    type ResultsStream = Results;
+
+    async fn create(&self, request: Request<v1::CreateBatchRequest>) -> Result<Response<v1::Batch>, Status> {
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let answer = self.create(&mut call, request).await;
+        call.answer(answer)
+    }
+
+    async fn get(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<v1::Batch>, Status> {
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let answer = self.get(&mut call, request).await;
+        call.answer(answer)
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListBatchesRequest>,
+    ) -> Result<Response<v1::ListBatchesResponse>, Status> {
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let answer = self.list(&mut call, request).await;
+        call.answer(answer)
+    }
+
+    async fn jobs(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<v1::BatchJobs>, Status> {
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let answer = self.jobs(&mut call, request).await;
+        call.answer(answer)
+    }
+
+    async fn results(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<Results>, Status> {
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let answer = self.results(&mut call, request).await;
+        call.answer(answer)
+    }
+
+    async fn cancel(&self, request: Request<v1::CancelBatchRequest>) -> Result<Response<v1::Batch>, Status> {
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let answer = self.cancel(&mut call, request).await;
+        call.answer(answer)
+    }
+
+    async fn stats(
+        &self,
+        request: Request<v1::BatchStatsRequest>,
+    ) -> Result<Response<v1::BatchStats>, Status> {
+        let (mut call, _) = Call::of(&self.leadership, request)?;
+        let stats = call.admit(|core, caller| Ok(core.batch_stats(caller))).await;
+        call.answer(stats)
+    }
+}
+
+/// Sends ended jobs with their results to their reader, as fast as it reads.
+async fn send_results(
+    ended: Vec<JobId>,
+    core: CoreHandle,
+    ledger: Arc<dyn Ledger>,
+    reader: mpsc::Sender<Result<v1::Job, Status>>,
+) {
+    for id in ended {
+        let job = match core.ask(move |core| core.look(id)).await {
+            Ok(Some(seen)) => complete(ledger.as_ref(), views::seen(seen)).await,
+            // It has expired since it was listed.
+            Ok(None) => continue,
+            Err(fault) => Err(fault),
+        };
+        let is_over = job.is_err();
+        if reader.send(job.map_err(|fault| status::from_fault(&fault))).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
+/// The batch that a request asks for, under fresh ids; or every fault of it.
+fn check(environment: &dyn Environment, request: v1::CreateBatchRequest) -> Result<BatchRequest, Fault> {
+    let mut faults = Vec::new();
+    if !(1..=BATCH_SIZE_MAX as usize).contains(&request.simulations.len()) {
+        let message = format!("must have 1 to {BATCH_SIZE_MAX} entries");
+        return Err(Fault::invalid(vec![FieldFault::new("/simulations", message)]));
+    }
+    let mut jobs = Vec::with_capacity(request.simulations.len());
+    let mut names = BTreeSet::new();
+    for (index, simulation) in request.simulations.into_iter().enumerate() {
+        let pointer = format!("/simulations/{index}");
+        let custom_id = simulation.custom_id;
+        let message = if custom_id.len() > NAME_BYTES_MAX || custom_id.chars().any(char::is_control) {
+            Some(format!("must have at most {NAME_BYTES_MAX} bytes and no control characters"))
+        } else if !custom_id.is_empty() && !names.insert(custom_id.clone()) {
+            Some("must be unique in the batch".to_owned())
+        } else {
+            None
+        };
+        faults.extend(message.map(|message| FieldFault::new(format!("{pointer}/custom_id"), message)));
+        if let Some(spec) = check_simulation(environment, simulation.simulation, &pointer, &mut faults) {
+            let custom_id = (!custom_id.is_empty()).then_some(custom_id);
+            jobs.push((JobId::from_random(environment.random()), Arc::new(spec), custom_id));
+        }
+    }
+    let parallel_jobs = request.parallel_jobs.unwrap_or(PARALLEL_JOBS_DEFAULT);
+    if !(1..=PARALLEL_JOBS_MAX).contains(&parallel_jobs) {
+        let message = format!("must be between 1 and {PARALLEL_JOBS_MAX}, not {parallel_jobs}");
+        faults.push(FieldFault::new("/parallel_jobs", message));
+    }
+    let priority = check_priority(request.priority, &mut faults);
+    check_metadata(&request.metadata_json, &mut faults);
+    match priority {
+        Some(priority) if faults.is_empty() => Ok(BatchRequest {
+            id: BatchId::from_random(environment.random()),
+            jobs,
+            parallel_jobs,
+            fail_fast: request.fail_fast,
+            cap: request.budget_cap_nanodollars.map(|cap| Money::from_nanos(cap.into())),
+            priority,
+            metadata_json: request.metadata_json,
+        }),
+        _ => Err(Fault::invalid(faults)),
+    }
+}
+
+fn check_metadata(json: &str, faults: &mut Vec<FieldFault>) {
+    if json.is_empty() {
+        return;
+    }
+    if json.len() > METADATA_BYTES_MAX {
+        faults.push(FieldFault::new("/metadata", format!("must have at most {METADATA_BYTES_MAX} bytes")));
+    } else if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json).is_err() {
+        faults.push(FieldFault::new("/metadata", "must be a JSON object"));
+    }
+}
+
+fn batch_id(text: &str) -> Result<BatchId, Fault> {
+    // What is no id is the id of no batch.
+    convert::id("id", text).map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))
+}

@@ -1,0 +1,119 @@
+//! What callers ask about jobs. Whoever asks about another's is refused.
+
+use std::sync::Arc;
+
+use carlo_kernel::Partial;
+use carlo_schedule::{Command, Filter, JobState, JobView, Page};
+use carlo_tenancy::{Caller, Work};
+use carlo_types::{Fault, FaultCode, JobId, JobSpec};
+use tokio::sync::oneshot;
+
+use super::{Core, Topic};
+use crate::door;
+use crate::particulars::{Particulars, nanodollars};
+
+/// A job to be submitted.
+#[derive(Debug, Clone)]
+pub(crate) struct NewJob {
+    /// A fresh id.
+    pub(crate) id: JobId,
+    /// What to simulate.
+    pub(crate) spec: Arc<JobSpec>,
+    /// 0 to 100.
+    pub(crate) priority: u8,
+}
+
+/// A job as it is now, and the fold of what has been simulated of it while it runs, where that is wanted.
+#[derive(Debug)]
+pub(crate) struct JobSeen {
+    pub(crate) view: JobView,
+    pub(crate) particulars: Particulars,
+    pub(crate) fold: Option<Partial>,
+}
+
+impl Core {
+    /// Queues a job.
+    pub(crate) fn submit(&mut self, caller: &Caller, new: NewJob) -> Result<JobSeen, Fault> {
+        let NewJob { id: job, spec, priority } = new;
+        self.make_room(1)?;
+        let now = self.clock.now();
+        let jobs = [(job, Work::of(&spec))];
+        let estimate = self.tenancy.admit_jobs(caller, &jobs, None, now.wall).map_err(door::fault)?;
+        let particulars =
+            Particulars { estimate_nanodollars: nanodollars(estimate), ..Particulars::default() };
+        self.particulars.insert(job, particulars);
+        self.limit(caller.user.clone(), self.tenancy.limits(caller).jobs_at_once);
+        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, held: false })?;
+        Ok(self.see(job).expect("it has just been submitted"))
+    }
+
+    /// Refuses jobs that the scheduler would refuse, before they are counted.
+    pub(super) fn make_room(&self, jobs: usize) -> Result<(), Fault> {
+        let room = self.scheduler.room();
+        if jobs <= room {
+            return Ok(());
+        }
+        let message = format!("the cluster has as many open jobs as it takes; there is room for {room}");
+        Err(Fault { retry_after_seconds: Some(10), ..Fault::new(FaultCode::Exhausted, message) })
+    }
+
+    /// Ends a job.
+    pub(crate) fn cancel(&mut self, caller: &Caller, job: JobId, reason: &str) -> Result<JobSeen, Fault> {
+        self.require_owner(caller, job)?;
+        let is_open = self.scheduler.spec(job).is_some();
+        if is_open && !reason.is_empty() {
+            self.particulars.entry(job).or_default().cancel_reason = Some(reason.to_owned());
+        }
+        self.apply(Command::Cancel { job })?;
+        Ok(self.see(job).expect("a cancelled job is kept"))
+    }
+
+    /// One of the caller's jobs, with its fold.
+    pub(crate) fn get(&self, caller: &Caller, job: JobId) -> Result<JobSeen, Fault> {
+        self.require_owner(caller, job)?;
+        self.look(job).ok_or_else(|| no_such_job(job))
+    }
+
+    /// A job, whosever it is, with its fold.
+    pub(crate) fn look(&self, job: JobId) -> Option<JobSeen> {
+        Some(JobSeen { fold: self.scheduler.fold(job), ..self.see(job)? })
+    }
+
+    /// Resolves once the job's status has changed, or it is gone; `None` if it won't change any more.
+    pub(crate) fn wait_for(&mut self, job: JobId) -> Option<oneshot::Receiver<()>> {
+        let is_open = self.scheduler.spec(job).is_some();
+        is_open.then(|| self.watchers.wait(Topic::Job(job)))
+    }
+
+    /// How many jobs of the caller match, and a page of them, newest first.
+    pub(crate) fn list(&self, caller: &Caller, state: Option<JobState>, page: Page) -> (usize, Vec<JobSeen>) {
+        let filter = Filter { owner: Some(caller.user.clone()), state };
+        let (total, views) = self.scheduler.jobs(&filter, page, self.clock.now());
+        (total, views.into_iter().map(|view| self.with_particulars(view)).collect())
+    }
+
+    pub(super) fn require_owner(&self, caller: &Caller, job: JobId) -> Result<(), Fault> {
+        let owner = self.scheduler.owner(job).ok_or_else(|| no_such_job(job))?;
+        caller.require_owner(owner).map_err(door::fault)
+    }
+
+    /// A job without its fold.
+    pub(super) fn see(&self, job: JobId) -> Option<JobSeen> {
+        Some(self.with_particulars(self.scheduler.job(job, self.clock.now())?))
+    }
+
+    fn with_particulars(&self, mut view: JobView) -> JobSeen {
+        if view.waiting_for.is_some()
+            && let Some(why) = self.held_back_by(view.id)
+        {
+            view.waiting_for = Some(why);
+        }
+        let particulars = self.particulars.get(&view.id).cloned().unwrap_or_default();
+        JobSeen { view, particulars, fold: None }
+    }
+}
+
+/// What is said of a job that isn't there.
+pub(crate) fn no_such_job(id: JobId) -> Fault {
+    Fault::new(FaultCode::NotFound, format!("there is no job {id}"))
+}

@@ -1,0 +1,133 @@
+//! Calls are admitted and counted, jobs settled: in the same commit as what they belong to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use carlo_schedule::{Command, JobRecord, JobState};
+use carlo_tenancy::{
+    Call, Caller, Ended, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal, Role, Secret, Unauthenticated,
+    UsageReport,
+};
+use carlo_types::{Fault, OwnerId};
+
+use super::Core;
+use crate::access::Access;
+use crate::door;
+use crate::entries::EntryError;
+
+/// Whose the first key is.
+const ADMIN: &str = "admin";
+
+impl Core {
+    /// Makes sure of the first key.
+    pub(super) fn open_doors(&mut self, access: &Access) -> Result<(), EntryError> {
+        self.needs_keys = !matches!(access, Access::Open);
+        let Access::Keys { admin: Some(secret), .. } = access else { return Ok(()) };
+        match self.tenancy.authenticate(&secret.reveal()) {
+            Err(Unauthenticated::Unknown) => {}
+            Err(refusal) => {
+                tracing::warn!(%refusal, "the admin key's file holds a key that is of no use");
+                return Ok(());
+            }
+            Ok(_) => return Ok(()),
+        }
+        let new = NewKey {
+            id: KeyId::from_random(self.environment.random()),
+            user: OwnerId::new(ADMIN),
+            tier: carlo_tenancy::Tier::Enterprise,
+            role: Role::Admin,
+        };
+        let made = self.tenancy.create_key(new, secret, self.clock.now().wall);
+        let key = made.map_err(|refusal| EntryError::Contradiction(refusal.into()))?;
+        tracing::info!(key = %key.id, user = ADMIN, "the first key was made");
+        Ok(())
+    }
+
+    /// Says anew how many jobs of each owner may run at once.
+    pub(super) fn limit_owners(&mut self) {
+        let owners: BTreeSet<OwnerId> =
+            self.tenancy.charges().map(|charge| charge.user.clone()).filter(|_| self.needs_keys).collect();
+        let mut limits: BTreeMap<OwnerId, Option<u32>> = BTreeMap::new();
+        // Of several keys the best counts.
+        for key in self.tenancy.keys().filter(|key| owners.contains(&key.user)) {
+            let limit = self.tenancy.terms().limits(key.tier).jobs_at_once;
+            let best = limits.entry(key.user.clone()).or_insert(limit);
+            *best = best.zip(limit).map(|(one, other)| one.max(other));
+        }
+        for (owner, jobs) in limits {
+            self.limit(owner, jobs);
+        }
+    }
+
+    /// Says how many jobs of an owner may run at once.
+    pub(super) fn limit(&mut self, owner: OwnerId, jobs: Option<u32>) {
+        if let Err(fault) = self.apply(Command::Limit { owner, jobs }) {
+            tracing::error!(%fault, "the scheduler refused a limit");
+        }
+    }
+
+    /// Admits and counts a call with this key, and serves it; how the caller stands with their rates comes with the answer.
+    pub(crate) fn admit<T>(
+        &mut self,
+        key: Option<&str>,
+        serve: impl FnOnce(&mut Self, &Caller) -> Result<T, Fault>,
+    ) -> (RateStatus, Result<T, Fault>) {
+        let caller = match self.authenticate(key) {
+            Ok(caller) => caller,
+            Err(refusal) => return (RateStatus::default(), Err(door::fault(refusal.into()))),
+        };
+        let Call { rate, admitted } = self.tenancy.admit_call(&caller, self.clock.now());
+        let answer = admitted.map_err(door::fault).and_then(|()| serve(self, &caller));
+        (rate, answer)
+    }
+
+    fn authenticate(&self, key: Option<&str>) -> Result<Caller, Unauthenticated> {
+        if self.needs_keys {
+            self.tenancy.authenticate(key.ok_or(Unauthenticated::Missing)?)
+        } else {
+            Ok(Caller::local())
+        }
+    }
+
+    /// Bills a job that has ended. A job is billed once: where it has been, nothing happens.
+    pub(super) fn settle(&mut self, job: &JobRecord) {
+        let ended = match job.state {
+            JobState::Queued | JobState::Running => return,
+            JobState::Complete => Ended::Completed,
+            JobState::Failed => Ended::Failed,
+            JobState::Cancelled => Ended::Cancelled,
+        };
+        if let Some(settlement) = self.tenancy.settle(job.id, ended, job.simulations_done) {
+            self.particulars.entry(job.id).or_default().settle(&settlement);
+        }
+    }
+
+    /// Makes a key.
+    pub(crate) fn create_key(&mut self, new: NewKey, secret: &Secret) -> Result<Key, Fault> {
+        let key = self.tenancy.create_key(new, secret, self.clock.now().wall).map_err(door::fault)?;
+        tracing::info!(key = %key.id, user = %key.user, tier = %key.tier, role = %key.role, "a key was made");
+        Ok(key)
+    }
+
+    /// Takes a key back.
+    pub(crate) fn revoke_key(&mut self, id: KeyId) -> Result<Key, Fault> {
+        let key = self.tenancy.revoke_key(id, self.clock.now().wall).map_err(door::fault)?;
+        tracing::info!(key = %key.id, user = %key.user, "a key was revoked");
+        Ok(key)
+    }
+
+    /// All keys, by id.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.tenancy.keys().cloned().collect()
+    }
+
+    /// What a caller has used this month.
+    pub(crate) fn usage(&self, caller: &Caller) -> UsageReport {
+        self.tenancy.usage(caller, self.clock.now().wall)
+    }
+
+    /// What a caller has used in each of so many past months.
+    pub(crate) fn history(&self, caller: &Caller, periods: u64) -> Result<Vec<PeriodUsage>, Fault> {
+        let history = self.tenancy.history(&caller.user, periods, self.clock.now().wall);
+        history.map_err(|fault| door::fault(Refusal::Invalid(vec![fault])))
+    }
+}

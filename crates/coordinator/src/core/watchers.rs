@@ -1,0 +1,260 @@
+//! Who waits for a change: callers that wait for a status, and streams of events.
+//!
+//! A job that somebody watches has a **feed**: its last events, of which every stream reads at its own pace. The core adds an event at
+//! most every 200 ms, and never waits for a reader. A reader that has read what it missed and then falls behind goes on with the latest
+//! event. Feeds are kept for a while after the last stream has ended, so that a client that comes back finds what it missed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use carlo_tenancy::Caller;
+use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId};
+use carlo_wire::v1;
+use prost::Message;
+use tokio::sync::{oneshot, watch};
+
+use super::Core;
+use crate::views;
+
+/// Events of a job that are kept.
+const EVENTS_MAX: usize = 1_000;
+/// Bytes of all events that are kept.
+const EVENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Feeds that are kept. Those that nobody reads make room.
+const FEEDS_MAX: usize = 10_000;
+/// Between two events of a job.
+const EVENT_EVERY: Duration = Duration::from_millis(200);
+/// How long the feed of an ended job is kept.
+const ENDED_KEPT: Duration = Duration::from_mins(1);
+/// The largest number of an event: what JSON's readers count to exactly.
+const EVENT_ID_MAX: u64 = 1 << 53;
+
+/// What can be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Topic {
+    /// The status of a job.
+    Job(JobId),
+    /// The status of a batch.
+    Batch(BatchId),
+}
+
+/// Everybody who waits.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    waiting: BTreeMap<Topic, Vec<oneshot::Sender<()>>>,
+    /// What has changed in this batch of requests.
+    turned: BTreeSet<Topic>,
+    feeds: BTreeMap<JobId, Feed>,
+    /// Jobs with a feed that lacks their latest change.
+    changed: BTreeSet<JobId>,
+}
+
+#[derive(Debug)]
+struct Feed {
+    window: watch::Sender<Window>,
+    /// When the latest event was added.
+    at: Duration,
+}
+
+/// The last events of a job, the oldest first; never none.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    events: VecDeque<Event>,
+    bytes: usize,
+}
+
+/// A job at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    /// Grows by one per event and job.
+    pub(crate) id: u64,
+    /// Without results.
+    pub(crate) job: Arc<v1::Job>,
+    /// Whether the job has ended: nothing follows.
+    pub(crate) is_last: bool,
+}
+
+/// One stream's place in a feed.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    window: watch::Receiver<Window>,
+    /// The last event that was read.
+    read: u64,
+    /// Whether everything that was missed has been read.
+    is_up_to_date: bool,
+}
+
+impl Watch {
+    /// The next event; `None` after the last one. Fails when the core ends.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Fault> {
+        loop {
+            let (next, is_over) = {
+                let window = self.window.borrow_and_update();
+                let latest = window.latest();
+                let next = if self.is_up_to_date {
+                    latest.filter(|event| event.id > self.read)
+                } else {
+                    window.after(self.read)
+                };
+                self.is_up_to_date |=
+                    next.is_none_or(|next| latest.is_some_and(|latest| latest.id == next.id));
+                (next.cloned(), latest.is_some_and(|event| event.is_last))
+            };
+            match next {
+                Some(event) => {
+                    self.read = event.id;
+                    return Ok(Some(event));
+                }
+                None if is_over => return Ok(None),
+                None => self.window.changed().await.map_err(|_| super::requests::ended())?,
+            }
+        }
+    }
+}
+
+impl Window {
+    fn latest(&self) -> Option<&Event> {
+        self.events.back()
+    }
+
+    /// The first event that came after the one with this number.
+    fn after(&self, id: u64) -> Option<&Event> {
+        self.events.get(self.events.partition_point(|event| event.id <= id))
+    }
+
+    /// Adds an event with this number at least, and keeps within so many bytes.
+    fn push(&mut self, id: u64, job: v1::Job, bytes_max: usize) {
+        let id = self.latest().map_or(id, |latest| id.max(latest.id + 1));
+        let is_last = !matches!(job.status(), v1::JobStatus::Queued | v1::JobStatus::Running);
+        self.bytes += job.encoded_len();
+        self.events.push_back(Event { id, job: Arc::new(job), is_last });
+        while self.events.len() > EVENTS_MAX || (self.bytes > bytes_max && self.events.len() > 1) {
+            let oldest = self.events.pop_front().expect("there is more than one");
+            self.bytes -= oldest.job.encoded_len();
+        }
+    }
+}
+
+impl Watchers {
+    /// Resolves when the topic turns next.
+    pub(super) fn wait(&mut self, topic: Topic) -> oneshot::Receiver<()> {
+        let (turn, turned) = oneshot::channel();
+        let waiting = self.waiting.entry(topic).or_default();
+        // Those who have gone away are found by those who come.
+        waiting.retain(|waiter| !waiter.is_closed());
+        waiting.push(turn);
+        turned
+    }
+
+    /// A status has changed, or what it is of is gone.
+    pub(super) fn turn(&mut self, topic: Topic) {
+        if self.waiting.contains_key(&topic) {
+            self.turned.insert(topic);
+        }
+    }
+
+    /// A job looks different now.
+    pub(super) fn change(&mut self, job: JobId) {
+        if self.feeds.contains_key(&job) {
+            self.changed.insert(job);
+        }
+    }
+
+    /// Forgets feeds that nobody will come back for, and those who no longer wait.
+    pub(super) fn sweep(&mut self, now: Duration) {
+        self.feeds.retain(|_, feed| {
+            let is_over = feed.window.borrow().latest().is_some_and(|event| event.is_last);
+            !is_over || feed.window.receiver_count() > 0 || now.saturating_sub(feed.at) < ENDED_KEPT
+        });
+        self.waiting.retain(|_, waiting| {
+            waiting.retain(|waiter| !waiter.is_closed());
+            !waiting.is_empty()
+        });
+    }
+
+    /// Makes room for one more feed.
+    fn make_room(&mut self) -> Result<(), Fault> {
+        if self.feeds.len() < FEEDS_MAX {
+            return Ok(());
+        }
+        let unread = self.feeds.iter().filter(|(_, feed)| feed.window.receiver_count() == 0);
+        let oldest = unread.min_by_key(|(_, feed)| feed.at).map(|(job, _)| *job);
+        let message = "as many jobs are watched as may be";
+        let oldest = oldest.ok_or_else(|| Fault::new(FaultCode::Exhausted, message))?;
+        self.feeds.remove(&oldest);
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Watches a job: from the event after `last_seen`, or from the job as it is now.
+    pub(crate) fn watch(
+        &mut self,
+        caller: &Caller,
+        job: JobId,
+        last_seen: Option<u64>,
+    ) -> Result<Watch, Fault> {
+        self.require_owner(caller, job)?;
+        if last_seen.is_some_and(|id| id >= EVENT_ID_MAX) {
+            let message = format!("must be less than {EVENT_ID_MAX}");
+            return Err(Fault::invalid(vec![FieldFault::new("/last_event_id", message)]));
+        }
+        let seen = self.look(job).expect("its owner is known");
+        let is_open = seen.view.spec.is_some();
+        let now = views::seen(seen);
+        let at = self.clock.now().elapsed;
+        // An event that an earlier process told of isn't told again under its number.
+        let id_min = last_seen.map_or(1, |id| id + 1);
+        if !self.watchers.feeds.contains_key(&job) {
+            let mut window = Window::default();
+            window.push(id_min, now, EVENTS_BYTES_MAX);
+            let window = watch::Sender::new(window);
+            let receiver = window.subscribe();
+            // Nothing will be added to what has ended: the stream needs no feed.
+            if is_open {
+                self.watchers.make_room()?;
+                self.watchers.feeds.insert(job, Feed { window, at });
+            }
+            return Ok(Watch { window: receiver, read: id_min - 1, is_up_to_date: true });
+        }
+        let feed = &self.watchers.feeds[&job];
+        let latest = feed.window.borrow().latest().map_or(0, |event| event.id);
+        let read = match last_seen {
+            Some(id) if id > latest => {
+                feed.window.send_modify(|window| window.push(id_min, now, EVENTS_BYTES_MAX));
+                id
+            }
+            Some(id) => id,
+            None => latest - 1,
+        };
+        Ok(Watch { window: feed.window.subscribe(), read, is_up_to_date: last_seen.is_none() })
+    }
+
+    /// Lets those know who wait for what this batch of requests has changed.
+    pub(super) fn publish(&mut self) {
+        for topic in std::mem::take(&mut self.watchers.turned) {
+            for waiter in self.watchers.waiting.remove(&topic).unwrap_or_default() {
+                // Whoever waited may have gone.
+                let _ = waiter.send(());
+            }
+        }
+        if self.watchers.changed.is_empty() {
+            return;
+        }
+        let now = self.clock.now().elapsed;
+        let bytes_max = EVENTS_BYTES_MAX / self.watchers.feeds.len().max(1);
+        for job in std::mem::take(&mut self.watchers.changed) {
+            let Some(feed) = self.watchers.feeds.get(&job) else { continue };
+            let is_open = self.scheduler.spec(job).is_some();
+            if is_open && now.saturating_sub(feed.at) < EVENT_EVERY {
+                self.watchers.changed.insert(job);
+                continue;
+            }
+            let Some(seen) = self.look(job) else { continue };
+            let feed = self.watchers.feeds.get_mut(&job).expect("it was just found");
+            feed.at = now;
+            feed.window.send_modify(|window| window.push(1, views::seen(seen), bytes_max));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! First answers, kept for requests that come again with the same idempotency key, as entries of the ledger.
+
+use bytes::Bytes;
+use carlo_store::{Key, Ledger, Write};
+use carlo_types::{OwnerId, Timestamp};
+use carlo_wire::v1;
+
+use super::read::{EntryError, decode, unreadable};
+use super::{put, scan};
+
+const IDEMPOTENCY: &str = "idempotency/";
+
+/// A SHA-256.
+pub(crate) type Hash = [u8; 32];
+
+/// Which request it is: whose, and the hash of its idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RepeatId {
+    /// Whose.
+    pub(crate) user: OwnerId,
+    /// Of the key. Keys may be longer than a ledger's, and are nobody else's business.
+    pub(crate) key: Hash,
+}
+
+/// A request that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Which.
+    pub(crate) id: RepeatId,
+    /// What it asked for.
+    pub(crate) fingerprint: Hash,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+fn key(id: &RepeatId) -> Key {
+    let (high, low) = id.key.split_at(16);
+    let number = |half: &[u8]| u128::from_be_bytes(half.try_into().expect("half of 32 bytes is 16"));
+    let digits = format!("{:032x}{:032x}", number(high), number(low));
+    Key::new(format!("{IDEMPOTENCY}{}/{digits}", id.user)).expect("a user's name is short and printable")
+}
+
+/// What makes an answer durable.
+pub(crate) fn write(stored: &Stored, answer: Vec<u8>) -> Write {
+    let entry =
+        v1::IdempotencyEntry { fingerprint: stored.fingerprint.to_vec(), answer, created_at_ms: stored.at.0 };
+    put(key(&stored.id), &entry)
+}
+
+/// What forgets an answer.
+pub(crate) fn delete(id: &RepeatId) -> Write {
+    Write::Delete(key(id))
+}
+
+/// The first answer, where it is still kept.
+pub(crate) async fn answer(ledger: &dyn Ledger, id: &RepeatId) -> Result<Option<Vec<u8>>, EntryError> {
+    let key = key(id);
+    let Some(value) = ledger.get(&key).await? else { return Ok(None) };
+    Ok(Some(decode::<v1::IdempotencyEntry>(&key, &value)?.answer))
+}
+
+/// Every request that was answered, without the answers.
+pub(super) async fn load(ledger: &dyn Ledger) -> Result<Vec<Stored>, EntryError> {
+    let entries = scan(ledger, IDEMPOTENCY).await?;
+    entries.iter().map(|(key, value)| read(key, value)).collect()
+}
+
+fn read(key: &Key, value: &Bytes) -> Result<Stored, EntryError> {
+    let entry: v1::IdempotencyEntry = decode(key, value)?;
+    let parts = key.as_str()[IDEMPOTENCY.len()..].rsplit_once('/');
+    let (user, digits) = parts.ok_or_else(|| unreadable(key, "it names no user"))?;
+    Ok(Stored {
+        id: RepeatId {
+            user: OwnerId::new(user),
+            key: unhex(digits).ok_or_else(|| unreadable(key, "it names no key"))?,
+        },
+        fingerprint: entry
+            .fingerprint
+            .try_into()
+            .map_err(|_| unreadable(key, "its fingerprint has not 32 bytes"))?,
+        at: Timestamp(entry.created_at_ms),
+    })
+}
+
+fn unhex(digits: &str) -> Option<Hash> {
+    let byte = |index: usize| u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok();
+    let mut bytes = [0; 32];
+    for (index, slot) in bytes.iter_mut().enumerate() {
+        *slot = byte(index)?;
+    }
+    (digits.len() == 64).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use carlo_store::MemoryLedger;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_read_back_until_it_is_forgotten() {
+        let ledger = MemoryLedger::new();
+        let epoch = ledger.lead().await.unwrap();
+        let id = RepeatId {
+            user: OwnerId::new("ada"),
+            key: *b"0123456789abcdef\0\x01\x02\x03\xff\xfe\xfd\xfcxxxxxxxx",
+        };
+        let stored = Stored { id: id.clone(), fingerprint: [9; 32], at: Timestamp(5) };
+        ledger.commit(epoch, vec![write(&stored, b"yes".to_vec())]).await.unwrap();
+        assert_eq!(load(&ledger).await.unwrap(), [stored]);
+        assert_eq!(answer(&ledger, &id).await.unwrap().as_deref(), Some(&b"yes"[..]));
+        ledger.commit(epoch, vec![delete(&id)]).await.unwrap();
+        assert_eq!(answer(&ledger, &id).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,234 @@
+//! Which requests were answered already: idempotency keys, the requests that they came with, and when. The answers are in the ledger.
+//!
+//! A key holds for a day. Of each user the last 10,000 are kept, and of all together a million; the oldest make room.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use carlo_types::{Fault, FaultCode, FieldFault, OwnerId, Timestamp};
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::entries::idempotency::{Hash, RepeatId, Stored};
+
+/// How long a key holds.
+const KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Keys of one user that are kept.
+const PER_USER_MAX: usize = 10_000;
+/// Keys that are kept of everybody.
+const KEYS_MAX: usize = 1_000_000;
+/// Keys that one tick forgets at most.
+const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
+/// The longest key.
+const KEY_BYTES_MAX: usize = 255;
+
+/// A request that may come again: the hash of its key, and of what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Repeatable {
+    key: Hash,
+    fingerprint: Hash,
+}
+
+impl Repeatable {
+    /// The request of the method of this name, of which `key` has been taken out; `None` if it has no key.
+    pub(crate) fn new(key: &str, method: &str, request: &impl Message) -> Result<Option<Self>, Fault> {
+        if key.is_empty() {
+            return Ok(None);
+        }
+        if key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message = format!("must be 1 to {KEY_BYTES_MAX} visible ASCII characters");
+            return Err(Fault::invalid(vec![FieldFault::new("/idempotency_key", message)]));
+        }
+        let mut fingerprint = Sha256::new();
+        fingerprint.update(method.as_bytes());
+        fingerprint.update([0]);
+        fingerprint.update(request.encode_to_vec());
+        Ok(Some(Self {
+            key: Sha256::digest(key.as_bytes()).into(),
+            fingerprint: fingerprint.finalize().into(),
+        }))
+    }
+
+    /// Which request of this user it is.
+    pub(crate) fn id(&self, user: &OwnerId) -> RepeatId {
+        RepeatId { user: user.clone(), key: self.key }
+    }
+}
+
+/// Every key that holds.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats {
+    users: BTreeMap<OwnerId, User>,
+    by_age: BTreeSet<(Timestamp, RepeatId)>,
+    /// Requests that are being handled.
+    in_use: BTreeSet<RepeatId>,
+}
+
+#[derive(Debug, Default)]
+struct User {
+    requests: BTreeMap<Hash, (Hash, Timestamp)>,
+    by_age: BTreeSet<(Timestamp, Hash)>,
+}
+
+impl Repeats {
+    /// The keys that an earlier process kept.
+    pub(crate) fn restore(stored: Vec<Stored>) -> Self {
+        let mut repeats = Self::default();
+        for stored in stored {
+            repeats.insert(stored);
+        }
+        repeats
+    }
+
+    /// Whether the request was answered already. Refused, if its key came with another request or is being handled.
+    pub(crate) fn was_answered(
+        &self,
+        user: &OwnerId,
+        request: &Repeatable,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let found = self.users.get(user).and_then(|user| user.requests.get(&request.key));
+        let found = found.filter(|(_, at)| now.0.saturating_sub(at.0) < KEPT_MS);
+        if found.is_some_and(|(fingerprint, _)| *fingerprint != request.fingerprint) {
+            let message = "this idempotency key has been used with another request";
+            return Err(Fault::new(FaultCode::KeyReused, message));
+        }
+        if self.in_use.contains(&request.id(user)) {
+            let message = "the first request with this idempotency key is still being handled";
+            return Err(Fault { retry_after_seconds: Some(1), ..Fault::new(FaultCode::KeyInUse, message) });
+        }
+        Ok(found.is_some())
+    }
+
+    /// Notes that the request was answered; returns the keys that make room for its own.
+    pub(crate) fn answered(
+        &mut self,
+        user: &OwnerId,
+        request: &Repeatable,
+        now: Timestamp,
+    ) -> (Stored, Vec<RepeatId>) {
+        let stored = Stored { id: request.id(user), fingerprint: request.fingerprint, at: now };
+        self.remove(&stored.id);
+        let mut forgotten = Vec::new();
+        if self.by_age.len() >= KEYS_MAX
+            && let Some((_, oldest)) = self.by_age.first().cloned()
+        {
+            forgotten.push(oldest);
+        }
+        let full = self.users.get(user).filter(|user| user.by_age.len() >= PER_USER_MAX);
+        if let Some((_, key)) = full.and_then(|user| user.by_age.first()) {
+            forgotten.push(RepeatId { user: user.clone(), key: *key });
+        }
+        for id in &forgotten {
+            self.remove(id);
+        }
+        self.insert(stored.clone());
+        (stored, forgotten)
+    }
+
+    /// Forgets a key, as if its request had never come.
+    pub(crate) fn remove(&mut self, id: &RepeatId) {
+        let Some(user) = self.users.get_mut(&id.user) else { return };
+        let Some((_, at)) = user.requests.remove(&id.key) else { return };
+        user.by_age.remove(&(at, id.key));
+        if user.requests.is_empty() {
+            self.users.remove(&id.user);
+        }
+        self.by_age.remove(&(at, id.clone()));
+    }
+
+    /// Forgets keys whose time is over; returns them.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<RepeatId> {
+        let is_over = |(at, _): &&(Timestamp, RepeatId)| now.0.saturating_sub(at.0) >= KEPT_MS;
+        let over = self.by_age.iter().take_while(is_over).take(FORGOTTEN_PER_TICK_MAX);
+        let over: Vec<RepeatId> = over.map(|(_, id)| id.clone()).collect();
+        for id in &over {
+            self.remove(id);
+        }
+        over
+    }
+
+    /// A request is being handled from now on, after its answer's beginning was noted.
+    pub(crate) fn begin(&mut self, id: RepeatId) {
+        self.in_use.insert(id);
+    }
+
+    /// It isn't any more.
+    pub(crate) fn end(&mut self, id: &RepeatId) {
+        self.in_use.remove(id);
+    }
+
+    fn insert(&mut self, stored: Stored) {
+        let Stored { id, fingerprint, at } = stored;
+        let user = self.users.entry(id.user.clone()).or_default();
+        user.requests.insert(id.key, (fingerprint, at));
+        user.by_age.insert((at, id.key));
+        self.by_age.insert((at, id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carlo_wire::v1;
+
+    use super::*;
+
+    fn request(key: &str, id: &str) -> Repeatable {
+        let message = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 };
+        Repeatable::new(key, "Get", &message).unwrap().unwrap()
+    }
+
+    fn code(answered: Result<bool, Fault>) -> FaultCode {
+        answered.unwrap_err().code
+    }
+
+    #[test]
+    fn a_key_holds_for_a_day_for_its_user_and_its_request() {
+        let mut repeats = Repeats::default();
+        let (ada, bob) = (OwnerId::new("ada"), OwnerId::new("bob"));
+        let (first, other) = (request("k", "1"), request("k", "2"));
+        assert_eq!(repeats.was_answered(&ada, &first, Timestamp(0)), Ok(false));
+        let (stored, forgotten) = repeats.answered(&ada, &first, Timestamp(0));
+        assert!(forgotten.is_empty());
+        let mut repeats = Repeats::restore(vec![stored]);
+        assert_eq!(repeats.was_answered(&ada, &first, Timestamp(KEPT_MS - 1)), Ok(true));
+        assert_eq!(code(repeats.was_answered(&ada, &other, Timestamp(1))), FaultCode::KeyReused);
+        assert_eq!(repeats.was_answered(&bob, &other, Timestamp(1)), Ok(false));
+        assert!(repeats.expire(Timestamp(KEPT_MS - 1)).is_empty());
+        assert_eq!(repeats.was_answered(&ada, &other, Timestamp(KEPT_MS)), Ok(false));
+        assert_eq!(repeats.expire(Timestamp(KEPT_MS)), [first.id(&ada)]);
+        assert!(repeats.users.is_empty() && repeats.by_age.is_empty());
+    }
+
+    #[test]
+    fn a_key_is_in_use_while_its_request_is_handled() {
+        let mut repeats = Repeats::default();
+        let (ada, first) = (OwnerId::new("ada"), request("k", "1"));
+        repeats.begin(first.id(&ada));
+        assert_eq!(code(repeats.was_answered(&ada, &first, Timestamp(0))), FaultCode::KeyInUse);
+        repeats.end(&first.id(&ada));
+        assert_eq!(repeats.was_answered(&ada, &first, Timestamp(0)), Ok(false));
+    }
+
+    #[test]
+    fn the_oldest_key_of_a_user_makes_room() {
+        let mut repeats = Repeats::default();
+        let (ada, bob) = (OwnerId::new("ada"), OwnerId::new("bob"));
+        repeats.answered(&bob, &request("first", ""), Timestamp(0));
+        for number in 0..PER_USER_MAX as u64 {
+            let (_, forgotten) = repeats.answered(&ada, &request(&number.to_string(), ""), Timestamp(number));
+            assert!(forgotten.is_empty());
+        }
+        let (_, forgotten) = repeats.answered(&ada, &request("more", ""), Timestamp(u64::MAX));
+        assert_eq!(forgotten, [request("0", "").id(&ada)]);
+    }
+
+    #[test]
+    fn a_key_is_short_and_visible() {
+        let message = v1::GetJobRequest::default();
+        assert_eq!(Repeatable::new("", "Get", &message), Ok(None));
+        for key in ["a b", "ü", &"x".repeat(256)] {
+            let fault = Repeatable::new(key, "Get", &message).unwrap_err();
+            assert_eq!(fault.fields[0].pointer, "/idempotency_key");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The arguments that say where etcd is. Secrets come from files or the environment, where no list of processes shows them.
+
+use std::path::PathBuf;
+
+use carlo_coordinator::Data;
+
+/// Where etcd is, and who this coordinator is there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EtcdArguments {
+    /// The members of the etcd in which several coordinators keep their ledger together; one of them leads.
+    #[arg(long, env = "CARLO_ETCD", value_name = "URL[,URL]", value_delimiter = ',')]
+    etcd: Vec<String>,
+    /// What all of this cluster's keys in etcd begin with.
+    #[arg(long, env = "CARLO_ETCD_PREFIX", value_name = "TEXT", default_value = "carlo")]
+    etcd_prefix: String,
+    /// The certificates that sign etcd's, in PEM, for URLs with https.
+    #[arg(long, env = "CARLO_ETCD_CA", value_name = "FILE")]
+    etcd_ca: Option<PathBuf>,
+    /// The certificate that shows etcd who this is, in PEM.
+    #[arg(long, env = "CARLO_ETCD_CERT", value_name = "FILE", requires = "etcd_key", requires = "etcd_ca")]
+    etcd_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM.
+    #[arg(long, env = "CARLO_ETCD_KEY", value_name = "FILE", requires = "etcd_cert")]
+    etcd_key: Option<PathBuf>,
+    /// The user of etcd that this coordinator is. Its password is in `CARLO_ETCD_PASSWORD`, or in a file.
+    #[arg(long, env = "CARLO_ETCD_USER", value_name = "NAME")]
+    etcd_user: Option<String>,
+    /// A file with that user's password, instead of the variable.
+    #[arg(long, env = "CARLO_ETCD_PASSWORD_FILE", value_name = "FILE", requires = "etcd_user")]
+    etcd_password_file: Option<PathBuf>,
+}
+
+#[cfg(not(feature = "etcd"))]
+impl EtcdArguments {
+    #[expect(clippy::unused_self, reason = "the arguments are of use where etcd is built in")]
+    pub(crate) fn data(self) -> anyhow::Result<Data> {
+        anyhow::bail!(
+            "failed to use etcd: this carlo-coordinator was built without it; \
+             `cargo build --release --package carlo-coordinator --features etcd` builds it in, and needs protoc"
+        )
+    }
+}
+
+#[cfg(feature = "etcd")]
+impl EtcdArguments {
+    pub(crate) fn data(self) -> anyhow::Result<Data> {
+        use carlo_store::etcd::{EtcdConfig, EtcdCredentials, EtcdTls};
+
+        let user = match self.etcd_user {
+            Some(name) => Some(EtcdCredentials { name, password: password(self.etcd_password_file)? }),
+            None => None,
+        };
+        let identity = match (self.etcd_cert, self.etcd_key) {
+            (Some(certificate), Some(key)) => Some((read(&certificate)?, read(&key)?)),
+            _ => None,
+        };
+        let tls = match self.etcd_ca {
+            Some(authority) => Some(EtcdTls { authority: read(&authority)?, identity }),
+            None => None,
+        };
+        Ok(Data::Etcd(EtcdConfig { prefix: self.etcd_prefix, user, tls, ..EtcdConfig::new(self.etcd) }))
+    }
+}
+
+#[cfg(feature = "etcd")]
+fn password(file: Option<PathBuf>) -> anyhow::Result<String> {
+    use anyhow::Context as _;
+
+    let Some(file) = file else {
+        return std::env::var("CARLO_ETCD_PASSWORD").context(
+            "failed to read the password of etcd's user: CARLO_ETCD_PASSWORD has none, and no file was named",
+        );
+    };
+    let shown = file.display().to_string();
+    let password = String::from_utf8(read(&file)?).with_context(|| format!("failed to read {shown}"))?;
+    // Editors end a file with a line break; no password does.
+    Ok(password.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(feature = "etcd")]
+fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
+    use anyhow::Context as _;
+
+    std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))
+}

@@ -1,0 +1,215 @@
+//! Jobs of several users, requests that come again, waiting and watching.
+
+use std::time::Duration;
+
+use carlo_types::{BatchId, FaultCode, JobId};
+use carlo_wire::v1;
+use tokio::time::timeout;
+
+use crate::puppet::Puppet;
+use crate::world::{PATIENCE, TOKEN, User, World, simulation};
+
+async fn watch(user: &User, id: &str, last_event_id: Option<u64>) -> tonic::Streaming<v1::JobEvent> {
+    let request = v1::WatchJobRequest { id: id.to_owned(), last_event_id };
+    user.jobs(async |mut call, m| call.watch(m).await, request).await.unwrap()
+}
+
+async fn next(events: &mut tonic::Streaming<v1::JobEvent>) -> Option<(u64, v1::Job)> {
+    let event = timeout(PATIENCE, events.message()).await.expect("an event comes").unwrap();
+    event.map(|event| (event.id, event.job.unwrap()))
+}
+
+#[tokio::test]
+async fn what_is_another_user_s_is_refused_on_every_call() {
+    let world = World::new().await;
+    let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
+    let id = ada.submit(1, "").await.unwrap().id;
+    let request = v1::CreateBatchRequest {
+        simulations: vec![v1::BatchSimulation { simulation: Some(simulation(1)), custom_id: String::new() }],
+        ..Default::default()
+    };
+    let batch = ada.batches(async |mut call, m| call.create(m).await, request).await.unwrap().id;
+    for (user, code, id, batch) in [
+        (&bob, FaultCode::Forbidden, id.clone(), batch.clone()),
+        (&world.admin(), FaultCode::Forbidden, id.clone(), batch.clone()),
+        (&ada, FaultCode::NotFound, JobId::from_random(9).to_string(), BatchId::from_random(9).to_string()),
+        (&ada, FaultCode::NotFound, "nonsense".to_owned(), "nonsense".to_owned()),
+    ] {
+        let get = || v1::GetBatchRequest { id: batch.clone(), wait_ms: 0 };
+        let watch = v1::WatchJobRequest { id: id.clone(), last_event_id: None };
+        let cancel = v1::CancelBatchRequest { id: batch.clone(), ..Default::default() };
+        let codes = [
+            user.get(&id).await.unwrap_err().code,
+            user.cancel(&id).await.unwrap_err().code,
+            user.jobs(async |mut call, m| call.watch(m).await, watch).await.unwrap_err().code,
+            user.batches(async |mut call, m| call.get(m).await, get()).await.unwrap_err().code,
+            user.batches(async |mut call, m| call.jobs(m).await, get()).await.unwrap_err().code,
+            user.batches(async |mut call, m| call.results(m).await, get()).await.unwrap_err().code,
+            user.batches(async |mut call, m| call.cancel(m).await, cancel).await.unwrap_err().code,
+        ];
+        assert_eq!(codes, [code; 7]);
+    }
+    for (user, jobs, batches) in [(&ada, 2, 1), (&bob, 0, 0), (&world.admin(), 0, 0)] {
+        let listed =
+            user.jobs(async |mut call, m| call.list(m).await, v1::ListJobsRequest::default()).await.unwrap();
+        let request = v1::ListBatchesRequest::default();
+        let found = user.batches(async |mut call, m| call.list(m).await, request).await.unwrap();
+        assert_eq!(
+            (listed.total, listed.jobs.len() as u64, found.total, found.batches.len() as u64),
+            (jobs, jobs, batches, batches)
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_requests_with_one_key_at_the_same_instant_are_one_job() {
+    let mut world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let (one, other) = tokio::join!(ada.submit(5, "k"), ada.submit(5, "k"));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one, other);
+    assert_eq!(ada.submit(6, "k").await.unwrap_err().code, FaultCode::KeyReused);
+    ada.cancel(&one.id).await.unwrap();
+    world.crash().await;
+    let ada = world.again(&ada);
+    assert_eq!(ada.submit(5, "k").await.unwrap(), one, "the first answer, as it was");
+    assert_eq!(ada.usage().await.used.unwrap().jobs, 1);
+    world.calendar.wall.fetch_add(24 * 3_600 * 1_000, std::sync::atomic::Ordering::SeqCst);
+    assert_ne!(ada.submit(5, "k").await.unwrap().id, one.id);
+    // What was refused is not remembered.
+    assert_eq!(ada.submit(0, "z").await.unwrap_err().code, FaultCode::Invalid);
+    ada.submit(1, "z").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_is_waited_for_is_answered_when_it_has_ended() {
+    let world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let request = |wait_ms, key: &str| v1::SimulateRequest {
+        simulation: Some(simulation(16_384)),
+        priority: None,
+        idempotency_key: key.to_owned(),
+        wait_ms,
+    };
+    let late = ada.jobs(async |mut call, m| call.simulate(m).await, request(Some(1), "k")).await.unwrap();
+    assert_eq!(late.status(), v1::JobStatus::Queued, "it goes on without its caller");
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    let simulating = ada.jobs(async |mut call, m| call.simulate(m).await, request(None, "k"));
+    let (job, computed) = tokio::join!(simulating, puppet.compute());
+    let job = job.unwrap();
+    assert_eq!((&job.id, &computed), (&late.id, &late.id), "the same request is the same job");
+    assert!(job.results.is_some());
+    let large = v1::SimulateRequest { simulation: Some(simulation(10_000_001)), ..request(None, "") };
+    let refused = ada.jobs(async |mut call, m| call.simulate(m).await, large).await.unwrap_err();
+    assert_eq!(refused.fields[0].pointer, "/simulationParams/nSimulations");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_cancels_what_it_waits_for() {
+    let world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let request = v1::SimulateRequest {
+        simulation: Some(simulation(1)),
+        idempotency_key: "k".to_owned(),
+        ..Default::default()
+    };
+    let waiting = {
+        let (ada, request) = (ada.clone(), request.clone());
+        tokio::spawn(async move { ada.jobs(async |mut call, m| call.simulate(m).await, request).await })
+    };
+    let list = || ada.jobs(async |mut call, m| call.list(m).await, v1::ListJobsRequest::default());
+    let id = loop {
+        if let Some(job) = list().await.unwrap().jobs.first() {
+            break job.id.clone();
+        }
+    };
+    let in_use = ada.jobs(async |mut call, m| call.simulate(m).await, request.clone()).await.unwrap_err();
+    assert_eq!(in_use.code, FaultCode::KeyInUse);
+    waiting.abort();
+    let job = ada.end_of(&id).await;
+    assert_eq!(job.status(), v1::JobStatus::Cancelled);
+    assert_eq!(job.cancel_reason.as_deref(), Some("the caller that waited for it has gone"));
+}
+
+#[tokio::test]
+async fn events_are_numbered_and_end_with_the_results() {
+    let world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let id = ada.submit(2 * 16_384, "").await.unwrap().id;
+    let mut events = watch(&ada, &id, None).await;
+    let (number, job) = next(&mut events).await.unwrap();
+    assert_eq!((number, job.status()), (1, v1::JobStatus::Queued));
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    assert_eq!(puppet.granted().await, id);
+    let (number, job) = next(&mut events).await.unwrap();
+    assert_eq!((number, job.status()), (2, v1::JobStatus::Running));
+    drop(events);
+    while ada.get(&id).await.unwrap().status() == v1::JobStatus::Running {
+        let computing = timeout(Duration::from_millis(50), puppet.compute()).await;
+        drop(computing);
+    }
+    // Whoever comes back misses nothing, and the last event is the whole job.
+    let mut events = watch(&ada, &id, Some(1)).await;
+    let (mut number, mut job) = next(&mut events).await.unwrap();
+    assert_eq!((number, job.status(), job.results.is_none()), (2, v1::JobStatus::Running, true));
+    while let Some((later, seen)) = next(&mut events).await {
+        assert_eq!(later, number + 1);
+        (number, job) = (later, seen);
+    }
+    assert_eq!((job.status(), job.results.is_some()), (v1::JobStatus::Complete, true));
+    let mut events = watch(&ada, &id, Some(number)).await;
+    assert_eq!(next(&mut events).await, None, "nothing is told twice");
+}
+
+#[tokio::test]
+async fn many_watch_one_job_and_none_waits_for_another() {
+    let world = World::with(|settings| {
+        settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_second = None;
+        settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_minute = None;
+    })
+    .await;
+    let ada = world.user("ada", "pro").await;
+    let id = ada.submit(16_384, "").await.unwrap().id;
+    let mut watchers = Vec::new();
+    for _ in 0..500 {
+        watchers.push(watch(&ada, &id, None).await);
+    }
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    puppet.compute().await;
+    assert_eq!(ada.end_of(&id).await.status(), v1::JobStatus::Complete);
+    // The first has read nothing so far.
+    for events in &mut watchers {
+        let mut last = None;
+        while let Some((_, job)) = next(events).await {
+            last = Some(job);
+        }
+        assert!(last.unwrap().results.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_that_races_the_completion_has_one_winner() {
+    let world = World::new().await;
+    let ada = world.user("ada", "enterprise").await;
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    let mut tokens = 0;
+    for _ in 0..10 {
+        let id = ada.submit(100_000, "").await.unwrap().id;
+        let computing = async {
+            // The job may be cancelled before all of it is computed.
+            while timeout(Duration::from_millis(20), puppet.compute()).await.is_ok() {}
+        };
+        let (cancelled, ()) = tokio::join!(ada.cancel(&id), computing);
+        let job = ada.get(&id).await.unwrap();
+        match cancelled {
+            Ok(_) => assert_eq!(job.status(), v1::JobStatus::Cancelled),
+            Err(fault) => {
+                assert_eq!(fault.code, FaultCode::Conflict);
+                assert_eq!(job.status(), v1::JobStatus::Complete);
+            }
+        }
+        tokens += job.tokens_used.unwrap();
+    }
+    let used = ada.usage().await.used.unwrap();
+    assert_eq!((used.jobs_completed + used.jobs_cancelled, used.tokens), (10, tokens));
+}

@@ -1,0 +1,105 @@
+//! A worker that does what the test says: it computes a lease, or can't.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use carlo_kernel::{Accumulator, Job, Level};
+use carlo_types::{Draft, Fault, JobSpec, NodeId};
+use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
+use carlo_wire::v1::worker_message::Message as FromWorker;
+use carlo_wire::v1::workers_client::WorkersClient;
+use carlo_wire::{PROTOCOL_VERSION, status, v1};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Request;
+
+use crate::world::{PATIENCE, World};
+
+/// One session of such a worker.
+pub(crate) struct Puppet {
+    outbox: mpsc::Sender<v1::WorkerMessage>,
+    inbox: tonic::Streaming<v1::CoordinatorMessage>,
+    specs: BTreeMap<String, JobSpec>,
+    leases: VecDeque<v1::Lease>,
+}
+
+impl Puppet {
+    /// Joins with a token.
+    pub(crate) async fn join(world: &World, token: Option<&str>) -> Result<Self, Fault> {
+        let (outbox, messages) = mpsc::channel(32);
+        let hello = v1::Hello {
+            node_id: NodeId::from_random(rand::random()).to_string(),
+            hostname: "host".to_owned(),
+            name: "puppet".to_owned(),
+            threads: 1,
+            instruction_set: "portable".to_owned(),
+            version: "0.0.0".to_owned(),
+            model_version: carlo_kernel::MODEL_VERSION,
+            protocol_version: PROTOCOL_VERSION,
+        };
+        outbox.send(v1::WorkerMessage { message: Some(FromWorker::Hello(hello)) }).await.unwrap();
+        let mut request = Request::new(ReceiverStream::new(messages));
+        if let Some(token) = token {
+            request.metadata_mut().insert("x-join-token", token.parse().unwrap());
+        }
+        let mut client = WorkersClient::new(world.channel.clone());
+        let inbox = client.work(request).await.map_err(|status| status::to_fault(&status))?.into_inner();
+        Ok(Self { outbox, inbox, specs: BTreeMap::new(), leases: VecDeque::new() })
+    }
+
+    /// The next lease.
+    async fn lease(&mut self) -> v1::Lease {
+        while self.leases.is_empty() {
+            let message = timeout(PATIENCE, self.inbox.message()).await.expect("a lease comes").unwrap();
+            match message.and_then(|message| message.message).expect("the session goes on") {
+                FromCoordinator::Grant(grant) => {
+                    let lease = grant.lease.unwrap();
+                    if let Some(specification) = grant.specification {
+                        let spec = Draft::from(specification).check(0).unwrap();
+                        self.specs.insert(lease.job_id.clone(), spec);
+                    }
+                    self.leases.push_back(lease);
+                }
+                FromCoordinator::Revoke(revoke) => self.leases.retain(|lease| lease.id != revoke.lease_id),
+                _ => {}
+            }
+        }
+        self.leases.pop_front().unwrap()
+    }
+
+    /// Waits for the next lease without computing it; the job that it is of.
+    pub(crate) async fn granted(&mut self) -> String {
+        let lease = self.lease().await;
+        let job = lease.job_id.clone();
+        self.leases.push_front(lease);
+        job
+    }
+
+    /// Computes the next lease; the job that it is of.
+    pub(crate) async fn compute(&mut self) -> String {
+        let lease = self.lease().await;
+        let job = Job::new(&self.specs[&lease.job_id], Level::Portable);
+        let mut accumulator = Accumulator::new(&job);
+        for block in lease.start_block..lease.end_block {
+            accumulator.block(&job, block);
+        }
+        let partial = accumulator.finish().encode();
+        let id = lease.job_id.clone();
+        let report = v1::Report { lease: Some(lease), partial, computed_in_us: 1_000 };
+        self.say(FromWorker::Report(report)).await;
+        id
+    }
+
+    /// Can't compute the next lease; the job that it is of.
+    pub(crate) async fn fail(&mut self) -> String {
+        let lease = self.lease().await;
+        let id = lease.job_id.clone();
+        let fault = v1::LeaseFault { lease: Some(lease), message: "out of luck".to_owned() };
+        self.say(FromWorker::Fault(fault)).await;
+        id
+    }
+
+    async fn say(&self, message: FromWorker) {
+        self.outbox.send(v1::WorkerMessage { message: Some(message) }).await.unwrap();
+    }
+}

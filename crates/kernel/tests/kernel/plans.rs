@@ -1,0 +1,167 @@
+//! Jobs that compare plans or solve for a number of one, against jobs of their own.
+
+use carlo_kernel::{Job, Partial, results};
+use carlo_types::draft::SolveDraft;
+use carlo_types::question::Variable;
+use carlo_types::results::Solution;
+use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
+
+use crate::{golden, level, partial, whole};
+
+const COUNT: u64 = 5 * BLOCK_SIMULATIONS + 4_321;
+
+fn plan(case: usize) -> Draft {
+    golden::cases()[case].spec(COUNT, 5).to_draft()
+}
+
+fn probability(draft: &Draft) -> f64 {
+    let spec = draft.check(0).unwrap();
+    results(&spec, &whole(&spec, level())).success_probability
+}
+
+fn asking(draft: &Draft, variable: Variable, probability: f64) -> JobSpec {
+    let solve = SolveDraft { variable: Some(variable.to_string()), probability: Some(probability) };
+    Draft { solve: Some(solve), ..draft.clone() }.check(0).unwrap()
+}
+
+fn solution(draft: &Draft, variable: Variable, probability: f64) -> Solution {
+    let spec = asking(draft, variable, probability);
+    results(&spec, &whole(&spec, level())).solution.unwrap()
+}
+
+/// The plan with another value of a variable.
+fn with(draft: &Draft, variable: Variable, value: f64) -> Draft {
+    let mut draft = draft.clone();
+    match variable {
+        Variable::MaxSpending => draft.profile.monthly_spending = Some(value),
+        Variable::MinIncome => draft.inputs.monthly_income = Some(value),
+        #[expect(clippy::cast_sign_loss, reason = "1 to 1200")]
+        Variable::EarliestMonth => draft.goal.timeline_months = Some(value as u64),
+        Variable::MaxTarget => draft.goal.target_amount = Some(value),
+        Variable::MinLiquidAssets => draft.profile.liquid_assets = Some(value),
+    }
+    draft
+}
+
+#[test]
+fn variants_are_jobs_of_their_own_on_the_same_luck() {
+    let (first, other) = (plan(0), plan(0));
+    let mut longer = other.clone();
+    longer.goal.timeline_months = Some(40);
+    longer.params.annual_return_std = Some(0.3);
+    let compared = Draft { variants: vec![other, longer.clone()], ..first.clone() };
+    let spec = compared.check(0).unwrap();
+    let answer = results(&spec, &whole(&spec, level()));
+
+    assert_eq!(answer.success_probability, probability(&first));
+    let [same, different] = answer.variants.as_slice() else { panic!("{:?}", answer.variants) };
+    assert_eq!((same.delta, same.delta_standard_error), (0.0, 0.0));
+    assert_eq!(same.success_probability, answer.success_probability);
+    assert_eq!(different.success_probability, probability(&longer));
+    assert!((different.delta - (different.success_probability - answer.success_probability)).abs() < 1e-12);
+
+    let reached = |draft: &Draft| -> Vec<f64> {
+        let spec = draft.check(0).unwrap();
+        let job = Job::new(&spec, level());
+        let finals = (0..6).flat_map(|block| job.final_balances(block));
+        finals.map(|x| f64::from(u8::from(f64::from(x) >= spec.goal.target_amount))).collect()
+    };
+    let pairs: Vec<f64> = reached(&longer).iter().zip(reached(&first)).map(|(new, old)| new - old).collect();
+    let n = COUNT as f64;
+    let variance = pairs.iter().map(|pair| (pair - different.delta).powi(2)).sum::<f64>() / n;
+    assert!((different.delta_standard_error - (variance / n).sqrt()).abs() < 1e-9);
+}
+
+#[test]
+fn what_is_solved_for_gives_the_wanted_probability() {
+    for case in [0, 4] {
+        let plan = plan(case);
+        for variable in Variable::ALL {
+            for wanted in [0.25, 0.9] {
+                let solution = solution(&plan, variable, wanted);
+                let Some(value) = solution.value else {
+                    panic!("case {case}: {variable} has no value for {wanted}");
+                };
+                let [low, high] = solution.interval_95.unwrap();
+                assert!(low <= value && value <= high, "{solution:?}");
+                let given = probability(&with(&plan, variable, value));
+                if variable == Variable::EarliestMonth {
+                    assert!(given >= wanted - 1e-3, "case {case}: {solution:?} gives {given}");
+                    let before = probability(&with(&plan, variable, (value - 1.0).max(1.0)));
+                    assert!(before < wanted || value == 1.0, "case {case}: {solution:?} is late: {before}");
+                } else {
+                    // What a straight line between two candidates is off.
+                    assert!((given - wanted).abs() < 2e-3, "case {case}: {solution:?} gives {given}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_interval_of_what_is_solved_for_is_that_of_the_probability() {
+    let plan = plan(0);
+    let solution = solution(&plan, Variable::MaxSpending, 0.5);
+    let error = 1.96 * (0.25 / COUNT as f64).sqrt();
+    let [low, high] = solution.interval_95.unwrap();
+    for (value, expected) in [(low, 0.5 + error), (high, 0.5 - error)] {
+        let given = probability(&with(&plan, Variable::MaxSpending, value));
+        assert!((given - expected).abs() < error / 2.0, "{solution:?}: {given}, not {expected}");
+    }
+}
+
+#[test]
+fn what_nothing_reaches_has_no_value_and_what_everything_reaches_has_the_least() {
+    let mut hopeless = plan(0);
+    hopeless.params.emergency_probability = Some(1.0);
+    hopeless.params.emergency_min = Some(1e6);
+    hopeless.params.emergency_max = Some(1e6);
+    let none = solution(&hopeless, Variable::MaxSpending, 0.9);
+    assert_eq!((none.value, none.interval_95), (None, None));
+
+    let mut rich = plan(0);
+    rich.profile.liquid_assets = Some(1e9);
+    assert_eq!(solution(&rich, Variable::MinIncome, 0.9).value, Some(0.0));
+    assert_eq!(solution(&rich, Variable::EarliestMonth, 0.9).value, Some(1.0));
+}
+
+#[test]
+fn what_never_changes_is_solved_for_exactly() {
+    let mut certain = plan(0);
+    let params = &mut certain.params;
+    for none in [
+        &mut params.annual_return_std,
+        &mut params.inflation_volatility,
+        &mut params.income_volatility,
+        &mut params.expense_volatility,
+        &mut params.emergency_probability,
+        &mut params.annual_raise_volatility,
+        &mut params.promotion_probability,
+    ] {
+        *none = Some(0.0);
+    }
+    let spec = certain.check(0).unwrap();
+    let balance = results(&spec, &whole(&spec, level())).mean;
+    let target = solution(&certain, Variable::MaxTarget, 0.9).value.unwrap();
+    assert!((target / balance - 1.0).abs() < 1e-5, "{target} of {balance}");
+}
+
+#[test]
+fn questions_are_answered_the_same_however_the_work_is_cut() {
+    let spec = asking(&plan(0), Variable::MinIncome, 0.75);
+    let job = Job::new(&spec, level());
+    let mut sum = partial(&job, [4, 1]);
+    for blocks in [[0, 5], [3, 2]] {
+        let part = partial(&job, blocks);
+        assert_eq!(Partial::decode(&part.encode()).unwrap(), part);
+        sum.merge(&part);
+    }
+    let expected = whole(&spec, level());
+    assert_eq!(sum, expected);
+
+    let answer = results(&spec, &expected);
+    let other = asking(&plan(0), Variable::MinIncome, 0.76);
+    assert_ne!(results(&other, &expected).digest, answer.digest, "the digest is of the question");
+    let plain = plan(0).check(0).unwrap();
+    assert!(!whole(&plain, level()).fits(&expected), "partial results of other questions don't merge");
+}

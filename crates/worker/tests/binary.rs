@@ -1,0 +1,24 @@
+//! The program's exit codes where its arguments can't be used.
+
+use std::process::{Command, Output, Stdio};
+
+fn ended(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carlo-worker"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARLO_")) {
+        command.env_remove(name);
+    }
+    let Output { status, stderr, .. } =
+        command.args(arguments).stdin(Stdio::null()).output().expect("the program starts");
+    (status.code(), String::from_utf8(stderr).expect("messages are text"))
+}
+
+#[test]
+fn bad_arguments_end_with_2_and_are_named() {
+    let cases: [(&[&str], &str); 2] =
+        [(&[], "--coordinator"), (&["--coordinator", "there"], "\"there\" is not the URL")];
+    for (arguments, words) in cases {
+        let (code, message) = ended(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {message}");
+        assert!(message.contains(words), "{arguments:?}: {message}");
+    }
+}
