@@ -7,6 +7,7 @@ use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid, bin};
 use crate::job::Job;
 use crate::lanes::{Register, Task};
+use crate::notable::Notable;
 use crate::partial::Partial;
 use crate::sensitivity::{self, Paired};
 use crate::variants::Pairs;
@@ -29,6 +30,7 @@ pub struct Accumulator {
     sensitivity: Paired,
     scales: Vec<Scale>,
     chart: Vec<u64>,
+    notable: Notable,
     variants: Vec<Pairs>,
 }
 
@@ -58,6 +60,7 @@ impl Accumulator {
             sensitivity: Paired::default(),
             scales: job.scales().to_vec(),
             chart: vec![0; job.scales().len() * chart::BINS],
+            notable: job.notable(),
             variants: job.variants().iter().map(Pairs::of).collect(),
         }
     }
@@ -86,9 +89,11 @@ impl Accumulator {
         let record = Record {
             grid: self.grid,
             target: job.plan().target,
+            first,
             finals: &self.finals,
             counts: &mut self.counts,
             tally: &mut self.tally,
+            notable: &mut self.notable,
         };
         job.level().run(record);
     }
@@ -103,6 +108,8 @@ impl Accumulator {
         let Tally { simulations, successes, least, most, sum, squares } =
             std::mem::replace(&mut self.tally, EMPTY);
         let chart = drained(&mut self.chart);
+        let notable = self.notable;
+        self.notable.seen = None;
         let variants = self.variants.clone();
         self.variants.iter_mut().for_each(Pairs::clear);
         Partial {
@@ -117,6 +124,7 @@ impl Accumulator {
             sensitivity: std::mem::take(&mut self.sensitivity),
             scales: if chart.is_empty() { Vec::new() } else { self.scales.clone() },
             chart,
+            notable,
             variants,
         }
     }
@@ -137,9 +145,12 @@ fn drained(counts: &mut [u64]) -> Vec<(u16, u64)> {
 struct Record<'a> {
     grid: Grid,
     target: f32,
+    /// The index of the first.
+    first: u64,
     finals: &'a [f32],
     counts: &'a mut [u64],
     tally: &'a mut Tally,
+    notable: &'a mut Notable,
 }
 
 impl Task for Record<'_> {
@@ -150,13 +161,14 @@ impl Task for Record<'_> {
         let (center, inverse) = (self.grid.center(), self.grid.inverse());
         let per_dollar = self.grid.fixed_per_dollar();
         let mut bins = [0; BATCH];
-        for batch in self.finals.chunks(BATCH) {
+        for (batch, first) in self.finals.chunks(BATCH).zip((self.first..).step_by(BATCH)) {
             for (bin_of, &x) in bins.iter_mut().zip(batch) {
                 *bin_of = bin((x - center) * inverse);
             }
             for &bin in &bins[..batch.len()] {
                 self.counts[bin as usize] += 1;
             }
+            self.notable.add(first, batch);
             let batch = sums(batch, self.target, center, per_dollar);
             let tally = &mut *self.tally;
             tally.simulations += batch.simulations;

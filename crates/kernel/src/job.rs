@@ -5,6 +5,7 @@ use carlo_types::{BLOCK_SIMULATIONS, JobSpec};
 use crate::chart::{self, Look, Scale};
 use crate::grid::Grid;
 use crate::level::Level;
+use crate::notable::Notable;
 use crate::plan::Plan;
 use crate::variants::{Variant, variants};
 use crate::walk::Walk;
@@ -20,6 +21,8 @@ pub struct Job {
     /// The stops of the fan chart, and its bins at each.
     stops: Vec<u32>,
     scales: Vec<Scale>,
+    /// Nothing yet, with its aims.
+    notable: Notable,
     variants: Vec<Variant>,
     simulations: u64,
     level: Level,
@@ -39,8 +42,9 @@ impl Job {
         level.run(Walk { plan: &plan, first: 0, finals: &mut pilot, scenarios, stops: &stops, look });
         let scales = kept.iter_mut().map(|balances| Scale::of_pilot(balances)).collect();
         let grid = Grid::of_pilot(&mut pilot, magnitude(spec));
+        let notable = Notable::of_pilot(&pilot, plan.target);
         let variants = variants(spec, level);
-        Self { plan, grid, stops, scales, variants, simulations, level }
+        Self { plan, grid, stops, scales, notable, variants, simulations, level }
     }
 
     /// The instructions that it runs with.
@@ -87,6 +91,10 @@ impl Job {
 
     pub(crate) fn variants(&self) -> &[Variant] {
         &self.variants
+    }
+
+    pub(crate) fn notable(&self) -> Notable {
+        self.notable
     }
 
     pub(crate) fn scales(&self) -> &[Scale] {

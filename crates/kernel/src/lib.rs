@@ -23,9 +23,11 @@ mod lanes;
 mod level;
 pub mod measure;
 mod normals;
+mod notable;
 mod partial;
 mod plan;
 pub mod reference;
+mod replay;
 mod sensitivity;
 mod solve;
 mod summary;
@@ -36,6 +38,7 @@ pub use accumulator::Accumulator;
 pub use job::Job;
 pub use level::{Level, UnknownLevel};
 pub use partial::{DecodeError, Partial};
+pub use replay::replay;
 pub use summary::results;
 
 /// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.

@@ -11,6 +11,7 @@ pub use codec::DecodeError;
 
 use crate::chart::Scale;
 use crate::grid::Grid;
+use crate::notable::Notable;
 use crate::sensitivity::Paired;
 use crate::variants::Pairs;
 
@@ -36,6 +37,8 @@ pub struct Partial {
     pub(crate) scales: Vec<Scale>,
     /// The fan chart's bins that hold simulations, those of the first stop first.
     pub(crate) chart: Vec<(u16, u64)>,
+    /// Simulations that are worth a look.
+    pub(crate) notable: Notable,
     /// What became of all simulations with each other plan of the job.
     pub(crate) variants: Vec<Pairs>,
 }
@@ -49,7 +52,8 @@ impl Merge for Partial {
         let same_chart = self.scales == other.scales || self.scales.is_empty() || other.scales.is_empty();
         let same_variants = self.variants.len() == other.variants.len()
             && self.variants.iter().zip(&other.variants).all(|(pairs, other)| pairs.fits(other));
-        self.grid == other.grid && same_chart && same_variants
+        let same_aims = self.notable.aims == other.notable.aims;
+        self.grid == other.grid && same_aims && same_chart && same_variants
     }
 
     /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of two scales.
@@ -69,6 +73,7 @@ impl Merge for Partial {
             self.scales.clone_from(&other.scales);
         }
         add(&mut self.chart, &other.chart);
+        self.notable.merge(&other.notable);
         for (pairs, other) in self.variants.iter_mut().zip(&other.variants) {
             pairs.merge(other);
         }

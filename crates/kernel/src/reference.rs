@@ -12,8 +12,8 @@ use carlo_types::JobSpec;
 use crate::normals::{ANGLE, ANGLE_MIDDLE, COS, LOG, OCTAVE, SIN};
 use crate::plan::{Coin, MONEY_BOUND, Plan, Schedule, starting_balance};
 
-/// The stream of simulation `index`.
-fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
+/// The stream with the number `index`.
+pub(crate) fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
     let mut words = ChaCha8Rng::seed_from_u64(spec.seed);
     words.set_stream(index);
     words
@@ -50,48 +50,87 @@ impl Draws {
     }
 }
 
+/// A month as it was computed. Sums are dollars.
+pub(crate) struct Month {
+    pub(crate) income: f32,
+    pub(crate) spending: f32,
+    pub(crate) payment: f32,
+    pub(crate) emergency: Option<f32>,
+    /// What lay above the reserve before the month.
+    pub(crate) invested: f32,
+    /// Standard deviations of income, spending and return.
+    pub(crate) stds: [f32; 3],
+    pub(crate) annual_raise: Option<f32>,
+    pub(crate) promotion_raise: Option<f32>,
+    /// Before the month.
+    pub(crate) before: f32,
+    /// After it.
+    pub(crate) balance: f32,
+}
+
 /// The final balance of simulation `index` of the job, in dollars: the same bits as the kernel's.
 pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
-    let plan = Plan::new(spec);
+    walk(spec, &Plan::new(spec), index, |_| {})
+}
+
+/// The same, of a job with this plan; `each` is called with every month.
+pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut(Month)) -> f32 {
     let reserve = plan.starts[0].reserve;
     let mut words = stream(spec, index);
     let (mut balance, mut income, mut spending) =
         (plan.balance, plan.starts[0].income, plan.starts[0].spending);
     let mut draws = Draws::next(&mut words);
-    for (month, payment) in plan.payments[..plan.months].iter().enumerate() {
+    for (month, &payment) in plan.payments[..plan.months].iter().enumerate() {
         let i = month % 6;
         if i == 0 && month > 0 {
             draws = Draws::next(&mut words);
         }
+        let (mut annual_raise, mut promotion_raise) = (None, None);
         if i == 5 {
             let (promoted, _) = coin(plan.promotion, draws.promotion);
             let (z_promotion, z_raise) = normals(draws.radius[6], draws.angle[6]);
             balance = bounded(balance);
             spending = bounded(spending);
             if month % 12 == 11 {
-                income = grown(income, z_raise.mul_add(plan.raise_std, plan.raise_mean));
+                let raise = z_raise.mul_add(plan.raise_std, plan.raise_mean);
+                income = grown(income, raise);
+                annual_raise = Some(raise);
             }
             if promoted {
-                income = grown(income, z_promotion.mul_add(plan.promotion_std, plan.promotion_mean));
+                let raise = z_promotion.mul_add(plan.promotion_std, plan.promotion_mean);
+                income = grown(income, raise);
+                promotion_raise = Some(raise);
             }
             income = bounded(income);
         }
         let (z_spending, z_cash) = normals(draws.radius[i], draws.angle[i]);
-        let (emergency, emergency_word) = coin(plan.emergency, draws.emergency[i]);
+        let (falls, emergency_word) = coin(plan.emergency, draws.emergency[i]);
+        let emergency =
+            falls.then(|| (emergency_word as f32).mul_add(plan.emergency_step, plan.emergency_base));
 
         spending = grown(spending, z_spending.mul_add(plan.inflation_std, plan.inflation_mean));
+        let before = balance;
         let invested = if balance - reserve > 0.0 { balance - reserve } else { 0.0 };
-        let (income_std, expense_std, return_std) =
-            (income * plan.income_std, spending * plan.expense_std, invested * plan.return_std);
-        let variance = expense_std.mul_add(expense_std, income_std * income_std);
-        let std = return_std.mul_add(return_std, variance).sqrt();
+        let stds = [income * plan.income_std, spending * plan.expense_std, invested * plan.return_std];
+        let variance = stds[1].mul_add(stds[1], stds[0] * stds[0]);
+        let std = stds[2].mul_add(stds[2], variance).sqrt();
         let mut cash = income - payment - spending;
-        if emergency {
-            cash -= (emergency_word as f32).mul_add(plan.emergency_step, plan.emergency_base);
-        }
+        cash -= emergency.unwrap_or(0.0);
         cash = invested.mul_add(plan.return_mean, cash);
         cash = std.mul_add(z_cash, cash);
         balance += cash;
+        each(Month {
+            income,
+            spending,
+            payment,
+            emergency,
+            invested,
+            stds,
+            annual_raise,
+            promotion_raise,
+            before,
+            balance,
+        });
     }
     balance - plan.owed[0]
 }
@@ -182,7 +221,7 @@ fn uniform(word: u32) -> f64 {
     (f64::from(word & 0x7fff_ffff) + 0.5) / 2_147_483_648.0
 }
 
-fn normals_f64(radius: u32, angle: u32) -> (f64, f64) {
+pub(crate) fn normals_f64(radius: u32, angle: u32) -> (f64, f64) {
     let x = f64::from((radius | 1).cast_signed());
     let r = (-2.0 * (x.abs() / 2_147_483_648.0).ln()).sqrt();
     let y = f64::from(angle & ANGLE) / 524_288.0 - 1.0;

@@ -41,6 +41,7 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
         histogram: bars::histogram(partial, &ranks),
         trajectory: fan::trajectory(spec, partial),
         sensitivity: partial.sensitivity.summary(),
+        notable: partial.notable.summary(),
         variants: plans::variants(partial),
         solution: plans::solution(spec, partial),
         model_version: MODEL_VERSION,

@@ -102,6 +102,7 @@ impl Walk<'_> {
                 let m3 = walk_month(lanes, plan, &luck, [half, 3], households);
                 block.two_rounds(lanes);
                 let m4 = walk_month(lanes, plan, &luck, [half, 4], households);
+                walk_event(lanes, plan, &luck, half, households);
                 block.two_rounds(lanes);
                 let m5 = walk_month(lanes, plan, &luck, [half, 5], households);
                 words[1] = block.end(lanes, &streams[1], uniform);
@@ -157,12 +158,6 @@ fn walk_month<L: Register>(
     [half, i]: [usize; 2],
     households: &mut [[Household<L>; 2]],
 ) -> Balances<L> {
-    if i == MONTHS - 1 {
-        for [one, other] in &mut *households {
-            *one = one.event(lanes, plan, &luck[0], half % 2 == 1);
-            *other = other.event(lanes, plan, &luck[1], half % 2 == 1);
-        }
-    }
     let payment = plan.payments[half * MONTHS + i];
     let mut balances = [[lanes.float(0.0); 2]; STARTS];
     for ([one, other], balance) in households.iter_mut().zip(&mut balances) {
@@ -171,6 +166,21 @@ fn walk_month<L: Register>(
         *balance = [one.balance, other.balance];
     }
     balances
+}
+
+/// The event of a half year, for every household.
+#[inline(always)]
+fn walk_event<L: Register>(
+    lanes: L,
+    plan: &Plan,
+    luck: &[Luck<L>; 2],
+    half: usize,
+    households: &mut [[Household<L>; 2]],
+) {
+    for [one, other] in households {
+        *one = one.event(lanes, plan, &luck[0], half % 2 == 1);
+        *other = other.event(lanes, plan, &luck[1], half % 2 == 1);
+    }
 }
 
 /// The balances of every household.

@@ -39,6 +39,8 @@ pub struct Results {
     pub trajectory: Vec<FanPoint>,
     /// What a change of the plan would do; nothing where no simulations are in yet.
     pub sensitivity: Option<Sensitivity>,
+    /// Simulations that are worth a look; nothing where no simulations are in yet.
+    pub notable: Option<Notable>,
     /// How the variants of a job that compares plans do, in the order of the request; of one that solves for something, the plans that
     /// were tried.
     pub variants: Vec<Variant>,
@@ -158,6 +160,32 @@ pub struct Solution {
     /// Its 95 % interval: the values at which the probability is the wanted one give or take 1.96 of its standard errors, as far as the plans that were
     /// tried reach.
     pub interval_95: Option<Interval>,
+}
+
+/// Simulations that are worth a look, each to be replayed by its index. Of several that are equally so, the first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Notable {
+    /// The one with the smallest final balance.
+    pub worst: NotableSimulation,
+    /// The one with the largest.
+    pub best: NotableSimulation,
+    /// The one nearest to the 5th percentile of the job's first 4,096 simulations.
+    pub p5: NotableSimulation,
+    /// The one nearest to their median.
+    pub p50: NotableSimulation,
+    /// The one nearest to their 95th percentile.
+    pub p95: NotableSimulation,
+    /// The one nearest to the target amount.
+    pub goal: NotableSimulation,
+}
+
+/// A simulation that is worth a look.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NotableSimulation {
+    /// Its index.
+    pub index: u64,
+    /// Its final balance, dollars.
+    pub balance: f64,
 }
 
 /// A SHA-256 hash. Two runs with the same digest gave the same answer to the same question.

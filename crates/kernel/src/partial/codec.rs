@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Partial;
 use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid};
+use crate::notable::{AIMS, Notable, Seen};
 use crate::sensitivity::Paired;
 use crate::variants::{Pairs, VARIANTS_MAX};
 
@@ -40,6 +41,9 @@ struct Head {
 struct Extras {
     sensitivity: Paired,
     scales: Vec<(u32, u32)>,
+    aims: [u32; AIMS],
+    /// Bits of balances, and indices.
+    notable: Option<[(u32, u64); 2 + AIMS]>,
     variants: Vec<(Option<u64>, u64, u64)>,
 }
 
@@ -71,7 +75,9 @@ impl Partial {
         };
         let scales = self.scales.iter().map(|scale| scale.to_bits()).collect();
         let variants = self.variants.iter().map(|pairs| pairs.to_bits()).collect();
-        let extras = Extras { sensitivity: self.sensitivity, scales, variants };
+        let Notable { aims, seen } = self.notable;
+        let notable = seen.map(|seen| seen.map(|seen| (seen.balance, seen.index)));
+        let extras = Extras { sensitivity: self.sensitivity, scales, aims, notable, variants };
         postcard::to_stdvec(&(head, runs(&self.bins), extras, runs(&self.chart)))
             .expect("writing numbers to memory can't fail")
     }
@@ -105,6 +111,10 @@ impl Partial {
             sensitivity: extras.sensitivity,
             chart: Runs(&mut bytes).bins(scales.len() * chart::BINS)?,
             scales,
+            notable: Notable {
+                aims: extras.aims,
+                seen: extras.notable.map(|seen| seen.map(|(balance, index)| Seen { balance, index })),
+            },
             variants,
         };
         if !bytes.is_empty() {
@@ -122,6 +132,23 @@ impl Partial {
             *stop = stop.saturating_add(count);
         }
         stops.iter().all(|&count| count == stops[0] && count <= chart::SIMULATIONS.min(self.simulations))
+    }
+
+    /// Whether the simulations worth a look can be among these.
+    fn notable_is_possible(&self) -> bool {
+        let aims = self.notable.aims.iter().all(|&aim| f32::from_bits(aim).is_finite());
+        aims && match &self.notable.seen {
+            None => self.simulations == 0,
+            Some(seen) => {
+                let possible = |seen: &Seen| {
+                    (self.least..=self.most).contains(&seen.balance())
+                        && seen.balance != (-0.0_f32).to_bits()
+                        && seen.index < SIMULATIONS_MAX
+                };
+                let extremes = [seen[0].balance(), seen[1].balance()] == [self.least, self.most];
+                self.simulations > 0 && extremes && seen.iter().all(possible)
+            }
+        }
     }
 
     /// Whether the numbers can belong together.
@@ -145,6 +172,7 @@ impl Partial {
             (self.scales.is_empty() == self.chart.is_empty(), "a chart without its scale"),
             (self.scales.len() <= chart::STOPS_MAX, "too many stops"),
             (self.chart_is_possible(), "impossible chart"),
+            (self.notable_is_possible(), "impossible simulations"),
             (self.variants.len() <= VARIANTS_MAX, "too many variants"),
             (variants, "impossible variants"),
             (n > SIMULATIONS_MAX || self.sum.unsigned_abs() <= sum_max, "impossible sum"),

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::grid::BINS;
+use crate::notable::Seen;
 
 /// A partial result that could have been computed, on one grid.
 fn partial() -> impl Strategy<Value = Partial> {
@@ -29,6 +30,22 @@ fn partial() -> impl Strategy<Value = Partial> {
             sum: if empty { 0 } else { sum.into() },
             squares: if empty { 0 } else { squares.into() },
             bins: bins.into_iter().collect(),
+            notable: Notable {
+                aims: nothing().notable.aims,
+                seen: (!empty).then(|| {
+                    let seen =
+                        |balance: f32, index: u32| Seen { balance: balance.to_bits(), index: index.into() };
+                    let middle = |index| seen(if squares % 2 == 0 { least } else { most }, squares % index);
+                    [
+                        seen(least, squares % 3),
+                        seen(most, squares % 5),
+                        middle(7),
+                        middle(11),
+                        middle(13),
+                        middle(17),
+                    ]
+                }),
+            },
             variants: [1.5_f64, 2.5]
                 .map(|value| (Some(value.to_bits()), (simulations - successes) / 2, successes / 3))
                 .into_iter()
@@ -53,6 +70,7 @@ fn nothing() -> Partial {
         sensitivity: Paired::default(),
         scales: Vec::new(),
         chart: Vec::new(),
+        notable: Notable { aims: [-5e5, 0.0, 5e5, 1e5].map(f32::to_bits), seen: None },
         variants: Vec::new(),
     }
 }
@@ -120,6 +138,10 @@ fn another_grid_adds_nothing() {
         sum: 0,
         squares: 0,
         bins: vec![(18_944, 1)],
+        notable: Notable {
+            seen: Some([Seen { balance: center.to_bits(), index: 0 }; 6]),
+            ..nothing().notable
+        },
         ..nothing()
     };
     assert!(!one(1.0).fits(&one(2.0)));

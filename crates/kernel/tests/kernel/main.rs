@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 #![expect(clippy::cast_possible_truncation, reason = "a million, at most")]
 
+mod coverage;
 mod extras;
 mod golden;
 mod model;
 mod partials;
 mod plans;
 mod precision;
+mod replay;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};
 use carlo_types::JobSpec;

@@ -1,7 +1,9 @@
 //! Results.
 
 use carlo_types::Results;
-use carlo_types::results::{Digest, FanPoint, Histogram, Interval, SCENARIOS, Scenario, Sensitivity};
+use carlo_types::results::{
+    Digest, FanPoint, Histogram, Interval, Notable, NotableSimulation, SCENARIOS, Scenario, Sensitivity,
+};
 
 use super::FieldError;
 use crate::v1;
@@ -35,7 +37,7 @@ impl From<&Results> for v1::Results {
             digest: results.digest.0.to_vec(),
             trajectory: results.trajectory.iter().map(fan_point).collect(),
             sensitivity: results.sensitivity.as_ref().map(Into::into),
-            notable: None,
+            notable: results.notable.as_ref().map(Into::into),
             variants: results.variants.iter().map(Into::into).collect(),
             solution: results.solution.as_ref().map(Into::into),
         }
@@ -59,6 +61,41 @@ impl From<&Sensitivity> for v1::Sensitivity {
             base_probability: sensitivity.base_probability,
             scenarios: SCENARIOS.into_iter().zip(&sensitivity.scenarios).map(scenario).collect(),
         }
+    }
+}
+
+impl From<&Notable> for v1::Notable {
+    fn from(notable: &Notable) -> Self {
+        let simulation = |seen: NotableSimulation| {
+            Some(v1::NotableSimulation { index: seen.index, balance: seen.balance })
+        };
+        Self {
+            worst: simulation(notable.worst),
+            best: simulation(notable.best),
+            p5: simulation(notable.p5),
+            p50: simulation(notable.p50),
+            p95: simulation(notable.p95),
+            goal: simulation(notable.goal),
+        }
+    }
+}
+
+impl TryFrom<v1::Notable> for Notable {
+    type Error = FieldError;
+
+    fn try_from(message: v1::Notable) -> Result<Self, FieldError> {
+        let simulation = |seen: Option<v1::NotableSimulation>, field| {
+            let seen = seen.ok_or_else(|| FieldError::missing(field))?;
+            Ok(NotableSimulation { index: seen.index, balance: seen.balance })
+        };
+        Ok(Self {
+            worst: simulation(message.worst, "results.notable.worst")?,
+            best: simulation(message.best, "results.notable.best")?,
+            p5: simulation(message.p5, "results.notable.p5")?,
+            p50: simulation(message.p50, "results.notable.p50")?,
+            p95: simulation(message.p95, "results.notable.p95")?,
+            goal: simulation(message.goal, "results.notable.goal")?,
+        })
     }
 }
 
@@ -118,6 +155,7 @@ impl TryFrom<v1::Results> for Results {
             histogram: Histogram { edges: histogram.edges, counts: histogram.counts },
             trajectory: message.trajectory.into_iter().map(fan_point).collect::<Result<_, FieldError>>()?,
             sensitivity: message.sensitivity.map(TryInto::try_into).transpose()?,
+            notable: message.notable.map(TryInto::try_into).transpose()?,
             variants: message.variants.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             solution: message.solution.map(TryInto::try_into).transpose()?,
             model_version: message.model_version,
@@ -154,6 +192,14 @@ mod tests {
             histogram: Histogram { edges: vec![-3.0, 9.0], counts: vec![2] },
             model_version: 1,
             digest: Digest([7; 32]),
+            notable: Some(Notable {
+                worst: NotableSimulation { index: 1, balance: -3.0 },
+                best: NotableSimulation { index: 0, balance: 9.0 },
+                p5: NotableSimulation { index: 1, balance: -3.0 },
+                p50: NotableSimulation { index: 2, balance: 4.0 },
+                p95: NotableSimulation { index: 0, balance: 9.0 },
+                goal: NotableSimulation { index: 3, balance: 5.0 },
+            }),
             trajectory: vec![FanPoint { month: 6, percentiles: [1.0, 2.0, 3.0, 4.0, 5.0] }],
             sensitivity: Some(Sensitivity {
                 simulations: 2,

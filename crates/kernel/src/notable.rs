@@ -1,0 +1,141 @@
+//! Simulations that are worth a look: the worst, the best, and one near each of a few balances, by index, to be replayed.
+//!
+//! What they are near to are the *aims*: the 5th, 50th and 95th percentile of the job's first 4,096 simulations, and its target. A job's own
+//! percentiles are only known when it is over; these are known to every node before it begins, and a simulation near them lies within two
+//! percent of the ranks that it stands for. Near is measured in single precision. Of equally near ones, and of equal extremes, it is
+//! the one with the lowest index, so that merging is associative and commutative to the bit.
+#![expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
+
+use carlo_types::results;
+
+/// What simulations are sought near to: three percentiles of the pilot, and the target.
+pub(crate) const AIMS: usize = 4;
+/// Balances that are compared at once.
+const LANES: usize = 16;
+
+/// A simulation and its final balance, dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Bits of the balance.
+    pub(crate) balance: u32,
+    pub(crate) index: u64,
+}
+
+impl Seen {
+    pub(crate) fn balance(self) -> f32 {
+        f32::from_bits(self.balance)
+    }
+}
+
+/// Those of some simulations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Notable {
+    /// Bits of the aims, dollars.
+    pub(crate) aims: [u32; AIMS],
+    /// The worst, the best, and the nearest to each aim; nothing where there are no simulations.
+    pub(crate) seen: Option<[Seen; 2 + AIMS]>,
+}
+
+impl Notable {
+    /// None yet. `pilot` are the balances of the job's first simulations, ascending.
+    pub(crate) fn of_pilot(pilot: &[f32], target: f32) -> Self {
+        let at = |percent: usize| pilot[(pilot.len() - 1) * percent / 100];
+        Self { aims: [at(5), at(50), at(95), target].map(|aim| (aim + 0.0).to_bits()), seen: None }
+    }
+
+    /// How far a simulation is from being the `which`-th of those sought: the least wins.
+    fn distance(&self, which: usize, balance: f32) -> f32 {
+        match which {
+            0 => balance,
+            1 => -balance,
+            aim => distance(balance, f32::from_bits(self.aims[aim - 2])),
+        }
+    }
+
+    /// Adds a batch of simulations, the first of which has this index.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, first: u64, balances: &[f32]) {
+        let Some(&any) = balances.first() else { return };
+        let seen = self.seen.get_or_insert([Seen { balance: (any + 0.0).to_bits(), index: first }; 2 + AIMS]);
+        let seen = *seen;
+        let least = least_distances(balances, self.aims.map(f32::from_bits));
+        for which in 0..2 + AIMS {
+            // Mostly a batch holds nothing that is nearer.
+            if least[which] <= self.distance(which, seen[which].balance()) {
+                self.look(which, first, balances, least[which]);
+            }
+        }
+    }
+
+    /// Notes the first simulation of a batch that lies at this distance.
+    #[cold]
+    fn look(&mut self, which: usize, first: u64, balances: &[f32], least: f32) {
+        let place = (0..).zip(balances).find(|&(_, &balance)| self.distance(which, balance) == least);
+        if let Some((place, &balance)) = place {
+            self.offer(which, Seen { balance: (balance + 0.0).to_bits(), index: first + place });
+        }
+    }
+
+    /// Takes a simulation if it is nearer, or as near and comes first.
+    fn offer(&mut self, which: usize, other: Seen) {
+        let Some(mut seen) = self.seen else { return };
+        let mine = seen[which];
+        let (near, nearer) = (self.distance(which, mine.balance()), self.distance(which, other.balance()));
+        if nearer < near || nearer == near && other.index < mine.index {
+            seen[which] = other;
+            self.seen = Some(seen);
+        }
+    }
+
+    /// Adds those of other simulations, with the same aims.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        match (self.seen, other.seen) {
+            (None, _) => self.seen = other.seen,
+            (_, None) => {}
+            (Some(_), Some(others)) => {
+                others.into_iter().enumerate().for_each(|(which, other)| self.offer(which, other));
+            }
+        }
+    }
+
+    /// The answer, if there are any simulations.
+    pub(crate) fn summary(&self) -> Option<results::Notable> {
+        let [worst, best, p5, p50, p95, goal] = self
+            .seen?
+            .map(|seen| results::NotableSimulation { index: seen.index, balance: seen.balance().into() });
+        Some(results::Notable { worst, best, p5, p50, p95, goal })
+    }
+}
+
+#[inline(always)]
+fn distance(balance: f32, aim: f32) -> f32 {
+    (balance - aim).abs()
+}
+
+/// The least distance of a batch to each of what is sought.
+#[inline(always)]
+fn least_distances(balances: &[f32], aims: [f32; AIMS]) -> [f32; 2 + AIMS] {
+    let mut least = [[f32::INFINITY; LANES]; 2 + AIMS];
+    let (groups, rest) = balances.as_chunks::<LANES>();
+    for group in groups {
+        for (lane, &x) in group.iter().enumerate() {
+            keep(&mut least, lane, x, aims);
+        }
+    }
+    for (lane, &x) in rest.iter().enumerate() {
+        keep(&mut least, lane, x, aims);
+    }
+    least.map(|lanes| lanes.into_iter().fold(f32::INFINITY, f32::min))
+}
+
+#[inline(always)]
+fn keep(least: &mut [[f32; LANES]; 2 + AIMS], lane: usize, x: f32, aims: [f32; AIMS]) {
+    let distances =
+        [x, -x, distance(x, aims[0]), distance(x, aims[1]), distance(x, aims[2]), distance(x, aims[3])];
+    for (least, distance) in least.iter_mut().zip(distances) {
+        least[lane] = if distance < least[lane] { distance } else { least[lane] };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! One simulation of a job, month by month: what happened in it.
+
+/// A simulation, replayed. Its final balance has the bits of what the cluster computed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The simulation's index.
+    pub index: u64,
+    /// Dollars before the first month.
+    pub starting_balance: f64,
+    /// Every month of the timeline.
+    pub months: Vec<ReplayMonth>,
+    /// Still owed on cards after the last month, dollars: taken off the balance.
+    pub owed: f64,
+    /// The final balance, dollars.
+    pub final_balance: f64,
+    /// Whether it reached the goal.
+    pub succeeded: bool,
+}
+
+/// A month of a simulation. All sums are dollars.
+///
+/// The balance is the one before plus income, income noise and market return, less spending, expense noise, emergency and payment: to within
+/// rounding in double precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReplayMonth {
+    /// Months since the start, from 1.
+    pub month: u32,
+    /// Income that was to be expected, raises included.
+    pub income: f64,
+    /// By how much income was more than that.
+    pub income_noise: f64,
+    /// Spending that was to be expected, inflation included.
+    pub spending: f64,
+    /// By how much spending was more than that.
+    pub expense_noise: f64,
+    /// What an emergency cost, where one fell.
+    pub emergency: Option<f64>,
+    /// What the market gave or took.
+    pub market_return: f64,
+    /// What loans and cards took.
+    pub payment: f64,
+    /// The year's raise, as a fraction of income, in the month that brings one.
+    pub annual_raise: Option<f64>,
+    /// The raise of a promotion, as a fraction of income, where one fell.
+    pub promotion_raise: Option<f64>,
+    /// The balance after the month.
+    pub balance: f64,
+}
