@@ -112,7 +112,8 @@ impl Etcd {
     }
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// A port that is free at the moment.
+pub fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
