@@ -9,11 +9,10 @@
 //! [`Coordinators`] knows several coordinators of one cluster and goes to the one that leads; [`status::to_fault`] reads what was refused.
 
 use anyhow::{Context, bail};
-use carlo_types::Fault;
 use carlo_wire::v1::jobs_client::JobsClient;
 use carlo_wire::{Coordinators, status, v1};
+use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::{Request, Status};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -40,7 +39,7 @@ async fn main() -> anyhow::Result<()> {
             }
         })
         .await
-        .map_err(refused)?;
+        .map_err(|status| status::to_fault(&status))?;
     println!("{} waits: {}", job.id, job.waiting_for.as_deref().unwrap_or("it may start"));
 
     let mut last_event_id = None;
@@ -50,7 +49,8 @@ async fn main() -> anyhow::Result<()> {
             let (key, request) = (key.clone(), request.clone());
             async move { JobsClient::new(channel).watch(with_key(request, key.as_ref())).await }
         };
-        let mut events = coordinators.call(open).await.map_err(refused)?.into_inner();
+        let mut events =
+            coordinators.call(open).await.map_err(|status| status::to_fault(&status))?.into_inner();
         // A stream that breaks is opened again after the last event that was seen.
         while let Ok(Some(event)) = events.message().await {
             last_event_id = Some(event.id);
@@ -72,10 +72,6 @@ fn with_key<M>(message: M, key: Option<&MetadataValue<Ascii>>) -> Request<M> {
         request.metadata_mut().insert("x-api-key", key.clone());
     }
     request
-}
-
-fn refused(status: Status) -> Fault {
-    status::to_fault(&status)
 }
 
 fn show(job: &v1::Job) -> anyhow::Result<()> {
