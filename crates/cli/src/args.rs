@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use carlo_rest::Word as _;
+use carlo_rest::account::Role;
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
@@ -16,16 +18,20 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
 pub const URL_DEFAULT: &str = "http://127.0.0.1:3001";
 /// The variable that names another gateway.
 pub const URL_VARIABLE: &str = "CARLO_URL";
+/// The variable that holds the key.
+pub const KEY_VARIABLE: &str = "CARLO_API_KEY";
 
 const AFTER_HELP: &str = "\
 Exit codes:
   0    it worked
   1    something failed: no server answers, or the server failed
   2    bad input: the arguments, the file, or the request in it
-  3    the job failed (run, watch, submit --wait)
-  4    the job was cancelled (run, watch, submit --wait)
-  5    there is no such job, or no such node
+  3    the job failed (run, watch, submit --wait), or not all of a batch completed (batch watch)
+  4    the job or batch was cancelled (run, watch, submit --wait, batch watch)
+  5    there is no such job, batch, node or key
   6    the answer is not what its request gives (verify)
+  7    refused for want of a good key, or of its rights (--key, --key-file, CARLO_API_KEY)
+  8    refused by a limit, a quota or a budget; what was said tells when to come back
   130  interrupted by Ctrl-C (up ends that way, with 0)
 
 Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) shows what the parts of run and up do.";
@@ -56,10 +62,18 @@ pub enum Command {
     Watch(OneJob),
     /// Cancel a job
     Cancel(OneJob),
+    /// Say why a job waits: what for, behind how many others, and what the cluster does meanwhile
+    Explain(OneJob),
     /// List jobs, newest first
     Jobs(Jobs),
     /// Show the cluster and its nodes
     Cluster(Cluster),
+    /// Jobs that are submitted together, with a budget
+    Batch(Batch),
+    /// Show what has been used this month, and what is left
+    Usage(Usage),
+    /// The keys of everybody, for keys with the role admin
+    Keys(Keys),
     /// List the nodes, or take one out of service for a while
     Nodes(Nodes),
 }
@@ -130,6 +144,12 @@ pub struct Server {
     /// The gateway to talk to
     #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT, global = true)]
     pub url: String,
+    /// The key to show it; better in a file or the variable than on the command line
+    #[arg(long, env = KEY_VARIABLE, hide_env_values = true, global = true)]
+    pub key: Option<String>,
+    /// A file with the key, read where no key is given otherwise
+    #[arg(long, value_name = "FILE", env = "CARLO_API_KEY_FILE", global = true)]
+    pub key_file: Option<PathBuf>,
     /// Print the server's answer as one JSON object
     #[arg(long, global = true)]
     pub json: bool,
@@ -177,6 +197,98 @@ pub struct Jobs {
     pub server: Server,
 }
 
+/// `carlo batch`
+#[derive(Debug, Args)]
+pub struct Batch {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: BatchAction,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with a batch.
+#[derive(Debug, Subcommand)]
+pub enum BatchAction {
+    /// Submit a batch and print its id
+    Submit {
+        /// The batch, as JSON: {"simulations": [...], "budget_cap_usd": ...}; - reads stdin
+        file: PathBuf,
+    },
+    /// Show a batch
+    Status(OneBatch),
+    /// Follow a batch until it ends
+    Watch(OneBatch),
+    /// Print what its ended jobs found, a line of JSON each
+    Results(OneBatch),
+    /// Cancel a batch
+    Cancel {
+        /// The batch.
+        #[command(flatten)]
+        batch: OneBatch,
+        /// Why, for people
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Let its running jobs finish
+        #[arg(long)]
+        keep_running: bool,
+    },
+}
+
+/// The commands about one batch.
+#[derive(Debug, Args)]
+pub struct OneBatch {
+    /// The batch: batch_…
+    pub id: String,
+}
+
+/// `carlo usage`
+#[derive(Debug, Args)]
+pub struct Usage {
+    /// Past months to show, too
+    #[arg(long, value_name = "MONTHS", value_parser = clap::value_parser!(u32).range(1..=24))]
+    pub history: Option<u32>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// `carlo keys`
+#[derive(Debug, Args)]
+pub struct Keys {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeysAction,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a key and print its secret, which is shown this once
+    Create {
+        /// Whose it is
+        #[arg(long, value_name = "USER")]
+        user: String,
+        /// free, basic, pro or enterprise, or what the server's own file names
+        #[arg(long)]
+        tier: String,
+        /// What it may do
+        #[arg(long, default_value = "user", value_parser = role())]
+        role: Role,
+    },
+    /// List all keys, without their secrets
+    List,
+    /// Take a key back, for good
+    Revoke {
+        /// The key's id, as listed
+        id: String,
+    },
+}
+
 /// `carlo cluster`
 #[derive(Debug, Args)]
 pub struct Cluster {
@@ -215,11 +327,14 @@ pub struct OneNode {
     pub node: String,
 }
 
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.word()))
+        .map(|word| Role::named(&word).expect("the parser lets only the words of a role pass"))
+}
+
 fn status() -> impl TypedValueParser<Value = JobStatus> {
-    PossibleValuesParser::new(JobStatus::ALL.map(JobStatus::as_str)).map(|word| {
-        let named = JobStatus::ALL.into_iter().find(|status| status.as_str() == word);
-        named.expect("the parser lets only the words of a status pass")
-    })
+    PossibleValuesParser::new(JobStatus::ALL.iter().map(|status| status.word()))
+        .map(|word| JobStatus::named(&word).expect("the parser lets only the words of a status pass"))
 }
 
 /// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.
