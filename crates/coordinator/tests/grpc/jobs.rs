@@ -163,6 +163,21 @@ async fn events_are_numbered_and_end_with_the_results() {
 }
 
 #[tokio::test]
+async fn no_number_is_given_to_two_events_over_a_crash() {
+    let mut world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let id = ada.submit(1, "").await.unwrap().id;
+    let mut events = watch(&ada, &id, Some(7)).await;
+    assert_eq!(next(&mut events).await.unwrap().0, 8);
+    world.crash().await;
+    let mut events = watch(&world.again(&ada), &id, Some(8)).await;
+    assert_eq!(next(&mut events).await.unwrap().0, 9);
+    let mut other = watch(&world.again(&ada), &id, Some(20)).await;
+    assert_eq!(next(&mut other).await.unwrap().0, 21);
+    assert_eq!(next(&mut events).await.unwrap().0, 21, "the numbers of a job are the same for all");
+}
+
+#[tokio::test]
 async fn many_watch_one_job_and_none_waits_for_another() {
     let world = World::with(|settings| {
         settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_second = None;
