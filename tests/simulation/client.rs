@@ -181,12 +181,14 @@ impl Client {
             }
             self.check(&job, &spec)?;
         }
+        let chaos = self.world.plan.chaos + Duration::from_millis(100);
+        tokio::time::sleep(chaos.saturating_sub(turmoil::sim_elapsed().unwrap_or_default())).await;
         self.audit_usage(&self.list().await).await
     }
 
     /// Whether what was counted and billed is what the jobs say, to the cent.
     async fn audit_usage(&self, jobs: &[v1::Job]) -> Result<(), String> {
-        // The calendar may have been off by days, before the end of a year.
+        // It began with a year, and was off by hours: jobs are counted in this month and in the one before. By now it is right again.
         let request = v1::UsageHistoryRequest { periods: 1 };
         let history = loop {
             let coordinator = self.coordinators.current();
