@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use carlo_rest::job::JobStatus;
-use carlo_rest::{Cluster, Job, JobList, Submitted};
+use carlo_rest::{Cluster, Job, JobList, Submitted, Word as _};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Client {
     pub async fn complete(&self, id: &str) -> anyhow::Result<Job> {
         let job = self.job_until(id, |job| job.status.has_ended()).await?;
         if job.status != JobStatus::Complete {
-            bail!("job {id} ended as {}: {:?}", job.status.as_str(), job.error);
+            bail!("job {id} ended as {}: {:?}", job.status.word(), job.error);
         }
         Ok(job)
     }

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use carlo_rest::Word as _;
+use carlo_rest::account::Role;
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use carlo_types::question::Variable;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
@@ -16,16 +19,20 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
 pub const URL_DEFAULT: &str = "http://127.0.0.1:3001";
 /// The variable that names another gateway.
 pub const URL_VARIABLE: &str = "CARLO_URL";
+/// The variable that holds the key.
+pub const KEY_VARIABLE: &str = "CARLO_API_KEY";
 
 const AFTER_HELP: &str = "\
 Exit codes:
   0    it worked
   1    something failed: no server answers, or the server failed
   2    bad input: the arguments, the file, or the request in it
-  3    the job failed (run, watch, submit --wait)
-  4    the job was cancelled (run, watch, submit --wait)
-  5    there is no such job, or no such node
+  3    the job failed (run, watch, submit --wait), or not all of a batch completed (batch watch)
+  4    the job or batch was cancelled (run, watch, submit --wait, batch watch)
+  5    there is no such job, batch, node or key
   6    the answer is not what its request gives (verify)
+  7    refused for want of a good key, or of its rights (--key, --key-file, CARLO_API_KEY)
+  8    refused by a limit, a quota or a budget; what was said tells when to come back
   130  interrupted by Ctrl-C (up ends that way, with 0)
 
 Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) shows what the parts of run and up do.";
@@ -44,6 +51,10 @@ pub struct Arguments {
 pub enum Command {
     /// Simulate a request on this machine and print the answer
     Run(Run),
+    /// Compare up to eight requests on the same luck
+    Compare(Compare),
+    /// Find the value of one number of a request that gives a wanted probability
+    Solve(Solve),
     /// Recompute a stored answer on this machine and compare
     Verify(Verify),
     /// Run a whole cluster on this machine until Ctrl-C
@@ -56,10 +67,18 @@ pub enum Command {
     Watch(OneJob),
     /// Cancel a job
     Cancel(OneJob),
+    /// Say why a job waits: what for, behind how many others, and what the cluster does meanwhile
+    Explain(OneJob),
     /// List jobs, newest first
     Jobs(Jobs),
     /// Show the cluster and its nodes
     Cluster(Cluster),
+    /// Jobs that are submitted together, with a budget
+    Batch(Batch),
+    /// Show what has been used this month, and what is left
+    Usage(Usage),
+    /// The keys of everybody, for keys with the role admin
+    Keys(Keys),
     /// List the nodes, or take one out of service for a while
     Nodes(Nodes),
 }
@@ -88,6 +107,47 @@ pub struct Run {
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
     /// Print the whole job as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `carlo compare`
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The requests, as JSON; the others are compared with the first, whose seed and number of simulations hold for all
+    #[arg(required = true, num_args = 1..=8)]
+    pub files: Vec<PathBuf>,
+    /// How many simulations.
+    #[arg(short = 'n', long, value_name = "N", value_parser = simulations,
+        help = "How many simulations, at most 10M [default: the first file's, or 100,000]")]
+    pub simulations: Option<u64>,
+    /// The seed that every draw follows from [default: the first file's, or drawn at random]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the answer as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `carlo solve`
+#[derive(Debug, Args)]
+pub struct Solve {
+    /// The plan of which one number may change.
+    #[command(flatten)]
+    pub request: Request,
+    /// The number that may change
+    #[arg(long = "for", value_name = "WHAT", value_parser = PossibleValuesParser::new(Variable::ALL.map(Variable::as_str)))]
+    pub variable: String,
+    /// The wanted probability: above 0, below 1
+    #[arg(short, long, value_name = "P", default_value_t = 0.9)]
+    pub probability: f64,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the answer as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -130,6 +190,12 @@ pub struct Server {
     /// The gateway to talk to
     #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT, global = true)]
     pub url: String,
+    /// The key to show it; better in a file or the variable than on the command line
+    #[arg(long, env = KEY_VARIABLE, hide_env_values = true, global = true)]
+    pub key: Option<String>,
+    /// A file with the key, read where no key is given otherwise
+    #[arg(long, value_name = "FILE", env = "CARLO_API_KEY_FILE", global = true)]
+    pub key_file: Option<PathBuf>,
     /// Print the server's answer as one JSON object
     #[arg(long, global = true)]
     pub json: bool,
@@ -177,6 +243,98 @@ pub struct Jobs {
     pub server: Server,
 }
 
+/// `carlo batch`
+#[derive(Debug, Args)]
+pub struct Batch {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: BatchAction,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with a batch.
+#[derive(Debug, Subcommand)]
+pub enum BatchAction {
+    /// Submit a batch and print its id
+    Submit {
+        /// The batch, as JSON: what POST /simulations/batch takes; - reads stdin
+        file: PathBuf,
+    },
+    /// Show a batch
+    Status(OneBatch),
+    /// Follow a batch until it ends
+    Watch(OneBatch),
+    /// Print what its ended jobs found, a line of JSON each
+    Results(OneBatch),
+    /// Cancel a batch
+    Cancel {
+        /// The batch.
+        #[command(flatten)]
+        batch: OneBatch,
+        /// Why, for people
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Let its running jobs finish
+        #[arg(long)]
+        keep_running: bool,
+    },
+}
+
+/// The commands about one batch.
+#[derive(Debug, Args)]
+pub struct OneBatch {
+    /// The batch: batch_…
+    pub id: String,
+}
+
+/// `carlo usage`
+#[derive(Debug, Args)]
+pub struct Usage {
+    /// Past months to show, too
+    #[arg(long, value_name = "MONTHS", value_parser = clap::value_parser!(u32).range(1..=24))]
+    pub history: Option<u32>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// `carlo keys`
+#[derive(Debug, Args)]
+pub struct Keys {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeysAction,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a key and print its secret, which is shown this once
+    Create {
+        /// Whose it is
+        #[arg(long, value_name = "USER")]
+        user: String,
+        /// free, basic, pro or enterprise, or what the server's own file names
+        #[arg(long)]
+        tier: String,
+        /// What it may do
+        #[arg(long, default_value = "user", value_parser = role())]
+        role: Role,
+    },
+    /// List all keys, without their secrets
+    List,
+    /// Take a key back, for good
+    Revoke {
+        /// The key's id, as listed
+        id: String,
+    },
+}
+
 /// `carlo cluster`
 #[derive(Debug, Args)]
 pub struct Cluster {
@@ -215,11 +373,14 @@ pub struct OneNode {
     pub node: String,
 }
 
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.word()))
+        .map(|word| Role::named(&word).expect("the parser lets only the words of a role pass"))
+}
+
 fn status() -> impl TypedValueParser<Value = JobStatus> {
-    PossibleValuesParser::new(JobStatus::ALL.map(JobStatus::as_str)).map(|word| {
-        let named = JobStatus::ALL.into_iter().find(|status| status.as_str() == word);
-        named.expect("the parser lets only the words of a status pass")
-    })
+    PossibleValuesParser::new(JobStatus::ALL.iter().map(|status| status.word()))
+        .map(|word| JobStatus::named(&word).expect("the parser lets only the words of a status pass"))
 }
 
 /// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.

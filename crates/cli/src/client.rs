@@ -1,26 +1,37 @@
 //! The REST client: one call of the contract (`carlo_rest`) a method, and errors that say what to do.
 
+mod batches;
+mod events;
+mod keys;
+
 use std::error::Error as _;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
+use carlo_rest::plans::{Comparison, Solved};
 use carlo_rest::problem::FieldError;
-use carlo_rest::{Cluster, Job, JobList, Problem, Submitted};
+use carlo_rest::{Cluster, Job, JobList, Problem, Submitted, Word as _};
 use carlo_types::JobId;
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest that an answer may take which is read bit by bit; whoever reads it notices a silence much sooner.
+const STREAM_TIMEOUT: Duration = Duration::from_hours(30 * 24);
+
+pub use events::{Event, Events};
 
 /// A client of one gateway.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: Url,
+    /// What is sent as `X-API-Key`, unreadable in logs.
+    key: Option<HeaderValue>,
 }
 
 /// What the server answered.
@@ -43,6 +54,9 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The key can't be sent.
+    #[error("the key is not visible ASCII")]
+    Key,
     /// No server answers.
     #[error(
         "nothing answers at {}: {reason}\n  \
@@ -77,7 +91,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(problem) => problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
-            Self::Url { .. } | Self::NotCarlo { .. } => false,
+            Self::Url { .. } | Self::Key | Self::NotCarlo { .. } => false,
         }
     }
 }
@@ -125,7 +139,14 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| refuse(root_cause(&error)))?;
-        Ok(Self { http, base })
+        Ok(Self { http, base, key: None })
+    }
+
+    /// The same client with a key for every call.
+    pub fn with_key(self, key: &str) -> Result<Self, ClientError> {
+        let mut key = HeaderValue::try_from(key).map_err(|_| ClientError::Key)?;
+        key.set_sensitive(true);
+        Ok(Self { key: Some(key), ..self })
     }
 
     /// The gateway's URL.
@@ -136,6 +157,16 @@ impl Client {
     /// `POST /api/jobs` with this body.
     pub async fn submit(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["jobs"]), Some(body)).await
+    }
+
+    /// `POST /api/compare` with this body.
+    pub async fn compare(&self, body: String) -> Result<Answer<Comparison>, ClientError> {
+        self.call(Method::POST, self.path(&["compare"]), Some(body)).await
+    }
+
+    /// `POST /api/solve` with this body.
+    pub async fn solve(&self, body: String) -> Result<Answer<Solved>, ClientError> {
+        self.call(Method::POST, self.path(&["solve"]), Some(body)).await
     }
 
     /// `GET /api/jobs/{id}`
@@ -154,7 +185,7 @@ impl Client {
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string()).append_pair("page_size", &page_size.to_string());
         if let Some(status) = status {
-            query.append_pair("status", status.as_str());
+            query.append_pair("status", status.word());
         }
         drop(query);
         self.call(Method::GET, url, None).await
@@ -177,11 +208,42 @@ impl Client {
     }
 
     fn path(&self, segments: &[&str]) -> Url {
+        self.at(&[&["api"], segments].concat())
+    }
+
+    fn at(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
         let mut path = url.path_segments_mut().expect("an http URL has a path");
-        path.pop_if_empty().push("api").extend(segments);
+        path.pop_if_empty().extend(segments);
         drop(path);
         url
+    }
+
+    /// A request that shows the key.
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        let request = self.http.request(method, url);
+        match &self.key {
+            Some(key) => request.header("x-api-key", key.clone()),
+            None => request,
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+        let reason = if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(error) };
+        ClientError::Unreachable { url: self.base.clone(), reason }
+    }
+
+    /// Sends a request whose answer is read bit by bit, and refuses what is no success.
+    async fn stream(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response =
+            request.timeout(STREAM_TIMEOUT).send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let json = response.text().await.map_err(|error| self.unreachable(&error))?;
+        let not_carlo = |_| ClientError::NotCarlo { url: self.base.clone(), status };
+        Err(ClientError::Refused(Box::new(serde_json::from_str(&json).map_err(not_carlo)?)))
     }
 
     async fn call<T: DeserializeOwned>(
@@ -190,14 +252,15 @@ impl Client {
         url: Url,
         body: Option<String>,
     ) -> Result<Answer<T>, ClientError> {
-        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
-            url: self.base.clone(),
-            reason: if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(&error) },
-        };
-        let mut request = self.http.request(method, url);
+        let mut request = self.request(method, url);
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
+        self.answer(request).await
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer<T>, ClientError> {
+        let unreachable = |error: reqwest::Error| self.unreachable(&error);
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let json = response.text().await.map_err(unreachable)?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::args::{Cluster, Jobs, OneJob, Server, Submit, URL_DEFAULT, URL_VARIABLE};
 use crate::client::Client;
-use crate::exit::{Exit, say};
+use crate::exit::{BadArgument, Exit, say};
 use crate::output::print;
 use crate::progress::Progress;
 use crate::{render, request, wait};
@@ -15,7 +15,7 @@ use crate::{render, request, wait};
 /// `carlo submit`: the id on stdout, for scripts; all else that a person wants to know on stderr.
 pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
     let body = request::load(&args.request)?;
-    let client = Client::new(&args.server.url)?;
+    let client = connect(&args.server)?;
     let file = request::name(&args.request.file);
     let answer = client.submit(body).await.with_context(|| format!("failed to submit {file}"))?;
     let submitted = &answer.value;
@@ -35,8 +35,7 @@ pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
 
 /// `carlo status`
 pub async fn status(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
-    let answer =
-        Client::new(&server.url)?.job(id).await.with_context(|| format!("failed to look at {id}"))?;
+    let answer = connect(&server)?.job(id).await.with_context(|| format!("failed to look at {id}"))?;
     let job = &answer.value;
     if server.json {
         print(&answer.json)?;
@@ -51,22 +50,21 @@ pub async fn status(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
 
 /// `carlo watch`
 pub async fn watch(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
-    let client = Client::new(&server.url)?;
+    let client = connect(&server)?;
     let progress = if server.json { Progress::aside() } else { Progress::watch() };
     follow(&client, id, &server, progress).await
 }
 
 /// `carlo cancel`
 pub async fn cancel(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
-    let answer =
-        Client::new(&server.url)?.cancel(id).await.with_context(|| format!("failed to cancel {id}"))?;
+    let answer = connect(&server)?.cancel(id).await.with_context(|| format!("failed to cancel {id}"))?;
     print(if server.json { &answer.json } else { &answer.value.message })?;
     Ok(Exit::Ok)
 }
 
 /// `carlo jobs`
 pub async fn jobs(args: Jobs) -> anyhow::Result<Exit> {
-    let client = Client::new(&args.server.url)?;
+    let client = connect(&args.server)?;
     let answer =
         client.jobs(args.status, args.page, args.page_size).await.context("failed to list the jobs")?;
     if args.server.json {
@@ -79,7 +77,7 @@ pub async fn jobs(args: Jobs) -> anyhow::Result<Exit> {
 
 /// `carlo cluster`
 pub async fn cluster(Cluster { server }: Cluster) -> anyhow::Result<Exit> {
-    let answer = Client::new(&server.url)?.cluster().await.context("failed to look at the cluster")?;
+    let answer = connect(&server)?.cluster().await.context("failed to look at the cluster")?;
     if server.json {
         print(&answer.json)?;
     } else {
@@ -88,11 +86,36 @@ pub async fn cluster(Cluster { server }: Cluster) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// `carlo explain`
+pub async fn explain(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
+    let client = connect(&server)?;
+    let job = client.job(id).await.with_context(|| format!("failed to look at {id}"))?;
+    let cluster = client.cluster().await.context("failed to look at the cluster")?;
+    if server.json {
+        print(&format!(r#"{{"job":{},"cluster":{}}}"#, job.json.trim_end(), cluster.json.trim_end()))?;
+    } else {
+        print(&render::explain::explain(&job.value, &cluster.value))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The server, and the key for it.
+pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
+    let client = Client::new(&server.url)?;
+    let key = match (&server.key, &server.key_file) {
+        (Some(key), _) => key.clone(),
+        (None, Some(file)) => std::fs::read_to_string(file)
+            .map_err(|error| BadArgument(format!("failed to read the key in {}: {error}", file.display())))?,
+        (None, None) => return Ok(client),
+    };
+    Ok(client.with_key(key.trim())?)
+}
+
 /// Waits for a job that goes on without this program.
 async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progress) -> anyhow::Result<Exit> {
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let ended = tokio::select! {
-        ended = wait::until_ended(client, id, &mut progress) => Some(ended),
+        ended = wait::as_told(client, id, &mut progress) => Some(ended),
         () = interrupt.cancelled() => None,
     };
     if let Some(ended) = ended {
@@ -106,7 +129,7 @@ async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progr
 }
 
 /// A command line that reaches the same server when it is typed next.
-fn hint(command: &str, id: &str, Server { url, .. }: &Server) -> String {
+pub(crate) fn hint(command: &str, id: &str, Server { url, .. }: &Server) -> String {
     let found = url == URL_DEFAULT || std::env::var(URL_VARIABLE).is_ok_and(|variable| variable == *url);
     let server = if found { String::new() } else { format!(" --url {url}") };
     format!("`carlo {command} {id}{server}`")

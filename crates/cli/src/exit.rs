@@ -24,10 +24,14 @@ pub enum Exit {
     JobFailed = 3,
     /// The job that was waited for was cancelled, by somebody else.
     JobCancelled = 4,
-    /// There is no such job, or no such node.
+    /// There is no such job, batch, node or key.
     NotFound = 5,
     /// The answer that was verified is not what its request gives.
     Different = 6,
+    /// There was no key, none that is known, or none with the rights.
+    NotAllowed = 7,
+    /// A limit, a quota or a budget doesn't reach.
+    Limited = 8,
     /// Ended by SIGINT or SIGTERM.
     Interrupted = 130,
 }
@@ -55,9 +59,11 @@ impl Exit {
             return Self::NotFound;
         }
         match error.downcast_ref() {
-            Some(ClientError::Url { .. }) => Self::BadInput,
+            Some(ClientError::Url { .. } | ClientError::Key) => Self::BadInput,
             Some(ClientError::Refused(problem)) => match problem.status {
                 400 | 413 | 415 | 422 => Self::BadInput,
+                401 | 403 => Self::NotAllowed,
+                402 | 429 => Self::Limited,
                 404 => Self::NotFound,
                 _ => Self::Failed,
             },
@@ -124,6 +130,10 @@ mod tests {
             (400, Exit::BadInput),
             (422, Exit::BadInput),
             (404, Exit::NotFound),
+            (401, Exit::NotAllowed),
+            (403, Exit::NotAllowed),
+            (402, Exit::Limited),
+            (429, Exit::Limited),
             (409, Exit::Failed),
             (500, Exit::Failed),
         ] {

@@ -4,8 +4,8 @@
 //! * [`request`]: the file that is submitted.
 //! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
-//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`verify`] and [`up`] on top.
-//! * [`commands`], [`nodes`]: what only talks to a server.
+//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`plans`], [`verify`] and [`up`] on top.
+//! * [`commands`], [`batch`], [`keys`], [`nodes`]: what only talks to a server.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
 //!
@@ -16,21 +16,26 @@
 //! | 0 | it worked |
 //! | 1 | something failed: no server answers, or the server failed |
 //! | 2 | bad input: the arguments, the file, or the request in it |
-//! | 3 | the job failed (`run`, `watch`, `submit --wait`) |
-//! | 4 | the job was cancelled (`run`, `watch`, `submit --wait`) |
-//! | 5 | there is no such job, or no such node |
+//! | 3 | the job failed (`run`, `watch`, `submit --wait`), or not all of a batch completed (`batch watch`) |
+//! | 4 | the job or batch was cancelled (`run`, `watch`, `submit --wait`, `batch watch`) |
+//! | 5 | there is no such job, batch, node or key |
 //! | 6 | the answer is not what its request gives (`verify`) |
+//! | 7 | refused for want of a good key, or of its rights |
+//! | 8 | refused by a limit, a quota or a budget |
 //! | 130 | interrupted by SIGINT or SIGTERM |
 //!
 //! Rules of the model and of the queue don't belong here: the server judges, this crate asks and shows.
 
 pub mod args;
+pub mod batch;
 pub mod client;
 pub mod commands;
 pub mod embedded;
 pub mod exit;
+pub mod keys;
 pub mod nodes;
 pub mod output;
+pub mod plans;
 pub mod progress;
 pub mod render;
 pub mod request;
@@ -51,6 +56,8 @@ use exit::Exit;
 pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     let exit = match arguments.command {
         Command::Run(run) => embedded(run::run(run, started)),
+        Command::Compare(compare) => embedded(plans::compare(compare)),
+        Command::Solve(solve) => embedded(plans::solve(solve)),
         Command::Verify(verify) => embedded(verify::verify(verify)),
         Command::Up(up) => embedded(up::up(up)),
         Command::Submit(submit) => client(commands::submit(submit)),
@@ -59,6 +66,10 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Cancel(job) => client(commands::cancel(job)),
         Command::Jobs(jobs) => client(commands::jobs(jobs)),
         Command::Cluster(cluster) => client(commands::cluster(cluster)),
+        Command::Explain(job) => client(commands::explain(job)),
+        Command::Batch(batch) => client(batch::batch(batch)),
+        Command::Usage(usage) => client(keys::usage(usage)),
+        Command::Keys(keys) => client(keys::keys(keys)),
         Command::Nodes(nodes) => client(nodes::nodes(nodes)),
     };
     exit.unwrap_or_else(|error| exit::report(&error))

@@ -6,6 +6,7 @@ use carlo_types::NodeId;
 
 use crate::args::{self, NodesAction, OneNode};
 use crate::client::Client;
+use crate::commands::connect;
 use crate::exit::{BadArgument, Exit};
 use crate::output::print;
 use crate::render;
@@ -17,7 +18,7 @@ pub struct NoSuchNode(String);
 
 /// `carlo nodes`
 pub async fn nodes(args::Nodes { action, server }: args::Nodes) -> anyhow::Result<Exit> {
-    let client = Client::new(&server.url)?;
+    let client = connect(&server)?;
     let (OneNode { node }, draining) = match action.unwrap_or(NodesAction::List) {
         NodesAction::List => return list(&client, server.json).await,
         NodesAction::Drain(node) => (node, true),

@@ -1,13 +1,17 @@
 //! What a person reads: pure functions from the contract's shapes to texts without colour, without a line end at their end.
 
+pub mod batch;
 pub mod cluster;
+pub mod explain;
 pub mod histogram;
 pub mod job;
 pub mod number;
+pub mod plans;
 pub mod progress;
 pub mod results;
 pub mod table;
 pub mod up;
+pub mod usage;
 
 /// Lines of a name and what there is to say, the latter aligned.
 fn facts(facts: &[(&str, String)]) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use carlo_rest::Job;
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{Answer, Client};
 use crate::exit::{Exit, say};
@@ -18,7 +18,45 @@ const INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from
 /// How long a server may be away, for a restart say, before waiting for it ends.
 const AWAY_MAX: Duration = Duration::from_secs(15);
 
-/// Looks at the job until it has ended, and shows it meanwhile.
+/// A stream of events says something at least every 15 s.
+const SILENCE_MAX: Duration = Duration::from_secs(45);
+
+/// Follows the job by its events until it has ended, and shows it meanwhile. One call, however long the job takes; where the stream
+/// breaks, one more, which misses nothing.
+///
+/// # Errors
+///
+/// What the server refuses; a server that is away for longer than a restart takes.
+pub async fn as_told(client: &Client, id: JobId, progress: &mut Progress) -> anyhow::Result<Answer<Job>> {
+    let (mut last, mut heard) = (None, Instant::now());
+    loop {
+        match client.events(id, last).await {
+            Ok(mut events) => {
+                while let Ok(Ok(Some(event))) = timeout(SILENCE_MAX, events.next()).await {
+                    (last, heard) = (event.id.or(last), Instant::now());
+                    let job: Job = event.job()?;
+                    if job.status.has_ended() {
+                        progress.clear();
+                        return Ok(Answer { value: job, json: event.data });
+                    }
+                    progress.show(&job)?;
+                }
+            }
+            Err(error) if !error.is_passing() => {
+                progress.clear();
+                return Err(error.into());
+            }
+            Err(error) if heard.elapsed() >= AWAY_MAX => {
+                progress.clear();
+                return Err(error.into());
+            }
+            Err(_) => {}
+        }
+        sleep(INTERVAL.1).await;
+    }
+}
+
+/// Looks at the job until it has ended, and shows it meanwhile: for a cluster of one's own, which may be asked as often as one likes.
 ///
 /// # Errors
 ///

@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
+use carlo_rest::json;
+use carlo_rest::problem::FieldError;
 use carlo_types::limits::BODY_BYTES_MAX;
 use serde_json::Value;
 use tokio_stream::StreamExt;
@@ -14,18 +16,51 @@ use crate::problem::Failure;
 /// A body that is too large is read up to here and dropped: many clients look for the answer only after they have sent everything.
 const DISCARDED_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
+/// What was sent.
+#[derive(Debug)]
+pub(crate) struct Json {
+    pub(crate) value: Value,
+    /// Everything in it that is given twice.
+    pub(crate) twice: Vec<FieldError>,
+}
+
 /// Reads the body of `request` as JSON.
-pub(crate) async fn json(request: Request, timeout: Duration) -> Result<Value, Failure> {
+pub(crate) async fn json(request: Request, timeout: Duration) -> Result<Json, Failure> {
     if !is_json(request.headers()) {
         let detail = "the body must be JSON, with the header Content-Type: application/json";
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let bytes = tokio::time::timeout(timeout, bytes(request)).await.map_err(|_| {
+    parse(&all(request, timeout).await?)
+}
+
+/// The same where the body may be absent: then it is an object without fields.
+pub(crate) async fn json_or_none(request: Request, timeout: Duration) -> Result<Json, Failure> {
+    let typed = request.headers().contains_key(CONTENT_TYPE);
+    if typed && !is_json(request.headers()) {
+        return json(request, timeout).await;
+    }
+    let bytes = all(request, timeout).await?;
+    match bytes.as_slice() {
+        [] => Ok(Json { value: Value::Object(serde_json::Map::new()), twice: Vec::new() }),
+        _ if typed => parse(&bytes),
+        _ => {
+            let detail = "a body must be JSON, with the header Content-Type: application/json";
+            Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Json, Failure> {
+    let (value, twice) = json::parse(bytes)
+        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))?;
+    Ok(Json { value, twice })
+}
+
+async fn all(request: Request, timeout: Duration) -> Result<Vec<u8>, Failure> {
+    tokio::time::timeout(timeout, bytes(request)).await.map_err(|_| {
         let detail = format!("the body did not arrive within {} s", timeout.as_secs_f64());
         Failure::new(StatusCode::REQUEST_TIMEOUT, detail)
-    })??;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))
+    })?
 }
 
 /// `application/json`, or another type that is written in JSON (RFC 6839).

@@ -1,56 +1,90 @@
 //! `/api/cluster`: its status, draining its nodes; and whether the gateway is of any use.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
-use axum::http::StatusCode;
-use axum::http::request::Parts;
+use axum::extract::State;
 use carlo_rest::Cluster;
 use carlo_rest::cluster::Node;
 use carlo_wire::v1;
 
+use crate::caller::Caller;
 use crate::problem::Failure;
 use crate::routes::App;
-use crate::{calls, convert};
+use crate::{calls, convert, ids};
 
-pub(crate) async fn status(State(app): State<App>) -> Result<Json<Cluster>, Failure> {
-    Ok(Json(convert::cluster::cluster(ask(&app).await?)?))
+#[utoipa::path(
+    get,
+    path = "/api/cluster/status",
+    operation_id = "getCluster",
+    tag = "cluster",
+    summary = "The cluster and its nodes",
+    responses(
+        (status = 200, description = "The cluster", body = Cluster),
+    ),
+)]
+pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Cluster>, Failure> {
+    Ok(Json(convert::cluster::cluster(ask(&app, &caller).await?)?))
 }
 
-/// 200 where a coordinator answers; 503 with the reason where none does.
+/// 200 where a leading coordinator answers, if only that it wants a key; 503 with the reason where none does.
 pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failure> {
-    ask(&app).await.map(|_| "ready\n").map_err(Failure::into_unready)
-}
-
-pub(crate) async fn drain(State(app): State<App>, Id(id): Id) -> Result<Json<Node>, Failure> {
-    let call = app.calls.repeatable(|channel| {
-        let message = v1::DrainRequest { node_id: id.clone() };
-        async { calls::cluster(channel).drain(message).await }
-    });
-    Ok(Json(convert::cluster::node(call.await?)?))
-}
-
-pub(crate) async fn undrain(State(app): State<App>, Id(id): Id) -> Result<Json<Node>, Failure> {
-    let call = app.calls.repeatable(|channel| {
-        let message = v1::DrainRequest { node_id: id.clone() };
-        async { calls::cluster(channel).undrain(message).await }
-    });
-    Ok(Json(convert::cluster::node(call.await?)?))
-}
-
-async fn ask(app: &App) -> Result<v1::ClusterStatus, Failure> {
-    let message = v1::ClusterStatusRequest {};
-    app.calls.repeatable(|channel| async { calls::cluster(channel).status(message).await }).await
-}
-
-/// The node that a path names, by its id or, to lift the drain of a name, by that.
-pub(crate) struct Id(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let none = || Failure::new(StatusCode::NOT_FOUND, "there is no node of this id");
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| none())?;
-        Ok(Self(id))
+    match ask(&app, &Caller::default()).await {
+        Err(failure) if !failure.is_about_the_caller() => Err(failure.into_unready()),
+        _ => Ok("ready\n"),
     }
+}
+
+#[utoipa::path(
+    post,
+    path = "/api/cluster/nodes/{id}/drain",
+    operation_id = "drainNode",
+    tag = "cluster",
+    summary = "The node finishes what it holds and gets nothing more",
+    params(
+        ("id" = String, Path, description = "A node's id, `node_…`"),
+    ),
+    responses(
+        (status = 200, description = "The node", body = Node),
+    ),
+)]
+pub(crate) async fn drain(
+    State(app): State<App>,
+    caller: Caller,
+    ids::Node(id): ids::Node,
+) -> Result<Json<Node>, Failure> {
+    let message = v1::DrainRequest { node_id: id };
+    let call = app.calls.of(&caller);
+    let call =
+        call.repeatable(message, async |channel, request| calls::cluster(channel).drain(request).await);
+    Ok(Json(convert::cluster::node(call.await?)?))
+}
+
+#[utoipa::path(
+    post,
+    path = "/api/cluster/nodes/{id}/undrain",
+    operation_id = "undrainNode",
+    tag = "cluster",
+    summary = "The node gets work again",
+    params(
+        ("id" = String, Path, description = "A node's id, `node_…`, or the name that drained nodes had"),
+    ),
+    responses(
+        (status = 200, description = "The node", body = Node),
+    ),
+)]
+pub(crate) async fn undrain(
+    State(app): State<App>,
+    caller: Caller,
+    ids::Node(id): ids::Node,
+) -> Result<Json<Node>, Failure> {
+    let message = v1::DrainRequest { node_id: id };
+    let call = app.calls.of(&caller);
+    let call =
+        call.repeatable(message, async |channel, request| calls::cluster(channel).undrain(request).await);
+    Ok(Json(convert::cluster::node(call.await?)?))
+}
+
+async fn ask(app: &App, caller: &Caller) -> Result<v1::ClusterStatus, Failure> {
+    let message = v1::ClusterStatusRequest {};
+    let call = app.calls.of(caller);
+    call.repeatable(message, async |channel, request| calls::cluster(channel).status(request).await).await
 }

@@ -2,10 +2,14 @@
 //! it is becomes a [`Failure`] with the field's name in the log: nothing that came over a network is
 //! unwrapped.
 
+pub(crate) mod account;
+pub(crate) mod batch;
 pub(crate) mod cluster;
 mod duration;
 pub(crate) mod job;
+pub(crate) mod plans;
 pub(crate) mod request;
+pub(crate) mod simulation;
 
 use carlo_wire::FieldError;
 use carlo_wire::v1::Interval;
@@ -24,6 +28,17 @@ fn time(field: &'static str, milliseconds: u64) -> Result<Timestamp, FieldError>
     (i64::try_from(milliseconds).ok())
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .ok_or_else(|| FieldError::new(field, format!("is no time: {milliseconds} ms")))
+}
+
+fn time_if(field: &'static str, milliseconds: Option<u64>) -> Result<Option<Timestamp>, FieldError> {
+    milliseconds.map(|milliseconds| time(field, milliseconds)).transpose()
+}
+
+/// Thousand-millionths of a dollar in a dollar.
+const NANODOLLARS: f64 = 1e9;
+
+fn dollars(nanodollars: u64) -> f64 {
+    nanodollars as f64 / NANODOLLARS
 }
 
 fn ends(interval: Interval) -> [f64; 2] {

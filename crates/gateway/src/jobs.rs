@@ -1,79 +1,156 @@
 //! `/api/jobs`: submitting, reading and cancelling.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use carlo_rest::job::{Cancelled, JobList};
+use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
+use carlo_rest::pointer::Spelling;
+use carlo_rest::{Problem, SimulationRequest};
 use carlo_types::JobId;
 use carlo_wire::v1;
 
+use crate::caller::Caller;
+use crate::prefer::{self, Wait};
 use crate::problem::Failure;
 use crate::query::Selection;
 use crate::routes::App;
-use crate::{body, calls, convert, reply};
+use crate::{body, calls, convert, ids, reply};
 
-pub(crate) async fn submit(State(app): State<App>, request: Request) -> Result<Response, Failure> {
-    let draft =
-        convert::request::read(&body::json(request, app.body_timeout).await?).map_err(Failure::invalid)?;
-    let simulation = v1::SimulationRequest::from(draft);
-    let job = app
-        .calls
-        .once(|channel| {
-            let message = v1::SubmitRequest { simulation: Some(simulation.clone()), ..Default::default() };
-            async { calls::jobs(channel).submit(message).await }
-        })
-        .await?;
-    let submitted = convert::job::submitted(job)?;
+#[utoipa::path(
+    post,
+    path = "/api/jobs",
+    operation_id = "submitJob",
+    tag = "jobs",
+    summary = "Queues a job",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body = SimulationRequest,
+    responses(
+        (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
+        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn submit(
+    State(app): State<App>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Failure> {
+    let submitted = convert::job::submitted(queue(&app, &caller, request).await?)?;
     let location = [(LOCATION, format!("/api/jobs/{}", submitted.job_id))];
     Ok((StatusCode::ACCEPTED, location, Json(submitted)).into_response())
 }
 
+/// Queues the job that the body asks for.
+pub(crate) async fn queue(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
+    let idempotency_key = prefer::idempotency_key(request.headers())?;
+    let body = body::json(request, app.body_timeout).await?;
+    let draft = convert::request::read(&body).map_err(Failure::invalid)?;
+    let message = v1::SubmitRequest { simulation: Some(draft.into()), priority: None, idempotency_key };
+    let call = app.calls.of(caller);
+    let call = call.once(message, async |channel, request| calls::jobs(channel).submit(request).await);
+    call.await.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/jobs",
+    operation_id = "listJobs",
+    tag = "jobs",
+    summary = "The caller's jobs, newest first, without results",
+    params(
+        ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = JobList),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
-    Query(parameters): Query<Vec<(String, String)>>,
+    caller: Caller,
+    selection: Selection<JobStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let Selection { page, page_size, status } = Selection::read(&parameters)?;
+    let Selection { page, page_size, status } = selection;
     let status = status.map(|status| convert::job::to_wire(status).into());
-    let message = v1::ListJobsRequest { page, page_size, status };
-    let answer = app.calls.repeatable(|channel| async { calls::jobs(channel).list(message).await }).await?;
+    let answer = page_of(&app, &caller, v1::ListJobsRequest { page, page_size, status }).await?;
     let jobs = answer.jobs.into_iter().map(convert::job::job).collect::<Result<_, _>>()?;
     reply::fresh(&headers, &JobList { jobs, total: answer.total, page, page_size })
 }
 
-pub(crate) async fn get(State(app): State<App>, Id(id): Id, headers: HeaderMap) -> Result<Response, Failure> {
-    let job = app
-        .calls
-        .repeatable(|channel| {
-            let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0 };
-            async { calls::jobs(channel).get(message).await }
-        })
-        .await?;
-    reply::fresh(&headers, &convert::job::job(job)?)
+pub(crate) async fn page_of(
+    app: &App,
+    caller: &Caller,
+    message: v1::ListJobsRequest,
+) -> Result<v1::ListJobsResponse, Failure> {
+    let call = app.calls.of(caller);
+    call.repeatable(message, async |channel, request| calls::jobs(channel).list(request).await).await
 }
 
-pub(crate) async fn cancel(State(app): State<App>, Id(id): Id) -> Result<Json<Cancelled>, Failure> {
-    app.calls
-        .once(|channel| {
-            let message = v1::CancelJobRequest { id: id.to_string(), reason: String::new() };
-            async { calls::jobs(channel).cancel(message).await }
-        })
-        .await?;
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}",
+    operation_id = "getJob",
+    tag = "jobs",
+    summary = "One job, with its results when it is complete",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30", pattern = "^wait=[0-9]$"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = Job),
+        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+    ),
+)]
+pub(crate) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    ids::Job(id): ids::Job,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let wait = Wait::of(&headers);
+    let job = convert::job::job(look(&app, &caller, id, wait).await?)?;
+    Ok(wait.applied(reply::fresh(&headers, &job)?))
+}
+
+/// The job as it is, or as it is once it has changed or the wait is over.
+pub(crate) async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> Result<v1::Job, Failure> {
+    let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
+    let call = if wait.is_some() { app.calls.held(caller, wait.duration()) } else { app.calls.of(caller) };
+    call.repeatable(message, async |channel, request| calls::jobs(channel).get(request).await).await
+}
+
+#[utoipa::path(
+    delete,
+    path = "/api/jobs/{id}",
+    operation_id = "cancelJob",
+    tag = "jobs",
+    summary = "Ends a queued or running job",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+    ),
+    responses(
+        (status = 200, description = "It is cancelled", body = Cancelled),
+        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    ids::Job(id): ids::Job,
+) -> Result<Json<Cancelled>, Failure> {
+    end(&app, &caller, id, String::new()).await?;
     Ok(Json(Cancelled { success: true, message: format!("the job {id} is cancelled") }))
 }
 
-/// The job that a path names. What can't be the id of a job is the id of none.
-pub(crate) struct Id(JobId);
-
-impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let none = || Failure::new(StatusCode::NOT_FOUND, "there is no job of this id");
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| none())?;
-        id.parse().map(Self).map_err(|_| none())
-    }
+/// Cancels a job.
+pub(crate) async fn end(app: &App, caller: &Caller, id: JobId, reason: String) -> Result<v1::Job, Failure> {
+    let message = v1::CancelJobRequest { id: id.to_string(), reason };
+    let call = app.calls.of(caller);
+    call.once(message, async |channel, request| calls::jobs(channel).cancel(request).await).await
 }

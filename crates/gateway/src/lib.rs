@@ -1,28 +1,44 @@
 //! carlo's REST door. Outside it speaks HTTP and the JSON of `carlo_rest`; inside it calls a coordinator over gRPC, and that is all it
 //! knows of the cluster: no schedule, no store, no state of its own. Any number of gateways may stand beside each other.
 //!
-//! * [`routes`]: which path leads where, and what every request passes through.
-//! * [`jobs`], [`cluster`]: the handlers.
-//! * [`body`], [`query`]: what comes in, refused with every fault at once.
+//! * [`routes`]: which path leads where, and what every request passes through; [`places`]: how many at the same time.
+//! * [`caller`]: who calls, and what they hear of their limits.
+//! * [`jobs`], [`events`], [`simulate`], [`simulations`], [`batches`], [`accounts`], [`cluster`]: the handlers.
+//! * [`body`], [`query`], [`prefer`], [`ids`]: what comes in, refused with every fault at once.
 //! * [`reply`]: what goes out, with its `ETag`.
+//! * [`openapi`]: the description of the calls. [`metrics`]: how they went. [`cors`]: who else's pages may make them.
 //! * [`problem`]: every error, and the one table from faults to statuses.
 //! * [`calls`]: calls to a coordinator: deadlines, and which of them are repeated where.
 //! * [`convert`]: messages ↔ JSON shapes.
 //! * [`server`]: connections, their limits, and the end of them.
 
+mod accounts;
+mod batches;
 mod body;
+mod caller;
 mod calls;
 mod cluster;
 mod convert;
+mod cors;
+mod events;
+mod ids;
 mod jobs;
+mod metrics;
+mod openapi;
+mod places;
+mod plans;
+mod prefer;
 mod problem;
 mod query;
 mod reply;
 mod routes;
 mod server;
+mod simulate;
+mod simulations;
 
 use std::time::Duration;
 
+pub use axum::http::HeaderValue;
 use carlo_service::CancellationToken;
 use carlo_wire::AddressError;
 use tokio::net::TcpListener;
@@ -40,6 +56,10 @@ pub struct Config {
     pub header_timeout: Duration,
     /// Requests that are handled at the same time; one more is answered with 503.
     pub requests_max: usize,
+    /// Requests that are held or streamed at the same time, apart from the others: waiting for a change, for results, for events.
+    pub streams_max: usize,
+    /// Origins, like `https://example.org`, whose pages may call from a browser; none where empty.
+    pub cors_origins: Vec<HeaderValue>,
     /// Connections that are open at the same time; further ones wait to be accepted.
     pub connections_max: usize,
 }
@@ -53,6 +73,8 @@ impl Config {
             body_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             requests_max: 512,
+            streams_max: 1_000,
+            cors_origins: Vec::new(),
             connections_max: 4096,
         }
     }
@@ -78,7 +100,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, coordinators = config.coordinators.join(","), "gateway serves");
     }
-    let router = routes::router(&config, calls);
+    let router = routes::router(&config, calls, shutdown.clone());
     server::serve(&config, listener, router, shutdown).await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use carlo_gateway::Config;
+use carlo_gateway::{Config, HeaderValue};
 use carlo_service::listen::{self, ListenError};
 use carlo_service::shutdown;
 use carlo_service::telemetry::{self, LogFormat};
@@ -32,6 +32,9 @@ struct Arguments {
         value_name = "URL[,URL]"
     )]
     coordinator: Vec<String>,
+    /// An origin whose pages may call from a browser, like <https://example.org>; may be given several times.
+    #[arg(long, env = "CARLO_CORS_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    cors_origin: Vec<HeaderValue>,
     /// How a log line looks: text or json.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -51,5 +54,6 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("failed to handle signals")?;
     let listener = listen::loopback(arguments.listen).await?;
-    Ok(carlo_gateway::run(Config::new(arguments.coordinator), listener, shutdown).await?)
+    let config = Config { cors_origins: arguments.cors_origin, ..Config::new(arguments.coordinator) };
+    Ok(carlo_gateway::run(config, listener, shutdown).await?)
 }

@@ -6,14 +6,18 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Problem;
+use carlo_rest::pointer::Spelling;
 use carlo_rest::problem::FieldError;
 use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
+use serde_json::Value;
+
+use crate::convert::request::spelled;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id of a client that is echoed.
@@ -21,12 +25,15 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 /// When a client that met a limit or no coordinator should try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
+/// How a client without a good key may show one; `X-API-Key` has no name for this header.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"carlo\"");
+
 /// The status of each kind of fault.
 fn status(code: FaultCode) -> StatusCode {
     match code {
         FaultCode::Invalid => StatusCode::BAD_REQUEST,
         FaultCode::NotFound => StatusCode::NOT_FOUND,
-        FaultCode::Conflict => StatusCode::CONFLICT,
+        FaultCode::Conflict | FaultCode::KeyInUse => StatusCode::CONFLICT,
         FaultCode::Exhausted | FaultCode::RateLimited | FaultCode::QuotaExceeded => {
             StatusCode::TOO_MANY_REQUESTS
         }
@@ -34,7 +41,6 @@ fn status(code: FaultCode) -> StatusCode {
         FaultCode::Forbidden => StatusCode::FORBIDDEN,
         FaultCode::OverBudget => StatusCode::PAYMENT_REQUIRED,
         FaultCode::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-        FaultCode::KeyInUse => StatusCode::CONFLICT,
         FaultCode::Incompatible => StatusCode::BAD_GATEWAY,
         FaultCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         FaultCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -42,24 +48,93 @@ fn status(code: FaultCode) -> StatusCode {
     }
 }
 
+/// Problems that a client may want to tell apart beyond their status. All others are `about:blank`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Blank,
+    RateLimited,
+    QuotaExceeded,
+    OverBudget,
+    KeyReused,
+    KeyInUse,
+    JobFailed,
+    JobCancelled,
+}
+
+impl Kind {
+    /// Its URI and its title.
+    fn words(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Blank => None,
+            Self::RateLimited => Some(("/problems/rate-limited", "Too many calls in a short time")),
+            Self::QuotaExceeded => Some(("/problems/quota-exceeded", "A monthly quota is used up")),
+            Self::OverBudget => Some(("/problems/over-budget", "The budget doesn't reach")),
+            Self::KeyReused => {
+                Some(("/problems/idempotency-key-reused", "The idempotency key came with another request"))
+            }
+            Self::KeyInUse => Some((
+                "/problems/idempotency-key-in-use",
+                "The first request of this idempotency key is not done",
+            )),
+            Self::JobFailed => Some(("/problems/job-failed", "The job failed")),
+            Self::JobCancelled => Some(("/problems/job-cancelled", "The job was cancelled")),
+        }
+    }
+}
+
+impl From<FaultCode> for Kind {
+    fn from(code: FaultCode) -> Self {
+        match code {
+            FaultCode::RateLimited => Self::RateLimited,
+            FaultCode::QuotaExceeded => Self::QuotaExceeded,
+            FaultCode::OverBudget => Self::OverBudget,
+            FaultCode::KeyReused => Self::KeyReused,
+            FaultCode::KeyInUse => Self::KeyInUse,
+            _ => Self::Blank,
+        }
+    }
+}
+
 /// Why a request is not answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     status: StatusCode,
-    /// For the caller, or for the log alone where the status is 500.
+    kind: Kind,
+    /// For the caller, or for the log alone where the status is 500 and the kind is blank.
     detail: String,
     errors: Vec<FieldError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Failure {
     /// A failure of this status. What `detail` says of a status 500 is logged, not sent.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new() }
+        let (kind, detail) = (Kind::Blank, detail.into());
+        Self { status, kind, detail, errors: Vec::new(), headers: Vec::new() }
     }
 
     /// A failure that only the log describes.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, cause)
+    }
+
+    /// The same, of this kind.
+    pub(crate) fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same with a header. What is no header's value is left out.
+    pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Whether a coordinator answered, and its answer is about who asks.
+    pub(crate) fn is_about_the_caller(&self) -> bool {
+        let statuses = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
+        statuses.contains(&self.status)
     }
 
     /// The same, as a probe sees it: whatever the reason is, the gateway can't serve.
@@ -70,7 +145,7 @@ impl Failure {
         } else {
             self.detail
         };
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, detail, errors: self.errors }
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, detail, ..self }
     }
 
     /// A request with these fields at fault.
@@ -83,7 +158,25 @@ impl Failure {
             detail = format!("{detail}, of which the first {FIELD_FAULTS_MAX} are listed");
             errors.truncate(FIELD_FAULTS_MAX);
         }
-        Self { status: status(FaultCode::Invalid), detail, errors }
+        Self { errors, ..Self::new(status(FaultCode::Invalid), detail) }
+    }
+
+    /// The same, with its pointers led to where `place` says.
+    pub(crate) fn moved(mut self, place: fn(&str) -> String) -> Self {
+        for error in &mut self.errors {
+            error.pointer = place(&error.pointer);
+        }
+        self
+    }
+
+    /// The same, with the pointers spelled as `body` spells its fields, or as usual.
+    pub(crate) fn spelled(self, body: &Value, usual: Spelling) -> Self {
+        match self.errors.as_slice() {
+            [] => self,
+            // The detail repeats a single fault.
+            [_] => Self { headers: self.headers, ..Self::invalid(spelled(self.errors, body, usual)) },
+            _ => Self { errors: spelled(self.errors, body, usual), ..self },
+        }
     }
 }
 
@@ -91,7 +184,12 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let errors =
             fault.fields.into_iter().map(|field| FieldError::new(field.pointer, field.message)).collect();
-        Self { status: status(fault.code), detail: fault.message, errors }
+        let failure =
+            Self { errors, kind: fault.code.into(), ..Self::new(status(fault.code), fault.message) };
+        match fault.retry_after_seconds {
+            Some(seconds) => failure.with(RETRY_AFTER, &seconds.to_string()),
+            None => failure,
+        }
     }
 }
 
@@ -133,17 +231,25 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
     let title = parts.status.canonical_reason().unwrap_or("Error");
     let mut failure = (parts.extensions.remove::<Failure>())
         .unwrap_or_else(|| Failure::new(parts.status, title.to_lowercase()));
-    if failure.status == StatusCode::INTERNAL_SERVER_ERROR {
+    if failure.status == StatusCode::INTERNAL_SERVER_ERROR && failure.kind == Kind::Blank {
         tracing::error!(request = ?id, path, cause = failure.detail, "failed to answer a request");
         let id = id.to_str().unwrap_or_default();
         failure.detail = format!("an internal error; the log describes it under the request id {id}");
         failure.errors.clear();
     }
-    if matches!(failure.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        parts.headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    parts.headers.extend(failure.headers);
+    match failure.status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            parts.headers.entry(RETRY_AFTER).or_insert(RETRY_AFTER_SECONDS);
+        }
+        StatusCode::UNAUTHORIZED => {
+            parts.headers.insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
+        _ => {}
     }
+    let (kind, title) = failure.kind.words().unwrap_or(("about:blank", title));
     let problem = Problem {
-        kind: "about:blank".to_owned(),
+        kind: kind.to_owned(),
         title: title.to_owned(),
         status: failure.status.as_u16(),
         error: failure.detail.clone(),

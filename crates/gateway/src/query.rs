@@ -1,40 +1,33 @@
-//! The parameters of a list, every fault of them named at once.
+//! The parameters of a request, every fault of them named at once.
 
 use std::collections::BTreeSet;
 
-use carlo_rest::job::JobStatus;
+use axum::extract::{FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use carlo_rest::Word;
 use carlo_rest::problem::FieldError;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 
 use crate::problem::Failure;
 
+/// Past months that are listed, at most and where nobody says.
+const PERIODS_MAX: u32 = 24;
+const PERIODS_DEFAULT: u32 = 6;
+
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Selection {
+pub(crate) struct Selection<S> {
     /// From 1.
     pub(crate) page: u32,
     /// Entries on a page, 1 to 100.
     pub(crate) page_size: u32,
-    /// Only jobs in this state.
-    pub(crate) status: Option<JobStatus>,
+    /// Only entries in this state.
+    pub(crate) status: Option<S>,
 }
 
-impl Selection {
-    /// Reads the parameters, decoded, in the order in which they were given.
-    pub(crate) fn read(parameters: &[(String, String)]) -> Result<Self, Failure> {
-        let mut selection = Self { page: 1, page_size: PAGE_SIZE_DEFAULT, status: None };
-        let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
-        for (name, value) in parameters {
-            let fault = if seen.insert(name) {
-                selection.set(name, value).err()
-            } else {
-                Some("is given twice".to_owned())
-            };
-            faults.extend(fault.map(|message| FieldError::new(format!("/{name}"), message)));
-        }
-        if faults.is_empty() { Ok(selection) } else { Err(Failure::invalid(faults)) }
-    }
-
+impl<S: Word> Selection<S> {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "page" => self.page = whole(value, u32::MAX).ok_or("must be a whole number from 1 on")?,
@@ -43,14 +36,67 @@ impl Selection {
                     .ok_or_else(|| format!("must be a whole number from 1 to {PAGE_SIZE_MAX}"))?;
             }
             "status" => {
-                let named = JobStatus::ALL.into_iter().find(|status| status.as_str() == value);
-                let all = JobStatus::ALL.map(JobStatus::as_str).join(", ");
-                self.status = Some(named.ok_or_else(|| format!("must be one of {all}"))?);
+                let all: Vec<_> = S::ALL.iter().map(|status| status.word()).collect();
+                let named = S::named(value).ok_or_else(|| format!("must be one of {}", all.join(", ")))?;
+                self.status = Some(named);
             }
             _ => return Err("is not a parameter of this list: expected page, page_size or status".to_owned()),
         }
         Ok(())
     }
+}
+
+impl<S: Word, T: Send + Sync> FromRequestParts<T> for Selection<S> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut selection = Self { page: 1, page_size: PAGE_SIZE_DEFAULT, status: None };
+        each(parts, |name, value| selection.set(name, value))?;
+        Ok(selection)
+    }
+}
+
+/// How many past months are wanted.
+pub(crate) struct Periods(pub(crate) u32);
+
+impl<T: Send + Sync> FromRequestParts<T> for Periods {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut periods = PERIODS_DEFAULT;
+        each(parts, |name, value| {
+            if name != "periods" {
+                return Err("is not a parameter of this call: expected periods".to_owned());
+            }
+            periods = whole(value, PERIODS_MAX)
+                .ok_or_else(|| format!("must be a whole number from 1 to {PERIODS_MAX}"))?;
+            Ok(())
+        })?;
+        Ok(Self(periods))
+    }
+}
+
+/// Refuses every parameter, for calls that have none.
+pub(crate) async fn none(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match each(&parts, |_, _| Err("is not a parameter of this call: it has none".to_owned())) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// Gives every parameter, decoded, to `set`, in the order in which they were given.
+fn each(parts: &Parts, mut set: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), Failure> {
+    let parameters: Vec<(String, String)> = Query::try_from_uri(&parts.uri)
+        .map(|Query(parameters)| parameters)
+        .map_err(|error| Failure::new(axum::http::StatusCode::BAD_REQUEST, error.body_text()))?;
+    let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
+    for (name, value) in &parameters {
+        let fault =
+            if seen.insert(name) { set(name, value).err() } else { Some("is given twice".to_owned()) };
+        faults.extend(fault.map(|message| FieldError::new(format!("/{name}"), message)));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::invalid(faults)) }
 }
 
 fn whole(text: &str, max: u32) -> Option<u32> {

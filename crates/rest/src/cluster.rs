@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The answer of `GET /api/cluster/status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
     /// All nodes that are listed.
@@ -34,7 +35,7 @@ pub struct Cluster {
 }
 
 /// What a node is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the words are the contract's")]
 pub enum NodeStatus {
@@ -45,7 +46,7 @@ pub enum NodeStatus {
 }
 
 /// One node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
     /// `node_…`, drawn anew whenever its process starts.
@@ -71,6 +72,7 @@ pub struct Node {
     /// Share of the machine's memory in use, 0 to 1.
     pub memory_utilization: f64,
     /// When it last said something.
+    #[schema(value_type = String, format = DateTime)]
     pub last_seen: Timestamp,
     /// The version of its program.
     pub version: String,

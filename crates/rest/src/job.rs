@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::request::SimulationRequest;
+use crate::word::Word;
 
 /// The answer of `POST /api/jobs`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Submitted {
     /// `job_…`
@@ -27,7 +29,7 @@ pub struct Submitted {
 }
 
 /// The answer of `DELETE /api/jobs/{id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
     /// True.
     pub success: bool,
@@ -36,7 +38,7 @@ pub struct Cancelled {
 }
 
 /// The answer of `GET /api/jobs`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobList {
     /// Newest first, without results.
     pub jobs: Vec<Job>,
@@ -49,7 +51,7 @@ pub struct JobList {
 }
 
 /// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the words are the contract's")]
 pub enum JobStatus {
@@ -60,17 +62,11 @@ pub enum JobStatus {
     Cancelled,
 }
 
-impl JobStatus {
-    /// Every status, in the order of a job's life.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Complete, Self::Failed, Self::Cancelled];
+impl Word for JobStatus {
+    const ALL: &'static [Self] =
+        &[Self::Queued, Self::Running, Self::Complete, Self::Failed, Self::Cancelled];
 
-    /// Whether nothing will change any more.
-    pub fn has_ended(self) -> bool {
-        !matches!(self, Self::Queued | Self::Running)
-    }
-
-    /// Its word in JSON.
-    pub fn as_str(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
@@ -81,8 +77,15 @@ impl JobStatus {
     }
 }
 
+impl JobStatus {
+    /// Whether nothing will change any more.
+    pub fn has_ended(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
 /// One job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
     /// `job_…`
@@ -107,12 +110,15 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_seconds_remaining: Option<f64>,
     /// When it was submitted.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When its first simulation was leased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub started_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub completed_at: Option<Timestamp>,
     /// 0 to 100, more is sooner.
     pub priority: u32,
@@ -139,7 +145,7 @@ pub struct Job {
 }
 
 /// What one node has done for one job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeProgress {
     /// Percent of the job's simulations that this node has done.
@@ -153,7 +159,7 @@ pub struct NodeProgress {
 }
 
 /// What the simulations so far say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartialResults {
     /// Share that reached the goal.
@@ -168,7 +174,7 @@ pub struct PartialResults {
 }
 
 /// The answer of a job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
     /// Share of the simulations that reached the goal.
@@ -184,6 +190,7 @@ pub struct Results {
     pub percentiles: Percentiles<f64>,
     /// 95 % order-statistic interval of each.
     #[serde(rename = "percentileIntervals95")]
+    #[schema(value_type = Percentiles<Vec<f64>>)]
     pub percentile_intervals_95: Percentiles<[f64; 2]>,
     /// Mean final balance, dollars.
     pub mean: f64,
@@ -214,7 +221,7 @@ pub struct Results {
 }
 
 /// The balances after so many months, dollars.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct TrajectoryPoint {
     pub month: u32,
@@ -226,7 +233,7 @@ pub struct TrajectoryPoint {
 }
 
 /// What changes of the plan would do to the success probability, each on the same luck as the plan itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SensitivityResults {
     /// The success probability of the plan itself, in the simulations that the changes were tried on.
@@ -240,7 +247,7 @@ pub struct SensitivityResults {
 }
 
 /// What one change does.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sensitivity {
     /// The new success probability less the plan's own.
@@ -254,7 +261,7 @@ pub struct Sensitivity {
 }
 
 /// One value for each percentile that is reported.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Percentiles<T> {
     pub p5: T,
@@ -273,7 +280,7 @@ impl<T> From<[T; 7]> for Percentiles<T> {
 }
 
 /// Bars: `counts[i]` simulations ended between `edges[i]` and `edges[i + 1]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Histogram {
     /// Dollars, ascending, one more than there are bars.
     pub edges: Vec<f64>,

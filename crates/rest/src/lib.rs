@@ -2,17 +2,32 @@
 //!
 //! * [`request`]: a simulation request, read with every fault named at once.
 //! * [`job`]: jobs, their lists and their results.
+//! * [`simulation`], [`batch`]: the same jobs in the words of `/simulations`, and batches of them.
+//! * [`plans`]: several plans on the same luck.
+//! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
+//! * [`json`], [`pointer`]: texts of JSON, and places in them. [`word`]: the states that lists are filtered by.
 //! * [`problem`]: every error, as `application/problem+json` (RFC 9457).
 //!
 //! Whether a number is within its range is not known here, nor how a shape travels.
 
+pub mod account;
+pub mod batch;
 pub mod cluster;
 pub mod job;
+pub mod json;
+pub mod plans;
+pub mod pointer;
 pub mod problem;
+mod reader;
 pub mod request;
+pub mod simulation;
+pub mod word;
 
+pub use batch::Batch;
 pub use cluster::Cluster;
 pub use job::{Job, JobList, Submitted};
 pub use problem::Problem;
 pub use request::SimulationRequest;
+pub use simulation::Simulation;
+pub use word::Word;

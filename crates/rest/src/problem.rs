@@ -1,12 +1,13 @@
 //! Errors, as RFC 9457 shapes them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The content type of a [`Problem`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// An error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The kind of problem, as a URI reference; `about:blank` where the status says it all.
     #[serde(rename = "type")]
@@ -27,7 +28,7 @@ pub struct Problem {
 }
 
 /// A fault of one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Where, as a JSON pointer (RFC 6901) into the body; empty for the body as a whole.
     pub pointer: String,

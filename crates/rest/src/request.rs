@@ -9,12 +9,16 @@ mod read;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 pub use read::read;
+pub(crate) use read::sections;
 
 /// The body of a submission, every field optional. Money in dollars, rates as fractions a year, `apr` and `interestRate` in percent
 /// a year.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, serde::Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the fields are the model's inputs, described there")]
 pub struct SimulationRequest {
@@ -28,7 +32,7 @@ pub struct SimulationRequest {
 macro_rules! shape {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Default, Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, serde::Deserialize, ToSchema)]
         #[serde(rename_all = "camelCase", default)]
         #[expect(missing_docs, reason = "the fields are the model's inputs, described there")]
         pub struct $name {
@@ -102,6 +106,16 @@ shape! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Seed(pub u64);
+
+impl PartialSchema for Seed {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(u64::MAX));
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{1,20}$"));
+        OneOfBuilder::new().item(number).item(text).into()
+    }
+}
+
+impl ToSchema for Seed {}
 
 impl From<Seed> for String {
     fn from(seed: Seed) -> Self {

@@ -1,7 +1,7 @@
 //! One job, and lists of jobs.
 
 use carlo_rest::job::{JobStatus, NodeProgress, PartialResults};
-use carlo_rest::{Job, JobList, Submitted};
+use carlo_rest::{Job, JobList, Submitted, Word as _};
 use jiff::Timestamp;
 
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short, whole_duration};
@@ -42,7 +42,7 @@ pub fn job(job: &Job, now: Timestamp) -> String {
 
 /// What a submission is told: where the job stands. Its id is said elsewhere.
 pub fn submitted(submitted: &Submitted) -> String {
-    let status = Some(submitted.status.as_str().to_owned());
+    let status = Some(submitted.status.word().to_owned());
     let position =
         submitted.queue_position.map(|position| format!("number {} in the queue", grouped(position)));
     let remaining =
@@ -67,7 +67,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
         let took = job.started_at.map(|from| duration(seconds(from, job.completed_at.unwrap_or(now))));
         table.push([
             job.id.clone(),
-            job.status.as_str().to_owned(),
+            job.status.word().to_owned(),
             format!("{:.0} %", job.progress.floor()),
             grouped(job.simulations_total),
             ago(job.created_at, now),
@@ -85,7 +85,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
 }
 
 fn status(job: &Job) -> String {
-    let word = job.status.as_str();
+    let word = job.status.word();
     match job.status {
         JobStatus::Queued => {
             let position =
@@ -133,11 +133,11 @@ fn nodes(job: &Job) -> Table<5> {
     table
 }
 
-fn instant(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn instant(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", at.strftime("%Y-%m-%d %H:%M:%S UTC"), ago(at, now))
 }
 
-fn ago(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     let seconds = seconds(at, now);
     if seconds < 1.0 { "now".to_owned() } else { format!("{} ago", whole_duration(seconds)) }
 }

@@ -1,42 +1,89 @@
 //! A server that speaks the contract and has one job.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 pub(crate) const JOB: &str = "job_00000000000040008000000000000001";
+
+type Answers = Arc<Mutex<VecDeque<(u16, Value)>>>;
 
 /// Serves until it is dropped.
 pub(crate) struct Fake {
     pub(crate) url: String,
-    /// `METHOD path?query` of every call so far.
+    /// `METHOD path?query` of every call so far, and its key and last event where it has them.
     pub(crate) calls: Arc<Mutex<Vec<String>>>,
     _runtime: Runtime,
 }
 
 impl Fake {
-    /// Answers these in turn, and the last one again and again.
+    /// Answers these in turn, and the last one again and again. A stream of events takes as many as there are up to the end of the job,
+    /// or breaks off at the first refusal.
     pub(crate) fn new(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let calls = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&calls);
-        let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
-        let handler = move |method: Method, uri: Uri| async move {
-            seen.lock().unwrap().push(format!("{method} {uri}"));
-            let mut answers = answers.lock().unwrap();
-            let (status, body) =
-                if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.unwrap();
-            (StatusCode::from_u16(status).unwrap(), body.to_string())
+        let answers: Answers = Arc::new(Mutex::new(answers.into_iter().collect()));
+        let handler = move |method: Method, uri: Uri, headers: HeaderMap| async move {
+            let header = |name: &str, word: &str| {
+                let value = headers.get(name).and_then(|value| value.to_str().ok());
+                value.map(|value| format!(" {word} {value}")).unwrap_or_default()
+            };
+            let (key, last) = (header("x-api-key", "key"), header("last-event-id", "after"));
+            seen.lock().unwrap().push(format!("{method} {uri}{key}{last}"));
+            if uri.path().ends_with("/events") { events(&answers) } else { plain(next(&answers)) }
         };
         runtime.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
         Self { url, calls, _runtime: runtime }
     }
+}
+
+fn next(answers: &Answers) -> (u16, Value) {
+    let mut answers = answers.lock().unwrap();
+    if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.unwrap()
+}
+
+fn plain((status, body): (u16, Value)) -> Response {
+    (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
+}
+
+fn events(answers: &Answers) -> Response {
+    let (sender, events) = mpsc::channel(16);
+    let mut number = 0;
+    loop {
+        let refused = answers.lock().unwrap().front().unwrap().0 != 200;
+        if refused && number > 0 {
+            break;
+        }
+        let last = answers.lock().unwrap().len() == 1;
+        let (status, job) = next(answers);
+        if refused {
+            return plain((status, job));
+        }
+        number += 1;
+        let event = Event::default().id(number.to_string()).event("progress").data(job.to_string());
+        sender.try_send(Ok::<_, Infallible>(event)).unwrap();
+        if job["status"] != "running" {
+            break;
+        }
+        if last {
+            // It goes on, and nothing more happens.
+            tokio::spawn(async move { sender.closed().await });
+            break;
+        }
+    }
+    Sse::new(ReceiverStream::new(events)).into_response()
 }
 
 pub(crate) fn submitted() -> (u16, Value) {

@@ -5,6 +5,7 @@
 mod cluster;
 mod fake;
 mod server;
+mod tenants;
 
 use std::process::{Child, Command, Output, Stdio};
 
@@ -75,5 +76,5 @@ fn bad_arguments_end_with_2() {
 fn the_help_documents_the_exit_codes() {
     let (stdout, _, code) = outcome(&mut carlo(&["--help"]));
     assert_eq!(code, Some(0));
-    assert!(stdout.contains("  3    the job failed (run, watch, submit --wait)\n"), "{stdout}");
+    assert!(stdout.contains("  3    the job failed (run, watch, submit --wait), or not all of a batch completed (batch watch)\n"), "{stdout}");
 }

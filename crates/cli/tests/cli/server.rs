@@ -65,6 +65,10 @@ fn waiting_ends_as_the_job_ends() {
         let (stdout, stderr, ended) = outcome(&mut carlo(&["submit", EXAMPLE, "--wait", "--url", &fake.url]));
         assert_eq!((stdout.as_str(), ended), ("", Some(code)));
         assert!(stderr.ends_with(&words), "{stderr}");
+        // Two streams broke, and nothing was missed.
+        let calls = fake.calls.lock().unwrap()[1..].join("\n");
+        let events = format!("GET /api/jobs/{JOB}/events");
+        assert_eq!(calls, format!("{events}\n{events} after 1\n{events} after 1"));
 
         let fake = Fake::new([job(&json!({})), job(&end)]);
         let (stdout, _, ended) = outcome(&mut carlo(&["watch", JOB, "--url", &fake.url]));

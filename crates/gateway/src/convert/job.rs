@@ -50,7 +50,7 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
         progress: if status == JobStatus::Complete {
             100.0
         } else {
-            percent(message.simulations_complete, total)
+            message.progress_percent.clamp(0.0, 100.0)
         },
         allocated_nodes: message.allocated_nodes,
         simulations_total: total,
@@ -85,7 +85,7 @@ fn partial_results(message: v1::PartialResults) -> Result<PartialResults, FieldE
 }
 
 /// What a complete job found, and what would change it.
-fn results(
+pub(super) fn results(
     completed: v1::CompletedResults,
     seed: u64,
 ) -> Result<(Results, Option<SensitivityResults>), FieldError> {

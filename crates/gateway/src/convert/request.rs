@@ -5,11 +5,14 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use carlo_rest::pointer::{Spelling, as_written};
 use carlo_rest::problem::FieldError;
-use carlo_rest::request as rest;
+use carlo_rest::{batch, request as rest};
 use carlo_types::Draft;
 use carlo_types::draft::{CardDraft, GoalDraft, InputsDraft, LoanDraft, ParamsDraft, ProfileDraft};
 use serde_json::Value;
+
+use crate::body::Json;
 
 /// The sections of a request, in the order in which their faults are listed.
 const SECTIONS: [&str; 4] = ["financialProfile", "userInputs", "goal", "simulationParams"];
@@ -18,34 +21,87 @@ const SECTIONS: [&str; 4] = ["financialProfile", "userInputs", "goal", "simulati
 ///
 /// # Errors
 ///
-/// Every fault of the body, one for a field, in the order of the sections and then of the fields' names.
-pub(crate) fn read(body: &Value) -> Result<Draft, Vec<FieldError>> {
-    let mut faults = Vec::new();
-    let mut draft = draft(rest::read(body, "", &mut faults));
-    let unread: BTreeSet<String> = faults.iter().map(|fault| fault.pointer.clone()).collect();
+/// Every fault of the body, one for a field, in the order of the sections and then of the fields' names, and spelled as the body is.
+pub(crate) fn read(body: &Json) -> Result<Draft, Vec<FieldError>> {
+    let mut faults = body.twice.clone();
+    let request = rest::read(&body.value, "", &mut faults);
+    let unread = pointers(&faults);
+    let draft = checked(request, "", &unread, &mut faults);
+    if faults.is_empty() {
+        return Ok(draft);
+    }
+    faults.sort_by(|a, b| in_order(&a.pointer, &b.pointer));
+    Err(spelled(faults, &body.value, Spelling::CamelCase))
+}
+
+/// Reads the body of a batch, in the same way: each simulation's faults stand where the simulation does.
+pub(crate) fn read_batch(body: &Json) -> Result<(batch::CreateBatch, Vec<Draft>), Vec<FieldError>> {
+    let mut faults = body.twice.clone();
+    let create = batch::read(&body.value, &mut faults);
+    let unread = pointers(&faults);
+    let requests = create.simulations.iter().enumerate();
+    let drafts = requests
+        .map(|(index, one)| {
+            checked(one.simulation.clone(), &format!("/simulations/{index}"), &unread, &mut faults)
+        })
+        .collect();
+    if faults.is_empty() {
+        return Ok((create, drafts));
+    }
+    // What is of the batch as a whole comes first, then simulation by simulation.
+    let place = |pointer: &str| -> Option<(usize, usize)> {
+        let index = pointer.strip_prefix("/simulations/")?.split('/').next()?;
+        Some((index.parse().ok()?, "/simulations/".len() + index.len()))
+    };
+    faults.sort_by(|a, b| match (place(&a.pointer), place(&b.pointer)) {
+        (Some((first, at)), Some((second, end))) => {
+            first.cmp(&second).then_with(|| in_order(&a.pointer[at..], &b.pointer[end..]))
+        }
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    });
+    Err(spelled(faults, &body.value, Spelling::SnakeCase))
+}
+
+/// Every fault once for a field, in the spelling of `body`, or the usual one of its kind.
+pub(crate) fn spelled(mut faults: Vec<FieldError>, body: &Value, usual: Spelling) -> Vec<FieldError> {
+    for fault in &mut faults {
+        fault.pointer = as_written(&fault.pointer, body, usual);
+    }
+    faults.dedup_by(|later, first| later.pointer == first.pointer);
+    faults
+}
+
+pub(super) fn pointers(faults: &[FieldError]) -> BTreeSet<String> {
+    faults.iter().map(|fault| fault.pointer.clone()).collect()
+}
+
+/// The draft of a request that stands at `place`, and what its rules find. What could not be read is in `unread`.
+pub(super) fn checked(
+    request: rest::SimulationRequest,
+    place: &str,
+    unread: &BTreeSet<String>,
+    faults: &mut Vec<FieldError>,
+) -> Draft {
+    let mut draft = draft(request);
+    let is_unread = |pointer: &str| is_within(unread, &format!("{place}{pointer}"));
     // Two rules look at a second field. Where that one could not be read, its stand-in offends neither of them.
-    if is_within(&unread, "/financialProfile/monthlyIncome") {
+    if is_unread("/financialProfile/monthlyIncome") {
         draft.profile.monthly_income = Some(0.0);
     }
-    if is_within(&unread, "/simulationParams/emergencyMin") {
+    if is_unread("/simulationParams/emergencyMin") {
         draft.params.emergency_min = Some(0.0);
     }
     // The seed is only checked here, not drawn: any will do.
     if let Err(broken) = draft.check(0) {
         // A field that could not be read counts as absent, which is not its fault.
-        let own = broken.into_iter().filter(|fault| !is_within(&unread, &fault.pointer));
-        faults.extend(own.map(|fault| FieldError::new(fault.pointer, fault.message)));
+        let own = broken.into_iter().filter(|fault| !is_unread(&fault.pointer));
+        faults.extend(own.map(|fault| FieldError::new(format!("{place}{}", fault.pointer), fault.message)));
     }
-    if faults.is_empty() {
-        return Ok(draft);
-    }
-    faults.sort_by(|a, b| in_order(&a.pointer, &b.pointer));
-    faults.dedup_by(|later, first| later.pointer == first.pointer);
-    Err(faults)
+    draft
 }
 
 /// Whether `pointer`, or anything that it lies in, is among `pointers`.
-fn is_within(pointers: &BTreeSet<String>, pointer: &str) -> bool {
+pub(super) fn is_within(pointers: &BTreeSet<String>, pointer: &str) -> bool {
     let ancestors = pointer.match_indices('/').map(|(end, _)| &pointer[..end]);
     ancestors.chain([pointer]).any(|ancestor| pointers.contains(ancestor))
 }

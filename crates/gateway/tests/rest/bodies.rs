@@ -52,6 +52,33 @@ async fn json_that_is_no_request_is_refused_by_field() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_given_twice_is_a_fault() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let body = ready().to_string().replace("\"targetAmount\"", "\"targetAmount\": 5, \"targetAmount\"");
+    let problem = refused(gateway.post(body), 400).await;
+    assert_eq!(problem.detail, "/goal/targetAmount is given twice");
+    assert_eq!(pointers(&problem), ["/goal/targetAmount"]);
+}
+
+#[tokio::test]
+async fn pointers_are_spelled_as_the_body_is() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let body = json!({
+        "financial_profile": {"liquid_assets": "much"}, "user_inputs": {"monthly_income": 5_000}, "goal": {"target_amount": 0}
+    });
+    let problem = refused(gateway.submit(&body), 400).await;
+    let expected = [
+        "/financial_profile/liquid_assets",
+        "/financial_profile/monthly_spending",
+        "/goal/target_amount",
+        "/goal/timeline_months",
+    ];
+    assert_eq!(pointers(&problem), expected);
+}
+
+#[tokio::test]
 async fn every_fault_of_a_body_is_named_at_once() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;

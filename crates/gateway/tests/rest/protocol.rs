@@ -14,7 +14,7 @@ use crate::{Gateway, problem, refused};
 async fn an_unknown_route_is_a_404_problem() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
-    for path in ["/", "/api", "/api/jobs/", "/api/jobs/a/b", "/API/jobs", "/metrics", "/favicon.ico"] {
+    for path in ["/", "/api", "/api/jobs/", "/api/jobs/a/b", "/API/jobs", "/favicon.ico"] {
         let problem = refused(gateway.get(path), 404).await;
         assert_eq!(problem.detail, format!("there is nothing at {path}"));
     }

@@ -1,27 +1,29 @@
-//! The reader.
+//! Reading a simulation request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::Value;
 
-use serde_json::{Map, Value};
-
-use super::{
-    CreditCard, FinancialProfile, Goal, Loan, Seed, SimulationParams, SimulationRequest, UserInputs,
-};
+use super::{CreditCard, FinancialProfile, Goal, Loan, SimulationParams, SimulationRequest, UserInputs};
 use crate::problem::FieldError;
+use crate::reader::Object;
 
 /// Reads a simulation request and adds every fault of its names and types to `faults`. A field at fault reads as absent.
 ///
 /// Every name is accepted in `camelCase` and in `snake_case`. `pointer` is where `value` stands in the body.
 pub fn read(value: &Value, pointer: &str, faults: &mut Vec<FieldError>) -> SimulationRequest {
-    let mut request = Object::new(value, pointer.to_owned(), faults);
-    let read = SimulationRequest {
+    let mut request = Object::new(value, pointer.to_owned(), "a simulation request", faults);
+    let read = sections(&mut request);
+    request.refuse_others();
+    read
+}
+
+/// The four sections of a request, of an object that may have further fields.
+pub(crate) fn sections(request: &mut Object<'_>) -> SimulationRequest {
+    SimulationRequest {
         financial_profile: request.object("financialProfile", profile),
         user_inputs: request.object("userInputs", inputs),
         goal: request.object("goal", goal),
         simulation_params: request.object("simulationParams", params),
-    };
-    request.refuse_others();
-    read
+    }
 }
 
 fn profile(o: &mut Object<'_>) -> FinancialProfile {
@@ -90,164 +92,10 @@ fn params(o: &mut Object<'_>) -> SimulationParams {
     }
 }
 
-/// One object of the body, the names read from it so far, and where faults go.
-struct Object<'a> {
-    /// `None` where there is no object to read from: every field of it is absent.
-    fields: Option<&'a Map<String, Value>>,
-    pointer: String,
-    known: BTreeSet<String>,
-    faults: &'a mut Vec<FieldError>,
-}
-
-impl<'a> Object<'a> {
-    fn new(value: &'a Value, pointer: String, faults: &'a mut Vec<FieldError>) -> Self {
-        let fields = value.as_object();
-        if fields.is_none() {
-            faults.push(FieldError::new(&pointer, format!("must be an object, not {}", kind(value))));
-        }
-        Self { fields, pointer, known: BTreeSet::new(), faults }
-    }
-
-    /// The value of a field, under either of its spellings; an explicit null is an absent field.
-    fn take(&mut self, name: &str) -> Option<&'a Value> {
-        let snake = snake_case(name);
-        let fields = self.fields?;
-        let (camel_value, snake_value) = (fields.get(name), fields.get(&snake));
-        if snake != name && camel_value.is_some() && snake_value.is_some() {
-            self.fault(name, format!("is given twice, as {name} and as {snake}"));
-        }
-        self.known.extend([name.to_owned(), snake]);
-        camel_value.or(snake_value).filter(|value| !value.is_null())
-    }
-
-    fn read<T>(
-        &mut self,
-        name: &str,
-        expected: &str,
-        read: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.take(name)?;
-        let read = read(value);
-        if read.is_none() {
-            self.fault(name, format!("must be {expected}, not {}", kind(value)));
-        }
-        read
-    }
-
-    fn number(&mut self, name: &str) -> Option<f64> {
-        self.read(name, "a number", Value::as_f64)
-    }
-
-    fn text(&mut self, name: &str) -> Option<String> {
-        self.read(name, "a text", |value| value.as_str().map(str::to_owned))
-    }
-
-    fn flag(&mut self, name: &str) -> Option<bool> {
-        self.read(name, "true or false", Value::as_bool)
-    }
-
-    fn whole(&mut self, name: &str) -> Option<u64> {
-        self.read(name, "a whole number, not negative", whole)
-    }
-
-    fn seed(&mut self, name: &str) -> Option<Seed> {
-        self.read(name, "a whole number of 64 bits, or one in a text", |value| {
-            value.as_u64().or_else(|| value.as_str()?.parse().ok()).map(Seed)
-        })
-    }
-
-    fn amounts(&mut self, name: &str) -> Option<BTreeMap<String, f64>> {
-        let entries = self.read(name, "an object", Value::as_object)?;
-        let mut amounts = BTreeMap::new();
-        for (entry, value) in entries {
-            if let Some(amount) = value.as_f64() {
-                amounts.insert(entry.clone(), amount);
-            } else {
-                let path = format!("{name}/{}", escape(entry));
-                self.fault(&path, format!("must be a number, not {}", kind(value)));
-            }
-        }
-        Some(amounts)
-    }
-
-    fn object<T: Default>(&mut self, name: &str, read: fn(&mut Object<'_>) -> T) -> T {
-        let Some(value) = self.take(name) else { return T::default() };
-        let pointer = format!("{}/{name}", self.pointer);
-        let mut object = Object::new(value, pointer, self.faults);
-        let shape = read(&mut object);
-        object.refuse_others();
-        shape
-    }
-
-    fn list<T>(&mut self, name: &str, read: fn(&mut Object<'_>) -> T) -> Option<Vec<T>> {
-        let entries = self.read(name, "a list", Value::as_array)?;
-        let pointer = format!("{}/{name}", self.pointer);
-        let mut list = Vec::with_capacity(entries.len());
-        for (index, entry) in entries.iter().enumerate() {
-            let mut object = Object::new(entry, format!("{pointer}/{index}"), self.faults);
-            list.push(read(&mut object));
-            object.refuse_others();
-        }
-        Some(list)
-    }
-
-    /// Names every field that nobody has asked for: a mistyped name must not silently run the default.
-    fn refuse_others(&mut self) {
-        for name in self.fields.into_iter().flat_map(Map::keys) {
-            if !self.known.contains(name) {
-                let pointer = format!("{}/{}", self.pointer, escape(name));
-                self.faults.push(FieldError::new(pointer, "is not a field of a simulation request"));
-            }
-        }
-    }
-
-    fn fault(&mut self, path: &str, message: String) {
-        self.faults.push(FieldError::new(format!("{}/{path}", self.pointer), message));
-    }
-}
-
-/// A whole number, also where it is written as `1e6` or `36.0`.
-fn whole(value: &Value) -> Option<u64> {
-    /// The largest range in which every whole number is a floating-point number.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    value.as_u64().or_else(|| {
-        let number =
-            value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=EXACT).contains(number))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and in range")]
-        Some(number as u64)
-    })
-}
-
-fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(_) => "a text".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-    }
-}
-
-fn snake_case(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
-}
-
-/// A name as one step of a JSON pointer (RFC 6901, section 3).
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Seed;
     use serde_json::json;
 
     fn faults(body: &Value) -> Vec<String> {

@@ -12,6 +12,10 @@ fn ready() -> Value {
     })
 }
 
+fn read(body: &Value) -> Result<Draft, Vec<FieldError>> {
+    super::read(&Json { value: body.clone(), twice: Vec::new() })
+}
+
 fn faults(body: &Value) -> Vec<String> {
     let faults = read(body).expect_err("a body with faults");
     faults.into_iter().map(|fault| format!("{} {}", fault.pointer, fault.message)).collect()

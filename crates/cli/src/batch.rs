@@ -1,0 +1,123 @@
+//! `carlo batch`: jobs that are submitted together.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use carlo_rest::Batch;
+use carlo_rest::batch::BatchStatus;
+use carlo_service::shutdown;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use crate::args::{self, BatchAction, OneBatch, Server};
+use crate::client::{Answer, Client, ClientError};
+use crate::commands::{connect, hint};
+use crate::exit::{Exit, say};
+use crate::output::{StdoutClosed, print};
+use crate::render;
+use crate::request::{self, RequestError};
+
+/// How long a server may be away, or keep this program out, before waiting for a batch ends.
+const AWAY_MAX: Duration = Duration::from_mins(2);
+/// Between two attempts meanwhile.
+const AWAY_EVERY: Duration = Duration::from_secs(2);
+
+/// `carlo batch`
+pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Result<Exit> {
+    let client = connect(&server)?;
+    match action {
+        BatchAction::Submit { file } => submit(&client, &file, &server).await,
+        BatchAction::Status(OneBatch { id }) => {
+            let answer = client.batch(&id, false).await.with_context(|| format!("failed to look at {id}"))?;
+            show(&answer, server.json)
+        }
+        BatchAction::Watch(OneBatch { id }) => watch(&client, &id, &server).await,
+        BatchAction::Results(OneBatch { id }) => results(&client, &id).await,
+        BatchAction::Cancel { batch: OneBatch { id }, reason, keep_running } => {
+            let answer = client.cancel_batch(&id, reason.as_deref(), !keep_running).await;
+            show(&answer.with_context(|| format!("failed to cancel {id}"))?, server.json)
+        }
+    }
+}
+
+fn show(answer: &Answer<Batch>, json: bool) -> anyhow::Result<Exit> {
+    let text = || render::batch::batch(&answer.value, Timestamp::now());
+    print(&if json { answer.json.clone() } else { text() })?;
+    Ok(Exit::Ok)
+}
+
+async fn submit(client: &Client, file: &Path, server: &Server) -> anyhow::Result<Exit> {
+    let bytes = request::read(file)?;
+    let text: Box<serde_json::value::RawValue> = serde_json::from_slice(&bytes)
+        .map_err(|source| RequestError::NotJson { file: file.to_owned(), source })?;
+    let name = request::name(file);
+    let answer = client.submit_batch(text.get().to_owned()).await;
+    let answer = answer.with_context(|| format!("failed to submit {name}"))?;
+    let batch = &answer.value;
+    print(if server.json { &answer.json } else { &batch.batch_id })?;
+    if !server.json {
+        let watch = hint("batch watch", &batch.batch_id, server);
+        say(&format!("{}; {watch} follows it", render::batch::submitted(batch)));
+    }
+    Ok(Exit::Ok)
+}
+
+async fn watch(client: &Client, id: &str, server: &Server) -> anyhow::Result<Exit> {
+    let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
+    let ended = tokio::select! {
+        ended = until_ended(client, id, server.json) => Some(ended),
+        () = interrupt.cancelled() => None,
+    };
+    let Some(ended) = ended else {
+        say(&format!("{id} goes on: {} follows it again", hint("batch watch", id, server)));
+        return Ok(Exit::Interrupted);
+    };
+    let answer = ended.with_context(|| format!("failed to watch {id}"))?;
+    show(&answer, server.json)?;
+    Ok(match answer.value.status {
+        BatchStatus::Cancelled => Exit::JobCancelled,
+        BatchStatus::Partial | BatchStatus::Failed => Exit::JobFailed,
+        BatchStatus::Pending | BatchStatus::Running | BatchStatus::Completed => Exit::Ok,
+    })
+}
+
+async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<Answer<Batch>> {
+    let (mut first, mut last, mut heard) = (true, String::new(), Instant::now());
+    loop {
+        match client.batch(id, !first).await {
+            Ok(answer) if answer.value.status.has_ended() => return Ok(answer),
+            Ok(answer) => {
+                (first, heard) = (false, Instant::now());
+                let line = render::batch::progress(&answer.value);
+                if !quiet && line != last {
+                    print(&line)?;
+                    last = line;
+                }
+            }
+            Err(error) if may_pass(&error) && heard.elapsed() < AWAY_MAX => sleep(AWAY_EVERY).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whether the same call may well succeed in a while: also one too many in a short time.
+fn may_pass(error: &ClientError) -> bool {
+    let limited = matches!(error, ClientError::Refused(problem) if problem.kind.ends_with("/rate-limited"));
+    limited || error.is_passing()
+}
+
+/// Every line as it comes.
+async fn results(client: &Client, id: &str) -> anyhow::Result<Exit> {
+    let what = || format!("failed to read the results of {id}");
+    let mut results = client.batch_results(id).await.with_context(what)?;
+    while let Some(bytes) = results.next().await.with_context(what)? {
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Err(StdoutClosed.into()),
+            written => written.context("failed to write to stdout")?,
+        }
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,59 @@
+//! The calls about batches.
+
+use carlo_rest::Batch;
+use reqwest::{Method, Response, Url};
+use serde_json::json;
+
+use super::{Answer, Client, ClientError};
+
+/// How long a batch is held until it changes, seconds.
+const WAIT: &str = "wait=10";
+
+impl Client {
+    /// `POST /simulations/batch` with this body.
+    pub async fn submit_batch(&self, body: String) -> Result<Answer<Batch>, ClientError> {
+        self.call(Method::POST, self.at(&["simulations", "batch"]), Some(body)).await
+    }
+
+    /// `GET /simulations/batch/{batch_id}`; with `wait`, once it has changed or some seconds are over.
+    pub async fn batch(&self, id: &str, wait: bool) -> Result<Answer<Batch>, ClientError> {
+        let request = self.request(Method::GET, self.batch_url(id, &[]));
+        self.answer(if wait { request.header("prefer", WAIT) } else { request }).await
+    }
+
+    /// `POST /simulations/batch/{batch_id}/cancel`
+    pub async fn cancel_batch(
+        &self,
+        id: &str,
+        reason: Option<&str>,
+        cancel_running: bool,
+    ) -> Result<Answer<Batch>, ClientError> {
+        let body = json!({"reason": reason, "cancel_running": cancel_running});
+        self.call(Method::POST, self.batch_url(id, &["cancel"]), Some(body.to_string())).await
+    }
+
+    /// `GET /simulations/batch/{batch_id}/results`, to be read bit by bit.
+    pub async fn batch_results(&self, id: &str) -> Result<Results, ClientError> {
+        let response = self.stream(self.request(Method::GET, self.batch_url(id, &["results"]))).await?;
+        Ok(Results { client: self.clone(), response })
+    }
+
+    fn batch_url(&self, id: &str, more: &[&str]) -> Url {
+        self.at(&[&["simulations", "batch", id], more].concat())
+    }
+}
+
+/// Results as they come.
+#[derive(Debug)]
+pub struct Results {
+    client: Client,
+    response: Response,
+}
+
+impl Results {
+    /// The next bytes of them; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
+        let chunk = self.response.chunk().await.map_err(|error| self.client.unreachable(&error))?;
+        Ok(chunk.map(|bytes| bytes.to_vec()))
+    }
+}

@@ -1,0 +1,122 @@
+//! Server-sent events, as the HTML standard says that they are read.
+
+use carlo_rest::Job;
+use carlo_types::JobId;
+use reqwest::{Method, Response};
+
+use super::{Client, ClientError};
+
+/// The longest line that is waited for: a job with its results has less than a tenth of it.
+const LINE_BYTES_MAX: usize = 16 << 20;
+
+impl Client {
+    /// `GET /api/jobs/{id}/events`, after the event `last` where it is given.
+    pub async fn events(&self, id: JobId, last: Option<u64>) -> Result<Events, ClientError> {
+        let mut request = self.request(Method::GET, self.path(&["jobs", &id.to_string(), "events"]));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        Ok(Events { client: self.clone(), response: self.stream(request).await?, reader: Reader::default() })
+    }
+}
+
+/// What a server tells of a job.
+#[derive(Debug)]
+pub struct Events {
+    client: Client,
+    response: Response,
+    reader: Reader,
+}
+
+impl Events {
+    /// The next event; none once the stream has ended.
+    pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+        loop {
+            if let Some(event) = self.reader.event() {
+                return Ok(Some(event));
+            }
+            match self.response.chunk().await.map_err(|error| self.client.unreachable(&error))? {
+                Some(chunk) if self.reader.unread.len() + chunk.len() <= LINE_BYTES_MAX => {
+                    self.reader.unread.extend_from_slice(&chunk);
+                }
+                _ => return Ok(None),
+            }
+        }
+    }
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Event {
+    /// Where to go on after it.
+    pub id: Option<u64>,
+    /// The job, as JSON.
+    pub data: String,
+}
+
+impl Event {
+    /// The job that it tells of.
+    pub fn job(&self) -> anyhow::Result<Job> {
+        serde_json::from_str(&self.data).map_err(|error| anyhow::anyhow!("failed to read an event: {error}"))
+    }
+}
+
+/// What has been received and what of it makes an event so far.
+#[derive(Debug, Default)]
+struct Reader {
+    unread: Vec<u8>,
+    event: Event,
+}
+
+impl Reader {
+    /// The next whole event of what has been received.
+    fn event(&mut self) -> Option<Event> {
+        while let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.unread.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end_matches(['\n', '\r']);
+            if line.is_empty() {
+                let event = std::mem::take(&mut self.event);
+                if !event.data.is_empty() {
+                    return Some(event);
+                }
+                continue;
+            }
+            let (name, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match name {
+                "id" => self.event.id = value.parse().ok(),
+                "data" => {
+                    if !self.event.data.is_empty() {
+                        self.event.data.push('\n');
+                    }
+                    self.event.data.push_str(value);
+                }
+                // The name says no more than the job's status; an empty one is a comment.
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_wherever_the_stream_is_cut() {
+        let stream = ": still here\n\nid: 4\nevent: progress\ndata: {\"a\":1}\n\nid:5\r\ndata:b\r\ndata: c\r\n\r\nretry: 3\n\ndata: unfinished";
+        let expected = [(4, "{\"a\":1}"), (5, "b\nc")];
+        for cut in 0..stream.len() {
+            let (mut reader, mut events) = (Reader::default(), Vec::new());
+            for part in [&stream[..cut], &stream[cut..]] {
+                reader.unread.extend_from_slice(part.as_bytes());
+                events.extend(std::iter::from_fn(|| reader.event()));
+            }
+            let events: Vec<_> =
+                events.iter().map(|event| (event.id.unwrap(), event.data.as_str())).collect();
+            assert_eq!(events, expected, "cut at {cut}");
+        }
+    }
+}

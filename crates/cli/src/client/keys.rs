@@ -1,0 +1,40 @@
+//! The calls about keys, and what was used with them.
+
+use carlo_rest::account::{CreateKey, CreatedKey, Key, KeyList, Usage, UsageHistory};
+use reqwest::Method;
+
+use super::{Answer, Client, ClientError};
+
+impl Client {
+    /// `GET /simulations/batch/usage`
+    pub async fn usage(&self) -> Result<Answer<Usage>, ClientError> {
+        self.call(Method::GET, self.at(&["simulations", "batch", "usage"]), None).await
+    }
+
+    /// `GET /simulations/batch/usage/history`
+    pub async fn usage_history(&self, periods: u32) -> Result<Answer<UsageHistory>, ClientError> {
+        let mut url = self.at(&["simulations", "batch", "usage", "history"]);
+        url.query_pairs_mut().append_pair("periods", &periods.to_string());
+        self.call(Method::GET, url, None).await
+    }
+
+    /// `POST /api/admin/keys`
+    ///
+    /// # Panics
+    ///
+    /// Never: texts are always JSON.
+    pub async fn create_key(&self, key: &CreateKey) -> Result<Answer<CreatedKey>, ClientError> {
+        let body = serde_json::to_string(key).expect("a key is texts");
+        self.call(Method::POST, self.path(&["admin", "keys"]), Some(body)).await
+    }
+
+    /// `GET /api/admin/keys`
+    pub async fn keys(&self) -> Result<Answer<KeyList>, ClientError> {
+        self.call(Method::GET, self.path(&["admin", "keys"]), None).await
+    }
+
+    /// `DELETE /api/admin/keys/{id}`
+    pub async fn revoke_key(&self, id: &str) -> Result<Answer<Key>, ClientError> {
+        self.call(Method::DELETE, self.path(&["admin", "keys", id]), None).await
+    }
+}

@@ -1,0 +1,85 @@
+//! Usage and keys.
+
+use carlo_rest::Word as _;
+use carlo_rest::account::{KeyList, Usage, UsageHistory};
+use jiff::Timestamp;
+
+use super::batch::money;
+use super::facts;
+use super::job::ago;
+use super::number::grouped;
+use super::table::{Align, Table};
+
+/// What was used this month, and what is left.
+pub fn usage(usage: &Usage) -> String {
+    let count = |used: u64, limit: i64| match u64::try_from(limit) {
+        Ok(limit) => format!("{} of {}", grouped(used), grouped(limit)),
+        Err(_) => format!("{}, no limit", grouped(used)),
+    };
+    let cost = if usage.cost_limit_usd < 0.0 {
+        format!("{}, no limit", money(usage.cost_used_usd))
+    } else {
+        format!("{} of {}", money(usage.cost_used_usd), money(usage.cost_limit_usd))
+    };
+    let mut lines = vec![
+        ("user", format!("{}, {}", usage.user_id, usage.tier)),
+        ("month", format!("{}, {} more days", usage.period, usage.days_remaining)),
+        ("calls", count(usage.api_calls_used, usage.api_calls_limit)),
+        ("jobs", count(usage.simulations_used, usage.simulations_limit)),
+        ("cost", cost),
+        ("tokens", grouped(usage.tokens_used)),
+        ("batches", format!("of at most {}", usage.max_batch_size)),
+    ];
+    if let Some(reason) = &usage.quota_exceeded_reason {
+        lines.push(("used up", reason.clone()));
+    }
+    facts(&lines)
+}
+
+/// The same, with past months.
+pub fn history(history: &UsageHistory) -> String {
+    let mut table = Table::new([
+        ("month", Align::Left),
+        ("calls", Align::Right),
+        ("jobs", Align::Right),
+        ("completed", Align::Right),
+        ("failed", Align::Right),
+        ("tokens", Align::Right),
+        ("cost", Align::Right),
+    ]);
+    for month in &history.history {
+        table.push([
+            month.period.clone(),
+            grouped(month.api_calls),
+            grouped(month.simulations_run),
+            grouped(month.simulations_completed),
+            grouped(month.simulations_failed),
+            grouped(month.tokens_used),
+            money(month.cost_usd),
+        ]);
+    }
+    format!("{}\n\n{table}", usage(&history.current))
+}
+
+/// All keys.
+pub fn keys(list: &KeyList, now: Timestamp) -> String {
+    let mut table = Table::new([
+        ("id", Align::Left),
+        ("user", Align::Left),
+        ("tier", Align::Left),
+        ("role", Align::Left),
+        ("made", Align::Right),
+        ("revoked", Align::Right),
+    ]);
+    for key in &list.keys {
+        table.push([
+            key.id.clone(),
+            key.user_id.clone(),
+            key.tier.clone(),
+            key.role.word().to_owned(),
+            ago(key.created_at, now),
+            key.revoked_at.map(|at| ago(at, now)).unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,90 @@
+//! Keys, and what has been used with them.
+
+use carlo_rest::account::{CreatedKey, Key, PeriodUsage, Role, Usage, UsageHistory};
+use carlo_wire::{FieldError, v1};
+
+use super::{dollars, time, time_if};
+
+/// What a limit is, and what is left of it, where there is none.
+const UNLIMITED: i64 = -1;
+
+/// What was used this month.
+pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
+    let used = message.used.ok_or_else(|| FieldError::new("usage.used", "is missing"))?;
+    let limit =
+        |limit: Option<u64>| limit.map_or(UNLIMITED, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let left = |max: Option<u64>, used: u64| limit(max.map(|max| max.saturating_sub(used)));
+    let money = |limit: Option<u64>| limit.map_or(UNLIMITED as f64, dollars);
+    let spoken_for = used.cost_nanodollars.saturating_add(message.held_nanodollars);
+    Ok(Usage {
+        user_id: message.user,
+        tier: message.tier,
+        period: message.period,
+        days_remaining: message.days_remaining,
+        api_calls_used: used.calls,
+        simulations_used: used.jobs,
+        cost_used_usd: dollars(used.cost_nanodollars),
+        tokens_used: used.tokens,
+        api_calls_limit: limit(message.calls_limit),
+        simulations_limit: limit(message.jobs_limit),
+        cost_limit_usd: money(message.cost_limit_nanodollars),
+        max_batch_size: message.batch_size_max,
+        api_calls_remaining: left(message.calls_limit, used.calls),
+        simulations_remaining: left(message.jobs_limit, used.jobs),
+        cost_remaining_usd: money(
+            message.cost_limit_nanodollars.map(|limit| limit.saturating_sub(spoken_for)),
+        ),
+        is_quota_exceeded: message.exceeded.is_some(),
+        quota_exceeded_reason: message.exceeded,
+    })
+}
+
+/// The same of past months.
+pub(crate) fn history(message: v1::UsageHistory) -> Result<UsageHistory, FieldError> {
+    let current = message.current.ok_or_else(|| FieldError::new("history.current", "is missing"))?;
+    let period = |one: v1::PeriodUsage| {
+        let used = one.used.ok_or_else(|| FieldError::new("history.used", "is missing"))?;
+        Ok(PeriodUsage {
+            period: one.period,
+            api_calls: used.calls,
+            simulations_run: used.jobs,
+            simulations_completed: used.jobs_completed,
+            simulations_failed: used.jobs_failed,
+            cost_usd: dollars(used.cost_nanodollars),
+            tokens_used: used.tokens,
+        })
+    };
+    let history = message.history.into_iter().map(period).collect::<Result<_, FieldError>>()?;
+    Ok(UsageHistory { current: usage(current)?, history })
+}
+
+/// A key.
+pub(crate) fn key(message: v1::Key) -> Result<Key, FieldError> {
+    let role = match message.role() {
+        v1::Role::User => Role::User,
+        v1::Role::Admin => Role::Admin,
+        v1::Role::Unspecified => return Err(FieldError::new("key.role", "is missing or unknown")),
+    };
+    Ok(Key {
+        id: message.id,
+        user_id: message.user,
+        tier: message.tier,
+        role,
+        created_at: time("key.created_at_ms", message.created_at_ms)?,
+        revoked_at: time_if("key.revoked_at_ms", message.revoked_at_ms)?,
+    })
+}
+
+/// A key that was just made.
+pub(crate) fn created(message: v1::CreatedKey) -> Result<CreatedKey, FieldError> {
+    let made = message.key.ok_or_else(|| FieldError::new("created_key.key", "is missing"))?;
+    Ok(CreatedKey { key: key(made)?, secret: Some(message.secret).filter(|secret| !secret.is_empty()) })
+}
+
+/// A role, the other way.
+pub(crate) fn to_wire(role: Role) -> v1::Role {
+    match role {
+        Role::User => v1::Role::User,
+        Role::Admin => v1::Role::Admin,
+    }
+}

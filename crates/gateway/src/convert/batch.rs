@@ -1,0 +1,122 @@
+//! Batches.
+
+use carlo_rest::batch::{Batch, BatchCost, BatchProgress, BatchStats, BatchStatus, CreateBatch};
+use carlo_types::Draft;
+use carlo_wire::{FieldError, v1};
+
+use super::{NANODOLLARS, dollars, time, time_if};
+
+/// What is asked of the coordinator: `drafts` are the simulations of `create`.
+pub(crate) fn create(
+    create: CreateBatch,
+    drafts: Vec<Draft>,
+    idempotency_key: String,
+) -> v1::CreateBatchRequest {
+    let named = drafts.into_iter().zip(create.simulations);
+    let simulations = named
+        .map(|(draft, one)| v1::BatchSimulation {
+            simulation: Some(draft.into()),
+            custom_id: one.custom_id.unwrap_or_default(),
+        })
+        .collect();
+    v1::CreateBatchRequest {
+        simulations,
+        parallel_jobs: create.parallel_jobs,
+        fail_fast: create.fail_fast.unwrap_or_default(),
+        budget_cap_nanodollars: create.budget_cap_usd.map(nanodollars),
+        priority: create.priority,
+        metadata_json: create
+            .metadata
+            .map_or_else(String::new, |metadata| serde_json::Value::Object(metadata).to_string()),
+        idempotency_key,
+    }
+}
+
+fn nanodollars(dollars: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 10^19, as was checked"
+    )]
+    let nanodollars = (dollars * NANODOLLARS).round() as u64;
+    nanodollars
+}
+
+/// A batch.
+pub(crate) fn batch(message: v1::Batch) -> Result<Batch, FieldError> {
+    let metadata = Some(message.metadata_json.as_str()).filter(|json| !json.is_empty());
+    let metadata = metadata.map(serde_json::from_str).transpose();
+    Ok(Batch {
+        status: status(message.status())?,
+        created_at: time("batch.created_at_ms", message.created_at_ms)?,
+        started_at: time_if("batch.started_at_ms", message.started_at_ms)?,
+        completed_at: time_if("batch.completed_at_ms", message.completed_at_ms)?,
+        metadata: metadata.map_err(|_| FieldError::new("batch.metadata_json", "is no JSON object"))?,
+        batch_id: message.id,
+        priority: message.priority,
+        fail_fast: message.fail_fast,
+        parallel_jobs: message.parallel_jobs,
+        progress: BatchProgress {
+            total_jobs: message.total_jobs,
+            pending_jobs: message.pending_jobs,
+            running_jobs: message.running_jobs,
+            completed_jobs: message.completed_jobs,
+            failed_jobs: message.failed_jobs,
+            cancelled_jobs: message.cancelled_jobs,
+            progress_percent: message.progress_percent.clamp(0.0, 100.0),
+        },
+        cost: BatchCost {
+            estimated_cost_usd: dollars(message.estimated_cost_nanodollars),
+            actual_cost_usd: dollars(message.actual_cost_nanodollars),
+            budget_cap_usd: message.budget_cap_nanodollars.map(dollars),
+            budget_remaining_usd: message.budget_remaining_nanodollars.map(dollars),
+            tokens_used: message.tokens_used,
+        },
+        job_ids: message.job_ids,
+        error_message: message.error,
+        owner_id: message.owner,
+        cancel_reason: message.cancel_reason,
+    })
+}
+
+/// All batches of somebody.
+pub(crate) fn stats(message: &v1::BatchStats) -> BatchStats {
+    BatchStats {
+        total_batches: message.total_batches,
+        pending_batches: message.pending_batches,
+        running_batches: message.running_batches,
+        partial_batches: message.partial_batches,
+        completed_batches: message.completed_batches,
+        failed_batches: message.failed_batches,
+        cancelled_batches: message.cancelled_batches,
+        total_jobs: message.total_jobs,
+        total_cost_usd: dollars(message.total_cost_nanodollars),
+        total_tokens_used: message.total_tokens_used,
+        avg_jobs_per_batch: message.average_jobs_per_batch,
+        avg_duration_seconds: message.average_duration_seconds,
+    }
+}
+
+fn status(message: v1::BatchStatus) -> Result<BatchStatus, FieldError> {
+    match message {
+        v1::BatchStatus::Pending => Ok(BatchStatus::Pending),
+        v1::BatchStatus::Running => Ok(BatchStatus::Running),
+        v1::BatchStatus::Completed => Ok(BatchStatus::Completed),
+        v1::BatchStatus::Partial => Ok(BatchStatus::Partial),
+        v1::BatchStatus::Failed => Ok(BatchStatus::Failed),
+        v1::BatchStatus::Cancelled => Ok(BatchStatus::Cancelled),
+        v1::BatchStatus::Unspecified => Err(FieldError::new("batch.status", "is missing or unknown")),
+    }
+}
+
+/// The other way.
+pub(crate) fn to_wire(status: BatchStatus) -> v1::BatchStatus {
+    match status {
+        BatchStatus::Pending => v1::BatchStatus::Pending,
+        BatchStatus::Running => v1::BatchStatus::Running,
+        BatchStatus::Completed => v1::BatchStatus::Completed,
+        BatchStatus::Partial => v1::BatchStatus::Partial,
+        BatchStatus::Failed => v1::BatchStatus::Failed,
+        BatchStatus::Cancelled => v1::BatchStatus::Cancelled,
+    }
+}

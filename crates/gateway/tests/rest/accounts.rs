@@ -1,0 +1,67 @@
+//! Usage and keys.
+
+use carlo_wire::v1;
+use serde_json::{Value, json};
+
+use crate::coordinator::Coordinator;
+use crate::{Gateway, pointers, refused};
+
+#[tokio::test]
+async fn usage_is_in_dollars_and_has_no_limit_where_it_is_minus_one() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let usage: Value = gateway.get("/simulations/batch/usage").send().await.unwrap().json().await.unwrap();
+    let expected = json!({
+        "user_id": "ann", "tier": "free", "period": "2026-11", "days_remaining": 9, "api_calls_used": 7, "simulations_used": 2,
+        "cost_used_usd": 0.0003, "tokens_used": 3, "api_calls_limit": 1000, "simulations_limit": -1, "cost_limit_usd": 1.0,
+        "max_batch_size": 5, "api_calls_remaining": 993, "simulations_remaining": -1, "cost_remaining_usd": 0.9995,
+        "is_quota_exceeded": false, "quota_exceeded_reason": null,
+    });
+    assert_eq!(usage, expected);
+}
+
+#[tokio::test]
+async fn past_months_are_listed_as_many_as_are_wanted() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let path = "/simulations/batch/usage/history";
+    for (query, count) in [("", 6), ("?periods=1", 1), ("?periods=24", 24)] {
+        let history: Value =
+            gateway.get(&format!("{path}{query}")).send().await.unwrap().json().await.unwrap();
+        assert_eq!(history["history"].as_array().unwrap().len(), count, "{query}");
+        assert_eq!(history["current"]["user_id"], "ann");
+        assert_eq!(history["history"][0]["simulations_run"], 0);
+    }
+    for query in ["?periods=0", "?periods=25", "?periods=x"] {
+        assert_eq!(pointers(&refused(gateway.get(&format!("{path}{query}")), 400).await), ["/periods"]);
+    }
+}
+
+#[tokio::test]
+async fn a_keys_secret_is_shown_when_it_is_made_and_never_again() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let post = |body: Value| {
+        gateway.post_to("/api/admin/keys").header("content-type", "application/json").body(body.to_string())
+    };
+    let response = post(json!({"user_id": "ann", "tier": "pro", "role": "user"})).send().await.unwrap();
+    assert_eq!(response.status(), 201);
+    assert_eq!(response.headers()["location"], "/api/admin/keys/key_1");
+    let made: Value = response.json().await.unwrap();
+    let mut expected = json!({
+        "id": "key_1", "user_id": "ann", "tier": "pro", "role": "user", "created_at": "2023-11-14T22:13:20.123Z", "revoked_at": null,
+        "secret": "carlo_secret",
+    });
+    assert_eq!(made, expected);
+    let asked = coordinator.state.keys_made.lock().unwrap()[0].clone();
+    assert_eq!((asked.user.as_str(), asked.tier.as_str(), asked.role()), ("ann", "pro", v1::Role::User));
+
+    expected.as_object_mut().unwrap().remove("secret");
+    let listed: Value = gateway.get("/api/admin/keys").send().await.unwrap().json().await.unwrap();
+    assert_eq!(listed, json!({"keys": [expected]}));
+    let revoked: Value = gateway.delete("/api/admin/keys/key_1").send().await.unwrap().json().await.unwrap();
+    assert_eq!(revoked["revoked_at"], "2023-11-14T22:13:22Z");
+
+    let problem = refused(post(json!({"role": "root", "tierr": "pro"})), 400).await;
+    assert_eq!(pointers(&problem), ["/user_id", "/role", "/tierr"]);
+}

@@ -1,0 +1,102 @@
+//! What operators and browsers ask for: the description of the calls, metrics, other origins.
+
+use carlo_gateway::{Config, HeaderValue};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::coordinator::{self, Coordinator};
+use crate::{Gateway, ready};
+
+#[tokio::test]
+async fn every_call_is_described_and_every_reference_leads_somewhere() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let document: Value = gateway.get("/openapi.json").send().await.unwrap().json().await.unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+    let paths = document["paths"].as_object().unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id), "{id} twice");
+            assert!(operation["summary"].is_string(), "{id}");
+            for status in ["400", "401", "429"] {
+                assert!(operation["responses"][status].is_object(), "{id} {status}");
+            }
+            let url = format!("{}{}", gateway.url, path.replace("{id}", "x").replace("{job_id}", "x"));
+            let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+            let answer = gateway.client.request(method, url).send().await.unwrap();
+            assert_ne!(answer.status(), 405, "{id}");
+        }
+    }
+    assert_eq!(ids.len(), 29, "{ids:?}");
+    let text = document.to_string();
+    for (start, _) in text.match_indices("\"$ref\":\"#") {
+        let pointer = text[start + 9..].split('"').next().unwrap();
+        assert!(document.pointer(&pointer[0..]).is_some(), "{pointer}");
+    }
+    let inputs = &document["components"]["schemas"]["FinancialProfile"];
+    assert_eq!(inputs["properties"]["liquidAssets"]["maximum"], 1e12);
+    assert_eq!(inputs["additionalProperties"], false);
+}
+
+#[tokio::test]
+async fn the_description_can_be_browsed_without_anything_from_elsewhere() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let response = gateway.get("/docs").send().await.unwrap();
+    assert!(
+        response.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'")
+    );
+    let page = response.text().await.unwrap();
+    assert!(page.contains("fetch(\"/openapi.json\")"));
+    assert!(!page.contains("http:") && !page.contains("https:"), "nothing is loaded from elsewhere");
+}
+
+#[tokio::test]
+async fn metrics_count_answers_by_route_and_never_by_path() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::queued());
+    gateway.submit(&ready()).send().await.unwrap();
+    for path in [&format!("/api/jobs/{id}"), "/api/jobs/7", "/nowhere"] {
+        gateway.get(path).send().await.unwrap();
+    }
+    let response = gateway.get("/metrics").send().await.unwrap();
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let text = response.text().await.unwrap();
+    for line in [
+        r#"carlo_gateway_answers_total{method="POST",route="/api/jobs",status="202"} 1"#,
+        r#"carlo_gateway_answers_total{method="GET",route="/api/jobs/{id}",status="200"} 1"#,
+        r#"carlo_gateway_answers_total{method="GET",route="/api/jobs/{id}",status="404"} 1"#,
+        r#"carlo_gateway_answers_total{method="GET",route="none",status="404"} 1"#,
+        r#"carlo_gateway_answer_time_seconds_count{route="/api/jobs/{id}"} 2"#,
+        "carlo_gateway_open_requests 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    assert!(!text.contains(&id), "{text}");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_call_only_where_they_are_configured() {
+    let coordinator = Coordinator::start().await;
+    let mut config = Config::new(vec![coordinator.url.clone()]);
+    config.cors_origins = vec![HeaderValue::from_static("https://plans.example")];
+    let open = Gateway::start(config).await;
+    let closed = Gateway::before(&coordinator).await;
+    let from = |gateway: &Gateway, origin: &str| gateway.get("/api/jobs").header("origin", origin);
+    let allowed = from(&open, "https://plans.example").send().await.unwrap();
+    assert_eq!(allowed.headers()["access-control-allow-origin"], "https://plans.example");
+    assert!(allowed.headers()["access-control-expose-headers"].to_str().unwrap().contains("ratelimit"));
+    for request in [from(&open, "https://other.example"), from(&closed, "https://plans.example")] {
+        let answer = request.send().await.unwrap();
+        assert!(!answer.headers().contains_key("access-control-allow-origin"));
+    }
+    let asked = open.client.request(Method::OPTIONS, format!("{}/api/jobs", open.url));
+    let asked =
+        asked.header("origin", "https://plans.example").header("access-control-request-method", "POST");
+    let answer = asked.header("access-control-request-headers", "x-api-key").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.headers()["access-control-allow-headers"].to_str().unwrap().contains("x-api-key"));
+}

@@ -1,0 +1,161 @@
+//! Keys, and what has been used with them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::problem::FieldError;
+use crate::reader::Object;
+use crate::word::Word;
+
+/// The answer of `GET /simulations/batch/usage`: what the caller has used this month. A limit of −1 is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// Whose it is.
+    pub user_id: String,
+    /// `free`, `basic`, `pro` or `enterprise`.
+    pub tier: String,
+    /// `YYYY-MM`, UTC.
+    pub period: String,
+    /// Days of it that come after today.
+    pub days_remaining: u32,
+    /// Calls so far.
+    pub api_calls_used: u64,
+    /// Jobs so far.
+    pub simulations_used: u64,
+    /// Dollars so far.
+    pub cost_used_usd: f64,
+    /// Millions of simulated months so far.
+    pub tokens_used: u64,
+    /// Calls a month.
+    pub api_calls_limit: i64,
+    /// Jobs a month.
+    pub simulations_limit: i64,
+    /// Dollars a month.
+    pub cost_limit_usd: f64,
+    /// Simulations of a batch.
+    pub max_batch_size: u32,
+    /// Calls that are left.
+    pub api_calls_remaining: i64,
+    /// Jobs that are left.
+    pub simulations_remaining: i64,
+    /// Dollars that are neither spent nor held for open jobs.
+    pub cost_remaining_usd: f64,
+    /// Whether something is used up.
+    pub is_quota_exceeded: bool,
+    /// What, in a sentence.
+    pub quota_exceeded_reason: Option<String>,
+}
+
+/// The answer of `GET /simulations/batch/usage/history`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsageHistory {
+    /// This month.
+    pub current: Usage,
+    /// Past months, the latest first.
+    pub history: Vec<PeriodUsage>,
+}
+
+/// What was used in one month.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct PeriodUsage {
+    /// `YYYY-MM`, UTC.
+    pub period: String,
+    pub api_calls: u64,
+    /// Jobs that were accepted.
+    pub simulations_run: u64,
+    pub simulations_completed: u64,
+    pub simulations_failed: u64,
+    pub cost_usd: f64,
+    pub tokens_used: u64,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// All but the calls about keys and nodes.
+    User,
+    /// Everything.
+    Admin,
+}
+
+impl Word for Role {
+    const ALL: &'static [Self] = &[Self::User, Self::Admin];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// The body of `POST /api/admin/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateKey {
+    /// 1 to 128 letters, digits or any of `. _ - @ +`
+    #[schema(pattern = "^[A-Za-z0-9._@+-]{1,128}$")]
+    pub user_id: String,
+    /// `free`, `basic`, `pro` or `enterprise`; `free` where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// `user` where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// Reads the body of `POST /api/admin/keys`, with every fault of its names and types.
+pub fn read_key(body: &Value, faults: &mut Vec<FieldError>) -> CreateKey {
+    let mut key = Object::new(body, String::new(), "a key", faults);
+    let user_id = key.text("userId");
+    if user_id.is_none() && !key.is_at_fault("userId") {
+        key.fault("userId", "is required".to_owned());
+    }
+    let create = CreateKey {
+        user_id: user_id.unwrap_or_default(),
+        tier: key.text("tier"),
+        role: key.one_of("role", Role::ALL, Role::word),
+    };
+    key.refuse_others();
+    create
+}
+
+/// A key, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Key {
+    /// Names the key; it is no secret.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// Its user's tier.
+    pub tier: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Since when it is of no use any more.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The answer of `POST /api/admin/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedKey {
+    /// The key.
+    #[serde(flatten)]
+    pub key: Key,
+    /// What is sent as `X-API-Key`. It is in this answer and nowhere else; absent where the call was repeated.
+    pub secret: Option<String>,
+}
+
+/// The answer of `GET /api/admin/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeyList {
+    /// Every key, revoked ones too, by id.
+    pub keys: Vec<Key>,
+}

@@ -1,0 +1,82 @@
+//! JSON pointers (RFC 6901) in the spelling that a body uses.
+
+use serde_json::Value;
+
+use crate::reader::snake_case;
+
+/// How names of several words are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Spelling {
+    CamelCase,
+    SnakeCase,
+}
+
+/// `pointer`, which is in camelCase, in the spelling of `body`: as the fields are written there, and where a field is missing, as
+/// the object that it is missing from spells its others. `usual` is the spelling of a body that has no name of several words.
+pub fn as_written(pointer: &str, body: &Value, usual: Spelling) -> String {
+    let (mut here, mut snake) = (Some(body), usual == Spelling::SnakeCase);
+    let mut written = String::with_capacity(pointer.len());
+    for step in pointer.split('/').skip(1) {
+        let name = step.replace("~1", "/").replace("~0", "~");
+        let mut spelled = step.to_owned();
+        here = match here {
+            Some(Value::Object(fields)) => {
+                let other = snake_case(&name);
+                snake = if fields.keys().any(|key| key.contains('_')) {
+                    true
+                } else {
+                    snake && !fields.keys().any(|key| key.bytes().any(|letter| letter.is_ascii_uppercase()))
+                };
+                if !fields.contains_key(&name) && (snake || fields.contains_key(&other)) {
+                    spelled = snake_case(step);
+                }
+                fields.get(&name).or_else(|| fields.get(&other))
+            }
+            Some(Value::Array(entries)) => step.parse().ok().and_then(|index: usize| entries.get(index)),
+            _ => {
+                if snake {
+                    spelled = snake_case(step);
+                }
+                None
+            }
+        };
+        written.push('/');
+        written.push_str(&spelled);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pointer_is_spelled_as_the_body_is() {
+        let snake = json!({"simulations": [{"financial_profile": {"liquid_assets": 1}, "goal": {}}]});
+        let camel = json!({"financialProfile": {"liquidAssets": 1}, "goal": {}});
+        for (body, pointer, expected) in [
+            (
+                &snake,
+                "/simulations/0/financialProfile/liquidAssets",
+                "/simulations/0/financial_profile/liquid_assets",
+            ),
+            (&snake, "/simulations/0/goal/targetAmount", "/simulations/0/goal/target_amount"),
+            (&snake, "/simulations/0/userInputs/monthlyIncome", "/simulations/0/user_inputs/monthly_income"),
+            (
+                &snake,
+                "/simulations/0/simulationParams/loans/0/id",
+                "/simulations/0/simulation_params/loans/0/id",
+            ),
+            (&camel, "/goal/targetAmount", "/goal/targetAmount"),
+            (&camel, "/userInputs/monthlyIncome", "/userInputs/monthlyIncome"),
+            (&camel, "", ""),
+            (&json!(3), "/goal", "/goal"),
+        ] {
+            assert_eq!(as_written(pointer, body, Spelling::CamelCase), expected);
+        }
+        assert_eq!(as_written("/userId", &json!({}), Spelling::SnakeCase), "/user_id");
+        assert_eq!(as_written("/goal/targetAmount", &camel, Spelling::SnakeCase), "/goal/targetAmount");
+    }
+}
