@@ -85,26 +85,28 @@ impl Walk<'_> {
                     streams = Streams::pair(lanes, &plan.key, &uniforms[0], low);
                 }
                 let uniform = &uniforms[next];
+                let payments: &[f32; MONTHS] =
+                    plan.payments[half * MONTHS..].first_chunk().expect("payments are of whole half years");
                 let luck = [Luck::new(lanes, plan, &words[0]), Luck::new(lanes, plan, &words[1])];
                 let walking = if half * MONTHS < plan.months { N } else { 1 };
                 let households = &mut households[..walking];
 
                 let mut block = streams[0].begin(lanes, uniform);
                 block.two_rounds(lanes);
-                let m0 = walk_month(lanes, plan, &luck, [half, 0], households);
+                let m0 = walk_month(lanes, plan, &luck, 0, payments[0], households);
                 block.two_rounds(lanes);
-                let m1 = walk_month(lanes, plan, &luck, [half, 1], households);
+                let m1 = walk_month(lanes, plan, &luck, 1, payments[1], households);
                 block.two_rounds(lanes);
-                let m2 = walk_month(lanes, plan, &luck, [half, 2], households);
+                let m2 = walk_month(lanes, plan, &luck, 2, payments[2], households);
                 words[0] = block.end(lanes, &streams[0], uniform);
                 let mut block = streams[1].begin(lanes, uniform);
                 block.two_rounds(lanes);
-                let m3 = walk_month(lanes, plan, &luck, [half, 3], households);
+                let m3 = walk_month(lanes, plan, &luck, 3, payments[3], households);
                 block.two_rounds(lanes);
-                let m4 = walk_month(lanes, plan, &luck, [half, 4], households);
+                let m4 = walk_month(lanes, plan, &luck, 4, payments[4], households);
                 walk_event(lanes, plan, &luck, half, households);
                 block.two_rounds(lanes);
-                let m5 = walk_month(lanes, plan, &luck, [half, 5], households);
+                let m5 = walk_month(lanes, plan, &luck, 5, payments[5], households);
                 words[1] = block.end(lanes, &streams[1], uniform);
 
                 let balances = [m0, m1, m2, m3, m4, m5];
@@ -155,10 +157,10 @@ fn walk_month<L: Register>(
     lanes: L,
     plan: &Plan,
     luck: &[Luck<L>; 2],
-    [half, i]: [usize; 2],
+    i: usize,
+    payment: f32,
     households: &mut [[Household<L>; 2]],
 ) -> Balances<L> {
-    let payment = plan.payments[half * MONTHS + i];
     let mut balances = [[lanes.float(0.0); 2]; STARTS];
     for ([one, other], balance) in households.iter_mut().zip(&mut balances) {
         *one = one.month(lanes, plan, &luck[0], i, payment);
