@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_rest::pointer::Spelling;
+use carlo_rest::replay::Replay;
 use carlo_rest::{Problem, SimulationRequest};
 use carlo_types::JobId;
 use carlo_wire::v1;
@@ -123,6 +124,32 @@ pub(crate) async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> R
     let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
     let call = if wait.is_some() { app.calls.held(caller, wait.duration()) } else { app.calls.of(caller) };
     call.repeatable(message, async |channel, request| calls::jobs(channel).get(request).await).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/simulations/{index}",
+    operation_id = "replaySimulation",
+    tag = "jobs",
+    summary = "One simulation of a job, month by month",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+        ("index" = u64, Path, description = "The simulation's index, from 0"),
+    ),
+    responses(
+        (status = 200, description = "The simulation", body = Replay),
+    ),
+)]
+pub(crate) async fn replay(
+    State(app): State<App>,
+    caller: Caller,
+    ids::Simulation(id, index): ids::Simulation,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let message = v1::ReplayRequest { id: id.to_string(), index };
+    let call = app.calls.of(&caller);
+    let call = call.repeatable(message, async |channel, request| calls::jobs(channel).replay(request).await);
+    reply::fresh(&headers, &convert::replay::replay(call.await?))
 }
 
 #[utoipa::path(

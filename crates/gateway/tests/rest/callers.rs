@@ -120,6 +120,7 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         plain(get.clone(), "/api/jobs".into(), "", "list"),
         plain(get.clone(), format!("/api/jobs/{id}"), "", "get"),
         plain(get.clone(), format!("/api/jobs/{id}/events"), "", "watch"),
+        plain(get.clone(), format!("/api/jobs/{id}/simulations/7"), "", "replay"),
         plain(delete.clone(), format!("/api/jobs/{id}"), "", "cancel"),
         plain(post.clone(), "/api/simulate".into(), &body, "simulate"),
         plain(post.clone(), "/api/sensitivity".into(), &body, "simulate"),

@@ -46,7 +46,9 @@ proptest! {
             parts.reverse();
         }
         let mut merged = empty;
-        parts.iter().for_each(|part| merged.merge(part));
+        for part in &parts {
+            merged.merge(part);
+        }
         let found: Vec<(f32, u64)> = merged.seen.unwrap().iter().map(|seen| (seen.balance(), seen.index)).collect();
         prop_assert_eq!(found, expected(&empty, &balances));
         let mut at_once = empty;
