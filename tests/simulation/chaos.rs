@@ -14,8 +14,8 @@ use crate::client;
 use crate::ledger::Storage;
 use crate::world::{Sabotage, World, coordinator, worker};
 
-/// How far the calendar may jump, milliseconds: two days. Ended jobs are kept for thirty.
-const CALENDAR_JUMP_MS: i64 = 2 * 24 * 3_600 * 1_000;
+/// How far the calendar may be off, milliseconds: eleven hours, so that no jump takes the day for which an idempotency key holds.
+const CALENDAR_JUMP_MS: i64 = 11 * 3_600 * 1_000;
 
 /// Two hosts.
 type Link = (String, String);
@@ -57,6 +57,9 @@ impl Chaos {
     /// Does what is due.
     pub(crate) fn act(&mut self, sim: &mut Sim<'_>) {
         let now = sim.elapsed();
+        if let Storage::Etcd(etcd) = &self.world.storage {
+            etcd.expire(now);
+        }
         while let Some(due) = self.remedies.first_entry().filter(|due| due.key().0 <= now) {
             let remedy = due.remove();
             self.mend(sim, remedy);
@@ -74,13 +77,18 @@ impl Chaos {
 
     /// The last test: the coordinator's machine loses its power once everything is done, and comes back.
     pub(crate) fn last_restart(&mut self, sim: &mut Sim<'_>) {
-        let host = coordinator(self.world.leader.load(Ordering::Relaxed));
-        self.note(sim, format_args!("{host} restarts for the last time"));
+        let hosts = match &self.world.storage {
+            Storage::Etcd(_) => (0..self.world.plan.coordinators).map(coordinator).collect(),
+            _ => vec![coordinator(self.world.leader.load(Ordering::Relaxed))],
+        };
         if let Storage::Disk(disk) = &self.world.storage {
             disk.fail();
         }
-        sim.crash(host.as_str());
-        sim.bounce(host.as_str());
+        for host in hosts {
+            self.note(sim, format_args!("{host} restarts for the last time"));
+            sim.crash(host.as_str());
+            sim.bounce(host.as_str());
+        }
     }
 
     fn harm(&mut self, sim: &mut Sim<'_>) {
@@ -108,7 +116,7 @@ impl Chaos {
                 self.world.calendar.store(offset, Ordering::Relaxed);
             }
             17..=18 => self.fail_storage(sim),
-            _ => self.depose(sim),
+            _ => self.shift(sim),
         }
     }
 
@@ -145,7 +153,7 @@ impl Chaos {
             match &self.world.storage {
                 Storage::Disk(disk) if power => disk.fail(),
                 Storage::Disk(disk) => disk.close(),
-                Storage::Shared(_) => {}
+                Storage::Shared(_) | Storage::Etcd(_) => {}
             }
             sim.crash(host.as_str());
         }
@@ -186,10 +194,30 @@ impl Chaos {
                 self.note(sim, format_args!("the next commit is {fault:?}"));
                 ledger.fail_next_commit(fault);
             }
+            Storage::Etcd(etcd) => {
+                self.note(sim, format_args!("the next commit is {fault:?}"));
+                etcd.election.entries().fail_next_commit(fault);
+            }
             Storage::Disk(disk) => {
                 self.note(sim, format_args!("the disk loses its power after {syncs} syncs"));
                 disk.fail_after(syncs);
             }
+        }
+    }
+
+    /// Sees to it that another coordinator leads.
+    fn shift(&mut self, sim: &Sim<'_>) {
+        let world = Arc::clone(&self.world);
+        let Storage::Etcd(etcd) = &world.storage else { return self.depose(sim) };
+        let index = self.random.random_range(0..world.plan.coordinators);
+        let (time, cut) = (self.time(100, 7_000), self.random.random_ratio(1, 3));
+        let until = sim.elapsed() + time;
+        if cut && world.sabotage.is_none() {
+            self.note(sim, format_args!("coordinator {index} is cut off from etcd for {time:?}"));
+            etcd.cut(index, until);
+        } else {
+            self.note(sim, format_args!("coordinator {index} is frozen for {time:?}"));
+            etcd.freeze(index, until);
         }
     }
 
@@ -231,6 +259,9 @@ impl Chaos {
         self.note(sim, "all is mended");
         while let Some((_, remedy)) = self.remedies.pop_first() {
             self.mend(sim, remedy);
+        }
+        if let Storage::Etcd(etcd) = &self.world.storage {
+            etcd.mend();
         }
         sim.set_max_message_latency(Duration::from_millis(20));
         self.world.calendar.store(0, Ordering::Relaxed);

@@ -1,6 +1,53 @@
-//! The randomness that libraries draw by themselves: the order of hash maps, and which branch `select!` looks at first. Both come from the
-//! standard library's seeds, and those from the C library's `getrandom`, which this program replaces with one that always gives the
-//! same. So a process that runs one seed does the same each time. What carlo draws itself comes from the world's streams instead.
+//! What libraries take from the machine by themselves, replaced by what is always the same, so that a process that runs one seed does the same
+//! each time. What carlo itself takes comes from the world instead.
+//!
+//! * Randomness: the order of hash maps, and which branch `select!` looks at first. Both come from the standard library's seeds, and those
+//!   from the C library's `getrandom`.
+//! * The calendar: an HTTP answer has its date, of which the compressed length, and so the network's timing, depends on the digits. It comes
+//!   from `clock_gettime`.
+
+use std::ffi::{c_int, c_long};
+
+/// The calendar's clock, as the system numbers it.
+const CLOCK_REALTIME: c_int = 0;
+/// The system's call for what isn't replaced.
+#[cfg(target_arch = "x86_64")]
+const SYS_CLOCK_GETTIME: c_long = 228;
+#[cfg(not(target_arch = "x86_64"))]
+const SYS_CLOCK_GETTIME: c_long = 113;
+/// The calendar of every process: 2026-01-01.
+const CALENDAR_SECONDS: i64 = 1_767_225_600;
+
+/// The C library's `timespec`.
+#[repr(C)]
+struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+#[expect(unsafe_code, reason = "what isn't replaced is asked of the system")]
+unsafe extern "C" {
+    fn syscall(number: c_long, ...) -> c_long;
+}
+
+/// Tells the time of `clock`; the calendar stands still.
+///
+/// # Safety
+///
+/// As `clock_gettime(2)`: `time` is valid for a write.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[expect(unsafe_code, reason = "a symbol of the C library can be replaced in no other way")]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int {
+    if clock == CLOCK_REALTIME {
+        // SAFETY: the caller promises that it may be written.
+        unsafe { time.write(Timespec { seconds: CALENDAR_SECONDS, nanoseconds: 0 }) };
+        return 0;
+    }
+    // SAFETY: this is the call that the C library would make, with the caller's arguments.
+    let answer = unsafe { syscall(SYS_CLOCK_GETTIME, c_long::from(clock), time) };
+    c_int::try_from(answer).expect("0 or -1")
+}
 
 /// Fills `buffer` with the same bytes at each call.
 ///

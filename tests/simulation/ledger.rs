@@ -2,7 +2,7 @@
 //! outlives the coordinator.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,13 +12,20 @@ use carlo_types::Epoch;
 use futures::executor::block_on;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::disk::Disk;
+use crate::etcd::SimEtcd;
 use crate::trace::{Trace, fingerprint};
 use crate::world::Sabotage;
 
 /// How often a ledger that acknowledges too early commits.
 const WRITE_BACK_EVERY: Duration = Duration::from_millis(400);
+
+/// Whose threads read. A host's own runtime would not let its clock go on until it had noticed that such a thread is done, and when that is
+/// depends on the machine.
+static READERS: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime without drivers can be built"));
 
 /// What outlives the coordinator.
 #[derive(Debug, Clone)]
@@ -27,6 +34,8 @@ pub(crate) enum Storage {
     Shared(Arc<MemoryLedger>),
     /// The disk under a redb file.
     Disk(Disk),
+    /// An etcd, for which coordinators campaign.
+    Etcd(Arc<SimEtcd>),
 }
 
 /// A ledger as one life of a coordinator has it.
@@ -62,6 +71,7 @@ impl SimLedger {
         let inner: Arc<dyn Ledger> = match storage {
             Storage::Shared(ledger) => Arc::clone(ledger) as _,
             Storage::Disk(disk) => Arc::new(RedbLedger::over(disk.open())?),
+            Storage::Etcd(_) => unreachable!("a candidate has its own ledger"),
         };
         let unwritten = Unwritten::default();
         if sabotage == Some(Sabotage::AcknowledgeBeforeCommit) {
@@ -122,6 +132,7 @@ impl Ledger for SimLedger {
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
         write_back(&*self.inner, &self.unwritten);
+        let _elsewhere = READERS.enter();
         block_on(self.inner.get(key))
     }
 
@@ -132,6 +143,7 @@ impl Ledger for SimLedger {
         limit: usize,
     ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
         write_back(&*self.inner, &self.unwritten);
+        let _elsewhere = READERS.enter();
         block_on(self.inner.scan(prefix, after, limit))
     }
 }
@@ -149,7 +161,7 @@ fn check(writes: &[Write]) {
     }
 }
 
-fn describe(writes: &[Write]) -> String {
+pub(crate) fn describe(writes: &[Write]) -> String {
     let word = |write: &Write| match write {
         Write::Put(key, value) => format!("{key}={}", fingerprint(value)),
         Write::Delete(key) => format!("-{key}"),

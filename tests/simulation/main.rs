@@ -5,7 +5,8 @@
 //! A run follows from its seed alone: `plan` says what there is, `chaos` what goes wrong. Each seed runs in a process of its own (`seeds`),
 //! because libraries draw randomness by themselves, which `entropy` takes from them.
 //!
-//! * `world`: the hosts. `net`: gRPC between them. `machine`: a worker's threads. `ledger`, `disk`: what the coordinator stands on.
+//! * `world`: the hosts. `net`: gRPC between them. `machine`: a worker's threads. `ledger`, `disk`, `etcd`: what the coordinator
+//!   stands on.
 //! * `client`: asks for jobs and checks what it is told. `oracle`: what it should be told. `trace`: what happened, and a hash of it.
 //! * `forger`: takes a guard away, to see that a run would notice.
 //!
@@ -15,6 +16,7 @@ mod chaos;
 mod client;
 mod disk;
 mod entropy;
+mod etcd;
 mod forger;
 mod ledger;
 mod machine;

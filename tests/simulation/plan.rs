@@ -11,12 +11,22 @@ use rand_chacha::ChaCha8Rng;
 pub(crate) struct Plan {
     /// One, or two of which one leads.
     pub(crate) coordinators: usize,
-    /// Whether the ledger is redb on a disk; else it is in memory.
-    pub(crate) on_disk: bool,
+    pub(crate) storage: StoragePlan,
     pub(crate) workers: Vec<WorkerPlan>,
     pub(crate) jobs: Vec<JobPlan>,
     /// For how long things go wrong.
     pub(crate) chaos: Duration,
+}
+
+/// What coordinators stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoragePlan {
+    /// redb on a disk, for one coordinator.
+    Disk,
+    /// Memory, for one coordinator, or for several that are told who leads.
+    Memory,
+    /// An etcd in memory, for several that campaign for it.
+    Etcd,
 }
 
 /// A worker's machine.
@@ -42,11 +52,14 @@ pub(crate) struct JobPlan {
 
 impl Plan {
     pub(crate) fn new(mut random: ChaCha8Rng) -> Self {
-        let on_disk = random.random();
+        let storage = [StoragePlan::Disk, StoragePlan::Memory, StoragePlan::Etcd][random.random_range(0..3)];
         Self {
-            // A file has one owner; what several share is in memory.
-            coordinators: if on_disk { 1 } else { random.random_range(1..=2) },
-            on_disk,
+            coordinators: match storage {
+                StoragePlan::Disk => 1,
+                StoragePlan::Memory => random.random_range(1..=2),
+                StoragePlan::Etcd => random.random_range(2..=3),
+            },
+            storage,
             workers: (0..random.random_range(2..=5)).map(|_| WorkerPlan::new(&mut random)).collect(),
             jobs: (1..=random.random_range(3..=8)).map(|number| JobPlan::new(number, &mut random)).collect(),
             chaos: Duration::from_millis(random.random_range(8_000..20_000)),

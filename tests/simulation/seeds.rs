@@ -98,7 +98,7 @@ fn every_seed_ends_as_an_undisturbed_run() {
 
 #[test]
 fn a_seed_does_the_same_each_time() {
-    for seed in 0..6 {
+    for seed in 0..12 {
         let [first, second] = [(); 2].map(|()| line(&run(seed, None), "trace "));
         assert_eq!(first, second, "seed {seed}");
         assert_ne!(first, "(none)", "seed {seed}");

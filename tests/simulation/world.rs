@@ -9,7 +9,7 @@ use carlo_coordinator::{Environment, Settings};
 use carlo_kernel::Partial;
 use carlo_schedule::Scheduler;
 use carlo_service::CancellationToken;
-use carlo_store::MemoryLedger;
+use carlo_store::{Ledger, LedgerError, MemoryLedger};
 use carlo_types::Timestamp;
 use carlo_wire::Coordinators;
 use rand::{RngExt, SeedableRng};
@@ -18,9 +18,10 @@ use turmoil::Sim;
 
 use crate::chaos::Chaos;
 use crate::disk::Disk;
+use crate::etcd::SimCandidate;
 use crate::ledger::{SimLedger, Storage};
 use crate::machine::SimMachine;
-use crate::plan::{JobPlan, Plan};
+use crate::plan::{JobPlan, Plan, StoragePlan};
 use crate::trace::Trace;
 use crate::{client, forger, net};
 
@@ -94,17 +95,22 @@ impl World {
     fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
         let mut plan = Plan::new(random(seed, "plan", 0));
         match sabotage {
-            Some(Sabotage::NoFencing) => (plan.coordinators, plan.on_disk) = (2, false),
+            Some(Sabotage::NoFencing) => (plan.coordinators, plan.storage) = (2, StoragePlan::Etcd),
             Some(sabotage) if sabotage.is_forgery() => {
                 plan.coordinators = 1;
+                if plan.storage == StoragePlan::Etcd {
+                    plan.storage = StoragePlan::Memory;
+                }
                 plan.jobs = vec![JobPlan::large(1), JobPlan::large(2)];
             }
+            // Only the other ledgers know how.
+            Some(_) if plan.storage == StoragePlan::Etcd => plan.storage = StoragePlan::Memory,
             _ => {}
         }
-        let storage = if plan.on_disk {
-            Storage::Disk(Disk::new(random(seed, "disk", 0)))
-        } else {
-            Storage::Shared(Arc::new(MemoryLedger::new()))
+        let storage = match plan.storage {
+            StoragePlan::Disk => Storage::Disk(Disk::new(random(seed, "disk", 0))),
+            StoragePlan::Memory => Storage::Shared(Arc::new(MemoryLedger::new())),
+            StoragePlan::Etcd => Storage::Etcd(Arc::default()),
         };
         Self {
             seed,
@@ -193,18 +199,19 @@ impl Environment for Surroundings {
     }
 }
 
-/// A coordinator's host: whenever it should lead, it does, and when it ends it starts again.
+/// A coordinator's host: whenever it should lead, it does, and when it ends it starts again. Who campaigns is told nothing.
 async fn run_coordinator(world: Arc<World>, index: usize) -> turmoil::Result {
     let mut pauses = world.next_life("pauses");
+    let campaigns = matches!(world.storage, Storage::Etcd(_));
     loop {
-        while world.leader.load(Ordering::Relaxed) != index {
+        while !campaigns && world.leader.load(Ordering::Relaxed) != index {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let ended = tokio::select! {
             biased;
             ended = lead(Arc::clone(&world), index) => ended,
             // A leader that was deposed learns of it late: until then only the ledger stops it.
-            () = deposed(&world, index, Duration::from_millis(pauses.random_range(0..3_000))) => Ok(()),
+            () = deposed(&world, index, Duration::from_millis(pauses.random_range(0..3_000))), if !campaigns => Ok(()),
         };
         let words = ended.err().map_or_else(|| "in peace".to_owned(), |error| error.to_string());
         world.trace.note(format_args!("coordinator {index} ended: {words}"));
@@ -217,23 +224,25 @@ async fn run_coordinator(world: Arc<World>, index: usize) -> turmoil::Result {
 }
 
 async fn lead(world: Arc<World>, index: usize) -> turmoil::Result {
-    let ledger = SimLedger::open(
-        &world.storage,
-        world.next_life("ledger"),
-        world.trace.clone(),
-        world.sabotage,
-        Arc::clone(&world.latest_epoch),
-    )?;
+    let address = net::url(&coordinator(index));
+    let ledger = ledger(&world, index, &address)?;
     let environment = Surroundings { world: Arc::clone(&world), random: Mutex::new(world.next_life("ids")) };
     let mut settings = Settings::default();
     // Here workers are lost all the time, and no range is to blame.
     settings.scheduler.range_losses_max = u32::MAX;
     let incoming = net::listen().await?;
-    let address = net::url(&coordinator(index));
     let never = CancellationToken::new();
-    carlo_coordinator::serve(settings, Arc::new(ledger), Arc::new(environment), address, incoming, never)
-        .await?;
+    carlo_coordinator::serve(settings, ledger, Arc::new(environment), address, incoming, never).await?;
     Ok(())
+}
+
+fn ledger(world: &World, index: usize, address: &str) -> Result<Arc<dyn Ledger>, LedgerError> {
+    let (random, trace) = (world.next_life("ledger"), world.trace.clone());
+    if let Storage::Etcd(etcd) = &world.storage {
+        return Ok(Arc::new(SimCandidate::new(etcd, index, address, random, trace, world.sabotage)));
+    }
+    let latest = Arc::clone(&world.latest_epoch);
+    Ok(Arc::new(SimLedger::open(&world.storage, random, trace, world.sabotage, latest)?))
 }
 
 /// Ready some time after another coordinator should lead.

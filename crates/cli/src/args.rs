@@ -9,6 +9,7 @@ use carlo_rest::account::Role;
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use carlo_types::question::Variable;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
@@ -50,6 +51,10 @@ pub struct Arguments {
 pub enum Command {
     /// Simulate a request on this machine and print the answer
     Run(Run),
+    /// Compare up to eight requests on the same luck
+    Compare(Compare),
+    /// Find the value of one number of a request that gives a wanted probability
+    Solve(Solve),
     /// Recompute a stored answer on this machine and compare
     Verify(Verify),
     /// Run a whole cluster on this machine until Ctrl-C
@@ -102,6 +107,47 @@ pub struct Run {
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
     /// Print the whole job as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `carlo compare`
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The requests, as JSON; the others are compared with the first, whose seed and number of simulations hold for all
+    #[arg(required = true, num_args = 1..=8)]
+    pub files: Vec<PathBuf>,
+    /// How many simulations.
+    #[arg(short = 'n', long, value_name = "N", value_parser = simulations,
+        help = "How many simulations, at most 10M [default: the first file's, or 100,000]")]
+    pub simulations: Option<u64>,
+    /// The seed that every draw follows from [default: the first file's, or drawn at random]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the answer as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `carlo solve`
+#[derive(Debug, Args)]
+pub struct Solve {
+    /// The plan of which one number may change.
+    #[command(flatten)]
+    pub request: Request,
+    /// The number that may change
+    #[arg(long = "for", value_name = "WHAT", value_parser = PossibleValuesParser::new(Variable::ALL.map(Variable::as_str)))]
+    pub variable: String,
+    /// The wanted probability: above 0, below 1
+    #[arg(short, long, value_name = "P", default_value_t = 0.9)]
+    pub probability: f64,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the answer as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -213,7 +259,7 @@ pub struct Batch {
 pub enum BatchAction {
     /// Submit a batch and print its id
     Submit {
-        /// The batch, as JSON: {"simulations": [...], "budget_cap_usd": ...}; - reads stdin
+        /// The batch, as JSON: what POST /simulations/batch takes; - reads stdin
         file: PathBuf,
     },
     /// Show a batch

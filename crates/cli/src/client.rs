@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
+use carlo_rest::plans::{Comparison, Solved};
 use carlo_rest::problem::FieldError;
 use carlo_rest::{Cluster, Job, JobList, Problem, Submitted, Word as _};
 use carlo_types::JobId;
@@ -156,6 +157,16 @@ impl Client {
     /// `POST /api/jobs` with this body.
     pub async fn submit(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["jobs"]), Some(body)).await
+    }
+
+    /// `POST /api/compare` with this body.
+    pub async fn compare(&self, body: String) -> Result<Answer<Comparison>, ClientError> {
+        self.call(Method::POST, self.path(&["compare"]), Some(body)).await
+    }
+
+    /// `POST /api/solve` with this body.
+    pub async fn solve(&self, body: String) -> Result<Answer<Solved>, ClientError> {
+        self.call(Method::POST, self.path(&["solve"]), Some(body)).await
     }
 
     /// `GET /api/jobs/{id}`

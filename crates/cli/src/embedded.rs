@@ -58,7 +58,7 @@ impl Embedded {
 
         let config = carlo_coordinator::Config::new(options.data);
         let coordinator = Daemon::start("coordinator", |shutdown| async {
-            Ok(carlo_coordinator::run(config, coordinator_listener, shutdown).await?)
+            Ok(Box::pin(carlo_coordinator::run(config, coordinator_listener, shutdown)).await?)
         });
         let config = carlo_worker::Config {
             threads: options.threads,

@@ -4,7 +4,7 @@
 //! * [`request`]: the file that is submitted.
 //! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
-//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`verify`] and [`up`] on top.
+//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`plans`], [`verify`] and [`up`] on top.
 //! * [`commands`], [`batch`], [`keys`], [`nodes`]: what only talks to a server.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
@@ -35,6 +35,7 @@ pub mod exit;
 pub mod keys;
 pub mod nodes;
 pub mod output;
+pub mod plans;
 pub mod progress;
 pub mod render;
 pub mod request;
@@ -55,6 +56,8 @@ use exit::Exit;
 pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     let exit = match arguments.command {
         Command::Run(run) => embedded(run::run(run, started)),
+        Command::Compare(compare) => embedded(plans::compare(compare)),
+        Command::Solve(solve) => embedded(plans::solve(solve)),
         Command::Verify(verify) => embedded(verify::verify(verify)),
         Command::Up(up) => embedded(up::up(up)),
         Command::Submit(submit) => client(commands::submit(submit)),

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod histogram;
 pub mod job;
 pub mod number;
+pub mod plans;
 pub mod progress;
 pub mod results;
 pub mod table;

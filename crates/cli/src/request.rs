@@ -45,6 +45,12 @@ pub fn load(request: &args::Request) -> Result<String, RequestError> {
         .map_err(|source| RequestError::NotJson { file: file.clone(), source })
 }
 
+/// Reads the file of a plan that is compared with another one, whose seed and number of simulations hold for both.
+pub fn load_plan(file: &Path) -> Result<String, RequestError> {
+    let bytes = read(file)?;
+    plan(&bytes).map_err(|source| RequestError::NotJson { file: file.to_owned(), source })
+}
+
 /// Reads a file of at most what a request may have; `-` is stdin.
 pub fn read(file: &Path) -> Result<Vec<u8>, RequestError> {
     let read = if file == Path::new("-") {
@@ -96,6 +102,22 @@ fn overridden(text: &RawValue, simulations: Option<u64>, seed: Option<u64>) -> O
     Some(request)
 }
 
+/// The request without a seed and a number of simulations of its own.
+fn plan(bytes: &[u8]) -> serde_json::Result<String> {
+    let text: Box<RawValue> = serde_json::from_slice(bytes)?;
+    let Ok(mut request) = serde_json::from_str::<Object>(text.get()) else {
+        return Ok(text.get().to_owned());
+    };
+    for spelling in ["simulationParams", "simulation_params"] {
+        let params =
+            request.get(spelling).and_then(|params| serde_json::from_str::<Object>(params.get()).ok());
+        let Some(mut params) = params else { continue };
+        params.retain(|name, _| !["nSimulations", "n_simulations", "seed"].contains(&name.as_str()));
+        request.insert(spelling.to_owned(), to_raw_value(&params)?);
+    }
+    serde_json::to_string(&request)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -127,6 +149,18 @@ mod tests {
         let snake =
             value(r#"{"simulation_params": {"inflation_rate": 0.10, "n_simulations": 5}}"#, Some(7), None);
         assert_eq!(snake, json!({"simulation_params": {"inflation_rate": 0.1, "nSimulations": 7}}));
+    }
+
+    #[test]
+    fn a_plan_that_is_compared_has_no_seed_and_number_of_its_own() {
+        let text = r#"{"goal":{"targetAmount":5},"simulation_params":{"n_simulations":5,"seed":"3","inflation_rate":0.10}}"#;
+        assert_eq!(
+            plan(text.as_bytes()).unwrap(),
+            r#"{"goal":{"targetAmount":5},"simulation_params":{"inflation_rate":0.10}}"#
+        );
+        for text in ["[1]", r#"{"simulationParams":7}"#] {
+            assert_eq!(plan(text.as_bytes()).unwrap(), text);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use carlo_coordinator::Data;
-use carlo_rest::{Job, Submitted};
+use carlo_rest::Job;
 use carlo_service::telemetry::{self, LogFormat};
 use carlo_service::{CancellationToken, shutdown};
 use carlo_types::JobId;
@@ -35,6 +35,32 @@ pub async fn run(args: args::Run, started: Instant) -> anyhow::Result<Exit> {
 
 /// The ended job of a request, from a cluster in this process with so many threads; nothing where Ctrl-C came first.
 pub async fn here(body: String, threads: Option<NonZeroUsize>) -> anyhow::Result<Option<Answer<Job>>> {
+    with_cluster(threads, async |client, interrupt| answer(client, body, interrupt).await).await
+}
+
+/// The answer of one call to a cluster in this process, made again while the cluster isn't ready yet; nothing where Ctrl-C came first. What the
+/// call began ends with the cluster.
+pub async fn call<T>(
+    threads: Option<NonZeroUsize>,
+    call: impl AsyncFn(&Client) -> Result<Answer<T>, ClientError>,
+) -> anyhow::Result<Option<Answer<T>>> {
+    with_cluster(threads, async |client, interrupt| {
+        tokio::select! {
+            answer = once_ready(async || call(client).await) => Ok(Some(answer?)),
+            () = interrupt.cancelled() => {
+                say("interrupted: there is no answer");
+                Ok(None)
+            }
+        }
+    })
+    .await
+}
+
+/// What `ask` gets from a cluster in this process, which lives as long as that takes.
+async fn with_cluster<T>(
+    threads: Option<NonZeroUsize>,
+    ask: impl AsyncFnOnce(&Client, &CancellationToken) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     telemetry::init(LogFormat::Text, "error");
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let options = Options { data: Data::Temporary, listen: ANY_PORT, coordinator_listen: ANY_PORT, threads };
@@ -44,7 +70,7 @@ pub async fn here(body: String, threads: Option<NonZeroUsize>) -> anyhow::Result
         // A daemon's end explains the error that a client of it gets.
         biased;
         error = cluster.failed() => Err(error),
-        answer = answer(&client, body, &interrupt) => answer,
+        answer = ask(&client, &interrupt) => answer,
     };
     // The answer is out, or there is none: how a cluster ends that nobody will use again doesn't change it.
     let ended = cluster.shut_down().await;
@@ -80,17 +106,19 @@ async fn simulate(
     job: &mut Option<JobId>,
     progress: &mut Progress,
 ) -> anyhow::Result<Answer<Job>> {
-    let submitted = submit(client, body).await?;
+    let submitted = once_ready(async || client.submit(body.clone()).await).await?;
     let id = submitted.value.job_id.parse().context("failed to read the server's answer")?;
     *job = Some(id);
     wait::until_ended(client, id, progress).await
 }
 
-/// Submits, again while the cluster isn't ready yet.
-async fn submit(client: &Client, body: String) -> Result<Answer<Submitted>, ClientError> {
+/// Makes a call, again while the cluster isn't ready yet.
+async fn once_ready<T>(
+    call: impl AsyncFn() -> Result<Answer<T>, ClientError>,
+) -> Result<Answer<T>, ClientError> {
     let began = Instant::now();
     loop {
-        match client.submit(body.clone()).await {
+        match call().await {
             Err(error) if error.is_passing() && began.elapsed() < START_MAX => {
                 sleep(Duration::from_millis(5)).await;
             }

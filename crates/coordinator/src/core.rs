@@ -51,8 +51,9 @@ pub(crate) use watchers::{Topic, Watch};
 const REQUESTS_MAX: usize = 4_096;
 /// Requests that share a commit.
 const BATCH_MAX: usize = 512;
-/// Writes after which a commit takes no further request, so that it stays within what a ledger takes at once.
+/// Writes, and their bytes, after which a commit takes no further request, so that it stays within what a ledger takes at once.
 const WRITES_FULL: usize = 2_048;
+const BYTES_FULL: usize = 4 * 1024 * 1024;
 /// How often the scheduler is told that time has passed.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -176,10 +177,14 @@ impl Core {
                 _ = tick.tick() => self.tick(),
                 () = stop.cancelled() => return Ok(()),
             }
+            let (mut seen, mut bytes) = (0, 0);
             for request in batch.drain(..) {
                 request(&mut self);
-                if self.writes.len() >= WRITES_FULL {
+                bytes += self.writes[seen..].iter().map(Write::bytes).sum::<usize>();
+                seen = self.writes.len();
+                if seen >= WRITES_FULL || bytes >= BYTES_FULL {
                     self.commit().await?;
+                    (seen, bytes) = (0, 0);
                 }
             }
             self.commit().await?;

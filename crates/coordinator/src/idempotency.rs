@@ -1,6 +1,6 @@
 //! Which requests were answered already: idempotency keys, the requests that they came with, and when. The answers are in the ledger.
 //!
-//! A key holds for a day. Of each user the last 10,000 are kept, and of all together a million; the oldest make room.
+//! A key holds for a day. Of each user the last 10,000 are kept, and of all together 200,000; the oldest make room.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ const KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Keys of one user that are kept.
 const PER_USER_MAX: usize = 10_000;
 /// Keys that are kept of everybody.
-const KEYS_MAX: usize = 1_000_000;
+const KEYS_MAX: usize = 200_000;
 /// Keys that one tick forgets at most.
 const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
 /// The longest key.

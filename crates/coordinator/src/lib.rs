@@ -54,6 +54,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpIncoming};
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use crate::access::{Access, AccessError, JoinToken};
 use crate::accounts::AccountsService;
@@ -141,6 +142,7 @@ where
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .add_service(health_service)
+        .add_service(reflection())
         .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(AccountsServer::new(accounts).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(BatchesServer::new(batches).max_decoding_message_size(MESSAGE_BYTES_MAX))
@@ -169,4 +171,12 @@ where
     let (served, ended) = tokio::join!(serving, leading);
     ended?;
     served
+}
+
+/// Tells clients what is served here.
+fn reflection() -> ServerReflectionServer<impl ServerReflection> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(carlo_wire::DESCRIPTORS)
+        .build_v1()
+        .expect("the files were compiled into this program")
 }

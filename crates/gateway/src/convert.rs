@@ -7,6 +7,7 @@ pub(crate) mod batch;
 pub(crate) mod cluster;
 mod duration;
 pub(crate) mod job;
+pub(crate) mod plans;
 pub(crate) mod request;
 pub(crate) mod simulation;
 

@@ -26,6 +26,7 @@ mod jobs;
 mod metrics;
 mod openapi;
 mod places;
+mod plans;
 mod prefer;
 mod problem;
 mod query;

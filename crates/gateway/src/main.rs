@@ -43,7 +43,7 @@ struct Arguments {
     /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
     plaintext: bool,
-    /// An origin whose pages may call from a browser, like https://example.org; may be given several times.
+    /// An origin whose pages may call from a browser, like <https://example.org>; may be given several times.
     #[arg(long, env = "CARLO_CORS_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     cors_origin: Vec<HeaderValue>,
     /// How a log line looks: text or json.

@@ -174,10 +174,9 @@ fn inputs(schemas: &mut Value) {
         text(schemas, shape, field);
     }
     let properties = |schemas: &mut Value, shape: &str, field: &str, members: Value| {
-        let property = schemas[shape]["properties"][field].as_object_mut();
-        property
-            .into_iter()
-            .for_each(|property| property.extend(members.as_object().cloned().unwrap_or_default()));
+        if let Some(property) = schemas[shape]["properties"][field].as_object_mut() {
+            property.extend(members.as_object().cloned().unwrap_or_default());
+        }
     };
     properties(schemas, "UserInputs", "riskTolerance", json!({"enum": ["low", "medium", "high", null]}));
     properties(schemas, "FinancialProfile", "spendingByCategory", json!({"maxProperties": CATEGORIES_MAX}));

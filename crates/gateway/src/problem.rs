@@ -161,6 +161,14 @@ impl Failure {
         Self { errors, ..Self::new(status(FaultCode::Invalid), detail) }
     }
 
+    /// The same, with its pointers led to where `place` says.
+    pub(crate) fn moved(mut self, place: fn(&str) -> String) -> Self {
+        for error in &mut self.errors {
+            error.pointer = place(&error.pointer);
+        }
+        self
+    }
+
     /// The same, with the pointers spelled as `body` spells its fields, or as usual.
     pub(crate) fn spelled(self, body: &Value, usual: Spelling) -> Self {
         match self.errors.as_slice() {

@@ -20,7 +20,8 @@ use crate::metrics::{self, Metrics};
 use crate::places::{self, Places};
 use crate::problem::{self, Failure};
 use crate::{
-    Config, accounts, batches, caller, cluster, cors, events, jobs, openapi, query, simulate, simulations,
+    Config, accounts, batches, caller, cluster, cors, events, jobs, openapi, plans, query, simulate,
+    simulations,
 };
 
 /// What handlers share.
@@ -65,6 +66,8 @@ fn contract() -> OpenApiRouter<App> {
         .routes(routes!(events::events))
         .routes(routes!(simulate::simulate))
         .routes(routes!(simulate::sensitivity))
+        .routes(routes!(plans::compare))
+        .routes(routes!(plans::solve))
         .routes(routes!(cluster::status))
         .routes(routes!(cluster::drain))
         .routes(routes!(cluster::undrain))

@@ -8,9 +8,10 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use carlo_rest::job::{JobStatus, Results, SensitivityResults};
+use carlo_rest::job::{Results, SensitivityResults};
 use carlo_rest::pointer::Spelling;
 use carlo_rest::{Job, Problem, SimulationRequest};
+use carlo_types::Draft;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -43,7 +44,7 @@ pub(crate) async fn simulate(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Failure> {
-    let job = complete(&app, &caller, request).await?;
+    let job = answer(&app, &caller, request).await?;
     job.results.map(|results| Json(results).into_response()).ok_or_else(without)
 }
 
@@ -68,7 +69,7 @@ pub(crate) async fn sensitivity(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Failure> {
-    let job = complete(&app, &caller, request).await?;
+    let job = answer(&app, &caller, request).await?;
     job.sensitivity_results.map(|results| Json(results).into_response()).ok_or_else(without)
 }
 
@@ -76,11 +77,23 @@ fn without() -> Failure {
     Failure::internal("the coordinator sent a complete job without its results")
 }
 
-/// The complete job, or why there is none. While this waits, the call is open; dropped, it takes the job with it.
-async fn complete(app: &App, caller: &Caller, request: Request) -> Result<Job, Failure> {
+async fn answer(app: &App, caller: &Caller, request: Request) -> Result<Job, Failure> {
     let idempotency_key = prefer::idempotency_key(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
     let draft = convert::request::read(&body).map_err(Failure::invalid)?;
+    let job = complete(app, caller, draft, idempotency_key)
+        .await
+        .map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))?;
+    Ok(convert::job::job(job)?)
+}
+
+/// The complete job of a draft, or why there is none. While this waits, the call is open; dropped, it takes the job with it.
+pub(crate) async fn complete(
+    app: &App,
+    caller: &Caller,
+    draft: Draft,
+    idempotency_key: String,
+) -> Result<v1::Job, Failure> {
     let message = v1::SimulateRequest {
         simulation: Some(draft.into()),
         priority: None,
@@ -89,23 +102,26 @@ async fn complete(app: &App, caller: &Caller, request: Request) -> Result<Job, F
     };
     let call = app.calls.held(caller, WAIT_MAX);
     let call = call.once(message, async |channel, request| calls::jobs(channel).simulate(request).await);
-    let job = call.await.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))?;
-    let job = convert::job::job(job)?;
-    let told = match job.status {
-        JobStatus::Complete => return Ok(job),
-        JobStatus::Queued | JobStatus::Running => {
+    // On the heap, because every handler that waits for a job would be as large as it.
+    let job = Box::pin(call).await?;
+    let told = match job.status() {
+        v1::JobStatus::Complete => return Ok(job),
+        v1::JobStatus::Queued | v1::JobStatus::Running => {
             let detail =
                 format!("the job {} takes longer than {} s, and goes on", job.id, WAIT_MAX.as_secs());
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
-        JobStatus::Cancelled => {
+        v1::JobStatus::Cancelled => {
             let detail = format!("the job {} was cancelled before it was complete", job.id);
             Failure::new(StatusCode::CONFLICT, detail).of_kind(Kind::JobCancelled)
         }
-        JobStatus::Failed => {
+        v1::JobStatus::Failed => {
             let why = job.error.as_deref().unwrap_or("nobody said why");
             let detail = format!("the job {} failed: {why}", job.id);
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, detail).of_kind(Kind::JobFailed)
+        }
+        v1::JobStatus::Unspecified => {
+            return Err(Failure::internal("the coordinator sent a job without a status"));
         }
     };
     Err(told.with(LOCATION, &format!("/api/jobs/{}", job.id)))

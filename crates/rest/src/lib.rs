@@ -3,6 +3,7 @@
 //! * [`request`]: a simulation request, read with every fault named at once.
 //! * [`job`]: jobs, their lists and their results.
 //! * [`simulation`], [`batch`]: the same jobs in the words of `/simulations`, and batches of them.
+//! * [`plans`]: several plans on the same luck.
 //! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
 //! * [`json`], [`pointer`]: texts of JSON, and places in them. [`word`]: the states that lists are filtered by.
@@ -15,6 +16,7 @@ pub mod batch;
 pub mod cluster;
 pub mod job;
 pub mod json;
+pub mod plans;
 pub mod pointer;
 pub mod problem;
 mod reader;

@@ -66,6 +66,18 @@ impl MemoryElection {
         });
     }
 
+    /// The numbers of all leases that have not ended, the leader's first.
+    pub fn leases(&self) -> Vec<u64> {
+        self.candidates.borrow().waiting.iter().map(|candidate| candidate.number).collect()
+    }
+
+    /// Ends one lease, if it has not ended yet.
+    pub fn expire_lease(&self, number: u64) {
+        self.candidates.send_modify(|candidates| {
+            candidates.waiting.retain(|candidate| candidate.number != number);
+        });
+    }
+
     /// The entries themselves, whose commits can be made to fail.
     pub fn entries(&self) -> &MemoryLedger {
         &self.ledger
@@ -84,6 +96,11 @@ pub struct MemoryCandidate {
 }
 
 impl MemoryCandidate {
+    /// The number of its latest lease, which may have ended without its doing.
+    pub fn lease(&self) -> Option<u64> {
+        self.term().map(|(number, _)| number)
+    }
+
     fn term(&self) -> Option<(u64, Epoch)> {
         *self.term.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -80,6 +80,16 @@ pub enum Write {
     Delete(Key),
 }
 
+impl Write {
+    /// Its size: that of the key, and of the value if it has one.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Put(key, value) => key.as_str().len() + value.len(),
+            Self::Delete(key) => key.as_str().len(),
+        }
+    }
+}
+
 /// Why a ledger did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
@@ -196,13 +206,12 @@ pub(crate) fn check_epoch(epoch: Epoch, current: Epoch) -> Result<(), LedgerErro
 pub(crate) fn check_limits(writes: &[Write]) -> Result<(), LedgerError> {
     let mut bytes = 0;
     for write in writes {
-        match write {
-            Write::Put(key, value) if value.len() > VALUE_BYTES_MAX => {
-                return Err(LedgerError::ValueTooLarge { key: key.clone(), bytes: value.len() });
-            }
-            Write::Put(key, value) => bytes += key.as_str().len() + value.len(),
-            Write::Delete(key) => bytes += key.as_str().len(),
+        if let Write::Put(key, value) = write
+            && value.len() > VALUE_BYTES_MAX
+        {
+            return Err(LedgerError::ValueTooLarge { key: key.clone(), bytes: value.len() });
         }
+        bytes += write.bytes();
     }
     if writes.len() > COMMIT_WRITES_MAX || bytes > COMMIT_BYTES_MAX {
         return Err(LedgerError::CommitTooLarge { writes: writes.len(), bytes });

@@ -46,6 +46,11 @@ impl MemoryLedger {
         self.state().faults.push_back(fault);
     }
 
+    /// The epoch that leads.
+    pub fn epoch(&self) -> Epoch {
+        self.state().epoch
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A test that panicked elsewhere left the state whole: every change below is made without a panic inside.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -17,6 +17,9 @@ pub mod v1 {
     tonic::include_proto!("carlo.v1");
 }
 
+/// The files of `proto/`, as an encoded `google.protobuf.FileDescriptorSet`.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/carlo.v1.bin"));
+
 #[cfg(feature = "client")]
 mod client;
 pub mod convert;

@@ -19,6 +19,10 @@ impl Client {
     }
 
     /// `POST /api/admin/keys`
+    ///
+    /// # Panics
+    ///
+    /// Never: texts are always JSON.
     pub async fn create_key(&self, key: &CreateKey) -> Result<Answer<CreatedKey>, ClientError> {
         let body = serde_json::to_string(key).expect("a key is texts");
         self.call(Method::POST, self.path(&["admin", "keys"]), Some(body)).await

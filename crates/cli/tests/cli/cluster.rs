@@ -159,3 +159,49 @@ fn a_stored_answer_is_verified_and_one_that_was_changed_is_told_apart() {
         assert!(stderr.contains(words), "{stderr}");
     }
 }
+
+#[test]
+fn plans_are_compared_on_the_same_luck() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("richer.json");
+    let mut richer: Value = serde_json::from_str(&std::fs::read_to_string(EXAMPLE).unwrap()).unwrap();
+    richer["financialProfile"]["liquidAssets"] = 20_000.into();
+    richer["simulationParams"]["seed"] = 99.into();
+    std::fs::write(&path, richer.to_string()).unwrap();
+    let richer = path.to_str().unwrap();
+
+    let args = ["compare", EXAMPLE, richer, "-n", "20000", "--seed", "3"];
+    let compared = answer(&[&args[..], &["--json"]].concat());
+    let run = answer(&["run", EXAMPLE, "-n", "20000", "--seed", "3", "--json"]);
+    let [first, second] = compared["plans"].as_array().unwrap().as_slice() else { panic!("{compared}") };
+    assert_eq!(first["successProbability"], run["results"]["successProbability"]);
+    assert_eq!(first["delta"], 0.0);
+    assert!(second["delta"].as_f64().unwrap() > 0.2, "{compared}");
+    let errors = ["deltaStandardError", "standardError"].map(|name| second[name].as_f64().unwrap());
+    assert!(errors[0] < errors[1], "pairs differ less than independent runs would: {compared}");
+    let (told, _, code) = outcome(&mut carlo(&args));
+    assert!(code == Some(0) && told.contains("20,000 of each, on the same luck"), "{told}");
+
+    std::fs::write(&path, "{}").unwrap();
+    let (stdout, stderr, code) = outcome(&mut carlo(&["compare", EXAMPLE, richer]));
+    assert_eq!((stdout.as_str(), code), ("", Some(2)));
+    assert!(stderr.contains("/requests/1/goal/targetAmount is required"), "{stderr}");
+}
+
+#[test]
+fn a_plan_is_solved_for_one_of_its_numbers() {
+    let args = ["solve", EXAMPLE, "--for", "maxTarget", "-p", "0.5", "-n", "20000", "--seed", "3"];
+    let solved = answer(&[&args[..], &["--json"]].concat());
+    let run = answer(&["run", EXAMPLE, "-n", "20000", "--seed", "3", "--json"]);
+    let [value, median] = [&solved["value"], &run["results"]["medianOutcome"]].map(|x| x.as_f64().unwrap());
+    assert!((value / median - 1.0).abs() < 1e-3, "the goal that half reach is the median: {value}, {median}");
+    let (told, _, code) = outcome(&mut carlo(&args));
+    assert!(
+        code == Some(0) && told.starts_with("The most to aim at for a probability of 50.0 %: $"),
+        "{told}"
+    );
+
+    let (_, stderr, code) = outcome(&mut carlo(&["solve", EXAMPLE, "--for", "maxTarget", "-p", "1.5"]));
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("/probability must be between 0 and 1, not 1.5"), "{stderr}");
+}

@@ -60,7 +60,7 @@ fn settle(batch: &mut Batch) -> Vec<Step> {
         match step {
             Step::Release(job) => batch.release(job),
             Step::Cancel(cancelled) => {
-                let number = (0..).find(|number| job(*number) == cancelled).unwrap();
+                let number = (0..100).find(|number| job(*number) == cancelled).unwrap();
                 turn(batch, number, JobState::Cancelled);
             }
         }

@@ -194,7 +194,13 @@ impl Core {
         id: BatchId,
     ) -> Result<(v1::Batch, Vec<JobSeen>), Fault> {
         let members = &self.require_batch(caller, id)?.members;
-        let jobs = members.iter().filter_map(|member| self.see(member.job)).collect();
+        // Without what each node did: a thousand jobs on thousands of nodes would not fit into a message.
+        let jobs = members.iter().filter_map(|member| {
+            let mut seen = self.see(member.job)?;
+            seen.view.nodes.clear();
+            Some(seen)
+        });
+        let jobs = jobs.collect();
         Ok((self.batch(caller, id)?, jobs))
     }
 

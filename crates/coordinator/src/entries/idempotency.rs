@@ -6,7 +6,7 @@ use carlo_types::{OwnerId, Timestamp};
 use carlo_wire::v1;
 
 use super::read::{EntryError, decode, unreadable};
-use super::{put, scan};
+use super::{PAGE, put};
 
 const IDEMPOTENCY: &str = "idempotency/";
 
@@ -61,8 +61,18 @@ pub(crate) async fn answer(ledger: &dyn Ledger, id: &RepeatId) -> Result<Option<
 
 /// Every request that was answered, without the answers.
 pub(super) async fn load(ledger: &dyn Ledger) -> Result<Vec<Stored>, EntryError> {
-    let entries = scan(ledger, IDEMPOTENCY).await?;
-    entries.iter().map(|(key, value)| read(key, value)).collect()
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        // Page by page: the answers are many, and not for memory.
+        let page = ledger.scan(IDEMPOTENCY, after.as_ref(), PAGE).await?;
+        for (key, value) in &page {
+            all.push(read(key, value)?);
+        }
+        match page.into_iter().last() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(all),
+        }
+    }
 }
 
 fn read(key: &Key, value: &Bytes) -> Result<Stored, EntryError> {

@@ -223,3 +223,42 @@ async fn every_fault_of_a_batch_is_named_and_nothing_of_it_is_kept() {
     assert_eq!(refused.fields[0].pointer, "/simulations", "the tier free has batches of five");
     assert_eq!(create(&ada, request(0)).await.unwrap_err().code, FaultCode::Invalid);
 }
+
+#[tokio::test]
+async fn a_batch_is_kept_as_long_as_any_of_its_jobs() {
+    let mut world = World::with(|settings| settings.scheduler.ended_jobs_max = 2).await;
+    let mut ada = world.user("ada", "enterprise").await;
+    let batch = create(&ada, request(3)).await.unwrap();
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    for _ in 0..3 {
+        puppet.compute().await;
+    }
+    ended(&ada, &batch.id, 3).await;
+    for _ in 0..2 {
+        let kept = async {
+            while jobs(&ada, &batch.id).await.len() > 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, kept).await.expect("one of its jobs is forgotten");
+        let whole = get(&ada, &batch.id).await;
+        assert_eq!((whole.status(), whole.completed_jobs), (BatchStatus::Completed, 3));
+        assert_eq!((whole.progress_percent, whole.actual_cost_nanodollars), (100.0, 300_000));
+        world.crash().await;
+        ada = world.again(&ada);
+    }
+    for _ in 0..2 {
+        let id = ada.submit(1, "").await.unwrap().id;
+        ada.cancel(&id).await.unwrap();
+    }
+    let gone = async {
+        let request = || v1::GetBatchRequest { id: batch.id.clone(), wait_ms: 0 };
+        while ada.batches(async |mut call, m| call.get(m).await, request()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("the batch is forgotten");
+    world.crash().await;
+    let used = world.again(&ada).usage().await.used.unwrap();
+    assert_eq!((used.jobs, used.jobs_completed, used.cost_nanodollars), (5, 3, 300_000));
+}

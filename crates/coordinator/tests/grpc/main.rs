@@ -7,4 +7,5 @@ mod accounts;
 mod batches;
 mod jobs;
 mod puppet;
+mod services;
 mod world;

@@ -71,12 +71,12 @@ pub(crate) fn spelled(mut faults: Vec<FieldError>, body: &Value, usual: Spelling
     faults
 }
 
-fn pointers(faults: &[FieldError]) -> BTreeSet<String> {
+pub(super) fn pointers(faults: &[FieldError]) -> BTreeSet<String> {
     faults.iter().map(|fault| fault.pointer.clone()).collect()
 }
 
 /// The draft of a request that stands at `place`, and what its rules find. What could not be read is in `unread`.
-fn checked(
+pub(super) fn checked(
     request: rest::SimulationRequest,
     place: &str,
     unread: &BTreeSet<String>,
@@ -101,7 +101,7 @@ fn checked(
 }
 
 /// Whether `pointer`, or anything that it lies in, is among `pointers`.
-fn is_within(pointers: &BTreeSet<String>, pointer: &str) -> bool {
+pub(super) fn is_within(pointers: &BTreeSet<String>, pointer: &str) -> bool {
     let ancestors = pointer.match_indices('/').map(|(end, _)| &pointer[..end]);
     ancestors.chain([pointer]).any(|ancestor| pointers.contains(ancestor))
 }

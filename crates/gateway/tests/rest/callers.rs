@@ -116,6 +116,9 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         )
     };
     let body = ready().to_string();
+    let plans = serde_json::json!({"requests": [ready(), ready()]}).to_string();
+    let question =
+        serde_json::json!({"request": ready(), "for": "maxTarget", "probability": 0.9}).to_string();
     let batch_body = serde_json::json!({"simulations": [ready()]}).to_string();
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
     let requests = [
@@ -126,6 +129,8 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         plain(delete.clone(), format!("/api/jobs/{id}"), "", "cancel"),
         plain(post.clone(), "/api/simulate".into(), &body, "simulate"),
         plain(post.clone(), "/api/sensitivity".into(), &body, "simulate"),
+        plain(post.clone(), "/api/compare".into(), &plans, "simulate"),
+        plain(post.clone(), "/api/solve".into(), &question, "simulate"),
         plain(get.clone(), "/api/cluster/status".into(), "", "status"),
         plain(post.clone(), format!("/api/cluster/nodes/{node}/drain"), "", "drain"),
         plain(post.clone(), format!("/api/cluster/nodes/{node}/undrain"), "", "undrain"),

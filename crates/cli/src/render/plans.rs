@@ -1,0 +1,134 @@
+//! Several plans on the same luck: how they compare, and what was solved for.
+
+use carlo_rest::plans::{Comparison, Solved};
+
+use super::facts;
+use super::number::{dollars, grouped, percent, percent_decimals};
+use super::table::{Align, Table};
+
+/// The plans of a comparison, by their files' names.
+pub fn comparison(names: &[String], comparison: &Comparison) -> String {
+    let head = ["plan", "probability", "95 % interval", "points", "standard error"];
+    let align = [Align::Left, Align::Right, Align::Right, Align::Right, Align::Right];
+    let mut table = Table::new(std::array::from_fn(|column| (head[column], align[column])));
+    for (number, (name, plan)) in names.iter().zip(&comparison.plans).enumerate() {
+        let [low, high] = plan.confidence_interval_95;
+        let decimals = percent_decimals([low, high]);
+        // The first is what the others are compared with.
+        let points = |points: f64, sign: bool| match (number, sign) {
+            (0, _) => String::new(),
+            (_, true) => format!("{:+.2}", 100.0 * points),
+            (_, false) => format!("{:.2}", 100.0 * points),
+        };
+        table.push([
+            name.clone(),
+            percent(plan.success_probability, decimals),
+            format!("{} to {}", percent(low, decimals), percent(high, decimals)),
+            points(plan.delta, true),
+            points(plan.delta_standard_error, false),
+        ]);
+    }
+    let provenance = [
+        ("simulations", format!("{} of each, on the same luck", grouped(comparison.simulations_run))),
+        ("seed", comparison.seed.clone()),
+        ("model version", comparison.model_version.to_string()),
+        ("digest", comparison.digest.clone()),
+    ];
+    format!("{table}\n\n{}", facts(&provenance))
+}
+
+/// What was solved for.
+pub fn solved(solved: &Solved) -> String {
+    let is_time = solved.variable == "earliestMonth";
+    let told = |value: f64| if is_time { format!("month {value}") } else { dollars(value) };
+    let wanted = percent(solved.probability, 1);
+    let what = match solved.variable.as_str() {
+        "maxSpending" => "The most to spend each month",
+        "minIncome" => "The least to earn each month",
+        "earliestMonth" => "The earliest time",
+        "maxTarget" => "The most to aim at",
+        "minLiquidAssets" => "The least to begin with",
+        other => other,
+    };
+    let answer = match (solved.value, solved.interval_95) {
+        (Some(value), Some([low, high])) => format!(
+            "{what} for a probability of {wanted}: {}\n95 % interval {} to {}",
+            told(value),
+            told(low),
+            told(high)
+        ),
+        (Some(value), None) => format!("{what} for a probability of {wanted}: {}", told(value)),
+        (None, _) => format!("{what} for a probability of {wanted}: there is none, whatever it is"),
+    };
+    let provenance = [
+        ("as it is now", percent(solved.base_probability, 2)),
+        (
+            "simulations",
+            format!("{} for each of {} plans", grouped(solved.simulations_run), solved.tried.len() + 1),
+        ),
+        ("seed", solved.seed.clone()),
+        ("model version", solved.model_version.to_string()),
+        ("digest", solved.digest.clone()),
+    ];
+    format!("{answer}\n\n{}", facts(&provenance))
+}
+
+#[cfg(test)]
+mod tests {
+    use carlo_rest::plans::{ComparedPlan, TriedPlan};
+
+    use super::*;
+
+    #[test]
+    fn a_comparison_is_a_table_with_the_first_plan_as_its_measure() {
+        let plan = |success_probability, delta| ComparedPlan {
+            success_probability,
+            standard_error: 0.001,
+            confidence_interval_95: [success_probability - 0.002, success_probability + 0.002],
+            delta,
+            delta_standard_error: if delta == 0.0 { 0.0 } else { 0.0004 },
+        };
+        let comparison = Comparison {
+            plans: vec![plan(0.5, 0.0), plan(0.625, 0.125)],
+            simulations_run: 100_000,
+            seed: "7".to_owned(),
+            model_version: 2,
+            digest: "ab".to_owned(),
+        };
+        let told = super::comparison(&["now.json".to_owned(), "later.json".to_owned()], &comparison);
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[1].starts_with("now.json") && lines[1].ends_with("49.80 % to 50.20 %"), "{told}");
+        assert!(lines[2].ends_with("+12.50            0.04"), "{told}");
+        assert!(told.contains("100,000 of each, on the same luck"), "{told}");
+    }
+
+    #[test]
+    fn what_was_solved_for_is_a_sentence_also_where_there_is_none() {
+        let mut solved = Solved {
+            variable: "maxSpending".to_owned(),
+            probability: 0.9,
+            value: Some(2_345.4),
+            interval_95: Some([2_340.0, 2_350.0]),
+            base_probability: 0.4798,
+            tried: vec![TriedPlan { value: 1.0, success_probability: 0.5, standard_error: 0.1 }; 17],
+            simulations_run: 100_000,
+            seed: "7".to_owned(),
+            model_version: 2,
+            digest: "ab".to_owned(),
+        };
+        let told = super::solved(&solved);
+        assert!(
+            told.starts_with(
+                "The most to spend each month for a probability of 90.0 %: $2,345\n95 % interval $2,340 to $2,350\n"
+            ),
+            "{told}"
+        );
+        assert!(told.contains("100,000 for each of 18 plans"), "{told}");
+        (solved.value, solved.interval_95) = (None, None);
+        assert!(super::solved(&solved).contains("90.0 %: there is none"));
+        (solved.variable, solved.value) = ("earliestMonth".to_owned(), Some(41.0));
+        assert!(
+            super::solved(&solved).starts_with("The earliest time for a probability of 90.0 %: month 41\n")
+        );
+    }
+}
