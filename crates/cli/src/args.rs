@@ -51,6 +51,8 @@ pub struct Arguments {
 pub enum Command {
     /// Simulate a request on this machine and print the answer
     Run(Run),
+    /// Show one simulation of a job, month by month
+    Replay(Replay),
     /// Compare up to eight requests on the same luck
     Compare(Compare),
     /// Find the value of one number of a request that gives a wanted probability
@@ -109,6 +111,18 @@ pub struct Run {
     /// Print the whole job as one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `carlo replay`
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The job: job_…
+    pub id: JobId,
+    /// The simulation, from 0; the job's `notable` simulations are worth a look
+    pub index: u64,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// `carlo compare`

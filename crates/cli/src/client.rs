@@ -12,6 +12,7 @@ use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
 use carlo_rest::plans::{Comparison, Solved};
 use carlo_rest::problem::FieldError;
+use carlo_rest::replay::Replay;
 use carlo_rest::{Cluster, Job, JobList, Problem, Submitted, Word as _};
 use carlo_types::JobId;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -157,6 +158,12 @@ impl Client {
     /// `POST /api/jobs` with this body.
     pub async fn submit(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["jobs"]), Some(body)).await
+    }
+
+    /// `GET /api/jobs/{id}/simulations/{index}`
+    pub async fn replay(&self, id: JobId, index: u64) -> Result<Answer<Replay>, ClientError> {
+        let url = self.path(&["jobs", &id.to_string(), "simulations", &index.to_string()]);
+        self.call(Method::GET, url, None).await
     }
 
     /// `POST /api/compare` with this body.

@@ -5,7 +5,7 @@ use carlo_service::shutdown;
 use carlo_types::JobId;
 use jiff::Timestamp;
 
-use crate::args::{Cluster, Jobs, OneJob, Server, Submit, URL_DEFAULT, URL_VARIABLE};
+use crate::args::{Cluster, Jobs, OneJob, Replay, Server, Submit, URL_DEFAULT, URL_VARIABLE};
 use crate::client::Client;
 use crate::exit::{BadArgument, Exit, say};
 use crate::output::print;
@@ -83,6 +83,16 @@ pub async fn cluster(Cluster { server }: Cluster) -> anyhow::Result<Exit> {
     } else {
         print(&render::cluster::cluster(&answer.value))?;
     }
+    Ok(Exit::Ok)
+}
+
+/// `carlo replay`
+pub async fn replay(Replay { id, index, server }: Replay) -> anyhow::Result<Exit> {
+    let answer = connect(&server)?
+        .replay(id, index)
+        .await
+        .with_context(|| format!("failed to replay simulation {index} of {id}"))?;
+    print(&if server.json { answer.json } else { render::replay::replay(&answer.value) })?;
     Ok(Exit::Ok)
 }
 

@@ -8,6 +8,7 @@ pub mod job;
 pub mod number;
 pub mod plans;
 pub mod progress;
+pub mod replay;
 pub mod results;
 pub mod table;
 pub mod up;

@@ -22,6 +22,20 @@ pub(crate) async fn repeated<M: prost::Message + Default>(
         .map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))
 }
 
+/// One simulation of a job, month by month. It takes microseconds, so no worker is asked.
+pub(crate) async fn replay(ledger: &dyn Ledger, id: JobId, index: u64) -> Result<v1::Replay, Fault> {
+    let spec = entries::spec(ledger, id).await;
+    let spec = spec.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
+    // A job that expired since it was looked at is gone.
+    let spec = spec.ok_or_else(|| no_such_job(id))?;
+    if index >= spec.simulations {
+        let count = spec.simulations;
+        let message = format!("the job {id} has {count} simulations, from 0 on: none has the index {index}");
+        return Err(Fault::new(FaultCode::NotFound, message));
+    }
+    Ok(carlo_kernel::replay(&spec, index).into())
+}
+
 /// The job with its results, where it is complete.
 pub(crate) async fn complete(ledger: &dyn Ledger, mut job: v1::Job) -> Result<v1::Job, Fault> {
     if job.status() != v1::JobStatus::Complete {

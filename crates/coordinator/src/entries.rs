@@ -23,12 +23,13 @@ mod read;
 pub(crate) mod tenancy;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use carlo_kernel::Partial;
 use carlo_schedule::{Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
 use carlo_store::{Key, Ledger, LedgerError, Write};
-use carlo_types::{BlockRange, JobId};
+use carlo_types::{BlockRange, JobId, JobSpec};
 use carlo_wire::v1;
 use prost::Message;
 
@@ -236,6 +237,13 @@ async fn checkpoint(ledger: &dyn Ledger, job: &JobRecord) -> Result<Option<Check
     let key = checkpoint_key(job.id);
     let value = ledger.get(&key).await?;
     value.map(|value| read::checkpoint(&key, &value)).transpose()
+}
+
+/// What a job asks, while it is known.
+pub(crate) async fn spec(ledger: &dyn Ledger, id: JobId) -> Result<Option<Arc<JobSpec>>, EntryError> {
+    let key = job_key(id);
+    let value: Result<_, LedgerError> = ledger.get(&key).await;
+    value?.map(|value| read::job(&key, &value).map(|(record, _)| record.spec)).transpose()
 }
 
 /// The results of a job, where it has any.

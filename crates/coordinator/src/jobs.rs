@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::answers::{complete, repeated};
+use crate::answers::{complete, repeated, replay};
 use crate::core::{Core, NewJob, Once, Watch, no_such_job};
 use crate::door::{self, Call};
 use crate::environment::Environment;
@@ -114,6 +114,16 @@ impl JobsService {
         call.admit(cancel).await.map(views::seen)
     }
 
+    async fn replay(&self, call: &mut Call, request: v1::ReplayRequest) -> Result<v1::Replay, Fault> {
+        let id = job_id(&request.id);
+        let look = move |core: &mut Core, caller: &Caller| {
+            let id = id?;
+            core.get(caller, id).map(|_| id)
+        };
+        let id = call.admit(look).await?;
+        replay(self.ledger.as_ref(), id, request.index).await
+    }
+
     async fn watch(&self, call: &mut Call, request: v1::WatchJobRequest) -> Result<Events, Fault> {
         let watch = move |core: &mut Core, caller: &Caller| {
             core.watch(caller, job_id(&request.id)?, request.last_event_id)
@@ -161,6 +171,12 @@ impl Jobs for JobsService {
     async fn cancel(&self, request: Request<v1::CancelJobRequest>) -> Result<Response<v1::Job>, Status> {
         let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.cancel(&mut call, request).await;
+        call.answer(answer)
+    }
+
+    async fn replay(&self, request: Request<v1::ReplayRequest>) -> Result<Response<v1::Replay>, Status> {
+        let (mut call, request) = Call::of(&self.leadership, request)?;
+        let answer = self.replay(&mut call, request).await;
         call.answer(answer)
     }
 

@@ -40,7 +40,7 @@ const UNREAD_MAX: Duration = Duration::from_secs(5);
     summary = "A job as server-sent events, until it has ended",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "The last event that the client has seen"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that the client has seen"),
     ),
     responses(
         (status = 200, description = "`progress` events with the job without results, then one of `complete`, `failed`, `cancelled` with all of it", body = String, content_type = "text/event-stream"),

@@ -11,6 +11,9 @@ use crate::problem::Failure;
 /// A job.
 pub(crate) struct Job(pub(crate) JobId);
 
+/// A simulation of a job, by its index.
+pub(crate) struct Simulation(pub(crate) JobId, pub(crate) u64);
+
 /// A batch.
 pub(crate) struct Batch(pub(crate) String);
 
@@ -39,6 +42,17 @@ async fn named<S: Send + Sync, T>(
 fn plain(id: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (id.len() <= ID_BYTES_MAX && id.bytes().all(is_plain)).then(|| id.to_owned())
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Simulation {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        path.ok()
+            .and_then(|Path((id, index))| Some(Self(id.parse().ok()?, index.parse().ok()?)))
+            .ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, "there is no such simulation of this job"))
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Job {

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_rest::pointer::Spelling;
+use carlo_rest::replay::Replay;
 use carlo_rest::{Problem, SimulationRequest};
 use carlo_types::JobId;
 use carlo_wire::v1;
@@ -62,7 +63,7 @@ pub(crate) async fn queue(app: &App, caller: &Caller, request: Request) -> Resul
     summary = "The caller's jobs, newest first, without results",
     params(
         ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
     ),
     responses(
         (status = 200, description = "A page", body = JobList),
@@ -99,8 +100,8 @@ pub(crate) async fn page_of(
     summary = "One job, with its results when it is complete",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30", pattern = "^wait=[0-9]$"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer", pattern = "^[!-~]*$"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
     ),
     responses(
         (status = 200, description = "The job", body = Job),
@@ -123,6 +124,32 @@ pub(crate) async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> R
     let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
     let call = if wait.is_some() { app.calls.held(caller, wait.duration()) } else { app.calls.of(caller) };
     call.repeatable(message, async |channel, request| calls::jobs(channel).get(request).await).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/simulations/{index}",
+    operation_id = "replaySimulation",
+    tag = "jobs",
+    summary = "One simulation of a job, month by month",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+        ("index" = u64, Path, description = "The simulation's index, from 0"),
+    ),
+    responses(
+        (status = 200, description = "The simulation", body = Replay),
+    ),
+)]
+pub(crate) async fn replay(
+    State(app): State<App>,
+    caller: Caller,
+    ids::Simulation(id, index): ids::Simulation,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let message = v1::ReplayRequest { id: id.to_string(), index };
+    let call = app.calls.of(&caller);
+    let call = call.repeatable(message, async |channel, request| calls::jobs(channel).replay(request).await);
+    reply::fresh(&headers, &convert::replay::replay(call.await?))
 }
 
 #[utoipa::path(

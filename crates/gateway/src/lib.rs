@@ -40,6 +40,7 @@ use std::time::Duration;
 
 pub use axum::http::HeaderValue;
 use carlo_service::CancellationToken;
+use carlo_service::tls::Identity;
 use carlo_wire::AddressError;
 use tokio::net::TcpListener;
 
@@ -60,6 +61,8 @@ pub struct Config {
     pub streams_max: usize,
     /// Origins, like `https://example.org`, whose pages may call from a browser; none where empty.
     pub cors_origins: Vec<HeaderValue>,
+    /// What clients are shown over TLS; without it, nothing is encrypted.
+    pub tls: Option<Identity>,
     /// Connections that are open at the same time; further ones wait to be accepted.
     pub connections_max: usize,
 }
@@ -75,6 +78,7 @@ impl Config {
             requests_max: 512,
             streams_max: 1_000,
             cors_origins: Vec::new(),
+            tls: None,
             connections_max: 4096,
         }
     }

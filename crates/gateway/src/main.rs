@@ -1,6 +1,7 @@
 //! `carlo-gateway`: reads its arguments and runs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -8,6 +9,7 @@ use carlo_gateway::{Config, HeaderValue};
 use carlo_service::listen::{self, ListenError};
 use carlo_service::shutdown;
 use carlo_service::telemetry::{self, LogFormat};
+use carlo_service::tls::{self, TlsError};
 use clap::Parser;
 
 const BAD_ARGUMENTS: u8 = 2;
@@ -20,7 +22,7 @@ const BAD_ARGUMENTS: u8 = 2;
                   CARLO_LOG sets what is logged, like info or carlo_gateway=debug."
 )]
 struct Arguments {
-    /// The address to serve HTTP on; a loopback address.
+    /// The address to serve HTTP on; a loopback address, unless TLS is spoken.
     #[arg(long, env = "CARLO_LISTEN", default_value = "127.0.0.1:3001", value_name = "ADDR")]
     listen: SocketAddr,
     #[arg(
@@ -32,6 +34,15 @@ struct Arguments {
         value_name = "URL[,URL]"
     )]
     coordinator: Vec<String>,
+    /// The certificates to speak TLS with, its own first, as PEM.
+    #[arg(long, env = "CARLO_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the first certificate, as PEM.
+    #[arg(long, env = "CARLO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
+    #[arg(long, env = "CARLO_PLAINTEXT")]
+    plaintext: bool,
     /// An origin whose pages may call from a browser, like <https://example.org>; may be given several times.
     #[arg(long, env = "CARLO_CORS_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     cors_origin: Vec<HeaderValue>,
@@ -47,13 +58,22 @@ async fn main() -> ExitCode {
     let Err(error) = serve(arguments).await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
     let bad_arguments = error.is::<carlo_gateway::Error>()
+        || error.is::<TlsError>()
         || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)));
     if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("failed to handle signals")?;
-    let listener = listen::loopback(arguments.listen).await?;
-    let config = Config { cors_origins: arguments.cors_origin, ..Config::new(arguments.coordinator) };
+    let tls = match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(certificates), Some(key)) => Some(tls::identity(certificates, key, &["h2", "http/1.1"])?),
+        _ => None,
+    };
+    let listener = if tls.is_some() || arguments.plaintext {
+        listen::anywhere(arguments.listen).await?
+    } else {
+        listen::loopback(arguments.listen).await?
+    };
+    let config = Config { cors_origins: arguments.cors_origin, tls, ..Config::new(arguments.coordinator) };
     Ok(carlo_gateway::run(config, listener, shutdown).await?)
 }

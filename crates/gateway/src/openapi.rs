@@ -58,6 +58,8 @@ pub(crate) fn complete(described: utoipa::openapi::OpenApi) -> Value {
     for item in values(&mut document["paths"]) {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             refusals(method, operation);
+            parameters(operation);
+            streams(operation);
         }
     }
     let components = &mut document["components"];
@@ -95,6 +97,24 @@ fn refusals(method: &str, operation: &mut Value) {
         let response = &mut operation["responses"][status.to_string()];
         if response.is_null() {
             *response = json!({"$ref": "#/components/responses/Problem"});
+        }
+    }
+}
+
+/// Numbers of parameters have the range that is described, and not that of a signed integer.
+fn parameters(operation: &mut Value) {
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        parameter["schema"].as_object_mut().map(|schema| schema.remove("format"));
+    }
+}
+
+/// What comes bit by bit is no one text that a shape could describe.
+fn streams(operation: &mut Value) {
+    for response in values(&mut operation["responses"]) {
+        for kind in ["text/event-stream", "application/jsonl"] {
+            if let Some(content) = response.get_mut("content").and_then(|content| content.get_mut(kind)) {
+                *content = json!({});
+            }
         }
     }
 }

@@ -237,7 +237,10 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
         failure.detail = format!("an internal error; the log describes it under the request id {id}");
         failure.errors.clear();
     }
-    parts.headers.extend(failure.headers);
+    // In place of what is there: a header of the call and the failure may say the same.
+    for (name, value) in failure.headers {
+        parts.headers.insert(name, value);
+    }
     match failure.status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             parts.headers.entry(RETRY_AFTER).or_insert(RETRY_AFTER_SECONDS);

@@ -64,6 +64,7 @@ fn contract() -> OpenApiRouter<App> {
         .routes(routes!(jobs::submit))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(events::events))
+        .routes(routes!(jobs::replay))
         .routes(routes!(simulate::simulate))
         .routes(routes!(simulate::sensitivity))
         .routes(routes!(plans::compare))

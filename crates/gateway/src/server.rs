@@ -1,4 +1,4 @@
-//! Connections: HTTP/1.1 and HTTP/2 on one port, how many there may be, how long they may say nothing, and how they end.
+//! Connections: HTTP/1.1 and HTTP/2 on one port, with TLS or without, how many there may be, how long they may say nothing, and how they end.
 //!
 //! What a request means is not known here. `axum::serve` would be shorter, but has none of these limits.
 
@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use axum::Router;
 use carlo_service::CancellationToken;
+use carlo_service::tls::{Identity, TlsAcceptor};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -50,6 +52,7 @@ pub(crate) async fn serve(
                     router: router.clone(),
                     header_timeout: config.header_timeout,
                     shutdown: shutdown.clone(),
+                    tls: config.tls.clone(),
                 };
                 connections.spawn(connection.serve(stream));
             }
@@ -72,6 +75,7 @@ struct Connection {
     router: Router,
     header_timeout: Duration,
     shutdown: CancellationToken,
+    tls: Option<Identity>,
 }
 
 impl Connection {
@@ -79,6 +83,15 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "failed to set TCP_NODELAY");
         }
+        let Some(tls) = self.tls.clone() else { return self.answer(stream).await };
+        match tokio::time::timeout(self.header_timeout, TlsAcceptor::from(tls).accept(stream)).await {
+            Ok(Ok(stream)) => self.answer(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a client failed to speak TLS"),
+            Err(_) => tracing::debug!("a client took too long to speak TLS"),
+        }
+    }
+
+    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let asked = Arc::new(AtomicBool::new(false));
         let (router, asked_here) = (self.router, Arc::clone(&asked));
         let service = TowerToHyperService::new(tower::service_fn(move |request| {

@@ -210,6 +210,9 @@ pub struct Results {
     pub histogram: Histogram,
     /// The balance along the timeline: at most 60 months of it.
     pub trajectory: Vec<TrajectoryPoint>,
+    /// Simulations that are worth a look, each to be replayed by its index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notable: Option<Notable>,
     /// The request with nothing left to a default. Sent again, it gives the same answer.
     pub assumptions: SimulationRequest,
     /// The seed, as a decimal string.
@@ -218,6 +221,32 @@ pub struct Results {
     pub model_version: u32,
     /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
     pub digest: String,
+}
+
+/// Simulations that are worth a look.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Notable {
+    /// The one with the smallest final balance.
+    pub worst: NotableSimulation,
+    /// The one with the largest final balance.
+    pub best: NotableSimulation,
+    /// The one nearest to the 5th percentile, as the job's first 4,096 simulations have it.
+    pub p5: NotableSimulation,
+    /// The one nearest to the median, as these have it.
+    pub p50: NotableSimulation,
+    /// The one nearest to the 95th percentile, as these have it.
+    pub p95: NotableSimulation,
+    /// The one nearest to the target amount.
+    pub goal: NotableSimulation,
+}
+
+/// One simulation of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NotableSimulation {
+    /// Which.
+    pub index: u64,
+    /// Its final balance, dollars.
+    pub balance: f64,
 }
 
 /// The balances after so many months, dollars.

@@ -3,6 +3,7 @@
 //! * [`request`]: a simulation request, read with every fault named at once.
 //! * [`job`]: jobs, their lists and their results.
 //! * [`simulation`], [`batch`]: the same jobs in the words of `/simulations`, and batches of them.
+//! * [`replay`]: one simulation, month by month.
 //! * [`plans`]: several plans on the same luck.
 //! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
@@ -20,6 +21,7 @@ pub mod plans;
 pub mod pointer;
 pub mod problem;
 mod reader;
+pub mod replay;
 pub mod request;
 pub mod simulation;
 pub mod word;

@@ -1,8 +1,9 @@
-//! What every daemon needs and no domain knows: how it logs ([`telemetry`]), ends ([`shutdown`]) and listens ([`listen`]).
+//! What every daemon needs and no domain knows: how it logs ([`telemetry`]), ends ([`shutdown`]) listens ([`listen`]) and speaks TLS ([`tls`]).
 
 pub mod listen;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls;
 
 /// Asks whoever holds it to end.
 pub use tokio_util::sync::CancellationToken;

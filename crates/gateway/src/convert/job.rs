@@ -1,8 +1,8 @@
 //! Jobs and their results.
 
 use carlo_rest::job::{
-    Histogram, Job, JobStatus, NodeProgress, PartialResults, Results, Sensitivity, SensitivityResults,
-    Submitted, TrajectoryPoint,
+    Histogram, Job, JobStatus, NodeProgress, Notable, NotableSimulation, PartialResults, Results,
+    Sensitivity, SensitivityResults, Submitted, TrajectoryPoint,
 };
 use carlo_types::Draft;
 use carlo_types::results::{FanPoint, SCENARIOS};
@@ -111,12 +111,28 @@ pub(super) fn results(
         workers_used: completed.workers_used,
         histogram: Histogram { edges: results.histogram.edges, counts: results.histogram.counts },
         trajectory: results.trajectory.iter().map(trajectory_point).collect(),
+        notable: results.notable.as_ref().map(notable),
         assumptions: request::write(Draft::from(assumptions)),
         seed: seed.to_string(),
         model_version: results.model_version,
         digest: results.digest.to_string(),
     };
     Ok((results, sensitivity))
+}
+
+fn notable(notable: &carlo_types::results::Notable) -> Notable {
+    let simulation = |simulation: carlo_types::results::NotableSimulation| NotableSimulation {
+        index: simulation.index,
+        balance: simulation.balance,
+    };
+    Notable {
+        worst: simulation(notable.worst),
+        best: simulation(notable.best),
+        p5: simulation(notable.p5),
+        p50: simulation(notable.p50),
+        p95: simulation(notable.p95),
+        goal: simulation(notable.goal),
+    }
 }
 
 fn trajectory_point(point: &FanPoint) -> TrajectoryPoint {

