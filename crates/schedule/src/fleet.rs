@@ -72,6 +72,8 @@ pub(crate) struct Fleet {
     speed: f64,
     /// What a thread of a node that hasn't been measured is taken to do of it.
     speed_per_thread: f64,
+    /// Whether either is made of a measurement.
+    is_measured: bool,
 }
 
 impl Fleet {
@@ -203,14 +205,15 @@ impl Fleet {
     pub(crate) fn sum_speed(&mut self) {
         let measured = self.nodes.values().filter_map(|node| Some((node.speed?, node.threads())));
         let (speed, threads) = measured.fold((0.0, 0.0), |(speed, threads), (s, t)| (speed + s, threads + t));
-        self.speed_per_thread = if threads > 0.0 { speed / threads } else { 1.0 };
+        self.is_measured = threads > 0.0;
+        self.speed_per_thread = if self.is_measured { speed / threads } else { 1.0 };
         let open = self.nodes.values().filter(|node| node.is_open());
         self.speed = open.map(|node| node.speed.unwrap_or(self.speed_per_thread * node.threads())).sum();
     }
 
-    /// Whether the speed of any node has been measured.
+    /// Whether the speed of all is more than a guess: not before the first sum after a node's first report.
     pub(crate) fn is_measured(&self) -> bool {
-        self.nodes.values().any(|node| node.speed.is_some())
+        self.is_measured
     }
 
     fn relist(&mut self, id: NodeId, held_before: Option<usize>) {

@@ -117,6 +117,20 @@ fn the_wait_of_started_jobs_is_averaged() {
 }
 
 #[test]
+fn nothing_is_estimated_from_a_speed_that_is_not_measured_yet() {
+    let mut world = World::new(Config::default());
+    world.submit(BLOCK);
+    let worker = world.join(1);
+    let took = Duration::from_millis(10);
+    world.wait(took);
+    world.answer(worker, took).unwrap();
+    // The speed of all is added up at the next tick.
+    let queued = world.submit(BLOCK);
+    let left = world.view(queued).seconds_remaining;
+    assert!(left.is_none_or(|left| left < 1.0), "{left:?}");
+}
+
+#[test]
 fn what_is_left_is_estimated_from_the_measured_speed() {
     let mut world = World::new(Config::default());
     let id = world.submit(100_000 * BLOCK);
