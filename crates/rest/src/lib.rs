@@ -7,7 +7,7 @@
 //! * [`plans`]: several plans on the same luck.
 //! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
-//! * [`json`], [`pointer`]: texts of JSON, and places in them. [`word`]: the states that lists are filtered by.
+//! * [`json`], [`pointer`](mod@pointer): texts of JSON, and places in them. [`word`]: the states that lists are filtered by.
 //! * [`problem`]: every error, as `application/problem+json` (RFC 9457).
 //!
 //! Whether a number is within its range is not known here, nor how a shape travels.
