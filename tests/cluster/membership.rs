@@ -1,7 +1,7 @@
 //! Workers join, leave and are refused.
 
 use carlo_rest::cluster::NodeStatus;
-use carlo_tests::{Client, Cluster};
+use carlo_tests::{Client, Cluster, Daemon};
 use carlo_wire::v1::worker_message::Message;
 use carlo_wire::v1::workers_client::WorkersClient;
 use carlo_wire::{Coordinators, v1};
@@ -61,5 +61,17 @@ async fn a_greeting_that_is_none_is_refused_by_field() -> anyhow::Result<()> {
     let refusal = greet(&cluster, nameless).await?.expect_err("no name");
     assert_eq!(refusal.code(), Code::InvalidArgument);
     assert!(refusal.message().starts_with("hello.name"), "{refusal:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_whose_name_is_none_ends_with_the_reason() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let url = format!("http://{}", cluster.coordinator_address);
+    let long = "n".repeat(1_000);
+    let worker = Daemon::start("carlo-worker", &["--coordinator", &url, "--name", &long], &[])?;
+    let (status, log) = worker.ended().await?;
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("refused by the coordinator") && log.contains("hello.name"), "{log}");
     Ok(())
 }

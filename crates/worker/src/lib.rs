@@ -60,7 +60,7 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// When the configuration can't work, or the coordinator refuses this worker's version or token.
+/// When the configuration can't work, or the coordinator refuses this worker's name, version or token.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let coordinators = Coordinators::new(&config.coordinators)?;
     let machine = Cores::new(config.threads())?;
@@ -98,7 +98,7 @@ pub async fn work(
             Ok(End::Left) => return Ok(()),
             Err(broken) => broken,
         };
-        if matches!(fault.code, FaultCode::Incompatible | FaultCode::Unauthenticated) {
+        if matches!(fault.code, FaultCode::Incompatible | FaultCode::Unauthenticated | FaultCode::Invalid) {
             return Err(Error::Refused { address: coordinator.address.to_string(), reason: fault.message });
         }
         tracing::warn!(%node, coordinator = %coordinator.address, %fault, "session ended");
