@@ -188,12 +188,17 @@ async fn an_answer_that_is_none_is_a_fault_of_its_range() -> anyhow::Result<()> 
 #[tokio::test]
 async fn a_worker_out_of_memory_ends_in_words_and_another_goes_on() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;
-    let starved = cluster.worker("starved", 1, None).await?;
+    let url = format!("http://{}", cluster.coordinator_address);
+    let arguments = ["--coordinator", &url, "--name", "starved", "--threads", "1"];
+    // What its jobs need is asked of the system each time, and not found in what it once had.
+    let starved = Daemon::start("carlo-worker", &arguments, &[("MALLOC_MMAP_THRESHOLD_", "65536")])?;
+    cluster.node_until("starved", |node| node.status != NodeStatus::Offline).await?;
     let id = cluster.client.submit(&Client::request(LONG, 6)).await?;
     cluster.client.job_until(&id, |job| job.simulations_complete > 0).await?;
-    // From now on the system gives it not one page more.
+    // From now on the system gives it not one page more, and another job needs some.
     let status = Command::new("prlimit").args(["--as=1", "--pid", &starved.pid()?.to_string()]).status()?;
     assert!(status.success(), "prlimit failed");
+    cluster.client.submit(&Client::request(LONG, 7)).await?;
     let (status, log) = starved.ended().await?;
     assert!(!status.success());
     assert!(log.contains("memory allocation of"), "{log}");
