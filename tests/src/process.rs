@@ -120,7 +120,13 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// Builds the programs, and says where they are: beside the directory of this test's own program.
+///
+/// Whoever has just built them all names their directory in `CARLO_BINARIES`: to cargo a build of programs alone has other features than one
+/// with the tests, and it would compile everything once more.
 fn build() -> anyhow::Result<PathBuf> {
+    if let Some(directory) = std::env::var_os("CARLO_BINARIES") {
+        return Ok(directory.into());
+    }
     let test = std::env::current_exe()?;
     let directory = test.ancestors().nth(2).context("a test's program lies in target/PROFILE/deps")?;
     let profile = directory.file_name().and_then(|name| name.to_str()).context("a profile has a name")?;
