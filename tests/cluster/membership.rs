@@ -68,8 +68,8 @@ async fn a_greeting_that_is_none_is_refused_by_field() -> anyhow::Result<()> {
 async fn a_worker_whose_name_is_none_ends_with_the_reason() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;
     let url = format!("http://{}", cluster.coordinator_address);
-    let long = "n".repeat(1_000);
-    let worker = Daemon::start("carlo-worker", &["--coordinator", &url, "--name", &long], &[])?;
+    let name = "n".repeat(1_000);
+    let worker = Daemon::start("carlo-worker", &["--coordinator", &url, "--name", &name], &[])?;
     let (status, log) = worker.ended().await?;
     assert_eq!(status.code(), Some(1));
     assert!(log.contains("refused by the coordinator") && log.contains("hello.name"), "{log}");
