@@ -64,8 +64,7 @@ impl Job {
     /// Simulates a block, of which `finals` is as long as it has simulations.
     pub(crate) fn walk(&self, block: u64, finals: &mut [f32]) {
         let (first, _) = self.indices(block);
-        let (scenarios, stops) = (&mut [][..], &[][..]);
-        self.level.run(Walk { plan: &self.plan, first, finals, scenarios, stops, look: Look::Away });
+        self.level.run(Walk::alone(&self.plan, first, finals));
     }
 
     /// Simulates a block with every scenario, and counts what the fan chart wants of it.
@@ -85,8 +84,7 @@ impl Job {
     /// Simulates a block with another plan than the job's own.
     pub(crate) fn walk_variant(&self, variant: &Variant, block: u64, finals: &mut [f32]) {
         let (first, _) = self.indices(block);
-        let (scenarios, stops) = (&mut [][..], &[][..]);
-        self.level.run(Walk { plan: &variant.plan, first, finals, scenarios, stops, look: Look::Away });
+        self.level.run(Walk::alone(&variant.plan, first, finals));
     }
 
     pub(crate) fn variants(&self) -> &[Variant] {

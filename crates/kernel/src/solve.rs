@@ -9,9 +9,9 @@ use carlo_types::question::{CANDIDATES, Solve, Variable};
 use carlo_types::results::{Interval, Solution};
 use carlo_types::{JobSpec, Question};
 
-use crate::chart::Look;
 use crate::level::Level;
 use crate::plan::Plan;
+use crate::summary::Z_95;
 use crate::walk::Walk;
 
 /// Simulations that the place of the candidates follows from: the first.
@@ -23,8 +23,6 @@ const REACH: f64 = 4.0;
 const PRECISION: f64 = 1e-7;
 /// From this ratio of the ends on, candidates are spread evenly by their logarithms.
 const RATIO_MAX: f64 = 4.0;
-/// The two-sided 95 % point of the normal distribution.
-const Z_95: f64 = 1.959_963_984_540_054;
 
 /// The plan of `spec` with another value of a variable, and no question.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1200")]
@@ -81,8 +79,7 @@ pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64
     let mut finals = vec![0.0; count as usize];
     let mut successes = |value: f64| -> f64 {
         let plan = Plan::new(&with(spec, asked.variable, value));
-        let (scenarios, stops) = (&mut [][..], &[][..]);
-        level.run(Walk { plan: &plan, first: 0, finals: &mut finals, scenarios, stops, look: Look::Away });
+        level.run(Walk::alone(&plan, 0, &mut finals));
         finals.iter().filter(|&&balance| balance >= plan.target).count() as f64
     };
     let (n, p) = (count as f64, asked.probability);

@@ -19,7 +19,7 @@ use crate::partial::Partial;
 use ranks::Ranks;
 
 /// The two-sided 95 % point of the normal distribution.
-const Z_95: f64 = 1.959_963_984_540_054;
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// The results of the simulations that `partial` holds, as an answer to `spec`; also of a job that isn't finished. With no
 /// simulations at all the standard error is 1, the interval is [0, 1], and every sum of money is 0.

@@ -30,6 +30,13 @@ pub(crate) struct Walk<'a> {
     pub(crate) look: Look<'a>,
 }
 
+impl<'a> Walk<'a> {
+    /// Final balances alone.
+    pub(crate) fn alone(plan: &'a Plan, first: u64, finals: &'a mut [f32]) -> Self {
+        Self { plan, first, finals, scenarios: &mut [], stops: &[], look: Look::Away }
+    }
+}
+
 /// Why a walk stops.
 #[derive(Clone, Copy)]
 enum Stop {

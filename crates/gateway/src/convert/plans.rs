@@ -21,15 +21,10 @@ pub(crate) fn read_comparison(body: &Json) -> Result<Draft, Vec<FieldError>> {
     let unread = pointers(&faults);
     let place = |index| format!("/requests/{index}");
     let drafts = requests.into_iter().enumerate();
-    let mut drafts = drafts
-        .map(|(index, request)| checked(request, &place(index), &unread, &mut faults))
-        .collect::<Vec<_>>();
-    if drafts.is_empty() {
-        return Err(spelled(faults, &body.value, Spelling::CamelCase));
-    }
-    let variants = drafts.split_off(1);
-    let draft = drafts.into_iter().map(|first| Draft { variants: variants.clone(), ..first }).next();
-    finish(body, draft.unwrap_or_default(), faults, &unread, compared_pointer)
+    let mut drafts = drafts.map(|(index, request)| checked(request, &place(index), &unread, &mut faults));
+    let (first, variants) = (drafts.next(), drafts.collect());
+    let Some(first) = first else { return Err(spelled(faults, &body.value, Spelling::CamelCase)) };
+    finish(body, Draft { variants, ..first }, faults, &unread, compared_pointer)
 }
 
 /// Reads the body of what is to be solved.
