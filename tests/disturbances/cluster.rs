@@ -37,7 +37,7 @@ impl Process {
                 // Nobody reads its log, which would fill its pipe.
                 Daemon::start(self.name, &arguments, &[("CARLO_LOG", "error")])
             } else {
-                Daemon::listening(self.name, &arguments).await
+                Daemon::listening(self.name, &arguments, &[]).await
             };
             match started {
                 Err(error) if attempt == ATTEMPTS => return Err(error),

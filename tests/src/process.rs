@@ -23,8 +23,12 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts a daemon that listens and waits until it does.
-    pub async fn listening(name: &'static str, arguments: &[&str]) -> anyhow::Result<Self> {
-        let mut daemon = Self::start(name, arguments, &[])?;
+    pub async fn listening(
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let mut daemon = Self::start(name, arguments, variables)?;
         let stderr = daemon.child.stderr.take().context("stderr is piped")?;
         let mut lines = BufReader::new(stderr).lines();
         let address = tokio::time::timeout(PATIENCE, address(&mut lines))
