@@ -120,6 +120,8 @@ mod tests {
             instance: text(),
             errors: vec![],
             error: text(),
+            quota: None,
+            budget_cap_usd: None,
         };
         anyhow::Error::new(ClientError::Refused(Box::new(problem)))
     }

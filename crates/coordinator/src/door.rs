@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use carlo_tenancy::{Caller, RateStatus, Refusal};
+use carlo_types::fault::Limit;
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::status;
 use tokio::time::Instant;
@@ -141,7 +142,14 @@ pub(crate) fn fault(refusal: Refusal) -> Fault {
         Refusal::QuotaExceeded { .. } => FaultCode::QuotaExceeded,
         Refusal::OverBudget { .. } => FaultCode::OverBudget,
     };
-    Fault { retry_after_seconds, ..Fault::new(code, message) }
+    let limit = match refusal {
+        Refusal::QuotaExceeded { quota, .. } => Some(Limit::Quota(quota.as_str().to_owned())),
+        Refusal::OverBudget { cap, .. } => {
+            Some(Limit::BudgetCap { nanodollars: u64::try_from(cap.nanos()).unwrap_or(u64::MAX) })
+        }
+        _ => None,
+    };
+    Fault { retry_after_seconds, limit, ..Fault::new(code, message) }
 }
 
 #[cfg(test)]

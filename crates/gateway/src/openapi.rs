@@ -15,6 +15,8 @@ use carlo_types::limits::{
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use crate::problem;
+
 const PAGE: &str = include_str!("openapi/docs.html");
 /// The page may load nothing but the description.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -71,6 +73,7 @@ pub(crate) fn complete(described: utoipa::openapi::OpenApi) -> Value {
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "bearer": {"type": "http", "scheme": "bearer"},
     });
+    components["schemas"]["Problem"]["properties"]["type"]["description"] = problem::description().into();
     inputs(&mut components["schemas"]);
     document["security"] = json!([{"key": []}, {"bearer": []}, {}]);
     document

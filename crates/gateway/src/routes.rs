@@ -43,6 +43,7 @@ pub(crate) fn router(config: &Config, calls: Calls, ending: CancellationToken) -
         .layer(from_fn_with_state(app.clone(), caller::account))
         .route("/readyz", get(cluster::ready))
         .merge(openapi::routes(described))
+        .merge(problem::routes())
         .merge(metrics.route())
         .with_state(app);
     let routes = within_limits(routes, Places::new(config.requests_max, config.streams_max));
