@@ -11,6 +11,7 @@
 //! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
 //! * [`entries`]: records as entries of the ledger, and back. [`particulars`]: what the scheduler needn't know of a job.
 //! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
+//! * [`deadline`]: the end of streams whose caller waits no longer.
 //! * [`batch`]: which jobs of a batch may run, and what it is as a whole.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
@@ -27,6 +28,7 @@ mod batches;
 mod cluster;
 mod config;
 mod core;
+mod deadline;
 mod door;
 mod entries;
 mod environment;
@@ -61,6 +63,7 @@ use crate::accounts::AccountsService;
 use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data, Settings};
+use crate::deadline::Deadlines;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, Machine};
 use crate::jobs::JobsService;
@@ -141,6 +144,7 @@ where
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
+        .layer(Deadlines)
         .add_service(health_service)
         .add_service(reflection())
         .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
