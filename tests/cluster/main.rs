@@ -10,4 +10,5 @@ mod failover;
 mod membership;
 mod puppet;
 mod rest;
+mod strangers;
 mod workers;
