@@ -11,4 +11,5 @@ mod membership;
 mod puppet;
 mod rest;
 mod strangers;
+mod tls;
 mod workers;

@@ -42,6 +42,7 @@ pub use axum::http::HeaderValue;
 use carlo_service::CancellationToken;
 use carlo_service::tls::Identity;
 use carlo_wire::AddressError;
+pub use carlo_wire::Trust;
 use tokio::net::TcpListener;
 
 /// What a gateway needs to know. Every limit has a default in [`Config::new`].
@@ -49,6 +50,8 @@ use tokio::net::TcpListener;
 pub struct Config {
     /// URLs of the coordinators, at least one.
     pub coordinators: Vec<String>,
+    /// Who is believed to be one of them at an `https` URL.
+    pub trust: Trust,
     /// How long a call to the coordinators may take, with all its attempts.
     pub call_timeout: Duration,
     /// How long a client may take to send a body.
@@ -72,6 +75,7 @@ impl Config {
     pub fn new(coordinators: Vec<String>) -> Self {
         Self {
             coordinators,
+            trust: Trust::default(),
             call_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),

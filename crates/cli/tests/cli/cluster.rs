@@ -195,6 +195,7 @@ fn a_stored_answer_to_a_question_is_verified_with_the_question() {
 
 /// The answer of a call that the command line has no command for.
 fn post(url: &str, path: &str, body: &Value) -> Value {
+    carlo_service::tls::install_provider();
     let call = async {
         let request = reqwest::Client::new().post(format!("{url}{path}"));
         let request = request.header("content-type", "application/json").body(body.to_string());
