@@ -5,7 +5,7 @@
 //! * [`caller`]: who calls, and what they hear of their limits.
 //! * [`jobs`], [`events`], [`simulate`], [`simulations`], [`batches`], [`accounts`], [`cluster`]: the handlers.
 //! * [`body`], [`query`], [`prefer`], [`ids`]: what comes in, refused with every fault at once.
-//! * [`reply`]: what goes out, with its `ETag`.
+//! * [`reply`]: what goes out, with its `ETag`. [`encoding`]: compressed or not.
 //! * [`openapi`]: the description of the calls. [`metrics`]: how they went. [`cors`]: who else's pages may make them.
 //! * [`problem`]: every error, and the one table from faults to statuses.
 //! * [`calls`]: calls to a coordinator: deadlines, and which of them are repeated where.
@@ -20,6 +20,7 @@ mod calls;
 mod cluster;
 mod convert;
 mod cors;
+mod encoding;
 mod events;
 mod ids;
 mod jobs;

@@ -20,8 +20,8 @@ use crate::metrics::{self, Metrics};
 use crate::places::{self, Places};
 use crate::problem::{self, Failure};
 use crate::{
-    Config, accounts, batches, caller, cluster, cors, events, jobs, openapi, plans, query, simulate,
-    simulations,
+    Config, accounts, batches, caller, cluster, cors, encoding, events, jobs, openapi, plans, query,
+    simulate, simulations,
 };
 
 /// What handlers share.
@@ -101,6 +101,7 @@ fn within_limits(routes: Router, places: Places) -> Router {
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(problem::render))
         .layer(CompressionLayer::new())
+        .layer(from_fn(encoding::gzip_or_plain))
 }
 
 async fn no_route(uri: Uri) -> Failure {

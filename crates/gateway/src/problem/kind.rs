@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use carlo_types::FaultCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::Failure;
 
@@ -31,6 +31,17 @@ pub(crate) enum Kind {
     KeyInUse,
     JobFailed,
     JobCancelled,
+}
+
+/// What a program is told of a kind.
+#[derive(Serialize)]
+struct Told {
+    #[serde(rename = "type")]
+    uri: String,
+    title: &'static str,
+    status: u16,
+    meaning: &'static str,
+    remedy: &'static str,
 }
 
 /// What is said of a kind.
@@ -133,14 +144,9 @@ impl Entry {
         format!("{ROOT}/{}", self.name)
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "type": self.uri(),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "meaning": self.meaning,
-            "remedy": self.remedy,
-        })
+    fn told(&self) -> Told {
+        let Self { status, title, meaning, remedy, .. } = *self;
+        Told { uri: self.uri(), title, status: status.as_u16(), meaning, remedy }
     }
 
     fn section(&self) -> String {
@@ -174,7 +180,7 @@ pub(crate) fn description() -> String {
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let all = async |headers: HeaderMap| {
         let sections: String = TABLE.iter().map(Entry::section).collect();
-        shown(&headers, || sections, || TABLE.iter().map(Entry::json).collect())
+        shown(&headers, || sections, || TABLE.iter().map(Entry::told).collect::<Vec<_>>())
     };
     let one = async |Path(name): Path<String>, headers: HeaderMap| {
         let entry = TABLE.iter().find(|entry| entry.name == name).ok_or_else(|| {
@@ -183,13 +189,17 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
                 format!("there is no kind of problem {name}; {ROOT} lists them"),
             )
         })?;
-        Ok::<_, Failure>(shown(&headers, || entry.section(), || entry.json()))
+        Ok::<_, Failure>(shown(&headers, || entry.section(), || entry.told()))
     };
     Router::new().route(ROOT, get(all)).route(&format!("{ROOT}/{{name}}"), get(one))
 }
 
 /// A page where a browser asks, JSON for everybody else.
-fn shown(asked: &HeaderMap, page: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> Response {
+fn shown<T: Serialize>(
+    asked: &HeaderMap,
+    page: impl FnOnce() -> String,
+    json: impl FnOnce() -> T,
+) -> Response {
     let headers = [
         (CACHE_CONTROL, HeaderValue::from_static("max-age=3600")),
         (VARY, HeaderValue::from_static("Accept")),
