@@ -1,7 +1,9 @@
 //! The description of the calls, OpenAPI 3.1, at `/openapi.json`, and a page at `/docs` that shows it without anything from elsewhere.
 //!
 //! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds everywhere, so that no handler
-//! repeats it: the refusals, the key, the ranges of the model's inputs.
+//! repeats it: the refusals, the key, the ranges of the model's inputs. [`shared`] has what several of them have in common.
+
+pub(crate) mod shared;
 
 use axum::Router;
 use axum::body::Bytes;
