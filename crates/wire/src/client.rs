@@ -1,5 +1,6 @@
 //! The coordinators that a client knows, and which of them it talks to.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +18,18 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Coordinators {
     known: Vec<Coordinator>,
-    connect: fn(&Endpoint) -> Channel,
+    connect: Connect,
     current: Mutex<Current>,
+}
+
+/// How a channel to an endpoint is made.
+#[derive(Clone)]
+struct Connect(Arc<dyn Fn(&Endpoint) -> Channel + Send + Sync>);
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connect")
+    }
 }
 
 /// One of them.
@@ -56,8 +67,13 @@ impl Coordinators {
 
     /// Knows the coordinators at these URLs, and reaches each, and whoever they say leads, by the channel that `connect` makes of an
     /// endpoint: for networks of another kind.
-    pub fn connecting(urls: &[String], connect: fn(&Endpoint) -> Channel) -> Result<Self, AddressError> {
-        let known: Vec<_> = urls.iter().map(|url| Coordinator::at(url, connect)).collect::<Result<_, _>>()?;
+    pub fn connecting(
+        urls: &[String],
+        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
+    ) -> Result<Self, AddressError> {
+        let connect = Connect(Arc::new(connect));
+        let known: Vec<_> =
+            urls.iter().map(|url| Coordinator::at(url, &connect)).collect::<Result<_, _>>()?;
         let first = known.first().ok_or(AddressError::Empty)?.clone();
         Ok(Self { known, connect, current: Mutex::new(Current { coordinator: first, next: 1 }) })
     }
@@ -128,7 +144,7 @@ impl Coordinators {
     fn find(&self, address: &str) -> Option<Coordinator> {
         let known = self.known.iter().find(|known| *known.address == *address).cloned();
         // A leader may be advertised at an address that this client wasn't told.
-        known.or_else(|| Coordinator::at(address, self.connect).ok())
+        known.or_else(|| Coordinator::at(address, &self.connect).ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -138,8 +154,8 @@ impl Coordinators {
 }
 
 impl Coordinator {
-    fn at(url: &str, connect: fn(&Endpoint) -> Channel) -> Result<Self, AddressError> {
-        Ok(Self { address: url.into(), channel: connect(&endpoint(url)?) })
+    fn at(url: &str, connect: &Connect) -> Result<Self, AddressError> {
+        Ok(Self { address: url.into(), channel: (connect.0)(&endpoint(url)?) })
     }
 }
 
