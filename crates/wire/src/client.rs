@@ -11,8 +11,12 @@ use tonic::transport::{Channel, Endpoint};
 use crate::status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection is silent before its peer is asked for a sign of life.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
+/// How long the peer may take for that. Of a leader that froze, callers learn so after 2.5 to 3.5 s: another one leads by then (etcd's shortest
+/// lease is 2 s, and its end takes up to 0.8 s to get around), so that nobody is sent back to the frozen one; and work goes on well
+/// within the 5 s that are promised. A peer that is merely busy answers in time: it costs no thought.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// The coordinators of one cluster. Calls go to one of them until it can't be reached or says that another one leads.
 #[derive(Debug)]
