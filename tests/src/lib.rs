@@ -5,6 +5,7 @@
 mod client;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+mod host;
 mod link;
 mod process;
 #[cfg(feature = "etcd")]
@@ -19,6 +20,7 @@ use carlo_rest::cluster::{Node, NodeStatus};
 use tempfile::TempDir;
 
 pub use client::Client;
+pub use host::Host;
 pub use link::Link;
 pub use process::{Daemon, binary};
 
