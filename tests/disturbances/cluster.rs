@@ -40,7 +40,7 @@ impl Process {
                 // Nobody reads its log, which would fill its pipe.
                 Daemon::start_on(&self.host, self.name, &arguments, &[("CARLO_LOG", "error")])
             } else {
-                Daemon::listening_on(&self.host, self.name, &arguments).await
+                Daemon::listening_on(&self.host, self.name, &arguments, &[]).await
             };
             match started {
                 Err(error) if attempt == ATTEMPTS => return Err(error),

@@ -23,13 +23,22 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts a daemon that listens and waits until it does.
-    pub async fn listening(name: &'static str, arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::listening_on(&Host::this(), name, arguments).await
+    pub async fn listening(
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        Self::listening_on(&Host::this(), name, arguments, variables).await
     }
 
     /// Starts a daemon that listens, on a host, and waits until it does.
-    pub async fn listening_on(host: &Host, name: &'static str, arguments: &[&str]) -> anyhow::Result<Self> {
-        let mut daemon = Self::start_on(host, name, arguments, &[])?;
+    pub async fn listening_on(
+        host: &Host,
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let mut daemon = Self::start_on(host, name, arguments, variables)?;
         let stderr = daemon.child.stderr.take().context("stderr is piped")?;
         let mut lines = BufReader::new(stderr).lines();
         let address = tokio::time::timeout(PATIENCE, address(&mut lines))
