@@ -47,11 +47,11 @@ async fn a_cluster_that_speaks_tls_everywhere_answers_those_who_believe_it() -> 
     let data = text(directory.path());
     // With TLS no further word is needed for an address that others reach.
     let arguments = [&["--listen", "0.0.0.0:0", "--data-dir", data][..], &inner.arguments()].concat();
-    let coordinator = Daemon::listening("carlo-coordinator", &arguments).await?;
+    let coordinator = Daemon::listening("carlo-coordinator", &arguments, &[]).await?;
     let url = format!("https://127.0.0.1:{}", coordinator.address.port());
     let believing = ["--coordinator", &url, "--ca-file", text(&inner.certificate)];
     let arguments = [&["--listen", "0.0.0.0:0"][..], &believing, &outer.arguments()].concat();
-    let gateway = Daemon::listening("carlo-gateway", &arguments).await?;
+    let gateway = Daemon::listening("carlo-gateway", &arguments, &[]).await?;
     let token = directory.path().join("join-token");
     let arguments =
         [&believing[..], &["--threads", "1", "--name", "one", "--join-token-file", text(&token)]].concat();

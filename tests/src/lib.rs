@@ -5,6 +5,7 @@
 mod client;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+mod host;
 mod link;
 mod process;
 #[cfg(feature = "etcd")]
@@ -19,6 +20,7 @@ use carlo_rest::cluster::{Node, NodeStatus};
 use tempfile::TempDir;
 
 pub use client::Client;
+pub use host::Host;
 pub use link::Link;
 pub use process::{Daemon, binary};
 
@@ -62,7 +64,8 @@ impl Cluster {
         let coordinator_address = coordinator.address;
         let url = format!("http://{coordinator_address}");
         let gateway =
-            Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &url]).await?;
+            Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &url], &[])
+                .await?;
         let client = Client::new(format!("http://{}", gateway.address));
         let client = match auth {
             Auth::Off => client,
@@ -77,8 +80,8 @@ impl Cluster {
             Auth::Off => "off",
             Auth::On => "on",
         };
-        Daemon::listening("carlo-coordinator", &["--listen", listen, "--data-dir", data, "--auth", auth])
-            .await
+        let arguments = ["--listen", listen, "--data-dir", data, "--auth", auth];
+        Daemon::listening("carlo-coordinator", &arguments, &[]).await
     }
 
     /// Kills the coordinator with SIGKILL and starts it again, on the same port and data.

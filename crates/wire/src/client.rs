@@ -1,5 +1,6 @@
 //! The coordinators that a client knows, and which of them it talks to.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +11,12 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use crate::status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection is silent before its peer is asked for a sign of life.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
+/// How long the peer may take for that. Of a leader that froze, callers learn so after 2.5 to 3.5 s: another one leads by then (etcd's shortest
+/// lease is 2 s, and its end takes up to 0.8 s to get around), so that nobody is sent back to the frozen one; and work goes on well
+/// within the 5 s that are promised. A peer that is merely busy answers in time: it costs no thought.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// Who is believed to be a coordinator at an `https` URL.
 #[derive(Debug, Clone)]
@@ -49,10 +54,15 @@ pub struct Coordinator {
 }
 
 /// How an endpoint becomes a channel.
-#[derive(Debug)]
 struct Reach {
     trust: Trust,
-    connect: fn(&Endpoint) -> Channel,
+    connect: Box<dyn Fn(&Endpoint) -> Channel + Send + Sync>,
+}
+
+impl fmt::Debug for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reach")
+    }
 }
 
 #[derive(Debug)]
@@ -89,7 +99,10 @@ impl Coordinators {
 
     /// Knows the coordinators at these URLs, and reaches each, and whoever they say leads, by the channel that `connect` makes of an
     /// endpoint: for networks of another kind.
-    pub fn connecting(urls: &[String], connect: fn(&Endpoint) -> Channel) -> Result<Self, AddressError> {
+    pub fn connecting(
+        urls: &[String],
+        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
+    ) -> Result<Self, AddressError> {
         Self::trusting(urls, Trust::default(), connect)
     }
 
@@ -97,9 +110,9 @@ impl Coordinators {
     pub fn trusting(
         urls: &[String],
         trust: Trust,
-        connect: fn(&Endpoint) -> Channel,
+        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
     ) -> Result<Self, AddressError> {
-        let reach = Reach { trust, connect };
+        let reach = Reach { trust, connect: Box::new(connect) };
         let known: Vec<_> = urls.iter().map(|url| reach.coordinator(url)).collect::<Result<_, _>>()?;
         let first = known.first().ok_or(AddressError::Empty)?.clone();
         Ok(Self { known, reach, current: Mutex::new(Current { coordinator: first, next: 1 }) })
