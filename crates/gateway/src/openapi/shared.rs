@@ -42,7 +42,7 @@ pub(crate) struct Page;
 
 impl IntoParams for Page {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let number = || ObjectBuilder::new().schema_type(nullable(Type::Integer)).minimum(Some(1));
+        let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
         vec![
             parameter("page", ParameterIn::Query, "From 1", number()),
             parameter(
@@ -93,11 +93,7 @@ fn conflict(words: &str) -> Responses {
 }
 
 fn text() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(nullable(Type::String))
-}
-
-fn nullable(of: Type) -> SchemaType {
-    SchemaType::from_iter([of, Type::Null])
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
 }
 
 fn header(name: &str, words: &str, schema: ObjectBuilder) -> Parameter {
