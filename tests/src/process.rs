@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
 
-use crate::PATIENCE;
+use crate::{Host, PATIENCE};
 
 /// A daemon in its own process. Dropping it kills it.
 #[derive(Debug)]
@@ -28,7 +28,17 @@ impl Daemon {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let mut daemon = Self::start(name, arguments, variables)?;
+        Self::listening_on(&Host::this(), name, arguments, variables).await
+    }
+
+    /// Starts a daemon that listens, on a host, and waits until it does.
+    pub async fn listening_on(
+        host: &Host,
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let mut daemon = Self::start_on(host, name, arguments, variables)?;
         let stderr = daemon.child.stderr.take().context("stderr is piped")?;
         let mut lines = BufReader::new(stderr).lines();
         let address = tokio::time::timeout(PATIENCE, address(&mut lines))
@@ -41,7 +51,18 @@ impl Daemon {
 
     /// Starts a daemon.
     pub fn start(name: &'static str, arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let child = tokio::process::Command::new(binary(name)?)
+        Self::start_on(&Host::this(), name, arguments, variables)
+    }
+
+    /// Starts a daemon on a host.
+    pub fn start_on(
+        host: &Host,
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let child = host
+            .command(binary(name)?)
             .args(arguments)
             .envs(variables.iter().copied())
             .env("CARLO_LOG_FORMAT", "json")
@@ -100,7 +121,7 @@ async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Op
         eprintln!("{line}");
         let line: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         if let Some(address) = line["address"].as_str() {
-            return Ok(Some(address.trim_start_matches("http://").parse()?));
+            return Ok(Some(address.trim_start_matches("http://").trim_start_matches("https://").parse()?));
         }
     }
     Ok(None)
