@@ -16,11 +16,10 @@ use crate::word::Word;
 pub struct Submitted {
     /// `job_…`
     pub job_id: String,
-    /// Mostly `queued`: an idle cluster may have started it already.
+    /// `queued`, also where it starts at once.
     pub status: JobStatus,
-    /// From 1, while queued.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue_position: Option<u64>,
+    /// From 1.
+    pub queue_position: u64,
     /// For a person, like `"12 s"`; absent while nobody can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_time_remaining: Option<String>,

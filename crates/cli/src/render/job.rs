@@ -42,12 +42,10 @@ pub fn job(job: &Job, now: Timestamp) -> String {
 
 /// What a submission is told: where the job stands. Its id is said elsewhere.
 pub fn submitted(submitted: &Submitted) -> String {
-    let status = Some(submitted.status.word().to_owned());
-    let position =
-        submitted.queue_position.map(|position| format!("number {} in the queue", grouped(position)));
-    let remaining =
-        submitted.estimated_time_remaining.as_ref().map(|remaining| format!("about {remaining} to go"));
-    [status, position, remaining].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let (status, position) = (submitted.status.word(), grouped(submitted.queue_position));
+    let remaining = submitted.estimated_time_remaining.as_ref();
+    let remaining = remaining.map(|remaining| format!(", about {remaining} to go")).unwrap_or_default();
+    format!("{status}, number {position} in the queue{remaining}")
 }
 
 /// A page of jobs, and how many there are.

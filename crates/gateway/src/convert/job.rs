@@ -10,13 +10,14 @@ use carlo_wire::{FieldError, v1};
 
 use super::{duration, ends, percent, plans, request, time};
 
-/// The answer to a submission.
+/// The answer to a submission: that the job is queued. What has become of it since, on an idle cluster or when a call is repeated, is
+/// for whoever reads the job.
 pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
     let job = job(message)?;
     Ok(Submitted {
         job_id: job.id,
-        status: job.status,
-        queue_position: job.queue_position,
+        status: JobStatus::Queued,
+        queue_position: job.queue_position.unwrap_or(1),
         estimated_time_remaining: job.estimated_time_remaining,
         estimated_seconds_remaining: job.estimated_seconds_remaining,
     })

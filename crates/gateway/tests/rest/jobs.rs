@@ -28,11 +28,20 @@ async fn a_submission_is_accepted_with_its_location() {
         Submitted {
             job_id: id,
             status: JobStatus::Queued,
-            queue_position: Some(3),
+            queue_position: 3,
             estimated_time_remaining: Some("3 min".to_owned()),
             estimated_seconds_remaining: Some(185.0),
         }
     );
+}
+
+#[tokio::test]
+async fn a_submission_that_starts_at_once_was_the_first_of_the_queue() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    coordinator.keep(coordinator::running());
+    let submitted: Submitted = gateway.submit(&ready()).send().await.unwrap().json().await.unwrap();
+    assert_eq!((submitted.status, submitted.queue_position), (JobStatus::Queued, 1));
 }
 
 #[tokio::test]
