@@ -5,7 +5,7 @@
 //! * [`caller`]: who calls, and what they hear of their limits.
 //! * [`jobs`], [`events`], [`simulate`], [`simulations`], [`batches`], [`accounts`], [`cluster`]: the handlers.
 //! * [`body`], [`query`], [`prefer`], [`ids`]: what comes in, refused with every fault at once.
-//! * [`reply`]: what goes out, with its `ETag`.
+//! * [`reply`]: what goes out, with its `ETag`. [`kept`], [`confirm`]: what goes out again, because it can't change any more.
 //! * [`openapi`]: the description of the calls. [`metrics`]: how they went. [`cors`]: who else's pages may make them.
 //! * [`problem`]: every error, and the one table from faults to statuses.
 //! * [`calls`]: calls to a coordinator: deadlines, and which of them are repeated where.
@@ -18,11 +18,13 @@ mod body;
 mod caller;
 mod calls;
 mod cluster;
+mod confirm;
 mod convert;
 mod cors;
 mod events;
 mod ids;
 mod jobs;
+mod kept;
 mod metrics;
 mod openapi;
 mod places;

@@ -152,6 +152,14 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.find(job).map(|job| &job.owner)
     }
 
+    /// When the job ended. What is seen of it never changes after that.
+    pub fn ended_at(&self, job: JobId) -> Option<Timestamp> {
+        match &self.find(job)?.state {
+            State::Queued(_) | State::Running(_) => None,
+            State::Ended(ended) => Some(ended.ended_at),
+        }
+    }
+
     /// The job as it is now.
     pub fn job(&self, job: JobId, now: Now) -> Option<JobView> {
         let job = self.find(job)?;
