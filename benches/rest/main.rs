@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(long)]
     carlo: Option<PathBuf>,
     /// Connections that read at the same time.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 64)]
     connections: usize,
     /// How long they read.
     #[arg(long, default_value_t = 10)]
