@@ -101,7 +101,9 @@ impl Coordinator {
 async fn launch(directory: &TempDir) -> anyhow::Result<Daemon> {
     let directory = directory.path().to_str().context("the directory has a readable name")?;
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", directory, "--auth", "off"];
-    Daemon::listening("carlo-coordinator", &arguments).await
+    // Where it listens, and nothing of each worker and job.
+    let log = [("CARLO_LOG", "error,carlo_coordinator=info,carlo_coordinator::core=error")];
+    Daemon::listening("carlo-coordinator", &arguments, &log).await
 }
 
 /// The house deposit of the README, as often as `simulations` says.

@@ -1,9 +1,11 @@
-//! The processes, and the network between them as far as it can be cut: in front of each coordinator, and between it and etcd.
+//! The processes, each on a machine of the network.
 
 use std::net::SocketAddr;
 
 use carlo_tests::etcd::{Etcd, free_port};
-use carlo_tests::{Daemon, Link};
+use carlo_tests::{Daemon, Host};
+
+use crate::network::{Machine, Network};
 
 /// Workers, of one thread each.
 pub(crate) const WORKERS: usize = 4;
@@ -15,13 +17,14 @@ const ATTEMPTS: usize = 5;
 /// A daemon that is started again whenever it was killed.
 pub(crate) struct Process {
     name: &'static str,
+    host: Host,
     arguments: Vec<String>,
     pub(crate) daemon: Option<Daemon>,
 }
 
 impl Process {
-    async fn new(name: &'static str, arguments: Vec<String>) -> anyhow::Result<Self> {
-        let mut process = Self { name, arguments, daemon: None };
+    async fn new(name: &'static str, host: Host, arguments: Vec<String>) -> anyhow::Result<Self> {
+        let mut process = Self { name, host, arguments, daemon: None };
         process.start().await?;
         Ok(process)
     }
@@ -35,9 +38,9 @@ impl Process {
             }
             let started = if self.name == "carlo-worker" {
                 // Nobody reads its log, which would fill its pipe.
-                Daemon::start(self.name, &arguments, &[("CARLO_LOG", "error")])
+                Daemon::start_on(&self.host, self.name, &arguments, &[("CARLO_LOG", "error")])
             } else {
-                Daemon::listening(self.name, &arguments).await
+                Daemon::listening_on(&self.host, self.name, &arguments, &[]).await
             };
             match started {
                 Err(error) if attempt == ATTEMPTS => return Err(error),
@@ -51,10 +54,7 @@ impl Process {
 /// All of it.
 pub(crate) struct Cluster {
     pub(crate) etcd: Etcd,
-    /// From each coordinator to etcd.
-    pub(crate) to_etcd: Vec<Link>,
-    /// From everybody to each coordinator.
-    pub(crate) to_coordinator: Vec<Link>,
+    pub(crate) network: Network,
     pub(crate) coordinators: Vec<Process>,
     pub(crate) workers: Vec<Process>,
     pub(crate) gateway: Process,
@@ -62,33 +62,34 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
-        let etcd = Etcd::start().await?;
+    pub(crate) async fn start(mut network: Network) -> anyhow::Result<Self> {
+        let etcd = Etcd::start_on(network.host(Machine::Etcd)).await?;
         let etcd_address: SocketAddr = etcd.url().trim_start_matches("http://").parse()?;
-        let (mut to_etcd, mut to_coordinator, mut coordinators) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..COORDINATORS {
-            let address = local(free_port()?);
-            let (up, front) = (Link::to(etcd_address).await?, Link::to(address).await?);
+        let (mut known, mut coordinators) = (Vec::new(), Vec::new());
+        for index in 0..COORDINATORS {
+            let host = network.host(Machine::Coordinator(index));
+            let address = any_port(&host)?;
+            let (up, front) = (network.uplink(etcd_address).await?, network.front(address).await?);
             let arguments = strings(["--auth", "off", "--listen"])
-                .chain([address.to_string(), "--etcd".to_owned(), url(up.address)])
-                .chain(["--advertise".to_owned(), url(front.address)]);
-            coordinators.push(Process::new("carlo-coordinator", arguments.collect()).await?);
-            to_etcd.push(up);
-            to_coordinator.push(front);
+                .chain([address.to_string(), "--etcd".to_owned(), url(up)])
+                .chain(["--advertise".to_owned(), url(front)]);
+            coordinators.push(Process::new("carlo-coordinator", host, arguments.collect()).await?);
+            known.push(url(front));
         }
-        let known: Vec<_> = to_coordinator.iter().map(|link| url(link.address)).collect();
         let known = known.join(",");
         let mut workers = Vec::new();
         for number in 0..WORKERS {
             let arguments = strings(["--threads", "1", "--coordinator", &known, "--name"])
                 .chain([format!("worker-{number}")]);
-            workers.push(Process::new("carlo-worker", arguments.collect()).await?);
+            let host = network.host(Machine::Worker(number));
+            workers.push(Process::new("carlo-worker", host, arguments.collect()).await?);
         }
-        let gateway_address = local(free_port()?);
+        let host = network.host(Machine::Gateway);
+        let gateway_address = any_port(&host)?;
         let arguments =
             strings(["--coordinator", &known, "--listen"]).chain([gateway_address.to_string()]).collect();
-        let gateway = Process::new("carlo-gateway", arguments).await?;
-        Ok(Self { etcd, to_etcd, to_coordinator, coordinators, workers, gateway, gateway_address })
+        let gateway = Process::new("carlo-gateway", host, arguments).await?;
+        Ok(Self { etcd, network, coordinators, workers, gateway, gateway_address })
     }
 
     pub(crate) fn gateway_url(&self) -> String {
@@ -96,8 +97,8 @@ impl Cluster {
     }
 }
 
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+fn any_port(host: &Host) -> anyhow::Result<SocketAddr> {
+    Ok(SocketAddr::from((host.address, free_port()?)))
 }
 
 fn url(address: SocketAddr) -> String {

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::time::sleep;
 
 use crate::cluster::{COORDINATORS, Cluster, Process, WORKERS};
+use crate::network::{Failure, Wire};
 
 /// Between two disturbances, milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 500..2_000;
@@ -22,10 +23,7 @@ enum Victim {
     Worker(usize),
     Gateway,
     Etcd,
-    /// The network in front of a coordinator.
-    Front(usize),
-    /// The network between a coordinator and etcd.
-    Uplink(usize),
+    Wire(Wire),
 }
 
 /// What happens.
@@ -35,10 +33,17 @@ enum Deed {
     Freeze,
     /// Asks it to end.
     Terminate,
-    /// The network closes every connection.
+    /// The network is gone.
     Cut,
     /// The network passes nothing on and says nothing.
     Silence,
+}
+
+impl Deed {
+    /// What it is to a network.
+    fn failure(self) -> Failure {
+        if self == Self::Cut { Failure::Cut } else { Failure::Silence }
+    }
 }
 
 /// Does it.
@@ -66,7 +71,8 @@ impl Disturber {
             // The draws don't depend on what is going on, so that a seed tells the same story each time.
             let (victim, deed) = self.draw();
             let lasts = Duration::from_millis(self.random.random_range(LASTS_MS));
-            if let Entry::Vacant(entry) = self.ongoing.entry(victim) {
+            let is_possible = !matches!(victim, Victim::Wire(wire) if !cluster.network.reaches(wire));
+            if is_possible && let Entry::Vacant(entry) = self.ongoing.entry(victim) {
                 println!("{victim:?}: {deed:?} for {lasts:?}");
                 harm(cluster, victim, deed).await?;
                 entry.insert((deed, Instant::now() + lasts));
@@ -90,15 +96,16 @@ impl Disturber {
         let process = [Deed::Kill, Deed::Freeze];
         let network = [Deed::Cut, Deed::Silence];
         let either = random.random_range(0..2);
-        match random.random_range(0..20) {
+        match random.random_range(0..22) {
             0..7 => {
                 let deeds = [Deed::Kill, Deed::Freeze, Deed::Terminate];
                 (Victim::Worker(random.random_range(0..WORKERS)), deeds[random.random_range(0..deeds.len())])
             }
             7..13 => (Victim::Coordinator(random.random_range(0..COORDINATORS)), process[either]),
-            13..15 => (Victim::Front(random.random_range(0..COORDINATORS)), network[either]),
-            15..17 => (Victim::Uplink(random.random_range(0..COORDINATORS)), network[either]),
-            17 => (Victim::Gateway, process[either]),
+            13..15 => (Victim::Wire(Wire::Front(random.random_range(0..COORDINATORS))), network[either]),
+            15..17 => (Victim::Wire(Wire::Uplink(random.random_range(0..COORDINATORS))), network[either]),
+            17..19 => (Victim::Wire(Wire::Line(random.random_range(0..WORKERS))), network[either]),
+            19 => (Victim::Gateway, process[either]),
             _ => (Victim::Etcd, process[either]),
         }
     }
@@ -120,7 +127,7 @@ fn process(cluster: &mut Cluster, victim: Victim) -> Option<&mut Process> {
         Victim::Coordinator(index) => Some(&mut cluster.coordinators[index]),
         Victim::Worker(index) => Some(&mut cluster.workers[index]),
         Victim::Gateway => Some(&mut cluster.gateway),
-        Victim::Etcd | Victim::Front(_) | Victim::Uplink(_) => None,
+        Victim::Etcd | Victim::Wire(_) => None,
     }
 }
 
@@ -138,10 +145,7 @@ async fn harm(cluster: &mut Cluster, victim: Victim, deed: Deed) -> anyhow::Resu
         return Ok(());
     }
     match (victim, deed) {
-        (Victim::Front(index), Deed::Cut) => cluster.to_coordinator[index].cut(),
-        (Victim::Front(index), _) => cluster.to_coordinator[index].silence(),
-        (Victim::Uplink(index), Deed::Cut) => cluster.to_etcd[index].cut(),
-        (Victim::Uplink(index), _) => cluster.to_etcd[index].silence(),
+        (Victim::Wire(wire), _) => cluster.network.harm(wire, deed.failure())?,
         (_, Deed::Freeze) => cluster.etcd.freeze()?,
         _ => cluster.etcd.kill().await?,
     }
@@ -156,8 +160,7 @@ async fn mend(cluster: &mut Cluster, victim: Victim, deed: Deed) -> anyhow::Resu
         };
     }
     match (victim, deed) {
-        (Victim::Front(index), _) => cluster.to_coordinator[index].mend(),
-        (Victim::Uplink(index), _) => cluster.to_etcd[index].mend(),
+        (Victim::Wire(wire), _) => cluster.network.mend(wire, deed.failure())?,
         (_, Deed::Freeze) => cluster.etcd.thaw()?,
         _ => cluster.etcd.restart().await?,
     }

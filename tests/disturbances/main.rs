@@ -2,13 +2,16 @@
 //! throughout, while every second or two something is killed, frozen or cut off. Then all is healed: every acknowledged job must be there
 //! and have ended as it may, with the digest of an undisturbed run and each simulation counted once.
 //!
-//! * `cluster`: the processes and the network between them. `disturb`: what is done to them, from a seed. `client`: what is asked of them.
+//! * `cluster`: the processes. `network`: what is between them, and fails. `own`: a network of the test's own, where that is allowed.
+//! * `disturb`: what is done to them, from a seed. `client`: what is asked of them.
 //!
 //! `tests/chaos --seconds N --seed S`. The seed decides what is done and when; what that meets depends on the machine.
 
 mod client;
 mod cluster;
 mod disturb;
+mod network;
+mod own;
 
 use std::time::Duration;
 
@@ -16,6 +19,8 @@ use anyhow::ensure;
 use client::Client;
 use cluster::Cluster;
 use disturb::Disturber;
+use network::Network;
+use own::Place;
 
 /// Seconds where the environment doesn't say.
 const SECONDS: u64 = 15;
@@ -26,11 +31,17 @@ fn variable(name: &str) -> anyhow::Result<Option<u64>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_frozen_or_cut_every_acknowledged_job_has_its_answer() -> anyhow::Result<()> {
+    let network = match own::enter("whatever_is_killed_frozen_or_cut_every_acknowledged_job_has_its_answer")?
+    {
+        Place::Done => return Ok(()),
+        Place::Within => Network::of_namespaces()?,
+        Place::Outside => Network::of_proxies(),
+    };
     let seconds = variable("CARLO_CHAOS_SECONDS")?.unwrap_or(SECONDS);
     let seed = variable("CARLO_CHAOS_SEED")?.unwrap_or_else(rand::random);
     println!("tests/chaos --seconds {seconds} --seed {seed}");
     let answers = client::undisturbed().await?;
-    let mut cluster = Cluster::start().await?;
+    let mut cluster = Cluster::start(network).await?;
     let client = Client::start(cluster.gateway_url(), answers, seed);
     let mut disturber = Disturber::new(seed);
     disturber.disturb(&mut cluster, Duration::from_secs(seconds)).await?;

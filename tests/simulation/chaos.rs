@@ -12,10 +12,16 @@ use turmoil::Sim;
 
 use crate::client;
 use crate::ledger::Storage;
+use crate::plan::SLOWNESS;
 use crate::world::{Sabotage, World, coordinator, worker};
 
 /// How far the calendar may be off, milliseconds: eleven hours, so that no jump takes the day for which an idempotency key holds.
 const CALENDAR_JUMP_MS: i64 = 11 * 3_600 * 1_000;
+
+/// How long the longest freeze lasts.
+const FREEZE: Duration = Duration::from_secs(30);
+/// What a worker that thaws may take to say what it still has to say.
+const LATE_WORDS: Duration = Duration::from_secs(3);
 
 /// Two hosts.
 type Link = (String, String);
@@ -24,6 +30,10 @@ type Link = (String, String);
 #[derive(Debug, Clone)]
 enum Remedy {
     Start(String),
+    /// A worker's process.
+    Thaw(usize),
+    /// A worker's machine is as fast as before.
+    Hasten(usize),
     Repair(Link),
     Release(Link),
 }
@@ -38,6 +48,8 @@ pub(crate) struct Chaos {
     remedy_next: u64,
     /// Hosts and links that have a fault: one at a time.
     broken: BTreeSet<Link>,
+    /// When the last worker thawed, or is going to.
+    thaws: Duration,
     over: bool,
 }
 
@@ -50,6 +62,7 @@ impl Chaos {
             remedies: BTreeMap::new(),
             remedy_next: 0,
             broken: BTreeSet::new(),
+            thaws: Duration::ZERO,
             over: false,
         }
     }
@@ -64,6 +77,7 @@ impl Chaos {
             let remedy = due.remove();
             self.mend(sim, remedy);
         }
+        self.bury(sim);
         if now >= self.world.plan.chaos {
             if !self.over {
                 self.over = true;
@@ -73,6 +87,11 @@ impl Chaos {
             self.next = now + self.time(50, 1_500);
             self.harm(sim);
         }
+    }
+
+    /// Whether no worker has anything left to say of the time before it was frozen.
+    pub(crate) fn all_was_said(&self, now: Duration) -> bool {
+        now >= self.thaws + LATE_WORDS
     }
 
     /// The last test: the coordinator's machine loses its power once everything is done, and comes back.
@@ -96,8 +115,8 @@ impl Chaos {
         let kinds = match self.world.sabotage.filter(|_| self.random.random()) {
             Some(Sabotage::AcknowledgeBeforeCommit | Sabotage::NoEpochCheck) => 5..8,
             Some(Sabotage::NoAttemptCheck) => 8..15,
-            Some(Sabotage::NoFencing) => 19..20,
-            None => 0..if self.world.plan.coordinators > 1 { 24 } else { 19 },
+            Some(Sabotage::NoFencing) => 24..25,
+            None => 0..if self.world.plan.coordinators > 1 { 29 } else { 24 },
         };
         match self.random.random_range(kinds) {
             0..=3 => self.kill_worker(sim),
@@ -116,6 +135,8 @@ impl Chaos {
                 self.world.calendar.store(offset, Ordering::Relaxed);
             }
             17..=18 => self.fail_storage(sim),
+            19..=21 => self.freeze_worker(sim),
+            22..=23 => self.slow_worker(sim),
             _ => self.shift(sim),
         }
     }
@@ -140,7 +161,44 @@ impl Chaos {
             Remedy::Start(host.clone()),
         ) {
             self.note(sim, format_args!("{host} is asked to leave"));
-            self.world.shutdowns.lock().unwrap_or_else(PoisonError::into_inner)[index].cancel();
+            self.world.conditions[index].shutdown.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+        }
+    }
+
+    /// One at a time: the others go on. It outlasts the other faults, because what it says late matters most when all is done.
+    fn freeze_worker(&mut self, sim: &Sim<'_>) {
+        let index = self.random.random_range(0..self.world.plan.workers.len());
+        let time = if self.random.random_ratio(1, 3) { FREEZE } else { self.time(200, 8_000) };
+        let until = sim.elapsed() + time;
+        if self.thaws <= sim.elapsed()
+            && self.break_for(sim, (worker(index), String::new()), time, Remedy::Thaw(index))
+        {
+            self.note(sim, format_args!("worker {index} is frozen for {time:?}"));
+            self.thaws = until;
+            self.world.conditions[index].frozen.send_replace(true);
+        }
+    }
+
+    fn slow_worker(&mut self, sim: &Sim<'_>) {
+        let index = self.random.random_range(0..self.world.plan.workers.len());
+        let time = self.time(500, 8_000);
+        if self.break_for(sim, (worker(index), "speed".to_owned()), time, Remedy::Hasten(index)) {
+            self.note(sim, format_args!("worker {index} is slow for {time:?}"));
+            self.world.conditions[index].slowness.store(SLOWNESS, Ordering::Relaxed);
+        }
+    }
+
+    /// Kills the workers that are out of memory, and starts them again.
+    fn bury(&mut self, sim: &mut Sim<'_>) {
+        let world = Arc::clone(&self.world);
+        for (index, condition) in world.conditions.iter().enumerate() {
+            if condition.is_dying.swap(false, Ordering::Relaxed) {
+                let (host, down) = (worker(index), self.time(100, 800));
+                self.note(sim, format_args!("{host} is out of memory"));
+                sim.crash(host.as_str());
+                // Where it was asked to leave already, it comes back after that.
+                self.break_for(sim, (host.clone(), String::new()), down, Remedy::Start(host));
+            }
         }
     }
 
@@ -244,6 +302,14 @@ impl Chaos {
                 sim.bounce(host.as_str());
                 self.broken.remove(&(host, String::new()));
             }
+            Remedy::Thaw(index) => {
+                self.world.conditions[index].frozen.send_replace(false);
+                self.broken.remove(&(worker(index), String::new()));
+            }
+            Remedy::Hasten(index) => {
+                self.world.conditions[index].slowness.store(1, Ordering::Relaxed);
+                self.broken.remove(&(worker(index), "speed".to_owned()));
+            }
             Remedy::Repair(link) => {
                 sim.repair(link.0.as_str(), link.1.as_str());
                 self.broken.remove(&link);
@@ -257,7 +323,8 @@ impl Chaos {
 
     fn mend_all(&mut self, sim: &mut Sim<'_>) {
         self.note(sim, "all is mended");
-        while let Some((_, remedy)) = self.remedies.pop_first() {
+        let frozen = self.remedies.extract_if(.., |_, remedy| matches!(remedy, Remedy::Thaw(_))).collect();
+        for (_, remedy) in std::mem::replace(&mut self.remedies, frozen) {
             self.mend(sim, remedy);
         }
         if let Storage::Etcd(etcd) = &self.world.storage {

@@ -79,7 +79,9 @@ impl Client {
         let end = job.status();
         self.world.trace.note(format_args!("client: {id} is {}", end.as_str_name()));
         match (end, cancelled) {
-            (v1::JobStatus::Complete, None | Some(false)) => self.check(&job, &spec)?,
+            (v1::JobStatus::Complete | v1::JobStatus::Failed, None | Some(false)) => {
+                self.check(&job, &spec)?;
+            }
             (v1::JobStatus::Cancelled, Some(_)) => {}
             _ => return Err(format!("job {id} ended as {end:?}, cancelled {cancelled:?}: {:?}", job.error)),
         }
@@ -161,7 +163,7 @@ impl Client {
             if job.status() != known.end {
                 return Err(format!("job {} was {:?} and is {:?}", known.id, known.end, job.status()));
             }
-            if known.end == v1::JobStatus::Complete {
+            if known.end != v1::JobStatus::Cancelled {
                 self.check(&job, &known.spec)?;
             }
         }
@@ -175,11 +177,7 @@ impl Client {
             if known.iter().any(|known| known.id == listed.id) {
                 continue;
             }
-            let job = self.end_of(&listed.id).await?;
-            if job.status() != v1::JobStatus::Complete {
-                return Err(format!("job {} ended as {:?}", job.id, job.status()));
-            }
-            self.check(&job, &spec)?;
+            self.check(&self.end_of(&listed.id).await?, &spec)?;
         }
         let chaos = self.world.plan.chaos + Duration::from_millis(100);
         tokio::time::sleep(chaos.saturating_sub(turmoil::sim_elapsed().unwrap_or_default())).await;
@@ -241,8 +239,16 @@ impl Client {
         }
     }
 
+    /// Whether a job that nobody cancelled has ended as it should.
     fn check(&self, job: &v1::Job, spec: &JobSpec) -> Result<(), String> {
-        oracle::check(job, self.oracle.borrow_mut().answer(spec))
+        let poison = self.world.plan.poison_of(spec.seed).filter(|poison| poison.ends_job());
+        match (job.status(), poison) {
+            (v1::JobStatus::Complete, None) => oracle::check(job, self.oracle.borrow_mut().answer(spec)),
+            (v1::JobStatus::Failed, Some(poison)) => oracle::check_failure(job, poison),
+            (end, poison) => {
+                Err(format!("job {} ended as {end:?}, with {poison:?}: {:?}", job.id, job.error))
+            }
+        }
     }
 
     async fn call<T>(

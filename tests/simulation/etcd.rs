@@ -14,7 +14,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tokio::time::sleep;
 
-use crate::ledger::describe;
+use crate::ledger::{Unwritten, describe};
 use crate::trace::Trace;
 use crate::world::Sabotage;
 
@@ -92,6 +92,7 @@ pub(crate) struct SimCandidate {
     epoch: Mutex<Epoch>,
     /// When its lease ends, as far as it knows.
     until: Arc<Mutex<Duration>>,
+    unwritten: Option<Arc<Unwritten>>,
 }
 
 impl SimCandidate {
@@ -103,15 +104,19 @@ impl SimCandidate {
         trace: Trace,
         sabotage: Option<Sabotage>,
     ) -> Self {
+        let inner = Arc::new(etcd.election.ledger(address));
+        let unwritten = (sabotage == Some(Sabotage::AcknowledgeBeforeCommit))
+            .then(|| Unwritten::of(Arc::clone(&inner) as Arc<dyn Ledger>));
         let candidate = Self {
             etcd: Arc::clone(etcd),
             coordinator,
-            inner: Arc::new(etcd.election.ledger(address)),
+            inner,
             random: Mutex::new(random),
             trace,
             sabotage,
             epoch: Mutex::default(),
             until: Arc::default(),
+            unwritten,
         };
         candidate.keep_alive();
         candidate
@@ -191,6 +196,11 @@ impl Ledger for SimCandidate {
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
         let words = describe(&writes);
         self.reach("commit").await?;
+        if let Some(unwritten) = &self.unwritten {
+            unwritten.take(epoch, writes);
+            self.delay().await;
+            return Ok(());
+        }
         let outcome = if self.sabotage == Some(Sabotage::NoFencing) {
             let latest = self.etcd.election.entries().epoch();
             self.etcd.election.entries().commit(latest, writes).await
@@ -231,6 +241,9 @@ impl Ledger for SimCandidate {
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
         self.reach("read").await?;
+        if let Some(unwritten) = &self.unwritten {
+            unwritten.write();
+        }
         self.inner.get(key).await
     }
 
@@ -241,6 +254,9 @@ impl Ledger for SimCandidate {
         limit: usize,
     ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
         self.reach("read").await?;
+        if let Some(unwritten) = &self.unwritten {
+            unwritten.write();
+        }
         self.inner.scan(prefix, after, limit).await
     }
 }

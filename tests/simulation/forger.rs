@@ -146,9 +146,15 @@ impl Workers for Forger {
                 send(&upwards, messages).await;
             }
         });
-        let client = WorkersClient::new(self.coordinators.channel());
+        let coordinator = self.coordinators.current();
+        let client = WorkersClient::new(coordinator.channel.clone());
         let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let mut outbox = client.work(ReceiverStream::new(up)).await?.into_inner();
+        let joined = client.work(ReceiverStream::new(up)).await.map_err(|refusal| {
+            // The worker is not to follow the leader past the forger.
+            self.coordinators.give_up(&coordinator, Some(&refusal));
+            Status::unavailable(refusal.message())
+        });
+        let mut outbox = joined?.into_inner();
         tokio::spawn(async move {
             loop {
                 // Whichever side ends the session ends the other one.

@@ -46,17 +46,41 @@ pub(crate) struct SimLedger {
     sabotage: Option<Sabotage>,
     /// The latest epoch that was ever led in this storage.
     latest: Arc<AtomicU64>,
-    /// What was acknowledged before it was committed. It dies with the coordinator.
-    unwritten: Unwritten,
+    unwritten: Option<Arc<Unwritten>>,
 }
 
-type Unwritten = Arc<Mutex<Vec<(Epoch, Vec<Write>)>>>;
+/// What was acknowledged before it was committed. It dies with the coordinator.
+pub(crate) struct Unwritten {
+    ledger: Arc<dyn Ledger>,
+    commits: Mutex<Vec<(Epoch, Vec<Write>)>>,
+}
 
-/// Commits what was acknowledged already.
-fn write_back(ledger: &dyn Ledger, unwritten: &Unwritten) {
-    for (epoch, writes) in unwritten.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        // Nobody waits for the answer any more.
-        let _ = block_on(ledger.commit(epoch, writes));
+impl Unwritten {
+    /// For commits to `ledger`, which are made from time to time.
+    pub(crate) fn of(ledger: Arc<dyn Ledger>) -> Arc<Self> {
+        let unwritten = Arc::new(Self { ledger, commits: Mutex::default() });
+        let later = Arc::downgrade(&unwritten);
+        tokio::spawn(async move {
+            while let Some(unwritten) = later.upgrade() {
+                unwritten.write();
+                drop(unwritten);
+                tokio::time::sleep(WRITE_BACK_EVERY).await;
+            }
+        });
+        unwritten
+    }
+
+    /// Takes a commit, for later.
+    pub(crate) fn take(&self, epoch: Epoch, writes: Vec<Write>) {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).push((epoch, writes));
+    }
+
+    /// Makes the commits.
+    pub(crate) fn write(&self) {
+        for (epoch, writes) in self.commits.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // Nobody waits for the answer any more.
+            let _ = block_on(self.ledger.commit(epoch, writes));
+        }
     }
 }
 
@@ -73,16 +97,8 @@ impl SimLedger {
             Storage::Disk(disk) => Arc::new(RedbLedger::over(disk.open())?),
             Storage::Etcd(_) => unreachable!("a candidate has its own ledger"),
         };
-        let unwritten = Unwritten::default();
-        if sabotage == Some(Sabotage::AcknowledgeBeforeCommit) {
-            let (inner, unwritten) = (Arc::clone(&inner), Arc::clone(&unwritten));
-            tokio::spawn(async move {
-                loop {
-                    tokio::time::sleep(WRITE_BACK_EVERY).await;
-                    write_back(&*inner, &unwritten);
-                }
-            });
-        }
+        let unwritten =
+            (sabotage == Some(Sabotage::AcknowledgeBeforeCommit)).then(|| Unwritten::of(Arc::clone(&inner)));
         Ok(Self { inner, random: Mutex::new(random), trace, sabotage, latest, unwritten })
     }
 
@@ -111,8 +127,8 @@ impl Ledger for SimLedger {
         if self.sabotage.is_none() {
             check(&writes);
         }
-        if self.sabotage == Some(Sabotage::AcknowledgeBeforeCommit) {
-            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).push((epoch, writes));
+        if let Some(unwritten) = &self.unwritten {
+            unwritten.take(epoch, writes);
             tokio::time::sleep(self.delay()).await;
             return Ok(());
         }
@@ -131,7 +147,9 @@ impl Ledger for SimLedger {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
-        write_back(&*self.inner, &self.unwritten);
+        if let Some(unwritten) = &self.unwritten {
+            unwritten.write();
+        }
         let _elsewhere = READERS.enter();
         block_on(self.inner.get(key))
     }
@@ -142,7 +160,9 @@ impl Ledger for SimLedger {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
-        write_back(&*self.inner, &self.unwritten);
+        if let Some(unwritten) = &self.unwritten {
+            unwritten.write();
+        }
         let _elsewhere = READERS.enter();
         block_on(self.inner.scan(prefix, after, limit))
     }

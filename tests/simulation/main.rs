@@ -1,11 +1,11 @@
 //! The deterministic simulation: the real coordinator, its ledger and real workers over a simulated network, clock and disk, where
-//! everything goes wrong that can. Whatever happens, each job ends with the answer of an undisturbed run, no acknowledged job is
-//! missing, no simulation is counted twice, and the scheduler's indexes agree after every commit.
+//! everything goes wrong that can. Whatever happens, each job ends with the answer of an undisturbed run, or fails for its own poison, no
+//! acknowledged job is missing, no simulation is counted twice, and the scheduler's indexes agree after every commit.
 //!
 //! A run follows from its seed alone: `plan` says what there is, `chaos` what goes wrong. Each seed runs in a process of its own (`seeds`),
 //! because libraries draw randomness by themselves, which `entropy` takes from them.
 //!
-//! * `world`: the hosts. `net`: gRPC between them. `machine`: a worker's threads. `ledger`, `disk`, `etcd`: what the coordinator
+//! * `world`: the hosts. `net`: gRPC between them. `machine`: a worker's threads. `frost`: processes that freeze. `ledger`, `disk`, `etcd`: what the coordinator
 //!   stands on.
 //! * `client`: asks for jobs and checks what it is told. `oracle`: what it should be told. `trace`: what happened, and a hash of it.
 //! * `forger`: takes a guard away, to see that a run would notice.
@@ -18,6 +18,7 @@ mod disk;
 mod entropy;
 mod etcd;
 mod forger;
+mod frost;
 mod ledger;
 mod machine;
 mod net;

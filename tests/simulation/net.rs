@@ -1,4 +1,4 @@
-//! gRPC over the simulated network: 45 lines between tonic and turmoil.
+//! gRPC over the simulated network: what is between tonic and turmoil.
 
 use std::io;
 use std::pin::Pin;
@@ -6,10 +6,13 @@ use std::task::{Context, Poll};
 
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 use tonic::transport::{Channel, Endpoint, Uri};
 use turmoil::net::{TcpListener, TcpStream};
+
+use crate::frost::{Freezing, Frost};
 
 /// Where every daemon of the simulation listens.
 pub(crate) const PORT: u16 = 7070;
@@ -22,10 +25,29 @@ pub(crate) fn url(host: &str) -> String {
 /// A channel through the simulated network.
 pub(crate) fn connect(endpoint: &Endpoint) -> Channel {
     endpoint.connect_with_connector_lazy(tower::service_fn(async |uri: Uri| {
-        let host = uri.host().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-        let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(PORT))).await?;
-        Ok::<_, io::Error>(TokioIo::new(stream))
+        Ok::<_, io::Error>(TokioIo::new(open(&uri).await?))
     }))
+}
+
+/// Makes channels through the simulated network for a process that may freeze.
+pub(crate) fn connect_freezing(
+    frozen: watch::Sender<bool>,
+) -> impl Fn(&Endpoint) -> Channel + Send + Sync + 'static {
+    move |endpoint| {
+        let frozen = frozen.clone();
+        endpoint.connect_with_connector_lazy(tower::service_fn(move |uri: Uri| {
+            let mut frost = Frost::of(&frozen);
+            async move {
+                frost.thawed().await;
+                Ok::<_, io::Error>(TokioIo::new(Freezing::new(open(&uri).await?, frost)))
+            }
+        }))
+    }
+}
+
+async fn open(uri: &Uri) -> io::Result<TcpStream> {
+    let host = uri.host().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    TcpStream::connect((host, uri.port_u16().unwrap_or(PORT))).await
 }
 
 /// Listens on the simulated host that this runs on; its connections.

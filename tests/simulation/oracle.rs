@@ -1,12 +1,15 @@
-//! What the answer of a job is, computed by the kernel alone: no cluster, no cuts, no faults.
+//! What the answer of a job is, computed by the kernel alone: no cluster, no cuts, no faults. And what a job says that has none.
 
 use std::collections::BTreeMap;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};
+use carlo_types::limits::RANGE_FAULTS_MAX;
 use carlo_types::merge::standard_error;
 use carlo_types::results::Digest;
 use carlo_types::{BlockRange, JobSpec, Merge};
 use carlo_wire::v1;
+
+use crate::plan::{Poison, PoisonEffect};
 
 /// The first checkpoint of the model (MODEL.md, Results), in blocks.
 const FIRST_CHECKPOINT_BLOCKS: u64 = 4;
@@ -58,6 +61,26 @@ fn compute(spec: &JobSpec) -> Answer {
         simulations: results.simulations_run,
         stopped_early: results.simulations_run < spec.simulations,
     }
+}
+
+/// Whether a job that failed says why.
+pub(crate) fn check_failure(job: &v1::Job, poison: Poison) -> Result<(), String> {
+    let error = job.error();
+    let is_told = match poison.effect {
+        PoisonEffect::Fault => {
+            let attempts = format!("failed on {RANGE_FAULTS_MAX} attempts");
+            error.contains(&attempts) && error.contains(&poison.words())
+        }
+        PoisonEffect::Death => error.contains("workers were lost while they computed blocks"),
+    };
+    if is_told && job.results.is_none() {
+        return Ok(());
+    }
+    Err(format!(
+        "job {} failed of {poison:?}, has results: {}, and says {error}",
+        job.id,
+        job.results.is_some()
+    ))
 }
 
 /// Whether a complete job is what it should be.

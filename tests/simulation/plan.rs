@@ -1,7 +1,8 @@
-//! What a seed stands for: which machines there are, what they store on, and which jobs are asked for.
+//! What a seed stands for: which machines there are, what they store on, and which jobs are asked for, a few of which can't be computed.
 
 use std::time::Duration;
 
+use carlo_types::limits::RANGE_FAULTS_MAX;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -17,6 +18,11 @@ pub(crate) struct Plan {
     /// For how long things go wrong.
     pub(crate) chaos: Duration,
 }
+
+/// What a slow machine is slower by.
+pub(crate) const SLOWNESS: u32 = 10;
+/// How far apart the seeds of two jobs are.
+const SEEDS_OF_A_JOB: u64 = 1_000_000;
 
 /// What coordinators stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +54,32 @@ pub(crate) struct JobPlan {
     pub(crate) priority: u32,
     /// How long after its acknowledgement it is cancelled, if at all.
     pub(crate) cancel_after: Option<Duration>,
+    pub(crate) poison: Option<Poison>,
+}
+
+/// A block that can't be computed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Poison {
+    pub(crate) block: u64,
+    pub(crate) effect: PoisonEffect,
+    /// So many attempts meet it; `None`: all of them.
+    pub(crate) attempts: Option<u32>,
+}
+
+/// What it does to whoever tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoisonEffect {
+    /// The kernel panics.
+    Fault,
+    /// The worker dies at once, as without memory.
+    Death,
 }
 
 impl Plan {
-    pub(crate) fn new(mut random: ChaCha8Rng) -> Self {
-        let storage = [StoragePlan::Disk, StoragePlan::Memory, StoragePlan::Etcd][random.random_range(0..3)];
+    /// The plan of a seed, with its storage or another one.
+    pub(crate) fn new(mut random: ChaCha8Rng, storage: Option<StoragePlan>) -> Self {
+        let drawn = StoragePlan::ALL[random.random_range(0..StoragePlan::ALL.len())];
+        let storage = storage.unwrap_or(drawn);
         Self {
             coordinators: match storage {
                 StoragePlan::Disk => 1,
@@ -67,7 +94,23 @@ impl Plan {
     }
 }
 
+impl StoragePlan {
+    pub(crate) const ALL: [Self; 3] = [Self::Disk, Self::Memory, Self::Etcd];
+}
+
 impl Plan {
+    /// What is wrong with a block of the job that has this seed.
+    pub(crate) fn poison_of(&self, seed: u64) -> Option<Poison> {
+        let number = seed / SEEDS_OF_A_JOB;
+        self.jobs.iter().find(|job| job.seed / SEEDS_OF_A_JOB == number)?.poison
+    }
+
+    /// Whether a block kills every worker that tries it.
+    pub(crate) fn is_deadly(&self) -> bool {
+        let poisons = self.jobs.iter().filter_map(|job| job.poison);
+        poisons.into_iter().any(|poison| poison.ends_job() && poison.effect == PoisonEffect::Death)
+    }
+
     /// How long all jobs take on all workers if nothing goes wrong.
     pub(crate) fn work(&self) -> Duration {
         let simulations = self.jobs.iter().filter_map(|job| job.draft.params.simulations);
@@ -79,9 +122,31 @@ impl Plan {
 
 impl WorkerPlan {
     fn new(random: &mut ChaCha8Rng) -> Self {
-        let slow = random.random_ratio(1, 6);
-        let block = if slow { 600..1_500 } else { 40..300 };
-        Self { threads: random.random_range(1..=2), block: Duration::from_millis(random.random_range(block)) }
+        let block = Duration::from_millis(random.random_range(40..300));
+        let slowness = if random.random_ratio(1, 6) { SLOWNESS } else { 1 };
+        Self { threads: random.random_range(1..=2), block: block * slowness }
+    }
+}
+
+impl Poison {
+    /// In a job of so many simulations.
+    fn new(simulations: u64, random: &mut ChaCha8Rng) -> Self {
+        let forever: bool = random.random();
+        Self {
+            block: random.random_range(0..simulations.div_ceil(BLOCK_SIMULATIONS)),
+            effect: if random.random() { PoisonEffect::Fault } else { PoisonEffect::Death },
+            attempts: (!forever).then(|| random.random_range(1..RANGE_FAULTS_MAX)),
+        }
+    }
+
+    /// Whether no number of attempts is enough.
+    pub(crate) fn ends_job(self) -> bool {
+        self.attempts.is_none()
+    }
+
+    /// What the fault says.
+    pub(crate) fn words(self) -> String {
+        format!("block {} is poison", self.block)
     }
 }
 
@@ -93,15 +158,18 @@ impl JobPlan {
         let mut draft = draft(simulations, random.random_range(1..=4));
         // From one that the first checkpoint meets to one that none does.
         let target = random.random_ratio(1, 3).then(|| random.random_range(0.000_2..0.002));
-        draft.params.target_standard_error = target;
+        let poison = random.random_ratio(1, 5).then(|| Poison::new(simulations, random));
+        // Where a poisonous block may be left out, nobody can say how the job ends.
+        draft.params.target_standard_error = target.filter(|_| poison.is_none());
         Self {
             at: Duration::from_millis(random.random_range(0..12_000)),
             draft,
-            seed: number * 1_000_000,
+            seed: number * SEEDS_OF_A_JOB,
             priority: random.random_range(0..=100),
             cancel_after: random
                 .random_ratio(1, 6)
                 .then(|| Duration::from_millis(random.random_range(0..5_000))),
+            poison,
         }
     }
 
@@ -110,9 +178,10 @@ impl JobPlan {
         Self {
             at: Duration::ZERO,
             draft: draft(150 * BLOCK_SIMULATIONS, 2),
-            seed: number * 1_000_000,
+            seed: number * SEEDS_OF_A_JOB,
             priority: 50,
             cancel_after: None,
+            poison: None,
         }
     }
 

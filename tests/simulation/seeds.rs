@@ -1,9 +1,11 @@
 //! Many seeds: each in a process of its own, as many at once as there are cores.
 
+use std::fmt::Debug;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::plan::StoragePlan;
 use crate::world::{self, Sabotage};
 
 /// Seeds where the environment doesn't say.
@@ -16,18 +18,23 @@ fn variable(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
+/// Which of `all` a variable names.
+fn choice<T: Copy + Debug, const N: usize>(variable: &str, all: [T; N]) -> Option<T> {
+    let name = std::env::var(variable).ok()?;
+    let chosen = all.into_iter().find(|one| format!("{one:?}") == name);
+    Some(chosen.unwrap_or_else(|| panic!("{variable}={name} is none of {all:?}")))
+}
+
 /// One seed, with its history; started by the tests below, or by hand.
 #[test]
 #[ignore = "started by the other tests, for one seed"]
 fn one_seed() {
     let seed = variable("CARLO_SIM_SEED").expect("CARLO_SIM_SEED is the seed");
-    let sabotage = std::env::var("CARLO_SIM_SABOTAGE").ok().map(|name| {
-        let guard = Sabotage::ALL.into_iter().find(|guard| format!("{guard:?}") == name);
-        guard.unwrap_or_else(|| panic!("{name} is none of {:?}", Sabotage::ALL))
-    });
+    let sabotage = choice("CARLO_SIM_SABOTAGE", Sabotage::ALL);
+    let storage = choice("CARLO_SIM_STORAGE", StoragePlan::ALL);
     carlo_service::telemetry::init(carlo_service::telemetry::LogFormat::Text, "off");
     world::watch_for_panics();
-    let (trace, outcome) = world::run(seed, sabotage);
+    let (trace, outcome) = world::run(seed, storage, sabotage);
     println!("{}", trace.text());
     println!("trace {:016x}", trace.hash());
     if let Err(violation) = outcome {
@@ -37,13 +44,14 @@ fn one_seed() {
     }
 }
 
-/// Runs one seed in a process.
-fn run(seed: u64, sabotage: Option<Sabotage>) -> Output {
+/// Runs one seed in a process, and with a guard off on a storage where that shows.
+fn run(seed: u64, sabotaged: Option<(Sabotage, StoragePlan)>) -> Output {
     let mut process = Command::new(std::env::current_exe().expect("this program has a path"));
     process.args(["--exact", "seeds::one_seed", "--ignored", "--nocapture", "--test-threads", "1"]);
     process.env("CARLO_SIM_SEED", seed.to_string());
-    if let Some(sabotage) = sabotage {
+    if let Some((sabotage, storage)) = sabotaged {
         process.env("CARLO_SIM_SABOTAGE", format!("{sabotage:?}"));
+        process.env("CARLO_SIM_STORAGE", format!("{storage:?}"));
     }
     process.output().expect("this program can be started")
 }
@@ -62,19 +70,19 @@ fn violation(output: &Output) -> Option<String> {
     })
 }
 
-/// Calls `work` with each of `seeds`, on every core.
-fn on_every_core(seeds: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(seeds.start);
+/// Calls `work` with each number from `first` on, `count` of them, on every core.
+fn on_every_core(first: u64, count: u64, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(first);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= first + count {
                         return;
                     }
-                    work(seed);
+                    work(number);
                 }
             });
         }
@@ -86,7 +94,7 @@ fn every_seed_ends_as_an_undisturbed_run() {
     let first = variable("CARLO_SIM_FIRST").unwrap_or(0);
     let seeds = variable("CARLO_SIM_SEEDS").unwrap_or(SEEDS);
     let failed = Mutex::new(Vec::new());
-    on_every_core(first..first + seeds, |seed| {
+    on_every_core(first, seeds, |seed| {
         if let Some(violation) = violation(&run(seed, None)) {
             println!("seed {seed} fails: {violation}");
             failed.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
@@ -107,12 +115,15 @@ fn a_seed_does_the_same_each_time() {
 
 #[test]
 fn a_guard_that_is_off_is_noticed() {
-    for sabotage in Sabotage::ALL {
-        // To run out of time is no proof: something must be found to be wrong.
-        let noticed = (0..SABOTAGED_SEEDS)
-            .filter_map(|seed| Some((seed, violation(&run(seed, Some(sabotage)))?)))
-            .find(|(_, violation)| !violation.starts_with(world::ENDLESS));
-        let (seed, violation) = noticed.unwrap_or_else(|| panic!("nobody noticed {sabotage:?}"));
-        println!("{sabotage:?} is noticed with seed {seed}: {violation}");
+    for storage in StoragePlan::ALL {
+        for sabotage in Sabotage::ALL.into_iter().filter(|sabotage| sabotage.shows_with(storage)) {
+            // To run out of time is no proof: something must be found to be wrong.
+            let noticed = (0..SABOTAGED_SEEDS)
+                .filter_map(|seed| Some((seed, violation(&run(seed, Some((sabotage, storage))))?)))
+                .find(|(_, violation)| !violation.starts_with(world::ENDLESS));
+            let (seed, violation) =
+                noticed.unwrap_or_else(|| panic!("nobody noticed {sabotage:?} on {storage:?}"));
+            println!("{sabotage:?} on {storage:?} is noticed with seed {seed}: {violation}");
+        }
     }
 }

@@ -19,14 +19,18 @@ use turmoil::Sim;
 use crate::chaos::Chaos;
 use crate::disk::Disk;
 use crate::etcd::SimCandidate;
+use crate::frost::Frost;
 use crate::ledger::{SimLedger, Storage};
-use crate::machine::SimMachine;
+use crate::machine::{Condition, Poisoned, SimMachine};
 use crate::plan::{JobPlan, Plan, StoragePlan};
 use crate::trace::Trace;
 use crate::{client, forger, net};
 
-/// How long a world may take, beyond the work itself, to finish its jobs once nothing goes wrong any more.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a world may take, beyond the work itself, to finish its jobs once nothing goes wrong any more, but for a worker that is still frozen.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Workers that a range may cost in a world where one is deadly: more than it can cost by chance. Elsewhere workers are lost all the time, too,
+/// and no range is to blame.
+const LOSSES_MAX: u32 = 24;
 /// How often all work may be done: an attempt to submit of which the answer was lost is a job too, and a range is done again at times.
 const WORK_AGAIN: u32 = 3;
 /// The calendar at the beginning: 2026-01-01.
@@ -54,6 +58,11 @@ pub(crate) enum Sabotage {
 impl Sabotage {
     pub(crate) const ALL: [Self; 4] =
         [Self::AcknowledgeBeforeCommit, Self::NoFencing, Self::NoEpochCheck, Self::NoAttemptCheck];
+
+    /// Whether it shows with this storage. A leader of one's own has nobody to be fenced from, and what leads in memory is told.
+    pub(crate) fn shows_with(self, storage: StoragePlan) -> bool {
+        self != Self::NoFencing || storage == StoragePlan::Etcd
+    }
 
     /// Whether it happens between the workers and the coordinator.
     pub(crate) fn is_forgery(self) -> bool {
@@ -83,8 +92,9 @@ pub(crate) struct World {
     pub(crate) leader: AtomicUsize,
     /// How far the calendar is off, milliseconds.
     pub(crate) calendar: AtomicI64,
-    /// What asks each worker to leave.
-    pub(crate) shutdowns: Mutex<Vec<CancellationToken>>,
+    /// Of each worker's machine.
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) poisoned: Poisoned,
     phase: Mutex<Phase>,
     latest_epoch: Arc<AtomicU64>,
     /// Processes started so far: each has randomness of its own.
@@ -92,20 +102,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
-        let mut plan = Plan::new(random(seed, "plan", 0));
-        match sabotage {
-            Some(Sabotage::NoFencing) => (plan.coordinators, plan.storage) = (2, StoragePlan::Etcd),
-            Some(sabotage) if sabotage.is_forgery() => {
-                plan.coordinators = 1;
-                if plan.storage == StoragePlan::Etcd {
-                    plan.storage = StoragePlan::Memory;
-                }
-                plan.jobs = vec![JobPlan::large(1), JobPlan::large(2)];
-            }
-            // Only the other ledgers know how.
-            Some(_) if plan.storage == StoragePlan::Etcd => plan.storage = StoragePlan::Memory,
-            _ => {}
+    fn new(seed: u64, storage: Option<StoragePlan>, sabotage: Option<Sabotage>) -> Self {
+        let mut plan = Plan::new(random(seed, "plan", 0), storage);
+        if sabotage.is_some_and(Sabotage::is_forgery) {
+            plan.jobs = vec![JobPlan::large(1), JobPlan::large(2)];
         }
         let storage = match plan.storage {
             StoragePlan::Disk => Storage::Disk(Disk::new(random(seed, "disk", 0))),
@@ -119,7 +119,8 @@ impl World {
             storage,
             leader: AtomicUsize::new(0),
             calendar: AtomicI64::new(0),
-            shutdowns: Mutex::new(vec![CancellationToken::new(); plan.workers.len()]),
+            conditions: plan.workers.iter().map(|_| Condition::default()).collect(),
+            poisoned: Poisoned::default(),
             phase: Mutex::new(Phase::Work),
             latest_epoch: Arc::default(),
             lives: AtomicU64::new(0),
@@ -228,8 +229,7 @@ async fn lead(world: Arc<World>, index: usize) -> turmoil::Result {
     let ledger = ledger(&world, index, &address)?;
     let environment = Surroundings { world: Arc::clone(&world), random: Mutex::new(world.next_life("ids")) };
     let mut settings = Settings::default();
-    // Here workers are lost all the time, and no range is to blame.
-    settings.scheduler.range_losses_max = u32::MAX;
+    settings.scheduler.range_losses_max = if world.plan.is_deadly() { LOSSES_MAX } else { u32::MAX };
     let incoming = net::listen().await?;
     let never = CancellationToken::new();
     carlo_coordinator::serve(settings, ledger, Arc::new(environment), address, incoming, never).await?;
@@ -255,14 +255,15 @@ async fn deposed(world: &World, index: usize, late: Duration) {
 
 /// A worker's host.
 async fn run_worker(world: Arc<World>, index: usize) -> turmoil::Result {
-    let plan = &world.plan.workers[index];
-    let machine = SimMachine::new(plan.threads, plan.block, world.next_life("worker"));
+    let machine = SimMachine::new(&world, index, world.next_life("worker"));
+    let condition = &world.conditions[index];
     let urls: Vec<_> = world.doors().iter().map(|host| net::url(host)).collect();
-    let coordinators = Coordinators::connecting(&urls, net::connect)?;
+    let coordinators = Coordinators::connecting(&urls, net::connect_freezing(condition.frozen.clone()))?;
     let shutdown = CancellationToken::new();
-    world.shutdowns.lock().unwrap_or_else(PoisonError::into_inner)[index] = shutdown.clone();
+    *condition.shutdown.lock().unwrap_or_else(PoisonError::into_inner) = shutdown.clone();
     let config = carlo_worker::Config { name: Some(worker(index)), ..carlo_worker::Config::new(urls) };
-    let ended = carlo_worker::work(config, &coordinators, Box::new(machine), shutdown).await;
+    let working = carlo_worker::work(config, &coordinators, Box::new(machine), shutdown);
+    let ended = Frost::of(&condition.frozen).hold(working).await;
     world.trace.note(format_args!("worker {index} left"));
     Ok(ended?)
 }
@@ -279,9 +280,13 @@ pub(crate) fn watch_for_panics() {
     }));
 }
 
-/// Runs the world of `seed`; its trace, and what was wrong with it.
-pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> (Trace, Result<(), String>) {
-    let world = Arc::new(World::new(seed, sabotage));
+/// Runs the world of `seed`, on its storage or another one; its trace, and what was wrong with it.
+pub(crate) fn run(
+    seed: u64,
+    storage: Option<StoragePlan>,
+    sabotage: Option<Sabotage>,
+) -> (Trace, Result<(), String>) {
+    let world = Arc::new(World::new(seed, storage, sabotage));
     let mut sim = build(&world);
     let mut chaos = Chaos::new(&world);
     let patience = PATIENCE + WORK_AGAIN * world.plan.work();
@@ -295,7 +300,7 @@ pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> (Trace, Result<(), S
             Ok(true) => break Ok(()),
             Err(error) => break Err(error.to_string()),
         }
-        if world.phase() == Phase::Settled {
+        if world.phase() == Phase::Settled && chaos.all_was_said(sim.elapsed()) {
             chaos.last_restart(&mut sim);
             deadline = sim.elapsed() + patience;
             world.enter(Phase::Audit);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
-use crate::PATIENCE;
 use crate::process::signal;
+use crate::{Host, PATIENCE};
 
 /// Ports are free when they are chosen, and something else may take them before etcd does.
 const ATTEMPTS: usize = 5;
@@ -20,6 +20,7 @@ const POLL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Etcd {
     child: Child,
+    host: Host,
     data: TempDir,
     ports: (u16, u16),
     tls: Option<Tls>,
@@ -36,21 +37,27 @@ pub struct Tls {
 impl Etcd {
     /// Starts one, and waits until it serves.
     pub async fn start() -> anyhow::Result<Self> {
-        Self::with(None).await
+        Self::with(Host::this(), None).await
+    }
+
+    /// Starts one on a host, and waits until it serves.
+    pub async fn start_on(host: Host) -> anyhow::Result<Self> {
+        Self::with(host, None).await
     }
 
     /// Starts one that speaks TLS alone.
     pub async fn with_tls() -> anyhow::Result<Self> {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
-        Self::with(Some(Tls { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() })).await
+        let tls = Tls { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() };
+        Self::with(Host::this(), Some(tls)).await
     }
 
-    async fn with(tls: Option<Tls>) -> anyhow::Result<Self> {
+    async fn with(host: Host, tls: Option<Tls>) -> anyhow::Result<Self> {
         for _ in 0..ATTEMPTS {
             let data = tempfile::tempdir()?;
             let ports = (free_port()?, free_port()?);
-            let child = spawn(data.path(), ports, tls.as_ref())?;
-            let mut etcd = Self { child, data, ports, tls: tls.clone() };
+            let child = spawn(&host, data.path(), ports, tls.as_ref())?;
+            let mut etcd = Self { child, host: host.clone(), data, ports, tls: tls.clone() };
             if etcd.serves().await? {
                 return Ok(etcd);
             }
@@ -61,7 +68,7 @@ impl Etcd {
     /// Its URL.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://127.0.0.1:{}", self.ports.0)
+        format!("{scheme}://{}:{}", self.host.address, self.ports.0)
     }
 
     /// Its certificate, if it speaks TLS.
@@ -86,7 +93,7 @@ impl Etcd {
 
     /// Starts it again after it was killed, on the same data and ports.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
-        self.child = spawn(self.data.path(), self.ports, self.tls.as_ref())?;
+        self.child = spawn(&self.host, self.data.path(), self.ports, self.tls.as_ref())?;
         if self.serves().await? { Ok(()) } else { bail!("etcd didn't start again") }
     }
 
@@ -94,7 +101,7 @@ impl Etcd {
     async fn serves(&mut self) -> anyhow::Result<bool> {
         let http = reqwest::Client::new();
         // Its health is told without TLS on the port for other members.
-        let url = format!("http://127.0.0.1:{}/health", self.ports.1);
+        let url = format!("http://{}:{}/health", self.host.address, self.ports.1);
         let healthy = async {
             loop {
                 if self.child.try_wait()?.is_some() {
@@ -117,15 +124,20 @@ pub fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-fn spawn(data: &Path, (client, metrics): (u16, u16), tls: Option<&Tls>) -> anyhow::Result<Child> {
+fn spawn(
+    host: &Host,
+    data: &Path,
+    (client, metrics): (u16, u16),
+    tls: Option<&Tls>,
+) -> anyhow::Result<Child> {
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let client = format!("{scheme}://127.0.0.1:{client}");
-    let mut command = Command::new("etcd");
+    let client = format!("{scheme}://{}:{client}", host.address);
+    let mut command = host.command("etcd");
     command
         .arg("--data-dir")
         .arg(data.join("etcd"))
         .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
-        .args(["--listen-metrics-urls", &format!("http://127.0.0.1:{metrics}")])
+        .args(["--listen-metrics-urls", &format!("http://{}:{metrics}", host.address)])
         // A cluster of one has nobody to talk to: any port will do.
         .args(["--listen-peer-urls", "http://127.0.0.1:0", "--log-level", "error", "--logger", "zap"])
         .stdin(Stdio::null())

@@ -5,6 +5,7 @@
 mod client;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+mod host;
 mod link;
 mod process;
 #[cfg(feature = "etcd")]
@@ -19,6 +20,7 @@ use carlo_rest::cluster::{Node, NodeStatus};
 use tempfile::TempDir;
 
 pub use client::Client;
+pub use host::Host;
 pub use link::Link;
 pub use process::{Daemon, binary};
 
@@ -47,15 +49,16 @@ impl Cluster {
         let coordinator_address = coordinator.address;
         let url = format!("http://{coordinator_address}");
         let gateway =
-            Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &url]).await?;
+            Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &url], &[])
+                .await?;
         let client = Client::new(format!("http://{}", gateway.address));
         Ok(Self { data, coordinator, coordinator_address, gateway, client })
     }
 
     async fn coordinator(data: &Path, listen: &str) -> anyhow::Result<Daemon> {
         let data = data.to_str().context("the temporary directory has a readable name")?;
-        Daemon::listening("carlo-coordinator", &["--listen", listen, "--data-dir", data, "--auth", "off"])
-            .await
+        let arguments = ["--listen", listen, "--data-dir", data, "--auth", "off"];
+        Daemon::listening("carlo-coordinator", &arguments, &[]).await
     }
 
     /// Kills the coordinator with SIGKILL and starts it again, on the same port and data.

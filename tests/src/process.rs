@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
 
-use crate::PATIENCE;
+use crate::{Host, PATIENCE};
 
 /// A daemon in its own process. Dropping it kills it.
 #[derive(Debug)]
@@ -23,8 +23,22 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts a daemon that listens and waits until it does.
-    pub async fn listening(name: &'static str, arguments: &[&str]) -> anyhow::Result<Self> {
-        let mut daemon = Self::start(name, arguments, &[])?;
+    pub async fn listening(
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        Self::listening_on(&Host::this(), name, arguments, variables).await
+    }
+
+    /// Starts a daemon that listens, on a host, and waits until it does.
+    pub async fn listening_on(
+        host: &Host,
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let mut daemon = Self::start_on(host, name, arguments, variables)?;
         let stderr = daemon.child.stderr.take().context("stderr is piped")?;
         let mut lines = BufReader::new(stderr).lines();
         let address = tokio::time::timeout(PATIENCE, address(&mut lines))
@@ -37,7 +51,18 @@ impl Daemon {
 
     /// Starts a daemon.
     pub fn start(name: &'static str, arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let child = tokio::process::Command::new(binary(name)?)
+        Self::start_on(&Host::this(), name, arguments, variables)
+    }
+
+    /// Starts a daemon on a host.
+    pub fn start_on(
+        host: &Host,
+        name: &'static str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let child = host
+            .command(binary(name)?)
             .args(arguments)
             .envs(variables.iter().copied())
             .env("CARLO_LOG_FORMAT", "json")

@@ -100,10 +100,11 @@ pub fn url(coordinator: &Daemon) -> String {
 
 /// A gateway to these coordinators.
 pub async fn gateway(urls: &[String]) -> anyhow::Result<Daemon> {
-    Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &urls.join(",")]).await
+    Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &urls.join(",")], &[])
+        .await
 }
 
 async fn coordinator(etcd: &Etcd, listen: &str) -> anyhow::Result<Daemon> {
     let etcd = etcd.url();
-    Daemon::listening("carlo-coordinator", &["--listen", listen, "--etcd", &etcd, "--auth", "off"]).await
+    Daemon::listening("carlo-coordinator", &["--listen", listen, "--etcd", &etcd, "--auth", "off"], &[]).await
 }

@@ -14,7 +14,7 @@ use crate::chart::Look;
 use crate::draws::MONTHS;
 use crate::household::{Household, Luck};
 use crate::keystream::{Streams, Uniform};
-use crate::lanes::{Lanes, Register, Task, WIDTH_MAX};
+use crate::lanes::{Register, Task, WIDTH_MAX};
 use crate::plan::{EXTENSIONS, Plan, STARTS};
 
 /// Final balances of the simulations from index `first` on, for all of `finals`. No multiple of 2³² lies within the range: none
@@ -54,21 +54,21 @@ impl Task for Walk<'_> {
     #[inline(always)]
     fn run<L: Register>(self, lanes: L) {
         if self.scenarios.is_empty() {
-            self.households::<L, 1>(lanes);
+            self.households::<L, 0>(lanes);
         } else {
-            self.households::<L, STARTS>(lanes);
+            self.households::<L, { STARTS - 1 }>(lanes);
         }
     }
 }
 
 impl Walk<'_> {
-    /// Walks `N` households of each simulation: those of the plan's first starts.
+    /// Walks each simulation's own household, and the next `OTHERS` of the plan's starts on the same luck.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the two halves of a stream number, and a small width"
     )]
-    fn households<L: Register, const N: usize>(mut self, lanes: L) {
+    fn households<L: Register, const OTHERS: usize>(mut self, lanes: L) {
         let plan = self.plan;
         let high = (self.first >> 32) as u32;
         let all_stops = self.all_stops();
@@ -79,9 +79,10 @@ impl Walk<'_> {
         let mut streams = Streams::pair(lanes, &plan.key, &uniforms[0], low);
         let mut words = [streams[0].block(lanes, &uniforms[0]), streams[1].block(lanes, &uniforms[0])];
         for at in (0..self.finals.len()).step_by(2 * L::WIDTH) {
-            let mut households = [[Household::new(lanes, plan, 0); 2]; N];
-            for (start, household) in households.iter_mut().enumerate() {
-                *household = [Household::new(lanes, plan, start); 2];
+            let mut own = [Household::new(lanes, plan, 0); 2];
+            let mut others = [own; OTHERS];
+            for (start, other) in (1..).zip(&mut others) {
+                *other = [Household::new(lanes, plan, start); 2];
             }
             let mut stops = all_stops.iter().peekable();
             for half in 0..halves {
@@ -95,30 +96,31 @@ impl Walk<'_> {
                 let payments: &[f32; MONTHS] =
                     plan.payments[half * MONTHS..].first_chunk().expect("payments are of whole half years");
                 let luck = [Luck::new(lanes, plan, &words[0]), Luck::new(lanes, plan, &words[1])];
-                let walking = if half * MONTHS < plan.months { N } else { 1 };
-                let households = &mut households[..walking];
 
                 let mut block = streams[0].begin(lanes, uniform);
                 block.two_rounds(lanes);
-                let m0 = walk_month(lanes, plan, &luck, 0, payments[0], households);
+                let m0 = walk_month(lanes, plan, &luck, 0, payments[0], &mut own);
                 block.two_rounds(lanes);
-                let m1 = walk_month(lanes, plan, &luck, 1, payments[1], households);
+                let m1 = walk_month(lanes, plan, &luck, 1, payments[1], &mut own);
                 block.two_rounds(lanes);
-                let m2 = walk_month(lanes, plan, &luck, 2, payments[2], households);
+                let m2 = walk_month(lanes, plan, &luck, 2, payments[2], &mut own);
                 words[0] = block.end(lanes, &streams[0], uniform);
                 let mut block = streams[1].begin(lanes, uniform);
                 block.two_rounds(lanes);
-                let m3 = walk_month(lanes, plan, &luck, 3, payments[3], households);
+                let m3 = walk_month(lanes, plan, &luck, 3, payments[3], &mut own);
                 block.two_rounds(lanes);
-                let m4 = walk_month(lanes, plan, &luck, 4, payments[4], households);
-                walk_event(lanes, plan, &luck, half, households);
+                let m4 = walk_month(lanes, plan, &luck, 4, payments[4], &mut own);
+                walk_event(lanes, plan, &luck, half, &mut own);
                 block.two_rounds(lanes);
-                let m5 = walk_month(lanes, plan, &luck, 5, payments[5], households);
+                let m5 = walk_month(lanes, plan, &luck, 5, payments[5], &mut own);
                 words[1] = block.end(lanes, &streams[1], uniform);
+
+                let left = plan.months.saturating_sub(half * MONTHS).min(MONTHS);
+                walk_others(lanes, plan, &luck, half, &payments[..left], &mut others);
 
                 let balances = [m0, m1, m2, m3, m4, m5];
                 while let Some(&(month, stop)) = stops.next_if(|stop| stop.0 <= (half + 1) * MONTHS) {
-                    self.stop(lanes, stop, at, &balances[month - half * MONTHS - 1]);
+                    self.stop(lanes, stop, at, balances[month - half * MONTHS - 1], &others);
                 }
             }
         }
@@ -134,31 +136,39 @@ impl Walk<'_> {
         looks.chain([(months, Stop::End)]).chain(extensions).collect()
     }
 
-    /// Writes down what a stop is for, of the simulations from the `at`-th on.
+    /// Writes down what a stop is for, of the simulations from the `at`-th on: their own households have these balances, and
+    /// the others have walked no further than to the end.
     #[inline(always)]
-    fn stop<L: Register>(&mut self, lanes: L, stop: Stop, at: usize, balances: &Balances<L>) {
+    fn stop<L: Register>(
+        &mut self,
+        lanes: L,
+        stop: Stop,
+        at: usize,
+        own: [L::Float; 2],
+        others: &[[Household<L>; 2]],
+    ) {
         let owed = &self.plan.owed;
         match stop {
             Stop::Look(i) => {
                 let mut seen = [0.0; 2 * WIDTH_MAX];
-                store(lanes, balances[0], 0.0, &mut seen);
+                store(lanes, own, 0.0, &mut seen);
                 let count = (self.finals.len() - at).min(2 * L::WIDTH);
                 self.look.at(i, &seen[..count]);
             }
             Stop::End => {
-                store(lanes, balances[0], owed[0], &mut self.finals[at..]);
-                for (&balance, out) in balances[1..].iter().zip(&mut *self.scenarios) {
-                    store(lanes, balance, owed[0], &mut out[at..]);
+                store(lanes, own, owed[0], &mut self.finals[at..]);
+                for ([one, other], out) in others.iter().zip(&mut *self.scenarios) {
+                    store(lanes, [one.balance, other.balance], owed[0], &mut out[at..]);
                 }
             }
             Stop::Extension(i) => {
-                store(lanes, balances[0], owed[1 + i], &mut self.scenarios[STARTS - 1 + i][at..]);
+                store(lanes, own, owed[1 + i], &mut self.scenarios[STARTS - 1 + i][at..]);
             }
         }
     }
 }
 
-/// Every household in a month of a half year, two registers of each; the balances after it.
+/// The `i`-th month of a half year, of two registers of households; the balances after it.
 #[inline(always)]
 fn walk_month<L: Register>(
     lanes: L,
@@ -166,34 +176,48 @@ fn walk_month<L: Register>(
     luck: &[Luck<L>; 2],
     i: usize,
     payment: f32,
-    households: &mut [[Household<L>; 2]],
-) -> Balances<L> {
-    let mut balances = [[lanes.float(0.0); 2]; STARTS];
-    for ([one, other], balance) in households.iter_mut().zip(&mut balances) {
-        *one = one.month(lanes, plan, &luck[0], i, payment);
-        *other = other.month(lanes, plan, &luck[1], i, payment);
-        *balance = [one.balance, other.balance];
-    }
-    balances
+    [one, other]: &mut [Household<L>; 2],
+) -> [L::Float; 2] {
+    *one = one.month(lanes, plan, &luck[0], i, payment);
+    *other = other.month(lanes, plan, &luck[1], i, payment);
+    [one.balance, other.balance]
 }
 
-/// The event of a half year, for every household.
+/// The event of a half year, for two registers of households.
 #[inline(always)]
 fn walk_event<L: Register>(
     lanes: L,
     plan: &Plan,
     luck: &[Luck<L>; 2],
     half: usize,
-    households: &mut [[Household<L>; 2]],
+    [one, other]: &mut [Household<L>; 2],
 ) {
-    for [one, other] in households {
-        *one = one.event(lanes, plan, &luck[0], half % 2 == 1);
-        *other = other.event(lanes, plan, &luck[1], half % 2 == 1);
-    }
+    *one = one.event(lanes, plan, &luck[0], half % 2 == 1);
+    *other = other.event(lanes, plan, &luck[1], half % 2 == 1);
 }
 
-/// The balances of every household.
-type Balances<L> = [[<L as Lanes>::Float; 2]; STARTS];
+/// A half year, or its first months, of any households: month by month all of them, so that one's root is computed while others
+/// add and multiply.
+#[inline(always)]
+fn walk_others<L: Register>(
+    lanes: L,
+    plan: &Plan,
+    luck: &[Luck<L>; 2],
+    half: usize,
+    payments: &[f32],
+    households: &mut [[Household<L>; 2]],
+) {
+    for (i, &payment) in payments.iter().enumerate() {
+        for pair in &mut *households {
+            if i == MONTHS - 1 {
+                walk_event(lanes, plan, luck, half, pair);
+            }
+            for (household, luck) in pair.iter_mut().zip(luck) {
+                *household = household.month(lanes, plan, luck, i, payment);
+            }
+        }
+    }
+}
 
 /// Writes balances, less what is owed, as far as there is room.
 #[inline(always)]

@@ -21,8 +21,10 @@ pub(crate) struct Node {
     pub(crate) leaving: bool,
     /// An operator wants it idle.
     pub(crate) draining: bool,
-    /// What it holds, oldest first: the first one is being computed.
+    /// What it holds, oldest first.
     pub(crate) leases: Vec<LeaseId>,
+    /// The one lease that it holds is of a suspect range: it gets no other beside it.
+    pub(crate) is_alone: bool,
     /// Path-months a second, once measured.
     pub(crate) speed: Option<f64>,
     pub(crate) meter: Meter,
@@ -34,6 +36,11 @@ impl Node {
     /// Whether it gets leases at all.
     pub(crate) fn is_open(&self) -> bool {
         !self.leaving && !self.draining
+    }
+
+    /// Whether it gets one more lease.
+    fn is_free(&self, leases_max: usize) -> bool {
+        self.is_open() && !self.is_alone && self.leases.len() < leases_max
     }
 
     /// Takes a measurement into the node's speed: path-months, and how long they took.
@@ -118,6 +125,7 @@ impl Fleet {
             leaving: false,
             draining,
             leases: Vec::new(),
+            is_alone: false,
             speed: before.as_ref().and_then(|before| before.speed),
             meter: Meter::new(now.elapsed),
             simulations: before.map_or(0, |before| before.simulations),
@@ -221,24 +229,23 @@ impl Fleet {
             self.free.remove(&(held, id));
         }
         if let Some(node) = self.nodes.get(&id)
-            && node.is_open()
-            && node.leases.len() < self.leases_max
+            && node.is_free(self.leases_max)
         {
             self.free.insert((node.leases.len(), id));
         }
     }
 
     pub(crate) fn verify(&self) {
-        let may = |node: &&Node| node.is_open() && node.leases.len() < self.leases_max;
         let free = self
             .nodes
             .iter()
-            .filter(|(_, node)| may(node))
+            .filter(|(_, node)| node.is_free(self.leases_max))
             .map(|(id, node)| (node.leases.len(), *id))
             .collect();
         assert_eq!(self.free, free, "free nodes");
         for (id, node) in &self.nodes {
             assert!(node.leases.len() <= self.leases_max, "{id} holds too many leases");
+            assert!(!node.is_alone || node.leases.len() == 1, "{id} holds a suspect range beside others");
             assert_eq!(node.draining, self.drains.contains(&node.facts.name), "{id} drains by its name");
         }
     }

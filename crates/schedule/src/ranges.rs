@@ -19,6 +19,12 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Whether it went down with a node, and may have been the reason. Then it is leased to nodes that hold nothing else, so that a range
+    /// that kills workers is told from one that was beside it.
+    fn is_suspect(self) -> bool {
+        self.losses > 0
+    }
+
     fn joins(self, other: Self) -> bool {
         self.faults == other.faults && self.losses == other.losses
     }
@@ -29,10 +35,8 @@ impl History {
 pub(crate) enum Release {
     /// The node reported a fault.
     Fault,
-    /// The node was lost while it computed this range.
+    /// The node was lost while it held this range.
     Loss,
-    /// The node was lost before it began with this range.
-    Unused,
 }
 
 /// A leased range.
@@ -86,6 +90,16 @@ impl Ranges {
         self.pending.first_key_value().map(|(_, pending)| pending.range)
     }
 
+    /// Whether the first pending range is to be leased alone.
+    pub(crate) fn next_is_suspect(&self) -> bool {
+        self.pending.first_key_value().is_some_and(|(_, pending)| pending.history.is_suspect())
+    }
+
+    /// Whether the open range at `start` was to be leased alone.
+    pub(crate) fn is_suspect(&self, start: u64) -> bool {
+        self.open.get(&start).is_some_and(|open| open.history.is_suspect())
+    }
+
     pub(crate) fn pending_blocks(&self) -> u64 {
         self.pending_blocks
     }
@@ -136,7 +150,6 @@ impl Ranges {
         match why {
             Release::Fault => open.history.faults += 1,
             Release::Loss => open.history.losses += 1,
-            Release::Unused => {}
         }
         open.holders.retain(|holder| *holder != lease);
         let (history, holders, range) = (open.history, open.holders.clone(), open.range);

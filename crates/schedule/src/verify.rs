@@ -92,7 +92,17 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// What holds between commands, because every command ends with granting.
     fn verify_rest(&self) {
-        let free = self.fleet.free_node().is_some();
-        assert!(!free || self.queue.competitors() == 0, "a node is free while a job could get a lease");
+        assert!(
+            self.fleet.idle_node().is_none() || self.queue.competitors() == 0,
+            "a node is idle while a job could get a lease"
+        );
+        // Only a suspect range waits for a node that holds nothing.
+        let waits = |job: &Job<P>| job.running().is_some_and(|running| running.ranges.next_is_suspect());
+        assert!(
+            self.fleet.free_node().is_none()
+                || self.queue.competitors() == 0
+                || self.jobs.values().any(waits),
+            "a node is free while a job could get a lease"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The coordinators that a client knows, and which of them it talks to.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,15 +11,29 @@ use tonic::transport::{Channel, Endpoint};
 use crate::status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection is silent before its peer is asked for a sign of life.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
+/// How long the peer may take for that. Of a leader that froze, callers learn so after 2.5 to 3.5 s: another one leads by then (etcd's shortest
+/// lease is 2 s, and its end takes up to 0.8 s to get around), so that nobody is sent back to the frozen one; and work goes on well
+/// within the 5 s that are promised. A peer that is merely busy answers in time: it costs no thought.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// The coordinators of one cluster. Calls go to one of them until it can't be reached or says that another one leads.
 #[derive(Debug)]
 pub struct Coordinators {
     known: Vec<Coordinator>,
-    connect: fn(&Endpoint) -> Channel,
+    connect: Connect,
     current: Mutex<Current>,
+}
+
+/// How a channel to an endpoint is made.
+#[derive(Clone)]
+struct Connect(Arc<dyn Fn(&Endpoint) -> Channel + Send + Sync>);
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connect")
+    }
 }
 
 /// One of them.
@@ -56,8 +71,13 @@ impl Coordinators {
 
     /// Knows the coordinators at these URLs, and reaches each, and whoever they say leads, by the channel that `connect` makes of an
     /// endpoint: for networks of another kind.
-    pub fn connecting(urls: &[String], connect: fn(&Endpoint) -> Channel) -> Result<Self, AddressError> {
-        let known: Vec<_> = urls.iter().map(|url| Coordinator::at(url, connect)).collect::<Result<_, _>>()?;
+    pub fn connecting(
+        urls: &[String],
+        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
+    ) -> Result<Self, AddressError> {
+        let connect = Connect(Arc::new(connect));
+        let known: Vec<_> =
+            urls.iter().map(|url| Coordinator::at(url, &connect)).collect::<Result<_, _>>()?;
         let first = known.first().ok_or(AddressError::Empty)?.clone();
         Ok(Self { known, connect, current: Mutex::new(Current { coordinator: first, next: 1 }) })
     }
@@ -128,7 +148,7 @@ impl Coordinators {
     fn find(&self, address: &str) -> Option<Coordinator> {
         let known = self.known.iter().find(|known| *known.address == *address).cloned();
         // A leader may be advertised at an address that this client wasn't told.
-        known.or_else(|| Coordinator::at(address, self.connect).ok())
+        known.or_else(|| Coordinator::at(address, &self.connect).ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -138,8 +158,8 @@ impl Coordinators {
 }
 
 impl Coordinator {
-    fn at(url: &str, connect: fn(&Endpoint) -> Channel) -> Result<Self, AddressError> {
-        Ok(Self { address: url.into(), channel: connect(&endpoint(url)?) })
+    fn at(url: &str, connect: &Connect) -> Result<Self, AddressError> {
+        Ok(Self { address: url.into(), channel: (connect.0)(&endpoint(url)?) })
     }
 }
 

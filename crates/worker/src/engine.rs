@@ -190,11 +190,21 @@ impl Part {
         Self { task, board, accumulator: None }
     }
 
+    /// The lease that this is a part of.
+    pub fn lease(&self) -> &Lease {
+        &self.task.lease
+    }
+
+    /// What is to be simulated.
+    pub fn spec(&self) -> &JobSpec {
+        &self.task.job.spec
+    }
+
     /// Computes the whole part, and parts of leases that go before it on the way. A panic of the kernel costs a lease, not the worker.
     pub fn run(mut self) {
         while match guarded(|| self.step()) {
             Ok(more) => more,
-            Err(fault) => return self.task.deliver(Err(fault)),
+            Err(fault) => return self.fail(fault),
         } {
             self.give_way();
         }
@@ -219,6 +229,11 @@ impl Part {
         if let Some(accumulator) = self.accumulator {
             self.task.deliver(guarded(|| accumulator.finish()));
         }
+    }
+
+    /// Gives the whole lease up, in words why. Its other parts end at their next block.
+    pub fn fail(self, fault: String) {
+        self.task.deliver(Err(fault));
     }
 
     /// Computes what goes before the next block. It gives way in turn, but every lease is shorter than the one that gave way to it, so

@@ -21,8 +21,8 @@ use crate::engine::{Engine, Finished};
 
 /// The metadata that the token to join with comes in.
 const JOIN_TOKEN: &str = "x-join-token";
-/// How long a coordinator may take for its welcome.
-const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a coordinator may take for its welcome. One that is frozen is connected to all the same, and says nothing.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a worker that is shut down waits for its last leases and their acknowledgements.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
 /// Messages that wait to be sent. The stream takes them faster than leases are computed.

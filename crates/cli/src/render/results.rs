@@ -74,7 +74,7 @@ fn changes(sensitivity: &SensitivityResults) -> String {
 
 /// The name of a change as a person would write it: `income_plus_10` is "income +10 %", `timeline_plus_6mo` "timeline +6 months".
 fn label(name: &str) -> String {
-    let label = name.replace("_plus_", " +").replace("_minus_", " −").replace('_', " ");
+    let label = name.replace("_plus_", " +").replace("_minus_", " -").replace('_', " ");
     label.strip_suffix("mo").map_or_else(|| format!("{label} %"), |months| format!("{months} months"))
 }
 

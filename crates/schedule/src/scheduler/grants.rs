@@ -18,6 +18,10 @@ impl<P: Merge + Clone> Scheduler<P> {
             && let Some(job) = self.queue.next(now.elapsed)
         {
             self.start(job, now, out);
+            // The node holds the least of all: a suspect range waits for one to be done with what it holds, and the others wait behind it.
+            if self.is_suspect(job) && self.fleet.idle_node() != Some(node) {
+                break;
+            }
             self.grant(node, job, now, out);
         }
         // Nothing is pending that may run. Idle nodes take over what has been out for longer than a lease should last.
@@ -28,6 +32,12 @@ impl<P: Merge + Clone> Scheduler<P> {
             let held = *held;
             self.grant_again(node, lease, held, now, out);
         }
+    }
+
+    /// Whether what a job would be given next is to be computed alone.
+    fn is_suspect(&self, key: JobKey) -> bool {
+        let running = self.jobs.get(&key).and_then(|job| job.running());
+        running.is_some_and(|running| running.ranges.next_is_suspect())
     }
 
     /// Starts a queued job; nothing happens to a running one.
@@ -99,8 +109,12 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// Puts a new lease on its node and on the wire.
     fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
         let Held { node, job, range, attempt, .. } = *self.leases.get(id).expect("it was just given");
-        self.fleet.change(node, |node| node.leases.push(id));
         let job = &self.jobs[&job];
+        let is_suspect = job.running().is_some_and(|running| running.ranges.is_suspect(range.start()));
+        self.fleet.change(node, |node| {
+            node.leases.push(id);
+            node.is_alone = is_suspect;
+        });
         let lease = Lease { id, epoch: self.epoch, attempt, job: job.id, range };
         let spec = Arc::clone(job.spec().expect("an open job has its specification"));
         out.effects.push(Effect::Grant { node, lease, spec });
@@ -111,6 +125,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         let held = self.leases.remove(id)?;
         let drained = self.fleet.change(held.node, |node| {
             node.leases.retain(|lease| *lease != id);
+            node.is_alone &= !node.leases.is_empty();
             node.leases.is_empty() && !node.is_open()
         });
         if drained == Some(true) {

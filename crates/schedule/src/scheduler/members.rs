@@ -94,11 +94,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Gives back what a lost node held. Only the oldest lease was being computed, so only its range is under suspicion.
+    /// Gives back what a lost node held. Nobody knows which of it was being computed: a shorter lease goes before the others, and a thread
+    /// that is done with the oldest begins with the next. So all of it is under suspicion, until each has been computed alone.
     fn release_all(&mut self, node: &Node, why: &str, now: Now, out: &mut Outcome<P>) {
-        for (place, lease) in node.leases.iter().enumerate() {
-            let release = if place == 0 { Release::Loss } else { Release::Unused };
-            self.release(*lease, release, why, now, out);
+        for lease in &node.leases {
+            self.release(*lease, Release::Loss, why, now, out);
         }
     }
 

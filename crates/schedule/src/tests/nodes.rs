@@ -65,22 +65,54 @@ fn a_silent_node_is_lost_after_three_seconds_and_its_ranges_go_to_others_at_once
 }
 
 #[test]
-fn only_the_range_that_was_being_computed_counts_a_loss() {
-    let mut world = World::new(Config { range_losses_max: 2, ..Config::default() });
-    let first = world.submit(BLOCK);
-    let second = world.submit(BLOCK);
-    for number in 1..=2 {
+fn what_went_down_with_a_node_is_leased_alone_and_only_the_range_that_kills_fails_its_job() {
+    let mut world = World::new(Config { range_losses_max: 3, ..Config::default() });
+    let jobs = [(); 3].map(|()| world.submit(BLOCK));
+    // The second job kills whoever computes it; the first is held beside it at first.
+    let mut number = 1;
+    while world.state(jobs[1]) != JobState::Failed {
         let worker = world.join(number);
-        assert_eq!(world.first_lease(worker).unwrap().0.job, first);
-        assert_eq!(world.held[&worker].len(), 2);
+        let held: Vec<_> = world.held[&worker].iter().map(|(lease, _)| lease.job).collect();
+        match number {
+            1 => assert_eq!(held, jobs[..2]),
+            _ => assert_eq!(held.len(), 1, "a suspect is alone"),
+        }
+        while world.first_lease(worker).is_some_and(|(lease, _)| lease.job != jobs[1]) && number > 1 {
+            assert_eq!(world.answer(worker, SHORT), Some(true));
+        }
         world.apply(Command::Lose { node: worker, why: "the stream broke".to_owned() }).unwrap();
+        number += 1;
     }
-    assert_eq!(world.state(first), JobState::Failed);
-    let error = world.view(first).error.unwrap();
+    let error = world.view(jobs[1]).error.unwrap();
     let expected =
-        "2 workers were lost while they computed blocks 0..1, the last one because the stream broke";
+        "3 workers were lost while they computed blocks 0..1, the last one because the stream broke";
     assert_eq!(error, expected);
-    assert_eq!(world.state(second), JobState::Running);
+    assert_eq!(world.state(jobs[0]), JobState::Complete);
+    let last = world.join(number);
+    while world.answer(last, SHORT).is_some() {}
+    assert_eq!(world.state(jobs[2]), JobState::Complete);
+}
+
+#[test]
+fn a_suspect_range_waits_for_a_node_that_holds_nothing_and_then_holds_up_nobody() {
+    let mut world = World::new(Config::default());
+    world.submit(1_000_000 * BLOCK);
+    let worker = world.join(1);
+    let lost = world.join(2);
+    let suspects: Vec<_> = world.held[&lost].iter().map(|(lease, _)| lease.range).collect();
+    assert_eq!((world.held[&worker].len(), suspects.len()), (2, 2));
+    world.apply(Command::Lose { node: lost, why: "the stream broke".to_owned() }).unwrap();
+    assert_eq!(world.answer(worker, SHORT), Some(true));
+    assert_eq!(world.held[&worker].len(), 1, "nothing is prefetched while a suspect waits");
+    let mut blocks: u64 = suspects.iter().map(|range| range.len()).sum();
+    while blocks > 0 {
+        assert_eq!(world.answer(worker, SHORT), Some(true));
+        let [(alone, _)] = world.held[&worker].as_slice() else { panic!("a suspect is alone") };
+        assert!((suspects[0].start()..suspects[1].end()).contains(&alone.range.start()), "suspects go first");
+        blocks -= alone.range.len();
+    }
+    assert_eq!(world.answer(worker, SHORT), Some(true));
+    assert_eq!(world.held[&worker].len(), 2);
 }
 
 #[test]

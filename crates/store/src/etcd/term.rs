@@ -20,7 +20,7 @@ use crate::ledger::LedgerError;
 /// The version of the layout that this code reads and writes.
 const SCHEMA_VERSION: u64 = 1;
 /// How often a candidate looks whether it is its turn.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// What fails where a campaign fails.
 const CAMPAIGN: &str = "campaign in etcd";
 /// Between two signs of life.

@@ -54,8 +54,8 @@ fn changes_are_told_the_largest_effect_first() {
     );
     let expected = "\
 what would change it  probability  points  standard error
-spending −20 %            75.00 %  +25.00            0.10
-income −10 %              37.50 %  -12.50            0.10
+spending -20 %            75.00 %  +25.00            0.10
+income -10 %              37.50 %  -12.50            0.10
 timeline +6 months        56.25 %   +6.25            0.10";
     assert_eq!(changes, expected);
 }
