@@ -167,6 +167,8 @@ async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
         },
         variant(Some(48_000.0)),
     );
+    // Another history: a job that has ended does not change.
+    let solved = v1::Job { completed_at_ms: Some(1_700_000_003_000), ..solved };
     let id = coordinator.keep(solved);
     let results = json_of(&gateway, &id).await["results"].clone();
     let wanted = json!({
