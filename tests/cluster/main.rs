@@ -10,4 +10,6 @@ mod failover;
 mod membership;
 mod puppet;
 mod rest;
+mod strangers;
+mod tls;
 mod workers;

@@ -17,12 +17,21 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Client {
     url: String,
     http: reqwest::Client,
+    key: Option<String>,
 }
 
 impl Client {
     /// A client of the gateway at `url`.
     pub fn new(url: String) -> Self {
-        Self { url, http: reqwest::Client::new() }
+        // Built with the command line, this client could speak TLS, too, and asks whose.
+        carlo_service::tls::install_provider();
+        Self { url, http: reqwest::Client::new(), key: None }
+    }
+
+    /// The same with this key for every call.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
     /// The gateway's URL.
@@ -43,6 +52,9 @@ impl Client {
     /// Makes a call and gives its answer, whatever it is.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Response> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(key) = &self.key {
+            request = request.header("x-api-key", key);
+        }
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -99,6 +99,7 @@ impl Etcd {
 
     /// Waits until it serves. `false` if it ended instead.
     async fn serves(&mut self) -> anyhow::Result<bool> {
+        carlo_service::tls::install_provider();
         let http = reqwest::Client::new();
         // Its health is told without TLS on the port for other members.
         let url = format!("http://{}:{}/health", self.host.address, self.ports.1);

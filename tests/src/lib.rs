@@ -27,10 +27,20 @@ pub use process::{Daemon, binary};
 /// How long anything may take that should take a moment. A test that waits longer has found a bug, whatever else this machine does.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Whether callers need keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Everybody is the user `local`.
+    Off,
+    /// Callers need keys, workers the join token.
+    On,
+}
+
 /// A coordinator, a gateway and any number of workers.
 #[derive(Debug)]
 pub struct Cluster {
     data: TempDir,
+    auth: Auth,
     /// The coordinator, until it is killed.
     pub coordinator: Daemon,
     /// Where it listens, also after a restart.
@@ -44,27 +54,41 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a coordinator and a gateway.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::with(Auth::Off).await
+    }
+
+    /// The same, where callers need keys or not; the client shows the first one. Workers can't be joined to it.
+    pub async fn with(auth: Auth) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
-        let coordinator = Self::coordinator(data.path(), "127.0.0.1:0").await?;
+        let coordinator = Self::coordinator(data.path(), "127.0.0.1:0", auth).await?;
         let coordinator_address = coordinator.address;
         let url = format!("http://{coordinator_address}");
         let gateway =
             Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &url], &[])
                 .await?;
         let client = Client::new(format!("http://{}", gateway.address));
-        Ok(Self { data, coordinator, coordinator_address, gateway, client })
+        let client = match auth {
+            Auth::Off => client,
+            Auth::On => client.with_key(std::fs::read_to_string(data.path().join("admin-key"))?.trim()),
+        };
+        Ok(Self { data, auth, coordinator, coordinator_address, gateway, client })
     }
 
-    async fn coordinator(data: &Path, listen: &str) -> anyhow::Result<Daemon> {
+    async fn coordinator(data: &Path, listen: &str, auth: Auth) -> anyhow::Result<Daemon> {
         let data = data.to_str().context("the temporary directory has a readable name")?;
-        let arguments = ["--listen", listen, "--data-dir", data, "--auth", "off"];
+        let auth = match auth {
+            Auth::Off => "off",
+            Auth::On => "on",
+        };
+        let arguments = ["--listen", listen, "--data-dir", data, "--auth", auth];
         Daemon::listening("carlo-coordinator", &arguments, &[]).await
     }
 
     /// Kills the coordinator with SIGKILL and starts it again, on the same port and data.
     pub async fn crash_coordinator(&mut self) -> anyhow::Result<()> {
         self.coordinator.kill().await?;
-        self.coordinator = Self::coordinator(self.data.path(), &self.coordinator_address.to_string()).await?;
+        let address = self.coordinator_address.to_string();
+        self.coordinator = Self::coordinator(self.data.path(), &address, self.auth).await?;
         Ok(())
     }
 

@@ -121,7 +121,7 @@ async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Op
         eprintln!("{line}");
         let line: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         if let Some(address) = line["address"].as_str() {
-            return Ok(Some(address.trim_start_matches("http://").parse()?));
+            return Ok(Some(address.trim_start_matches("http://").trim_start_matches("https://").parse()?));
         }
     }
     Ok(None)

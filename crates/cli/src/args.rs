@@ -204,6 +204,9 @@ pub struct Server {
     /// The gateway to talk to
     #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT, global = true)]
     pub url: String,
+    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the system's]
+    #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE", global = true)]
+    pub ca_file: Option<PathBuf>,
     /// The key to show it; better in a file or the variable than on the command line
     #[arg(long, env = KEY_VARIABLE, hide_env_values = true, global = true)]
     pub key: Option<String>,

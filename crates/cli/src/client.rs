@@ -14,6 +14,7 @@ use carlo_rest::plans::{Comparison, Solved};
 use carlo_rest::problem::FieldError;
 use carlo_rest::replay::Replay;
 use carlo_rest::{Cluster, Job, JobList, Problem, Submitted, Word as _};
+use carlo_service::tls;
 use carlo_types::JobId;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -125,14 +126,24 @@ fn without_slash(url: &Url) -> &str {
 impl Client {
     /// A client of the gateway at `url`. Nothing is connected before the first call.
     pub fn new(url: &str) -> Result<Self, ClientError> {
+        Self::trusting(url, None)
+    }
+
+    /// The same; at an `https` URL only those are believed whom these certificates, PEM, vouch for, or the system's where there are none.
+    pub fn trusting(url: &str, authorities: Option<&[u8]>) -> Result<Self, ClientError> {
         let refuse = |reason: String| ClientError::Url { url: url.to_owned(), reason };
         let base: Url = url.parse().map_err(|error| refuse(format!("{error}")))?;
         match base.scheme() {
-            "http" if base.has_host() => {}
-            "https" => return Err(refuse("TLS is not spoken yet".to_owned())),
-            _ => return Err(refuse("it does not begin with http://".to_owned())),
+            "http" | "https" if base.has_host() => {}
+            _ => return Err(refuse("it begins neither with http:// nor with https://".to_owned())),
         }
-        let http = reqwest::Client::builder()
+        tls::install_provider();
+        let mut builder = reqwest::Client::builder();
+        if let Some(authorities) = authorities {
+            let authorities = reqwest::Certificate::from_pem_bundle(authorities);
+            builder = builder.tls_certs_only(authorities.map_err(|error| refuse(root_cause(&error)))?);
+        }
+        let http = builder
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
             // A cluster is on this machine or behind a tunnel; a proxy of the environment knows neither.

@@ -1,7 +1,7 @@
 //! The commands that only talk to a server.
 
 use anyhow::Context as _;
-use carlo_service::shutdown;
+use carlo_service::{shutdown, tls};
 use carlo_types::JobId;
 use jiff::Timestamp;
 
@@ -111,7 +111,8 @@ pub async fn explain(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
 
 /// The server, and the key for it.
 pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
-    let client = Client::new(&server.url)?;
+    let authorities = server.ca_file.as_deref().map(tls::authorities).transpose()?;
+    let client = Client::trusting(&server.url, authorities.as_deref())?;
     let key = match (&server.key, &server.key_file) {
         (Some(key), _) => key.clone(),
         (None, Some(file)) => std::fs::read_to_string(file)

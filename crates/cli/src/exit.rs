@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use carlo_service::listen::ListenError;
+use carlo_service::tls::TlsError;
 
 use crate::client::ClientError;
 use crate::nodes::NoSuchNode;
@@ -49,7 +50,11 @@ impl Exit {
             // Whoever reads has read enough: `carlo jobs | head -1` worked.
             return Self::Ok;
         }
-        if error.is::<RequestError>() || error.is::<BadArgument>() || error.is::<Unverifiable>() {
+        if error.is::<RequestError>()
+            || error.is::<BadArgument>()
+            || error.is::<Unverifiable>()
+            || error.is::<TlsError>()
+        {
             return Self::BadInput;
         }
         if let Some(ListenError::NotLoopback(_)) = error.downcast_ref() {
@@ -120,6 +125,8 @@ mod tests {
             instance: text(),
             errors: vec![],
             error: text(),
+            quota: None,
+            budget_cap_usd: None,
         };
         anyhow::Error::new(ClientError::Refused(Box::new(problem)))
     }

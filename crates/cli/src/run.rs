@@ -27,15 +27,26 @@ const CANCEL_MAX: Duration = Duration::from_secs(1);
 /// Simulates, prints the answer and ends.
 pub async fn run(args: args::Run, started: Instant) -> anyhow::Result<Exit> {
     let body = request::load(&args.request)?;
-    let answer = here(body, args.threads)
+    let answer = here(Question::Job(body), args.threads)
         .await
         .with_context(|| format!("failed to run {}", request::name(&args.request.file)))?;
     answer.map_or(Ok(Exit::Interrupted), |answer| wait::conclude(&answer, args.json, Some(started.elapsed())))
 }
 
-/// The ended job of a request, from a cluster in this process with so many threads; nothing where Ctrl-C came first.
-pub async fn here(body: String, threads: Option<NonZeroUsize>) -> anyhow::Result<Option<Answer<Job>>> {
-    with_cluster(threads, async |client, interrupt| answer(client, body, interrupt).await).await
+/// What a job answers, with the body of the call that asks it.
+#[derive(Debug)]
+pub enum Question {
+    /// `POST /api/jobs`
+    Job(String),
+    /// `POST /api/compare`
+    Compare(String),
+    /// `POST /api/solve`
+    Solve(String),
+}
+
+/// The ended job of a question, from a cluster in this process with so many threads; nothing where Ctrl-C came first.
+pub async fn here(question: Question, threads: Option<NonZeroUsize>) -> anyhow::Result<Option<Answer<Job>>> {
+    with_cluster(threads, async |client, interrupt| answer(client, &question, interrupt).await).await
 }
 
 /// The answer of one call to a cluster in this process, made again while the cluster isn't ready yet; nothing where Ctrl-C came first. What the
@@ -82,12 +93,12 @@ async fn with_cluster<T>(
 
 async fn answer(
     client: &Client,
-    body: String,
+    question: &Question,
     interrupt: &CancellationToken,
 ) -> anyhow::Result<Option<Answer<Job>>> {
     let (mut job, mut progress) = (None, Progress::aside());
     tokio::select! {
-        ended = simulate(client, body, &mut job, &mut progress) => return ended.map(Some),
+        ended = simulate(client, question, &mut job, &mut progress) => return ended.map(Some),
         () = interrupt.cancelled() => {}
     }
     progress.clear();
@@ -99,17 +110,36 @@ async fn answer(
     Ok(None)
 }
 
-/// Submits the request and waits for its answer. `job` is what it became, as soon as it is known.
+/// Submits the question and waits for its answer. `job` is what it became, as soon as it is known.
 async fn simulate(
     client: &Client,
-    body: String,
+    question: &Question,
     job: &mut Option<JobId>,
     progress: &mut Progress,
 ) -> anyhow::Result<Answer<Job>> {
-    let submitted = once_ready(async || client.submit(body.clone()).await).await?;
-    let id = submitted.value.job_id.parse().context("failed to read the server's answer")?;
+    let id = match question {
+        Question::Job(body) => once_ready(async || client.submit(body.clone()).await).await?.value.job_id,
+        Question::Compare(body) => {
+            only_job(client, once_ready(async || client.compare(body.clone()).await).await).await?
+        }
+        Question::Solve(body) => {
+            only_job(client, once_ready(async || client.solve(body.clone()).await).await).await?
+        }
+    };
+    let id = id.parse().context("failed to read the server's answer")?;
     *job = Some(id);
     wait::until_ended(client, id, progress).await
+}
+
+/// The job beneath a question: the only one of a cluster that was asked nothing else. It is there, and goes on, also where its answer took
+/// too long for the call.
+async fn only_job<T>(client: &Client, asked: Result<Answer<T>, ClientError>) -> anyhow::Result<String> {
+    let jobs = client.jobs(None, 1, 1).await?.value.jobs;
+    match (jobs.into_iter().next(), asked) {
+        (Some(job), _) => Ok(job.id),
+        (None, Err(refused)) => Err(refused.into()),
+        (None, Ok(_)) => anyhow::bail!("failed to find the job of an answer"),
+    }
 }
 
 /// Makes a call, again while the cluster isn't ready yet.

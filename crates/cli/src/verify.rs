@@ -1,19 +1,22 @@
 //! `carlo verify`: recomputes a stored answer from its own request and compares the two to the last bit.
 //!
-//! An answer carries everything that it follows from: the request with nothing left to a default, the seed in it, the model's version.
+//! An answer carries everything that it follows from: the request with nothing left to a default, the seed in it, what else was asked of it,
+//! the model's version.
 //! So whoever has the file can tell whether its numbers are what they say they are, without the cluster that made them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
 use carlo_rest::Job;
 use carlo_rest::job::Results;
 use serde::Deserialize;
-use serde_json::{Map, Value, to_value};
+use serde_json::{Map, Value, json, to_value};
 
 use crate::exit::{Exit, say};
 use crate::output::print;
 use crate::request::RequestError;
+use crate::run::Question;
 use crate::{args, request, run, wait};
 
 /// A file that holds no answer which could be recomputed here.
@@ -43,9 +46,9 @@ pub enum Unverifiable {
 pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     let file = request::name(&args.file);
     let stored = read(&request::read(&args.file)?, &args.file)?;
-    let body = serde_json::to_string(&stored.assumptions).context("failed to write the request again")?;
+    let question = question(&stored).context("failed to write the request again")?;
     let answer =
-        run::here(body, args.threads).await.with_context(|| format!("failed to recompute {file}"))?;
+        run::here(question, args.threads).await.with_context(|| format!("failed to recompute {file}"))?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Job { results: Some(computed), .. } = &answer.value else {
         return wait::conclude(&answer, false, None);
@@ -59,6 +62,24 @@ fn read(bytes: &[u8], path: &Path) -> anyhow::Result<Results> {
     let results = stored.get("results").unwrap_or(&stored);
     Results::deserialize(results)
         .map_err(|source| Unverifiable::NoResults { file: request::name(path), source }.into())
+}
+
+/// What was asked: the request itself, or what else the answer says was asked of it.
+fn question(stored: &Results) -> serde_json::Result<Question> {
+    let plan = &stored.assumptions;
+    Ok(match &stored.solution {
+        Some(solution) => {
+            let (variable, probability) = (&solution.variable, solution.probability);
+            let asked = json!({"request": plan, "for": variable, "probability": probability});
+            Question::Solve(asked.to_string())
+        }
+        None if stored.variants.is_empty() => Question::Job(serde_json::to_string(plan)?),
+        None => {
+            let others = stored.variants.iter().map(|variant| &variant.assumptions);
+            let plans: Vec<_> = std::iter::once(plan).chain(others).collect();
+            Question::Compare(json!({"requests": plans}).to_string())
+        }
+    })
 }
 
 fn compare(file: &str, stored: &Results, computed: &Results) -> anyhow::Result<Exit> {
@@ -81,6 +102,7 @@ fn compare(file: &str, stored: &Results, computed: &Results) -> anyhow::Result<E
 fn differing(stored: &Results, computed: &Results) -> serde_json::Result<Vec<String>> {
     let stored = Results { workers_used: computed.workers_used, ..stored.clone() };
     let (stored, computed) = (to_value(stored)?, to_value(computed)?);
-    let names = computed.as_object().into_iter().flat_map(Map::keys);
-    Ok(names.filter(|name| stored.get(name) != computed.get(name)).cloned().collect())
+    let names: BTreeSet<_> =
+        [&stored, &computed].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    Ok(names.into_iter().filter(|name| stored.get(name) != computed.get(name)).cloned().collect())
 }

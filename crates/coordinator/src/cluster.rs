@@ -62,6 +62,13 @@ impl Cluster for ClusterService {
         call.answer(cluster.map(|cluster| views::cluster(cluster, &self.address)))
     }
 
+    async fn ready(&self, request: Request<v1::ReadyRequest>) -> Result<Response<v1::ReadyResponse>, Status> {
+        let (call, _) = Call::of(&self.leadership, request)?;
+        // The core is asked, because one that has ended answers nobody else either.
+        let answer = call.core().ask(|_| v1::ReadyResponse {}).await;
+        call.answer(answer)
+    }
+
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
         self.set_draining(request, true).await
     }

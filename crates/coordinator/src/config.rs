@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use carlo_service::tls::Pair;
 use carlo_store::{Ledger, LedgerError, RedbLedger};
 use carlo_tenancy::Terms;
 use carlo_wire::PROTOCOL_VERSION;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub terms: Terms,
     /// Who is let in.
     pub access: Access,
+    /// What it shows those who connect, over TLS; without it, nothing is encrypted.
+    pub tls: Option<Pair>,
 }
 
 /// Where a coordinator keeps what it must not forget.
@@ -74,6 +77,6 @@ impl Default for Settings {
             protocol_version: PROTOCOL_VERSION,
             ..carlo_schedule::Config::default()
         };
-        Self { scheduler, terms: Terms::default(), access: Access::Open }
+        Self { scheduler, terms: Terms::default(), access: Access::Open, tls: None }
     }
 }

@@ -1,12 +1,10 @@
 //! The door that every call comes through: its key is taken from the metadata, the core admits and counts it together with what it asks
 //! for, and the answer, also a refusal, says how the caller stands with their rates.
 
-use std::time::Duration;
-
 use carlo_tenancy::{Caller, RateStatus, Refusal};
+use carlo_types::fault::Limit;
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::status;
-use tokio::time::Instant;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
@@ -26,29 +24,14 @@ pub(crate) struct Call {
     core: CoreHandle,
     key: Option<String>,
     rate: RateStatus,
-    deadline: Option<Instant>,
 }
 
 impl Call {
     /// The call of a request, and what it says; refused where another coordinator leads.
     pub(crate) fn of<M>(leadership: &Leadership, request: Request<M>) -> Result<(Self, M), Status> {
         let core = leadership.term()?.core;
-        let metadata = request.metadata();
-        let deadline = timeout(metadata).and_then(|timeout| Instant::now().checked_add(timeout));
-        let call = Self { core, key: key(metadata), rate: RateStatus::default(), deadline };
+        let call = Self { core, key: key(request.metadata()), rate: RateStatus::default() };
         Ok((call, request.into_inner()))
-    }
-
-    /// Resolves when the caller waits no longer; never, if they said no such time. A call with one answer ends then by itself; its
-    /// streams are to be ended.
-    pub(crate) fn deadline(&self) -> impl Future<Output = ()> + Send + 'static {
-        let deadline = self.deadline;
-        async move {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        }
     }
 
     /// The core that answers it.
@@ -95,27 +78,6 @@ impl Call {
     }
 }
 
-/// How long the caller waits, as the gRPC protocol says it: at most eight digits and a unit.
-fn timeout(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
-    match unit {
-        "H" => Some(Duration::from_secs(number * 3_600)),
-        "M" => Some(Duration::from_secs(number * 60)),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
-    }
-}
-
-/// What is said on a stream that its caller waits for no longer.
-pub(crate) fn too_late() -> Fault {
-    Fault::new(FaultCode::Timeout, "the call's deadline is over")
-}
-
 /// The text that a caller shows as their key.
 fn key(metadata: &MetadataMap) -> Option<String> {
     // What isn't text is no key, but it was shown as one.
@@ -141,7 +103,14 @@ pub(crate) fn fault(refusal: Refusal) -> Fault {
         Refusal::QuotaExceeded { .. } => FaultCode::QuotaExceeded,
         Refusal::OverBudget { .. } => FaultCode::OverBudget,
     };
-    Fault { retry_after_seconds, ..Fault::new(code, message) }
+    let limit = match refusal {
+        Refusal::QuotaExceeded { quota, .. } => Some(Limit::Quota(quota.as_str().to_owned())),
+        Refusal::OverBudget { cap, .. } => {
+            Some(Limit::BudgetCap { nanodollars: u64::try_from(cap.nanos()).unwrap_or(u64::MAX) })
+        }
+        _ => None,
+    };
+    Fault { retry_after_seconds, limit, ..Fault::new(code, message) }
 }
 
 #[cfg(test)]
@@ -163,24 +132,5 @@ mod tests {
             assert_eq!(key(&metadata).as_deref(), wanted, "{name}: {value}");
         }
         assert_eq!(key(&MetadataMap::new()), None);
-    }
-
-    #[test]
-    fn a_deadline_is_read_in_every_unit() {
-        for (value, wanted) in [
-            ("2H", Some(7_200_000)),
-            ("1M", Some(60_000)),
-            ("3S", Some(3_000)),
-            ("250m", Some(250)),
-            ("5000u", Some(5)),
-            ("7000000n", Some(7)),
-            ("123456789S", None),
-            ("5", None),
-            ("S", None),
-        ] {
-            let mut metadata = MetadataMap::new();
-            metadata.insert("grpc-timeout", value.parse().unwrap());
-            assert_eq!(timeout(&metadata), wanted.map(Duration::from_millis), "{value}");
-        }
     }
 }

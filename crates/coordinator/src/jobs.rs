@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use crate::answers::{complete, repeated, replay};
 use crate::core::{Core, NewJob, Once, Watch, no_such_job};
-use crate::door::{self, Call};
+use crate::door::Call;
 use crate::environment::Environment;
 use crate::idempotency::Repeatable;
 use crate::lead::Leadership;
@@ -130,7 +130,7 @@ impl JobsService {
         };
         let watch = call.admit(watch).await?;
         let (reader, events) = mpsc::channel(EVENTS_AHEAD);
-        tokio::spawn(send_events(watch, Arc::clone(&self.ledger), reader, call.deadline()));
+        tokio::spawn(send_events(watch, Arc::clone(&self.ledger), reader));
         Ok(ReceiverStream::new(events))
     }
 }
@@ -192,14 +192,11 @@ async fn send_events(
     mut watch: Watch,
     ledger: Arc<dyn Ledger>,
     reader: mpsc::Sender<Result<v1::JobEvent, Status>>,
-    deadline: impl Future<Output = ()>,
 ) {
-    tokio::pin!(deadline);
     loop {
         let next = tokio::select! {
             next = watch.next() => next,
             () = reader.closed() => return,
-            () = &mut deadline => Err(door::too_late()),
         };
         let event = match next {
             Ok(None) => return,

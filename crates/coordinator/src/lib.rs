@@ -11,6 +11,7 @@
 //! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
 //! * [`entries`]: records as entries of the ledger, and back. [`particulars`]: what the scheduler needn't know of a job.
 //! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
+//! * [`deadline`]: the end of streams whose caller waits no longer.
 //! * [`batch`]: which jobs of a batch may run, and what it is as a whole.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
@@ -27,6 +28,7 @@ mod batches;
 mod cluster;
 mod config;
 mod core;
+mod deadline;
 mod door;
 mod entries;
 mod environment;
@@ -43,6 +45,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
+use carlo_service::tls::Pair;
 use carlo_store::{Ledger, LedgerError};
 use carlo_types::limits::MESSAGE_BYTES_MAX;
 use carlo_wire::v1::accounts_server::AccountsServer;
@@ -54,6 +57,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpIncoming};
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use crate::access::{Access, AccessError, JoinToken};
@@ -61,11 +65,14 @@ use crate::accounts::AccountsService;
 use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data, Settings};
+use crate::deadline::Deadlines;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, Machine};
 use crate::jobs::JobsService;
 use crate::workers::WorkersService;
 
+/// How long a peer may take to speak TLS.
+const TLS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long open calls may go on once the coordinator is shut down.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// A peer that answers no ping for this long is gone.
@@ -98,7 +105,8 @@ pub enum Error {
 /// When the ledger can't be opened, read or written, or the server fails. With shared data a ledger that fails only ends the term.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     let address = listener.local_addr()?;
-    let url = config.advertise.unwrap_or_else(|| format!("http://{address}"));
+    let scheme = if config.settings.tls.is_some() { "https" } else { "http" };
+    let url = config.advertise.unwrap_or_else(|| format!("{scheme}://{address}"));
     let ledger = config.data.open(&url)?;
     // Without it every small answer waits 40 ms for the acknowledgement of the one before.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -124,6 +132,7 @@ where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let access = settings.access.clone();
+    let listening = server(settings.tls.as_ref())?;
     let (leader, leadership) =
         lead::leader(settings, Arc::clone(&ledger), Arc::clone(&environment), address.clone());
     let accounts = AccountsService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
@@ -137,10 +146,11 @@ where
     health.set_serving::<BatchesServer<BatchesService>>().await;
     health.set_serving::<ClusterServer<ClusterService>>().await;
     health.set_serving::<WorkersServer<WorkersService>>().await;
-    let router = tonic::transport::Server::builder()
+    let router = listening
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
+        .layer(Deadlines)
         .add_service(health_service)
         .add_service(reflection())
         .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
@@ -157,7 +167,8 @@ where
             () = stop.cancelled() => return Ok(()),
         }
         tracing::info!(address, "coordinator serves");
-        let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+        // On the heap, because with TLS it is as large as all that it can be at work on.
+        let served = Box::pin(router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned()));
         tokio::select! {
             served = served => served.map_err(Error::from),
             () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => Ok(()),
@@ -171,6 +182,14 @@ where
     let (served, ended) = tokio::join!(serving, leading);
     ended?;
     served
+}
+
+/// A server that speaks TLS where it has what to show.
+fn server(tls: Option<&Pair>) -> Result<tonic::transport::Server, Error> {
+    let server = tonic::transport::Server::builder();
+    let Some(Pair { certificates, key }) = tls else { return Ok(server) };
+    let identity = Identity::from_pem(certificates, key);
+    Ok(server.tls_config(ServerTlsConfig::new().identity(identity).timeout(TLS_TIMEOUT))?)
 }
 
 /// Tells clients what is served here.

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use carlo_coordinator::{Access, Config, Data, Error, Settings};
 use carlo_service::listen::{self, ListenError};
 use carlo_service::telemetry::{self, LogFormat};
+use carlo_service::tls::{self, TlsError};
 use carlo_store::LedgerError;
 use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
@@ -53,6 +54,12 @@ struct Arguments {
     /// JSON that changes the limits of tiers and the price of a token.
     #[arg(long, env = "CARLO_TIERS", value_name = "FILE")]
     tiers: Option<PathBuf>,
+    /// The certificates to speak TLS with, its own first, as PEM.
+    #[arg(long, env = "CARLO_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the first certificate, as PEM.
+    #[arg(long, env = "CARLO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
     plaintext: bool,
@@ -76,6 +83,7 @@ async fn main() -> ExitCode {
     let Err(error) = Box::pin(lead(arguments)).await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
     let bad_arguments = error.is::<BadArguments>()
+        || error.is::<TlsError>()
         || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)))
         || matches!(error.downcast_ref(), Some(Error::Ledger(LedgerError::Refused { .. })));
     if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
@@ -90,7 +98,9 @@ async fn lead(arguments: Arguments) -> anyhow::Result<()> {
     let settings = settings(&arguments)?;
     let shutdown = carlo_service::shutdown::on_signal()?;
     let listener = match arguments.auth {
-        Auth::On if arguments.plaintext => listen::anywhere(arguments.listen).await?,
+        Auth::On if arguments.plaintext || settings.tls.is_some() => {
+            listen::anywhere(arguments.listen).await?
+        }
         Auth::On | Auth::Off => listen::loopback(arguments.listen).await?,
     };
     let data = match arguments.data_dir {
@@ -106,6 +116,9 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
     if let Some(path) = &arguments.tiers {
         settings.terms =
             terms(path).with_context(|| format!("failed to use the tiers in {}", path.display()))?;
+    }
+    if let (Some(certificates), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        settings.tls = Some(tls::pair(certificates, key)?);
     }
     if let Auth::On = arguments.auth {
         let file = |given: &Option<PathBuf>, name: &str| {

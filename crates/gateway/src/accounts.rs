@@ -10,6 +10,7 @@ use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
+use crate::openapi::shared::IdempotencyKey;
 use crate::prefer;
 use crate::problem::Failure;
 use crate::query::Periods;
@@ -66,9 +67,7 @@ pub(crate) async fn history(
     operation_id = "createKey",
     tag = "admin",
     summary = "Makes a key; its secret is shown once",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = CreateKey,
     responses(
         (status = 201, description = "The key and its secret", body = CreatedKey, headers(("Location" = String, description = "The key"))),

@@ -15,6 +15,7 @@ use carlo_wire::v1;
 use tokio_stream::StreamExt;
 
 use crate::caller::Caller;
+use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
 use crate::places::Place;
 use crate::prefer::{self, Wait};
 use crate::problem::Failure;
@@ -28,13 +29,11 @@ use crate::{body, calls, convert, ids, reply, simulations};
     operation_id = "createBatch",
     tag = "batches",
     summary = "Queues all jobs of a batch, or none",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = CreateBatch,
     responses(
         (status = 202, description = "It is durable", body = Batch, headers(("Location" = String, description = "The batch"))),
-        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
+        (status = 402, description = "The budget doesn't reach the cheapest job", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn create(
@@ -62,12 +61,13 @@ pub(crate) async fn create(
     tag = "batches",
     summary = "The caller's batches, newest first",
     params(
-        ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<BatchStatus>, Query, description = "Only those in this state"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Page,
+        ("status" = Option<BatchStatus>, Query, description = "Only those in this state"),
+        Held,
     ),
     responses(
         (status = 200, description = "A page", body = BatchList),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
     ),
 )]
 pub(crate) async fn list(
@@ -94,12 +94,12 @@ pub(crate) async fn list(
     summary = "One batch",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Awaited,
+        Held,
     ),
     responses(
         (status = 200, description = "The batch", body = Batch),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
     ),
 )]
 pub(crate) async fn get(
@@ -124,11 +124,11 @@ pub(crate) async fn get(
     summary = "A batch and its jobs without their results",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Held,
     ),
     responses(
         (status = 200, description = "Both", body = BatchJobs),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
     ),
 )]
 pub(crate) async fn jobs(
@@ -198,7 +198,7 @@ fn line(job: v1::Job) -> std::io::Result<Vec<u8>> {
     request_body = Option<Cancel>,
     responses(
         (status = 200, description = "It is cancelled", body = Batch),
-        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+        HasEnded,
     ),
 )]
 pub(crate) async fn cancel(

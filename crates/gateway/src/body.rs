@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use carlo_rest::json;
 use carlo_rest::problem::FieldError;
 use carlo_types::limits::BODY_BYTES_MAX;
@@ -57,6 +57,11 @@ fn parse(bytes: &[u8]) -> Result<Json, Failure> {
 }
 
 async fn all(request: Request, timeout: Duration) -> Result<Vec<u8>, Failure> {
+    let encodings = request.headers().get_all(CONTENT_ENCODING).iter();
+    if encodings.map(HeaderValue::as_bytes).any(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        let detail = "the body must be sent as it is, without Content-Encoding";
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
     tokio::time::timeout(timeout, bytes(request)).await.map_err(|_| {
         let detail = format!("the body did not arrive within {} s", timeout.as_secs_f64());
         Failure::new(StatusCode::REQUEST_TIMEOUT, detail)

@@ -56,8 +56,11 @@ pub(crate) struct Calls {
 impl Calls {
     /// Calls to the coordinators of this configuration. Nothing is connected yet.
     pub(crate) fn new(config: &Config) -> Result<Self, AddressError> {
-        let held = Coordinators::connecting(&config.coordinators, connect_held)?;
-        Ok(Self { short: Coordinators::new(&config.coordinators)?, held, timeout: config.call_timeout })
+        let coordinators = |connect: fn(&Endpoint) -> Channel| {
+            Coordinators::trusting(&config.coordinators, config.trust.clone(), connect)
+        };
+        let (short, held) = (coordinators(Endpoint::connect_lazy)?, coordinators(connect_held)?);
+        Ok(Self { short, held, timeout: config.call_timeout })
     }
 
     /// A call that is answered at once.

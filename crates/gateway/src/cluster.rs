@@ -25,12 +25,14 @@ pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Jso
     Ok(Json(convert::cluster::cluster(ask(&app, &caller).await?)?))
 }
 
-/// 200 where a leading coordinator answers, if only that it wants a key; 503 with the reason where none does.
+/// 200 where a leading coordinator answers, 503 with the reason where none does. It is nobody's call.
 pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failure> {
-    match ask(&app, &Caller::default()).await {
-        Err(failure) if !failure.is_about_the_caller() => Err(failure.into_unready()),
-        _ => Ok("ready\n"),
-    }
+    let (nobody, message) = (Caller::default(), v1::ReadyRequest {});
+    let call = app.calls.of(&nobody);
+    let call =
+        call.repeatable(message, async |channel, request| calls::cluster(channel).ready(request).await);
+    call.await.map_err(Failure::into_unready)?;
+    Ok("ready\n")
 }
 
 #[utoipa::path(

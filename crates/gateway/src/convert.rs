@@ -38,7 +38,7 @@ fn time_if(field: &'static str, milliseconds: Option<u64>) -> Result<Option<Time
 /// Thousand-millionths of a dollar in a dollar.
 const NANODOLLARS: f64 = 1e9;
 
-fn dollars(nanodollars: u64) -> f64 {
+pub(crate) fn dollars(nanodollars: u64) -> f64 {
     nanodollars as f64 / NANODOLLARS
 }
 

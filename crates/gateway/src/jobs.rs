@@ -5,14 +5,15 @@ use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use carlo_rest::SimulationRequest;
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_rest::pointer::Spelling;
 use carlo_rest::replay::Replay;
-use carlo_rest::{Problem, SimulationRequest};
 use carlo_types::JobId;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
+use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
 use crate::prefer::{self, Wait};
 use crate::problem::Failure;
 use crate::query::Selection;
@@ -25,13 +26,10 @@ use crate::{body, calls, convert, ids, reply};
     operation_id = "submitJob",
     tag = "jobs",
     summary = "Queues a job",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(
         (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
-        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn submit(
@@ -62,12 +60,13 @@ pub(crate) async fn queue(app: &App, caller: &Caller, request: Request) -> Resul
     tag = "jobs",
     summary = "The caller's jobs, newest first, without results",
     params(
-        ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Page,
+        ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
+        Held,
     ),
     responses(
         (status = 200, description = "A page", body = JobList),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
     ),
 )]
 pub(crate) async fn list(
@@ -100,12 +99,12 @@ pub(crate) async fn page_of(
     summary = "One job, with its results when it is complete",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Awaited,
+        Held,
     ),
     responses(
         (status = 200, description = "The job", body = Job),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
     ),
 )]
 pub(crate) async fn get(
@@ -135,9 +134,11 @@ pub(crate) async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> R
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
         ("index" = u64, Path, description = "The simulation's index, from 0"),
+        Held,
     ),
     responses(
         (status = 200, description = "The simulation", body = Replay),
+        Unchanged,
     ),
 )]
 pub(crate) async fn replay(
@@ -163,7 +164,7 @@ pub(crate) async fn replay(
     ),
     responses(
         (status = 200, description = "It is cancelled", body = Cancelled),
-        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+        HasEnded,
     ),
 )]
 pub(crate) async fn cancel(

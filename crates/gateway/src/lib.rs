@@ -5,7 +5,7 @@
 //! * [`caller`]: who calls, and what they hear of their limits.
 //! * [`jobs`], [`events`], [`simulate`], [`simulations`], [`batches`], [`accounts`], [`cluster`]: the handlers.
 //! * [`body`], [`query`], [`prefer`], [`ids`]: what comes in, refused with every fault at once.
-//! * [`reply`]: what goes out, with its `ETag`.
+//! * [`reply`]: what goes out, with its `ETag`. [`encoding`]: compressed or not.
 //! * [`openapi`]: the description of the calls. [`metrics`]: how they went. [`cors`]: who else's pages may make them.
 //! * [`problem`]: every error, and the one table from faults to statuses.
 //! * [`calls`]: calls to a coordinator: deadlines, and which of them are repeated where.
@@ -20,6 +20,7 @@ mod calls;
 mod cluster;
 mod convert;
 mod cors;
+mod encoding;
 mod events;
 mod ids;
 mod jobs;
@@ -42,6 +43,7 @@ pub use axum::http::HeaderValue;
 use carlo_service::CancellationToken;
 use carlo_service::tls::Identity;
 use carlo_wire::AddressError;
+pub use carlo_wire::Trust;
 use tokio::net::TcpListener;
 
 /// What a gateway needs to know. Every limit has a default in [`Config::new`].
@@ -49,6 +51,8 @@ use tokio::net::TcpListener;
 pub struct Config {
     /// URLs of the coordinators, at least one.
     pub coordinators: Vec<String>,
+    /// Who is believed to be one of them at an `https` URL.
+    pub trust: Trust,
     /// How long a call to the coordinators may take, with all its attempts.
     pub call_timeout: Duration,
     /// How long a client may take to send a body.
@@ -72,6 +76,7 @@ impl Config {
     pub fn new(coordinators: Vec<String>) -> Self {
         Self {
             coordinators,
+            trust: Trust::default(),
             call_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use carlo_gateway::{Config, HeaderValue};
+use carlo_gateway::{Config, HeaderValue, Trust};
 use carlo_service::listen::{self, ListenError};
 use carlo_service::shutdown;
 use carlo_service::telemetry::{self, LogFormat};
@@ -34,6 +34,9 @@ struct Arguments {
         value_name = "URL[,URL]"
     )]
     coordinator: Vec<String>,
+    /// Certificates of those who vouch for coordinators at `https` URLs, as PEM [default: the system's].
+    #[arg(long, env = "CARLO_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// The certificates to speak TLS with, its own first, as PEM.
     #[arg(long, env = "CARLO_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -74,6 +77,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     } else {
         listen::loopback(arguments.listen).await?
     };
-    let config = Config { cors_origins: arguments.cors_origin, tls, ..Config::new(arguments.coordinator) };
+    let authorities = arguments.ca_file.as_deref().map(tls::authorities).transpose()?;
+    let trust = authorities.as_deref().map_or_else(Trust::default, Trust::in_authorities);
+    let config =
+        Config { cors_origins: arguments.cors_origin, tls, trust, ..Config::new(arguments.coordinator) };
     Ok(carlo_gateway::run(config, listener, shutdown).await?)
 }

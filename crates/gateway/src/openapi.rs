@@ -1,7 +1,9 @@
 //! The description of the calls, OpenAPI 3.1, at `/openapi.json`, and a page at `/docs` that shows it without anything from elsewhere.
 //!
 //! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds everywhere, so that no handler
-//! repeats it: the refusals, the key, the ranges of the model's inputs.
+//! repeats it: the refusals, the key, the ranges of the model's inputs. [`shared`] has what several of them have in common.
+
+pub(crate) mod shared;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,6 +16,8 @@ use carlo_types::limits::{
 };
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
+
+use crate::problem;
 
 const PAGE: &str = include_str!("openapi/docs.html");
 /// The page may load nothing but the description.
@@ -71,6 +75,7 @@ pub(crate) fn complete(described: utoipa::openapi::OpenApi) -> Value {
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "bearer": {"type": "http", "scheme": "bearer"},
     });
+    components["schemas"]["Problem"]["properties"]["type"]["description"] = problem::description().into();
     inputs(&mut components["schemas"]);
     document["security"] = json!([{"key": []}, {"bearer": []}, {}]);
     document

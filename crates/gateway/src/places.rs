@@ -13,8 +13,14 @@ use crate::prefer::Wait;
 use crate::problem::Failure;
 
 /// Routes whose answers take their time.
-const HELD: [&str; 4] =
-    ["/api/jobs/{id}/events", "/api/simulate", "/api/sensitivity", "/simulations/batch/{batch_id}/results"];
+const HELD: [&str; 6] = [
+    "/api/jobs/{id}/events",
+    "/api/simulate",
+    "/api/sensitivity",
+    "/api/compare",
+    "/api/solve",
+    "/simulations/batch/{batch_id}/results",
+];
 
 /// All places.
 #[derive(Clone)]

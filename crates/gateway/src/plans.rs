@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use carlo_rest::Problem;
 use carlo_rest::plans::{CompareRequest, Comparison, SolveRequest, Solved};
 use carlo_rest::pointer::Spelling;
 
 use crate::caller::Caller;
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
 use crate::problem::Failure;
 use crate::routes::App;
 use crate::{body, convert, prefer, simulate};
@@ -17,14 +17,11 @@ use crate::{body, convert, prefer, simulate};
     operation_id = "compare",
     tag = "jobs",
     summary = "Up to eight plans on the same luck, at once",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = CompareRequest,
     responses(
         (status = 200, description = "How they do, each beside the first", body = Comparison),
-        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The job was cancelled meanwhile", body = Problem, content_type = "application/problem+json"),
+        CancelledMeanwhile,
     ),
 )]
 pub(crate) async fn compare(
@@ -47,14 +44,11 @@ pub(crate) async fn compare(
     operation_id = "solve",
     tag = "jobs",
     summary = "The value of one number of a plan that gives a wanted probability, at once",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = SolveRequest,
     responses(
         (status = 200, description = "The value and its interval", body = Solved),
-        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The job was cancelled meanwhile", body = Problem, content_type = "application/problem+json"),
+        CancelledMeanwhile,
     ),
 )]
 pub(crate) async fn solve(

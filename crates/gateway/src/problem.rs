@@ -13,11 +13,17 @@ use axum::response::{IntoResponse, Response};
 use carlo_rest::Problem;
 use carlo_rest::pointer::Spelling;
 use carlo_rest::problem::FieldError;
+use carlo_types::fault::Limit;
 use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
 use serde_json::Value;
 
+use crate::convert::dollars;
 use crate::convert::request::spelled;
+
+mod kind;
+
+pub(crate) use kind::{Kind, description, routes};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id of a client that is echoed.
@@ -48,58 +54,14 @@ fn status(code: FaultCode) -> StatusCode {
     }
 }
 
-/// Problems that a client may want to tell apart beyond their status. All others are `about:blank`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Blank,
-    RateLimited,
-    QuotaExceeded,
-    OverBudget,
-    KeyReused,
-    KeyInUse,
-    JobFailed,
-    JobCancelled,
-}
-
-impl Kind {
-    /// Its URI and its title.
-    fn words(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Blank => None,
-            Self::RateLimited => Some(("/problems/rate-limited", "Too many calls in a short time")),
-            Self::QuotaExceeded => Some(("/problems/quota-exceeded", "A monthly quota is used up")),
-            Self::OverBudget => Some(("/problems/over-budget", "The budget doesn't reach")),
-            Self::KeyReused => {
-                Some(("/problems/idempotency-key-reused", "The idempotency key came with another request"))
-            }
-            Self::KeyInUse => Some((
-                "/problems/idempotency-key-in-use",
-                "The first request of this idempotency key is not done",
-            )),
-            Self::JobFailed => Some(("/problems/job-failed", "The job failed")),
-            Self::JobCancelled => Some(("/problems/job-cancelled", "The job was cancelled")),
-        }
-    }
-}
-
-impl From<FaultCode> for Kind {
-    fn from(code: FaultCode) -> Self {
-        match code {
-            FaultCode::RateLimited => Self::RateLimited,
-            FaultCode::QuotaExceeded => Self::QuotaExceeded,
-            FaultCode::OverBudget => Self::OverBudget,
-            FaultCode::KeyReused => Self::KeyReused,
-            FaultCode::KeyInUse => Self::KeyInUse,
-            _ => Self::Blank,
-        }
-    }
-}
-
 /// Why a request is not answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     status: StatusCode,
-    kind: Kind,
+    /// What it is beyond its status.
+    kind: Option<Kind>,
+    /// The limit that doesn't reach.
+    limit: Option<Limit>,
     /// For the caller, or for the log alone where the status is 500 and the kind is blank.
     detail: String,
     errors: Vec<FieldError>,
@@ -109,8 +71,8 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure of this status. What `detail` says of a status 500 is logged, not sent.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let (kind, detail) = (Kind::Blank, detail.into());
-        Self { status, kind, detail, errors: Vec::new(), headers: Vec::new() }
+        let detail = detail.into();
+        Self { status, kind: None, limit: None, detail, errors: Vec::new(), headers: Vec::new() }
     }
 
     /// A failure that only the log describes.
@@ -120,7 +82,7 @@ impl Failure {
 
     /// The same, of this kind.
     pub(crate) fn of_kind(self, kind: Kind) -> Self {
-        Self { kind, ..self }
+        Self { kind: Some(kind), ..self }
     }
 
     /// The same with a header. What is no header's value is left out.
@@ -129,12 +91,6 @@ impl Failure {
             self.headers.push((name, value));
         }
         self
-    }
-
-    /// Whether a coordinator answered, and its answer is about who asks.
-    pub(crate) fn is_about_the_caller(&self) -> bool {
-        let statuses = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
-        statuses.contains(&self.status)
     }
 
     /// The same, as a probe sees it: whatever the reason is, the gateway can't serve.
@@ -184,8 +140,8 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let errors =
             fault.fields.into_iter().map(|field| FieldError::new(field.pointer, field.message)).collect();
-        let failure =
-            Self { errors, kind: fault.code.into(), ..Self::new(status(fault.code), fault.message) };
+        let (kind, limit) = (Kind::of(fault.code), fault.limit);
+        let failure = Self { kind, limit, errors, ..Self::new(status(fault.code), fault.message) };
         match fault.retry_after_seconds {
             Some(seconds) => failure.with(RETRY_AFTER, &seconds.to_string()),
             None => failure,
@@ -231,7 +187,7 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
     let title = parts.status.canonical_reason().unwrap_or("Error");
     let mut failure = (parts.extensions.remove::<Failure>())
         .unwrap_or_else(|| Failure::new(parts.status, title.to_lowercase()));
-    if failure.status == StatusCode::INTERNAL_SERVER_ERROR && failure.kind == Kind::Blank {
+    if failure.status == StatusCode::INTERNAL_SERVER_ERROR && failure.kind.is_none() {
         tracing::error!(request = ?id, path, cause = failure.detail, "failed to answer a request");
         let id = id.to_str().unwrap_or_default();
         failure.detail = format!("an internal error; the log describes it under the request id {id}");
@@ -250,15 +206,24 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
         }
         _ => {}
     }
-    let (kind, title) = failure.kind.words().unwrap_or(("about:blank", title));
+    let (kind, title) = failure
+        .kind
+        .map_or_else(|| ("about:blank".to_owned(), title), |kind| (kind.entry().uri(), kind.entry().title));
+    let (quota, budget_cap_usd) = match failure.limit {
+        Some(Limit::Quota(name)) => (Some(name), None),
+        Some(Limit::BudgetCap { nanodollars }) => (None, Some(dollars(nanodollars))),
+        None => (None, None),
+    };
     let problem = Problem {
-        kind: kind.to_owned(),
+        kind,
         title: title.to_owned(),
         status: failure.status.as_u16(),
         error: failure.detail.clone(),
         detail: failure.detail,
         instance: path,
         errors: failure.errors,
+        quota,
+        budget_cap_usd,
     };
     let body = serde_json::to_vec(&problem).expect("a problem is texts and a number");
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(carlo_rest::problem::CONTENT_TYPE));

@@ -20,8 +20,8 @@ use crate::metrics::{self, Metrics};
 use crate::places::{self, Places};
 use crate::problem::{self, Failure};
 use crate::{
-    Config, accounts, batches, caller, cluster, cors, events, jobs, openapi, plans, query, simulate,
-    simulations,
+    Config, accounts, batches, caller, cluster, cors, encoding, events, jobs, openapi, plans, query,
+    simulate, simulations,
 };
 
 /// What handlers share.
@@ -43,6 +43,7 @@ pub(crate) fn router(config: &Config, calls: Calls, ending: CancellationToken) -
         .layer(from_fn_with_state(app.clone(), caller::account))
         .route("/readyz", get(cluster::ready))
         .merge(openapi::routes(described))
+        .merge(problem::routes())
         .merge(metrics.route())
         .with_state(app);
     let routes = within_limits(routes, Places::new(config.requests_max, config.streams_max));
@@ -100,6 +101,7 @@ fn within_limits(routes: Router, places: Places) -> Router {
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(problem::render))
         .layer(CompressionLayer::new())
+        .layer(from_fn(encoding::gzip_or_plain))
 }
 
 async fn no_route(uri: Uri) -> Failure {

@@ -10,11 +10,12 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::job::{Results, SensitivityResults};
 use carlo_rest::pointer::Spelling;
-use carlo_rest::{Job, Problem, SimulationRequest};
+use carlo_rest::{Job, SimulationRequest};
 use carlo_types::Draft;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
 use crate::prefer;
 use crate::problem::{Failure, Kind};
 use crate::routes::App;
@@ -29,14 +30,11 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
     operation_id = "simulate",
     tag = "jobs",
     summary = "Results at once, of at most 10 million simulations",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(
         (status = 200, description = "The results", body = Results),
-        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The job was cancelled meanwhile", body = Problem, content_type = "application/problem+json"),
+        CancelledMeanwhile,
     ),
 )]
 pub(crate) async fn simulate(
@@ -54,14 +52,11 @@ pub(crate) async fn simulate(
     operation_id = "sensitivity",
     tag = "jobs",
     summary = "What changes of the plan would do, at once",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(
         (status = 200, description = "What they would do", body = SensitivityResults),
-        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The job was cancelled meanwhile", body = Problem, content_type = "application/problem+json"),
+        CancelledMeanwhile,
     ),
 )]
 pub(crate) async fn sensitivity(

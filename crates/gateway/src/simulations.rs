@@ -12,6 +12,7 @@ use carlo_rest::{Problem, SimulationRequest, Word, simulation};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
+use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
@@ -24,13 +25,10 @@ use crate::{body, convert, ids, jobs, reply};
     operation_id = "submitSimulation",
     tag = "simulations",
     summary = "Queues a job",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gets the first answer for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-    ),
+    params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(
         (status = 202, description = "It is durable", body = Simulation, headers(("Location" = String, description = "The job"))),
-        (status = 402, description = "The budget or the tier's dollars don't reach", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn submit(
@@ -50,12 +48,13 @@ pub(crate) async fn submit(
     tag = "simulations",
     summary = "The caller's jobs, newest first, without results",
     params(
-        ("page" = Option<u32>, Query, description = "From 1", minimum = 1), ("page_size" = Option<u32>, Query, description = "Entries on a page; 20 where absent", minimum = 1, maximum = 100), ("status" = Option<SimulationStatus>, Query, description = "Only those in this state"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Page,
+        ("status" = Option<SimulationStatus>, Query, description = "Only those in this state"),
+        Held,
     ),
     responses(
         (status = 200, description = "A page", body = SimulationList),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
     ),
 )]
 pub(crate) async fn list(
@@ -79,12 +78,12 @@ pub(crate) async fn list(
     summary = "One job, with its results when it is completed",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Awaited,
+        Held,
     ),
     responses(
         (status = 200, description = "The job", body = Simulation),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
     ),
 )]
 pub(crate) async fn get(
@@ -106,12 +105,12 @@ pub(crate) async fn get(
     summary = "The results of a job",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer once the status has changed, or after N seconds, at most 30"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag of an earlier answer"),
+        Awaited,
+        Held,
     ),
     responses(
         (status = 200, description = "The results", body = SimulationResult),
-        (status = 304, description = "Nothing has changed since the ETag of If-None-Match"),
+        Unchanged,
         (status = 409, description = "It is not COMPLETED", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -145,7 +144,7 @@ pub(crate) async fn result(
     request_body = Option<Cancel>,
     responses(
         (status = 200, description = "It is cancelled", body = Simulation),
-        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+        HasEnded,
     ),
 )]
 pub(crate) async fn cancel(

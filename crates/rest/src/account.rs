@@ -108,16 +108,31 @@ pub struct CreateKey {
     pub role: Option<Role>,
 }
 
+/// Every tier.
+const TIERS: [&str; 4] = ["free", "basic", "pro", "enterprise"];
+/// The longest name of a user.
+const USER_BYTES_MAX: usize = 128;
+
+fn is_user(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@+".contains(&byte);
+    (1..=USER_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_plain)
+}
+
 /// Reads the body of `POST /api/admin/keys`, with every fault of its names and types.
 pub fn read_key(body: &Value, faults: &mut Vec<FieldError>) -> CreateKey {
     let mut key = Object::new(body, String::new(), "a key", faults);
     let user_id = key.text("userId");
-    if user_id.is_none() && !key.is_at_fault("userId") {
-        key.fault("userId", "is required".to_owned());
+    match &user_id {
+        None if !key.is_at_fault("userId") => key.fault("userId", "is required".to_owned()),
+        Some(user) if !is_user(user) => {
+            let message = format!("must be 1 to {USER_BYTES_MAX} letters, digits or any of . _ - @ +");
+            key.fault("userId", message);
+        }
+        _ => {}
     }
     let create = CreateKey {
         user_id: user_id.unwrap_or_default(),
-        tier: key.text("tier"),
+        tier: key.one_of("tier", &TIERS, str::as_ref).map(str::to_owned),
         role: key.one_of("role", Role::ALL, Role::word),
     };
     key.refuse_others();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::plans::{ComparedPlan, Solution};
 use crate::request::SimulationRequest;
 use crate::word::Word;
 
@@ -213,14 +214,31 @@ pub struct Results {
     /// Simulations that are worth a look, each to be replayed by its index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notable: Option<Notable>,
-    /// The request with nothing left to a default. Sent again, it gives the same answer.
+    /// The request with nothing left to a default. Sent again, it gives the same answer: with the plans of `variants` to
+    /// `POST /api/compare`, or with what `solution` says was asked to `POST /api/solve`, where these are there.
     pub assumptions: SimulationRequest,
+    /// The other plans of a comparison, in the order of its request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
+    /// What was solved for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<Solution>,
     /// The seed, as a decimal string.
     pub seed: String,
     /// The version of the model.
     pub model_version: u32,
     /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
     pub digest: String,
+}
+
+/// Another plan of a comparison, on the same luck as the job's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Variant {
+    /// Its request, with nothing left to a default.
+    pub assumptions: SimulationRequest,
+    /// How it does.
+    #[serde(flatten)]
+    pub outcome: ComparedPlan,
 }
 
 /// Simulations that are worth a look.

@@ -98,6 +98,25 @@ impl SolveRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Solved {
+    /// What was asked, and what it is.
+    #[serde(flatten)]
+    pub solution: Solution,
+    /// The success probability of the plan as it was sent.
+    pub base_probability: f64,
+    /// Simulations of each plan.
+    pub simulations_run: u64,
+    /// The seed of all, as a decimal string.
+    pub seed: String,
+    /// The version of the model.
+    pub model_version: u32,
+    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
+    pub digest: String,
+}
+
+/// What was solved for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Solution {
     /// What was asked for.
     #[serde(rename = "for")]
     pub variable: String,
@@ -108,18 +127,8 @@ pub struct Solved {
     /// 95 % interval of the value.
     #[serde(rename = "interval95")]
     pub interval_95: Option<[f64; 2]>,
-    /// The success probability of the plan as it was sent.
-    pub base_probability: f64,
     /// The plans that were tried, by the value.
     pub tried: Vec<TriedPlan>,
-    /// Simulations of each.
-    pub simulations_run: u64,
-    /// The seed of all, as a decimal string.
-    pub seed: String,
-    /// The version of the model.
-    pub model_version: u32,
-    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
-    pub digest: String,
 }
 
 /// One plan that was tried.

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// An error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The kind of problem, as a URI reference; `about:blank` where the status says it all.
+    /// The kind of problem, as a URI reference that leads to what it means; `about:blank` where the status says it all.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind of problem, for a person.
@@ -25,6 +25,12 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// `detail` once more, for clients of the older jobs API.
     pub error: String,
+    /// Of the type `/problems/quota-exceeded`: which quota: `api_calls`, `simulations` or `cost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<String>,
+    /// Of the type `/problems/over-budget`: the cap of the batch, dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_cap_usd: Option<f64>,
 }
 
 /// A fault of one field.

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use crate::problem::FieldError;
 use crate::request::Seed;
 
+/// The longest text that is repeated to whom it came from.
+const SHOWN_BYTES_MAX: usize = 40;
+
 /// One object of the body, the names read from it so far, and where faults go.
 pub(crate) struct Object<'a> {
     /// `None` where there is no object to read from: every field of it is absent.
@@ -87,10 +90,15 @@ impl<'a> Object<'a> {
         all: &[T],
         word: fn(T) -> &'static str,
     ) -> Option<T> {
-        let words: Vec<_> = all.iter().map(|one| word(*one)).collect();
-        self.read(name, &format!("one of {}", words.join(", ")), |value| {
-            all.iter().copied().find(|one| Some(word(*one)) == value.as_str())
-        })
+        let value = self.take(name)?;
+        let named = all.iter().copied().find(|one| Some(word(*one)) == value.as_str());
+        if named.is_none() {
+            let words: Vec<_> = all.iter().map(|one| word(*one)).collect();
+            let text = value.as_str().filter(|text| text.len() <= SHOWN_BYTES_MAX);
+            let told = text.map_or_else(|| kind(value), |text| format!("{text:?}"));
+            self.fault(name, format!("must be one of {}, not {told}", words.join(", ")));
+        }
+        named
     }
 
     /// A whole number of a range.

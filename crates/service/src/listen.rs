@@ -9,8 +9,8 @@ use tokio::net::TcpListener;
 pub enum ListenError {
     /// The address can be reached from other machines.
     #[error(
-        "failed to listen on {0}: without authentication, or without --plaintext, a daemon listens on a loopback address only \
-         (127.0.0.1 or [::1]): what travels is not encrypted; use a tunnel between machines"
+        "failed to listen on {0}: without authentication, or without TLS (--tls-cert, --tls-key) or --plaintext, a daemon listens on a \
+         loopback address only (127.0.0.1 or [::1]): what travels is not encrypted"
     )]
     NotLoopback(SocketAddr),
     /// The system refused.

@@ -60,6 +60,18 @@ pub enum FaultCode {
     Internal,
 }
 
+/// The limit that doesn't reach, as a program reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Limit {
+    /// A month's quota, by its name: `api_calls`, `simulations` or `cost`.
+    Quota(String),
+    /// The cap of a batch's budget.
+    BudgetCap {
+        /// Thousand-millionths of a dollar.
+        nanodollars: u64,
+    },
+}
+
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -72,12 +84,14 @@ pub struct Fault {
     pub fields: Vec<FieldFault>,
     /// After how long it is worth trying again, where that is known.
     pub retry_after_seconds: Option<u64>,
+    /// Which limit, for [`FaultCode::QuotaExceeded`] and [`FaultCode::OverBudget`].
+    pub limit: Option<Limit>,
 }
 
 impl Fault {
     /// A fault without fields.
     pub fn new(code: FaultCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), fields: Vec::new(), retry_after_seconds: None }
+        Self { code, message: message.into(), fields: Vec::new(), retry_after_seconds: None, limit: None }
     }
 
     /// The fault of a request with these fields at fault.
@@ -86,6 +100,6 @@ impl Fault {
             [only] => only.to_string(),
             many => format!("the request has {} faults", many.len()),
         };
-        Self { code: FaultCode::Invalid, message, fields, retry_after_seconds: None }
+        Self { fields, ..Self::new(FaultCode::Invalid, message) }
     }
 }

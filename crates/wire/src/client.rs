@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use carlo_types::FaultCode;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use crate::status;
 
@@ -18,22 +18,30 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
 /// within the 5 s that are promised. A peer that is merely busy answers in time: it costs no thought.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
+/// Who is believed to be a coordinator at an `https` URL.
+#[derive(Debug, Clone)]
+pub struct Trust(ClientTlsConfig);
+
+impl Trust {
+    /// Whoever these certificates, PEM, vouch for.
+    pub fn in_authorities(pem: &[u8]) -> Self {
+        Self(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
+    }
+}
+
+impl Default for Trust {
+    /// Whoever the system's authorities vouch for.
+    fn default() -> Self {
+        Self(ClientTlsConfig::new().with_native_roots())
+    }
+}
+
 /// The coordinators of one cluster. Calls go to one of them until it can't be reached or says that another one leads.
 #[derive(Debug)]
 pub struct Coordinators {
     known: Vec<Coordinator>,
-    connect: Connect,
+    reach: Reach,
     current: Mutex<Current>,
-}
-
-/// How a channel to an endpoint is made.
-#[derive(Clone)]
-struct Connect(Arc<dyn Fn(&Endpoint) -> Channel + Send + Sync>);
-
-impl fmt::Debug for Connect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connect")
-    }
 }
 
 /// One of them.
@@ -43,6 +51,18 @@ pub struct Coordinator {
     pub address: Arc<str>,
     /// The connection to it.
     pub channel: Channel,
+}
+
+/// How an endpoint becomes a channel.
+struct Reach {
+    trust: Trust,
+    connect: Box<dyn Fn(&Endpoint) -> Channel + Send + Sync>,
+}
+
+impl fmt::Debug for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reach")
+    }
 }
 
 #[derive(Debug)]
@@ -61,6 +81,14 @@ pub enum AddressError {
     /// One of them is not a URL.
     #[error("{0:?} is not the URL of a coordinator: expected something like http://127.0.0.1:7070")]
     NotAUrl(String),
+    /// TLS can't be spoken with it.
+    #[error("failed to prepare TLS for {url}")]
+    Tls {
+        /// Its URL.
+        url: String,
+        /// Why.
+        source: tonic::transport::Error,
+    },
 }
 
 impl Coordinators {
@@ -75,11 +103,19 @@ impl Coordinators {
         urls: &[String],
         connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
     ) -> Result<Self, AddressError> {
-        let connect = Connect(Arc::new(connect));
-        let known: Vec<_> =
-            urls.iter().map(|url| Coordinator::at(url, &connect)).collect::<Result<_, _>>()?;
+        Self::trusting(urls, Trust::default(), connect)
+    }
+
+    /// The same, believing those who are trusted, where a URL begins with `https`.
+    pub fn trusting(
+        urls: &[String],
+        trust: Trust,
+        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
+    ) -> Result<Self, AddressError> {
+        let reach = Reach { trust, connect: Box::new(connect) };
+        let known: Vec<_> = urls.iter().map(|url| reach.coordinator(url)).collect::<Result<_, _>>()?;
         let first = known.first().ok_or(AddressError::Empty)?.clone();
-        Ok(Self { known, connect, current: Mutex::new(Current { coordinator: first, next: 1 }) })
+        Ok(Self { known, reach, current: Mutex::new(Current { coordinator: first, next: 1 }) })
     }
 
     /// The coordinator that calls go to now.
@@ -148,7 +184,7 @@ impl Coordinators {
     fn find(&self, address: &str) -> Option<Coordinator> {
         let known = self.known.iter().find(|known| *known.address == *address).cloned();
         // A leader may be advertised at an address that this client wasn't told.
-        known.or_else(|| Coordinator::at(address, &self.connect).ok())
+        known.or_else(|| self.reach.coordinator(address).ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -157,15 +193,24 @@ impl Coordinators {
     }
 }
 
-impl Coordinator {
-    fn at(url: &str, connect: &Connect) -> Result<Self, AddressError> {
-        Ok(Self { address: url.into(), channel: (connect.0)(&endpoint(url)?) })
+impl Reach {
+    fn coordinator(&self, url: &str) -> Result<Coordinator, AddressError> {
+        let mut endpoint = endpoint(url)?;
+        if url.starts_with(ENCRYPTED) {
+            let tls = |source| AddressError::Tls { url: url.to_owned(), source };
+            endpoint = endpoint.tls_config(self.trust.0.clone()).map_err(tls)?;
+        }
+        Ok(Coordinator { address: url.into(), channel: (self.connect)(&endpoint) })
     }
 }
 
+/// What a URL begins with where TLS is spoken, and where it isn't.
+const ENCRYPTED: &str = "https://";
+const PLAIN: &str = "http://";
+
 fn endpoint(url: &str) -> Result<Endpoint, AddressError> {
     let error = || AddressError::NotAUrl(url.to_owned());
-    if !url.starts_with("http://") {
+    if ![ENCRYPTED, PLAIN].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(error());
     }
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| error())?;

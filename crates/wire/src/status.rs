@@ -3,16 +3,21 @@
 use std::collections::HashMap;
 use std::error::Error;
 
+use carlo_types::fault::Limit;
 use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, ErrorInfo, StatusExt};
 
 /// Of every `google.rpc.ErrorInfo` of ours.
 const DOMAIN: &str = "carlo";
 /// The metadata that says after how many seconds it is worth trying again.
 const RETRY_AFTER: &str = "retry-after";
+
+/// In its metadata: the name of the quota that is exceeded, and the budget cap that doesn't reach.
+const QUOTA: &str = "quota";
+const BUDGET_CAP: &str = "budget_cap_nanodollars";
 
 /// A kind of fault, its code, and the reason in `google.rpc.ErrorInfo` where the code alone doesn't tell it.
 type Row = (FaultCode, Code, Option<&'static str>);
@@ -48,7 +53,7 @@ pub fn from_fault(fault: &Fault) -> Status {
         details.add_bad_request_violation(&field.pointer, &field.message);
     }
     if let Some(reason) = reason {
-        details.set_error_info(reason, DOMAIN, HashMap::new());
+        details.set_error_info(reason, DOMAIN, fault.limit.iter().map(metadata).collect::<HashMap<_, _>>());
     }
     let mut status = if fault.fields.is_empty() && reason.is_none() {
         Status::new(code, &fault.message)
@@ -59,6 +64,20 @@ pub fn from_fault(fault: &Fault) -> Status {
         status.metadata_mut().insert(RETRY_AFTER, seconds.into());
     }
     status
+}
+
+/// A limit as metadata of `google.rpc.ErrorInfo`.
+fn metadata(limit: &Limit) -> (String, String) {
+    match limit {
+        Limit::Quota(name) => (QUOTA.to_owned(), name.clone()),
+        Limit::BudgetCap { nanodollars } => (BUDGET_CAP.to_owned(), nanodollars.to_string()),
+    }
+}
+
+/// The other way.
+fn limit(metadata: &HashMap<String, String>) -> Option<Limit> {
+    let cap = || Some(Limit::BudgetCap { nanodollars: metadata.get(BUDGET_CAP)?.parse().ok()? });
+    metadata.get(QUOTA).cloned().map(Limit::Quota).or_else(cap)
 }
 
 /// Whether the status is not an answer, but what the transport makes of a connection that broke or can't be made. Its text is for
@@ -110,12 +129,17 @@ pub fn to_fault(status: &Status) -> Fault {
     });
     let retry_after_seconds =
         status.metadata().get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-    Fault { code, message: status.message().to_owned(), fields, retry_after_seconds }
+    let limit = info(status).and_then(|info| limit(&info.metadata));
+    Fault { code, message: status.message().to_owned(), fields, retry_after_seconds, limit }
 }
 
 /// The reason that a coordinator gave beside the code.
 fn reason(status: &Status) -> Option<String> {
-    status.get_details_error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason)
+    info(status).map(|info| info.reason)
+}
+
+fn info(status: &Status) -> Option<ErrorInfo> {
+    status.get_details_error_info().filter(|info| info.domain == DOMAIN)
 }
 
 #[cfg(test)]
@@ -132,6 +156,23 @@ mod tests {
             assert_eq!(arrived.retry_after_seconds, retry_after_seconds);
             assert_eq!(arrived.message == fault.message, code != FaultCode::Internal);
         }
+    }
+
+    #[test]
+    fn the_limit_that_does_not_reach_survives_the_wire() {
+        for (code, limit) in [
+            (FaultCode::QuotaExceeded, Limit::Quota("simulations".to_owned())),
+            (FaultCode::OverBudget, Limit::BudgetCap { nanodollars: u64::MAX }),
+        ] {
+            let fault = Fault { limit: Some(limit), ..Fault::new(code, "words for a person") };
+            assert_eq!(to_fault(&from_fault(&fault)), fault);
+        }
+        let status = from_fault(&Fault {
+            limit: Some(Limit::Quota("cost".to_owned())),
+            ..Fault::new(FaultCode::QuotaExceeded, "")
+        });
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.metadata["quota"].as_str()), ("QUOTA_EXCEEDED", "cost"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use carlo_wire::Trust;
 use tonic::metadata::AsciiMetadataValue;
 
 /// The configuration of a worker.
@@ -9,6 +10,8 @@ use tonic::metadata::AsciiMetadataValue;
 pub struct Config {
     /// URLs of the coordinators of one cluster.
     pub coordinators: Vec<String>,
+    /// Who is believed to be one of them at an `https` URL.
+    pub trust: Trust,
     /// Threads that compute; as many as the machine has where absent.
     pub threads: Option<NonZeroUsize>,
     /// A name for people; the machine's where absent.
@@ -45,7 +48,7 @@ impl std::fmt::Debug for JoinToken {
 impl Config {
     /// A worker of these coordinators that uses the whole machine.
     pub fn new(coordinators: Vec<String>) -> Self {
-        Self { coordinators, threads: None, name: None, join_token: None }
+        Self { coordinators, trust: Trust::default(), threads: None, name: None, join_token: None }
     }
 
     /// Threads that compute.

@@ -20,7 +20,9 @@ use carlo_service::CancellationToken;
 use carlo_service::complaints::Complaints;
 use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
+use tonic::transport::Endpoint;
 
+pub use carlo_wire::Trust;
 pub use config::{Config, JoinToken};
 use engine::Engine;
 pub use engine::Part;
@@ -63,7 +65,8 @@ pub enum Error {
 ///
 /// When the configuration can't work, or the coordinator refuses this worker's name, version or token.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let coordinators = Coordinators::new(&config.coordinators)?;
+    let trust = config.trust.clone();
+    let coordinators = Coordinators::trusting(&config.coordinators, trust, Endpoint::connect_lazy)?;
     let machine = Cores::new(config.threads())?;
     work(config, &coordinators, Box::new(machine), shutdown).await
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use carlo_service::telemetry::{self, LogFormat};
-use carlo_worker::{Config, Error, JoinToken};
+use carlo_service::tls::{self, TlsError};
+use carlo_worker::{Config, Error, JoinToken, Trust};
 use clap::Parser;
 
 /// The exit code of arguments that can't be used, clap's too.
@@ -21,6 +22,9 @@ struct Arguments {
     /// URLs of the cluster's coordinators.
     #[arg(long, env = "CARLO_COORDINATOR", value_name = "URL[,URL]", value_delimiter = ',', required = true)]
     coordinator: Vec<String>,
+    /// Certificates of those who vouch for coordinators at `https` URLs, as PEM [default: the system's].
+    #[arg(long, env = "CARLO_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Threads that compute [default: one for each core].
     #[arg(long, env = "CARLO_THREADS")]
     threads: Option<NonZeroUsize>,
@@ -41,14 +45,17 @@ async fn main() -> ExitCode {
     telemetry::init(arguments.log_format, "info");
     let Err(error) = work(arguments).await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
-    let bad_arguments = matches!(error.downcast_ref(), Some(Error::Addresses(_) | Error::Level(_)));
+    let bad_arguments =
+        error.is::<TlsError>() || matches!(error.downcast_ref(), Some(Error::Addresses(_) | Error::Level(_)));
     if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
 }
 
 async fn work(arguments: Arguments) -> anyhow::Result<()> {
     let shutdown = carlo_service::shutdown::on_signal()?;
     let join_token = arguments.join_token_file.as_deref().map(join_token).transpose()?;
+    let authorities = arguments.ca_file.as_deref().map(tls::authorities).transpose()?;
     let config = Config {
+        trust: authorities.as_deref().map_or_else(Trust::default, Trust::in_authorities),
         threads: arguments.threads,
         name: arguments.name,
         join_token,

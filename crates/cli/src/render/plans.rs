@@ -1,6 +1,6 @@
 //! Several plans on the same luck: how they compare, and what was solved for.
 
-use carlo_rest::plans::{Comparison, Solved};
+use carlo_rest::plans::{ComparedPlan, Comparison, Solution, Solved};
 
 use super::facts;
 use super::number::{dollars, grouped, percent, percent_decimals};
@@ -8,10 +8,21 @@ use super::table::{Align, Table};
 
 /// The plans of a comparison, by their files' names.
 pub fn comparison(names: &[String], comparison: &Comparison) -> String {
+    let provenance = [
+        ("simulations", format!("{} of each, on the same luck", grouped(comparison.simulations_run))),
+        ("seed", comparison.seed.clone()),
+        ("model version", comparison.model_version.to_string()),
+        ("digest", comparison.digest.clone()),
+    ];
+    format!("{}\n\n{}", plans(names, &comparison.plans), facts(&provenance))
+}
+
+/// How plans do, each beside the first.
+pub fn plans(names: &[String], plans: &[ComparedPlan]) -> String {
     let head = ["plan", "probability", "95 % interval", "points", "standard error"];
     let align = [Align::Left, Align::Right, Align::Right, Align::Right, Align::Right];
     let mut table = Table::new(std::array::from_fn(|column| (head[column], align[column])));
-    for (number, (name, plan)) in names.iter().zip(&comparison.plans).enumerate() {
+    for (number, (name, plan)) in names.iter().zip(plans).enumerate() {
         let [low, high] = plan.confidence_interval_95;
         let decimals = percent_decimals([low, high]);
         // The first is what the others are compared with.
@@ -28,21 +39,28 @@ pub fn comparison(names: &[String], comparison: &Comparison) -> String {
             points(plan.delta_standard_error, false),
         ]);
     }
-    let provenance = [
-        ("simulations", format!("{} of each, on the same luck", grouped(comparison.simulations_run))),
-        ("seed", comparison.seed.clone()),
-        ("model version", comparison.model_version.to_string()),
-        ("digest", comparison.digest.clone()),
-    ];
-    format!("{table}\n\n{}", facts(&provenance))
+    table.to_string()
 }
 
 /// What was solved for.
 pub fn solved(solved: &Solved) -> String {
-    let is_time = solved.variable == "earliestMonth";
+    let plans = solved.solution.tried.len() + 1;
+    let provenance = [
+        ("as it is now", percent(solved.base_probability, 2)),
+        ("simulations", format!("{} for each of {plans} plans", grouped(solved.simulations_run))),
+        ("seed", solved.seed.clone()),
+        ("model version", solved.model_version.to_string()),
+        ("digest", solved.digest.clone()),
+    ];
+    format!("{}\n\n{}", solution(&solved.solution), facts(&provenance))
+}
+
+/// The value that was solved for, in a sentence.
+pub fn solution(solution: &Solution) -> String {
+    let is_time = solution.variable == "earliestMonth";
     let told = |value: f64| if is_time { format!("month {value}") } else { dollars(value) };
-    let wanted = percent(solved.probability, 1);
-    let what = match solved.variable.as_str() {
+    let wanted = percent(solution.probability, 1);
+    let what = match solution.variable.as_str() {
         "maxSpending" => "The most to spend each month",
         "minIncome" => "The least to earn each month",
         "earliestMonth" => "The earliest time",
@@ -50,7 +68,7 @@ pub fn solved(solved: &Solved) -> String {
         "minLiquidAssets" => "The least to begin with",
         other => other,
     };
-    let answer = match (solved.value, solved.interval_95) {
+    match (solution.value, solution.interval_95) {
         (Some(value), Some([low, high])) => format!(
             "{what} for a probability of {wanted}: {}\n95 % interval {} to {}",
             told(value),
@@ -59,23 +77,12 @@ pub fn solved(solved: &Solved) -> String {
         ),
         (Some(value), None) => format!("{what} for a probability of {wanted}: {}", told(value)),
         (None, _) => format!("{what} for a probability of {wanted}: there is none, whatever it is"),
-    };
-    let provenance = [
-        ("as it is now", percent(solved.base_probability, 2)),
-        (
-            "simulations",
-            format!("{} for each of {} plans", grouped(solved.simulations_run), solved.tried.len() + 1),
-        ),
-        ("seed", solved.seed.clone()),
-        ("model version", solved.model_version.to_string()),
-        ("digest", solved.digest.clone()),
-    ];
-    format!("{answer}\n\n{}", facts(&provenance))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use carlo_rest::plans::{ComparedPlan, TriedPlan};
+    use carlo_rest::plans::TriedPlan;
 
     use super::*;
 
@@ -104,13 +111,16 @@ mod tests {
 
     #[test]
     fn what_was_solved_for_is_a_sentence_also_where_there_is_none() {
-        let mut solved = Solved {
+        let solution = Solution {
             variable: "maxSpending".to_owned(),
             probability: 0.9,
             value: Some(2_345.4),
             interval_95: Some([2_340.0, 2_350.0]),
-            base_probability: 0.4798,
             tried: vec![TriedPlan { value: 1.0, success_probability: 0.5, standard_error: 0.1 }; 17],
+        };
+        let mut solved = Solved {
+            solution,
+            base_probability: 0.4798,
             simulations_run: 100_000,
             seed: "7".to_owned(),
             model_version: 2,
@@ -124,9 +134,9 @@ mod tests {
             "{told}"
         );
         assert!(told.contains("100,000 for each of 18 plans"), "{told}");
-        (solved.value, solved.interval_95) = (None, None);
+        (solved.solution.value, solved.solution.interval_95) = (None, None);
         assert!(super::solved(&solved).contains("90.0 %: there is none"));
-        (solved.variable, solved.value) = ("earliestMonth".to_owned(), Some(41.0));
+        (solved.solution.variable, solved.solution.value) = ("earliestMonth".to_owned(), Some(41.0));
         assert!(
             super::solved(&solved).starts_with("The earliest time for a probability of 90.0 %: month 41\n")
         );

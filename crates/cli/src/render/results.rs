@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use carlo_rest::Job;
 use carlo_rest::job::{Results, SensitivityResults};
+use carlo_rest::plans::ComparedPlan;
 
 use super::histogram::histogram;
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short};
 use super::table::{Align, Table};
-use super::{counted, facts};
+use super::{counted, facts, plans};
 
 /// The answer of a job that is complete. `whole` is the time from this program's start, where it did nothing but this job.
 pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String {
@@ -17,6 +18,7 @@ pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String 
     let parts = [
         headline(results),
         probability(results, target, goal.timeline_months.unwrap_or_default()),
+        others(results),
         balances(results),
         histogram(&results.histogram, [results.worst_case, results.best_case], target),
         job.sensitivity_results.as_ref().map(changes).unwrap_or_default(),
@@ -42,6 +44,28 @@ fn probability(results: &Results, target: f64, months: u64) -> String {
         percent(low, decimals),
         percent(high, decimals),
     )
+}
+
+/// What else was asked: how other plans do, and what one number should be.
+fn others(results: &Results) -> String {
+    if let Some(solution) = &results.solution {
+        return plans::solution(solution);
+    }
+    if results.variants.is_empty() {
+        return String::new();
+    }
+    let own = ComparedPlan {
+        success_probability: results.success_probability,
+        standard_error: results.standard_error,
+        confidence_interval_95: results.confidence_interval_95,
+        delta: 0.0,
+        delta_standard_error: 0.0,
+    };
+    let others = results.variants.iter().map(|variant| variant.outcome);
+    let compared: Vec<_> = std::iter::once(own).chain(others).collect();
+    let name = |number| if number == 1 { "this plan".to_owned() } else { format!("plan {number}") };
+    let names: Vec<_> = (1..=compared.len()).map(name).collect();
+    plans::plans(&names, &compared)
 }
 
 fn balances(results: &Results) -> String {

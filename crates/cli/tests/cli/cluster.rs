@@ -161,6 +161,52 @@ fn a_stored_answer_is_verified_and_one_that_was_changed_is_told_apart() {
 }
 
 #[test]
+fn a_stored_answer_to_a_question_is_verified_with_the_question() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut child, url) = up(&directory.path().join("data"));
+    let mut plan: Value = serde_json::from_str(&std::fs::read_to_string(EXAMPLE).unwrap()).unwrap();
+    plan["simulationParams"] = json!({"nSimulations": 20_000, "seed": "5"});
+    let mut richer = plan.clone();
+    richer["financialProfile"]["liquidAssets"] = 20_000.into();
+    for (path, body) in [
+        ("/api/compare", json!({"requests": [plan, richer]})),
+        ("/api/solve", json!({"request": plan, "for": "maxTarget", "probability": 0.5})),
+    ] {
+        let told = post(&url, path, &body);
+        let id = answer(&["jobs", "--json", "--url", &url])["jobs"][0]["id"].as_str().unwrap().to_owned();
+        let job = answer(&["status", &id, "--json", "--url", &url]);
+        assert_eq!(job["results"]["digest"], told["digest"], "{path}");
+        let stored = directory.path().join("answer.json");
+        std::fs::write(&stored, job.to_string()).unwrap();
+        let (stdout, stderr, code) = outcome(&mut carlo(&["verify", stored.to_str().unwrap()]));
+        assert_eq!((stderr.as_str(), code), ("", Some(0)), "{path}: {stdout}");
+        let mut changed = job.clone();
+        let name = if path == "/api/solve" { "solution" } else { "variants" };
+        let place = if path == "/api/solve" { "/value" } else { "/0/delta" };
+        *changed["results"][name].pointer_mut(place).unwrap() = 7.5.into();
+        std::fs::write(&stored, changed.to_string()).unwrap();
+        let (_, stderr, code) = outcome(&mut carlo(&["verify", stored.to_str().unwrap()]));
+        assert_eq!(code, Some(6), "{stderr}");
+        assert!(stderr.contains(&format!("different: {name}\n")), "{stderr}");
+    }
+    signal("TERM", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// The answer of a call that the command line has no command for.
+fn post(url: &str, path: &str, body: &Value) -> Value {
+    carlo_service::tls::install_provider();
+    let call = async {
+        let request = reqwest::Client::new().post(format!("{url}{path}"));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(call)
+}
+
+#[test]
 fn plans_are_compared_on_the_same_luck() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("richer.json");

@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 
 use carlo_tenancy::Tier;
 use carlo_types::FaultCode;
+use carlo_types::fault::Limit;
 use carlo_wire::v1;
+use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::jobs_client::JobsClient;
 use tonic::{Code, Request};
 
@@ -149,6 +151,7 @@ async fn a_quota_holds_for_its_month() {
     let job = ada.submit(1, "").await.unwrap();
     let refused = ada.submit(1, "").await.unwrap_err();
     assert_eq!((refused.code, refused.retry_after_seconds), (FaultCode::QuotaExceeded, Some(12 * 3_600)));
+    assert_eq!(refused.limit, Some(Limit::Quota("simulations".to_owned())));
     assert!(refused.message.contains("simulations"), "{refused}");
     assert!(ada.usage().await.exceeded.is_some());
     world.calendar.wall.fetch_add(12 * 3_600 * 1_000, Ordering::SeqCst);
@@ -165,4 +168,15 @@ async fn a_quota_holds_for_its_month() {
     assert_eq!((&*january.period, counters.jobs, counters.jobs_completed), ("2026-01", 1, 1));
     let february = history.current.unwrap();
     assert_eq!((&*february.period, february.used.unwrap().jobs), ("2026-02", 1));
+}
+
+#[tokio::test]
+async fn a_probe_needs_no_key_and_is_nobodys_call() {
+    let world = World::new().await;
+    let ada = world.user("ada", "free").await;
+    let before = ada.usage().await.used.unwrap().calls;
+    let mut cluster = ClusterClient::new(world.channel.clone());
+    cluster.ready(v1::ReadyRequest {}).await.unwrap();
+    ada.cluster(async |mut call, m| call.ready(m).await, v1::ReadyRequest {}).await.unwrap();
+    assert_eq!(ada.usage().await.used.unwrap().calls, before + 1);
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use carlo_types::fault::Limit;
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::v1;
 use carlo_wire::v1::BatchStatus;
@@ -125,6 +126,7 @@ async fn a_batch_at_exactly_its_budget_runs_and_one_past_it_stops_there() {
     };
     let refused = create(&ada, budget(99_999)).await.unwrap_err();
     assert_eq!(refused.code, FaultCode::OverBudget);
+    assert_eq!(refused.limit, Some(Limit::BudgetCap { nanodollars: 99_999 }));
     let exact = create(&ada, budget(300_000)).await.unwrap();
     let short = create(&ada, budget(299_999)).await.unwrap();
     world.crash().await;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use carlo_types::{BatchId, FaultCode, JobId};
 use carlo_wire::v1;
-use carlo_wire::v1::jobs_client::JobsClient;
 use tokio::time::timeout;
 
 use crate::puppet::Puppet;
@@ -228,27 +227,4 @@ async fn a_cancellation_that_races_the_completion_has_one_winner() {
     }
     let used = ada.usage().await.used.unwrap();
     assert_eq!((used.jobs_completed + used.jobs_cancelled, used.tokens), (10, tokens));
-}
-
-#[tokio::test]
-async fn a_deadline_ends_what_is_waited_for_and_what_is_watched() {
-    let world = World::new().await;
-    let ada = world.user("ada", "pro").await;
-    let soon = Duration::from_millis(200);
-    let message = v1::SimulateRequest { simulation: Some(simulation(1)), ..Default::default() };
-    let mut request = ada.request(message);
-    request.set_timeout(soon);
-    JobsClient::new(world.channel.clone()).simulate(request).await.unwrap_err();
-    let list =
-        ada.jobs(async |mut call, m| call.list(m).await, v1::ListJobsRequest::default()).await.unwrap();
-    let job = ada.end_of(&list.jobs[0].id).await;
-    assert_eq!(job.status(), v1::JobStatus::Cancelled);
-
-    let id = ada.submit(1, "").await.unwrap().id;
-    let mut request = ada.request(v1::WatchJobRequest { id, last_event_id: None });
-    request.set_timeout(soon);
-    let mut events = JobsClient::new(world.channel.clone()).watch(request).await.unwrap().into_inner();
-    events.message().await.unwrap().unwrap();
-    let over = timeout(PATIENCE, events.message()).await.unwrap().unwrap_err();
-    assert_eq!(over.code(), tonic::Code::DeadlineExceeded);
 }

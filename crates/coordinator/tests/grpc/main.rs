@@ -5,6 +5,7 @@
 
 mod accounts;
 mod batches;
+mod deadlines;
 mod jobs;
 mod puppet;
 mod services;

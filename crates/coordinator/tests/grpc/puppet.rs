@@ -24,9 +24,8 @@ pub(crate) struct Puppet {
 }
 
 impl Puppet {
-    /// Joins with a token.
-    pub(crate) async fn join(world: &World, token: Option<&str>) -> Result<Self, Fault> {
-        let (outbox, messages) = mpsc::channel(32);
+    /// What it begins with.
+    pub(crate) fn hello() -> v1::WorkerMessage {
         let hello = v1::Hello {
             node_id: NodeId::from_random(rand::random()).to_string(),
             hostname: "host".to_owned(),
@@ -37,7 +36,13 @@ impl Puppet {
             model_version: carlo_kernel::MODEL_VERSION,
             protocol_version: PROTOCOL_VERSION,
         };
-        outbox.send(v1::WorkerMessage { message: Some(FromWorker::Hello(hello)) }).await.unwrap();
+        v1::WorkerMessage { message: Some(FromWorker::Hello(hello)) }
+    }
+
+    /// Joins with a token.
+    pub(crate) async fn join(world: &World, token: Option<&str>) -> Result<Self, Fault> {
+        let (outbox, messages) = mpsc::channel(32);
+        outbox.send(Self::hello()).await.unwrap();
         let mut request = Request::new(ReceiverStream::new(messages));
         if let Some(token) = token {
             request.metadata_mut().insert("x-join-token", token.parse().unwrap());

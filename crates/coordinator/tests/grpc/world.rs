@@ -16,8 +16,8 @@ use carlo_wire::v1::jobs_client::JobsClient;
 use carlo_wire::{Coordinators, status, v1};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tonic::transport::Channel;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 /// How long anything may take that should take a moment.
@@ -56,6 +56,7 @@ pub(crate) struct World {
     ledger: Arc<MemoryLedger>,
     admin: String,
     task: JoinHandle<()>,
+    pub(crate) url: String,
     pub(crate) channel: Channel,
 }
 
@@ -83,8 +84,9 @@ impl World {
         change(&mut settings);
         let calendar = Arc::new(Calendar { wall: AtomicU64::new(NOON), drawn: AtomicU64::new(0) });
         let ledger = Arc::new(MemoryLedger::new());
-        let (task, channel) = start(&settings, &ledger, &calendar).await;
-        Self { calendar, settings, ledger, admin, task, channel }
+        let (task, url) = start(&settings, &ledger, &calendar).await;
+        let channel = channel(&url, Endpoint::connect_lazy);
+        Self { calendar, settings, ledger, admin, task, url, channel }
     }
 
     /// Kills the coordinator as kill -9 does, and starts the next one.
@@ -92,7 +94,8 @@ impl World {
         self.task.abort();
         // What was under way ends here; what is durable by then is found by the next one.
         let _ = (&mut self.task).await;
-        (self.task, self.channel) = start(&self.settings, &self.ledger, &self.calendar).await;
+        (self.task, self.url) = start(&self.settings, &self.ledger, &self.calendar).await;
+        self.channel = channel(&self.url, Endpoint::connect_lazy);
     }
 
     /// The admin's key.
@@ -119,7 +122,7 @@ async fn start(
     settings: &Settings,
     ledger: &Arc<MemoryLedger>,
     calendar: &Arc<Calendar>,
-) -> (JoinHandle<()>, Channel) {
+) -> (JoinHandle<()>, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -132,8 +135,12 @@ async fn start(
         CancellationToken::new(),
     );
     let task = tokio::spawn(async move { serving.await.unwrap() });
-    let channel = Coordinators::new(&[url]).unwrap().channel();
-    (task, channel)
+    (task, url)
+}
+
+/// A channel to the coordinator at `url`.
+pub(crate) fn channel(url: &str, connect: fn(&Endpoint) -> Channel) -> Channel {
+    Coordinators::connecting(&[url.to_owned()], connect).unwrap().channel()
 }
 
 /// A user's key.

@@ -2,13 +2,13 @@
 
 use carlo_rest::job::{
     Histogram, Job, JobStatus, NodeProgress, Notable, NotableSimulation, PartialResults, Results,
-    Sensitivity, SensitivityResults, Submitted, TrajectoryPoint,
+    Sensitivity, SensitivityResults, Submitted, TrajectoryPoint, Variant,
 };
 use carlo_types::Draft;
 use carlo_types::results::{FanPoint, SCENARIOS};
 use carlo_wire::{FieldError, v1};
 
-use super::{duration, ends, percent, request, time};
+use super::{duration, ends, percent, plans, request, time};
 
 /// The answer to a submission.
 pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
@@ -93,6 +93,8 @@ pub(super) fn results(
     let results = completed.results.ok_or_else(missing("results.results"))?;
     let assumptions = completed.assumptions.ok_or_else(missing("results.assumptions"))?;
     let results = carlo_types::Results::try_from(results)?;
+    let assumptions = Draft::from(assumptions);
+    let (variants, solution) = (variants(&assumptions, &results)?, plans::solution(&results));
     let sensitivity =
         results.sensitivity.as_ref().map(|sensitivity| changes(sensitivity, completed.recommendations));
     let results = Results {
@@ -112,12 +114,27 @@ pub(super) fn results(
         histogram: Histogram { edges: results.histogram.edges, counts: results.histogram.counts },
         trajectory: results.trajectory.iter().map(trajectory_point).collect(),
         notable: results.notable.as_ref().map(notable),
-        assumptions: request::write(Draft::from(assumptions)),
+        variants,
+        solution,
+        assumptions: request::write(assumptions),
         seed: seed.to_string(),
         model_version: results.model_version,
         digest: results.digest.to_string(),
     };
     Ok((results, sensitivity))
+}
+
+/// The other plans of a comparison.
+fn variants(assumptions: &Draft, results: &carlo_types::Results) -> Result<Vec<Variant>, FieldError> {
+    let plans = &assumptions.variants;
+    if results.solution.is_none() && plans.len() != results.variants.len() {
+        return Err(FieldError::new("results.results.variants", "has not one for each plan"));
+    }
+    let variant = |(plan, variant): (&Draft, _)| Variant {
+        assumptions: request::write(plan.clone()),
+        outcome: plans::compared(variant),
+    };
+    Ok(plans.iter().zip(&results.variants).map(variant).collect())
 }
 
 fn notable(notable: &carlo_types::results::Notable) -> Notable {

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use carlo_rest::plans::{CompareRequest, ComparedPlan, Comparison, SolveRequest, Solved, TriedPlan};
+use carlo_rest::plans::{
+    CompareRequest, ComparedPlan, Comparison, Solution, SolveRequest, Solved, TriedPlan,
+};
 use carlo_rest::pointer::Spelling;
 use carlo_rest::problem::FieldError;
 use carlo_types::draft::SolveDraft;
@@ -82,15 +84,8 @@ pub(crate) fn comparison(job: v1::Job) -> Result<Comparison, MessageError> {
         delta: 0.0,
         delta_standard_error: 0.0,
     };
-    let other = |variant: &Variant| ComparedPlan {
-        success_probability: variant.success_probability,
-        standard_error: variant.standard_error,
-        confidence_interval_95: variant.confidence_interval_95,
-        delta: variant.delta,
-        delta_standard_error: variant.delta_standard_error,
-    };
     Ok(Comparison {
-        plans: std::iter::once(own).chain(results.variants.iter().map(other)).collect(),
+        plans: std::iter::once(own).chain(results.variants.iter().map(compared)).collect(),
         simulations_run: results.simulations_run,
         seed: seed.to_string(),
         model_version: results.model_version,
@@ -98,26 +93,43 @@ pub(crate) fn comparison(job: v1::Job) -> Result<Comparison, MessageError> {
     })
 }
 
+/// How a plan does beside the job's own.
+pub(super) fn compared(variant: &Variant) -> ComparedPlan {
+    ComparedPlan {
+        success_probability: variant.success_probability,
+        standard_error: variant.standard_error,
+        confidence_interval_95: variant.confidence_interval_95,
+        delta: variant.delta,
+        delta_standard_error: variant.delta_standard_error,
+    }
+}
+
 /// The answer of what was to be solved.
 pub(crate) fn solved(job: v1::Job) -> Result<Solved, MessageError> {
     let seed = job.seed;
     let results = results(job)?;
-    let solution = results.solution.ok_or_else(|| MessageError::new("results.solution", "is missing"))?;
-    let tried = |variant: &Variant| {
-        let (success_probability, standard_error) = (variant.success_probability, variant.standard_error);
-        variant.value.map(|value| TriedPlan { value, success_probability, standard_error })
-    };
     Ok(Solved {
-        variable: solution.asked.variable.to_string(),
-        probability: solution.asked.probability,
-        value: solution.value,
-        interval_95: solution.interval_95,
+        solution: solution(&results).ok_or_else(|| MessageError::new("results.solution", "is missing"))?,
         base_probability: results.success_probability,
-        tried: results.variants.iter().filter_map(tried).collect(),
         simulations_run: results.simulations_run,
         seed: seed.to_string(),
         model_version: results.model_version,
         digest: results.digest.to_string(),
+    })
+}
+
+/// What was solved for, with the plans that were tried; nothing where nothing was.
+pub(super) fn solution(results: &Results) -> Option<Solution> {
+    let tried = |variant: &Variant| {
+        let (success_probability, standard_error) = (variant.success_probability, variant.standard_error);
+        variant.value.map(|value| TriedPlan { value, success_probability, standard_error })
+    };
+    results.solution.map(|solution| Solution {
+        variable: solution.asked.variable.to_string(),
+        probability: solution.asked.probability,
+        value: solution.value,
+        interval_95: solution.interval_95,
+        tried: results.variants.iter().filter_map(tried).collect(),
     })
 }
 

@@ -152,7 +152,7 @@ fn draft(request: rest::SimulationRequest) -> Draft {
 
 /// The shape of a draft.
 pub(crate) fn write(draft: Draft) -> rest::SimulationRequest {
-    // A question about other plans has routes of its own.
+    // A question about other plans is told where its answer is.
     let Draft { profile, inputs, goal, params, variants: _, solve: _ } = draft;
     rest::SimulationRequest {
         financial_profile: rest::FinancialProfile {

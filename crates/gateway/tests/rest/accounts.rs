@@ -64,4 +64,14 @@ async fn a_keys_secret_is_shown_when_it_is_made_and_never_again() {
 
     let problem = refused(post(json!({"role": "root", "tierr": "pro"})), 400).await;
     assert_eq!(pointers(&problem), ["/user_id", "/role", "/tierr"]);
+    let problem = refused(post(json!({"user_id": "two words", "tier": "gold", "role": 7})), 400).await;
+    let messages: Vec<_> = problem.errors.iter().map(|error| error.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "must be 1 to 128 letters, digits or any of . _ - @ +",
+            "must be one of free, basic, pro, enterprise, not \"gold\"",
+            "must be one of user, admin, not 7",
+        ]
+    );
 }

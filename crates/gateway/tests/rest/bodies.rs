@@ -175,6 +175,16 @@ async fn a_body_of_another_type_is_refused() {
 }
 
 #[tokio::test]
+async fn a_compressed_body_is_refused_in_words() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let problem = refused(gateway.submit(&ready()).header("content-encoding", "gzip"), 415).await;
+    assert_eq!(problem.detail, "the body must be sent as it is, without Content-Encoding");
+    let plain = gateway.submit(&ready()).header("content-encoding", "identity").send().await.unwrap();
+    assert_eq!(plain.status(), 202);
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_given_up() {
     let coordinator = Coordinator::start().await;
     let mut config = Config::new(vec![coordinator.url.clone()]);

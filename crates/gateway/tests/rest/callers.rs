@@ -1,7 +1,9 @@
 //! Keys, limits and what is counted.
 
+use carlo_types::fault::Limit;
 use carlo_types::{Fault, FaultCode, JobId};
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::coordinator::{self, Coordinator};
 use crate::{Gateway, problem, ready, refused};
@@ -98,6 +100,44 @@ async fn what_is_limited_says_how_and_until_when() {
 }
 
 #[tokio::test]
+async fn the_limit_that_does_not_reach_is_a_member_of_the_problem() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    for (code, limit, status, wanted) in [
+        (FaultCode::QuotaExceeded, Limit::Quota("simulations".to_owned()), 429, (Some("simulations"), None)),
+        (FaultCode::OverBudget, Limit::BudgetCap { nanodollars: 99_999 }, 402, (None, Some(0.000_099_999))),
+    ] {
+        let fault = Fault { limit: Some(limit), ..Fault::new(code, "words for a person") };
+        *coordinator.state.faulted.lock().unwrap() = Some(fault);
+        let problem = refused(gateway.submit(&ready()), status).await;
+        assert_eq!((problem.quota.as_deref(), problem.budget_cap_usd), wanted);
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_problem_says_what_it_means_where_its_type_leads() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let kinds: Vec<Value> = gateway.get("/problems").send().await.unwrap().json().await.unwrap();
+    assert_eq!(kinds.len(), 7);
+    let document = gateway.get("/openapi.json").send().await.unwrap().text().await.unwrap();
+    for kind in kinds {
+        let uri = kind["type"].as_str().unwrap();
+        let told: Value = gateway.get(uri).send().await.unwrap().json().await.unwrap();
+        assert_eq!(told, kind);
+        for member in ["title", "meaning", "remedy"] {
+            assert!(!kind[member].as_str().unwrap().is_empty(), "{kind}");
+        }
+        let browser = gateway.get(uri).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        let page = browser.send().await.unwrap();
+        assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+        assert!(page.text().await.unwrap().contains(kind["remedy"].as_str().unwrap()), "{uri}");
+        assert!(document.contains(uri), "{uri} is described");
+    }
+    refused(gateway.get("/problems/nowhere"), 404).await;
+}
+
+#[tokio::test]
 async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
@@ -164,7 +204,7 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         assert_eq!(std::mem::take(&mut *coordinator.state.calls.lock().unwrap()), [call]);
     }
     // What is no call of the contract is not counted.
-    for path in ["/nowhere", "/healthz"] {
+    for path in ["/nowhere", "/healthz", "/readyz", "/problems"] {
         gateway.get(path).send().await.unwrap();
         assert!(coordinator.state.calls.lock().unwrap().is_empty(), "{path}");
     }

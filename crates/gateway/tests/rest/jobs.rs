@@ -118,6 +118,67 @@ async fn a_complete_job_has_its_results_and_is_done_also_when_it_stopped_early()
 }
 
 #[tokio::test]
+async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let variant = |value| v1::Variant {
+        value,
+        success_probability: 0.5,
+        standard_error: 0.01,
+        confidence_interval_95: Some(v1::Interval { low: 0.4, high: 0.6 }),
+        delta: -0.25,
+        delta_standard_error: 0.005,
+    };
+    let job = |change: fn(&mut v1::CompletedResults, v1::Variant), variant| {
+        let mut job = coordinator::complete();
+        change(job.results.as_mut().unwrap(), variant);
+        job
+    };
+    let compared = job(
+        |completed, variant| {
+            completed.results.as_mut().unwrap().variants = vec![variant];
+            let other = v1::Goal { target_amount: Some(9.0), ..Default::default() };
+            completed.assumptions.as_mut().unwrap().variants =
+                vec![v1::SimulationRequest { goal: Some(other), ..Default::default() }];
+        },
+        variant(None),
+    );
+    let id = coordinator.keep(compared);
+    for path in [format!("/api/jobs/{id}"), format!("/simulations/{id}/result"), format!("/simulations/{id}")]
+    {
+        let job: Value = gateway.get(&path).send().await.unwrap().json().await.unwrap();
+        let [plan] = job["results"]["variants"].as_array().unwrap().as_slice() else { panic!("{job}") };
+        assert_eq!(plan["assumptions"]["goal"], json!({"targetAmount": 9.0}), "{path}");
+        assert_eq!((plan["delta"].as_f64(), plan["deltaStandardError"].as_f64()), (Some(-0.25), Some(0.005)));
+        assert_eq!(job["results"].get("solution"), None);
+    }
+
+    let solved = job(
+        |completed, variant| {
+            let results = completed.results.as_mut().unwrap();
+            results.variants = vec![variant];
+            results.solution = Some(v1::Solution {
+                asked: Some(v1::SolveFor { variable: Some("maxTarget".to_owned()), probability: Some(0.9) }),
+                value: Some(50_000.0),
+                interval_95: Some(v1::Interval { low: 49_000.0, high: 51_000.0 }),
+            });
+        },
+        variant(Some(48_000.0)),
+    );
+    let id = coordinator.keep(solved);
+    let results = json_of(&gateway, &id).await["results"].clone();
+    let wanted = json!({
+        "for": "maxTarget", "probability": 0.9, "value": 50_000.0, "interval95": [49_000.0, 51_000.0],
+        "tried": [{"value": 48_000.0, "successProbability": 0.5, "standardError": 0.01}],
+    });
+    assert_eq!((&results["solution"], results.get("variants")), (&wanted, None));
+    assert_eq!(
+        json_of(&gateway, &coordinator.keep(coordinator::complete())).await["results"].get("solution"),
+        None
+    );
+}
+
+#[tokio::test]
 async fn a_failed_job_says_why() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use carlo_gateway::Config;
 use carlo_rest::Problem;
 use carlo_service::CancellationToken;
-use carlo_service::listen;
+use carlo_service::{listen, tls as service_tls};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -45,6 +45,8 @@ impl Gateway {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(carlo_gateway::run(config, listener, shutdown.clone()));
+        // Built with the command line, these clients could speak TLS, too, and ask whose.
+        service_tls::install_provider();
         let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         Self { url, client, shutdown, running }
     }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::coordinator::{self, Coordinator};
-use crate::{Gateway, problem, refused};
+use crate::{Gateway, problem, ready, refused};
 
 #[tokio::test]
 async fn an_unknown_route_is_a_404_problem() {
@@ -113,6 +113,18 @@ async fn a_body_is_compressed_for_who_asks() {
     assert!(response.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]));
     let plain = gateway.get("/api/cluster/status").send().await.unwrap();
     assert!(!plain.headers().contains_key("content-encoding"));
+}
+
+#[tokio::test]
+async fn what_was_done_is_answered_also_where_no_encoding_is_accepted() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let response =
+        gateway.submit(&ready()).header("accept-encoding", "identity;q=0, br").send().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.headers().contains_key("content-encoding")),
+        (202, false)
+    );
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use carlo_gateway::Config;
 use carlo_wire::v1;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::coordinator::{self, Coordinator};
 use crate::{Gateway, problem, ready};
@@ -47,6 +48,29 @@ async fn a_job_without_results_is_an_honest_problem_that_says_where_the_job_is()
         let problem = problem(response).await;
         assert_eq!(problem.kind, kind);
         assert_eq!(problem.detail, format!("the job {id} {words}"));
+    }
+}
+
+#[tokio::test]
+async fn those_who_wait_for_an_answer_never_keep_out_those_who_ask() {
+    let coordinator = Coordinator::start().await;
+    let mut config = Config::new(vec![coordinator.url.clone()]);
+    config.requests_max = 1;
+    let gateway = Gateway::start(config).await;
+    *coordinator.state.delay.lock().unwrap() = Duration::from_mins(1);
+    let question = json!({"request": ready(), "for": "maxTarget", "probability": 0.9});
+    for (path, body) in [
+        ("/api/simulate", ready()),
+        ("/api/sensitivity", ready()),
+        ("/api/compare", json!({"requests": [ready(), ready()]})),
+        ("/api/solve", question),
+    ] {
+        let request = gateway.post_to(path).header("content-type", "application/json").body(body.to_string());
+        let waiting = tokio::spawn(request.send());
+        coordinator.state.asked.notified().await;
+        // It is no call of a coordinator, but it takes a place.
+        assert_eq!(gateway.get("/problems").send().await.unwrap().status(), 200, "{path}");
+        waiting.abort();
     }
 }
 

@@ -70,3 +70,20 @@ stopped early   of 1,000,000 asked for: the target standard error was reached
 seed            42";
     assert!(text.starts_with(expected), "{text}");
 }
+
+#[test]
+fn what_else_was_asked_stands_beside_the_probability() {
+    let plan = json!({"successProbability": 0.75, "standardError": 0.001, "confidenceInterval95": [0.748, 0.752], "delta": 0.125,
+        "deltaStandardError": 0.0005, "assumptions": {"goal": {"targetAmount": 60_000.0}}});
+    let variants = serde_json::from_value(json!([plan])).expect("variants");
+    let text = others(&Results { variants, ..answer() });
+    let lines: Vec<_> = text.lines().skip(1).collect();
+    assert!(lines[0].starts_with("this plan") && lines[1].starts_with("plan 2"), "{text}");
+    assert!(lines[1].ends_with("+12.50            0.05"), "{text}");
+    let solution = serde_json::from_value(
+        json!({"for": "maxTarget", "probability": 0.9, "value": 50_000.0, "interval95": null, "tried": []}),
+    );
+    let text = others(&Results { solution: solution.expect("a solution"), ..answer() });
+    assert_eq!(text, "The most to aim at for a probability of 90.0 %: $50,000");
+    assert_eq!(others(&answer()), "");
+}

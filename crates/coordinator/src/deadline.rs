@@ -1,0 +1,125 @@
+//! Deadlines of streams. A call with one answer ends at its caller's deadline by itself, because the server drops it then; what is streamed after
+//! the first headers would go on. Here every answer ends in words when its caller waits no longer, whichever service gave it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
+use tonic::codegen::http::{HeaderMap, Request, Response};
+use tower::{Layer, Service};
+
+/// Ends every answer at its caller's deadline.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadlines;
+
+impl<S> Layer<S> for Deadlines {
+    type Service = InTime<S>;
+
+    fn layer(&self, service: S) -> InTime<S> {
+        InTime(service)
+    }
+}
+
+/// A service whose answers end in time.
+#[derive(Debug, Clone)]
+pub(crate) struct InTime<S>(S);
+
+impl<S, Q> Service<Request<Q>> for InTime<S>
+where
+    S: Service<Request<Q>, Response = Response<tonic::body::Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<tonic::body::Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let deadline = timeout(request.headers()).and_then(|timeout| Instant::now().checked_add(timeout));
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let Some(deadline) = deadline else { return answer.await };
+            let bounded =
+                |body| Bounded { body: Some(body), deadline: Box::pin(tokio::time::sleep_until(deadline)) };
+            Ok(answer.await?.map(|body| tonic::body::Body::new(bounded(body))))
+        })
+    }
+}
+
+/// A body that ends at the deadline. What made it is dropped then, and so ends, too.
+struct Bounded {
+    body: Option<tonic::body::Body>,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Body for Bounded {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        // First, or whoever reads slowly would get what was due before, for ever.
+        let is_over = self.deadline.as_mut().poll(context).is_ready();
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        if !is_over {
+            return Pin::new(body).poll_frame(context);
+        }
+        self.body = None;
+        let mut trailers = HeaderMap::new();
+        let over = Status::deadline_exceeded("the call's deadline is over");
+        Poll::Ready(Some(over.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+}
+
+/// How long a caller waits, as the gRPC protocol says it: at most eight digits and a unit.
+fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3_600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_read_in_every_unit() {
+        for (value, wanted) in [
+            ("2H", Some(7_200_000)),
+            ("1M", Some(60_000)),
+            ("3S", Some(3_000)),
+            ("250m", Some(250)),
+            ("5000u", Some(5)),
+            ("7000000n", Some(7)),
+            ("123456789S", None),
+            ("5", None),
+            ("S", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", value.parse().unwrap());
+            assert_eq!(timeout(&headers), wanted.map(Duration::from_millis), "{value}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Parameters and answers that several calls have in common, each described once.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::{IntoParams, IntoResponses};
+
+/// `Idempotency-Key`, of what creates something.
+pub(crate) struct IdempotencyKey;
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let key = text().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
+        let words = "The same key with the same body gets the first answer for 24 hours";
+        vec![header("Idempotency-Key", words, key)]
+    }
+}
+
+/// `If-None-Match`, of what is worth keeping.
+pub(crate) struct Held;
+
+impl IntoParams for Held {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("If-None-Match", "An ETag of an earlier answer", text())]
+    }
+}
+
+/// `Prefer: wait`, of what changes.
+pub(crate) struct Awaited;
+
+impl IntoParams for Awaited {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let words = "`wait=N`: answer once the status has changed, or after N seconds, at most 30";
+        vec![header("Prefer", words, text())]
+    }
+}
+
+/// The page of a list.
+pub(crate) struct Page;
+
+impl IntoParams for Page {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        vec![
+            parameter("page", ParameterIn::Query, "From 1", number()),
+            parameter(
+                "page_size",
+                ParameterIn::Query,
+                "Entries on a page; 20 where absent",
+                number().maximum(Some(100)),
+            ),
+        ]
+    }
+}
+
+/// 304.
+pub(crate) struct Unchanged;
+
+impl IntoResponses for Unchanged {
+    fn responses() -> Responses {
+        let words = "Nothing has changed since the ETag of If-None-Match";
+        [("304".to_owned(), ResponseBuilder::new().description(words).build().into())].into()
+    }
+}
+
+/// 409, of what ends something.
+pub(crate) struct HasEnded;
+
+impl IntoResponses for HasEnded {
+    fn responses() -> Responses {
+        conflict("It has ended")
+    }
+}
+
+/// 409, of what waits for a job.
+pub(crate) struct CancelledMeanwhile;
+
+impl IntoResponses for CancelledMeanwhile {
+    fn responses() -> Responses {
+        conflict("The job was cancelled meanwhile")
+    }
+}
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+fn conflict(words: &str) -> Responses {
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response =
+        ResponseBuilder::new().description(words).content(carlo_rest::problem::CONTENT_TYPE, problem);
+    [("409".to_owned(), response.build().into())].into()
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn header(name: &str, words: &str, schema: ObjectBuilder) -> Parameter {
+    parameter(name, ParameterIn::Header, words, schema)
+}
+
+fn parameter(name: &str, place: ParameterIn, words: &str, schema: ObjectBuilder) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
+        .description(Some(words))
+        .schema(Some(Schema::Object(schema.build())))
+        .build()
+}

@@ -1,0 +1,244 @@
+//! The kinds of problems that a client may want to tell apart beyond their status: one table, served at the URIs that are their
+//! `type`, as JSON or as a page for a person, and told in the description of the calls.
+
+use std::fmt::Write as _;
+
+use axum::extract::Path;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use carlo_types::FaultCode;
+use serde::Serialize;
+
+use super::Failure;
+
+/// Where the kinds are served.
+const ROOT: &str = "/problems";
+/// A page may load nothing.
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
+                     @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}a{color:#79c0ff}}";
+
+/// A kind of problem. All that is none of these is `about:blank`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    RateLimited,
+    QuotaExceeded,
+    OverBudget,
+    KeyReused,
+    KeyInUse,
+    JobFailed,
+    JobCancelled,
+}
+
+/// What a program is told of a kind.
+#[derive(Serialize)]
+struct Told {
+    #[serde(rename = "type")]
+    uri: String,
+    title: &'static str,
+    status: u16,
+    meaning: &'static str,
+    remedy: &'static str,
+}
+
+/// What is said of a kind.
+pub(crate) struct Entry {
+    kind: Kind,
+    /// The last part of its URI.
+    name: &'static str,
+    status: StatusCode,
+    pub(super) title: &'static str,
+    meaning: &'static str,
+    /// What the caller can do.
+    remedy: &'static str,
+}
+
+const TABLE: [Entry; 7] = [
+    Entry {
+        kind: Kind::RateLimited,
+        name: "rate-limited",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        title: "Too many calls in a short time",
+        meaning: "The tier of the key allows so many calls a second, a minute and an hour, and one of these is used up.",
+        remedy: "Wait as long as Retry-After says. RateLimit and RateLimit-Policy, on every answer, say how many calls are left.",
+    },
+    Entry {
+        kind: Kind::QuotaExceeded,
+        name: "quota-exceeded",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        title: "A monthly quota is used up",
+        meaning: "What the tier of the key allows in a calendar month (UTC) doesn't reach for this call. The member quota names \
+                  which: api_calls, simulations (jobs) or cost (dollars).",
+        remedy: "Wait for the next month, which begins after Retry-After; ask for less; or use a key of a higher tier. \
+                 GET /simulations/batch/usage says what is used and what is left.",
+    },
+    Entry {
+        kind: Kind::OverBudget,
+        name: "over-budget",
+        status: StatusCode::PAYMENT_REQUIRED,
+        title: "The budget doesn't reach",
+        meaning: "Not even the cheapest job of the batch fits under its budget_cap_usd, which the member budget_cap_usd repeats. \
+                  Nothing was created, and nothing is billed.",
+        remedy: "Raise budget_cap_usd to what the detail says would be needed, or ask for fewer simulations or months.",
+    },
+    Entry {
+        kind: Kind::KeyReused,
+        name: "idempotency-key-reused",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        title: "The idempotency key came with another request",
+        meaning: "The same Idempotency-Key came with another body or to another call within the last 24 hours. Nothing was done.",
+        remedy: "Use a fresh key for each request that is to create something, and the same key only to repeat the same request.",
+    },
+    Entry {
+        kind: Kind::KeyInUse,
+        name: "idempotency-key-in-use",
+        status: StatusCode::CONFLICT,
+        title: "The first request of this idempotency key is not done",
+        meaning: "A request with the same Idempotency-Key is being handled right now.",
+        remedy: "Repeat the request in a moment: it will get the answer of the first one.",
+    },
+    Entry {
+        kind: Kind::JobFailed,
+        name: "job-failed",
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        title: "The job failed",
+        meaning: "The job beneath this call failed, mostly because a part of it failed on three workers. The detail says why, and \
+                  Location where the job is.",
+        remedy: "Try again; where it fails again, tell whoever runs the cluster the job's id.",
+    },
+    Entry {
+        kind: Kind::JobCancelled,
+        name: "job-cancelled",
+        status: StatusCode::CONFLICT,
+        title: "The job was cancelled",
+        meaning: "The job beneath this call was cancelled by another call before it was complete. Location says where it is.",
+        remedy: "Send the request again, with a fresh Idempotency-Key if it had one, if the answer is still wanted.",
+    },
+];
+
+impl Kind {
+    /// The kind of a fault that has one.
+    pub(super) fn of(code: FaultCode) -> Option<Self> {
+        match code {
+            FaultCode::RateLimited => Some(Self::RateLimited),
+            FaultCode::QuotaExceeded => Some(Self::QuotaExceeded),
+            FaultCode::OverBudget => Some(Self::OverBudget),
+            FaultCode::KeyReused => Some(Self::KeyReused),
+            FaultCode::KeyInUse => Some(Self::KeyInUse),
+            _ => None,
+        }
+    }
+
+    /// What is said of it.
+    pub(super) fn entry(self) -> &'static Entry {
+        TABLE.iter().find(|entry| entry.kind == self).expect("every kind has an entry, which a test checks")
+    }
+}
+
+impl Entry {
+    /// What problems have as their `type`.
+    pub(super) fn uri(&self) -> String {
+        format!("{ROOT}/{}", self.name)
+    }
+
+    fn told(&self) -> Told {
+        let Self { status, title, meaning, remedy, .. } = *self;
+        Told { uri: self.uri(), title, status: status.as_u16(), meaning, remedy }
+    }
+
+    fn section(&self) -> String {
+        let Self { title, status, meaning, remedy, .. } = self;
+        let (uri, status) = (self.uri(), status.as_u16());
+        format!(
+            "<h2>{title}</h2><p>Status {status}, <a href=\"{uri}\">{uri}</a></p><p>{meaning}</p><p><b>What to do:</b> {remedy}</p>"
+        )
+    }
+}
+
+/// The kinds, as the description of the calls tells them.
+pub(crate) fn description() -> String {
+    let mut text = "The kind of problem, as a URI reference that leads to what it means; `about:blank` where the status says it \
+                    all."
+        .to_owned();
+    for entry in &TABLE {
+        let _ = write!(
+            text,
+            "\n\n`{}` ({}): {} {}",
+            entry.uri(),
+            entry.status.as_u16(),
+            entry.meaning,
+            entry.remedy
+        );
+    }
+    text
+}
+
+/// The routes of the kinds.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let all = async |headers: HeaderMap| {
+        let sections: String = TABLE.iter().map(Entry::section).collect();
+        shown(&headers, || sections, || TABLE.iter().map(Entry::told).collect::<Vec<_>>())
+    };
+    let one = async |Path(name): Path<String>, headers: HeaderMap| {
+        let entry = TABLE.iter().find(|entry| entry.name == name).ok_or_else(|| {
+            Failure::new(
+                StatusCode::NOT_FOUND,
+                format!("there is no kind of problem {name}; {ROOT} lists them"),
+            )
+        })?;
+        Ok::<_, Failure>(shown(&headers, || entry.section(), || entry.told()))
+    };
+    Router::new().route(ROOT, get(all)).route(&format!("{ROOT}/{{name}}"), get(one))
+}
+
+/// A page where a browser asks, JSON for everybody else.
+fn shown<T: Serialize>(
+    asked: &HeaderMap,
+    page: impl FnOnce() -> String,
+    json: impl FnOnce() -> T,
+) -> Response {
+    let headers = [
+        (CACHE_CONTROL, HeaderValue::from_static("max-age=3600")),
+        (VARY, HeaderValue::from_static("Accept")),
+    ];
+    let mut accepted = asked.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if !accepted.any(|kinds| kinds.contains("text/html")) {
+        return (headers, Json(json())).into_response();
+    }
+    let html = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (CONTENT_SECURITY_POLICY, POLICY),
+    ];
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>carlo: problems</title><style>{STYLE}</style>{}<p><a href=\"{ROOT}\">All kinds of problems</a></p></html>",
+        page()
+    );
+    (headers, html, page).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_in_the_table_once() {
+        for entry in &TABLE {
+            assert_eq!(entry.kind.entry().name, entry.name);
+            assert_eq!(TABLE.iter().filter(|other| other.name == entry.name).count(), 1);
+            assert!(
+                entry.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                "{}",
+                entry.name
+            );
+        }
+        for code in
+            [FaultCode::RateLimited, FaultCode::QuotaExceeded, FaultCode::OverBudget, FaultCode::KeyReused]
+        {
+            Kind::of(code).expect("it has one").entry();
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The services: each call is remembered, and answered from what the state holds.
+
+use carlo_types::{Fault, FaultCode};
+use carlo_wire::v1::accounts_server::Accounts;
+use carlo_wire::v1::batches_server::Batches;
+use carlo_wire::v1::cluster_server::Cluster;
+use carlo_wire::v1::jobs_server::Jobs;
+use carlo_wire::{status, v1};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status};
+
+use super::messages::{batch, complete, key, node, node_id, queued, usage};
+use super::{Left, State};
+
+type Streamed<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Jobs for State {
+    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::Job>, Status> {
+        let submit = |message| {
+            self.submitted.lock().unwrap().push(message);
+            Ok(queued())
+        };
+        self.answer("submit", request, submit).await
+    }
+
+    async fn simulate(&self, request: Request<v1::SimulateRequest>) -> Result<Response<v1::Job>, Status> {
+        let left = Left(self);
+        let simulate = |message| {
+            self.simulated.lock().unwrap().push(message);
+            let kept = self.jobs.lock().unwrap().values().next().cloned();
+            Ok(kept.unwrap_or_else(complete))
+        };
+        let answer = self.answer("simulate", request, simulate).await;
+        std::mem::forget(left);
+        answer
+    }
+
+    async fn replay(&self, request: Request<v1::ReplayRequest>) -> Result<Response<v1::Replay>, Status> {
+        let replay = |message: v1::ReplayRequest| {
+            self.job(&message.id)?;
+            Ok(v1::Replay { index: message.index, final_balance: 5.0, ..Default::default() })
+        };
+        self.answer("replay", request, replay).await
+    }
+
+    async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
+        let get = |message: v1::GetJobRequest| {
+            let job = self.job(&message.id);
+            self.got.lock().unwrap().push(message);
+            job
+        };
+        self.answer("get", request, get).await
+    }
+
+    type WatchStream = Streamed<v1::JobEvent>;
+
+    async fn watch(
+        &self,
+        request: Request<v1::WatchJobRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let watch = |message| {
+            self.watched.lock().unwrap().push(message);
+            let first = self.events.lock().unwrap().clone();
+            let first = tokio_stream::iter(first.into_iter().map(Ok));
+            let stream: Self::WatchStream = match &*self.news.lock().unwrap() {
+                Some(news) => {
+                    let news = BroadcastStream::new(news.subscribe()).filter_map(Result::ok).map(Ok);
+                    Box::pin(first.chain(news))
+                }
+                None => Box::pin(first),
+            };
+            Ok(stream)
+        };
+        self.answer("watch", request, watch).await
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListJobsRequest>,
+    ) -> Result<Response<v1::ListJobsResponse>, Status> {
+        let list = |message| {
+            self.listed.lock().unwrap().push(message);
+            let jobs: Vec<_> = self.jobs.lock().unwrap().values().cloned().collect();
+            Ok(v1::ListJobsResponse { total: jobs.len() as u64, jobs })
+        };
+        self.answer("list", request, list).await
+    }
+
+    async fn cancel(&self, request: Request<v1::CancelJobRequest>) -> Result<Response<v1::Job>, Status> {
+        let cancel = |message: v1::CancelJobRequest| {
+            let job = self.job(&message.id)?;
+            self.reasons.lock().unwrap().push(message.reason);
+            if job.completed_at_ms.is_some() {
+                return Err(status::from_fault(&Fault::new(FaultCode::Conflict, "the job has ended")));
+            }
+            Ok(v1::Job { status: v1::JobStatus::Cancelled.into(), ..job })
+        };
+        self.answer("cancel", request, cancel).await
+    }
+}
+
+#[tonic::async_trait]
+impl Batches for State {
+    async fn create(&self, request: Request<v1::CreateBatchRequest>) -> Result<Response<v1::Batch>, Status> {
+        let create = |message| {
+            self.created.lock().unwrap().push(message);
+            Ok(batch())
+        };
+        self.answer("create", request, create).await
+    }
+
+    async fn get(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<v1::Batch>, Status> {
+        self.answer("batch", request, |message| known(&message.id)).await
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListBatchesRequest>,
+    ) -> Result<Response<v1::ListBatchesResponse>, Status> {
+        let list = |message: v1::ListBatchesRequest| {
+            let batches = if message.page == 1 { vec![batch()] } else { vec![] };
+            Ok(v1::ListBatchesResponse { batches, total: 1 })
+        };
+        self.answer("batches", request, list).await
+    }
+
+    async fn jobs(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<v1::BatchJobs>, Status> {
+        let jobs = |message: v1::GetBatchRequest| {
+            let jobs = self.jobs.lock().unwrap().values().cloned().collect();
+            Ok(v1::BatchJobs { batch: Some(known(&message.id)?), jobs })
+        };
+        self.answer("jobs", request, jobs).await
+    }
+
+    type ResultsStream = Streamed<v1::Job>;
+
+    async fn results(
+        &self,
+        request: Request<v1::GetBatchRequest>,
+    ) -> Result<Response<Self::ResultsStream>, Status> {
+        let results = |message: v1::GetBatchRequest| {
+            known(&message.id)?;
+            let jobs: Vec<_> = self.jobs.lock().unwrap().values().cloned().map(Ok).collect();
+            let stream: Self::ResultsStream = Box::pin(tokio_stream::iter(jobs));
+            Ok(stream)
+        };
+        self.answer("results", request, results).await
+    }
+
+    async fn cancel(&self, request: Request<v1::CancelBatchRequest>) -> Result<Response<v1::Batch>, Status> {
+        let cancel = |message: v1::CancelBatchRequest| {
+            let batch = known(&message.id)?;
+            self.cancelled.lock().unwrap().push(message);
+            Ok(v1::Batch { status: v1::BatchStatus::Cancelled.into(), ..batch })
+        };
+        self.answer("cancel batch", request, cancel).await
+    }
+
+    async fn stats(
+        &self,
+        request: Request<v1::BatchStatsRequest>,
+    ) -> Result<Response<v1::BatchStats>, Status> {
+        let stats = |_| {
+            Ok(v1::BatchStats {
+                total_batches: 3,
+                total_cost_nanodollars: 1_500_000_000,
+                ..Default::default()
+            })
+        };
+        self.answer("stats", request, stats).await
+    }
+}
+
+fn known(id: &str) -> Result<v1::Batch, Status> {
+    let none = || status::from_fault(&Fault::new(FaultCode::NotFound, format!("there is no batch {id}")));
+    (id == batch().id).then(batch).ok_or_else(none)
+}
+
+#[tonic::async_trait]
+impl Accounts for State {
+    async fn create_key(
+        &self,
+        request: Request<v1::CreateKeyRequest>,
+    ) -> Result<Response<v1::CreatedKey>, Status> {
+        let create = |message| {
+            self.keys_made.lock().unwrap().push(message);
+            Ok(v1::CreatedKey { key: Some(key()), secret: "carlo_secret".to_owned() })
+        };
+        self.answer("create key", request, create).await
+    }
+
+    async fn list_keys(
+        &self,
+        request: Request<v1::ListKeysRequest>,
+    ) -> Result<Response<v1::ListKeysResponse>, Status> {
+        self.answer("keys", request, |_| Ok(v1::ListKeysResponse { keys: vec![key()] })).await
+    }
+
+    async fn revoke_key(&self, request: Request<v1::RevokeKeyRequest>) -> Result<Response<v1::Key>, Status> {
+        self.answer("revoke", request, |_| Ok(v1::Key { revoked_at_ms: Some(1_700_000_002_000), ..key() }))
+            .await
+    }
+
+    async fn get_usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::Usage>, Status> {
+        self.answer("usage", request, |_| Ok(usage())).await
+    }
+
+    async fn get_usage_history(
+        &self,
+        request: Request<v1::UsageHistoryRequest>,
+    ) -> Result<Response<v1::UsageHistory>, Status> {
+        let history = |message: v1::UsageHistoryRequest| {
+            let period =
+                |_| v1::PeriodUsage { period: "2026-10".to_owned(), used: Some(v1::Counters::default()) };
+            Ok(v1::UsageHistory {
+                current: Some(usage()),
+                history: (0..message.periods).map(period).collect(),
+            })
+        };
+        self.answer("history", request, history).await
+    }
+
+    async fn count_call(
+        &self,
+        request: Request<v1::CountCallRequest>,
+    ) -> Result<Response<v1::CountCallResponse>, Status> {
+        self.answer("count", request, |_| Ok(v1::CountCallResponse {})).await
+    }
+}
+
+#[tonic::async_trait]
+impl Cluster for State {
+    async fn status(
+        &self,
+        request: Request<v1::ClusterStatusRequest>,
+    ) -> Result<Response<v1::ClusterStatus>, Status> {
+        let statuses = [v1::NodeStatus::Busy, v1::NodeStatus::Available, v1::NodeStatus::Busy];
+        let cluster = |_| {
+            Ok(v1::ClusterStatus {
+                nodes: statuses.map(node).to_vec(),
+                queued_jobs: 4,
+                running_jobs: 5,
+                average_queue_seconds: 1.5,
+                simulations_per_second: 1e7,
+                leader: "127.0.0.1:7070".to_owned(),
+                model_version: 1,
+            })
+        };
+        self.answer("status", request, cluster).await
+    }
+
+    async fn ready(&self, request: Request<v1::ReadyRequest>) -> Result<Response<v1::ReadyResponse>, Status> {
+        // Neither a key nor a call of anybody.
+        let answer = self.answer("ready", request, |_| Ok(v1::ReadyResponse {})).await;
+        self.calls.lock().unwrap().retain(|call| *call != "ready");
+        answer
+    }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
+        self.answer("drain", request, |message| told(&message, v1::NodeStatus::Draining)).await
+    }
+
+    async fn undrain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
+        self.answer("undrain", request, |message| told(&message, v1::NodeStatus::Available)).await
+    }
+}
+
+/// The only node, once it was told.
+fn told(request: &v1::DrainRequest, status: v1::NodeStatus) -> Result<v1::Node, Status> {
+    if request.node_id != node_id() {
+        return Err(status::from_fault(&Fault::new(
+            FaultCode::NotFound,
+            "it is not a member of the cluster",
+        )));
+    }
+    Ok(node(status))
+}

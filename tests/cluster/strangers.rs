@@ -1,0 +1,120 @@
+//! Another user's ids, on every route that has one: the routes are those of the description, so that none is forgotten.
+
+use anyhow::Context as _;
+use carlo_rest::Problem;
+use carlo_tests::{Auth, Client, Cluster};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Ids of things that are somebody's.
+struct Ids<'a> {
+    job: &'a str,
+    batch: &'a str,
+    node: &'a str,
+    key: &'a str,
+}
+
+impl Ids<'_> {
+    /// A path of the description with ids in it.
+    fn fill(&self, path: &str) -> String {
+        let id = match path {
+            _ if path.starts_with("/api/jobs/") => self.job,
+            _ if path.starts_with("/api/cluster/nodes/") => self.node,
+            _ if path.starts_with("/api/admin/keys/") => self.key,
+            _ => "{id}",
+        };
+        let filled = path
+            .replace("{id}", id)
+            .replace("{job_id}", self.job)
+            .replace("{batch_id}", self.batch)
+            .replace("{index}", "0");
+        assert!(!filled.contains('{'), "{path} has a parameter that this test doesn't know");
+        filled
+    }
+}
+
+/// Every call of the description that has an id.
+fn calls(description: &Value) -> Vec<(Method, String)> {
+    let mut calls = Vec::new();
+    let paths = description["paths"].as_object().expect("a description has paths");
+    for (path, item) in paths.iter().filter(|(path, _)| path.contains('{')) {
+        for method in item.as_object().expect("a path has methods").keys() {
+            calls.push((method.to_uppercase().parse().expect("a method"), path.clone()));
+        }
+    }
+    calls
+}
+
+/// A key of a new user.
+async fn user(admin: &Client, user: &str) -> anyhow::Result<(Client, String)> {
+    let body = json!({"user_id": user, "tier": "enterprise"});
+    let answer = admin.call(Method::POST, "/api/admin/keys", Some(&body)).await?.json::<Value>().await?;
+    let secret = answer["secret"].as_str().with_context(|| format!("{answer} has no secret"))?;
+    let id = answer["id"].as_str().with_context(|| format!("{answer} has no id"))?;
+    Ok((admin.with_key(secret), id.to_owned()))
+}
+
+#[tokio::test]
+async fn another_users_ids_are_403_and_unknown_ones_404_on_every_route() -> anyhow::Result<()> {
+    let cluster = Cluster::with(Auth::On).await?;
+    let (ann, key) = user(&cluster.client, "ann").await?;
+    let (bob, _) = user(&cluster.client, "bob").await?;
+    let job = ann.submit(&Client::request(1_000, 1)).await?;
+    let body = json!({"simulations": [Client::request(1_000, 1)]});
+    let batch = ann.call(Method::POST, "/simulations/batch", Some(&body)).await?.json::<Value>().await?;
+    let batch = batch["batch_id"].as_str().context("a batch has an id")?;
+    let of_batch = ann.call(Method::GET, &format!("/simulations/batch/{batch}/jobs"), None).await?;
+    let of_batch = of_batch.json::<Value>().await?["jobs"][0]["job_id"].as_str().context("a job")?.to_owned();
+
+    let description = bob.call(Method::GET, "/openapi.json", None).await?.json::<Value>().await?;
+    let calls = calls(&description);
+    assert!(calls.len() >= 14, "{calls:?}");
+    let nobodys = "00000000000040008000000000000000";
+    let [no_job, no_batch, no_node, no_key] =
+        ["job", "batch", "node", "key"].map(|kind| format!("{kind}_{nobodys}"));
+    let unknown = Ids { job: &no_job, batch: &no_batch, node: &no_node, key: &no_key };
+    let nonsense = Ids { job: "7", batch: "x", node: "-", key: "-" };
+    for (method, path) in &calls {
+        for job in [&job, &of_batch] {
+            let anns = Ids { job, batch, node: &no_node, key: &key };
+            is_refused(&bob, method, &anns.fill(path), 403).await?;
+        }
+        // What only admins may do says nothing of what there is to anybody else.
+        let is_admins = path.starts_with("/api/admin/") || path.starts_with("/api/cluster/");
+        for ids in [&unknown, &nonsense] {
+            is_refused(&bob, method, &ids.fill(path), if is_admins { 403 } else { 404 }).await?;
+            is_refused(&cluster.client, method, &ids.fill(path), 404).await?;
+        }
+    }
+    // Nothing has happened to any of it.
+    for id in [&job, &of_batch] {
+        assert_eq!(ann.job(id).await?.status, carlo_rest::job::JobStatus::Queued);
+    }
+    ann.call(Method::GET, "/api/jobs", None).await?.error_for_status()?;
+    Ok(())
+}
+
+async fn is_refused(client: &Client, method: &Method, path: &str, status: u16) -> anyhow::Result<()> {
+    let answer = client.call(method.clone(), path, None).await?;
+    let found = answer.status();
+    let text = answer.text().await?;
+    assert_eq!(found, status, "{method} {path}: {text}");
+    let problem: Problem = serde_json::from_str(&text).with_context(|| format!("{method} {path}: {text}"))?;
+    assert_eq!(problem.status, status, "{problem:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_probe_is_nobodys_call() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let used = async || {
+        let usage = cluster.client.call(Method::GET, "/simulations/batch/usage", None).await?;
+        usage.json::<Value>().await?["api_calls_used"].as_u64().context("a number of calls")
+    };
+    let before = used().await?;
+    for _ in 0..3 {
+        cluster.client.call(Method::GET, "/readyz", None).await?.error_for_status()?;
+    }
+    assert_eq!(used().await?, before + 1);
+    Ok(())
+}
