@@ -1,17 +1,17 @@
 //! The command line as typed. What the words mean is for the commands; what a request may say is for the server.
 
+mod server;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use carlo_rest::Word as _;
-use carlo_rest::account::Role;
-use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
-use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use carlo_types::question::Variable;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+
+pub use server::*;
 
 /// Where the gateway of `carlo up` listens, and where every client looks for one.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
@@ -198,208 +198,6 @@ pub struct Up {
     pub threads: Option<NonZeroUsize>,
 }
 
-/// Which server, and how its answer is printed.
-#[derive(Debug, Args)]
-pub struct Server {
-    /// The gateway to talk to
-    #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT, global = true)]
-    pub url: String,
-    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the system's]
-    #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE", global = true)]
-    pub ca_file: Option<PathBuf>,
-    /// The key to show it; better in a file or the variable than on the command line
-    #[arg(long, env = KEY_VARIABLE, hide_env_values = true, global = true)]
-    pub key: Option<String>,
-    /// A file with the key, read where no key is given otherwise
-    #[arg(long, value_name = "FILE", env = "CARLO_API_KEY_FILE", global = true)]
-    pub key_file: Option<PathBuf>,
-    /// Print the server's answer as one JSON object
-    #[arg(long, global = true)]
-    pub json: bool,
-}
-
-/// `carlo submit`
-#[derive(Debug, Args)]
-pub struct Submit {
-    /// What to simulate.
-    #[command(flatten)]
-    pub request: Request,
-    /// Wait until the job ends, and print its answer
-    #[arg(short, long)]
-    pub wait: bool,
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// The commands about one job.
-#[derive(Debug, Args)]
-pub struct OneJob {
-    /// The job: job_…
-    pub id: JobId,
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// `carlo jobs`
-#[derive(Debug, Args)]
-pub struct Jobs {
-    /// Only jobs with this status
-    #[arg(long, value_parser = status())]
-    pub status: Option<JobStatus>,
-    /// Which page, from 1
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub page: u32,
-    /// Jobs on a page
-    #[arg(long, value_name = "N", default_value_t = PAGE_SIZE_DEFAULT,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_SIZE_MAX)))]
-    pub page_size: u32,
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// `carlo batch`
-#[derive(Debug, Args)]
-pub struct Batch {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: BatchAction,
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// What to do with a batch.
-#[derive(Debug, Subcommand)]
-pub enum BatchAction {
-    /// Submit a batch and print its id
-    Submit {
-        /// The batch, as JSON: what POST /simulations/batch takes; - reads stdin
-        file: PathBuf,
-    },
-    /// Show a batch
-    Status(OneBatch),
-    /// Follow a batch until it ends
-    Watch(OneBatch),
-    /// Print what its ended jobs found, a line of JSON each
-    Results(OneBatch),
-    /// Cancel a batch
-    Cancel {
-        /// The batch.
-        #[command(flatten)]
-        batch: OneBatch,
-        /// Why, for people
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-        /// Let its running jobs finish
-        #[arg(long)]
-        keep_running: bool,
-    },
-}
-
-/// The commands about one batch.
-#[derive(Debug, Args)]
-pub struct OneBatch {
-    /// The batch: batch_…
-    pub id: String,
-}
-
-/// `carlo usage`
-#[derive(Debug, Args)]
-pub struct Usage {
-    /// Past months to show, too
-    #[arg(long, value_name = "MONTHS", value_parser = clap::value_parser!(u32).range(1..=24))]
-    pub history: Option<u32>,
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// `carlo keys`
-#[derive(Debug, Args)]
-pub struct Keys {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: KeysAction,
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// What to do with keys.
-#[derive(Debug, Subcommand)]
-pub enum KeysAction {
-    /// Make a key and print its secret, which is shown this once
-    Create {
-        /// Whose it is
-        #[arg(long, value_name = "USER")]
-        user: String,
-        /// free, basic, pro or enterprise, or what the server's own file names
-        #[arg(long)]
-        tier: String,
-        /// What it may do
-        #[arg(long, default_value = "user", value_parser = role())]
-        role: Role,
-    },
-    /// List all keys, without their secrets
-    List,
-    /// Take a key back, for good
-    Revoke {
-        /// The key's id, as listed
-        id: String,
-    },
-}
-
-/// `carlo cluster`
-#[derive(Debug, Args)]
-pub struct Cluster {
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// `carlo nodes`
-#[derive(Debug, Args)]
-pub struct Nodes {
-    /// What to do with them [default: list]
-    #[command(subcommand)]
-    pub action: Option<NodesAction>,
-    /// Where.
-    #[command(flatten)]
-    pub server: Server,
-}
-
-/// What to do with nodes.
-#[derive(Debug, Subcommand)]
-pub enum NodesAction {
-    /// List the nodes
-    List,
-    /// Let a node finish what it holds and give it nothing more, also when it or the coordinator restarts
-    Drain(OneNode),
-    /// Give a drained node work again
-    Undrain(OneNode),
-}
-
-/// The commands about one node.
-#[derive(Debug, Args)]
-pub struct OneNode {
-    /// The node: node_…, or its name if no other node has it
-    #[arg(value_name = "ID")]
-    pub node: String,
-}
-
-fn role() -> impl TypedValueParser<Value = Role> {
-    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.word()))
-        .map(|word| Role::named(&word).expect("the parser lets only the words of a role pass"))
-}
-
-fn status() -> impl TypedValueParser<Value = JobStatus> {
-    PossibleValuesParser::new(JobStatus::ALL.iter().map(|status| status.word()))
-        .map(|word| JobStatus::named(&word).expect("the parser lets only the words of a status pass"))
-}
-
 /// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.
 fn simulations(text: &str) -> Result<u64, &'static str> {
     const SUFFIXES: [(char, u32); 4] = [('k', 3), ('m', 6), ('b', 9), ('t', 12)];
@@ -424,6 +222,8 @@ fn simulations(text: &str) -> Result<u64, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use carlo_rest::job::JobStatus;
+
     use super::*;
 
     #[test]
