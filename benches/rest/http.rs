@@ -5,6 +5,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+/// Room for a usual answer, so that one call to the system reads it whole.
+const ANSWER_BYTES: usize = 64 * 1024;
+
 /// A connection that stays open.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -16,7 +19,7 @@ impl Connection {
     pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, received: Vec::with_capacity(ANSWER_BYTES) })
     }
 
     /// Makes a call, with further headers that each end with a line's end, and reads the JSON of its answer.
@@ -33,21 +36,18 @@ impl Connection {
         };
         let request = format!("{method} {path} HTTP/1.1\r\nhost: carlo\r\n{headers}{body}");
         let answer = self.exchange(request.as_bytes()).await?;
-        Ok(serde_json::from_slice(&answer)?)
+        Ok(serde_json::from_slice(answer)?)
     }
 
-    /// Reads what is at `path`, and drops it.
-    pub(crate) async fn read(&mut self, path: &str) -> anyhow::Result<()> {
-        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: carlo\r\n\r\n").as_bytes()).await.map(drop)
-    }
-
-    async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+    /// Sends a request and returns the body of its answer, which must be a good one.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        self.received.clear();
         self.stream.write_all(request).await?;
         let head_bytes = loop {
+            self.receive().await?;
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
             }
-            self.receive().await?;
         };
         let head = std::str::from_utf8(&self.received[..head_bytes])?;
         ensure!(head.starts_with("HTTP/1.1 2"), "refused: {}", String::from_utf8_lossy(&self.received));
@@ -56,9 +56,8 @@ impl Connection {
         while self.received.len() < whole {
             self.receive().await?;
         }
-        let answer = self.received[head_bytes..whole].to_vec();
-        self.received.drain(..whole);
-        Ok(answer)
+        ensure!(self.received.len() == whole, "more than was asked for");
+        Ok(&self.received[head_bytes..])
     }
 
     async fn receive(&mut self) -> anyhow::Result<()> {

@@ -4,6 +4,8 @@
 //! measured is the server.
 
 mod http;
+#[path = "../scale/process.rs"]
+mod process;
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,8 +15,8 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Parser;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
 
 use crate::http::Connection;
@@ -29,7 +31,7 @@ struct Arguments {
     #[arg(long)]
     carlo: Option<PathBuf>,
     /// Connections that read at the same time.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 64)]
     connections: usize,
     /// How long they read.
     #[arg(long, default_value_t = 10)]
@@ -68,16 +70,33 @@ async fn main() -> anyhow::Result<()> {
     let mut connection = Connection::open(&server.address).await?;
     let answered = answered(&mut connection, &arguments).await?;
     let simulated = simulated(&mut connection, &arguments).await?;
+    let processes = [server.process, std::process::id()];
+    let before = cpu_seconds(processes)?;
     let read = read(&server.address, &mut connection, &arguments).await?;
-    let measured = json!({"submit_to_complete": answered, "simulate": simulated, "read": read});
+    let after = cpu_seconds(processes)?;
+    let [server_us, client_us] = [0, 1].map(|one| (after[one] - before[one]) * 1e6 / read.calls as f64);
+    let measured = json!({
+        "submit_to_complete": answered,
+        "simulate": simulated,
+        "read": read,
+        "read_cpu_us": {"server": server_us, "client": client_us},
+        "resident_mib": process::resident_mib(server.process)?,
+    });
     println!("{}", serde_json::to_string_pretty(&measured)?);
     Ok(())
+}
+
+fn cpu_seconds([one, other]: [u32; 2]) -> anyhow::Result<[f64; 2]> {
+    Ok([process::cpu_seconds(one)?, process::cpu_seconds(other)?])
 }
 
 /// A cluster with an empty ledger on disk, killed when it is dropped.
 struct Server {
     address: String,
+    process: u32,
     _child: Child,
+    /// It goes on writing after what is read of it here.
+    _output: Lines<BufReader<ChildStdout>>,
     _directory: tempfile::TempDir,
 }
 
@@ -97,7 +116,8 @@ impl Server {
         while let Some(line) = lines.next_line().await? {
             if let Some(url) = line.strip_prefix("REST") {
                 let address = url.trim().trim_start_matches("http://").to_owned();
-                return Ok(Self { address, _child: child, _directory: directory });
+                let process = child.id().context("it runs")?;
+                return Ok(Self { address, process, _child: child, _output: lines, _directory: directory });
             }
         }
         bail!("the server ended before it listened")
@@ -152,12 +172,13 @@ async fn read(address: &str, connection: &mut Connection, arguments: &Arguments)
     let (began, end) = (Instant::now(), Duration::from_secs(arguments.seconds));
     let mut readers = JoinSet::new();
     for _ in 0..arguments.connections {
-        let (mut connection, path) = (Connection::open(address).await?, path.clone());
+        let mut connection = Connection::open(address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: carlo\r\n\r\n");
         readers.spawn(async move {
             let mut times = Vec::new();
             while began.elapsed() < end {
                 let asked = Instant::now();
-                connection.read(&path).await?;
+                connection.exchange(request.as_bytes()).await?;
                 times.push(asked.elapsed());
             }
             anyhow::Ok(times)

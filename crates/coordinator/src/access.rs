@@ -115,7 +115,7 @@ fn read_or_make(path: &Path, fresh: impl FnOnce() -> String) -> Result<String, A
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = fresh();
             make(path, &text).map_err(failed("make"))?;
-            tracing::info!(path = %path.display(), "made, for its owner alone to read");
+            tracing::info!(path = %path.display(), "made a file with a new secret, for its owner alone to read");
             Ok(text)
         }
         Err(error) => Err(failed("read")(error)),

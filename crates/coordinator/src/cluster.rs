@@ -44,7 +44,8 @@ impl ClusterService {
         let view = call.admit(drain).await;
         let node = view.map(|view| view.map_or_else(|| views::unlisted(name), views::node));
         if let Ok(node) = &node {
-            tracing::info!(node = node.id, name = node.name, draining, "a node was told");
+            let told = if draining { "a node was told to drain" } else { "a node was told to work again" };
+            tracing::info!(node = node.id, name = node.name, "{told}");
         }
         call.answer(node)
     }

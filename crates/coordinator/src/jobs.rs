@@ -7,7 +7,7 @@ use carlo_schedule::{JobState, Page};
 use carlo_store::Ledger;
 use carlo_tenancy::Caller;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_BYTES_MAX};
-use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec};
+use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +26,8 @@ use crate::views;
 
 /// The longest that a caller may wait for a change.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Kept jobs that are confirmed in one call.
+const CONFIRMED_MAX: usize = 1_000;
 /// Events that wait for a reader.
 const EVENTS_AHEAD: usize = 4;
 
@@ -89,6 +91,23 @@ impl JobsService {
             seen = again.ok_or_else(|| no_such_job(id))?;
         }
         complete(self.ledger.as_ref(), views::seen(seen)).await
+    }
+
+    async fn confirm(&self, request: v1::ConfirmRequest) -> Result<v1::ConfirmResponse, Status> {
+        if request.jobs.len() > CONFIRMED_MAX {
+            let fault = FieldFault::new("/jobs", format!("must have at most {CONFIRMED_MAX} entries"));
+            return Err(status::from_fault(&Fault::invalid(vec![fault])));
+        }
+        let confirm = move |core: &mut Core| -> Vec<_> {
+            let confirm = |v1::KeptJob { key, id, completed_at_ms }| {
+                let key = Some(key).filter(|key| !key.is_empty());
+                core.confirm(key.as_deref(), job_id(&id).ok()?, Timestamp(completed_at_ms))
+            };
+            request.jobs.into_iter().map(confirm).collect()
+        };
+        let rates = self.leadership.term()?.core.ask(confirm).await;
+        let rates = rates.map_err(|fault| status::from_fault(&fault))?;
+        Ok(v1::ConfirmResponse { confirmations: rates.into_iter().map(views::confirmation).collect() })
     }
 
     async fn list(
@@ -157,6 +176,13 @@ impl Jobs for JobsService {
         let (mut call, request) = Call::of(&self.leadership, request)?;
         let answer = self.get(&mut call, request).await;
         call.answer(answer)
+    }
+
+    async fn confirm(
+        &self,
+        request: Request<v1::ConfirmRequest>,
+    ) -> Result<Response<v1::ConfirmResponse>, Status> {
+        self.confirm(request.into_inner()).await.map(Response::new)
     }
 
     async fn list(

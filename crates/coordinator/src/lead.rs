@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
+use carlo_service::complaints::Complaints;
 use carlo_store::Ledger;
 use carlo_wire::status;
 use tokio::sync::watch;
@@ -113,6 +114,7 @@ impl Leader {
         if self.is_shared {
             self.role.send_replace(Role::Following { leader: None });
         }
+        let mut complaints = Complaints::default();
         loop {
             let ended = tokio::select! {
                 ended = self.term(&stop) => ended,
@@ -125,9 +127,12 @@ impl Leader {
             }
             match ended {
                 _ if stop.is_cancelled() => return ended,
-                Ok(()) => {}
+                Ok(()) => complaints.settle(),
                 Err(error) if self.is_shared && is_passing(&error) => {
-                    tracing::warn!("not leading, trying again: {:#}", anyhow::Error::from(error));
+                    let words = format!("{:#}", anyhow::Error::from(error));
+                    if complaints.is_news(&words) {
+                        tracing::warn!("not leading, trying again: {words}");
+                    }
                     tokio::time::sleep(RETRY).await;
                 }
                 Err(error) => return Err(error),
@@ -166,11 +171,16 @@ impl Leader {
                 None
             });
             // While this one loads, it leads, but can't answer yet.
+            let is_vacant = leader.is_none();
             let leader = leader.filter(|leader| *leader != self.address);
             self.role.send_if_modified(|role| match role {
                 Role::Following { leader: told } if *told == leader => false,
                 _ => {
-                    tracing::info!(leader, "following");
+                    match &leader {
+                        Some(leader) => tracing::info!(leader, "following"),
+                        None if is_vacant => tracing::info!("nobody leads at the moment"),
+                        None => {}
+                    }
                     *role = Role::Following { leader };
                     true
                 }

@@ -2,6 +2,7 @@
 
 use carlo_kernel::Partial;
 use carlo_schedule::{ClusterView, JobState, JobView, NodeShare, NodeState, NodeView};
+use carlo_tenancy::RateStatus;
 use carlo_types::JobSpec;
 use carlo_wire::v1;
 
@@ -73,6 +74,16 @@ fn node_progress(share: &NodeShare) -> v1::NodeProgress {
         simulations: share.simulations,
         simulations_per_second: share.simulations_per_second,
         state: if share.is_computing { "working" } else { "idle" }.to_owned(),
+    }
+}
+
+/// Whether a job that is kept elsewhere may be shown, by how the caller stands with their rates then.
+pub(crate) fn confirmation(rate: Option<RateStatus>) -> v1::Confirmation {
+    let Some(rate) = rate else { return v1::Confirmation::default() };
+    v1::Confirmation {
+        is_confirmed: true,
+        ratelimit_policy: rate.policy_header().unwrap_or_default(),
+        ratelimit: rate.limit_header().unwrap_or_default(),
     }
 }
 

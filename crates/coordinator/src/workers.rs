@@ -73,6 +73,7 @@ impl Workers for WorkersService {
 /// Passes on what a worker says until its stream ends, then lets the core know of that.
 async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, Term { core, ended }: Term) {
     let node = session.node();
+    let mut leaves = false;
     let why = loop {
         let message = tokio::select! {
             message = inbox.message() => message,
@@ -82,11 +83,14 @@ async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, Ter
             Ok(Some(v1::WorkerMessage { message: Some(message) })) => command(node, message),
             // A message of a later minor version: nothing that this one needs to know.
             Ok(Some(v1::WorkerMessage { message: None })) => continue,
+            // Its process may end before its stream has.
+            Ok(None) | Err(_) if leaves => break "it was shut down".to_owned(),
             Ok(None) => break "the worker ended its stream".to_owned(),
             Err(broken) => break format!("the stream broke: {}", broken.message()),
         };
         match command {
             Ok(command) => {
+                leaves |= matches!(command, Command::Leave { .. });
                 if core.worker(session, command).await.is_err() {
                     return;
                 }

@@ -1,6 +1,6 @@
 //! Who calls, and what coordinators say of their limits: the key goes in as it came, the limits come out as headers.
 //!
-//! Every REST call is one call to a coordinator, which knows keys and counts calls. What the gateway refuses by itself is counted
+//! Every REST call is one call to a coordinator, or a part of one, which knows keys and counts calls. What the gateway refuses by itself is counted
 //! by a call of its own ([`account`]): so an unknown key hears 401 before it hears of faults in its body, and every answer has the
 //! headers. Whether a key is good is not known here.
 
@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use carlo_wire::v1;
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 
 use crate::problem::Failure;
@@ -62,6 +63,25 @@ impl Caller {
         }
         self.with(|heard| heard.called = true);
         request
+    }
+
+    /// What they show; nothing where they show no key.
+    pub(crate) fn key(&self) -> &str {
+        self.key.as_ref().and_then(|key| key.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Remembers what a coordinator said of their limits when it was asked for several callers; `None` where it could not be asked.
+    pub(crate) fn hear_of(&self, confirmation: Option<&v1::Confirmation>) {
+        self.with(|heard| {
+            heard.called |= confirmation.is_none_or(|confirmation| confirmation.is_confirmed);
+            let Some(confirmation) = confirmation else { return };
+            let [limit, policy, _] = LIMITS;
+            for (name, text) in [(limit, &confirmation.ratelimit), (policy, &confirmation.ratelimit_policy)] {
+                if let Some(value) = HeaderValue::try_from(text).ok().filter(|value| !value.is_empty()) {
+                    heard.limits.insert(name, value);
+                }
+            }
+        });
     }
 
     /// Remembers what an answer or a refusal says of their limits.

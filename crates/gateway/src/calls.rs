@@ -73,6 +73,19 @@ impl Calls {
         Call { coordinators: &self.held, timeout: self.timeout + longest, caller }
     }
 
+    /// Which of these answers their callers may be shown, in their order.
+    pub(crate) async fn confirm(
+        &self,
+        jobs_kept: Vec<v1::KeptJob>,
+    ) -> Result<Vec<v1::Confirmation>, Failure> {
+        let message = v1::ConfirmRequest { jobs: jobs_kept };
+        // The callers are in the message.
+        let nobody = Caller::default();
+        let call = self.of(&nobody);
+        let call = call.repeatable(message, async |channel, request| jobs(channel).confirm(request).await);
+        Ok(call.await?.confirmations)
+    }
+
     /// Has a call counted that nothing else counts.
     pub(crate) async fn count(&self, caller: &Caller) -> Result<(), Failure> {
         let message = v1::CountCallRequest {};

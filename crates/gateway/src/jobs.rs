@@ -11,12 +11,15 @@ use carlo_rest::pointer::Spelling;
 use carlo_rest::replay::Replay;
 use carlo_types::JobId;
 use carlo_wire::v1;
+use serde::Serialize;
 
 use crate::caller::Caller;
+use crate::kept::{Answer, Form};
 use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
 use crate::prefer::{self, Wait};
 use crate::problem::Failure;
 use crate::query::Selection;
+use crate::reply::Entity;
 use crate::routes::App;
 use crate::{body, calls, convert, ids, reply};
 
@@ -113,13 +116,34 @@ pub(crate) async fn get(
     ids::Job(id): ids::Job,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let wait = Wait::of(&headers);
-    let job = convert::job::job(look(&app, &caller, id, wait).await?)?;
-    Ok(wait.applied(reply::fresh(&headers, &job)?))
+    show(&app, &caller, id, Form::Job, &headers, |job| Ok(convert::job::job(job)?)).await
 }
 
-/// The job as it is, or as it is once it has changed or the wait is over.
-pub(crate) async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> Result<v1::Job, Failure> {
+/// Answers with a job, as it is or as it is once it has changed or the wait is over, in the form that `write` gives it.
+pub(crate) async fn show<T: Serialize>(
+    app: &App,
+    caller: &Caller,
+    id: JobId,
+    form: Form,
+    headers: &HeaderMap,
+    write: impl FnOnce(v1::Job) -> Result<T, Failure>,
+) -> Result<Response, Failure> {
+    let wait = Wait::of(headers);
+    if let Some(Answer { completed_at_ms, entity }) = app.kept.get(id, form)
+        && app.confirmations.ask(caller, id, completed_at_ms).await?
+    {
+        return Ok(wait.applied(entity.answer(headers)));
+    }
+    let job = look(app, caller, id, wait).await?;
+    let completed_at_ms = job.completed_at_ms;
+    let entity = Entity::of(&write(job)?)?;
+    if let Some(completed_at_ms) = completed_at_ms {
+        app.kept.keep(id, form, Answer { completed_at_ms, entity: entity.clone() });
+    }
+    Ok(wait.applied(entity.answer(headers)))
+}
+
+async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> Result<v1::Job, Failure> {
     let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
     let call = if wait.is_some() { app.calls.held(caller, wait.duration()) } else { app.calls.of(caller) };
     call.repeatable(message, async |channel, request| calls::jobs(channel).get(request).await).await

@@ -16,6 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::calls::Calls;
+use crate::confirm::Confirmations;
+use crate::kept::Kept;
 use crate::metrics::{self, Metrics};
 use crate::places::{self, Places};
 use crate::problem::{self, Failure};
@@ -24,10 +26,14 @@ use crate::{
     simulate, simulations,
 };
 
-/// What handlers share.
-#[derive(Clone)]
-pub(crate) struct App {
+/// What handlers share; every layer of every request takes hold of it anew.
+pub(crate) type App = Arc<Shared>;
+
+/// The same itself.
+pub(crate) struct Shared {
     pub(crate) calls: Arc<Calls>,
+    pub(crate) confirmations: Arc<Confirmations>,
+    pub(crate) kept: Kept,
     pub(crate) body_timeout: Duration,
     /// Ends what would not end by itself.
     pub(crate) ending: CancellationToken,
@@ -35,7 +41,15 @@ pub(crate) struct App {
 
 /// Everything that a gateway answers, until `ending`.
 pub(crate) fn router(config: &Config, calls: Calls, ending: CancellationToken) -> Router {
-    let app = App { calls: Arc::new(calls), body_timeout: config.body_timeout, ending };
+    let calls = Arc::new(calls);
+    let confirmations = Arc::new(Confirmations::new(Arc::clone(&calls)));
+    let app = Arc::new(Shared {
+        calls,
+        confirmations,
+        kept: Kept::default(),
+        body_timeout: config.body_timeout,
+        ending,
+    });
     let metrics = Metrics::new();
     let (contract, described) = contract().split_for_parts();
     let routes = contract

@@ -12,8 +12,8 @@ use carlo_rest::{Problem, SimulationRequest, Word, simulation};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
+use crate::kept::Form;
 use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
-use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
 use crate::routes::App;
@@ -92,9 +92,8 @@ pub(crate) async fn get(
     ids::Job(id): ids::Job,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let wait = Wait::of(&headers);
-    let job = convert::simulation::simulation(jobs::look(&app, &caller, id, wait).await?)?;
-    Ok(wait.applied(reply::fresh(&headers, &job)?))
+    let write = |job| Ok(convert::simulation::simulation(job)?);
+    jobs::show(&app, &caller, id, Form::Simulation, &headers, write).await
 }
 
 #[utoipa::path(
@@ -120,16 +119,19 @@ pub(crate) async fn result(
     ids::Job(id): ids::Job,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let wait = Wait::of(&headers);
-    let job = convert::simulation::simulation(jobs::look(&app, &caller, id, wait).await?)?;
+    jobs::show(&app, &caller, id, Form::Result, &headers, completed).await
+}
+
+/// The results of a job that has some.
+fn completed(job: v1::Job) -> Result<SimulationResult, Failure> {
+    let job = convert::simulation::simulation(job)?;
     let simulation::Simulation { job_id, status, results, sensitivity_results, error_message, .. } = job;
     let Some(results) = results else {
         let why = error_message.map(|why| format!(": {why}")).unwrap_or_default();
         let detail = format!("the job {job_id} is {}, not COMPLETED{why}", status.word());
         return Err(Failure::new(StatusCode::CONFLICT, detail));
     };
-    let result = SimulationResult { job_id, status, results, sensitivity_results };
-    Ok(wait.applied(reply::fresh(&headers, &result)?))
+    Ok(SimulationResult { job_id, status, results, sensitivity_results })
 }
 
 #[utoipa::path(

@@ -124,7 +124,7 @@ pub struct Job {
     pub priority: u32,
     /// The seed, as a decimal string: JSON numbers lose its last digits.
     pub seed: String,
-    /// Why it is still queued, in a sentence.
+    /// Why nobody works on it, in a sentence: while it is queued, or runs on no node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
     /// What each node has done for it, by node id.

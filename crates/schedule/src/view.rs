@@ -57,7 +57,7 @@ pub struct JobView {
     pub seconds_remaining: Option<f64>,
     /// From 1, while it is queued.
     pub queue_position: Option<u64>,
-    /// Why it is still queued, in a sentence.
+    /// Why nobody works on it, in a sentence: while it is queued, or runs on no node.
     pub waiting_for: Option<String>,
 }
 
@@ -150,6 +150,14 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// Whose the job is.
     pub fn owner(&self, job: JobId) -> Option<&OwnerId> {
         self.find(job).map(|job| &job.owner)
+    }
+
+    /// When the job ended. What is seen of it never changes after that.
+    pub fn ended_at(&self, job: JobId) -> Option<Timestamp> {
+        match &self.find(job)?.state {
+            State::Queued(_) | State::Running(_) => None,
+            State::Ended(ended) => Some(ended.ended_at),
+        }
     }
 
     /// The job as it is now.
@@ -278,6 +286,10 @@ impl<P: Merge + Clone> Scheduler<P> {
         view.started_at = Some(running.started_at);
         view.workers_used = running.workers_used();
         view.allocated_nodes = self.computing(running).len();
+        if view.allocated_nodes == 0 && running.ranges.pending_blocks() > 0 {
+            let others = || "every worker is busy with other jobs".to_owned();
+            view.waiting_for = Some(self.without_workers().unwrap_or_else(others));
+        }
         view.simulations_per_second = running.meter.rate(now);
         let expected = running.fold.expected_simulations();
         // A job isn't shown as done before it is.
@@ -285,8 +297,12 @@ impl<P: Merge + Clone> Scheduler<P> {
         view.progress_percent = percent.min(99.9);
         let left = expected.saturating_sub(view.simulations_done) as f64;
         let measured = view.simulations_per_second;
-        view.seconds_remaining =
-            if measured > 0.0 { Some(left / measured) } else { self.seconds_at_share(left, job, 1) };
+        view.seconds_remaining = match measured {
+            // What was measured lately says nothing of when somebody works on it again.
+            _ if view.waiting_for.is_some() => None,
+            measured if measured > 0.0 => Some(left / measured),
+            _ => self.seconds_at_share(left, job, 1),
+        };
     }
 
     /// The nodes that hold a lease of the job.
@@ -320,12 +336,22 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.seconds_at_share(job.simulations as f64, job, parts)
     }
 
+    /// Why no worker takes any job, if none does.
+    fn without_workers(&self) -> Option<String> {
+        let why = if self.fleet.len() > 0 {
+            let is_closed = self.fleet.iter().all(|(_, node)| !node.is_open());
+            return is_closed.then(|| "every worker is draining".to_owned());
+        } else if self.fleet.gone().next().is_some() {
+            "every worker is offline"
+        } else {
+            "no worker has joined the cluster yet"
+        };
+        Some(why.to_owned())
+    }
+
     fn waiting_for(&self, job: &Job<P>) -> String {
-        if self.fleet.len() == 0 {
-            return "no worker has joined the cluster yet".to_owned();
-        }
-        if self.fleet.iter().all(|(_, node)| !node.is_open()) {
-            return "every worker is draining".to_owned();
+        if let Some(why) = self.without_workers() {
+            return why;
         }
         match self.queue.limited_to(job.owner_key) {
             Some(1) => return "the owner's limit of 1 job at once is reached".to_owned(),

@@ -1,5 +1,7 @@
-//! What every daemon needs and no domain knows: how it logs ([`telemetry`]), ends ([`shutdown`]) listens ([`listen`]) and speaks TLS ([`tls`]).
+//! What every daemon needs and no domain knows: how it logs ([`telemetry`]), complains ([`complaints`]), ends ([`shutdown`]), listens ([`listen`]) and speaks TLS
+//! ([`tls`]).
 
+pub mod complaints;
 pub mod listen;
 pub mod shutdown;
 pub mod telemetry;

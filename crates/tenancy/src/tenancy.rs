@@ -151,10 +151,21 @@ impl Tenancy {
         Call { rate, admitted: admitted.and_then(|()| self.count_call(caller, now.wall)) }
     }
 
+    /// Whether the caller has made all calls of this month.
+    pub fn has_no_calls_left(&self, caller: &Caller, wall: Timestamp) -> bool {
+        self.calls_used_up(caller, wall).is_some()
+    }
+
+    /// The calls of this month and their limit, where that is reached.
+    fn calls_used_up(&self, caller: &Caller, wall: Timestamp) -> Option<(u64, u64)> {
+        let used = self.accounts.usage(&caller.user, Period::of(wall)).map_or(0, |usage| usage.calls);
+        let limit = self.limits(caller).calls_per_month.filter(|limit| used >= *limit)?;
+        Some((used, limit))
+    }
+
     fn count_call(&mut self, caller: &Caller, wall: Timestamp) -> Result<(), Refusal> {
         let period = Period::of(wall);
-        let used = self.accounts.usage(&caller.user, period).map_or(0, |usage| usage.calls);
-        if let Some(limit) = self.limits(caller).calls_per_month.filter(|limit| used >= *limit) {
+        if let Some((used, limit)) = self.calls_used_up(caller, wall) {
             return Err(exceeded(
                 Quota::ApiCalls,
                 caller,

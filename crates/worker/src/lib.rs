@@ -17,6 +17,7 @@ use std::time::Duration;
 use backon::BackoffBuilder;
 use carlo_kernel::Level;
 use carlo_service::CancellationToken;
+use carlo_service::complaints::Complaints;
 use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
 use tonic::transport::Endpoint;
@@ -89,26 +90,37 @@ pub async fn work(
     let mut engine = Engine::new(machine, level);
     tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
 
+    let mut complaints = Complaints::default();
     let mut waits = backoff(jitter);
     // Whoever is told who leads goes there at once, but not from one to the other without end.
     let mut was_redirected = false;
     loop {
         let began = tokio::time::Instant::now();
         let join_token = config.join_token.as_ref();
-        let session = Session { node, facts: &facts, join_token, engine: &mut engine, shutdown: &shutdown };
         let coordinator = coordinators.current();
-        let Broken { fault, refusal } = match session.run(coordinator.channel.clone()).await {
+        let address = &*coordinator.address;
+        let session =
+            Session { node, address, facts: &facts, join_token, engine: &mut engine, shutdown: &shutdown };
+        let Broken { fault, refusal, had_joined } = match session.run(coordinator.channel.clone()).await {
             Ok(End::Left) => return Ok(()),
             Err(broken) => broken,
         };
         if matches!(fault.code, FaultCode::Incompatible | FaultCode::Unauthenticated | FaultCode::Invalid) {
             return Err(Error::Refused { address: coordinator.address.to_string(), reason: fault.message });
         }
-        tracing::warn!(%node, coordinator = %coordinator.address, %fault, "session ended");
+        if had_joined {
+            complaints.settle();
+        }
         coordinators.give_up(&coordinator, refusal.as_ref());
         let redirected = refusal.is_some_and(|refusal| carlo_wire::status::leader(&refusal).is_some());
         if redirected && !std::mem::replace(&mut was_redirected, true) {
+            tracing::debug!(%node, coordinator = address, %fault, "redirected");
             continue;
+        }
+        if had_joined {
+            tracing::warn!(%node, coordinator = address, %fault, "session ended");
+        } else if complaints.is_news(&format!("{address}: {fault}")) {
+            tracing::warn!(%node, coordinator = address, %fault, "not joined, trying again");
         }
         was_redirected = false;
         if began.elapsed() >= GOOD_SESSION {

@@ -41,17 +41,21 @@ pub(crate) struct Broken {
     pub(crate) fault: Fault,
     /// What the coordinator answered to the greeting, where it was no welcome.
     pub(crate) refusal: Option<Status>,
+    /// Whether there was a welcome.
+    pub(crate) had_joined: bool,
 }
 
 impl From<Fault> for Broken {
     fn from(fault: Fault) -> Self {
-        Self { fault, refusal: None }
+        Self { fault, refusal: None, had_joined: false }
     }
 }
 
 /// What a session needs.
 pub(crate) struct Session<'a> {
     pub(crate) node: NodeId,
+    /// Whom the channel leads to.
+    pub(crate) address: &'a str,
     pub(crate) facts: &'a NodeFacts,
     pub(crate) join_token: Option<&'a JoinToken>,
     pub(crate) engine: &'a mut Engine,
@@ -80,18 +84,17 @@ impl Session<'_> {
             joined = tokio::time::timeout(WELCOME_TIMEOUT, join) => joined,
             () = self.shutdown.cancelled() => return Ok(End::Left),
         };
-        let (inbox, first) = joined
-            .map_err(|_| broken("the coordinator gave no welcome in time"))?
-            .map_err(|refusal| Broken { fault: ended(&refusal), refusal: Some(refusal) })?;
+        let (inbox, first) =
+            joined.map_err(|_| broken("the coordinator gave no welcome in time"))?.map_err(|refusal| {
+                Broken { fault: ended(&refusal), refusal: Some(refusal), had_joined: false }
+            })?;
         let Some(FromCoordinator::Welcome(welcome)) = first.and_then(|message| message.message) else {
             return Err(broken("the coordinator began with something else than a welcome").into());
         };
         let epoch = Epoch(welcome.epoch);
-        tracing::info!(node = %self.node, %epoch, "joined");
-        for finished in self.engine.undelivered() {
-            outbox.send(report(finished)).await?;
-        }
-        Ok(self.work(epoch, inbox, outbox).await?)
+        tracing::info!(node = %self.node, coordinator = self.address, %epoch, "joined");
+        let worked = self.work(epoch, inbox, outbox).await;
+        worked.map_err(|fault| Broken { had_joined: true, ..fault.into() })
     }
 
     async fn work(
@@ -100,6 +103,9 @@ impl Session<'_> {
         mut inbox: Streaming<v1::CoordinatorMessage>,
         outbox: Outbox,
     ) -> Result<End, Fault> {
+        for finished in self.engine.undelivered() {
+            outbox.send(report(finished)).await?;
+        }
         let mut beats = tokio::time::interval(HEARTBEAT_EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut deadline = None;

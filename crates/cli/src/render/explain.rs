@@ -10,10 +10,11 @@ use super::{counted, facts};
 pub fn explain(job: &Job, cluster: &Cluster) -> String {
     let mut lines = vec![("job", job.id.clone()), ("status", job.status.word().to_owned())];
     let why = match job.status {
-        JobStatus::Queued => job.waiting_for.clone().unwrap_or_else(|| "its turn".to_owned()),
+        JobStatus::Queued => "its turn".to_owned(),
         JobStatus::Running => format!("nothing: it runs on {}", counted(job.allocated_nodes.into(), "node")),
         JobStatus::Complete | JobStatus::Failed | JobStatus::Cancelled => "nothing: it has ended".to_owned(),
     };
+    let why = job.waiting_for.clone().unwrap_or(why);
     lines.push(("waits for", why));
     if let Some(position) = job.queue_position {
         lines.push(("queue", format!("number {} of {}", grouped(position), grouped(cluster.queued_jobs))));

@@ -91,7 +91,10 @@ fn status(job: &Job) -> String {
             let reason = job.waiting_for.as_ref().map(|reason| format!(": {reason}"));
             [Some(word.to_owned()), position, reason].into_iter().flatten().collect()
         }
-        JobStatus::Running => format!("{word} on {}", counted(job.allocated_nodes.into(), "node")),
+        JobStatus::Running => {
+            let reason = job.waiting_for.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("{word} on {}{reason}", counted(job.allocated_nodes.into(), "node"))
+        }
         JobStatus::Failed => {
             format!("{word}: {}", job.error.as_deref().unwrap_or("the server doesn't say why"))
         }

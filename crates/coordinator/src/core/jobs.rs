@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use carlo_kernel::Partial;
 use carlo_schedule::{Command, Filter, JobState, JobView, Page};
-use carlo_tenancy::{Caller, Work};
-use carlo_types::{Fault, FaultCode, JobId, JobSpec};
+use carlo_tenancy::{Call, Caller, RateStatus, Work};
+use carlo_types::{Fault, FaultCode, JobId, JobSpec, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Core, Topic};
@@ -72,6 +72,20 @@ impl Core {
     pub(crate) fn get(&self, caller: &Caller, job: JobId) -> Result<JobSeen, Fault> {
         self.require_owner(caller, job)?;
         self.look(job).ok_or_else(|| no_such_job(job))
+    }
+
+    /// Whether the caller with this key may be shown a job that ended at this time. That is a call of theirs: it is admitted and counted, and
+    /// returned is how they stand with their rates. `None`: nothing has been done.
+    pub(crate) fn confirm(&mut self, key: Option<&str>, job: JobId, at: Timestamp) -> Option<RateStatus> {
+        let caller = self.authenticate(key).ok()?;
+        let now = self.clock.now();
+        let is_theirs = caller.require_owner(self.scheduler.owner(job)?).is_ok();
+        let is_it = self.scheduler.ended_at(job) == Some(at);
+        if !is_theirs || !is_it || self.tenancy.has_no_calls_left(&caller, now.wall) {
+            return None;
+        }
+        let Call { rate, admitted } = self.tenancy.admit_call(&caller, now);
+        admitted.ok().map(|()| rate)
     }
 
     /// A job, whosever it is, with its fold.

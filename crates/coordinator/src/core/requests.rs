@@ -1,7 +1,7 @@
 //! How the core is asked: a request is a function that it calls on itself, and an answer that waits for the commit.
 
 use carlo_kernel::Partial;
-use carlo_schedule::{ClusterView, Command, NodeView};
+use carlo_schedule::{ClusterView, Command, NodeState, NodeView};
 use carlo_types::{Epoch, Fault, FaultCode, NodeFacts, NodeId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -93,7 +93,13 @@ impl Core {
             return;
         }
         if let Command::Lose { node, why } = &request {
-            tracing::info!(%node, why, "node left");
+            let view = self.scheduler.node(*node, self.clock.now());
+            let name = view.as_ref().map(|view| view.facts.name.as_str());
+            if view.as_ref().is_some_and(|view| view.state == NodeState::Drained) {
+                tracing::info!(%node, name, why, "node left");
+            } else {
+                tracing::warn!(%node, name, why, "node lost: others compute what it held");
+            }
             self.sessions.close(session);
         }
         let node = session.node();

@@ -92,7 +92,7 @@ impl Sessions {
                 }
             }
             Effect::Disconnect { node, why } => {
-                tracing::info!(%node, why, "node lost");
+                tracing::warn!(%node, why, "node lost: others compute what it held");
                 self.disconnect(node, &Fault::new(FaultCode::Unavailable, why));
             }
             // Nobody watches jobs or drains over a stream yet: callers ask.

@@ -80,7 +80,7 @@ impl Core {
         (rate, answer)
     }
 
-    fn authenticate(&self, key: Option<&str>) -> Result<Caller, Unauthenticated> {
+    pub(super) fn authenticate(&self, key: Option<&str>) -> Result<Caller, Unauthenticated> {
         if self.needs_keys {
             self.tenancy.authenticate(key.ok_or(Unauthenticated::Missing)?)
         } else {

@@ -1,5 +1,7 @@
 //! What the job and cluster calls answer when all is well, and their own refusals.
 
+use std::time::Duration;
+
 use carlo_rest::cluster::{Node, NodeStatus};
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_rest::{Cluster, request::Seed};
@@ -174,6 +176,8 @@ async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
         },
         variant(Some(48_000.0)),
     );
+    // Another history: a job that has ended does not change.
+    let solved = v1::Job { completed_at_ms: Some(1_700_000_003_000), ..solved };
     let id = coordinator.keep(solved);
     let results = json_of(&gateway, &id).await["results"].clone();
     let wanted = json!({
@@ -198,6 +202,110 @@ async fn a_failed_job_says_why() {
     };
     let id = coordinator.keep(failed);
     assert_eq!(json_of(&gateway, &id).await["error"], "a range failed three times");
+}
+
+/// What the calls that show a job answer, in their order, and how often the coordinator was asked for it.
+async fn shown(gateway: &Gateway, coordinator: &Coordinator, id: &str) -> (Vec<String>, usize) {
+    let mut shown = Vec::new();
+    for path in [format!("/api/jobs/{id}"), format!("/simulations/{id}"), format!("/simulations/{id}/result")]
+    {
+        let response = gateway.get(&path).header("prefer", "wait=1").send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["preference-applied"]),
+            (200, &"wait=1".parse().unwrap())
+        );
+        let tag = response.headers()["etag"].clone();
+        let held = gateway.get(&path).header("if-none-match", tag).send().await.unwrap();
+        assert_eq!(held.status(), 304, "{path}");
+        shown.push(response.text().await.unwrap());
+    }
+    (shown, coordinator.state.got.lock().unwrap().drain(..).count())
+}
+
+#[tokio::test]
+async fn a_job_that_has_ended_is_asked_for_once() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::complete());
+    let (first, asked) = shown(&gateway, &coordinator, &id).await;
+    assert_eq!(asked, 3, "each call has its own form");
+    assert_eq!(shown(&gateway, &coordinator, &id).await, (first.clone(), 0));
+    assert_eq!(
+        *coordinator.state.confirmed.lock().unwrap(),
+        [true; 9],
+        "it is asked whether it may be shown"
+    );
+    // A coordinator with another history has the last word.
+    let completed_at_ms = Some(1_700_000_003_000);
+    coordinator.keep(v1::Job { completed_at_ms, priority: 51, ..coordinator::complete() });
+    let (other, asked) = shown(&gateway, &coordinator, &id).await;
+    assert_eq!((other[0] == first[0], asked), (false, 3));
+    assert_eq!(shown(&gateway, &coordinator, &id).await, (other, 0));
+}
+
+#[tokio::test]
+async fn what_is_kept_is_shown_to_nobody_else() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let path = format!("/api/jobs/{}", coordinator.keep(coordinator::complete()));
+    *coordinator.state.key.lock().unwrap() = Some("carlo_k".to_owned());
+    *coordinator.state.limits.lock().unwrap() = vec![("ratelimit", "\"minute\";r=9;t=60")];
+    for calls in [&["get"][..], &["get", "confirm"]] {
+        let response = gateway.get(&path).header("x-api-key", "carlo_k").send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["ratelimit"]),
+            (200, &"\"minute\";r=9;t=60".parse().unwrap())
+        );
+        assert_eq!(*coordinator.state.calls.lock().unwrap(), calls, "what is confirmed isn't counted again");
+    }
+    refused(gateway.get(&path), 401).await;
+    refused(gateway.get(&path).header("x-api-key", "carlo_other"), 401).await;
+    coordinator.refuse(tonic::Code::PermissionDenied, "it belongs to another user");
+    refused(gateway.get(&path).header("x-api-key", "carlo_k"), 403).await;
+    *coordinator.state.refusal.lock().unwrap() = None;
+    coordinator.state.jobs.lock().unwrap().clear();
+    refused(gateway.get(&path).header("x-api-key", "carlo_k"), 404).await;
+}
+
+#[tokio::test]
+async fn readers_of_the_same_instant_share_a_call_and_each_gets_their_own_answer() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let path = format!("/api/jobs/{}", coordinator.keep(coordinator::complete()));
+    *coordinator.state.key.lock().unwrap() = Some("carlo_k".to_owned());
+    let read = async |key: &'static str| {
+        gateway.get(&path).header("x-api-key", key).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(read("carlo_k").await, 200);
+    let (good, bad, other) = tokio::join!(read("carlo_k"), read("carlo_other"), read("carlo_k"));
+    assert_eq!([good, bad, other], [200, 401, 200]);
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_takes_nobody_along() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let path = format!("/api/jobs/{}", coordinator.keep(coordinator::complete()));
+    assert_eq!(gateway.get(&path).send().await.unwrap().status(), 200);
+    *coordinator.state.delay.lock().unwrap() = Duration::from_millis(100);
+    let patience = Duration::from_millis(20);
+    let (left, stayed) = tokio::join!(gateway.get(&path).timeout(patience).send(), gateway.get(&path).send());
+    assert!(left.unwrap_err().is_timeout());
+    assert_eq!(stayed.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_job_that_goes_on_is_asked_for_every_time() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::running());
+    for (status, asked) in [("running", 1), ("running", 2), ("complete", 3), ("complete", 3)] {
+        if status == "complete" {
+            coordinator.keep(coordinator::complete());
+        }
+        assert_eq!(json_of(&gateway, &id).await["status"], status);
+        assert_eq!(coordinator.state.got.lock().unwrap().len(), asked);
+    }
 }
 
 #[tokio::test]

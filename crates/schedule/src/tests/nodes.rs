@@ -142,8 +142,9 @@ fn a_draining_node_finishes_what_it_holds_and_stays_drained_over_restarts() {
     world.restart();
     world.join(1);
     assert_eq!(state_of(&world, 1), Some(NodeState::Drained));
-    assert!(world.view(id).waiting_for.is_none());
+    assert_eq!(world.view(id).waiting_for.as_deref(), Some("every worker is draining"));
     world.apply(Command::Undrain { node: worker }).unwrap();
+    assert_eq!(world.view(id).waiting_for, None);
     assert_eq!(state_of(&world, 1), Some(NodeState::Busy));
     assert!(world.ledger.drains.is_empty());
 }

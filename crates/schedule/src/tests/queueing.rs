@@ -49,6 +49,11 @@ fn a_queued_job_says_what_it_waits_for() {
     assert_eq!(reason(&world, other), "every worker is busy with 1 job of the same or a higher priority");
     world.apply(Command::Drain { node: worker }).unwrap();
     assert_eq!(reason(&world, other), "every worker is draining");
+    world.apply(Command::Lose { node: worker, why: "the stream broke".to_owned() }).unwrap();
+    // Also one that runs, on no node.
+    for id in [first, other] {
+        assert_eq!(reason(&world, id), "every worker is offline");
+    }
 }
 
 #[test]

@@ -353,11 +353,15 @@ fn failed(doing: &'static str, error: etcd_client::Error) -> LedgerError {
 
 /// What a status says, and what is behind it: of a broken connection tonic itself says only that.
 fn describe(status: &tonic::Status) -> String {
-    let mut words = status.message().to_owned();
+    let mut words = vec![status.message().to_owned()];
     let mut cause = status.source();
     while let Some(error) = cause {
-        words = format!("{words}: {error}");
+        let more = error.to_string();
+        // A layer that only passes a cause on says the same once more.
+        if !words.iter().any(|said| said.contains(&more)) {
+            words.push(more);
+        }
         cause = error.source();
     }
-    words
+    words.join(": ")
 }

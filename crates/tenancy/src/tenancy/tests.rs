@@ -115,7 +115,9 @@ fn calls_are_limited_by_rate_and_then_by_quota() {
     assert_eq!(call.rate.policies[0].remaining, 0, "the headers are on a refusal, too");
     assert_eq!(tenancy.usage(&caller, wall(LAST_SECOND)).calls.remaining, Some(1), "it wasn't counted");
 
+    assert!(!tenancy.has_no_calls_left(&caller, wall(LAST_SECOND)));
     tenancy.admit_call(&caller, now(2)).admitted.unwrap();
+    assert!(tenancy.has_no_calls_left(&caller, wall(LAST_SECOND)));
     let call = tenancy.admit_call(&caller, now(4));
     assert_eq!(quota(call.admitted.unwrap_err()), (Quota::ApiCalls, 1));
     assert_eq!(call.rate.policies.len(), 3);

@@ -55,6 +55,37 @@ impl Jobs for State {
         self.answer("get", request, get).await
     }
 
+    async fn confirm(
+        &self,
+        request: Request<v1::ConfirmRequest>,
+    ) -> Result<Response<v1::ConfirmResponse>, Status> {
+        self.asked.notify_one();
+        let delay = *self.delay.lock().unwrap();
+        tokio::time::sleep(delay).await;
+        let mut confirmations = Vec::new();
+        for kept in request.into_inner().jobs {
+            let key = self.key.lock().unwrap().clone();
+            let ended = self.job(&kept.id).ok().and_then(|job| job.completed_at_ms);
+            let is_refused = self.refusal.lock().unwrap().is_some();
+            let is_confirmed = key.is_none_or(|key| key == kept.key) && !is_refused;
+            let mut confirmation = v1::Confirmation {
+                is_confirmed: is_confirmed && ended == Some(kept.completed_at_ms),
+                ..Default::default()
+            };
+            for (name, value) in self.limits.lock().unwrap().iter().filter(|_| is_confirmed) {
+                match *name {
+                    "ratelimit" => (*value).clone_into(&mut confirmation.ratelimit),
+                    "ratelimit-policy" => (*value).clone_into(&mut confirmation.ratelimit_policy),
+                    _ => {}
+                }
+            }
+            self.calls.lock().unwrap().push("confirm");
+            self.confirmed.lock().unwrap().push(confirmation.is_confirmed);
+            confirmations.push(confirmation);
+        }
+        Ok(Response::new(v1::ConfirmResponse { confirmations }))
+    }
+
     type WatchStream = Streamed<v1::JobEvent>;
 
     async fn watch(
