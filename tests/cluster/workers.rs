@@ -190,8 +190,11 @@ async fn a_worker_out_of_memory_ends_in_words_and_another_goes_on() -> anyhow::R
     let cluster = Cluster::start().await?;
     let url = format!("http://{}", cluster.coordinator_address);
     let arguments = ["--coordinator", &url, "--name", "starved", "--threads", "1"];
-    // What its jobs need is asked of the system each time, and not found in what it once had.
-    let starved = Daemon::start("carlo-worker", &arguments, &[("MALLOC_MMAP_THRESHOLD_", "65536")])?;
+    // What its jobs need is asked of the system each time, and not found in what it once had: neither in what was freed nor in the
+    // address space that the C library reserves for further threads.
+    let variables =
+        [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_TOP_PAD_", "0")];
+    let starved = Daemon::start("carlo-worker", &arguments, &variables)?;
     cluster.node_until("starved", |node| node.status != NodeStatus::Offline).await?;
     let id = cluster.client.submit(&Client::request(LONG, 6)).await?;
     cluster.client.job_until(&id, |job| job.simulations_complete > 0).await?;
