@@ -212,9 +212,7 @@ fn walk_others<L: Register>(
             if i == MONTHS - 1 {
                 walk_event(lanes, plan, luck, half, pair);
             }
-            for (household, luck) in pair.iter_mut().zip(luck) {
-                *household = household.month(lanes, plan, luck, i, payment);
-            }
+            walk_month(lanes, plan, luck, i, payment, pair);
         }
     }
 }
