@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use carlo_types::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault, OwnerId, Timestamp};
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -18,8 +19,6 @@ const PER_USER_MAX: usize = 10_000;
 const KEYS_MAX: usize = 200_000;
 /// Keys that one tick forgets at most.
 const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
-/// The longest key.
-const KEY_BYTES_MAX: usize = 255;
 
 /// A request that may come again: the hash of its key, and of what it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +33,8 @@ impl Repeatable {
         if key.is_empty() {
             return Ok(None);
         }
-        if key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let message = format!("must be 1 to {KEY_BYTES_MAX} visible ASCII characters");
+        if key.len() > IDEMPOTENCY_KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message = format!("must be 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters");
             return Err(Fault::invalid(vec![FieldFault::new("/idempotency_key", message)]));
         }
         let mut fingerprint = Sha256::new();

@@ -6,7 +6,9 @@ use std::time::Duration;
 use carlo_schedule::{JobState, Page};
 use carlo_store::Ledger;
 use carlo_tenancy::Caller;
-use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_BYTES_MAX};
+use carlo_types::limits::{
+    CONFIRMATIONS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_BYTES_MAX,
+};
 use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
@@ -26,8 +28,6 @@ use crate::views;
 
 /// The longest that a caller may wait for a change.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
-/// Kept jobs that are confirmed in one call.
-const CONFIRMED_MAX: usize = 1_000;
 /// Events that wait for a reader.
 const EVENTS_AHEAD: usize = 4;
 
@@ -94,8 +94,8 @@ impl JobsService {
     }
 
     async fn confirm(&self, request: v1::ConfirmRequest) -> Result<v1::ConfirmResponse, Status> {
-        if request.jobs.len() > CONFIRMED_MAX {
-            let fault = FieldFault::new("/jobs", format!("must have at most {CONFIRMED_MAX} entries"));
+        if request.jobs.len() > CONFIRMATIONS_MAX {
+            let fault = FieldFault::new("/jobs", format!("must have at most {CONFIRMATIONS_MAX} entries"));
             return Err(status::from_fault(&Fault::invalid(vec![fault])));
         }
         let confirm = move |core: &mut Core| -> Vec<_> {

@@ -5,15 +5,13 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use carlo_types::JobId;
+use carlo_types::limits::CONFIRMATIONS_MAX;
 use carlo_wire::v1;
 use tokio::sync::oneshot;
 
 use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::problem::Failure;
-
-/// Answers that are asked for in one call; coordinators take no more.
-const ASKED_MAX: usize = 1_000;
 
 /// Asks for whoever wants to know.
 pub(crate) struct Confirmations {
@@ -63,7 +61,7 @@ impl Confirmations {
         tokio::task::yield_now().await;
         let mut asking = mem::take(&mut *self.lock());
         while !asking.is_empty() {
-            let rest = asking.split_off(asking.len().min(ASKED_MAX));
+            let rest = asking.split_off(asking.len().min(CONFIRMATIONS_MAX));
             let (jobs, answers): (_, Vec<_>) =
                 asking.into_iter().map(|asking| (asking.job, asking.answer)).unzip();
             asking = rest;

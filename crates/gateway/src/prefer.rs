@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use carlo_types::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 
 use crate::problem::Failure;
 
@@ -12,7 +13,6 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest wait for a change.
 const WAIT_SECONDS_MAX: u32 = 30;
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// How long a client would wait for a change. A preference that can't be read is none, as the RFC says; a longer wait is the
 /// longest.

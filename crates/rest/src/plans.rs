@@ -67,6 +67,19 @@ pub struct ComparedPlan {
     pub delta_standard_error: f64,
 }
 
+impl ComparedPlan {
+    /// The first plan, which the others are compared with, by its own results.
+    pub fn first(success_probability: f64, standard_error: f64, confidence_interval_95: [f64; 2]) -> Self {
+        Self {
+            success_probability,
+            standard_error,
+            confidence_interval_95,
+            delta: 0.0,
+            delta_standard_error: 0.0,
+        }
+    }
+}
+
 /// The body of `POST /api/solve`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

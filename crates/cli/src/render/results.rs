@@ -54,13 +54,11 @@ fn others(results: &Results) -> String {
     if results.variants.is_empty() {
         return String::new();
     }
-    let own = ComparedPlan {
-        success_probability: results.success_probability,
-        standard_error: results.standard_error,
-        confidence_interval_95: results.confidence_interval_95,
-        delta: 0.0,
-        delta_standard_error: 0.0,
-    };
+    let own = ComparedPlan::first(
+        results.success_probability,
+        results.standard_error,
+        results.confidence_interval_95,
+    );
     let others = results.variants.iter().map(|variant| variant.outcome);
     let compared: Vec<_> = std::iter::once(own).chain(others).collect();
     let name = |number| if number == 1 { "this plan".to_owned() } else { format!("plan {number}") };

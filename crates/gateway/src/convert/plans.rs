@@ -77,13 +77,11 @@ pub(crate) fn solved_pointer(pointer: &str) -> String {
 pub(crate) fn comparison(job: v1::Job) -> Result<Comparison, MessageError> {
     let seed = job.seed;
     let results = results(job)?;
-    let own = ComparedPlan {
-        success_probability: results.success_probability,
-        standard_error: results.standard_error,
-        confidence_interval_95: results.confidence_interval_95,
-        delta: 0.0,
-        delta_standard_error: 0.0,
-    };
+    let own = ComparedPlan::first(
+        results.success_probability,
+        results.standard_error,
+        results.confidence_interval_95,
+    );
     Ok(Comparison {
         plans: std::iter::once(own).chain(results.variants.iter().map(compared)).collect(),
         simulations_run: results.simulations_run,

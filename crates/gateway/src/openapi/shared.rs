@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use carlo_types::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
@@ -12,7 +13,8 @@ pub(crate) struct IdempotencyKey;
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let key = text().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
+        let key =
+            text().min_length(Some(1)).max_length(Some(IDEMPOTENCY_KEY_BYTES_MAX)).pattern(Some("^[!-~]+$"));
         let words = "The same key with the same body gets the first answer for 24 hours";
         vec![header("Idempotency-Key", words, key)]
     }
