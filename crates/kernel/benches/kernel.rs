@@ -25,7 +25,7 @@ fn spec(months: u64, simulations: u64) -> JobSpec {
 /// The keystream of a block at 36 months, and nothing else.
 #[divan::bench(args = Level::available())]
 fn keystream(bencher: Bencher<'_, '_>, level: Level) {
-    const BLOCKS: u32 = 8;
+    const BLOCKS: u32 = 3;
     let simulations = u32::try_from(BLOCK_SIMULATIONS).expect("a block");
     bencher
         .counter(ItemsCount::new(BLOCK_SIMULATIONS))

@@ -14,7 +14,7 @@ pub(crate) const BINS: usize = 40;
 /// The most stops.
 pub(crate) const STOPS_MAX: usize = 60;
 /// The most balances of one look.
-pub(crate) const LOOK: usize = 32;
+pub(crate) const LOOK: usize = 2 * crate::lanes::WIDTH_MAX;
 /// Bins in a spread.
 const BINS_PER_SPREAD: f32 = 16.0;
 

@@ -1,68 +1,68 @@
-//! What the words of a half year are used for.
+//! What the words of a year are used for.
 //!
-//! Half year k of a simulation, months 6k to 6k + 5 and the event before the last of them, reads block k of its stream: 16 words. So
-//! what is read depends on the month alone, and a longer timeline only appends.
+//! Year k of a simulation, months 12k to 12k + 11 with the events before the last of either half year, reads block k of its stream: 16
+//! words, whatever the request. So what is read depends on the month alone, and a longer timeline only appends.
 //!
-//! | word | bits | |
+//! Words 0 to 6 belong to the first half year, 7 to 13 to the second. Each begins three draws with bits of its own:
+//!
+//! | bits | begin | what the seven of a half year are for |
 //! |---|---|---|
-//! | 0 to 5 | all | the radius of a month's normals |
-//! | 6 to 11 | 30 to 20 | the same month's emergency begins with them |
-//! | | 19 to 0 | the angle of its normals |
-//! | 12 | all | the radius of the event's normals |
-//! | 13 | 30 to 8 | the promotion's coin begins with them |
-//! | | 7 to 0 | refine the first month's emergency |
-//! | 14 | 31 to 24 | refine the second month's |
-//! | | 19 to 0 | the angle of the event's normals |
-//! | 15 | 27 to 20, 19 to 12, 11 to 4 | refine the third's, the fourth's, the fifth's |
-//! | | 3 to 0, 31 to 28 | refine the sixth's |
+//! | 31 to 20 | a radius, with its sign | the cash of two months (three words), the inflation of two months (three), the event |
+//! | 19 to 10 | an angle | the same normals |
+//! | 9 to 0 | a coin | the emergencies of the six months, the promotion |
 //!
-//! An emergency is the whole word of its month, exclusive or another word shifted so that the bits that refine it come after
-//! its own. So every radius, coin and emergency is uniform on all of its 32 or 31 bits and every angle on its 20; and all bits of radii
-//! and angles, 23 of the coin and 19 of each emergency are jointly independent. What draws share lies behind these. A test finds the rank.
+//! A draw is longer than that. What follows its own bits is mixed from others', and from words 14 and 15, which no draw shows as
+//! they are. With w a word, n the next of its half year (cyclic), and ⊕ for exclusive or:
+//!
+//! * radius: w ⊕ word 15;
+//! * angle: bits 19 to 1 of w ⊕ word 14;
+//! * coin: (w shifted to the left by 22) ⊕ n ⊕ (word 14 rotated by 8).
+//!
+//! So every draw is uniform to its last bit, a radius and a coin on 32, an angle on 19. Any three draws of a year are jointly independent, to
+//! their last bits; and all 42 are in their own, the first 12 of a radius, the first 10 of an angle or a coin. Tests find the ranks.
 
-use crate::lanes::{Lanes, SIGN};
+use crate::lanes::Lanes;
 
 /// Months of a half year.
 pub(crate) const MONTHS: usize = 6;
-/// Words of a half year: a block's.
+/// Words of a year: a block's.
 pub(crate) const WORDS: usize = 16;
+/// Pairs of normals of a half year, and coins.
+pub(crate) const PAIRS: usize = MONTHS + 1;
 
-/// The draws of a half year.
+/// The bits of a word that make its angle.
+const ANGLE: u32 = 0x000f_fffe;
+/// A number in [1, 1.125) that ends with an angle: the bits before it, and one for the middle of its step.
+const ANGLE_REST: u32 = 0x3f80_0001;
+/// By how much a word is shifted so that its coin comes first.
+const COIN: u32 = 22;
+
+/// The draws of a half year: three pairs of months' cash, three of months' inflation, the event.
 pub(crate) struct Draws<W> {
-    /// Radii of the months' normals and of the event's.
-    pub(crate) radius: [W; MONTHS + 1],
-    /// The words that end with their angles.
-    pub(crate) angle: [W; MONTHS + 1],
-    /// Emergencies, without the sign bit.
-    pub(crate) emergency: [W; MONTHS],
-    /// The promotion's coin, without the sign bit.
-    pub(crate) promotion: W,
+    pub(crate) radius: [W; PAIRS],
+    /// Angles in the fractions of numbers in [1, 1.125).
+    pub(crate) angle: [W; PAIRS],
+    /// The months' emergencies and the event's promotion.
+    pub(crate) coin: [W; PAIRS],
 }
 
 impl<W: Copy> Draws<W> {
-    /// Takes a block apart.
+    /// Those of the first half of the year with these words (`half` is 0) or of the second (1).
     #[expect(clippy::inline_always, reason = "compiled with the caller's instructions")]
     #[inline(always)]
-    pub(crate) fn new<L: Lanes<Word = W>>(lanes: L, words: &[W; WORDS]) -> Self {
-        let [r0, r1, r2, r3, r4, r5, a0, a1, a2, a3, a4, a5, r6, coin, a6, rest] = *words;
-        let refined = [
-            lanes.xor(a0, lanes.left::<12>(coin)),
-            lanes.xor(a1, lanes.right::<12>(a6)),
-            lanes.xor(a2, lanes.right::<8>(rest)),
-            lanes.xor(a3, rest),
-            lanes.xor(a4, lanes.left::<8>(rest)),
-            lanes.xor(a5, lanes.rotate::<16>(rest)),
-        ];
-        let mut emergency = refined;
-        for word in &mut emergency {
-            *word = lanes.and(*word, lanes.word(!SIGN));
+    pub(crate) fn new<L: Lanes<Word = W>>(lanes: L, words: &[W; WORDS], half: usize) -> Self {
+        let own: &[W; PAIRS] = words[half * PAIRS..].first_chunk().expect("a year has two halves");
+        let [u, v] = [words[2 * PAIRS], words[2 * PAIRS + 1]];
+        let angles = lanes.or(lanes.and(u, lanes.word(ANGLE)), lanes.word(ANGLE_REST));
+        let coins = lanes.rotate::<8>(u);
+        let [mut radius, mut angle, mut coin] = [*own; 3];
+        for i in 0..PAIRS {
+            radius[i] = lanes.xor(own[i], v);
+            angle[i] = lanes.xor(lanes.and(own[i], lanes.word(ANGLE)), angles);
+            let next = own[(i + 1) % PAIRS];
+            coin[i] = lanes.xor(lanes.xor(lanes.left::<COIN>(own[i]), next), coins);
         }
-        Self {
-            radius: [r0, r1, r2, r3, r4, r5, r6],
-            angle: [a0, a1, a2, a3, a4, a5, a6],
-            emergency,
-            promotion: lanes.and(coin, lanes.word(!SIGN)),
-        }
+        Self { radius, angle, coin }
     }
 }
 

@@ -6,60 +6,81 @@
 
 use crate::draws::{Draws, MONTHS, WORDS};
 use crate::lanes::{Lanes, Several};
-use crate::normals::normals;
-use crate::plan::{MONEY_BOUND, Plan};
+use crate::normals::{Axes, Polar};
+use crate::plan::{MONEY_BOUND, Outgoings, Plan};
 
 /// A household in each lane.
 #[derive(Clone, Copy)]
 pub(crate) struct Household<L: Lanes> {
-    pub(crate) balance: L::Float,
+    /// The balance less the reserve, which stays what it is.
+    pub(crate) above: L::Float,
     income: L::Float,
-    spending: L::Float,
+    /// The standard deviation of a month's spending, which is spending times its volatility: nothing else of it is needed.
+    spending_std: L::Float,
     /// The variance of a month's income: it changes with events alone.
     variance: L::Float,
-    reserve: L::Float,
 }
 
-/// What chance decides of a half year, for every household alike.
+/// What chance and the schedule decide of a half year, for every household alike.
 pub(crate) struct Luck<L: Lanes> {
     /// By how much each month's spending grows.
     inflation: [L::Float; MONTHS],
-    /// The normals that move cash.
-    cash: [L::Float; MONTHS],
-    /// What emergencies cost.
-    emergency: [L::Float; MONTHS],
+    /// The normals that move cash: the squared radius of two months' pair, the same times the variance of returns, and either
+    /// month's part of the direction.
+    square: [L::Float; MONTHS / 2],
+    return_square: [L::Float; MONTHS / 2],
+    direction: [L::Float; MONTHS],
+    /// What payments and emergencies take.
+    taken: [L::Float; MONTHS],
     /// The promotion's coin.
-    coin: L::Word,
-    /// The promotion's normal.
+    promoted: L::Mask,
+    /// By how much a promotion raises income.
     promotion: L::Float,
-    /// The raise's normal.
+    /// By how much the year's raise does.
     raise: L::Float,
 }
 
 impl<L: Lanes> Luck<L> {
-    /// From a half year's words. Four draws' normals are made step by step, then three: the chains of a logarithm and a root are
-    /// long, and registers are few.
+    /// That of the first half (`half` is 0) or the second (1) of the year with these words. Three draws' normals are made step by
+    /// step: the chain of a logarithm is long, and registers are few.
     #[inline(always)]
-    pub(crate) fn new(lanes: L, plan: &Plan, words: &[L::Word; WORDS]) -> Self {
-        let draws = Draws::new(lanes, words);
-        let [r0, r1, r2, r3, r4, r5, r6] = draws.radius;
-        let [a0, a1, a2, a3, a4, a5, a6] = draws.angle;
-        let (a, c) = normals(Several::<L, 4>(lanes), [r0, r1, r2, r3], [a0, a1, a2, a3]);
-        let (b, d) = normals(Several::<L, 3>(lanes), [r4, r5, r6], [a4, a5, a6]);
-        let first = [a[0], a[1], a[2], a[3], b[0], b[1], b[2]];
-        let second = [c[0], c[1], c[2], c[3], d[0], d[1], d[2]];
-        let [mut inflation, mut cash, mut emergency] = [[lanes.float(0.0); MONTHS]; 3];
-        for i in 0..MONTHS {
-            inflation[i] =
-                lanes.fma(first[i], lanes.float(plan.inflation_std), lanes.float(plan.inflation_mean));
-            cash[i] = second[i];
-            let word = draws.emergency[i];
-            let falls = lanes.at_most(word, lanes.word(plan.emergency.at_most.cast_unsigned()));
-            let (step, base) = (lanes.float(plan.emergency_step), lanes.float(plan.emergency_base));
-            emergency[i] = lanes.fma_where(falls, lanes.signed(word), step, base);
+    pub(crate) fn new(
+        lanes: L,
+        plan: &Plan,
+        words: &[L::Word; WORDS],
+        half: usize,
+        outgoings: &Outgoings,
+    ) -> Self {
+        let Draws { radius, angle, coin } = Draws::new(lanes, words, half);
+        let ([r0, r1, r2, r3, r4, r5, r6], [a0, a1, a2, a3, a4, a5, a6]) = (radius, angle);
+        let growth = Polar::new(Several::<L, 3>(lanes), &plan.inflation, [r3, r4, r5], [a3, a4, a5]);
+        let event = Polar::new(lanes, &plan.raises, r6, a6);
+        let cash = Polar::new(Several::<L, 3>(lanes), &Axes::UNIT, [r0, r1, r2], [a0, a1, a2]);
+
+        let [mut inflation, mut direction, mut taken] = [[lanes.float(0.0); MONTHS]; 3];
+        for pair in 0..MONTHS / 2 {
+            let (radius, mean) = (lanes.sqrt(growth.square[pair]), lanes.float(plan.inflation_mean));
+            inflation[2 * pair] = lanes.fma(radius, growth.cos[pair], mean);
+            inflation[2 * pair + 1] = lanes.fma(radius, growth.sin[pair], mean);
+            direction[2 * pair] = cash.cos[pair];
+            direction[2 * pair + 1] = cash.sin[pair];
         }
-        let (promotion, raise) = (first[MONTHS], second[MONTHS]);
-        Self { inflation, cash, emergency, promotion, raise, coin: draws.promotion }
+        for i in 0..MONTHS {
+            let falls = lanes.at_most(coin[i], lanes.word(plan.emergency.at_most));
+            let (step, least) = (lanes.float(plan.emergency_step), lanes.float(outgoings.with_emergency[i]));
+            taken[i] = lanes.fma_where(falls, coin[i], step, least, lanes.float(outgoings.payments[i]));
+        }
+        let radius = lanes.sqrt(event.square);
+        Self {
+            inflation,
+            square: cash.square,
+            return_square: cash.square.map(|square| lanes.mul(square, lanes.float(plan.return_variance))),
+            direction,
+            taken,
+            promoted: lanes.at_most(coin[MONTHS], lanes.word(plan.promotion.at_most)),
+            promotion: lanes.fma(radius, event.cos, lanes.float(plan.promotion_mean)),
+            raise: lanes.fma(radius, event.sin, lanes.float(plan.raise_mean)),
+        }
     }
 }
 
@@ -70,51 +91,45 @@ impl<L: Lanes> Household<L> {
         let start = &plan.starts[start];
         let income = lanes.float(start.income);
         Self {
-            balance: lanes.float(plan.balance),
+            above: lanes.float(plan.balance - start.reserve),
             income,
-            spending: lanes.float(start.spending),
+            spending_std: lanes.float(start.spending_std),
             variance: variance(lanes, plan, income),
-            reserve: lanes.float(start.reserve),
         }
     }
 
     /// The `i`-th month of a half year.
     #[inline(always)]
-    pub(crate) fn month(&self, lanes: L, plan: &Plan, luck: &Luck<L>, i: usize, payment: f32) -> Self {
-        let spending = lanes.fma(self.spending, luck.inflation[i], self.spending);
+    pub(crate) fn month(&self, lanes: L, plan: &Plan, luck: &Luck<L>, i: usize) -> Self {
+        let spending_std = lanes.fma(self.spending_std, luck.inflation[i], self.spending_std);
 
-        let invested = lanes.max(lanes.sub(self.balance, self.reserve), lanes.float(0.0));
-        let expense_std = lanes.mul(spending, lanes.float(plan.expense_std));
-        let return_std = lanes.mul(invested, lanes.float(plan.return_std));
-        let variance = lanes.fma(expense_std, expense_std, self.variance);
-        let std = lanes.sqrt(lanes.fma(return_std, return_std, variance));
+        let invested = lanes.max(self.above, lanes.float(0.0));
+        let variance = lanes.fma(spending_std, spending_std, self.variance);
+        let square = lanes.mul(variance, luck.square[i / 2]);
+        let square = lanes.fma(lanes.mul(invested, invested), luck.return_square[i / 2], square);
+        let noise = lanes.sqrt(square);
 
-        let cash = lanes.sub(lanes.sub(self.income, lanes.float(payment)), spending);
-        let cash = lanes.sub(cash, luck.emergency[i]);
-        let cash = lanes.fma(invested, lanes.float(plan.return_mean), cash);
-        let cash = lanes.fma(std, luck.cash[i], cash);
-        Self { balance: lanes.add(self.balance, cash), spending, ..*self }
+        let cash = lanes.fma(spending_std, lanes.float(plan.spending_per_std), self.income);
+        let above = lanes.add(self.above, lanes.sub(cash, luck.taken[i]));
+        let above = lanes.fma(invested, lanes.float(plan.return_mean), above);
+        let above = lanes.fma(noise, luck.direction[i], above);
+        Self { above, spending_std, ..*self }
     }
 
-    /// What comes every half year: money is held within its bound, and income may rise.
+    /// What comes every half year, a year's first (`half` is 0) or second (1): money is held within its bound, and income may rise.
     #[inline(always)]
-    pub(crate) fn event(&self, lanes: L, plan: &Plan, luck: &Luck<L>, end_of_year: bool) -> Self {
+    pub(crate) fn event(&self, lanes: L, plan: &Plan, luck: &Luck<L>, half: usize) -> Self {
         let mut income = self.income;
-        if end_of_year {
-            let raise = lanes.fma(luck.raise, lanes.float(plan.raise_std), lanes.float(plan.raise_mean));
-            income = lanes.fma(income, raise, income);
+        if half == 1 {
+            income = lanes.fma(income, luck.raise, income);
         }
-        let raise =
-            lanes.fma(luck.promotion, lanes.float(plan.promotion_std), lanes.float(plan.promotion_mean));
-        let promoted = lanes.fma(income, raise, income);
-        let falls = lanes.at_most(luck.coin, lanes.word(plan.promotion.at_most.cast_unsigned()));
-        income = bounded(lanes, lanes.select(falls, promoted, income));
+        income = lanes.select(luck.promoted, lanes.fma(income, luck.promotion, income), income);
+        income = lanes.within(income, lanes.float(MONEY_BOUND));
         Self {
-            balance: bounded(lanes, self.balance),
-            spending: bounded(lanes, self.spending),
+            above: lanes.within(self.above, lanes.float(MONEY_BOUND)),
             income,
+            spending_std: lanes.within(self.spending_std, lanes.float(plan.spending_std_bound)),
             variance: variance(lanes, plan, income),
-            reserve: self.reserve,
         }
     }
 }
@@ -124,10 +139,4 @@ impl<L: Lanes> Household<L> {
 fn variance<L: Lanes>(lanes: L, plan: &Plan, income: L::Float) -> L::Float {
     let std = lanes.mul(income, lanes.float(plan.income_std));
     lanes.mul(std, std)
-}
-
-/// `x`, held within ±[`MONEY_BOUND`].
-#[inline(always)]
-fn bounded<L: Lanes>(lanes: L, x: L::Float) -> L::Float {
-    lanes.min(lanes.max(x, lanes.float(-MONEY_BOUND)), lanes.float(MONEY_BOUND))
 }

@@ -72,8 +72,8 @@ pub(crate) trait Lanes: Copy {
     fn sqrt(self, a: Self::Float) -> Self::Float;
     /// `a` where a > b, else `b`.
     fn max(self, a: Self::Float, b: Self::Float) -> Self::Float;
-    /// `a` where a < b, else `b`.
-    fn min(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `x`, or what is as near to it as ±`bound` lets it be.
+    fn within(self, x: Self::Float, bound: Self::Float) -> Self::Float;
     /// ⌊log₂|x|⌋ of a normal number, as a number.
     fn exponent(self, x: Self::Float) -> Self::Float;
     /// |x| / 2^exponent of a normal number: in [1, 2).
@@ -90,19 +90,25 @@ pub(crate) trait Lanes: Copy {
     fn or(self, a: Self::Word, b: Self::Word) -> Self::Word;
     /// Rotation to the left by `N`, one of the four that the keystream needs: 16, 12, 8, 7.
     fn rotate<const N: u32>(self, a: Self::Word) -> Self::Word;
-    /// Shifted to the left by `N`, one of those that the draws need: 8, 12.
+    /// Shifted to the left by `N`: 22.
     fn left<const N: u32>(self, a: Self::Word) -> Self::Word;
-    /// Shifted to the right by `N`: 8 or 12.
-    fn right<const N: u32>(self, a: Self::Word) -> Self::Word;
     /// The numbers with these bits.
     fn with_bits(self, a: Self::Word) -> Self::Float;
     /// The words as signed integers, rounded to the nearest number.
     fn signed(self, a: Self::Word) -> Self::Float;
 
-    /// Where `a` ≤ `b`, as signed integers.
+    /// Where `a` ≤ `b`, as unsigned integers.
     fn at_most(self, a: Self::Word, b: Self::Word) -> Self::Mask;
-    /// a·b + c, rounded once, where the mask holds, else 0.
-    fn fma_where(self, mask: Self::Mask, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
+    /// x·b + c, rounded once, where the mask holds, with x the word as an unsigned integer, rounded to the nearest number; else
+    /// `other`.
+    fn fma_where(
+        self,
+        mask: Self::Mask,
+        word: Self::Word,
+        b: Self::Float,
+        c: Self::Float,
+        other: Self::Float,
+    ) -> Self::Float;
     /// `a` where the mask holds, else `b`.
     fn select(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
 }

@@ -42,4 +42,4 @@ pub use replay::replay;
 pub use summary::results;
 
 /// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.
-pub const MODEL_VERSION: u32 = 3;
+pub const MODEL_VERSION: u32 = 4;

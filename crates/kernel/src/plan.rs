@@ -9,12 +9,17 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::draws::MONTHS;
+use crate::normals::Axes;
 
-/// Balance, income and spending are held within this many dollars at the end of every half year, and an account's debt always.
-/// Far above what is simulated in earnest (2⁴⁸ is 2.8 × 10¹⁴); low enough that no number of the six months until the next time
-/// leaves single precision, squares included: within six months a balance grows at most 170,000-fold, with every
-/// parameter and every draw at its extreme.
-pub(crate) const MONEY_BOUND: f32 = 281_474_976_710_656.0;
+/// Income, spending and what of the balance lies above the reserve are held within this many dollars before the last month of every half
+/// year, and an account's debt always. Far above what is simulated in earnest (2⁴⁷ is 1.4 × 10¹⁴); low enough that no number of the
+/// six months until the next time leaves single precision: with every parameter and every draw at its extreme, a balance
+/// grows 16,400-fold in five of them, and the squares of the sixth times a squared radius stay below 2¹²⁶.
+pub(crate) const MONEY_BOUND: f32 = 140_737_488_355_328.0;
+
+/// The least volatility of spending. Spending is kept as its standard deviation, which must be something: at 2⁻⁴⁰ single
+/// precision doesn't notice it.
+const VOLATILITY_MIN: f64 = 1.0 / 1_099_511_627_776.0;
 
 /// The constants of a job.
 #[derive(Debug, Clone)]
@@ -27,35 +32,48 @@ pub(crate) struct Plan {
     pub(crate) target: f32,
     /// The timeline.
     pub(crate) months: usize,
-    /// Payments of each month, to the end of the half year in which the longest extension ends.
-    pub(crate) payments: Vec<f32>,
+    /// What each month takes, to the end of the half year in which the longest extension ends.
+    pub(crate) outgoings: Vec<Outgoings>,
     /// Owed on cards after the timeline, and after each extension of it.
     pub(crate) owed: [f32; 1 + EXTENSIONS.len()],
     pub(crate) income_std: f32,
-    pub(crate) expense_std: f32,
+    /// Spending, negative, for every dollar of its standard deviation.
+    pub(crate) spending_per_std: f32,
+    /// The standard deviation of spending at its bound.
+    pub(crate) spending_std_bound: f32,
     /// A month's.
     pub(crate) inflation_mean: f32,
-    pub(crate) inflation_std: f32,
+    /// Two months'.
+    pub(crate) inflation: Axes,
     /// A month's.
     pub(crate) return_mean: f32,
     pub(crate) return_std: f32,
+    pub(crate) return_variance: f32,
     pub(crate) emergency: Coin,
-    /// The amount of an emergency is this …
-    pub(crate) emergency_base: f32,
-    /// … and this much for every step of its coin's word.
+    /// What an emergency costs more than the least for every step of its coin's word.
     pub(crate) emergency_step: f32,
-    pub(crate) raise_mean: f32,
-    pub(crate) raise_std: f32,
     pub(crate) promotion: Coin,
     pub(crate) promotion_mean: f32,
-    pub(crate) promotion_std: f32,
+    pub(crate) raise_mean: f32,
+    /// A promotion's and the year's raise's.
+    pub(crate) raises: Axes,
+}
+
+/// What is taken from a household in each month of a half year.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outgoings {
+    /// Payments.
+    pub(crate) payments: [f32; MONTHS],
+    /// The same with the least that an emergency costs.
+    pub(crate) with_emergency: [f32; MONTHS],
 }
 
 /// What a household has when it begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
     pub(crate) income: f32,
-    pub(crate) spending: f32,
+    /// The standard deviation of a month's spending.
+    pub(crate) spending_std: f32,
     pub(crate) reserve: f32,
 }
 
@@ -67,23 +85,32 @@ pub(crate) const STARTS: usize = 6;
 /// Months that the scenarios of a longer timeline add.
 pub(crate) const EXTENSIONS: [usize; 2] = [6, 12];
 
-/// A coin: it falls where a word without its sign bit is at most `at_most`, as signed integers. −1 is never, 2³¹ − 1 always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A coin: it falls where a word is at most `at_most`. That one never falls can't be said so: what such a one moves is nothing.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Coin {
-    pub(crate) at_most: i32,
+    pub(crate) at_most: u32,
+    /// Of 2³², the words with which it falls.
+    words: u64,
 }
 
 impl Coin {
-    /// Of this probability, to the nearest of 2³¹ steps.
+    /// Of this probability, to the nearest of 2³² steps.
     fn new(probability: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "0 to 2³¹, less 1")]
-        let at_most = ((probability * 2_147_483_648.0).round() - 1.0) as i32;
-        Self { at_most }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2³²")]
+        let words = (probability * 4_294_967_296.0).round() as u64;
+        #[expect(clippy::cast_possible_truncation, reason = "less than 2³²")]
+        let at_most = words.saturating_sub(1) as u32;
+        Self { at_most, words }
     }
 
-    /// The words with which it falls.
-    fn words(self) -> f64 {
-        f64::from(self.at_most) + 1.0
+    /// Whether it does with this word.
+    pub(crate) fn falls(self, word: u32) -> bool {
+        u64::from(word) < self.words
+    }
+
+    /// `x`, what it moves, or nothing where it never falls.
+    fn moves(self, x: f64) -> f32 {
+        if self.words == 0 { 0.0 } else { single(x) }
     }
 }
 
@@ -109,34 +136,50 @@ impl Plan {
         let schedule =
             Schedule::new(spec, (months + EXTENSIONS[EXTENSIONS.len() - 1]).next_multiple_of(MONTHS));
         let owed = |months: usize| single(schedule.owed[months]);
+        let volatility = world.expense_volatility.max(VOLATILITY_MIN);
         let emergency = Coin::new(world.emergency_probability);
-        let step = (world.emergency_max - world.emergency_min) / emergency.words().max(1.0);
+        let step = (world.emergency_max - world.emergency_min) / (emergency.words.max(1) as f64);
+        let least = f64::from(emergency.moves(world.emergency_min + step / 2.0));
+        let inflation_std = single(world.inflation_volatility / 12.0);
+        let promotion = Coin::new(world.promotion_probability);
         Self {
             key: key(spec.seed),
             balance: single(starting_balance(spec)),
             starts: FACTORS.map(|(income, spending)| Start {
                 income: single(income * household.monthly_income),
-                spending: single(spending * household.monthly_spending),
+                spending_std: single(spending * household.monthly_spending * volatility),
                 reserve: single(6.0 * spending * household.monthly_spending),
             }),
             months,
             target: single(spec.goal.target_amount),
-            payments: schedule.payments.iter().copied().map(single).collect(),
+            outgoings: schedule
+                .payments
+                .as_chunks()
+                .0
+                .iter()
+                .map(|payments| Outgoings {
+                    payments: payments.map(single),
+                    with_emergency: payments.map(|payment| single(payment + least)),
+                })
+                .collect(),
             owed: [owed(months), owed(months + EXTENSIONS[0]), owed(months + EXTENSIONS[1])],
             income_std: single(world.income_volatility),
-            expense_std: single(world.expense_volatility),
+            spending_per_std: single(-1.0 / volatility),
+            spending_std_bound: single(f64::from(MONEY_BOUND) * volatility),
             inflation_mean: single(world.inflation_rate / 12.0),
-            inflation_std: single(world.inflation_volatility / 12.0),
+            inflation: Axes::new(inflation_std, inflation_std),
             return_mean: single(world.annual_return_mean / 12.0),
             return_std: single(world.annual_return_std / 12_f64.sqrt()),
+            return_variance: single(world.annual_return_std * world.annual_return_std / 12.0),
             emergency,
-            emergency_base: single(world.emergency_min + step / 2.0),
-            emergency_step: single(step),
+            emergency_step: emergency.moves(step),
+            promotion,
+            promotion_mean: promotion.moves(world.promotion_raise_mean),
             raise_mean: single(world.annual_raise_mean),
-            raise_std: single(world.annual_raise_volatility),
-            promotion: Coin::new(world.promotion_probability),
-            promotion_mean: single(world.promotion_raise_mean),
-            promotion_std: single(world.promotion_raise_volatility),
+            raises: Axes::new(
+                promotion.moves(world.promotion_raise_volatility),
+                single(world.annual_raise_volatility),
+            ),
         }
     }
 }

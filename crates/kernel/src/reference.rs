@@ -9,8 +9,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use carlo_types::JobSpec;
 
-use crate::normals::{ANGLE, ANGLE_MIDDLE, COS, LOG, OCTAVE, SIN};
-use crate::plan::{Coin, MONEY_BOUND, Plan, Schedule, starting_balance};
+use crate::normals::{ANGLE_MIDDLE, Axes, LOG, OCTAVE};
+use crate::plan::{MONEY_BOUND, Plan, Schedule, starting_balance};
 
 /// The stream with the number `index`.
 pub(crate) fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
@@ -19,34 +19,54 @@ pub(crate) fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
     words
 }
 
-/// A half year's draws; `draws` says how they lie in its words.
+/// A half year's draws; `draws` says how they lie in a year's words.
+#[derive(Clone, Copy)]
 struct Draws {
     radius: [u32; 7],
     angle: [u32; 7],
-    emergency: [u32; 6],
-    promotion: u32,
+    coin: [u32; 7],
 }
 
 impl Draws {
-    /// From the next block of a stream.
-    fn next(stream: &mut ChaCha8Rng) -> Self {
+    /// Both half years of the next block of a stream.
+    fn year(stream: &mut ChaCha8Rng) -> [Self; 2] {
         let words: [u32; 16] = std::array::from_fn(|_| stream.next_u32());
-        let [a0, a1, a2, a3, a4, a5, r6, coin, a6, rest] = words[6..].try_into().expect("the other ten");
-        let mut radius = [r6; 7];
-        radius[..6].copy_from_slice(&words[..6]);
-        Self {
-            radius,
-            angle: [a0, a1, a2, a3, a4, a5, a6],
-            emergency: [
-                a0 ^ coin << 12,
-                a1 ^ a6 >> 12,
-                a2 ^ rest >> 8,
-                a3 ^ rest,
-                a4 ^ rest << 8,
-                a5 ^ rest.rotate_left(16),
-            ],
-            promotion: coin,
-        }
+        let [.., u, v] = words;
+        [0, 7].map(|first| {
+            let word = |i: usize| words[first + i % 7];
+            Self {
+                radius: std::array::from_fn(|i| word(i) ^ v),
+                angle: std::array::from_fn(|i| (word(i) ^ u) >> 1 & 0x7_ffff),
+                coin: std::array::from_fn(|i| word(i) << 22 ^ word(i + 1) ^ u.rotate_left(8)),
+            }
+        })
+    }
+
+    /// The words of the pair that the normals of month `i` are of, and which of the two they are: those of cash, and three
+    /// further on those of inflation.
+    fn of_month(&self, i: usize, further: usize) -> (u32, u32, usize) {
+        let pair = i / 2 + further;
+        (self.radius[pair], self.angle[pair], i % 2)
+    }
+}
+
+/// The half years of a stream, one after the other.
+struct HalfYears {
+    stream: ChaCha8Rng,
+    second: Option<Draws>,
+}
+
+impl HalfYears {
+    fn of(spec: &JobSpec, index: u64) -> Self {
+        Self { stream: stream(spec, index), second: None }
+    }
+
+    fn next(&mut self) -> Draws {
+        self.second.take().unwrap_or_else(|| {
+            let [first, second] = Draws::year(&mut self.stream);
+            self.second = Some(second);
+            first
+        })
     }
 }
 
@@ -75,70 +95,70 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
 
 /// The same, of a job with this plan; `each` is called with every month.
 pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut(Month)) -> f32 {
-    let reserve = plan.starts[0].reserve;
-    let mut words = stream(spec, index);
-    let (mut balance, mut income, mut spending) =
-        (plan.balance, plan.starts[0].income, plan.starts[0].spending);
-    let mut draws = Draws::next(&mut words);
-    for (month, &payment) in plan.payments[..plan.months].iter().enumerate() {
-        let i = month % 6;
+    let start = &plan.starts[0];
+    let mut halves = HalfYears::of(spec, index);
+    let mut draws = halves.next();
+    let (mut above, mut income, mut spending_std) =
+        (plan.balance - start.reserve, start.income, start.spending_std);
+    for month in 0..plan.months {
+        let (outgoings, i) = (&plan.outgoings[month / 6], month % 6);
+        let payment = outgoings.payments[i];
         if i == 0 && month > 0 {
-            draws = Draws::next(&mut words);
+            draws = halves.next();
         }
         let (mut annual_raise, mut promotion_raise) = (None, None);
         if i == 5 {
-            let (promoted, _) = coin(plan.promotion, draws.promotion);
-            let (z_promotion, z_raise) = normals(draws.radius[6], draws.angle[6]);
-            balance = bounded(balance);
-            spending = bounded(spending);
+            let Polar { square, direction } = polar(&plan.raises, draws.radius[6], draws.angle[6]);
+            let [promotion, raise] = direction;
+            above = bounded(above);
+            spending_std = spending_std.clamp(-plan.spending_std_bound, plan.spending_std_bound);
             if month % 12 == 11 {
-                let raise = z_raise.mul_add(plan.raise_std, plan.raise_mean);
+                let raise = square.sqrt().mul_add(raise, plan.raise_mean);
                 income = grown(income, raise);
                 annual_raise = Some(raise);
             }
-            if promoted {
-                let raise = z_promotion.mul_add(plan.promotion_std, plan.promotion_mean);
+            if plan.promotion.falls(draws.coin[6]) {
+                let raise = square.sqrt().mul_add(promotion, plan.promotion_mean);
                 income = grown(income, raise);
                 promotion_raise = Some(raise);
             }
             income = bounded(income);
         }
-        let (z_spending, z_cash) = normals(draws.radius[i], draws.angle[i]);
-        let (falls, emergency_word) = coin(plan.emergency, draws.emergency[i]);
-        let emergency =
-            falls.then(|| (emergency_word as f32).mul_add(plan.emergency_step, plan.emergency_base));
+        let (radius, angle, which) = draws.of_month(i, 3);
+        let Polar { square, direction } = polar(&plan.inflation, radius, angle);
+        spending_std = grown(spending_std, square.sqrt().mul_add(direction[which], plan.inflation_mean));
+        let word = draws.coin[i];
+        let falls = plan.emergency.falls(word);
+        let taken = if falls {
+            (word as f32).mul_add(plan.emergency_step, outgoings.with_emergency[i])
+        } else {
+            payment
+        };
 
-        spending = grown(spending, z_spending.mul_add(plan.inflation_std, plan.inflation_mean));
-        let before = balance;
-        let invested = if balance - reserve > 0.0 { balance - reserve } else { 0.0 };
-        let stds = [income * plan.income_std, spending * plan.expense_std, invested * plan.return_std];
+        let before = above + start.reserve;
+        let invested = if above > 0.0 { above } else { 0.0 };
+        let stds = [income * plan.income_std, spending_std, invested * plan.return_std];
         let variance = stds[1].mul_add(stds[1], stds[0] * stds[0]);
-        let std = stds[2].mul_add(stds[2], variance).sqrt();
-        let mut cash = income - payment - spending;
-        cash -= emergency.unwrap_or(0.0);
-        cash = invested.mul_add(plan.return_mean, cash);
-        cash = std.mul_add(z_cash, cash);
-        balance += cash;
+        let (radius, angle, which) = draws.of_month(i, 0);
+        let Polar { square, direction } = polar(&Axes::UNIT, radius, angle);
+        let noise = (invested * invested).mul_add(square * plan.return_variance, variance * square).sqrt();
+        above += spending_std.mul_add(plan.spending_per_std, income) - taken;
+        above = invested.mul_add(plan.return_mean, above);
+        above = noise.mul_add(direction[which], above);
         each(Month {
             income,
-            spending,
+            spending: -spending_std * plan.spending_per_std,
             payment,
-            emergency,
+            emergency: falls.then_some(taken - payment),
             invested,
             stds,
             annual_raise,
             promotion_raise,
             before,
-            balance,
+            balance: above + start.reserve,
         });
     }
-    balance - plan.owed[0]
-}
-
-/// Whether a coin falls, and its word without the sign bit.
-fn coin(coin: Coin, word: u32) -> (bool, i32) {
-    let word = (word & 0x7fff_ffff).cast_signed();
-    (word <= coin.at_most, word)
+    above + start.reserve - plan.owed[0]
 }
 
 fn grown(x: f32, rate: f32) -> f32 {
@@ -158,37 +178,45 @@ fn polynomial(coefficients: &[f32], x: f32) -> f32 {
         .expect("not empty")
 }
 
-/// Two normals; `normals` says how.
-pub(crate) fn normals(radius: u32, angle: u32) -> (f32, f32) {
+/// Two normals, √`square` times a direction's cosine and sine; `normals` says how.
+pub(crate) struct Polar {
+    pub(crate) square: f32,
+    pub(crate) direction: [f32; 2],
+}
+
+pub(crate) fn polar(axes: &Axes, radius: u32, angle: u32) -> Polar {
     let x = (radius | 1).cast_signed() as f32;
     let exponent = (x.to_bits() << 1 >> 24).cast_signed() - 127;
     let t = 2.0 - f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000);
     let octaves = (exponent as f32).mul_add(-OCTAVE, 30.0 * OCTAVE);
-    let r = t.mul_add(polynomial(&LOG, t), octaves).sqrt();
-    let r = if radius.cast_signed() < 0 { -r } else { r };
-    let y = f32::from_bits(angle & ANGLE | 1.0_f32.to_bits()) - ANGLE_MIDDLE;
-    (r * (polynomial(&SIN, y * y) * y), r * polynomial(&COS, y * y))
+    let y = f32::from_bits(angle << 1 | 0x3f80_0001) - ANGLE_MIDDLE;
+    let cos = polynomial(&axes.cos, y * y);
+    let cos = if radius.cast_signed() < 0 { -cos } else { cos };
+    Polar {
+        square: t.mul_add(polynomial(&LOG, t), octaves),
+        direction: [cos, polynomial(&axes.sin, y * y) * y],
+    }
 }
 
 /// The final balance of simulation `index` of the job, in dollars, in double precision throughout.
 pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
     let (household, world) = (&spec.household, &spec.world);
-    let mut words = stream(spec, index);
     let schedule = Schedule::new(spec, spec.goal.timeline_months as usize);
     let bound = f64::from(MONEY_BOUND);
     let reserve = 6.0 * household.monthly_spending;
     let mut balance = starting_balance(spec);
     let (mut income, mut spending) = (household.monthly_income, household.monthly_spending);
-    let mut draws = Draws::next(&mut words);
+    let mut halves = HalfYears::of(spec, index);
+    let mut draws = halves.next();
     for (month, payment) in schedule.payments.iter().enumerate() {
         let i = month % 6;
         if i == 0 && month > 0 {
-            draws = Draws::next(&mut words);
+            draws = halves.next();
         }
         if i == 5 {
-            let promoted = uniform(draws.promotion) < world.promotion_probability;
-            let (z_promotion, z_raise) = normals_f64(draws.radius[6], draws.angle[6]);
-            balance = balance.clamp(-bound, bound);
+            let promoted = uniform(draws.coin[6]) < world.promotion_probability;
+            let [z_promotion, z_raise] = normals_f64(draws.radius[6], draws.angle[6]);
+            balance = (balance - reserve).clamp(-bound, bound) + reserve;
             spending = spending.clamp(-bound, bound);
             if month % 12 == 11 {
                 income *= 1.0 + world.annual_raise_mean + z_raise * world.annual_raise_volatility;
@@ -198,8 +226,11 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
             }
             income = income.clamp(-bound, bound);
         }
-        let (z_spending, z_cash) = normals_f64(draws.radius[i], draws.angle[i]);
-        let emergency = uniform(draws.emergency[i]);
+        let (radius, angle, which) = draws.of_month(i, 3);
+        let z_spending = normals_f64(radius, angle)[which];
+        let (radius, angle, which) = draws.of_month(i, 0);
+        let z_cash = normals_f64(radius, angle)[which];
+        let emergency = uniform(draws.coin[i]);
 
         spending *= 1.0 + (world.inflation_rate + z_spending * world.inflation_volatility) / 12.0;
         let invested = (balance - reserve).max(0.0);
@@ -216,15 +247,16 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
     balance - schedule.owed[schedule.payments.len()]
 }
 
-/// In (0, 1): the middle of a word's step, without its sign bit.
+/// In (0, 1): the middle of a word's step.
 fn uniform(word: u32) -> f64 {
-    (f64::from(word & 0x7fff_ffff) + 0.5) / 2_147_483_648.0
+    (f64::from(word) + 0.5) / 4_294_967_296.0
 }
 
-pub(crate) fn normals_f64(radius: u32, angle: u32) -> (f64, f64) {
+/// The two normals of these words.
+pub(crate) fn normals_f64(radius: u32, angle: u32) -> [f64; 2] {
     let x = f64::from((radius | 1).cast_signed());
     let r = (-2.0 * (x.abs() / 2_147_483_648.0).ln()).sqrt();
-    let y = f64::from(angle & ANGLE) / 524_288.0 - 1.0;
+    let y = f64::from(angle << 1 | 1) / 524_288.0 - 1.0;
     let (sin, cos) = (y * std::f64::consts::FRAC_PI_2).sin_cos();
-    if x < 0.0 { (-r * sin, -r * cos) } else { (r * sin, r * cos) }
+    [r * cos.copysign(x), r * sin]
 }

@@ -65,8 +65,8 @@ fn told(before: usize, month: &Month, plan: &Plan, splits: &mut ChaCha8Rng) -> R
 
 /// Three normals with these standard deviations, given their sum. The one with the largest takes what rounding leaves.
 fn split(sum: f64, stds: [f64; 3], words: &mut ChaCha8Rng) -> [f64; 3] {
-    let mut normals = || reference::normals_f64(words.next_u32(), words.next_u32());
-    let ((z0, z1), (z2, _)) = (normals(), normals());
+    let mut normals = || reference::normals_f64(words.next_u32(), words.next_u32() >> 13);
+    let ([z0, z1], [z2, _]) = (normals(), normals());
     let free = [stds[0] * z0, stds[1] * z1, stds[2] * z2];
     let variance: f64 = stds.iter().map(|std| std * std).sum();
     let rest = sum - free.iter().sum::<f64>();

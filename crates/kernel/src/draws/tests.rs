@@ -1,65 +1,93 @@
 use super::*;
 use crate::lanes::Portable;
 
-/// Every draw of the half year with these words.
-fn draws(words: [u32; WORDS]) -> Draws<u32> {
-    let Draws { radius, angle, emergency, promotion } = Draws::new(Portable, &words.map(|word| [word; 4]));
-    Draws {
-        radius: radius.map(|word| word[0]),
-        angle: angle.map(|word| word[0]),
-        emergency: emergency.map(|word| word[0]),
-        promotion: promotion[0],
+/// What a draw is, and how many bits it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Radius,
+    Angle,
+    Coin,
+}
+
+impl Kind {
+    const fn bits(self) -> u32 {
+        if matches!(self, Self::Angle) { 19 } else { 32 }
+    }
+
+    /// The first bits, which are independent of all other draws' first bits.
+    const fn own(self) -> u32 {
+        if matches!(self, Self::Radius) { 12 } else { 10 }
     }
 }
 
-/// The bits that are promised to be independent, the highest of each draw first.
-fn promised(draws: &Draws<u32>) -> Vec<bool> {
-    let bits = |word: u32, from: u32, to: u32| (to..=from).rev().map(move |bit| word >> bit & 1 == 1);
+/// Every draw of the year with these words: its bits, the first one highest.
+fn draws(words: [u32; WORDS]) -> Vec<(Kind, u32)> {
+    let words = words.map(|word| [word; 4]);
     let mut all = Vec::new();
-    draws.radius.iter().for_each(|&word| all.extend(bits(word, 31, 0)));
-    draws.angle.iter().for_each(|&word| all.extend(bits(word, 19, 0)));
-    draws.emergency.iter().for_each(|&word| all.extend(bits(word, 30, 12)));
-    all.extend(bits(draws.promotion, 30, 8));
+    for half in [0, 1] {
+        let draws = Draws::new(Portable, &words, half);
+        all.extend(draws.radius.map(|word| (Kind::Radius, word[0])));
+        all.extend(draws.angle.map(|word| (Kind::Angle, (word[0] ^ ANGLE_REST) << 12)));
+        all.extend(draws.coin.map(|word| (Kind::Coin, word[0])));
+    }
     all
 }
 
-/// The rank of a matrix of bits.
-fn rank(mut rows: Vec<Vec<bool>>) -> usize {
-    let (mut rank, columns) = (0, rows[0].len());
-    for column in 0..columns {
-        let Some(pivot) = (rank..rows.len()).find(|&row| rows[row][column]) else { continue };
-        rows.swap(rank, pivot);
-        let pivot = rows[rank].clone();
-        for row in rows[rank + 1..].iter_mut().filter(|row| row[column]) {
-            row.iter_mut().zip(&pivot).for_each(|(bit, &other)| *bit ^= other);
-        }
-        rank += 1;
-    }
-    rank
-}
+/// A row of bits: which of the year's 512 bits a bit of a draw is the exclusive or of.
+type Row = [u64; 8];
 
-/// The draws are linear in the words' bits, so these say everything.
-fn of_single_bits() -> Vec<Draws<u32>> {
-    let single = |bit: usize| {
+/// The rows of every draw, its first bit first. Draws are linear in the words' bits, so what they make of single bits says everything.
+fn rows() -> Vec<(Kind, Vec<Row>)> {
+    let mut all: Vec<_> = draws([0; WORDS])
+        .iter()
+        .map(|&(kind, _)| (kind, vec![Row::default(); kind.bits() as usize]))
+        .collect();
+    for bit in 0..32 * WORDS {
         let mut words = [0; WORDS];
         words[bit / 32] = 1 << (bit % 32);
-        draws(words)
-    };
-    (0..32 * WORDS).map(single).collect()
+        for ((_, rows), (_, draw)) in all.iter_mut().zip(draws(words)) {
+            for (row, level) in rows.iter_mut().zip(0..) {
+                row[bit / 64] |= u64::from(draw << level >> 31) << (bit % 64);
+            }
+        }
+    }
+    all
+}
+
+/// Whether no row is the exclusive or of others.
+fn independent<'a>(rows: impl IntoIterator<Item = &'a Row>) -> bool {
+    let mut basis: Vec<Option<Row>> = vec![None; 32 * WORDS];
+    'rows: for row in rows {
+        let mut row = *row;
+        while let Some(part) = row.iter().position(|&bits| bits != 0) {
+            let first = 64 * part + row[part].trailing_zeros() as usize;
+            let Some(other) = basis[first] else {
+                basis[first] = Some(row);
+                continue 'rows;
+            };
+            row.iter_mut().zip(other).for_each(|(bits, other)| *bits ^= other);
+        }
+        return false;
+    }
+    true
 }
 
 #[test]
-fn promised_bits_are_jointly_independent() {
-    let rows: Vec<Vec<bool>> = of_single_bits().iter().map(promised).collect();
-    assert_eq!(rows[0].len(), 7 * 32 + 7 * 20 + 6 * 19 + 23);
-    assert_eq!(rank(rows.clone()), rows[0].len());
+fn own_bits_are_jointly_independent() {
+    let rows = rows();
+    let own = || rows.iter().flat_map(|(kind, rows)| &rows[..kind.own() as usize]);
+    assert_eq!(own().count(), 14 * 32);
+    assert!(independent(own()));
 }
 
 #[test]
-fn every_emergency_and_coin_is_uniform_on_its_own() {
-    for i in 0..=MONTHS {
-        let word = |draws: &Draws<u32>| if i < MONTHS { draws.emergency[i] } else { draws.promotion };
-        let bits = |draws: &Draws<u32>| (0..31).map(|bit| word(draws) >> bit & 1 == 1).collect();
-        assert_eq!(rank(of_single_bits().iter().map(bits).collect()), 31);
+fn any_three_draws_are_jointly_independent_to_their_last_bits() {
+    let rows = rows();
+    for (i, (_, first)) in rows.iter().enumerate() {
+        for (j, (_, second)) in rows[..i].iter().enumerate() {
+            for (_, third) in &rows[..j] {
+                assert!(independent(first.iter().chain(second).chain(third)), "{i} {j}");
+            }
+        }
     }
 }

@@ -61,6 +61,21 @@ impl Avx2 {
     fn shifted<const LEFT: i32, const RIGHT: i32>(self, a: __m256i) -> __m256i {
         on!(self, x86::_mm256_or_si256(x86::_mm256_slli_epi32::<LEFT>(a), x86::_mm256_srli_epi32::<RIGHT>(a)))
     }
+
+    /// The words as unsigned integers, rounded to the nearest number.
+    #[inline(always)]
+    fn unsigned(self, a: __m256i) -> __m256 {
+        // The halves of a word as the ends of large numbers' fractions, 2²³ + low and 2³⁹ + 2¹⁶·high: their sum less 2³⁹ + 2²³ is
+        // rounded once, because the high half's difference is exact.
+        let (low, high) = (self.word(0x4b00_0000), self.word(0x5300_0000));
+        on!(self, {
+            let low = x86::_mm256_blend_epi16::<0b1010_1010>(a, low);
+            let high = x86::_mm256_blend_epi16::<0b1010_1010>(x86::_mm256_srli_epi32::<16>(a), high);
+            let both = x86::_mm256_set1_ps(549_755_813_888.0 + 8_388_608.0);
+            let high = x86::_mm256_sub_ps(x86::_mm256_castsi256_ps(high), both);
+            x86::_mm256_add_ps(high, x86::_mm256_castsi256_ps(low))
+        })
+    }
 }
 
 impl Register for Avx2 {
@@ -128,8 +143,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn min(self, a: __m256, b: __m256) -> __m256 {
-        on!(self, x86::_mm256_min_ps(a, b))
+    fn within(self, x: __m256, bound: __m256) -> __m256 {
+        on!(self, {
+            let below = x86::_mm256_sub_ps(x86::_mm256_setzero_ps(), bound);
+            x86::_mm256_min_ps(x86::_mm256_max_ps(x, below), bound)
+        })
     }
 
     #[inline(always)]
@@ -204,20 +222,7 @@ impl Lanes for Avx2 {
         on!(
             self,
             match N {
-                8 => x86::_mm256_slli_epi32::<8>(a),
-                12 => x86::_mm256_slli_epi32::<12>(a),
-                _ => unreachable!("no draw is shifted by {N}"),
-            }
-        )
-    }
-
-    #[inline(always)]
-    fn right<const N: u32>(self, a: __m256i) -> __m256i {
-        on!(
-            self,
-            match N {
-                8 => x86::_mm256_srli_epi32::<8>(a),
-                12 => x86::_mm256_srli_epi32::<12>(a),
+                22 => x86::_mm256_slli_epi32::<22>(a),
                 _ => unreachable!("no draw is shifted by {N}"),
             }
         )
@@ -235,14 +240,12 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn at_most(self, a: __m256i, b: __m256i) -> __m256i {
-        let above = on!(self, x86::_mm256_cmpgt_epi32(a, b));
-        self.xor(above, self.word(u32::MAX))
+        on!(self, x86::_mm256_cmpeq_epi32(x86::_mm256_min_epu32(a, b), a))
     }
 
     #[inline(always)]
-    fn fma_where(self, mask: __m256i, a: __m256, b: __m256, c: __m256) -> __m256 {
-        let x = self.fma(a, b, c);
-        on!(self, x86::_mm256_and_ps(x, x86::_mm256_castsi256_ps(mask)))
+    fn fma_where(self, mask: __m256i, word: __m256i, b: __m256, c: __m256, other: __m256) -> __m256 {
+        self.select(mask, self.fma(self.unsigned(word), b, c), other)
     }
 
     #[inline(always)]

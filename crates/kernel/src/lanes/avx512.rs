@@ -108,8 +108,10 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn min(self, a: __m512, b: __m512) -> __m512 {
-        on!(self, x86::_mm512_min_ps(a, b))
+    fn within(self, x: __m512, bound: __m512) -> __m512 {
+        // The one of less magnitude, with the first one's sign.
+        const LESS_OF_MAGNITUDES: i32 = 0b00_10;
+        on!(self, x86::_mm512_range_ps::<LESS_OF_MAGNITUDES>(x, bound))
     }
 
     #[inline(always)]
@@ -180,20 +182,7 @@ impl Lanes for Avx512 {
         on!(
             self,
             match N {
-                8 => x86::_mm512_slli_epi32::<8>(a),
-                12 => x86::_mm512_slli_epi32::<12>(a),
-                _ => unreachable!("no draw is shifted by {N}"),
-            }
-        )
-    }
-
-    #[inline(always)]
-    fn right<const N: u32>(self, a: __m512i) -> __m512i {
-        on!(
-            self,
-            match N {
-                8 => x86::_mm512_srli_epi32::<8>(a),
-                12 => x86::_mm512_srli_epi32::<12>(a),
+                22 => x86::_mm512_slli_epi32::<22>(a),
                 _ => unreachable!("no draw is shifted by {N}"),
             }
         )
@@ -211,12 +200,15 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn at_most(self, a: __m512i, b: __m512i) -> __mmask16 {
-        on!(self, x86::_mm512_cmple_epi32_mask(a, b))
+        on!(self, x86::_mm512_cmple_epu32_mask(a, b))
     }
 
     #[inline(always)]
-    fn fma_where(self, mask: __mmask16, a: __m512, b: __m512, c: __m512) -> __m512 {
-        on!(self, x86::_mm512_maskz_fmadd_ps(mask, a, b, c))
+    fn fma_where(self, mask: __mmask16, word: __m512i, b: __m512, c: __m512, other: __m512) -> __m512 {
+        on!(self, {
+            let x = x86::_mm512_mask_cvtepu32_ps(other, mask, word);
+            x86::_mm512_mask_fmadd_ps(x, mask, b, c)
+        })
     }
 
     #[inline(always)]

@@ -95,8 +95,8 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn min(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => if a[i] < b[i] { a[i] } else { b[i] })
+    fn within(self, x: [f32; WIDTH], bound: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => x[i].clamp(-bound[i], bound[i]))
     }
 
     #[inline(always)]
@@ -150,11 +150,6 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn right<const N: u32>(self, a: [u32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => a[i] >> N)
-    }
-
-    #[inline(always)]
     fn with_bits(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => f32::from_bits(a[i]))
     }
@@ -166,19 +161,19 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn at_most(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [bool; WIDTH] {
-        each!(false, i => a[i].cast_signed() <= b[i].cast_signed())
+        each!(false, i => a[i] <= b[i])
     }
 
     #[inline(always)]
     fn fma_where(
         self,
         mask: [bool; WIDTH],
-        a: [f32; WIDTH],
+        word: [u32; WIDTH],
         b: [f32; WIDTH],
         c: [f32; WIDTH],
+        other: [f32; WIDTH],
     ) -> [f32; WIDTH] {
-        let x = self.fma(a, b, c);
-        each!(0.0, i => if mask[i] { x[i] } else { 0.0 })
+        self.select(mask, self.fma(each!(0.0, i => word[i] as f32), b, c), other)
     }
 
     #[inline(always)]

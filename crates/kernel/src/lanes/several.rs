@@ -50,7 +50,7 @@ impl<L: Lanes, const G: usize> Lanes for Several<L, G> {
         fma(a: Float, b: Float, c: Float) -> Float;
         sqrt(a: Float) -> Float;
         max(a: Float, b: Float) -> Float;
-        min(a: Float, b: Float) -> Float;
+        within(x: Float, bound: Float) -> Float;
         exponent(x: Float) -> Float;
         mantissa(x: Float) -> Float;
         flip(x: Float, by: Word) -> Float;
@@ -60,11 +60,10 @@ impl<L: Lanes, const G: usize> Lanes for Several<L, G> {
         or(a: Word, b: Word) -> Word;
         rotate<const N: u32>(a: Word) -> Word;
         left<const N: u32>(a: Word) -> Word;
-        right<const N: u32>(a: Word) -> Word;
         with_bits(a: Word) -> Float;
         signed(a: Word) -> Float;
         at_most(a: Word, b: Word) -> Mask;
-        fma_where(mask: Mask, a: Float, b: Float, c: Float) -> Float;
+        fma_where(mask: Mask, word: Word, b: Float, c: Float, other: Float) -> Float;
         select(mask: Mask, a: Float, b: Float) -> Float;
     }
 }

@@ -31,10 +31,7 @@ impl Task for Operations {
             lanes.rotate::<12>(a),
             lanes.rotate::<8>(a),
             lanes.rotate::<7>(a),
-            lanes.left::<8>(a),
-            lanes.left::<12>(a),
-            lanes.right::<8>(a),
-            lanes.right::<12>(a),
+            lanes.left::<22>(a),
             lanes.word(7),
         ];
         let [x, y, z] = [a, b, c].map(|words| lanes.signed(lanes.or(words, lanes.word(1))));
@@ -49,12 +46,13 @@ impl Task for Operations {
             lanes.fma(x, y, z),
             lanes.sqrt(lanes.mul(x, x)),
             lanes.max(x, y),
-            lanes.min(x, y),
+            lanes.within(x, lanes.float(1e9)),
+            lanes.within(x, lanes.float(f32::INFINITY)),
             lanes.max(lanes.float(-0.0), lanes.float(0.0)),
             lanes.exponent(x),
             lanes.mantissa(x),
             lanes.flip(y, a),
-            lanes.fma_where(mask, x, y, z),
+            lanes.fma_where(mask, a, y, z, x),
             lanes.select(mask, x, y),
         ];
         let mut out = Vec::new();

@@ -2,9 +2,13 @@ use super::*;
 
 #[test]
 fn certain_coins_always_fall_and_impossible_ones_never() {
-    assert_eq!(Coin::new(0.0).at_most, -1);
-    assert_eq!(Coin::new(1.0).at_most, i32::MAX);
-    assert_eq!(Coin::new(0.5).words(), 1_073_741_824.0);
+    let (always, never) = (Coin::new(1.0), Coin::new(0.0));
+    for word in [0, 1, 1 << 31, u32::MAX - 1, u32::MAX] {
+        assert!(always.falls(word) && !never.falls(word));
+    }
+    assert_eq!(always.at_most, u32::MAX);
+    assert_eq!((never.at_most, never.moves(5.0)), (0, 0.0));
+    assert_eq!((Coin::new(0.5).at_most, Coin::new(0.5).words), (i32::MAX.cast_unsigned(), 1 << 31));
 }
 
 #[test]
