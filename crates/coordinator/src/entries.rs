@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use carlo_kernel::Partial;
+use carlo_kernel::{MODEL_VERSION, Partial};
 use carlo_schedule::{Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
 use carlo_store::{Key, Ledger, LedgerError, Write};
 use carlo_types::{BlockRange, JobId, JobSpec};
@@ -118,6 +118,7 @@ fn job_entry(job: &JobRecord, particulars: Particulars) -> v1::JobEntry {
 fn checkpoint_entry(checkpoint: &Checkpoint<Partial>) -> v1::CheckpointEntry {
     let span = |range: BlockRange| v1::BlockSpan { start: range.start(), end: range.end() };
     v1::CheckpointEntry {
+        model_version: MODEL_VERSION,
         done: checkpoint.done.iter().copied().map(span).collect(),
         parts: checkpoint
             .parts

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use carlo_kernel::Partial;
+use carlo_kernel::{MODEL_VERSION, Partial};
 use carlo_schedule::{Checkpoint, JobRecord, Part, Share};
 use carlo_store::{Key, LedgerError};
 use carlo_types::{BlockRange, Draft, OwnerId, Timestamp};
@@ -74,6 +74,11 @@ pub(super) fn job(key: &Key, value: &Bytes) -> Result<(JobRecord, Particulars), 
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {
     let entry: v1::CheckpointEntry = decode(key, value)?;
+    // Another model's numbers don't add up with what this one's workers will report.
+    if entry.model_version != MODEL_VERSION {
+        let reason = format!("it is of model version {}, this is {MODEL_VERSION}", entry.model_version);
+        return Err(unreadable(key, reason));
+    }
     let span = |span: &v1::BlockSpan| {
         BlockRange::new(span.start, span.end).ok_or_else(|| FieldError::new("span", "is empty"))
     };

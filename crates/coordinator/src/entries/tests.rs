@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use carlo_kernel::{Accumulator, Job, Level};
+use carlo_kernel::{Accumulator, Job, Level, MODEL_VERSION};
 use carlo_schedule::{JobState, Part, Scheduler};
 use carlo_service::CancellationToken;
 use carlo_store::MemoryLedger;
@@ -164,10 +164,11 @@ async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() 
     let whole = checkpoint_entry(&checkpoint());
     let mut rubbish = whole.clone();
     rubbish.parts[0].partial.truncate(9);
+    let older = v1::CheckpointEntry { model_version: MODEL_VERSION - 1, ..whole.clone() };
     let contradiction = v1::CheckpointEntry { done: Vec::new(), ..whole.clone() };
     let mut twice = whole.clone();
     twice.parts.push(twice.parts[0].clone());
-    for entry in [rubbish, contradiction, twice] {
+    for entry in [rubbish, older, contradiction, twice] {
         let ledger = committed(&[Record::Job(running.clone())]).await;
         let epoch = ledger.lead().await.unwrap();
         let key = checkpoint_key(running.id);
