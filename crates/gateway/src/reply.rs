@@ -1,7 +1,7 @@
 //! Answers that are worth keeping: JSON with an `ETag`, or 304 where the client has it already (RFC 9110, section 13.1.2).
 
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -43,7 +43,9 @@ impl Entity {
         let is_held = self.etag.to_str().is_ok_and(|tag| is_held(request, tag));
         let etag = (ETAG, self.etag);
         if is_held {
-            return (StatusCode::NOT_MODIFIED, [etag]).into_response();
+            // As the compressing layer says of the body that isn't sent (RFC 9110, section 15.4.5).
+            let vary = (VARY, HeaderValue::from_static("accept-encoding"));
+            return (StatusCode::NOT_MODIFIED, [etag, vary]).into_response();
         }
         let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
         ([etag, json], self.body).into_response()

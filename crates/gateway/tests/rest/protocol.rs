@@ -95,6 +95,7 @@ async fn what_a_client_holds_already_is_not_sent_again() {
             let response = gateway.get(&path).header("if-none-match", &held).send().await.unwrap();
             assert_eq!(response.status(), 304, "{held}");
             assert_eq!(response.headers()["etag"], tag);
+            assert_eq!(response.headers().get("vary"), first.headers().get("vary"), "what a cache goes by");
             assert!(response.bytes().await.unwrap().is_empty());
         }
         coordinator.keep(coordinator::running());
