@@ -83,8 +83,9 @@ impl Core {
 
     fn join(&mut self, node: NodeId, facts: NodeFacts, outbox: Outbox) -> Result<(SessionId, Epoch), Fault> {
         tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");
+        let name = facts.name.clone();
         self.apply(Command::Join { node, facts })?;
-        Ok((self.sessions.open(node, outbox, self.epoch), self.epoch))
+        Ok((self.sessions.open(node, name, outbox, self.epoch), self.epoch))
     }
 
     /// Applies what a session wants, unless a newer session of the same node has replaced it.
@@ -93,12 +94,11 @@ impl Core {
             return;
         }
         if let Command::Lose { node, why } = &request {
-            let view = self.scheduler.node(*node, self.clock.now());
-            let name = view.as_ref().map(|view| view.facts.name.as_str());
-            if view.as_ref().is_some_and(|view| view.state == NodeState::Drained) {
-                tracing::info!(%node, name, why, "node left");
-            } else {
-                tracing::warn!(%node, name, why, "node lost: others compute what it held");
+            match self.scheduler.node(*node, self.clock.now()) {
+                Some(view) if view.state == NodeState::Drained => {
+                    tracing::info!(%node, name = view.facts.name, why, "node left");
+                }
+                _ => self.sessions.warn_of_loss(*node, why),
             }
             self.sessions.close(session);
         }

@@ -37,6 +37,8 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 struct Session {
     number: u64,
+    /// The node's.
+    name: String,
     outbox: Outbox,
     /// Jobs whose specification has been sent.
     known: BTreeSet<JobId>,
@@ -44,9 +46,10 @@ struct Session {
 
 impl Sessions {
     /// Opens a session and welcomes its worker. An older session of the node is replaced; its stream ends.
-    pub(super) fn open(&mut self, node: NodeId, outbox: Outbox, epoch: Epoch) -> SessionId {
+    pub(super) fn open(&mut self, node: NodeId, name: String, outbox: Outbox, epoch: Epoch) -> SessionId {
         self.opened += 1;
-        self.open.insert(node, Session { number: self.opened, outbox, known: BTreeSet::new() });
+        let session = Session { number: self.opened, name, outbox, known: BTreeSet::new() };
+        self.open.insert(node, session);
         self.send(node, Message::Welcome(v1::Welcome { epoch: epoch.0 }));
         SessionId { node, number: self.opened }
     }
@@ -71,6 +74,12 @@ impl Sessions {
         }
     }
 
+    /// Tells the operator that a node is lost, by the name that he knows.
+    pub(super) fn warn_of_loss(&self, node: NodeId, why: &str) {
+        let name = self.open.get(&node).map(|session| session.name.as_str());
+        tracing::warn!(%node, name, why, "node lost: others compute what it held");
+    }
+
     /// Tells the workers what the scheduler decided.
     pub(super) fn carry_out(&mut self, effect: Effect, epoch: Epoch) {
         match effect {
@@ -92,7 +101,7 @@ impl Sessions {
                 }
             }
             Effect::Disconnect { node, why } => {
-                tracing::warn!(%node, why, "node lost: others compute what it held");
+                self.warn_of_loss(node, &why);
                 self.disconnect(node, &Fault::new(FaultCode::Unavailable, why));
             }
             // Nobody watches jobs or drains over a stream yet: callers ask.
