@@ -103,15 +103,17 @@ impl<L: Lanes> Household<L> {
     pub(crate) fn month(&self, lanes: L, plan: &Plan, luck: &Luck<L>, i: usize) -> Self {
         let spending_std = lanes.fma(self.spending_std, luck.inflation[i], self.spending_std);
 
-        let invested = lanes.max(self.above, lanes.float(0.0));
+        // A mask is known no later than the square; the larger of 0 and the balance would have to be known before it.
+        let invested = lanes.positive(self.above);
         let variance = lanes.fma(spending_std, spending_std, self.variance);
         let square = lanes.mul(variance, luck.square[i / 2]);
-        let square = lanes.fma(lanes.mul(invested, invested), luck.return_square[i / 2], square);
+        let above_square = lanes.mul(self.above, self.above);
+        let square = lanes.fma_if(invested, above_square, luck.return_square[i / 2], square);
         let noise = lanes.sqrt(square);
 
         let cash = lanes.fma(spending_std, lanes.float(plan.spending_per_std), self.income);
         let above = lanes.add(self.above, lanes.sub(cash, luck.taken[i]));
-        let above = lanes.fma(invested, lanes.float(plan.return_mean), above);
+        let above = lanes.fma_if(invested, self.above, lanes.float(plan.return_mean), above);
         let above = lanes.fma(noise, luck.direction[i], above);
         Self { above, spending_std, ..*self }
     }

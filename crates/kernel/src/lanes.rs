@@ -70,8 +70,6 @@ pub(crate) trait Lanes: Copy {
     /// a·b + c, rounded once.
     fn fma(self, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
     fn sqrt(self, a: Self::Float) -> Self::Float;
-    /// `a` where a > b, else `b`.
-    fn max(self, a: Self::Float, b: Self::Float) -> Self::Float;
     /// `x`, or what is as near to it as ±`bound` lets it be.
     fn within(self, x: Self::Float, bound: Self::Float) -> Self::Float;
     /// ⌊log₂|x|⌋ of a normal number, as a number.
@@ -97,6 +95,10 @@ pub(crate) trait Lanes: Copy {
     /// The words as signed integers, rounded to the nearest number.
     fn signed(self, a: Self::Word) -> Self::Float;
 
+    /// Where x > 0.
+    fn positive(self, x: Self::Float) -> Self::Mask;
+    /// a·b + c, rounded once, where the mask holds, else `c`.
+    fn fma_if(self, mask: Self::Mask, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
     /// Where `a` ≤ `b`, as unsigned integers.
     fn at_most(self, a: Self::Word, b: Self::Word) -> Self::Mask;
     /// x·b + c, rounded once, where the mask holds, with x the word as an unsigned integer, rounded to the nearest number; else

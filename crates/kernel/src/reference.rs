@@ -141,10 +141,13 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
         let variance = stds[1].mul_add(stds[1], stds[0] * stds[0]);
         let (radius, angle, which) = draws.of_month(i, 0);
         let Polar { square, direction } = polar(&Axes::UNIT, radius, angle);
-        let noise = (invested * invested).mul_add(square * plan.return_variance, variance * square).sqrt();
+        let mut noise_square = variance * square;
         above += spending_std.mul_add(plan.spending_per_std, income) - taken;
-        above = invested.mul_add(plan.return_mean, above);
-        above = noise.mul_add(direction[which], above);
+        if invested > 0.0 {
+            noise_square = (invested * invested).mul_add(square * plan.return_variance, noise_square);
+            above = invested.mul_add(plan.return_mean, above);
+        }
+        above = noise_square.sqrt().mul_add(direction[which], above);
         each(Month {
             income,
             spending: -spending_std * plan.spending_per_std,

@@ -138,11 +138,6 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn max(self, a: __m256, b: __m256) -> __m256 {
-        on!(self, x86::_mm256_max_ps(a, b))
-    }
-
-    #[inline(always)]
     fn within(self, x: __m256, bound: __m256) -> __m256 {
         on!(self, {
             let below = x86::_mm256_sub_ps(x86::_mm256_setzero_ps(), bound);
@@ -236,6 +231,19 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn signed(self, a: __m256i) -> __m256 {
         on!(self, x86::_mm256_cvtepi32_ps(a))
+    }
+
+    #[inline(always)]
+    fn positive(self, x: __m256) -> __m256i {
+        on!(
+            self,
+            x86::_mm256_castps_si256(x86::_mm256_cmp_ps::<{ x86::_CMP_GT_OQ }>(x, x86::_mm256_setzero_ps()))
+        )
+    }
+
+    #[inline(always)]
+    fn fma_if(self, mask: __m256i, a: __m256, b: __m256, c: __m256) -> __m256 {
+        self.select(mask, self.fma(a, b, c), c)
     }
 
     #[inline(always)]

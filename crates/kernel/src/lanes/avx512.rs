@@ -103,11 +103,6 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn max(self, a: __m512, b: __m512) -> __m512 {
-        on!(self, x86::_mm512_max_ps(a, b))
-    }
-
-    #[inline(always)]
     fn within(self, x: __m512, bound: __m512) -> __m512 {
         // The one of less magnitude, with the first one's sign.
         const LESS_OF_MAGNITUDES: i32 = 0b00_10;
@@ -196,6 +191,16 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn signed(self, a: __m512i) -> __m512 {
         on!(self, x86::_mm512_cvtepi32_ps(a))
+    }
+
+    #[inline(always)]
+    fn positive(self, x: __m512) -> __mmask16 {
+        on!(self, x86::_mm512_cmp_ps_mask::<{ x86::_CMP_GT_OQ }>(x, x86::_mm512_setzero_ps()))
+    }
+
+    #[inline(always)]
+    fn fma_if(self, mask: __mmask16, a: __m512, b: __m512, c: __m512) -> __m512 {
+        on!(self, x86::_mm512_mask3_fmadd_ps(a, b, c, mask))
     }
 
     #[inline(always)]

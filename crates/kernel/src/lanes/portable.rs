@@ -90,11 +90,6 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn max(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => if a[i] > b[i] { a[i] } else { b[i] })
-    }
-
-    #[inline(always)]
     fn within(self, x: [f32; WIDTH], bound: [f32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => x[i].clamp(-bound[i], bound[i]))
     }
@@ -157,6 +152,16 @@ impl Lanes for Portable {
     #[inline(always)]
     fn signed(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => a[i].cast_signed() as f32)
+    }
+
+    #[inline(always)]
+    fn positive(self, x: [f32; WIDTH]) -> [bool; WIDTH] {
+        each!(false, i => x[i] > 0.0)
+    }
+
+    #[inline(always)]
+    fn fma_if(self, mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
+        self.select(mask, self.fma(a, b, c), c)
     }
 
     #[inline(always)]

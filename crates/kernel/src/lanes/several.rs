@@ -49,7 +49,6 @@ impl<L: Lanes, const G: usize> Lanes for Several<L, G> {
         mul(a: Float, b: Float) -> Float;
         fma(a: Float, b: Float, c: Float) -> Float;
         sqrt(a: Float) -> Float;
-        max(a: Float, b: Float) -> Float;
         within(x: Float, bound: Float) -> Float;
         exponent(x: Float) -> Float;
         mantissa(x: Float) -> Float;
@@ -62,6 +61,8 @@ impl<L: Lanes, const G: usize> Lanes for Several<L, G> {
         left<const N: u32>(a: Word) -> Word;
         with_bits(a: Word) -> Float;
         signed(a: Word) -> Float;
+        positive(x: Float) -> Mask;
+        fma_if(mask: Mask, a: Float, b: Float, c: Float) -> Float;
         at_most(a: Word, b: Word) -> Mask;
         fma_where(mask: Mask, word: Word, b: Float, c: Float, other: Float) -> Float;
         select(mask: Mask, a: Float, b: Float) -> Float;
