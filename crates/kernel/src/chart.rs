@@ -5,6 +5,8 @@
 //! the chart lie well within. Counts merge exactly, like all that a partial result holds, so it doesn't matter who simulates which block.
 #![expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
 
+use crate::lanes::WIDTH_MAX;
+
 /// Simulations that are counted: the first.
 pub(crate) const SIMULATIONS: u64 = 65_536;
 /// Simulations that a stop's bins follow from.
@@ -13,8 +15,8 @@ pub(crate) const PILOT: usize = 512;
 pub(crate) const BINS: usize = 40;
 /// The most stops.
 pub(crate) const STOPS_MAX: usize = 60;
-/// The most balances of one look.
-pub(crate) const LOOK: usize = 2 * crate::lanes::WIDTH_MAX;
+/// The most balances of one look: those of two registers.
+pub(crate) const LOOK: usize = 2 * WIDTH_MAX;
 /// Bins in a spread.
 const BINS_PER_SPREAD: f32 = 16.0;
 

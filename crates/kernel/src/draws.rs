@@ -21,19 +21,15 @@
 //! So every draw is uniform to its last bit, a radius and a coin on 32, an angle on 19. Any three draws of a year are jointly independent, to
 //! their last bits; and all 42 are in their own, the first 12 of a radius, the first 10 of an angle or a coin. Tests find the ranks.
 
+use crate::keystream::WORDS;
 use crate::lanes::Lanes;
+use crate::normals::{ANGLE, ANGLE_REST};
 
 /// Months of a half year.
 pub(crate) const MONTHS: usize = 6;
-/// Words of a year: a block's.
-pub(crate) const WORDS: usize = 16;
 /// Pairs of normals of a half year, and coins.
 pub(crate) const PAIRS: usize = MONTHS + 1;
 
-/// The bits of a word that make its angle.
-const ANGLE: u32 = 0x000f_fffe;
-/// A number in [1, 1.125) that ends with an angle: the bits before it, and one for the middle of its step.
-const ANGLE_REST: u32 = 0x3f80_0001;
 /// By how much a word is shifted so that its coin comes first.
 const COIN: u32 = 22;
 

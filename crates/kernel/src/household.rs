@@ -4,7 +4,8 @@
     reason = "a task must end up inside the function that has its level's instructions"
 )]
 
-use crate::draws::{Draws, MONTHS, WORDS};
+use crate::draws::{Draws, MONTHS};
+use crate::keystream::WORDS;
 use crate::lanes::{Lanes, Several};
 use crate::normals::{Axes, Polar};
 use crate::plan::{MONEY_BOUND, Outgoings, Plan};
@@ -68,7 +69,7 @@ impl<L: Lanes> Luck<L> {
         for i in 0..MONTHS {
             let falls = lanes.at_most(coin[i], lanes.word(plan.emergency.at_most));
             let (step, least) = (lanes.float(plan.emergency_step), lanes.float(outgoings.with_emergency[i]));
-            taken[i] = lanes.fma_where(falls, coin[i], step, least, lanes.float(outgoings.payments[i]));
+            taken[i] = lanes.fma_word_if(falls, coin[i], step, least, lanes.float(outgoings.payments[i]));
         }
         let radius = lanes.sqrt(event.square);
         Self {
@@ -125,7 +126,7 @@ impl<L: Lanes> Household<L> {
         if half == 1 {
             income = lanes.fma(income, luck.raise, income);
         }
-        income = lanes.select(luck.promoted, lanes.fma(income, luck.promotion, income), income);
+        income = lanes.fma_if(luck.promoted, income, luck.promotion, income);
         income = lanes.within(income, lanes.float(MONEY_BOUND));
         Self {
             above: lanes.within(self.above, lanes.float(MONEY_BOUND)),

@@ -103,7 +103,7 @@ pub(crate) trait Lanes: Copy {
     fn at_most(self, a: Self::Word, b: Self::Word) -> Self::Mask;
     /// x·b + c, rounded once, where the mask holds, with x the word as an unsigned integer, rounded to the nearest number; else
     /// `other`.
-    fn fma_where(
+    fn fma_word_if(
         self,
         mask: Self::Mask,
         word: Self::Word,
@@ -111,8 +111,6 @@ pub(crate) trait Lanes: Copy {
         c: Self::Float,
         other: Self::Float,
     ) -> Self::Float;
-    /// `a` where the mask holds, else `b`.
-    fn select(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use crate::keystream::{Streams, Uniform};
 use crate::lanes::{Lanes, Register, Several, Task};
 use crate::level::Level;
-use crate::normals::{Axes, Polar};
+use crate::normals::{ANGLE, ANGLE_REST, Axes, Polar};
 use crate::plan::key;
 
 /// Makes the first `blocks` keystream blocks (of 16 words) for each of `simulations` simulations and forgets them.
@@ -74,7 +74,7 @@ impl Task for Normals {
         let mut words = [step, lanes.rotate::<7>(step)];
         for _ in (0..self.pairs).step_by(2 * L::WIDTH) {
             words = several.add_words(words, [step; 2]);
-            let angles = several.or(several.and(words, several.word(0x000f_fffe)), several.word(0x3f80_0001));
+            let angles = several.or(several.and(words, several.word(ANGLE)), several.word(ANGLE_REST));
             let Polar { square, cos, sin } = Polar::new(several, &Axes::UNIT, words, angles);
             let radius = several.sqrt(square);
             black_box([several.mul(radius, cos), several.mul(radius, sin)]);

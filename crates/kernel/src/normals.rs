@@ -30,7 +30,11 @@ pub(crate) const SIN: [f32; 4] = scaled([1.570_791, -0.645_892_86, 0.079_434_34,
 /// cos(πy/2); powers of (y/16)² ascending.
 pub(crate) const COS: [f32; 5] =
     scaled([0.999_999_94, -1.233_698_2, 0.253_650_75, -0.020_810_628, 0.000_858_190_6], 1.0);
-/// The middle of the numbers with these bits and the exponent 0.
+/// The bits of a word that make an angle.
+pub(crate) const ANGLE: u32 = 0x000f_fffe;
+/// The other bits of a number in [1, 1.125) that ends with an angle: those before it, and one for the middle of its step.
+pub(crate) const ANGLE_REST: u32 = 0x3f80_0001;
+/// The middle of these numbers.
 pub(crate) const ANGLE_MIDDLE: f32 = 1.0625;
 
 /// Coefficients for powers of a square that is 256 times smaller, and `first` times the polynomial: exact.
@@ -80,7 +84,7 @@ pub(crate) struct Polar<L: Lanes> {
 }
 
 impl<L: Lanes> Polar<L> {
-    /// From a word for the radius and one whose bits are a number of [`ANGLE_MIDDLE`]'s neighbourhood.
+    /// From a word for the radius and one with the bits of a number that ends with the angle: [`ANGLE`] and [`ANGLE_REST`].
     #[inline(always)]
     pub(crate) fn new(lanes: L, axes: &Axes, radius: L::Word, angle: L::Word) -> Self {
         let odd = lanes.or(radius, lanes.word(1));

@@ -1,7 +1,7 @@
 //! A job's constants, as the inner loop wants them: single precision, a month's share of every yearly rate, and probabilities as
 //! bounds on words.
 //!
-//! Everything is computed once a job in double precision. The rules of the model are in `walk`.
+//! Everything is computed once a job in double precision. The rules of the model are in `household`.
 
 use carlo_types::JobSpec;
 use carlo_types::spec::Account;

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use carlo_types::JobSpec;
 
-use crate::normals::{ANGLE_MIDDLE, Axes, LOG, OCTAVE};
+use crate::normals::{ANGLE_MIDDLE, ANGLE_REST, Axes, LOG, OCTAVE};
 use crate::plan::{MONEY_BOUND, Plan, Schedule, starting_balance};
 
 /// The stream with the number `index`.
@@ -192,7 +192,7 @@ pub(crate) fn polar(axes: &Axes, radius: u32, angle: u32) -> Polar {
     let exponent = (x.to_bits() << 1 >> 24).cast_signed() - 127;
     let t = 2.0 - f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000);
     let octaves = (exponent as f32).mul_add(-OCTAVE, 30.0 * OCTAVE);
-    let y = f32::from_bits(angle << 1 | 0x3f80_0001) - ANGLE_MIDDLE;
+    let y = f32::from_bits(angle << 1 | ANGLE_REST) - ANGLE_MIDDLE;
     let cos = polynomial(&axes.cos, y * y);
     let cos = if radius.cast_signed() < 0 { -cos } else { cos };
     Polar {

@@ -10,7 +10,7 @@
     reason = "a task must end up inside the function that has its level's instructions"
 )]
 
-use crate::chart::Look;
+use crate::chart::{LOOK, Look};
 use crate::draws::MONTHS;
 use crate::household::{Household, Luck};
 use crate::keystream::{Streams, Uniform};
@@ -155,7 +155,7 @@ impl Walk<'_> {
         let (owed, starts) = (&self.plan.owed, &self.plan.starts);
         match stop {
             Stop::Look(i) => {
-                let mut seen = [0.0; 2 * WIDTH_MAX];
+                let mut seen = [0.0; LOOK];
                 store(lanes, own, starts[0].reserve, 0.0, &mut seen);
                 let count = (self.finals.len() - at).min(2 * L::WIDTH);
                 self.look.at(i, &seen[..count]);

@@ -74,7 +74,7 @@ impl Sessions {
         }
     }
 
-    /// Tells the operator that a node is lost, by the name that he knows.
+    /// Tells operators that a node is lost, by the name that they gave it.
     pub(super) fn warn_of_loss(&self, node: NodeId, why: &str) {
         let name = self.open.get(&node).map(|session| session.name.as_str());
         tracing::warn!(%node, name, why, "node lost: others compute what it held");

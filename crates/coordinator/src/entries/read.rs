@@ -76,8 +76,11 @@ pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>
     let entry: v1::CheckpointEntry = decode(key, value)?;
     // Another model's numbers don't add up with what this one's workers will report.
     if entry.model_version != MODEL_VERSION {
-        let reason = format!("it is of model version {}, this is {MODEL_VERSION}", entry.model_version);
-        return Err(unreadable(key, reason));
+        let version = match entry.model_version {
+            0 => "3 or older".to_owned(),
+            version => version.to_string(),
+        };
+        return Err(unreadable(key, format!("it is of model version {version}, this is {MODEL_VERSION}")));
     }
     let span = |span: &v1::BlockSpan| {
         BlockRange::new(span.start, span.end).ok_or_else(|| FieldError::new("span", "is empty"))

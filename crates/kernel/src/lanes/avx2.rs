@@ -62,6 +62,12 @@ impl Avx2 {
         on!(self, x86::_mm256_or_si256(x86::_mm256_slli_epi32::<LEFT>(a), x86::_mm256_srli_epi32::<RIGHT>(a)))
     }
 
+    /// `a` where the mask holds, else `b`.
+    #[inline(always)]
+    fn select(self, mask: __m256i, a: __m256, b: __m256) -> __m256 {
+        on!(self, x86::_mm256_blendv_ps(b, a, x86::_mm256_castsi256_ps(mask)))
+    }
+
     /// The words as unsigned integers, rounded to the nearest number.
     #[inline(always)]
     fn unsigned(self, a: __m256i) -> __m256 {
@@ -252,12 +258,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn fma_where(self, mask: __m256i, word: __m256i, b: __m256, c: __m256, other: __m256) -> __m256 {
+    fn fma_word_if(self, mask: __m256i, word: __m256i, b: __m256, c: __m256, other: __m256) -> __m256 {
         self.select(mask, self.fma(self.unsigned(word), b, c), other)
-    }
-
-    #[inline(always)]
-    fn select(self, mask: __m256i, a: __m256, b: __m256) -> __m256 {
-        on!(self, x86::_mm256_blendv_ps(b, a, x86::_mm256_castsi256_ps(mask)))
     }
 }

@@ -209,15 +209,10 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn fma_where(self, mask: __mmask16, word: __m512i, b: __m512, c: __m512, other: __m512) -> __m512 {
+    fn fma_word_if(self, mask: __mmask16, word: __m512i, b: __m512, c: __m512, other: __m512) -> __m512 {
         on!(self, {
             let x = x86::_mm512_mask_cvtepu32_ps(other, mask, word);
             x86::_mm512_mask_fmadd_ps(x, mask, b, c)
         })
-    }
-
-    #[inline(always)]
-    fn select(self, mask: __mmask16, a: __m512, b: __m512) -> __m512 {
-        on!(self, x86::_mm512_mask_blend_ps(mask, b, a))
     }
 }

@@ -30,6 +30,12 @@ fn fused(a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
     each!(0.0, i => a[i].mul_add(b[i], c[i]))
 }
 
+/// `a` where the mask holds, else `b`.
+#[inline(always)]
+fn select(mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+    each!(0.0, i => if mask[i] { a[i] } else { b[i] })
+}
+
 impl Register for Portable {
     const WIDTH: usize = WIDTH;
 
@@ -161,7 +167,7 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn fma_if(self, mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
-        self.select(mask, self.fma(a, b, c), c)
+        select(mask, self.fma(a, b, c), c)
     }
 
     #[inline(always)]
@@ -170,7 +176,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn fma_where(
+    fn fma_word_if(
         self,
         mask: [bool; WIDTH],
         word: [u32; WIDTH],
@@ -178,11 +184,6 @@ impl Lanes for Portable {
         c: [f32; WIDTH],
         other: [f32; WIDTH],
     ) -> [f32; WIDTH] {
-        self.select(mask, self.fma(each!(0.0, i => word[i] as f32), b, c), other)
-    }
-
-    #[inline(always)]
-    fn select(self, mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => if mask[i] { a[i] } else { b[i] })
+        select(mask, self.fma(each!(0.0, i => word[i] as f32), b, c), other)
     }
 }

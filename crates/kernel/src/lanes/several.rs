@@ -64,7 +64,6 @@ impl<L: Lanes, const G: usize> Lanes for Several<L, G> {
         positive(x: Float) -> Mask;
         fma_if(mask: Mask, a: Float, b: Float, c: Float) -> Float;
         at_most(a: Word, b: Word) -> Mask;
-        fma_where(mask: Mask, word: Word, b: Float, c: Float, other: Float) -> Float;
-        select(mask: Mask, a: Float, b: Float) -> Float;
+        fma_word_if(mask: Mask, word: Word, b: Float, c: Float, other: Float) -> Float;
     }
 }

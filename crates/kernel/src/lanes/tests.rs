@@ -53,8 +53,8 @@ impl Task for Operations {
             lanes.exponent(x),
             lanes.mantissa(x),
             lanes.flip(y, a),
-            lanes.fma_where(mask, a, y, z, x),
-            lanes.select(mask, x, y),
+            lanes.fma_word_if(mask, a, y, z, x),
+            lanes.fma_if(mask, x, y, z),
         ];
         let mut out = Vec::new();
         for word in words {
