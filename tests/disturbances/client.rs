@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use carlo_rest::job::JobStatus;
-use carlo_rest::{Job, Word as _};
+use carlo_rest::{Job, Label as _};
 use carlo_tests::{Client as Rest, Cluster};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -222,13 +222,13 @@ impl Inner {
             if let Some(ended) = before.ended
                 && ended != job.status
             {
-                wrong.push(format!("was {} and is {}", ended.word(), job.status.word()));
+                wrong.push(format!("was {} and is {}", ended.label(), job.status.label()));
             }
             if job.status == JobStatus::Cancelled && known.cancelled.is_none() {
                 wrong.push("was cancelled by nobody".to_owned());
             }
             if before.cancelled == Some(true) && job.status != JobStatus::Cancelled {
-                wrong.push(format!("was cancelled and is {}", job.status.word()));
+                wrong.push(format!("was cancelled and is {}", job.status.label()));
             }
             known.ended = known.ended.or(job.status.has_ended().then_some(job.status));
         }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use carlo_rest::job::JobStatus;
-use carlo_rest::{Cluster, Job, JobList, Submitted, Word as _};
+use carlo_rest::{Cluster, Job, JobList, Label as _, Submitted};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -108,7 +108,7 @@ impl Client {
     pub async fn complete(&self, id: &str) -> anyhow::Result<Job> {
         let job = self.job_until(id, |job| job.status.has_ended()).await?;
         if job.status != JobStatus::Complete {
-            bail!("job {id} ended as {}: {:?}", job.status.word(), job.error);
+            bail!("job {id} ended as {}: {:?}", job.status.label(), job.error);
         }
         Ok(job)
     }

@@ -13,7 +13,7 @@ use carlo_rest::job::{Cancelled, JobStatus};
 use carlo_rest::plans::{Comparison, Solved};
 use carlo_rest::problem::FieldError;
 use carlo_rest::replay::Replay;
-use carlo_rest::{Cluster, Job, JobList, Problem, Submitted, Word as _};
+use carlo_rest::{Cluster, Job, JobList, Label as _, Problem, Submitted};
 use carlo_service::tls;
 use carlo_types::JobId;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -203,7 +203,7 @@ impl Client {
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string()).append_pair("page_size", &page_size.to_string());
         if let Some(status) = status {
-            query.append_pair("status", status.word());
+            query.append_pair("status", status.label());
         }
         drop(query);
         self.call(Method::GET, url, None).await

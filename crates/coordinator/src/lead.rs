@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
-use carlo_service::complaints::Complaints;
+use carlo_service::log_throttle::LogThrottle;
 use carlo_store::Ledger;
 use carlo_wire::status;
 use tokio::sync::watch;
@@ -114,7 +114,7 @@ impl Leader {
         if self.is_shared {
             self.role.send_replace(Role::Following { leader: None });
         }
-        let mut complaints = Complaints::default();
+        let mut throttle = LogThrottle::default();
         loop {
             let ended = tokio::select! {
                 ended = self.term(&stop) => ended,
@@ -127,10 +127,10 @@ impl Leader {
             }
             match ended {
                 _ if stop.is_cancelled() => return ended,
-                Ok(()) => complaints.settle(),
+                Ok(()) => throttle.reset(),
                 Err(error) if self.is_shared && is_passing(&error) => {
                     let words = format!("{:#}", anyhow::Error::from(error));
-                    if complaints.is_news(&words) {
+                    if throttle.admits(&words) {
                         tracing::warn!("not leading, trying again: {words}");
                     }
                     tokio::time::sleep(RETRY).await;

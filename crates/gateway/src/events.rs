@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use carlo_rest::Word;
+use carlo_rest::Label;
 use carlo_service::CancellationToken;
 use carlo_wire::v1;
 use tokio::sync::mpsc;
@@ -112,7 +112,7 @@ fn event(message: v1::JobEvent) -> Result<(Event, bool), Failure> {
         message.job.ok_or_else(|| Failure::internal("the coordinator sent an event without its job"))?;
     let job = convert::job::job(job)?;
     let ended = job.status.has_ended();
-    let name = if ended { job.status.word() } else { "progress" };
+    let name = if ended { job.status.label() } else { "progress" };
     let event = Event::default().id(message.id.to_string()).event(name);
     let event = event.json_data(&job).map_err(|error| Failure::internal(error.to_string()))?;
     Ok((event, ended))

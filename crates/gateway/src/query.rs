@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use carlo_rest::Word;
+use carlo_rest::Label;
 use carlo_rest::problem::FieldError;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 
@@ -27,7 +27,7 @@ pub(crate) struct Selection<S> {
     pub(crate) status: Option<S>,
 }
 
-impl<S: Word> Selection<S> {
+impl<S: Label> Selection<S> {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "page" => self.page = whole(value, u32::MAX).ok_or("must be a whole number from 1 on")?,
@@ -36,8 +36,9 @@ impl<S: Word> Selection<S> {
                     .ok_or_else(|| format!("must be a whole number from 1 to {PAGE_SIZE_MAX}"))?;
             }
             "status" => {
-                let all: Vec<_> = S::ALL.iter().map(|status| status.word()).collect();
-                let named = S::named(value).ok_or_else(|| format!("must be one of {}", all.join(", ")))?;
+                let all: Vec<_> = S::ALL.iter().map(|status| status.label()).collect();
+                let named =
+                    S::from_label(value).ok_or_else(|| format!("must be one of {}", all.join(", ")))?;
                 self.status = Some(named);
             }
             _ => return Err("is not a parameter of this list: expected page, page_size or status".to_owned()),
@@ -46,7 +47,7 @@ impl<S: Word> Selection<S> {
     }
 }
 
-impl<S: Word, T: Send + Sync> FromRequestParts<T> for Selection<S> {
+impl<S: Label, T: Send + Sync> FromRequestParts<T> for Selection<S> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use carlo_rest::batch::{self, Cancel};
 use carlo_rest::pointer::Spelling;
 use carlo_rest::simulation::{Simulation, SimulationList, SimulationResult, SimulationStatus};
-use carlo_rest::{Problem, SimulationRequest, Word, simulation};
+use carlo_rest::{Label, Problem, SimulationRequest, simulation};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -128,7 +128,7 @@ fn completed(job: v1::Job) -> Result<SimulationResult, Failure> {
     let simulation::Simulation { job_id, status, results, sensitivity_results, error_message, .. } = job;
     let Some(results) = results else {
         let why = error_message.map(|why| format!(": {why}")).unwrap_or_default();
-        let detail = format!("the job {job_id} is {}, not COMPLETED{why}", status.word());
+        let detail = format!("the job {job_id} is {}, not COMPLETED{why}", status.label());
         return Err(Failure::new(StatusCode::CONFLICT, detail));
     };
     Ok(SimulationResult { job_id, status, results, sensitivity_results })

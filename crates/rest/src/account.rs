@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::label::Label;
 use crate::problem::FieldError;
 use crate::reader::Object;
-use crate::word::Word;
 
 /// The answer of `GET /simulations/batch/usage`: what the caller has used this month. A limit of −1 is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -82,10 +82,10 @@ pub enum Role {
     Admin,
 }
 
-impl Word for Role {
+impl Label for Role {
     const ALL: &'static [Self] = &[Self::User, Self::Admin];
 
-    fn word(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Admin => "admin",
@@ -133,7 +133,7 @@ pub fn read_key(body: &Value, faults: &mut Vec<FieldError>) -> CreateKey {
     let create = CreateKey {
         user_id: user_id.unwrap_or_default(),
         tier: key.one_of("tier", &TIERS, str::as_ref).map(str::to_owned),
-        role: key.one_of("role", Role::ALL, Role::word),
+        role: key.one_of("role", Role::ALL, Role::label),
     };
     key.refuse_others();
     create

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::label::Label;
 use crate::request::SimulationRequest;
 use crate::simulation::Simulation;
-use crate::word::Word;
 
 pub use read::{read, read_cancel};
 
@@ -85,11 +85,11 @@ impl BatchStatus {
     }
 }
 
-impl Word for BatchStatus {
+impl Label for BatchStatus {
     const ALL: &'static [Self] =
         &[Self::Pending, Self::Running, Self::Completed, Self::Partial, Self::Failed, Self::Cancelled];
 
-    fn word(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::Running => "RUNNING",

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::label::Label;
 use crate::plans::{ComparedPlan, Solution};
 use crate::request::SimulationRequest;
-use crate::word::Word;
 
 /// The answer of `POST /api/jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -62,11 +62,11 @@ pub enum JobStatus {
     Cancelled,
 }
 
-impl Word for JobStatus {
+impl Label for JobStatus {
     const ALL: &'static [Self] =
         &[Self::Queued, Self::Running, Self::Complete, Self::Failed, Self::Cancelled];
 
-    fn word(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::job::{Results, SensitivityResults};
-use crate::word::Word;
+use crate::label::Label;
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -20,11 +20,11 @@ pub enum SimulationStatus {
     Cancelled,
 }
 
-impl Word for SimulationStatus {
+impl Label for SimulationStatus {
     const ALL: &'static [Self] =
         &[Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
 
-    fn word(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::Running => "RUNNING",

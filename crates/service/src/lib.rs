@@ -1,8 +1,8 @@
-//! What every daemon needs and no domain knows: how it logs ([`telemetry`]), complains ([`complaints`]), ends ([`shutdown`]), listens ([`listen`]) and speaks TLS
+//! What every daemon needs and no domain knows: how it logs ([`telemetry`], [`log_throttle`]), ends ([`shutdown`]), listens ([`listen`]) and speaks TLS
 //! ([`tls`]).
 
-pub mod complaints;
 pub mod listen;
+pub mod log_throttle;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;

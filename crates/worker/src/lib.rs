@@ -17,7 +17,7 @@ use std::time::Duration;
 use backon::BackoffBuilder;
 use carlo_kernel::Level;
 use carlo_service::CancellationToken;
-use carlo_service::complaints::Complaints;
+use carlo_service::log_throttle::LogThrottle;
 use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
 use tonic::transport::Endpoint;
@@ -90,7 +90,7 @@ pub async fn work(
     let mut engine = Engine::new(machine, level);
     tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
 
-    let mut complaints = Complaints::default();
+    let mut throttle = LogThrottle::default();
     let mut waits = backoff(jitter);
     // Whoever is told who leads goes there at once, but not from one to the other without end.
     let mut was_redirected = false;
@@ -109,7 +109,7 @@ pub async fn work(
             return Err(Error::Refused { address: coordinator.address.to_string(), reason: fault.message });
         }
         if had_joined {
-            complaints.settle();
+            throttle.reset();
         }
         coordinators.give_up(&coordinator, refusal.as_ref());
         let redirected = refusal.is_some_and(|refusal| carlo_wire::status::leader(&refusal).is_some());
@@ -119,7 +119,7 @@ pub async fn work(
         }
         if had_joined {
             tracing::warn!(%node, coordinator = address, %fault, "session ended");
-        } else if complaints.is_news(&format!("{address}: {fault}")) {
+        } else if throttle.admits(&format!("{address}: {fault}")) {
             tracing::warn!(%node, coordinator = address, %fault, "not joined, trying again");
         }
         was_redirected = false;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use carlo_rest::Word as _;
+use carlo_rest::Label as _;
 use carlo_rest::account::Role;
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
@@ -205,11 +205,11 @@ pub struct OneNode {
 }
 
 fn role() -> impl TypedValueParser<Value = Role> {
-    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.word()))
-        .map(|word| Role::named(&word).expect("the parser lets only the words of a role pass"))
+    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.label()))
+        .map(|word| Role::from_label(&word).expect("the parser lets only the words of a role pass"))
 }
 
 fn status() -> impl TypedValueParser<Value = JobStatus> {
-    PossibleValuesParser::new(JobStatus::ALL.iter().map(|status| status.word()))
-        .map(|word| JobStatus::named(&word).expect("the parser lets only the words of a status pass"))
+    PossibleValuesParser::new(JobStatus::ALL.iter().map(|status| status.label()))
+        .map(|word| JobStatus::from_label(&word).expect("the parser lets only the words of a status pass"))
 }

@@ -1,6 +1,6 @@
 //! Batches.
 
-use carlo_rest::{Batch, Word as _};
+use carlo_rest::{Batch, Label as _};
 use jiff::Timestamp;
 
 use super::job::instant;
@@ -9,7 +9,7 @@ use super::{counted, facts};
 
 /// Everything that a person wants to know of a batch.
 pub fn batch(batch: &Batch, now: Timestamp) -> String {
-    let mut lines = vec![("batch", batch.batch_id.clone()), ("status", batch.status.word().to_owned())];
+    let mut lines = vec![("batch", batch.batch_id.clone()), ("status", batch.status.label().to_owned())];
     if let Some(error) = &batch.error_message {
         lines.push(("because", error.clone()));
     }

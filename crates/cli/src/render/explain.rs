@@ -1,14 +1,14 @@
 //! Why a job waits.
 
 use carlo_rest::job::JobStatus;
-use carlo_rest::{Cluster, Job, Word as _};
+use carlo_rest::{Cluster, Job, Label as _};
 
 use super::number::{grouped, short};
 use super::{counted, facts};
 
 /// What a job waits for, who is ahead of it, and what the cluster does meanwhile.
 pub fn explain(job: &Job, cluster: &Cluster) -> String {
-    let mut lines = vec![("job", job.id.clone()), ("status", job.status.word().to_owned())];
+    let mut lines = vec![("job", job.id.clone()), ("status", job.status.label().to_owned())];
     let why = match job.status {
         JobStatus::Queued => "its turn".to_owned(),
         JobStatus::Running => format!("nothing: it runs on {}", counted(job.allocated_nodes.into(), "node")),

@@ -1,7 +1,7 @@
 //! One job, and lists of jobs.
 
 use carlo_rest::job::{JobStatus, NodeProgress, PartialResults};
-use carlo_rest::{Job, JobList, Submitted, Word as _};
+use carlo_rest::{Job, JobList, Label as _, Submitted};
 use jiff::Timestamp;
 
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short, whole_duration};
@@ -42,7 +42,7 @@ pub fn job(job: &Job, now: Timestamp) -> String {
 
 /// What a submission is told: where the job stands. Its id is said elsewhere.
 pub fn submitted(submitted: &Submitted) -> String {
-    let (status, position) = (submitted.status.word(), grouped(submitted.queue_position));
+    let (status, position) = (submitted.status.label(), grouped(submitted.queue_position));
     let remaining = submitted.estimated_time_remaining.as_ref();
     let remaining = remaining.map(|remaining| format!(", about {remaining} to go")).unwrap_or_default();
     format!("{status}, number {position} in the queue{remaining}")
@@ -65,7 +65,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
         let took = job.started_at.map(|from| duration(seconds(from, job.completed_at.unwrap_or(now))));
         table.push([
             job.id.clone(),
-            job.status.word().to_owned(),
+            job.status.label().to_owned(),
             format!("{:.0} %", job.progress.floor()),
             grouped(job.simulations_total),
             ago(job.created_at, now),
@@ -83,7 +83,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
 }
 
 fn status(job: &Job) -> String {
-    let word = job.status.word();
+    let word = job.status.label();
     match job.status {
         JobStatus::Queued => {
             let position =

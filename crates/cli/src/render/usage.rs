@@ -1,6 +1,6 @@
 //! Usage and keys.
 
-use carlo_rest::Word as _;
+use carlo_rest::Label as _;
 use carlo_rest::account::{KeyList, Usage, UsageHistory};
 use jiff::Timestamp;
 
@@ -76,7 +76,7 @@ pub fn keys(list: &KeyList, now: Timestamp) -> String {
             key.id.clone(),
             key.user_id.clone(),
             key.tier.clone(),
-            key.role.word().to_owned(),
+            key.role.label().to_owned(),
             ago(key.created_at, now),
             key.revoked_at.map(|at| ago(at, now)).unwrap_or_default(),
         ]);

@@ -235,7 +235,7 @@ impl Core {
     ) -> Result<v1::Batch, Fault> {
         let batch = self.require_batch(caller, id)?;
         if batch.has_ended() {
-            let message = format!("{id} has ended: it is {}", word(batch.status()));
+            let message = format!("{id} has ended: it is {}", label(batch.status()));
             return Err(Fault::new(FaultCode::Conflict, message));
         }
         let batch = self.batches.all.get_mut(&id).expect("it was just found");
@@ -341,7 +341,7 @@ impl Core {
 }
 
 /// The word of a status.
-fn word(status: v1::BatchStatus) -> String {
+fn label(status: v1::BatchStatus) -> String {
     status.as_str_name().trim_start_matches("BATCH_STATUS_").to_ascii_lowercase()
 }
 
