@@ -111,6 +111,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     // Without it every small answer waits 40 ms for the acknowledgement of the one before.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tracing::info!(listen = %address, url, "coordinator starts");
+    carlo_service::notify::ready();
     serve(config.settings, ledger, Arc::new(Machine), url, incoming, shutdown).await
 }
 

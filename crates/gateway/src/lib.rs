@@ -113,6 +113,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         tracing::info!(%address, coordinators = config.coordinators.join(","), "gateway serves");
     }
     let router = routes::router(&config, calls, shutdown.clone());
+    carlo_service::notify::ready();
     server::serve(&config, listener, router, shutdown).await;
     Ok(())
 }

@@ -3,6 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::notify;
+
 /// A token that is cancelled at the first SIGINT or SIGTERM. At the second one the process ends at once, with the shell's exit code
 /// for it, 128 + the signal's number: whoever presses Ctrl-C twice means it.
 ///
@@ -24,6 +26,7 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
                 std::process::exit(code);
             }
             tracing::info!(signal = name, "shutting down");
+            notify::stopping();
             cancelled.cancel();
         }
     });

@@ -68,6 +68,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let trust = config.trust.clone();
     let coordinators = Coordinators::trusting(&config.coordinators, trust, Endpoint::connect_lazy)?;
     let machine = Cores::new(config.threads())?;
+    carlo_service::notify::ready();
     work(config, &coordinators, Box::new(machine), shutdown).await
 }
 

@@ -1,0 +1,24 @@
+//! What is in `deploy/`, used as it will be used: each file is read by the program that it is for.
+//!
+//! * [`systemd`]: the units and their files of options.
+
+mod systemd;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+/// A file of the repository, by its path within it.
+fn repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// Runs a program that must succeed; what it prints, on stdout and then on stderr.
+fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.output().with_context(|| format!("failed to start {command:?}"))?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    ensure!(output.status.success(), "{command:?} failed, {}:\n{text}", output.status);
+    Ok(text)
+}
