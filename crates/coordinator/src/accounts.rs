@@ -1,144 +1,129 @@
 //! The accounts' service: keys, and what has been used with them.
 
-use std::sync::Arc;
-
-use carlo_store::Ledger;
 use carlo_tenancy::keys::parse_user;
 use carlo_tenancy::{Caller, Key, KeyId, NewKey, PeriodUsage, Role, Secret, Tier, Usage, UsageReport};
 use carlo_types::{Fault, FaultCode, FieldFault};
 use carlo_wire::v1;
 use carlo_wire::v1::accounts_server::Accounts;
-use tonic::{Request, Response, Status};
 
-use crate::answers::repeated;
-use crate::core::{Core, Once};
-use crate::door::{self, Call};
-use crate::environment::Environment;
-use crate::idempotency::Repeatable;
-use crate::lead::Leadership;
-use crate::particulars::nanodollars;
+use crate::auth::{RequestContext, ServiceState, service};
+use crate::core::Core;
+use crate::idempotency::IdempotencyKey;
+use crate::job_metadata::nanodollars;
+use crate::ledger_reads::resolve;
 
 /// Past months where a caller doesn't say how many.
 const PERIODS_DEFAULT: u32 = 6;
 
 /// The service.
 pub(crate) struct AccountsService {
-    leadership: Leadership,
-    ledger: Arc<dyn Ledger>,
-    environment: Arc<dyn Environment>,
+    state: ServiceState,
 }
 
 impl AccountsService {
-    pub(crate) fn new(
-        leadership: Leadership,
-        ledger: Arc<dyn Ledger>,
-        environment: Arc<dyn Environment>,
-    ) -> Self {
-        Self { leadership, ledger, environment }
+    pub(crate) fn new(state: ServiceState) -> Self {
+        Self { state }
     }
 
-    async fn create(&self, call: &mut Call, request: v1::CreateKeyRequest) -> Result<v1::CreatedKey, Fault> {
-        let id = KeyId::from_random(self.environment.random());
+    async fn create_key(
+        &self,
+        context: &mut RequestContext,
+        request: v1::CreateKeyRequest,
+    ) -> Result<v1::CreatedKey, Fault> {
+        let id = KeyId::from_random(self.state.environment.random());
         let secret = self.secret();
         let checked = check(request, id);
         let create = move |core: &mut Core, caller: &Caller| {
-            caller.require_admin().map_err(door::fault)?;
-            let (new, repeatable) = checked?;
+            caller.require_admin().map_err(Fault::from)?;
+            let (new, idempotency_key) = checked?;
             let serve = |core: &mut Core| {
                 let key = Some(message(&core.create_key(new, &secret)?));
                 Ok(v1::CreatedKey { key, secret: secret.reveal() })
             };
             // Nothing durable holds a secret.
             let told = |created: &v1::CreatedKey| v1::CreatedKey { secret: String::new(), ..created.clone() };
-            core.once(caller, repeatable.as_ref(), serve, told)
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, told)
         };
-        match call.admit(create).await? {
-            Once::Served(created) => Ok(created),
-            Once::Repeated(id) => repeated(self.ledger.as_ref(), &id).await,
-        }
+        resolve(self.state.ledger.as_ref(), context.admit(create).await?).await
+    }
+
+    async fn list_keys(
+        &self,
+        context: &mut RequestContext,
+        _: v1::ListKeysRequest,
+    ) -> Result<v1::ListKeysResponse, Fault> {
+        let list = |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            Ok(core.keys())
+        };
+        let keys = context.admit(list).await?;
+        Ok(v1::ListKeysResponse { keys: keys.iter().map(message).collect() })
+    }
+
+    async fn revoke_key(
+        &self,
+        context: &mut RequestContext,
+        request: v1::RevokeKeyRequest,
+    ) -> Result<v1::Key, Fault> {
+        let revoke = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            // A malformed id is the id of no key.
+            let id = request.id.parse::<KeyId>();
+            core.revoke_key(id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?)
+        };
+        Ok(message(&context.admit(revoke).await?))
+    }
+
+    async fn get_usage(&self, context: &mut RequestContext, _: v1::UsageRequest) -> Result<v1::Usage, Fault> {
+        let usage = context.admit(|core, caller| Ok(core.usage(caller))).await?;
+        Ok(report(&usage))
+    }
+
+    async fn get_usage_history(
+        &self,
+        context: &mut RequestContext,
+        request: v1::UsageHistoryRequest,
+    ) -> Result<v1::UsageHistory, Fault> {
+        let periods = if request.periods == 0 { PERIODS_DEFAULT } else { request.periods };
+        let read = move |core: &mut Core, caller: &Caller| {
+            Ok((core.usage(caller), core.history(caller, periods.into())?))
+        };
+        let (current, history) = context.admit(read).await?;
+        Ok(v1::UsageHistory { current: Some(report(&current)), history: history.iter().map(past).collect() })
+    }
+
+    async fn count_call(
+        &self,
+        context: &mut RequestContext,
+        _: v1::CountCallRequest,
+    ) -> Result<v1::CountCallResponse, Fault> {
+        context.admit(|_, _| Ok(v1::CountCallResponse {})).await
     }
 
     fn secret(&self) -> Secret {
         let mut bits = [0; 32];
         let (high, low) = bits.split_at_mut(16);
-        high.copy_from_slice(&self.environment.random().to_be_bytes());
-        low.copy_from_slice(&self.environment.random().to_be_bytes());
+        high.copy_from_slice(&self.state.environment.random().to_be_bytes());
+        low.copy_from_slice(&self.state.environment.random().to_be_bytes());
         Secret::from_random(bits)
     }
 }
 
-#[tonic::async_trait]
-impl Accounts for AccountsService {
-    async fn create_key(
-        &self,
-        request: Request<v1::CreateKeyRequest>,
-    ) -> Result<Response<v1::CreatedKey>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.create(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn list_keys(
-        &self,
-        request: Request<v1::ListKeysRequest>,
-    ) -> Result<Response<v1::ListKeysResponse>, Status> {
-        let (mut call, _) = Call::of(&self.leadership, request)?;
-        let list = |core: &mut Core, caller: &Caller| {
-            caller.require_admin().map_err(door::fault)?;
-            Ok(core.keys())
-        };
-        let keys = call.admit(list).await;
-        call.answer(keys.map(|keys| v1::ListKeysResponse { keys: keys.iter().map(message).collect() }))
-    }
-
-    async fn revoke_key(&self, request: Request<v1::RevokeKeyRequest>) -> Result<Response<v1::Key>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let revoke = move |core: &mut Core, caller: &Caller| {
-            caller.require_admin().map_err(door::fault)?;
-            // What is no id is the id of no key.
-            let id = request.id.parse::<KeyId>();
-            core.revoke_key(id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?)
-        };
-        let key = call.admit(revoke).await;
-        call.answer(key.as_ref().map(message).map_err(Clone::clone))
-    }
-
-    async fn get_usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::Usage>, Status> {
-        let (mut call, _) = Call::of(&self.leadership, request)?;
-        let usage = call.admit(|core, caller| Ok(core.usage(caller))).await;
-        call.answer(usage.as_ref().map(report).map_err(Clone::clone))
-    }
-
-    async fn get_usage_history(
-        &self,
-        request: Request<v1::UsageHistoryRequest>,
-    ) -> Result<Response<v1::UsageHistory>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let periods = if request.periods == 0 { PERIODS_DEFAULT } else { request.periods };
-        let look = move |core: &mut Core, caller: &Caller| {
-            Ok((core.usage(caller), core.history(caller, periods.into())?))
-        };
-        let looked = call.admit(look).await;
-        call.answer(looked.map(|(current, history)| v1::UsageHistory {
-            current: Some(report(&current)),
-            history: history.iter().map(past).collect(),
-        }))
-    }
-
-    async fn count_call(
-        &self,
-        request: Request<v1::CountCallRequest>,
-    ) -> Result<Response<v1::CountCallResponse>, Status> {
-        let (mut call, _) = Call::of(&self.leadership, request)?;
-        let counted = call.admit(|_, _| Ok(v1::CountCallResponse {})).await;
-        call.answer(counted)
+service! {
+    impl Accounts for AccountsService {
+        create_key(v1::CreateKeyRequest) -> v1::CreatedKey;
+        list_keys(v1::ListKeysRequest) -> v1::ListKeysResponse;
+        revoke_key(v1::RevokeKeyRequest) -> v1::Key;
+        get_usage(v1::UsageRequest) -> v1::Usage;
+        get_usage_history(v1::UsageHistoryRequest) -> v1::UsageHistory;
+        count_call(v1::CountCallRequest) -> v1::CountCallResponse;
     }
 }
 
 /// The key that a request asks for, under this id.
-fn check(mut request: v1::CreateKeyRequest, id: KeyId) -> Result<(NewKey, Option<Repeatable>), Fault> {
+fn check(mut request: v1::CreateKeyRequest, id: KeyId) -> Result<(NewKey, Option<IdempotencyKey>), Fault> {
     let key = std::mem::take(&mut request.idempotency_key);
-    let repeatable = Repeatable::new(&key, "Accounts.CreateKey", &request)?;
+    let idempotency_key = IdempotencyKey::new(&key, "Accounts.CreateKey", &request)?;
     let mut faults = Vec::new();
     let user = parse_user(&request.user).map_err(|fault| faults.push(fault));
     let tier = if request.tier.is_empty() { Some(Tier::default()) } else { Tier::parse(&request.tier) };
@@ -154,7 +139,7 @@ fn check(mut request: v1::CreateKeyRequest, id: KeyId) -> Result<(NewKey, Option
         faults.push(FieldFault::new("/role", "must be user or admin"));
     }
     match (user, tier, role) {
-        (Ok(user), Some(tier), Some(role)) => Ok((NewKey { id, user, tier, role }, repeatable)),
+        (Ok(user), Some(tier), Some(role)) => Ok((NewKey { id, user, tier, role }, idempotency_key)),
         _ => Err(Fault::invalid(faults)),
     }
 }

@@ -13,16 +13,15 @@ use carlo_wire::v1::batches_server::Batches;
 use carlo_wire::{convert, status, v1};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-use crate::answers::{complete, repeated};
-use crate::core::{BatchRequest, Core, CoreHandle, Once, no_such_batch};
-use crate::door::Call;
+use crate::auth::{RequestContext, ServiceState, service};
+use crate::core::{BatchRequest, Core, CoreHandle, no_such_batch};
 use crate::environment::Environment;
-use crate::idempotency::Repeatable;
-use crate::jobs::{WAIT_MAX, check_page, check_priority, check_reason, check_simulation, turned};
-use crate::lead::Leadership;
-use crate::views;
+use crate::idempotency::IdempotencyKey;
+use crate::jobs::{WAIT_MAX, check_page, check_priority, check_reason, check_simulation, notified};
+use crate::ledger_reads::{resolve, with_results};
+use crate::to_proto;
 
 /// Jobs of a batch that run at once: at most, and where a request doesn't say.
 const PARALLEL_JOBS_MAX: u32 = 100;
@@ -34,54 +33,53 @@ const RESULTS_AHEAD: usize = 2;
 
 /// The service.
 pub(crate) struct BatchesService {
-    leadership: Leadership,
-    ledger: Arc<dyn Ledger>,
-    environment: Arc<dyn Environment>,
+    state: ServiceState,
 }
 
 impl BatchesService {
-    pub(crate) fn new(
-        leadership: Leadership,
-        ledger: Arc<dyn Ledger>,
-        environment: Arc<dyn Environment>,
-    ) -> Self {
-        Self { leadership, ledger, environment }
+    pub(crate) fn new(state: ServiceState) -> Self {
+        Self { state }
     }
 
-    async fn create(&self, call: &mut Call, mut request: v1::CreateBatchRequest) -> Result<v1::Batch, Fault> {
+    async fn create(
+        &self,
+        context: &mut RequestContext,
+        mut request: v1::CreateBatchRequest,
+    ) -> Result<v1::Batch, Fault> {
         let key = std::mem::take(&mut request.idempotency_key);
-        let repeatable = Repeatable::new(&key, "Batches.Create", &request);
-        let checked = check(self.environment.as_ref(), request);
+        let idempotency_key = IdempotencyKey::new(&key, "Batches.Create", &request);
+        let checked = check(self.state.environment.as_ref(), request);
         let create = move |core: &mut Core, caller: &Caller| {
-            let (repeatable, request) = (repeatable?, checked?);
+            let (idempotency_key, request) = (idempotency_key?, checked?);
             let serve = |core: &mut Core| core.create_batch(caller, request);
-            core.once(caller, repeatable.as_ref(), serve, v1::Batch::clone)
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, v1::Batch::clone)
         };
-        match call.admit(create).await? {
-            Once::Served(batch) => Ok(batch),
-            Once::Repeated(id) => repeated(self.ledger.as_ref(), &id).await,
-        }
+        resolve(self.state.ledger.as_ref(), context.admit(create).await?).await
     }
 
-    async fn get(&self, call: &mut Call, request: v1::GetBatchRequest) -> Result<v1::Batch, Fault> {
+    async fn get(
+        &self,
+        context: &mut RequestContext,
+        request: v1::GetBatchRequest,
+    ) -> Result<v1::Batch, Fault> {
         let id = batch_id(&request.id);
         let wait = Duration::from_millis(request.wait_ms.into()).min(WAIT_MAX);
         let get = move |core: &mut Core, caller: &Caller| {
             let id = id?;
             let batch = core.batch(caller, id)?;
-            let turn = if wait.is_zero() { None } else { core.wait_for_batch(id) };
-            Ok((id, batch, turn))
+            let change = if wait.is_zero() { None } else { core.wait_for_batch(id) };
+            Ok((id, batch, change))
         };
-        let (id, batch, turn) = call.admit(get).await?;
-        let Some(turn) = turn else { return Ok(batch) };
-        turned(turn, wait).await?;
-        let again = call.core().ask(move |core| core.show_batch(id)).await?;
+        let (id, batch, change) = context.admit(get).await?;
+        let Some(change) = change else { return Ok(batch) };
+        notified(change, wait).await?;
+        let again = context.core().ask(move |core| core.show_batch(id)).await?;
         again.ok_or_else(|| no_such_batch(id))
     }
 
     async fn list(
         &self,
-        call: &mut Call,
+        context: &mut RequestContext,
         request: v1::ListBatchesRequest,
     ) -> Result<v1::ListBatchesResponse, Fault> {
         let mut faults = Vec::new();
@@ -97,86 +95,65 @@ impl BatchesService {
                 Err(Fault::invalid(faults))
             }
         };
-        let (total, batches) = call.admit(list).await?;
+        let (total, batches) = context.admit(list).await?;
         Ok(v1::ListBatchesResponse { batches, total: total as u64 })
     }
 
-    async fn jobs(&self, call: &mut Call, request: v1::GetBatchRequest) -> Result<v1::BatchJobs, Fault> {
+    async fn jobs(
+        &self,
+        context: &mut RequestContext,
+        request: v1::GetBatchRequest,
+    ) -> Result<v1::BatchJobs, Fault> {
         let jobs = move |core: &mut Core, caller: &Caller| core.batch_jobs(caller, batch_id(&request.id)?);
-        let (batch, jobs) = call.admit(jobs).await?;
-        Ok(v1::BatchJobs { batch: Some(batch), jobs: jobs.into_iter().map(views::seen).collect() })
+        let (batch, jobs) = context.admit(jobs).await?;
+        Ok(v1::BatchJobs { batch: Some(batch), jobs: jobs.into_iter().map(to_proto::job).collect() })
     }
 
-    async fn results(&self, call: &mut Call, request: v1::GetBatchRequest) -> Result<Results, Fault> {
+    async fn results(
+        &self,
+        context: &mut RequestContext,
+        request: v1::GetBatchRequest,
+    ) -> Result<Results, Fault> {
         let ended = move |core: &mut Core, caller: &Caller| core.ended_jobs(caller, batch_id(&request.id)?);
-        let ended = call.admit(ended).await?;
+        let ended = context.admit(ended).await?;
         let (reader, results) = mpsc::channel(RESULTS_AHEAD);
-        tokio::spawn(send_results(ended, call.core().clone(), Arc::clone(&self.ledger), reader));
+        tokio::spawn(send_results(ended, context.core().clone(), Arc::clone(&self.state.ledger), reader));
         Ok(ReceiverStream::new(results))
     }
 
-    async fn cancel(&self, call: &mut Call, request: v1::CancelBatchRequest) -> Result<v1::Batch, Fault> {
+    async fn cancel(
+        &self,
+        context: &mut RequestContext,
+        request: v1::CancelBatchRequest,
+    ) -> Result<v1::Batch, Fault> {
         let cancel = move |core: &mut Core, caller: &Caller| {
             let id = batch_id(&request.id)?;
             check_reason(&request.reason)?;
             core.cancel_batch(caller, id, &request.reason, request.cancel_running.unwrap_or(true))
         };
-        call.admit(cancel).await
+        context.admit(cancel).await
+    }
+
+    async fn stats(
+        &self,
+        context: &mut RequestContext,
+        _: v1::BatchStatsRequest,
+    ) -> Result<v1::BatchStats, Fault> {
+        context.admit(|core, caller| Ok(core.batch_stats(caller))).await
     }
 }
 
 type Results = ReceiverStream<Result<v1::Job, Status>>;
 
-#[tonic::async_trait]
-impl Batches for BatchesService {
-    type ResultsStream = Results;
-
-    async fn create(&self, request: Request<v1::CreateBatchRequest>) -> Result<Response<v1::Batch>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.create(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn get(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<v1::Batch>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.get(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn list(
-        &self,
-        request: Request<v1::ListBatchesRequest>,
-    ) -> Result<Response<v1::ListBatchesResponse>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.list(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn jobs(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<v1::BatchJobs>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.jobs(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn results(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<Results>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.results(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn cancel(&self, request: Request<v1::CancelBatchRequest>) -> Result<Response<v1::Batch>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.cancel(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn stats(
-        &self,
-        request: Request<v1::BatchStatsRequest>,
-    ) -> Result<Response<v1::BatchStats>, Status> {
-        let (mut call, _) = Call::of(&self.leadership, request)?;
-        let stats = call.admit(|core, caller| Ok(core.batch_stats(caller))).await;
-        call.answer(stats)
+service! {
+    impl Batches for BatchesService [ResultsStream = Results] {
+        create(v1::CreateBatchRequest) -> v1::Batch;
+        get(v1::GetBatchRequest) -> v1::Batch;
+        list(v1::ListBatchesRequest) -> v1::ListBatchesResponse;
+        jobs(v1::GetBatchRequest) -> v1::BatchJobs;
+        results(v1::GetBatchRequest) -> Results;
+        cancel(v1::CancelBatchRequest) -> v1::Batch;
+        stats(v1::BatchStatsRequest) -> v1::BatchStats;
     }
 }
 
@@ -188,8 +165,8 @@ async fn send_results(
     reader: mpsc::Sender<Result<v1::Job, Status>>,
 ) {
     for id in ended {
-        let job = match core.ask(move |core| core.look(id)).await {
-            Ok(Some(seen)) => complete(ledger.as_ref(), views::seen(seen)).await,
+        let job = match core.ask(move |core| core.snapshot_with_fold(id)).await {
+            Ok(Some(snapshot)) => with_results(ledger.as_ref(), to_proto::job(snapshot)).await,
             // It has expired since it was listed.
             Ok(None) => continue,
             Err(fault) => Err(fault),

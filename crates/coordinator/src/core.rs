@@ -1,16 +1,16 @@
 //! The core: one task that owns the scheduler, the tenancy, and what is known beside them.
 //!
-//! It takes whatever requests have queued, applies them, commits their records in one go, and only then sends leases and answers. So
+//! It takes whatever requests have queued, applies them, commits their records in one go, and only then sends leases and replies. So
 //! what anybody was told is durable, and requests that arrive during a commit share the next one. When a commit fails the core
 //! ends: its state may be ahead of the ledger, and the only safe thing is to start from the ledger again.
 //!
 //! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
 //! * `tenants`: every call and the end of every job is counted and billed here.
-//! * `repeats`: requests with an idempotency key. `watchers`: who waits for a change. `sessions`: the workers' streams.
+//! * `idempotency`: requests with an idempotency key. `watchers`: who waits for a change. `sessions`: the workers' streams.
 
 mod batches;
+mod idempotency;
 mod jobs;
-mod repeats;
 mod requests;
 mod sessions;
 mod tenants;
@@ -33,13 +33,13 @@ use crate::Error;
 use crate::config::Settings;
 use crate::entries::{self, EntryError};
 use crate::environment::{Clock, Environment};
-use crate::idempotency::Repeats;
-use crate::particulars::Particulars;
+use crate::idempotency::IdempotencyStore;
+use crate::job_metadata::JobMetadata;
 
 use batches::Batches;
 pub(crate) use batches::{BatchRequest, no_such_batch};
-pub(crate) use jobs::{JobSeen, NewJob, no_such_job};
-pub(crate) use repeats::Once;
+pub(crate) use idempotency::IdempotentOutcome;
+pub(crate) use jobs::{JobSnapshot, NewJob, no_such_job};
 pub(crate) use requests::CoreHandle;
 use requests::Request;
 use sessions::Sessions;
@@ -58,16 +58,16 @@ const BYTES_FULL: usize = 4 * 1024 * 1024;
 const TICK: Duration = Duration::from_millis(100);
 
 /// An answer that is held back until what it tells of is durable.
-type Answer = Box<dyn FnOnce() + Send>;
+type Reply = Box<dyn FnOnce() + Send>;
 
 /// The state of one term.
 pub(crate) struct Core {
     scheduler: Scheduler<Partial>,
     tenancy: Tenancy,
     /// Of every job that the scheduler knows.
-    particulars: BTreeMap<JobId, Particulars>,
+    job_metadata: BTreeMap<JobId, JobMetadata>,
     batches: Batches,
-    repeats: Repeats,
+    idempotency: IdempotencyStore,
     watchers: Watchers,
     /// Whether callers need keys.
     needs_keys: bool,
@@ -80,7 +80,7 @@ pub(crate) struct Core {
     /// What the requests of this batch have led to.
     writes: Vec<Write>,
     effects: Vec<Effect>,
-    answers: Vec<Answer>,
+    replies: Vec<Reply>,
 }
 
 impl Core {
@@ -100,9 +100,9 @@ impl Core {
         let mut core = Self {
             scheduler: Scheduler::new(settings.scheduler, epoch),
             tenancy,
-            particulars: BTreeMap::new(),
+            job_metadata: BTreeMap::new(),
             batches: Batches::default(),
-            repeats: Repeats::restore(stored.repeats),
+            idempotency: IdempotencyStore::restore(stored.idempotency),
             watchers: Watchers::default(),
             needs_keys: true,
             epoch,
@@ -113,7 +113,7 @@ impl Core {
             requests,
             writes: Vec::new(),
             effects: Vec::new(),
-            answers: Vec::new(),
+            replies: Vec::new(),
         };
         core.open_doors(&settings.access)?;
         for name in &stored.drains {
@@ -125,8 +125,8 @@ impl Core {
         for (job, error) in stored.unusable {
             core.drop_checkpoint(job, error);
         }
-        for (job, particulars) in stored.jobs {
-            core.particulars.insert(job.record.id, particulars);
+        for (job, metadata) in stored.jobs {
+            core.job_metadata.insert(job.record.id, metadata);
             core.restore(job)?;
         }
         core.limit_owners();
@@ -137,7 +137,7 @@ impl Core {
     /// Restores one job, without its checkpoint where that can't be used.
     fn restore(&mut self, job: StoredJob<Partial>) -> Result<(), EntryError> {
         let now = self.clock.now();
-        let without = StoredJob { record: job.record.clone(), checkpoint: None, held: job.held };
+        let without = StoredJob { record: job.record.clone(), checkpoint: None, blocked: job.blocked };
         let (id, has_checkpoint) = (job.record.id, job.checkpoint.is_some());
         let contradiction = |fault: Fault| EntryError::Contradiction(fault.into());
         let outcome = match self.scheduler.restore(job, now).map_err(contradiction) {
@@ -178,14 +178,14 @@ impl Core {
                 _ = tick.tick() => self.tick(),
                 () = stop.cancelled() => return Ok(()),
             }
-            let (mut seen, mut bytes) = (0, 0);
+            let (mut counted, mut bytes) = (0, 0);
             for request in batch.drain(..) {
                 request(&mut self);
-                bytes += self.writes[seen..].iter().map(Write::bytes).sum::<usize>();
-                seen = self.writes.len();
-                if seen >= WRITES_FULL || bytes >= BYTES_FULL {
+                bytes += self.writes[counted..].iter().map(Write::bytes).sum::<usize>();
+                counted = self.writes.len();
+                if counted >= WRITES_FULL || bytes >= BYTES_FULL {
                     self.commit().await?;
-                    (seen, bytes) = (0, 0);
+                    (counted, bytes) = (0, 0);
                 }
             }
             self.commit().await?;
@@ -208,7 +208,7 @@ impl Core {
         if let Err(fault) = self.apply(Command::Tick) {
             tracing::error!(%fault, "the scheduler refused a tick");
         }
-        self.forget_repeats();
+        self.expire_idempotency_keys();
         self.watchers.sweep(self.clock.now().elapsed);
     }
 
@@ -227,17 +227,17 @@ impl Core {
                     tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
                     self.settle(job);
                     self.note_in_batch(job);
-                    self.watchers.turn(Topic::Job(job.id));
+                    self.watchers.notify(Topic::Job(job.id));
                 }
                 Record::Forget { job } => {
-                    let particulars = self.particulars.remove(job);
-                    if let Some(batch) = particulars.and_then(|particulars| particulars.batch) {
+                    let metadata = self.job_metadata.remove(job);
+                    if let Some(batch) = metadata.and_then(|metadata| metadata.batch) {
                         self.forget_in_batch(*job, batch);
                     }
                 }
                 _ => {}
             }
-            entries::write(&record, &self.particulars, &mut self.writes);
+            entries::write(&record, &self.job_metadata, &mut self.writes);
         }
         self.effects.extend(effects);
     }
@@ -264,7 +264,7 @@ impl Core {
             self.sessions.carry_out(effect, self.epoch);
         }
         self.publish();
-        for answer in self.answers.drain(..) {
+        for answer in self.replies.drain(..) {
             answer();
         }
         self.environment.audit(&self.scheduler);

@@ -34,8 +34,8 @@ use carlo_wire::v1;
 use prost::Message;
 
 use crate::batch::Batch;
-use crate::particulars::Particulars;
-use crate::{recommend, views};
+use crate::job_metadata::JobMetadata;
+use crate::{recommend, to_proto};
 pub(crate) use read::EntryError;
 
 /// Entries that are read at once.
@@ -63,15 +63,15 @@ fn put(key: Key, message: &impl Message) -> Write {
     Write::Put(key, Bytes::from(message.encode_to_vec()))
 }
 
-/// Adds what makes `record` durable to `writes`; of its job's `particulars` too.
+/// Adds what makes `record` durable to `writes`; of its job's `metadata` too.
 pub(crate) fn write(
     record: &Record<Partial>,
-    particulars: &BTreeMap<JobId, Particulars>,
+    metadata: &BTreeMap<JobId, JobMetadata>,
     writes: &mut Vec<Write>,
 ) {
     match record {
         Record::Job(job) => {
-            let entry = job_entry(job, particulars.get(&job.id).cloned().unwrap_or_default());
+            let entry = job_entry(job, metadata.get(&job.id).cloned().unwrap_or_default());
             writes.push(put(job_key(job.id), &entry));
             if job.state.is_ended() {
                 writes.push(Write::Delete(checkpoint_key(job.id)));
@@ -92,12 +92,12 @@ pub(crate) fn write(
     }
 }
 
-fn job_entry(job: &JobRecord, particulars: Particulars) -> v1::JobEntry {
+fn job_entry(job: &JobRecord, metadata: JobMetadata) -> v1::JobEntry {
     v1::JobEntry {
         id: job.id.to_string(),
         owner: job.owner.to_string(),
         priority: job.priority.into(),
-        status: views::status(job.state).into(),
+        status: to_proto::job_status(job.state).into(),
         specification: Some(job.spec.to_draft().into()),
         created_at_ms: job.created_at.0,
         started_at_ms: job.started_at.map(|at| at.0),
@@ -106,12 +106,12 @@ fn job_entry(job: &JobRecord, particulars: Particulars) -> v1::JobEntry {
         simulations_done: job.simulations_done,
         stopped_early: job.stopped_early,
         workers_used: job.workers_used,
-        batch_id: particulars.batch.map(|batch| batch.to_string()),
-        custom_id: particulars.custom_id,
-        estimated_cost_nanodollars: particulars.estimate_nanodollars,
-        cost_nanodollars: particulars.bill.map(|(_, cost)| cost),
-        tokens_used: particulars.bill.map(|(tokens, _)| tokens),
-        cancel_reason: particulars.cancel_reason,
+        batch_id: metadata.batch.map(|batch| batch.to_string()),
+        custom_id: metadata.custom_id,
+        estimated_cost_nanodollars: metadata.estimate_nanodollars,
+        cost_nanodollars: metadata.bill.map(|(_, cost)| cost),
+        tokens_used: metadata.bill.map(|(tokens, _)| tokens),
+        cancel_reason: metadata.cancel_reason,
     }
 }
 
@@ -159,13 +159,13 @@ pub(crate) struct Stored {
     /// The names of the nodes that an operator wants idle.
     pub(crate) drains: Vec<String>,
     /// Every job, in the order of submission, which is that of the queue.
-    pub(crate) jobs: Vec<(StoredJob<Partial>, Particulars)>,
+    pub(crate) jobs: Vec<(StoredJob<Partial>, JobMetadata)>,
     /// Jobs of which the checkpoint can't be read, and why.
     pub(crate) unusable: Vec<(JobId, EntryError)>,
     /// Keys, usage, charges, budgets.
     pub(crate) tenancy: Vec<carlo_tenancy::Record>,
     /// Requests that were answered and may come again.
-    pub(crate) repeats: Vec<idempotency::Stored>,
+    pub(crate) idempotency: Vec<idempotency::Stored>,
     /// Every batch, with the jobs above.
     pub(crate) batches: Vec<Batch>,
 }
@@ -174,7 +174,7 @@ pub(crate) struct Stored {
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     let mut stored = Stored {
         tenancy: tenancy::load(ledger).await?,
-        repeats: idempotency::load(ledger).await?,
+        idempotency: idempotency::load(ledger).await?,
         ..Stored::default()
     };
     for (key, _) in scan(ledger, NODE).await? {
@@ -193,7 +193,7 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
             _ => None,
         })
         .collect();
-    for (record, particulars) in jobs {
+    for (record, metadata) in jobs {
         let checkpoint = match checkpoint(ledger, &record).await {
             Err(EntryError::Ledger(error)) => return Err(error.into()),
             Err(error) => {
@@ -203,10 +203,10 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
             Ok(checkpoint) => checkpoint,
         };
         // What a batch has not reserved anything for, it has not released.
-        let held = waiting.contains(&record.id);
-        stored.jobs.push((StoredJob { record, checkpoint, held }, particulars));
+        let blocked = waiting.contains(&record.id);
+        stored.jobs.push((StoredJob { record, checkpoint, blocked }, metadata));
     }
-    let known = stored.jobs.iter().map(|(job, _)| (job.record.id, (&job.record, job.held))).collect();
+    let known = stored.jobs.iter().map(|(job, _)| (job.record.id, (&job.record, job.blocked))).collect();
     stored.batches = batches::load(ledger, &known).await?;
     Ok(stored)
 }

@@ -9,7 +9,7 @@ use carlo_types::{Fault, FaultCode, FieldFault, OwnerId, Timestamp};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use crate::entries::idempotency::{Hash, RepeatId, Stored};
+use crate::entries::idempotency::{Hash, IdempotencyId, Stored};
 
 /// How long a key holds.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -22,12 +22,12 @@ const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
 
 /// A request that may come again: the hash of its key, and of what it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Repeatable {
+pub(crate) struct IdempotencyKey {
     key: Hash,
     fingerprint: Hash,
 }
 
-impl Repeatable {
+impl IdempotencyKey {
     /// The request of the method of this name, of which `key` has been taken out; `None` if it has no key.
     pub(crate) fn new(key: &str, method: &str, request: &impl Message) -> Result<Option<Self>, Fault> {
         if key.is_empty() {
@@ -48,18 +48,18 @@ impl Repeatable {
     }
 
     /// Which request of this user it is.
-    pub(crate) fn id(&self, user: &OwnerId) -> RepeatId {
-        RepeatId { user: user.clone(), key: self.key }
+    pub(crate) fn id(&self, user: &OwnerId) -> IdempotencyId {
+        IdempotencyId { user: user.clone(), key: self.key }
     }
 }
 
 /// Every key that holds.
 #[derive(Debug, Default)]
-pub(crate) struct Repeats {
+pub(crate) struct IdempotencyStore {
     users: BTreeMap<OwnerId, User>,
-    by_age: BTreeSet<(Timestamp, RepeatId)>,
+    by_age: BTreeSet<(Timestamp, IdempotencyId)>,
     /// Requests that are being handled.
-    in_use: BTreeSet<RepeatId>,
+    in_use: BTreeSet<IdempotencyId>,
 }
 
 #[derive(Debug, Default)]
@@ -68,21 +68,21 @@ struct User {
     by_age: BTreeSet<(Timestamp, Hash)>,
 }
 
-impl Repeats {
+impl IdempotencyStore {
     /// The keys that an earlier process kept.
     pub(crate) fn restore(stored: Vec<Stored>) -> Self {
-        let mut repeats = Self::default();
+        let mut store = Self::default();
         for stored in stored {
-            repeats.insert(stored);
+            store.insert(stored);
         }
-        repeats
+        store
     }
 
     /// Whether the request was answered already. Refused, if its key came with another request or is being handled.
-    pub(crate) fn was_answered(
+    pub(crate) fn is_answered(
         &self,
         user: &OwnerId,
-        request: &Repeatable,
+        request: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let found = self.users.get(user).and_then(|user| user.requests.get(&request.key));
@@ -102,9 +102,9 @@ impl Repeats {
     pub(crate) fn answered(
         &mut self,
         user: &OwnerId,
-        request: &Repeatable,
+        request: &IdempotencyKey,
         now: Timestamp,
-    ) -> (Stored, Vec<RepeatId>) {
+    ) -> (Stored, Vec<IdempotencyId>) {
         let stored = Stored { id: request.id(user), fingerprint: request.fingerprint, at: now };
         self.remove(&stored.id);
         let mut forgotten = Vec::new();
@@ -115,7 +115,7 @@ impl Repeats {
         }
         let full = self.users.get(user).filter(|user| user.by_age.len() >= PER_USER_MAX);
         if let Some((_, key)) = full.and_then(|user| user.by_age.first()) {
-            forgotten.push(RepeatId { user: user.clone(), key: *key });
+            forgotten.push(IdempotencyId { user: user.clone(), key: *key });
         }
         for id in &forgotten {
             self.remove(id);
@@ -125,7 +125,7 @@ impl Repeats {
     }
 
     /// Forgets a key, as if its request had never come.
-    pub(crate) fn remove(&mut self, id: &RepeatId) {
+    pub(crate) fn remove(&mut self, id: &IdempotencyId) {
         let Some(user) = self.users.get_mut(&id.user) else { return };
         let Some((_, at)) = user.requests.remove(&id.key) else { return };
         user.by_age.remove(&(at, id.key));
@@ -136,10 +136,10 @@ impl Repeats {
     }
 
     /// Forgets keys whose time is over; returns them.
-    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<RepeatId> {
-        let is_over = |(at, _): &&(Timestamp, RepeatId)| now.0.saturating_sub(at.0) >= KEPT_MS;
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<IdempotencyId> {
+        let is_over = |(at, _): &&(Timestamp, IdempotencyId)| now.0.saturating_sub(at.0) >= KEPT_MS;
         let over = self.by_age.iter().take_while(is_over).take(FORGOTTEN_PER_TICK_MAX);
-        let over: Vec<RepeatId> = over.map(|(_, id)| id.clone()).collect();
+        let over: Vec<IdempotencyId> = over.map(|(_, id)| id.clone()).collect();
         for id in &over {
             self.remove(id);
         }
@@ -147,12 +147,12 @@ impl Repeats {
     }
 
     /// A request is being handled from now on, after its answer's beginning was noted.
-    pub(crate) fn begin(&mut self, id: RepeatId) {
+    pub(crate) fn begin(&mut self, id: IdempotencyId) {
         self.in_use.insert(id);
     }
 
     /// It isn't any more.
-    pub(crate) fn end(&mut self, id: &RepeatId) {
+    pub(crate) fn end(&mut self, id: &IdempotencyId) {
         self.in_use.remove(id);
     }
 
@@ -171,9 +171,9 @@ mod tests {
 
     use super::*;
 
-    fn request(key: &str, id: &str) -> Repeatable {
+    fn request(key: &str, id: &str) -> IdempotencyKey {
         let message = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 };
-        Repeatable::new(key, "Get", &message).unwrap().unwrap()
+        IdempotencyKey::new(key, "Get", &message).unwrap().unwrap()
     }
 
     fn code(answered: Result<bool, Fault>) -> FaultCode {
@@ -182,51 +182,51 @@ mod tests {
 
     #[test]
     fn a_key_holds_for_a_day_for_its_user_and_its_request() {
-        let mut repeats = Repeats::default();
+        let mut store = IdempotencyStore::default();
         let (ada, bob) = (OwnerId::new("ada"), OwnerId::new("bob"));
         let (first, other) = (request("k", "1"), request("k", "2"));
-        assert_eq!(repeats.was_answered(&ada, &first, Timestamp(0)), Ok(false));
-        let (stored, forgotten) = repeats.answered(&ada, &first, Timestamp(0));
+        assert_eq!(store.is_answered(&ada, &first, Timestamp(0)), Ok(false));
+        let (stored, forgotten) = store.answered(&ada, &first, Timestamp(0));
         assert!(forgotten.is_empty());
-        let mut repeats = Repeats::restore(vec![stored]);
-        assert_eq!(repeats.was_answered(&ada, &first, Timestamp(KEPT_MS - 1)), Ok(true));
-        assert_eq!(code(repeats.was_answered(&ada, &other, Timestamp(1))), FaultCode::KeyReused);
-        assert_eq!(repeats.was_answered(&bob, &other, Timestamp(1)), Ok(false));
-        assert!(repeats.expire(Timestamp(KEPT_MS - 1)).is_empty());
-        assert_eq!(repeats.was_answered(&ada, &other, Timestamp(KEPT_MS)), Ok(false));
-        assert_eq!(repeats.expire(Timestamp(KEPT_MS)), [first.id(&ada)]);
-        assert!(repeats.users.is_empty() && repeats.by_age.is_empty());
+        let mut store = IdempotencyStore::restore(vec![stored]);
+        assert_eq!(store.is_answered(&ada, &first, Timestamp(KEPT_MS - 1)), Ok(true));
+        assert_eq!(code(store.is_answered(&ada, &other, Timestamp(1))), FaultCode::KeyReused);
+        assert_eq!(store.is_answered(&bob, &other, Timestamp(1)), Ok(false));
+        assert!(store.expire(Timestamp(KEPT_MS - 1)).is_empty());
+        assert_eq!(store.is_answered(&ada, &other, Timestamp(KEPT_MS)), Ok(false));
+        assert_eq!(store.expire(Timestamp(KEPT_MS)), [first.id(&ada)]);
+        assert!(store.users.is_empty() && store.by_age.is_empty());
     }
 
     #[test]
     fn a_key_is_in_use_while_its_request_is_handled() {
-        let mut repeats = Repeats::default();
+        let mut store = IdempotencyStore::default();
         let (ada, first) = (OwnerId::new("ada"), request("k", "1"));
-        repeats.begin(first.id(&ada));
-        assert_eq!(code(repeats.was_answered(&ada, &first, Timestamp(0))), FaultCode::KeyInUse);
-        repeats.end(&first.id(&ada));
-        assert_eq!(repeats.was_answered(&ada, &first, Timestamp(0)), Ok(false));
+        store.begin(first.id(&ada));
+        assert_eq!(code(store.is_answered(&ada, &first, Timestamp(0))), FaultCode::KeyInUse);
+        store.end(&first.id(&ada));
+        assert_eq!(store.is_answered(&ada, &first, Timestamp(0)), Ok(false));
     }
 
     #[test]
     fn the_oldest_key_of_a_user_makes_room() {
-        let mut repeats = Repeats::default();
+        let mut store = IdempotencyStore::default();
         let (ada, bob) = (OwnerId::new("ada"), OwnerId::new("bob"));
-        repeats.answered(&bob, &request("first", ""), Timestamp(0));
+        store.answered(&bob, &request("first", ""), Timestamp(0));
         for number in 0..PER_USER_MAX as u64 {
-            let (_, forgotten) = repeats.answered(&ada, &request(&number.to_string(), ""), Timestamp(number));
+            let (_, forgotten) = store.answered(&ada, &request(&number.to_string(), ""), Timestamp(number));
             assert!(forgotten.is_empty());
         }
-        let (_, forgotten) = repeats.answered(&ada, &request("more", ""), Timestamp(u64::MAX));
+        let (_, forgotten) = store.answered(&ada, &request("more", ""), Timestamp(u64::MAX));
         assert_eq!(forgotten, [request("0", "").id(&ada)]);
     }
 
     #[test]
     fn a_key_is_short_and_visible() {
         let message = v1::GetJobRequest::default();
-        assert_eq!(Repeatable::new("", "Get", &message), Ok(None));
+        assert_eq!(IdempotencyKey::new("", "Get", &message), Ok(None));
         for key in ["a b", "ü", &"x".repeat(256)] {
-            let fault = Repeatable::new(key, "Get", &message).unwrap_err();
+            let fault = IdempotencyKey::new(key, "Get", &message).unwrap_err();
             assert_eq!(fault.fields[0].pointer, "/idempotency_key");
         }
     }

@@ -15,16 +15,15 @@ use carlo_wire::{convert, status, v1};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-use crate::answers::{complete, repeated, replay};
-use crate::core::{Core, NewJob, Once, Watch, no_such_job};
-use crate::door::Call;
+use crate::auth::{RequestContext, ServiceState, service};
+use crate::core::{Core, NewJob, Watch, no_such_job};
 use crate::environment::Environment;
-use crate::idempotency::Repeatable;
-use crate::lead::Leadership;
+use crate::idempotency::IdempotencyKey;
+use crate::ledger_reads::{replay, resolve, with_results};
 use crate::simulate::Simulation;
-use crate::views;
+use crate::to_proto;
 
 /// The longest that a caller may wait for a change.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -33,70 +32,74 @@ const EVENTS_AHEAD: usize = 4;
 
 /// The service.
 pub(crate) struct JobsService {
-    leadership: Leadership,
-    ledger: Arc<dyn Ledger>,
-    environment: Arc<dyn Environment>,
+    state: ServiceState,
 }
 
 impl JobsService {
-    pub(crate) fn new(
-        leadership: Leadership,
-        ledger: Arc<dyn Ledger>,
-        environment: Arc<dyn Environment>,
-    ) -> Self {
-        Self { leadership, ledger, environment }
+    pub(crate) fn new(state: ServiceState) -> Self {
+        Self { state }
     }
 
-    async fn submit(&self, call: &mut Call, mut request: v1::SubmitRequest) -> Result<v1::Job, Fault> {
+    async fn submit(
+        &self,
+        context: &mut RequestContext,
+        mut request: v1::SubmitRequest,
+    ) -> Result<v1::Job, Fault> {
         let key = std::mem::take(&mut request.idempotency_key);
-        let repeatable = Repeatable::new(&key, "Jobs.Submit", &request);
-        let new = new_job(self.environment.as_ref(), request.simulation, request.priority);
+        let idempotency_key = IdempotencyKey::new(&key, "Jobs.Submit", &request);
+        let new = new_job(self.state.environment.as_ref(), request.simulation, request.priority);
         let submit = move |core: &mut Core, caller: &Caller| {
-            let (repeatable, new) = (repeatable?, new?);
-            let serve = |core: &mut Core| core.submit(caller, new).map(views::seen);
-            core.once(caller, repeatable.as_ref(), serve, v1::Job::clone)
+            let (idempotency_key, new) = (idempotency_key?, new?);
+            let serve = |core: &mut Core| core.submit(caller, new).map(to_proto::job);
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, v1::Job::clone)
         };
-        match call.admit(submit).await? {
-            Once::Served(job) => Ok(job),
-            Once::Repeated(id) => repeated(self.ledger.as_ref(), &id).await,
-        }
+        resolve(self.state.ledger.as_ref(), context.admit(submit).await?).await
     }
 
-    async fn simulate(&self, call: &mut Call, mut request: v1::SimulateRequest) -> Result<v1::Job, Fault> {
+    async fn simulate(
+        &self,
+        context: &mut RequestContext,
+        mut request: v1::SimulateRequest,
+    ) -> Result<v1::Job, Fault> {
         let key = std::mem::take(&mut request.idempotency_key);
         let wait = request.wait_ms.take().map(|ms| Duration::from_millis(ms.into()));
-        let repeatable = Repeatable::new(&key, "Jobs.Simulate", &request);
-        let new = new_job(self.environment.as_ref(), request.simulation, request.priority);
-        let simulation = Simulation::begin(call, self.ledger.as_ref(), repeatable, new).await?;
-        let seen = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
-        complete(self.ledger.as_ref(), views::seen(seen)).await
+        let idempotency_key = IdempotencyKey::new(&key, "Jobs.Simulate", &request);
+        let new = new_job(self.state.environment.as_ref(), request.simulation, request.priority);
+        let simulation = Simulation::begin(context, self.state.ledger.as_ref(), idempotency_key, new).await?;
+        let snapshot = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
+        with_results(self.state.ledger.as_ref(), to_proto::job(snapshot)).await
     }
 
-    async fn get(&self, call: &mut Call, request: v1::GetJobRequest) -> Result<v1::Job, Fault> {
+    async fn get(&self, context: &mut RequestContext, request: v1::GetJobRequest) -> Result<v1::Job, Fault> {
         let id = job_id(&request.id);
         let wait = Duration::from_millis(request.wait_ms.into()).min(WAIT_MAX);
         let get = move |core: &mut Core, caller: &Caller| {
             let id = id?;
-            let seen = core.get(caller, id)?;
-            let turn = if wait.is_zero() { None } else { core.wait_for(id) };
-            Ok((id, seen, turn))
+            let snapshot = core.get(caller, id)?;
+            let change = if wait.is_zero() { None } else { core.wait_for(id) };
+            Ok((id, snapshot, change))
         };
-        let (id, mut seen, turn) = call.admit(get).await?;
-        if let Some(turn) = turn {
-            if !turned(turn, wait).await? {
+        let (id, mut snapshot, change) = context.admit(get).await?;
+        if let Some(change) = change {
+            if !notified(change, wait).await? {
                 tracing::trace!(job = %id, "it did not change in time");
             }
-            let again = call.core().ask(move |core| core.look(id)).await?;
+            let again = context.core().ask(move |core| core.snapshot_with_fold(id)).await?;
             // A job that expired between the two looks is gone.
-            seen = again.ok_or_else(|| no_such_job(id))?;
+            snapshot = again.ok_or_else(|| no_such_job(id))?;
         }
-        complete(self.ledger.as_ref(), views::seen(seen)).await
+        with_results(self.state.ledger.as_ref(), to_proto::job(snapshot)).await
     }
 
-    async fn confirm(&self, request: v1::ConfirmRequest) -> Result<v1::ConfirmResponse, Status> {
+    /// Each entry is a call of its own, with the key that it names; this one is not counted.
+    async fn confirm(
+        &self,
+        context: &mut RequestContext,
+        request: v1::ConfirmRequest,
+    ) -> Result<v1::ConfirmResponse, Fault> {
         if request.jobs.len() > CONFIRMATIONS_MAX {
             let fault = FieldFault::new("/jobs", format!("must have at most {CONFIRMATIONS_MAX} entries"));
-            return Err(status::from_fault(&Fault::invalid(vec![fault])));
+            return Err(Fault::invalid(vec![fault]));
         }
         let confirm = move |core: &mut Core| -> Vec<_> {
             let confirm = |v1::KeptJob { key, id, completed_at_ms }| {
@@ -105,14 +108,13 @@ impl JobsService {
             };
             request.jobs.into_iter().map(confirm).collect()
         };
-        let rates = self.leadership.term()?.core.ask(confirm).await;
-        let rates = rates.map_err(|fault| status::from_fault(&fault))?;
-        Ok(v1::ConfirmResponse { confirmations: rates.into_iter().map(views::confirmation).collect() })
+        let rates = context.core().ask(confirm).await?;
+        Ok(v1::ConfirmResponse { confirmations: rates.into_iter().map(to_proto::confirmation).collect() })
     }
 
     async fn list(
         &self,
-        call: &mut Call,
+        context: &mut RequestContext,
         request: v1::ListJobsRequest,
     ) -> Result<v1::ListJobsResponse, Fault> {
         let checked = list_page(&request);
@@ -120,96 +122,64 @@ impl JobsService {
             let (state, page) = checked?;
             Ok(core.list(caller, state, page))
         };
-        let (total, jobs) = call.admit(list).await?;
-        Ok(v1::ListJobsResponse { jobs: jobs.into_iter().map(views::seen).collect(), total: total as u64 })
+        let (total, jobs) = context.admit(list).await?;
+        Ok(v1::ListJobsResponse { jobs: jobs.into_iter().map(to_proto::job).collect(), total: total as u64 })
     }
 
-    async fn cancel(&self, call: &mut Call, request: v1::CancelJobRequest) -> Result<v1::Job, Fault> {
+    async fn cancel(
+        &self,
+        context: &mut RequestContext,
+        request: v1::CancelJobRequest,
+    ) -> Result<v1::Job, Fault> {
         let cancel = move |core: &mut Core, caller: &Caller| {
             let id = job_id(&request.id)?;
             check_reason(&request.reason)?;
             core.cancel(caller, id, &request.reason)
         };
-        call.admit(cancel).await.map(views::seen)
+        context.admit(cancel).await.map(to_proto::job)
     }
 
-    async fn replay(&self, call: &mut Call, request: v1::ReplayRequest) -> Result<v1::Replay, Fault> {
+    async fn replay(
+        &self,
+        context: &mut RequestContext,
+        request: v1::ReplayRequest,
+    ) -> Result<v1::Replay, Fault> {
         let id = job_id(&request.id);
         let look = move |core: &mut Core, caller: &Caller| {
             let id = id?;
             core.get(caller, id).map(|_| id)
         };
-        let id = call.admit(look).await?;
-        replay(self.ledger.as_ref(), id, request.index).await
+        let id = context.admit(look).await?;
+        replay(self.state.ledger.as_ref(), id, request.index).await
     }
 
-    async fn watch(&self, call: &mut Call, request: v1::WatchJobRequest) -> Result<Events, Fault> {
+    async fn watch(
+        &self,
+        context: &mut RequestContext,
+        request: v1::WatchJobRequest,
+    ) -> Result<Events, Fault> {
         let watch = move |core: &mut Core, caller: &Caller| {
             core.watch(caller, job_id(&request.id)?, request.last_event_id)
         };
-        let watch = call.admit(watch).await?;
+        let watch = context.admit(watch).await?;
         let (reader, events) = mpsc::channel(EVENTS_AHEAD);
-        tokio::spawn(send_events(watch, Arc::clone(&self.ledger), reader));
+        tokio::spawn(send_events(watch, Arc::clone(&self.state.ledger), reader));
         Ok(ReceiverStream::new(events))
     }
 }
 
 type Events = ReceiverStream<Result<v1::JobEvent, Status>>;
 
-#[tonic::async_trait]
-impl Jobs for JobsService {
-    type WatchStream = Events;
-
-    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.submit(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn simulate(&self, request: Request<v1::SimulateRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.simulate(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.get(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn confirm(
-        &self,
-        request: Request<v1::ConfirmRequest>,
-    ) -> Result<Response<v1::ConfirmResponse>, Status> {
-        self.confirm(request.into_inner()).await.map(Response::new)
-    }
-
-    async fn list(
-        &self,
-        request: Request<v1::ListJobsRequest>,
-    ) -> Result<Response<v1::ListJobsResponse>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.list(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn cancel(&self, request: Request<v1::CancelJobRequest>) -> Result<Response<v1::Job>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.cancel(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn replay(&self, request: Request<v1::ReplayRequest>) -> Result<Response<v1::Replay>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.replay(&mut call, request).await;
-        call.answer(answer)
-    }
-
-    async fn watch(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<Events>, Status> {
-        let (mut call, request) = Call::of(&self.leadership, request)?;
-        let answer = self.watch(&mut call, request).await;
-        call.answer(answer)
+service! {
+    impl Jobs for JobsService [WatchStream = Events] {
+        submit(v1::SubmitRequest) -> v1::Job;
+        simulate(v1::SimulateRequest) -> v1::Job;
+        get(v1::GetJobRequest) -> v1::Job;
+        confirm(v1::ConfirmRequest) -> v1::ConfirmResponse;
+        list(v1::ListJobsRequest) -> v1::ListJobsResponse;
+        cancel(v1::CancelJobRequest) -> v1::Job;
+        replay(v1::ReplayRequest) -> v1::Replay;
+        watch(v1::WatchJobRequest) -> Events;
     }
 }
 
@@ -228,7 +198,7 @@ async fn send_events(
             Ok(None) => return,
             Ok(Some(event)) => {
                 let job = v1::Job::clone(&event.job);
-                let job = if event.is_last { complete(ledger.as_ref(), job).await } else { Ok(job) };
+                let job = if event.is_last { with_results(ledger.as_ref(), job).await } else { Ok(job) };
                 job.map(|job| v1::JobEvent { id: event.id, job: Some(job) })
             }
             Err(fault) => Err(fault),
@@ -242,8 +212,8 @@ async fn send_events(
 }
 
 /// Whether what is waited for happened in time. Fails when the core ends.
-pub(crate) async fn turned(turn: oneshot::Receiver<()>, wait: Duration) -> Result<bool, Fault> {
-    match timeout(wait, turn).await {
+pub(crate) async fn notified(change: oneshot::Receiver<()>, wait: Duration) -> Result<bool, Fault> {
+    match timeout(wait, change).await {
         Ok(Ok(())) => Ok(true),
         Ok(Err(_)) => Err(Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")),
         Err(_) => Ok(false),
@@ -314,7 +284,7 @@ fn job_id(text: &str) -> Result<JobId, Fault> {
 fn list_page(request: &v1::ListJobsRequest) -> Result<(Option<JobState>, Page), Fault> {
     let mut faults = Vec::new();
     let page = check_page(request.page, request.page_size, &mut faults);
-    let state = request.status.map(|_| views::state(request.status()));
+    let state = request.status.map(|_| to_proto::job_state(request.status()));
     if state == Some(None) {
         faults.push(FieldFault::new("/status", "is not the status of a job"));
     }

@@ -9,36 +9,36 @@
 //!
 //! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
 //! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
-//! * [`entries`]: records as entries of the ledger, and back. [`particulars`]: what the scheduler needn't know of a job.
-//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`door`]: what each of their calls comes through.
+//! * [`entries`]: records as entries of the ledger, and back. [`job_metadata`]: what the scheduler needn't know of a job.
+//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`auth`]: what each of their calls comes through.
 //! * [`deadline`]: the end of streams whose caller waits no longer.
 //! * [`batch`]: which jobs of a batch may run, and what it is as a whole.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
-//! * [`views`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
+//! * [`to_proto`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
 //!
 //! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
 
 mod access;
 
 mod accounts;
-mod answers;
+mod auth;
 mod batch;
 mod batches;
 mod cluster;
 mod config;
 mod core;
 mod deadline;
-mod door;
 mod entries;
 mod environment;
 mod idempotency;
+mod job_metadata;
 mod jobs;
 mod lead;
-mod particulars;
+mod ledger_reads;
 mod recommend;
 mod simulate;
-mod views;
+mod to_proto;
 mod workers;
 
 use std::sync::Arc;
@@ -62,6 +62,7 @@ use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use crate::access::{Access, AccessError, JoinToken};
 use crate::accounts::AccountsService;
+use crate::auth::ServiceState;
 use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data, Settings};
@@ -136,10 +137,11 @@ where
     let listening = server(settings.tls.as_ref())?;
     let (leader, leadership) =
         lead::leader(settings, Arc::clone(&ledger), Arc::clone(&environment), address.clone());
-    let accounts = AccountsService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
-    let batches = BatchesService::new(leadership.clone(), Arc::clone(&ledger), Arc::clone(&environment));
-    let jobs = JobsService::new(leadership.clone(), ledger, environment);
-    let cluster = ClusterService::new(leadership.clone(), address.clone());
+    let state = ServiceState { leadership: leadership.clone(), ledger, environment };
+    let accounts = AccountsService::new(state.clone());
+    let batches = BatchesService::new(state.clone());
+    let jobs = JobsService::new(state.clone());
+    let cluster = ClusterService::new(state, address.clone());
     let workers = WorkersService::new(leadership.clone(), access);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<JobsServer<JobsService>>().await;

@@ -21,7 +21,7 @@ pub enum Command<P> {
         /// 0 to [`PRIORITY_MAX`](carlo_types::limits::PRIORITY_MAX), higher goes first.
         priority: u8,
         /// Whether it stays out of the queue until it is released.
-        held: bool,
+        blocked: bool,
     },
     /// A job that is held back may start. Releasing twice is releasing once.
     Release {

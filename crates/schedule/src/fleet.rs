@@ -158,9 +158,9 @@ impl Fleet {
     /// Changes a node and keeps the index of free nodes right.
     pub(crate) fn change<R>(&mut self, id: NodeId, change: impl FnOnce(&mut Node) -> R) -> Option<R> {
         let node = self.nodes.get_mut(&id)?;
-        let held = node.leases.len();
+        let count = node.leases.len();
         let result = change(node);
-        self.relist(id, Some(held));
+        self.relist(id, Some(count));
         Some(result)
     }
 
@@ -187,7 +187,7 @@ impl Fleet {
 
     /// A node that may get leases and holds none.
     pub(crate) fn idle_node(&self) -> Option<NodeId> {
-        self.free.first().filter(|(held, _)| *held == 0).map(|(_, id)| *id)
+        self.free.first().filter(|(count, _)| *count == 0).map(|(_, id)| *id)
     }
 
     /// Nodes that haven't been seen for `timeout`.
@@ -224,9 +224,9 @@ impl Fleet {
         self.is_measured
     }
 
-    fn relist(&mut self, id: NodeId, held_before: Option<usize>) {
-        if let Some(held) = held_before {
-            self.free.remove(&(held, id));
+    fn relist(&mut self, id: NodeId, count_before: Option<usize>) {
+        if let Some(count) = count_before {
+            self.free.remove(&(count, id));
         }
         if let Some(node) = self.nodes.get(&id)
             && node.is_free(self.leases_max)

@@ -51,7 +51,7 @@ pub(crate) struct Queued {
     /// How long it had waited by then, by the calendar.
     pub(crate) waited_before: Duration,
     /// Whether it is kept out of the queue.
-    pub(crate) held: bool,
+    pub(crate) blocked: bool,
 }
 
 /// Has had a lease.
@@ -96,8 +96,8 @@ pub(crate) struct Ended {
 
 impl Queued {
     /// A job that was submitted now.
-    pub(crate) fn new(spec: Arc<JobSpec>, held: bool, now: Duration) -> Self {
-        Self { spec, since: now, waited_before: Duration::ZERO, held }
+    pub(crate) fn new(spec: Arc<JobSpec>, blocked: bool, now: Duration) -> Self {
+        Self { spec, since: now, waited_before: Duration::ZERO, blocked }
     }
 
     /// The first lease is about to be given.

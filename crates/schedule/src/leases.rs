@@ -9,7 +9,7 @@ use crate::job::JobKey;
 
 /// A lease that is out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct ActiveLease {
     pub(crate) node: NodeId,
     pub(crate) job: JobKey,
     pub(crate) range: BlockRange,
@@ -22,7 +22,7 @@ pub(crate) struct Held {
 /// All leases of this epoch that are out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leases {
-    held: BTreeMap<LeaseId, Held>,
+    held: BTreeMap<LeaseId, ActiveLease>,
     /// Those whose range nobody else holds. The first is the oldest.
     single: BTreeSet<LeaseId>,
     next: u64,
@@ -37,19 +37,19 @@ impl Leases {
         LeaseId(self.next)
     }
 
-    pub(crate) fn get(&self, lease: LeaseId) -> Option<&Held> {
+    pub(crate) fn get(&self, lease: LeaseId) -> Option<&ActiveLease> {
         self.held.get(&lease)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Held)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &ActiveLease)> {
         self.held.iter().map(|(id, held)| (*id, held))
     }
 
-    pub(crate) fn insert(&mut self, lease: LeaseId, held: Held) {
+    pub(crate) fn insert(&mut self, lease: LeaseId, held: ActiveLease) {
         self.held.insert(lease, held);
     }
 
-    pub(crate) fn remove(&mut self, lease: LeaseId) -> Option<Held> {
+    pub(crate) fn remove(&mut self, lease: LeaseId) -> Option<ActiveLease> {
         self.single.remove(&lease);
         self.held.remove(&lease)
     }
@@ -65,7 +65,7 @@ impl Leases {
     }
 
     /// The oldest lease whose range nobody else holds.
-    pub(crate) fn oldest_single(&self) -> Option<(LeaseId, &Held)> {
+    pub(crate) fn oldest_single(&self) -> Option<(LeaseId, &ActiveLease)> {
         let lease = self.single.first()?;
         Some((*lease, self.held.get(lease)?))
     }

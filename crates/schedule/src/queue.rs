@@ -43,7 +43,7 @@ struct Owner {
     running: u32,
     queued: usize,
     /// Jobs that are held back.
-    held: usize,
+    blocked: usize,
     /// Queued jobs that the limit allows to start now.
     startable: usize,
     classes: BTreeMap<u8, Class>,
@@ -101,7 +101,7 @@ impl Queue {
             limit: self.jobs_per_owner,
             running: 0,
             queued: 0,
-            held: 0,
+            blocked: 0,
             startable: 0,
             classes: BTreeMap::new(),
         };
@@ -117,13 +117,13 @@ impl Queue {
     }
 
     /// A job of the owner is held back.
-    pub(crate) fn hold(&mut self, owner: OwnerKey) {
-        self.owner_mut(owner).held += 1;
+    pub(crate) fn block(&mut self, owner: OwnerKey) {
+        self.owner_mut(owner).blocked += 1;
     }
 
     /// A job of the owner isn't held back any more.
-    pub(crate) fn unhold(&mut self, owner: OwnerKey) {
-        self.owner_mut(owner).held -= 1;
+    pub(crate) fn unblock(&mut self, owner: OwnerKey) {
+        self.owner_mut(owner).blocked -= 1;
     }
 
     /// A queued job waits for its first lease.
@@ -246,8 +246,10 @@ impl Queue {
         let half_lives = now.as_secs_f64() / self.half_life.as_secs_f64();
         let Self { owners, names, .. } = self;
         owners.retain(|_, owner| {
-            let keep =
-                owner.queued > 0 || owner.held > 0 || owner.running > 0 || !owner.usage.is_gone(half_lives);
+            let keep = owner.queued > 0
+                || owner.blocked > 0
+                || owner.running > 0
+                || !owner.usage.is_gone(half_lives);
             if !keep {
                 names.remove(&owner.id);
             }

@@ -162,7 +162,7 @@ impl Ranges {
 
     /// Takes `range` as done if every block of it is pending, or open in a range that lies wholly within it. Returns the leases of
     /// those ranges, which have nothing left to do; `None` where it took nothing.
-    pub(crate) fn adopt(&mut self, range: BlockRange) -> Option<Vec<LeaseId>> {
+    pub(crate) fn accept_stale(&mut self, range: BlockRange) -> Option<Vec<LeaseId>> {
         let (mut pieces, mut opened) = (Vec::new(), Vec::new());
         let mut next = range.start();
         while next < range.end() {

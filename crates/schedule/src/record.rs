@@ -151,5 +151,5 @@ pub struct StoredJob<P> {
     /// The last checkpoint of it, for an open job that has one.
     pub checkpoint: Option<Checkpoint<P>>,
     /// Whether it is held back; of no meaning unless it is queued. What was released is for the caller to remember.
-    pub held: bool,
+    pub blocked: bool,
 }

@@ -93,8 +93,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         let now = self.at(now);
         let mut out = Outcome::default();
         match command {
-            Command::Submit { job, owner, spec, priority, held } => {
-                self.submit(job, owner, Queued::new(spec, held, now.elapsed), priority, now, &mut out)?;
+            Command::Submit { job, owner, spec, priority, blocked } => {
+                self.submit(job, owner, Queued::new(spec, blocked, now.elapsed), priority, now, &mut out)?;
             }
             Command::Release { job } => self.release_job(job, now, &mut out)?,
             Command::Limit { owner, jobs } => self.queue.limit(&owner, jobs, now.elapsed),
@@ -142,10 +142,10 @@ impl<P: Merge + Clone> Scheduler<P> {
             let message = format!("the cluster has {} open jobs, which is its limit", self.open_jobs);
             return Err(Fault::new(FaultCode::Exhausted, message));
         }
-        let (spec, held) = (Arc::clone(&queued.spec), queued.held);
+        let (spec, held) = (Arc::clone(&queued.spec), queued.blocked);
         let key = self.insert(id, owner, &spec, priority, now.wall, State::Queued(queued));
         if held {
-            self.queue.hold(self.jobs[&key].owner_key);
+            self.queue.block(self.jobs[&key].owner_key);
         } else {
             self.queue.enqueue(self.jobs[&key].place(), now.elapsed);
         }
@@ -160,14 +160,14 @@ impl<P: Merge + Clone> Scheduler<P> {
         let job = self.jobs.get_mut(&key).expect("a job with a name exists");
         let place = job.place();
         match &mut job.state {
-            State::Queued(queued) if queued.held => queued.held = false,
+            State::Queued(queued) if queued.blocked => queued.blocked = false,
             State::Queued(_) | State::Running(_) => return Ok(()),
             State::Ended(ended) => {
                 let message = format!("{id} has ended: it is {}", ended.state.as_str());
                 return Err(Fault::new(FaultCode::Conflict, message));
             }
         }
-        self.queue.unhold(place.owner);
+        self.queue.unblock(place.owner);
         self.queue.enqueue(place, now.elapsed);
         out.effects.push(Effect::Changed { job: id });
         Ok(())

@@ -26,7 +26,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             assert_eq!((Some(key), *key), (self.names.get(&job.id), job.key), "jobs by id");
             open_jobs += usize::from(!job.status().is_ended());
             match &job.state {
-                State::Queued(queued) if queued.held => expected.held.push(job.owner_key),
+                State::Queued(queued) if queued.blocked => expected.blocked.push(job.owner_key),
                 State::Queued(_) => expected.queued.push(job.place()),
                 State::Ended(ended) => drop(expiry.insert((ended.expires, *key))),
                 State::Running(running) => {
@@ -79,15 +79,15 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     fn verify_leases(&self, leased: &BTreeMap<LeaseId, (JobKey, Open)>) {
         assert_eq!(self.leases.iter().count(), leased.len(), "leases that are out");
-        for (id, held) in self.leases.iter() {
+        for (id, active) in self.leases.iter() {
             let (job, open) = leased.get(&id).expect("a lease that is out is of an open range");
-            assert_eq!((held.job, held.range), (*job, open.range), "lease {id}");
-            assert!(held.attempt <= open.history.attempts, "lease {id} is of an attempt that was made");
-            let node = self.fleet.get(held.node).expect("a lease is held by a member");
+            assert_eq!((active.job, active.range), (*job, open.range), "lease {id}");
+            assert!(active.attempt <= open.history.attempts, "lease {id} is of an attempt that was made");
+            let node = self.fleet.get(active.node).expect("a lease is held by a member");
             assert!(node.leases.contains(&id), "lease {id} is on its node");
         }
-        let held: usize = self.fleet.iter().map(|(_, node)| node.leases.len()).sum();
-        assert_eq!(held, leased.len(), "leases on nodes");
+        let on_nodes: usize = self.fleet.iter().map(|(_, node)| node.leases.len()).sum();
+        assert_eq!(on_nodes, leased.len(), "leases on nodes");
     }
 
     /// What holds between commands, because every command ends with granting.

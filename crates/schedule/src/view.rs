@@ -258,8 +258,8 @@ impl<P: Merge + Clone> Scheduler<P> {
             waiting_for: None,
         };
         match &job.state {
-            State::Queued(queued) if queued.held => {
-                view.waiting_for = Some("it is held back".to_owned());
+            State::Queued(queued) if queued.blocked => {
+                view.waiting_for = Some("it is blocked by its batch".to_owned());
             }
             State::Queued(_) => {
                 let position = self.queue.position(job.place());
@@ -308,7 +308,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// The nodes that hold a lease of the job.
     fn computing(&self, running: &Running<P>) -> BTreeSet<NodeId> {
         let leases = running.ranges.open_ranges().flat_map(|open| &open.holders);
-        leases.filter_map(|lease| self.leases.get(*lease)).map(|held| held.node).collect()
+        leases.filter_map(|lease| self.leases.get(*lease)).map(|lease| lease.node).collect()
     }
 
     fn node_shares(&self, running: &Running<P>, now: Duration) -> Vec<NodeShare> {

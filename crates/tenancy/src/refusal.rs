@@ -1,6 +1,7 @@
-//! Why somebody may not do something now. The doors map these to HTTP and gRPC in one table each.
+//! Why a caller may not do something now, and the fault that says so on any interface.
 
-use carlo_types::FieldFault;
+use carlo_types::fault::Limit;
+use carlo_types::{Fault, FaultCode, FieldFault};
 
 use crate::money::Money;
 use crate::rate::Window;
@@ -73,6 +74,31 @@ impl Refusal {
             | Self::QuotaExceeded { retry_after_seconds, .. } => Some(*retry_after_seconds),
             _ => None,
         }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        let (message, retry_after_seconds) = (refusal.to_string(), refusal.retry_after_seconds());
+        let code = match refusal {
+            Refusal::Invalid(fields) => return Self::invalid(fields),
+            Refusal::Unauthenticated(_) => FaultCode::Unauthenticated,
+            Refusal::Forbidden(_) => FaultCode::Forbidden,
+            Refusal::NoSuchKey => FaultCode::NotFound,
+            Refusal::KeyExists => FaultCode::Conflict,
+            Refusal::Full(_) => FaultCode::Exhausted,
+            Refusal::RateLimited { .. } => FaultCode::RateLimited,
+            Refusal::QuotaExceeded { .. } => FaultCode::QuotaExceeded,
+            Refusal::OverBudget { .. } => FaultCode::OverBudget,
+        };
+        let limit = match refusal {
+            Refusal::QuotaExceeded { quota, .. } => Some(Limit::Quota(quota.as_str().to_owned())),
+            Refusal::OverBudget { cap, .. } => {
+                Some(Limit::BudgetCap { nanodollars: u64::try_from(cap.nanos()).unwrap_or(u64::MAX) })
+            }
+            _ => None,
+        };
+        Self { retry_after_seconds, limit, ..Self::new(code, message) }
     }
 }
 

@@ -10,11 +10,10 @@ use carlo_types::{BatchId, Fault, FaultCode, JobId, JobSpec, OwnerId, Timestamp}
 use carlo_wire::v1;
 use tokio::sync::oneshot;
 
-use super::{Core, JobSeen, Topic};
+use super::{Core, JobSnapshot, Topic};
 use crate::batch::{Batch, Member, NewBatch, Step};
-use crate::door;
 use crate::entries;
-use crate::particulars::{Particulars, nanodollars};
+use crate::job_metadata::{JobMetadata, nanodollars};
 
 /// Every batch that is kept.
 #[derive(Debug, Default)]
@@ -22,7 +21,7 @@ pub(super) struct Batches {
     all: BTreeMap<BatchId, Batch>,
     by_owner: BTreeMap<OwnerId, BTreeSet<(Timestamp, BatchId)>>,
     /// Batches that may have something to be done.
-    stirred: BTreeSet<BatchId>,
+    dirty: BTreeSet<BatchId>,
     /// Batches that are not as their entries say.
     unsaved: BTreeSet<BatchId>,
 }
@@ -44,7 +43,7 @@ pub(crate) struct BatchRequest {
 impl Batches {
     pub(super) fn insert(&mut self, batch: Batch) {
         self.by_owner.entry(batch.owner.clone()).or_default().insert((batch.created_at, batch.id));
-        self.stirred.insert(batch.id);
+        self.dirty.insert(batch.id);
         self.all.insert(batch.id, batch);
     }
 
@@ -77,21 +76,21 @@ impl Core {
         let BatchRequest { id, jobs, priority, .. } = request;
         let works: Vec<_> = jobs.iter().map(|(job, spec, _)| (*job, Work::of(spec))).collect();
         let budget = carlo_tenancy::NewBatch { id, cap: request.cap };
-        self.tenancy.admit_jobs(caller, &works, Some(budget), now.wall).map_err(door::fault)?;
+        self.tenancy.admit_jobs(caller, &works, Some(budget), now.wall)?;
         self.limit(caller.user.clone(), self.tenancy.limits(caller).jobs_at_once);
         let mut members = Vec::with_capacity(jobs.len());
         for (job, spec, custom_id) in jobs {
             let estimate = self.tenancy.charge(job).map_or(Money::ZERO, carlo_tenancy::Charge::estimate);
-            let particulars = Particulars {
+            let metadata = JobMetadata {
                 batch: Some(id),
                 custom_id,
                 estimate_nanodollars: nanodollars(estimate),
-                ..Particulars::default()
+                ..JobMetadata::default()
             };
-            self.particulars.insert(job, particulars);
+            self.job_metadata.insert(job, metadata);
             let simulations = spec.simulations;
             let (state, owner) = (JobState::Queued, caller.user.clone());
-            self.apply(Command::Submit { job, owner, spec, priority, held: true })
+            self.apply(Command::Submit { job, owner, spec, priority, blocked: true })
                 .expect("there is room, the id is fresh and the priority is checked");
             members.push(Member { job, simulations, state, is_released: false, is_forgotten: false });
         }
@@ -113,7 +112,7 @@ impl Core {
 
     /// Tells a job's batch what became of it.
     pub(super) fn note_in_batch(&mut self, job: &JobRecord) {
-        let Some(id) = self.particulars.get(&job.id).and_then(|particulars| particulars.batch) else {
+        let Some(id) = self.job_metadata.get(&job.id).and_then(|metadata| metadata.batch) else {
             return;
         };
         let Some(batch) = self.batches.all.get_mut(&id) else { return };
@@ -122,10 +121,10 @@ impl Core {
         let after = (batch.status(), batch.started_at, batch.ended_at, batch.error.clone());
         if before != after {
             self.batches.unsaved.insert(id);
-            self.watchers.turn(Topic::Batch(id));
+            self.watchers.notify(Topic::Batch(id));
             tracing::info!(batch = %id, state = after.0.as_str_name(), error = after.3, "batch");
         }
-        self.batches.stirred.insert(id);
+        self.batches.dirty.insert(id);
     }
 
     /// A job is kept no longer; a batch without jobs isn't either.
@@ -137,7 +136,7 @@ impl Core {
             // All of its jobs had ended, so its budget has no open one.
             self.tenancy.forget_batch(batch);
             self.writes.push(entries::batches::delete(batch));
-            self.watchers.turn(Topic::Batch(batch));
+            self.watchers.notify(Topic::Batch(batch));
         } else {
             // From now on only the batch knows what became of the job.
             self.batches.unsaved.insert(batch);
@@ -146,7 +145,7 @@ impl Core {
 
     /// Does what batches want to be done, until there is nothing but to wait.
     pub(super) fn advance_batches(&mut self) {
-        while let Some(id) = self.batches.stirred.pop_first() {
+        while let Some(id) = self.batches.dirty.pop_first() {
             while let Some(step) = self.batches.all.get(&id).and_then(Batch::next) {
                 self.take_step(id, step);
             }
@@ -192,13 +191,13 @@ impl Core {
         &self,
         caller: &Caller,
         id: BatchId,
-    ) -> Result<(v1::Batch, Vec<JobSeen>), Fault> {
+    ) -> Result<(v1::Batch, Vec<JobSnapshot>), Fault> {
         let members = &self.require_batch(caller, id)?.members;
         // Without what each node did: a thousand jobs on thousands of nodes would not fit into a message.
         let jobs = members.iter().filter_map(|member| {
-            let mut seen = self.see(member.job)?;
-            seen.view.nodes.clear();
-            Some(seen)
+            let mut snapshot = self.snapshot(member.job)?;
+            snapshot.view.nodes.clear();
+            Some(snapshot)
         });
         let jobs = jobs.collect();
         Ok((self.batch(caller, id)?, jobs))
@@ -241,8 +240,8 @@ impl Core {
         let batch = self.batches.all.get_mut(&id).expect("it was just found");
         batch.cancel(reason, with_running);
         self.batches.unsaved.insert(id);
-        self.batches.stirred.insert(id);
-        self.watchers.turn(Topic::Batch(id));
+        self.batches.dirty.insert(id);
+        self.watchers.notify(Topic::Batch(id));
         tracing::info!(batch = %id, with_running, "batch cancelled");
         self.advance_batches();
         self.batch(caller, id)
@@ -291,7 +290,7 @@ impl Core {
 
     fn require_batch(&self, caller: &Caller, id: BatchId) -> Result<&Batch, Fault> {
         let batch = self.batches.all.get(&id).ok_or_else(|| no_such_batch(id))?;
-        caller.require_owner(&batch.owner).map_err(door::fault)?;
+        caller.require_owner(&batch.owner)?;
         Ok(batch)
     }
 

@@ -9,8 +9,7 @@ use carlo_types::{Fault, FaultCode, JobId, JobSpec, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Core, Topic};
-use crate::door;
-use crate::particulars::{Particulars, nanodollars};
+use crate::job_metadata::{JobMetadata, nanodollars};
 
 /// A job to be submitted.
 #[derive(Debug, Clone)]
@@ -25,26 +24,25 @@ pub(crate) struct NewJob {
 
 /// A job as it is now, and the fold of what has been simulated of it while it runs, where that is wanted.
 #[derive(Debug)]
-pub(crate) struct JobSeen {
+pub(crate) struct JobSnapshot {
     pub(crate) view: JobView,
-    pub(crate) particulars: Particulars,
+    pub(crate) metadata: JobMetadata,
     pub(crate) fold: Option<Partial>,
 }
 
 impl Core {
     /// Queues a job.
-    pub(crate) fn submit(&mut self, caller: &Caller, new: NewJob) -> Result<JobSeen, Fault> {
+    pub(crate) fn submit(&mut self, caller: &Caller, new: NewJob) -> Result<JobSnapshot, Fault> {
         let NewJob { id: job, spec, priority } = new;
         self.make_room(1)?;
         let now = self.clock.now();
         let jobs = [(job, Work::of(&spec))];
-        let estimate = self.tenancy.admit_jobs(caller, &jobs, None, now.wall).map_err(door::fault)?;
-        let particulars =
-            Particulars { estimate_nanodollars: nanodollars(estimate), ..Particulars::default() };
-        self.particulars.insert(job, particulars);
+        let estimate = self.tenancy.admit_jobs(caller, &jobs, None, now.wall)?;
+        let metadata = JobMetadata { estimate_nanodollars: nanodollars(estimate), ..JobMetadata::default() };
+        self.job_metadata.insert(job, metadata);
         self.limit(caller.user.clone(), self.tenancy.limits(caller).jobs_at_once);
-        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, held: false })?;
-        Ok(self.see(job).expect("it has just been submitted"))
+        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, blocked: false })?;
+        Ok(self.snapshot(job).expect("it has just been submitted"))
     }
 
     /// Refuses jobs that the scheduler would refuse, before they are counted.
@@ -58,20 +56,20 @@ impl Core {
     }
 
     /// Ends a job.
-    pub(crate) fn cancel(&mut self, caller: &Caller, job: JobId, reason: &str) -> Result<JobSeen, Fault> {
+    pub(crate) fn cancel(&mut self, caller: &Caller, job: JobId, reason: &str) -> Result<JobSnapshot, Fault> {
         self.require_owner(caller, job)?;
         let is_open = self.scheduler.spec(job).is_some();
         if is_open && !reason.is_empty() {
-            self.particulars.entry(job).or_default().cancel_reason = Some(reason.to_owned());
+            self.job_metadata.entry(job).or_default().cancel_reason = Some(reason.to_owned());
         }
         self.apply(Command::Cancel { job })?;
-        Ok(self.see(job).expect("a cancelled job is kept"))
+        Ok(self.snapshot(job).expect("a cancelled job is kept"))
     }
 
     /// One of the caller's jobs, with its fold.
-    pub(crate) fn get(&self, caller: &Caller, job: JobId) -> Result<JobSeen, Fault> {
+    pub(crate) fn get(&self, caller: &Caller, job: JobId) -> Result<JobSnapshot, Fault> {
         self.require_owner(caller, job)?;
-        self.look(job).ok_or_else(|| no_such_job(job))
+        self.snapshot_with_fold(job).ok_or_else(|| no_such_job(job))
     }
 
     /// Whether the caller with this key may be shown a job that ended at this time. That is a call of theirs: it is admitted and counted, and
@@ -89,8 +87,8 @@ impl Core {
     }
 
     /// A job, whosever it is, with its fold.
-    pub(crate) fn look(&self, job: JobId) -> Option<JobSeen> {
-        Some(JobSeen { fold: self.scheduler.fold(job), ..self.see(job)? })
+    pub(crate) fn snapshot_with_fold(&self, job: JobId) -> Option<JobSnapshot> {
+        Some(JobSnapshot { fold: self.scheduler.fold(job), ..self.snapshot(job)? })
     }
 
     /// Resolves once the job's status has changed, or it is gone; `None` if it won't change any more.
@@ -100,30 +98,35 @@ impl Core {
     }
 
     /// How many jobs of the caller match, and a page of them, newest first.
-    pub(crate) fn list(&self, caller: &Caller, state: Option<JobState>, page: Page) -> (usize, Vec<JobSeen>) {
+    pub(crate) fn list(
+        &self,
+        caller: &Caller,
+        state: Option<JobState>,
+        page: Page,
+    ) -> (usize, Vec<JobSnapshot>) {
         let filter = Filter { owner: Some(caller.user.clone()), state };
         let (total, views) = self.scheduler.jobs(&filter, page, self.clock.now());
-        (total, views.into_iter().map(|view| self.with_particulars(view)).collect())
+        (total, views.into_iter().map(|view| self.with_metadata(view)).collect())
     }
 
     pub(super) fn require_owner(&self, caller: &Caller, job: JobId) -> Result<(), Fault> {
         let owner = self.scheduler.owner(job).ok_or_else(|| no_such_job(job))?;
-        caller.require_owner(owner).map_err(door::fault)
+        Ok(caller.require_owner(owner)?)
     }
 
     /// A job without its fold.
-    pub(super) fn see(&self, job: JobId) -> Option<JobSeen> {
-        Some(self.with_particulars(self.scheduler.job(job, self.clock.now())?))
+    pub(super) fn snapshot(&self, job: JobId) -> Option<JobSnapshot> {
+        Some(self.with_metadata(self.scheduler.job(job, self.clock.now())?))
     }
 
-    fn with_particulars(&self, mut view: JobView) -> JobSeen {
+    fn with_metadata(&self, mut view: JobView) -> JobSnapshot {
         if view.waiting_for.is_some()
             && let Some(why) = self.held_back_by(view.id)
         {
             view.waiting_for = Some(why);
         }
-        let particulars = self.particulars.get(&view.id).cloned().unwrap_or_default();
-        JobSeen { view, particulars, fold: None }
+        let metadata = self.job_metadata.get(&view.id).cloned().unwrap_or_default();
+        JobSnapshot { view, metadata, fold: None }
     }
 }
 

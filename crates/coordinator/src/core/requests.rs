@@ -31,7 +31,7 @@ impl CoreHandle {
         let request: Request = Box::new(move |core| {
             let answer = ask(core);
             // Whoever asked may have gone by then, and that is fine.
-            core.answers.push(Box::new(move || drop(reply.send(answer))));
+            core.replies.push(Box::new(move || drop(reply.send(answer))));
         });
         self.0.send(request).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())

@@ -11,7 +11,6 @@ use carlo_types::{Fault, OwnerId};
 
 use super::Core;
 use crate::access::Access;
-use crate::door;
 use crate::entries::EntryError;
 
 /// Whose the first key is.
@@ -73,10 +72,10 @@ impl Core {
     ) -> (RateStatus, Result<T, Fault>) {
         let caller = match self.authenticate(key) {
             Ok(caller) => caller,
-            Err(refusal) => return (RateStatus::default(), Err(door::fault(refusal.into()))),
+            Err(refusal) => return (RateStatus::default(), Err(Refusal::from(refusal).into())),
         };
         let Call { rate, admitted } = self.tenancy.admit_call(&caller, self.clock.now());
-        let answer = admitted.map_err(door::fault).and_then(|()| serve(self, &caller));
+        let answer = admitted.map_err(Fault::from).and_then(|()| serve(self, &caller));
         (rate, answer)
     }
 
@@ -97,20 +96,20 @@ impl Core {
             JobState::Cancelled => Ended::Cancelled,
         };
         if let Some(settlement) = self.tenancy.settle(job.id, ended, job.simulations_done) {
-            self.particulars.entry(job.id).or_default().settle(&settlement);
+            self.job_metadata.entry(job.id).or_default().settle(&settlement);
         }
     }
 
     /// Makes a key.
     pub(crate) fn create_key(&mut self, new: NewKey, secret: &Secret) -> Result<Key, Fault> {
-        let key = self.tenancy.create_key(new, secret, self.clock.now().wall).map_err(door::fault)?;
+        let key = self.tenancy.create_key(new, secret, self.clock.now().wall)?;
         tracing::info!(key = %key.id, user = %key.user, tier = %key.tier, role = %key.role, "a key was made");
         Ok(key)
     }
 
     /// Takes a key back.
     pub(crate) fn revoke_key(&mut self, id: KeyId) -> Result<Key, Fault> {
-        let key = self.tenancy.revoke_key(id, self.clock.now().wall).map_err(door::fault)?;
+        let key = self.tenancy.revoke_key(id, self.clock.now().wall)?;
         tracing::info!(key = %key.id, user = %key.user, "a key was revoked");
         Ok(key)
     }
@@ -128,6 +127,6 @@ impl Core {
     /// What a caller has used in each of so many past months.
     pub(crate) fn history(&self, caller: &Caller, periods: u64) -> Result<Vec<PeriodUsage>, Fault> {
         let history = self.tenancy.history(&caller.user, periods, self.clock.now().wall);
-        history.map_err(|fault| door::fault(Refusal::Invalid(vec![fault])))
+        history.map_err(|fault| Fault::from(Refusal::Invalid(vec![fault])))
     }
 }

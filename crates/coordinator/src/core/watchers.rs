@@ -15,7 +15,7 @@ use prost::Message;
 use tokio::sync::{oneshot, watch};
 
 use super::Core;
-use crate::views;
+use crate::to_proto;
 
 /// Events of a job that are kept.
 const EVENTS_MAX: usize = 1_000;
@@ -44,7 +44,7 @@ pub(crate) enum Topic {
 pub(super) struct Watchers {
     waiting: BTreeMap<Topic, Vec<oneshot::Sender<()>>>,
     /// What has changed in this batch of requests.
-    turned: BTreeSet<Topic>,
+    notified: BTreeSet<Topic>,
     feeds: BTreeMap<JobId, Feed>,
     /// Jobs with a feed that lacks their latest change.
     changed: BTreeSet<JobId>,
@@ -139,18 +139,18 @@ impl Window {
 impl Watchers {
     /// Resolves when the topic turns next.
     pub(super) fn wait(&mut self, topic: Topic) -> oneshot::Receiver<()> {
-        let (turn, turned) = oneshot::channel();
+        let (change, notified) = oneshot::channel();
         let waiting = self.waiting.entry(topic).or_default();
         // Those who have gone away are found by those who come.
         waiting.retain(|waiter| !waiter.is_closed());
-        waiting.push(turn);
-        turned
+        waiting.push(change);
+        notified
     }
 
     /// A status has changed, or what it is of is gone.
-    pub(super) fn turn(&mut self, topic: Topic) {
+    pub(super) fn notify(&mut self, topic: Topic) {
         if self.waiting.contains_key(&topic) {
-            self.turned.insert(topic);
+            self.notified.insert(topic);
         }
     }
 
@@ -200,9 +200,9 @@ impl Core {
             let message = format!("must be less than {EVENT_ID_MAX}");
             return Err(Fault::invalid(vec![FieldFault::new("/last_event_id", message)]));
         }
-        let seen = self.look(job).expect("its owner is known");
-        let is_open = seen.view.spec.is_some();
-        let now = views::seen(seen);
+        let snapshot = self.snapshot_with_fold(job).expect("its owner is known");
+        let is_open = snapshot.view.spec.is_some();
+        let now = to_proto::job(snapshot);
         let at = self.clock.now().elapsed;
         // An event that an earlier process told of isn't told again under its number.
         let id_min = last_seen.map_or(1, |id| id + 1);
@@ -233,7 +233,7 @@ impl Core {
 
     /// Lets those know who wait for what this batch of requests has changed.
     pub(super) fn publish(&mut self) {
-        for topic in std::mem::take(&mut self.watchers.turned) {
+        for topic in std::mem::take(&mut self.watchers.notified) {
             for waiter in self.watchers.waiting.remove(&topic).unwrap_or_default() {
                 // Whoever waited may have gone.
                 let _ = waiter.send(());
@@ -251,10 +251,10 @@ impl Core {
                 self.watchers.changed.insert(job);
                 continue;
             }
-            let Some(seen) = self.look(job) else { continue };
+            let Some(snapshot) = self.snapshot_with_fold(job) else { continue };
             let feed = self.watchers.feeds.get_mut(&job).expect("it was just found");
             feed.at = now;
-            feed.window.send_modify(|window| window.push(1, views::seen(seen), bytes_max));
+            feed.window.send_modify(|window| window.push(1, to_proto::job(snapshot), bytes_max));
         }
     }
 }

@@ -11,7 +11,7 @@ use carlo_wire::{convert, v1};
 use super::read::{EntryError, decode, unreadable};
 use super::{put, scan};
 use crate::batch::{Batch, Member, NewBatch};
-use crate::views;
+use crate::to_proto;
 
 const BATCH: &str = "batch/";
 
@@ -23,7 +23,7 @@ fn key(id: BatchId) -> Key {
 pub(crate) fn write(batch: &Batch) -> Write {
     let job = |member: &Member| v1::BatchJobEntry {
         job_id: member.job.to_string(),
-        status: views::status(member.state).into(),
+        status: to_proto::job_status(member.state).into(),
         simulations: member.simulations,
     };
     let entry = v1::BatchEntry {
@@ -62,14 +62,15 @@ fn read(key: &Key, value: &Bytes, known: &Known<'_>) -> Result<Batch, EntryError
     let entry: v1::BatchEntry = decode(key, value)?;
     let member = |job: &v1::BatchJobEntry| {
         let id = convert::id("job_id", &job.job_id).map_err(|error| unreadable(key, error))?;
-        let state = views::state(job.status()).ok_or_else(|| unreadable(key, "a job has no status"))?;
+        let state =
+            to_proto::job_state(job.status()).ok_or_else(|| unreadable(key, "a job has no status"))?;
         let known = known.get(&id);
         let state = known.map_or(state, |(record, _)| record.state);
         Ok(Member {
             job: id,
             simulations: job.simulations,
             state,
-            is_released: state != JobState::Queued || known.is_some_and(|(_, held)| !held),
+            is_released: state != JobState::Queued || known.is_some_and(|(_, blocked)| !blocked),
             is_forgotten: known.is_none(),
         })
     };

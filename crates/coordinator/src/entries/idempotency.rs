@@ -15,7 +15,7 @@ pub(crate) type Hash = [u8; 32];
 
 /// Which request it is: whose, and the hash of its idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RepeatId {
+pub(crate) struct IdempotencyId {
     /// Whose.
     pub(crate) user: OwnerId,
     /// Of the key. Keys may be longer than a ledger's, and are nobody else's business.
@@ -26,14 +26,14 @@ pub(crate) struct RepeatId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     /// Which.
-    pub(crate) id: RepeatId,
+    pub(crate) id: IdempotencyId,
     /// What it asked for.
     pub(crate) fingerprint: Hash,
     /// When.
     pub(crate) at: Timestamp,
 }
 
-fn key(id: &RepeatId) -> Key {
+fn key(id: &IdempotencyId) -> Key {
     let (high, low) = id.key.split_at(16);
     let number = |half: &[u8]| u128::from_be_bytes(half.try_into().expect("half of 32 bytes is 16"));
     let digits = format!("{:032x}{:032x}", number(high), number(low));
@@ -48,12 +48,12 @@ pub(crate) fn write(stored: &Stored, answer: Vec<u8>) -> Write {
 }
 
 /// What forgets an answer.
-pub(crate) fn delete(id: &RepeatId) -> Write {
+pub(crate) fn delete(id: &IdempotencyId) -> Write {
     Write::Delete(key(id))
 }
 
 /// The first answer, where it is still kept.
-pub(crate) async fn answer(ledger: &dyn Ledger, id: &RepeatId) -> Result<Option<Vec<u8>>, EntryError> {
+pub(crate) async fn answer(ledger: &dyn Ledger, id: &IdempotencyId) -> Result<Option<Vec<u8>>, EntryError> {
     let key = key(id);
     let Some(value) = ledger.get(&key).await? else { return Ok(None) };
     Ok(Some(decode::<v1::IdempotencyEntry>(&key, &value)?.answer))
@@ -80,7 +80,7 @@ fn read(key: &Key, value: &Bytes) -> Result<Stored, EntryError> {
     let parts = key.as_str()[IDEMPOTENCY.len()..].rsplit_once('/');
     let (user, digits) = parts.ok_or_else(|| unreadable(key, "it names no user"))?;
     Ok(Stored {
-        id: RepeatId {
+        id: IdempotencyId {
             user: OwnerId::new(user),
             key: unhex(digits).ok_or_else(|| unreadable(key, "it names no key"))?,
         },
@@ -111,7 +111,7 @@ mod tests {
     async fn an_answer_is_read_back_until_it_is_forgotten() {
         let ledger = MemoryLedger::new();
         let epoch = ledger.lead().await.unwrap();
-        let id = RepeatId {
+        let id = IdempotencyId {
             user: OwnerId::new("ada"),
             key: *b"0123456789abcdef\0\x01\x02\x03\xff\xfe\xfd\xfcxxxxxxxx",
         };

@@ -10,8 +10,8 @@ use carlo_types::{BlockRange, Draft, OwnerId, Timestamp};
 use carlo_wire::{FieldError, convert, v1};
 use prost::Message;
 
-use crate::particulars::Particulars;
-use crate::views;
+use crate::job_metadata::JobMetadata;
+use crate::to_proto;
 
 /// Why the ledger's entries can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,17 +40,17 @@ pub(super) fn decode<M: Message + Default>(key: &Key, value: &Bytes) -> Result<M
     M::decode(value.as_ref()).map_err(|error| unreadable(key, error))
 }
 
-pub(super) fn job(key: &Key, value: &Bytes) -> Result<(JobRecord, Particulars), EntryError> {
+pub(super) fn job(key: &Key, value: &Bytes) -> Result<(JobRecord, JobMetadata), EntryError> {
     let entry: v1::JobEntry = decode(key, value)?;
     let batch = entry.batch_id.as_deref().map(|id| convert::id("batch_id", id)).transpose();
-    let particulars = Particulars {
+    let metadata = JobMetadata {
         batch: batch.map_err(|error| unreadable(key, error))?,
         custom_id: entry.custom_id.clone(),
         estimate_nanodollars: entry.estimated_cost_nanodollars,
         bill: entry.tokens_used.zip(entry.cost_nanodollars),
         cancel_reason: entry.cancel_reason.clone(),
     };
-    let state = views::state(entry.status()).ok_or_else(|| unreadable(key, "it has no status"))?;
+    let state = to_proto::job_state(entry.status()).ok_or_else(|| unreadable(key, "it has no status"))?;
     let spec = Draft::from(entry.specification.unwrap_or_default()).check(0).map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         unreadable(key, faults.join("; "))
@@ -69,7 +69,7 @@ pub(super) fn job(key: &Key, value: &Bytes) -> Result<(JobRecord, Particulars), 
         stopped_early: entry.stopped_early,
         workers_used: entry.workers_used,
     };
-    Ok((record, particulars))
+    Ok((record, metadata))
 }
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {

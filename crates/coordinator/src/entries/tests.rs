@@ -74,13 +74,13 @@ async fn a_job_in_any_state_is_read_back_as_it_was_written() {
         let ledger = committed(&[Record::Job(record.clone())]).await;
         let key = job_key(record.id);
         let value = ledger.get(&key).await.unwrap().unwrap();
-        assert_eq!(read::job(&key, &value).unwrap(), (record, Particulars::default()));
+        assert_eq!(read::job(&key, &value).unwrap(), (record, JobMetadata::default()));
     }
 }
 
 #[tokio::test]
 async fn a_job_s_particulars_are_read_back_as_they_were_written() {
-    let particulars = Particulars {
+    let metadata = JobMetadata {
         batch: Some(BatchId::from_random(7)),
         custom_id: Some("one".to_owned()),
         estimate_nanodollars: 300_000,
@@ -89,12 +89,12 @@ async fn a_job_s_particulars_are_read_back_as_they_were_written() {
     };
     let record = record(1, JobState::Cancelled);
     let (ledger, mut writes) = (MemoryLedger::new(), Vec::new());
-    let all = BTreeMap::from([(record.id, particulars.clone())]);
+    let all = BTreeMap::from([(record.id, metadata.clone())]);
     write(&Record::Job(record.clone()), &all, &mut writes);
     ledger.commit(ledger.lead().await.unwrap(), writes).await.unwrap();
     let stored = load(&ledger).await.unwrap();
     let (job, read) = &stored.jobs[0];
-    assert_eq!((&job.record, read), (&record, &particulars));
+    assert_eq!((&job.record, read), (&record, &metadata));
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() 
         let stop = CancellationToken::new();
         let serving = tokio::spawn(core.run(stop.clone()));
         let id = running.id;
-        let view = handle.ask(move |core| core.look(id)).await.unwrap().unwrap().view;
+        let view = handle.ask(move |core| core.snapshot_with_fold(id)).await.unwrap().unwrap().view;
         assert_eq!((view.state, view.simulations_done), (JobState::Running, 0));
         assert_eq!(ledger.get(&key).await.unwrap(), None, "the next start doesn't meet it again");
         stop.cancel();

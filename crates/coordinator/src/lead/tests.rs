@@ -112,7 +112,7 @@ async fn of_two_one_leads_and_the_other_says_so_until_it_is_its_turn() {
     election.expire(ONE);
     let next = other.leads().await;
     assert!(
-        next.core.ask(move |core| core.look(job).is_some()).await.unwrap(),
+        next.core.ask(move |core| core.snapshot_with_fold(job).is_some()).await.unwrap(),
         "an acknowledged job is there"
     );
     timeout(PATIENCE, term.ended.cancelled()).await.expect("its sessions end");

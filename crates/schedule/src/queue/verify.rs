@@ -10,7 +10,7 @@ use crate::job::JobKey;
 pub(crate) struct Expected {
     pub(crate) queued: Vec<Place>,
     /// The owners of jobs that are held back.
-    pub(crate) held: Vec<OwnerKey>,
+    pub(crate) blocked: Vec<OwnerKey>,
     pub(crate) running: Vec<(Place, Option<(u64, std::time::Duration)>)>,
 }
 
@@ -25,8 +25,8 @@ impl Queue {
             let running: u32 = owner.classes.values().map(|class| class.running).sum();
             let queued: usize = owner.classes.values().map(|class| class.queued.len()).sum();
             assert_eq!((owner.running, owner.queued), (running, queued), "jobs of {}", owner.id);
-            let held = expected.held.iter().filter(|holder| *holder == key).count();
-            assert_eq!(owner.held, held, "held jobs of {}", owner.id);
+            let blocked = expected.blocked.iter().filter(|holder| *holder == key).count();
+            assert_eq!(owner.blocked, blocked, "blocked jobs of {}", owner.id);
             let free = owner.limit.map_or(usize::MAX, |most| most.saturating_sub(running) as usize);
             assert_eq!(owner.startable, queued.min(free), "startable jobs of {}", owner.id);
             startable += owner.startable;

@@ -42,7 +42,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         // A placeholder for a moment: what it ends with is taken out of the running state.
         let open = std::mem::replace(&mut job.state, State::Ended(ended.clone()));
         match open {
-            State::Queued(queued) if queued.held => self.queue.unhold(place.owner),
+            State::Queued(queued) if queued.blocked => self.queue.unblock(place.owner),
             State::Queued(_) => self.queue.dequeue(place, now.elapsed),
             State::Running(running) => {
                 ended.started_at = Some(running.started_at);

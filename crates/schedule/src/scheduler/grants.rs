@@ -7,7 +7,7 @@ use carlo_types::{Lease, LeaseId, Merge, NodeId, Now};
 use super::{QUEUE_TIMES_MAX, Scheduler};
 use crate::command::{Effect, Outcome};
 use crate::job::{JobKey, State};
-use crate::leases::Held;
+use crate::leases::ActiveLease;
 use crate::record::{JobState, Record};
 use crate::size::Sizing;
 
@@ -26,11 +26,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
         // Nothing is pending that may run. Idle nodes take over what has been out for longer than a lease should last.
         while let Some(node) = self.fleet.idle_node()
-            && let Some((lease, held)) = self.leases.oldest_single()
-            && now.elapsed.saturating_sub(held.granted) >= self.config.lease_target
+            && let Some((first, lease)) = self.leases.oldest_single()
+            && now.elapsed.saturating_sub(lease.granted) >= self.config.lease_target
         {
-            let held = *held;
-            self.grant_again(node, lease, held, now, out);
+            let lease = *lease;
+            self.grant_again(node, first, lease, now, out);
         }
     }
 
@@ -86,29 +86,38 @@ impl<P: Merge + Clone> Scheduler<P> {
         running.last_served = now.elapsed;
         running.measure(node, 0, now.elapsed);
         self.requeue(key, now);
-        self.leases.insert(id, Held { node, job: key, range, attempt, granted: now.elapsed, progress: 0 });
+        self.leases
+            .insert(id, ActiveLease { node, job: key, range, attempt, granted: now.elapsed, progress: 0 });
         self.leases.set_holders(&[id]);
         self.send(id, out);
     }
 
     /// Gives the range of `first` to `node` too.
-    fn grant_again(&mut self, node: NodeId, first: LeaseId, held: Held, now: Now, out: &mut Outcome<P>) {
+    fn grant_again(
+        &mut self,
+        node: NodeId,
+        first: LeaseId,
+        lease: ActiveLease,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) {
         let id = self.leases.next_id();
-        let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
+        let running = self.jobs.get_mut(&lease.job).and_then(|job| job.running_mut());
         let (range, attempt) = running
             .and_then(|running| {
                 running.measure(node, 0, now.elapsed);
-                running.ranges.lease_again(held.range.start(), id)
+                running.ranges.lease_again(lease.range.start(), id)
             })
             .expect("a lease that is out once is of an open range");
-        self.leases.insert(id, Held { node, range, attempt, granted: now.elapsed, progress: 0, ..held });
+        self.leases
+            .insert(id, ActiveLease { node, range, attempt, granted: now.elapsed, progress: 0, ..lease });
         self.leases.set_holders(&[first, id]);
         self.send(id, out);
     }
 
     /// Puts a new lease on its node and on the wire.
     fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
-        let Held { node, job, range, attempt, .. } = *self.leases.get(id).expect("it was just given");
+        let ActiveLease { node, job, range, attempt, .. } = *self.leases.get(id).expect("it was just given");
         let job = &self.jobs[&job];
         let is_suspect = job.running().is_some_and(|running| running.ranges.is_suspect(range.start()));
         self.fleet.change(node, |node| {
@@ -121,25 +130,25 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     /// Takes a lease off its node; returns it if it was out.
-    pub(super) fn take_back(&mut self, id: LeaseId, out: &mut Outcome<P>) -> Option<Held> {
-        let held = self.leases.remove(id)?;
-        let drained = self.fleet.change(held.node, |node| {
+    pub(super) fn take_back(&mut self, id: LeaseId, out: &mut Outcome<P>) -> Option<ActiveLease> {
+        let lease = self.leases.remove(id)?;
+        let drained = self.fleet.change(lease.node, |node| {
             node.leases.retain(|lease| *lease != id);
             node.is_alone &= !node.leases.is_empty();
             node.leases.is_empty() && !node.is_open()
         });
         if drained == Some(true) {
-            out.effects.push(Effect::Drained { node: held.node });
+            out.effects.push(Effect::Drained { node: lease.node });
         }
-        Some(held)
+        Some(lease)
     }
 
     /// Takes a lease off its node, and tells the node.
     pub(super) fn revoke(&mut self, id: LeaseId, out: &mut Outcome<P>) {
-        if let Some(held) = self.take_back(id, out)
-            && self.fleet.get(held.node).is_some()
+        if let Some(lease) = self.take_back(id, out)
+            && self.fleet.get(lease.node).is_some()
         {
-            out.effects.push(Effect::Revoke { node: held.node, lease: id });
+            out.effects.push(Effect::Revoke { node: lease.node, lease: id });
         }
     }
 }

@@ -49,10 +49,10 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.seen(id, now)?;
         self.fleet.change(id, |node| node.load = load);
         for (lease, blocks) in progress.iter().take(self.config.leases_per_node) {
-            let Some(held) = self.leases.get(*lease) else { continue };
-            let (done, _) = held.range.split(*blocks);
+            let Some(active) = self.leases.get(*lease) else { continue };
+            let (done, _) = active.range.split(*blocks);
             let simulations =
-                if *blocks == 0 { 0 } else { done.simulations(self.jobs[&held.job].simulations) };
+                if *blocks == 0 { 0 } else { done.simulations(self.jobs[&active.job].simulations) };
             self.measure(*lease, id, simulations, now);
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::Scheduler;
 use crate::command::{Effect, Outcome};
 use crate::fold::Segments;
 use crate::job::JobKey;
-use crate::leases::Held;
+use crate::leases::ActiveLease;
 use crate::ranges::Release;
 use crate::record::JobState;
 
@@ -27,9 +27,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.seen(node, now)?;
         let accepted = self.leases.was_accepted(&claim)
             || if claim.epoch == self.epoch {
-                self.take(node, &claim, partial, computed_in, now, out)
+                self.accept_current(node, &claim, partial, computed_in, now, out)
             } else {
-                self.adopt(node, &claim, partial, now, out)
+                self.accept_stale(node, &claim, partial, now, out)
             };
         acknowledge(node, &claim, accepted, out);
         Ok(())
@@ -65,14 +65,14 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     /// The lease that is claimed, if it is out with just this node, attempt and range.
-    fn current(&self, node: NodeId, claim: &Lease) -> Option<Held> {
-        let held = *self.leases.get(claim.id).filter(|_| claim.epoch == self.epoch)?;
-        let same = (held.node, held.attempt, held.range) == (node, claim.attempt, claim.range);
-        (same && self.jobs[&held.job].id == claim.job).then_some(held)
+    fn current(&self, node: NodeId, claim: &Lease) -> Option<ActiveLease> {
+        let lease = *self.leases.get(claim.id).filter(|_| claim.epoch == self.epoch)?;
+        let same = (lease.node, lease.attempt, lease.range) == (node, claim.attempt, claim.range);
+        (same && self.jobs[&lease.job].id == claim.job).then_some(lease)
     }
 
     /// Counts the answer to a lease of this epoch; says whether it did.
-    fn take(
+    fn accept_current(
         &mut self,
         node: NodeId,
         claim: &Lease,
@@ -81,9 +81,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         now: Now,
         out: &mut Outcome<P>,
     ) -> bool {
-        let Some(held) = self.current(node, claim) else { return false };
-        let job = &self.jobs[&held.job];
-        let (simulations, months) = (held.range.simulations(job.simulations), job.months);
+        let Some(lease) = self.current(node, claim) else { return false };
+        let job = &self.jobs[&lease.job];
+        let (simulations, months) = (lease.range.simulations(job.simulations), job.months);
         let doubt = if partial.simulations() != simulations {
             Some(format!("the answer is of {} simulations instead of {simulations}", partial.simulations()))
         } else if !job.running().is_some_and(|running| running.fold.fits(&partial)) {
@@ -99,8 +99,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.fleet.change(node, |node| {
             node.measure(simulations as f64 * f64::from(months), computed_in);
         });
-        let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
-        let open = running.and_then(|running| running.ranges.finish(held.range.start()));
+        let running = self.jobs.get_mut(&lease.job).and_then(|job| job.running_mut());
+        let open = running.and_then(|running| running.ranges.finish(lease.range.start()));
         for holder in open.expect("a lease that is out is of an open range").holders {
             if holder == claim.id {
                 self.take_back(holder, out);
@@ -108,14 +108,21 @@ impl<P: Merge + Clone> Scheduler<P> {
                 self.revoke(holder, out);
             }
         }
-        self.add(node, held.job, claim, partial, now, out);
+        self.add(node, lease.job, claim, partial, now, out);
         true
     }
 
     /// Counts the answer to a lease of an earlier epoch, if its blocks are pending, or leased since in ranges that lie within it: a
     /// simulation is a pure function, so it doesn't matter who asked for it. Such leases are mostly what the very node that brings the
     /// answer got when it joined. Says whether it counted.
-    fn adopt(&mut self, node: NodeId, claim: &Lease, partial: P, now: Now, out: &mut Outcome<P>) -> bool {
+    fn accept_stale(
+        &mut self,
+        node: NodeId,
+        claim: &Lease,
+        partial: P,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) -> bool {
         let Some(key) = self.names.get(&claim.job).copied() else { return false };
         let job = &self.jobs[&key];
         if job.status().is_ended() || partial.simulations() != claim.range.simulations(job.simulations) {
@@ -131,7 +138,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
         let overtaken = running
             .filter(|running| running.fold.fits(&partial))
-            .and_then(|running| running.ranges.adopt(claim.range));
+            .and_then(|running| running.ranges.accept_stale(claim.range));
         let Some(overtaken) = overtaken else { return false };
         for lease in overtaken {
             self.revoke(lease, out);
@@ -160,34 +167,34 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// one range end the job.
     pub(super) fn release(
         &mut self,
-        lease: LeaseId,
+        id: LeaseId,
         why: Release,
         message: &str,
         now: Now,
         out: &mut Outcome<P>,
     ) {
-        let Some(held) = self.take_back(lease, out) else { return };
-        let running = self.jobs.get_mut(&held.job).and_then(|job| job.running_mut());
+        let Some(lease) = self.take_back(id, out) else { return };
+        let running = self.jobs.get_mut(&lease.job).and_then(|job| job.running_mut());
         let (history, holders) = running
-            .and_then(|running| running.ranges.release(held.range.start(), lease, why))
+            .and_then(|running| running.ranges.release(lease.range.start(), id, why))
             .expect("a lease that is out is of an open range");
         self.leases.set_holders(&holders);
-        self.requeue(held.job, now);
+        self.requeue(lease.job, now);
         let message = shorten(message);
         let error = if history.faults >= self.config.range_faults_max {
             format!(
                 "blocks {} failed on {} attempts, the last time because {message}",
-                held.range, history.faults
+                lease.range, history.faults
             )
         } else if history.losses >= self.config.range_losses_max {
             format!(
                 "{} workers were lost while they computed blocks {}, the last one because {message}",
-                history.losses, held.range
+                history.losses, lease.range
             )
         } else {
             return;
         };
-        self.end(held.job, JobState::Failed, Some(error), now, out);
+        self.end(lease.job, JobState::Failed, Some(error), now, out);
     }
 }
 

@@ -19,7 +19,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// [`FaultCode::Internal`] if the stored job contradicts itself; it isn't taken then.
     pub fn restore(&mut self, stored: StoredJob<P>, now: Now) -> Result<Outcome<P>, Fault> {
         let now = self.at(now);
-        let StoredJob { record, checkpoint, held } = stored;
+        let StoredJob { record, checkpoint, blocked } = stored;
         let id = record.id;
         let fault = |why: &str| Fault::new(FaultCode::Internal, format!("the stored {id} {why}"));
         if self.names.contains_key(&id) {
@@ -30,7 +30,7 @@ impl<P: Merge + Clone> Scheduler<P> {
                 spec: Arc::clone(&record.spec),
                 since: now.elapsed,
                 waited_before: age(record.created_at, now),
-                held,
+                blocked,
             }),
             JobState::Running => {
                 let started_at = record.started_at.unwrap_or(record.created_at);
@@ -48,7 +48,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         let mut out = Outcome::default();
         let job = &self.jobs[&key];
         match &job.state {
-            State::Queued(queued) if queued.held => self.queue.hold(job.owner_key),
+            State::Queued(queued) if queued.blocked => self.queue.block(job.owner_key),
             State::Queued(_) => self.queue.enqueue(job.place(), now.elapsed),
             State::Ended(ended) => {
                 self.expiry.insert((ended.expires, key));

@@ -26,7 +26,7 @@ fn a_restart_goes_on_from_the_checkpoint_and_loses_nothing_else() {
     world.answer(worker, SHORT).unwrap();
     assert!(world.view(running).simulations_done > saved);
 
-    world.held.clear();
+    world.leases.clear();
     world.restart();
     assert_eq!(world.view(running).simulations_done, saved);
     assert_eq!(world.view(running).workers_used, 1);
@@ -45,7 +45,7 @@ fn a_lease_finished_under_an_earlier_epoch_is_delivered_to_the_new_one() {
     let id = world.submit(4 * BLOCK);
     let worker = world.join(1);
     let (old, spec) = world.first_lease(worker).unwrap();
-    world.held.clear();
+    world.leases.clear();
     world.restart();
     world.apply(Command::Drain { node: worker }).unwrap_err();
     // The worker joins and delivers before it has got anything.
@@ -67,7 +67,7 @@ fn a_lease_of_an_earlier_epoch_overtakes_what_was_leased_of_it_since() {
     let late = world.join_with(1, 8);
     let (old, spec) = world.first_lease(late).unwrap();
     assert_eq!(old.range.len(), 8);
-    world.held.clear();
+    world.leases.clear();
     world.restart();
     // Both get blocks of it as soon as they join.
     let (early, other) = (world.join_with(2, 3), world.join_with(3, 3));
@@ -81,7 +81,7 @@ fn a_lease_of_an_earlier_epoch_overtakes_what_was_leased_of_it_since() {
     world.answer(late, SHORT).unwrap();
     assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
 
-    world.held.clear();
+    world.leases.clear();
     world.restart();
     let (early, other) = (world.join_with(2, 3), world.join_with(3, 5));
     let began = [early, other].map(|node| world.first_lease(node).unwrap().0);
@@ -103,7 +103,7 @@ fn a_lease_of_an_earlier_epoch_is_refused_once_its_blocks_are_done() {
     let id = world.submit(4 * BLOCK);
     let late = world.join(1);
     let (old, spec) = world.first_lease(late).unwrap();
-    world.held.clear();
+    world.leases.clear();
     world.restart();
     let worker = world.join(2);
     world.join(1);
@@ -126,10 +126,10 @@ fn a_checkpoint_that_contradicts_itself_is_not_taken() {
     checkpoint.done.clear();
     let record = world.ledger.job(id).clone();
     let mut scheduler = crate::Scheduler::<Marks>::new(Config::default(), carlo_types::Epoch(2));
-    let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint), held: false };
+    let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint), blocked: false };
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
     scheduler.verify();
-    let stored = StoredJob { record, checkpoint: None, held: false };
+    let stored = StoredJob { record, checkpoint: None, blocked: false };
     assert_eq!(scheduler.restore(stored.clone(), world.now), Ok(Outcome::default()));
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
 }
@@ -140,7 +140,7 @@ fn a_failure_of_an_earlier_epoch_says_nothing_of_a_lease_that_looks_the_same() {
     let id = world.submit(4 * BLOCK);
     let worker = world.join(1);
     let (old, _) = world.first_lease(worker).unwrap();
-    world.held.clear();
+    world.leases.clear();
     world.restart();
     world.join(1);
     let (new, _) = world.first_lease(worker).unwrap();

@@ -72,7 +72,7 @@ impl History {
                 let number = self.rng.random_range(1..=NODES);
                 // A worker that joins again may still deliver what it held.
                 if self.rng.random_bool(0.5) {
-                    self.world.held.remove(&node(number));
+                    self.world.leases.remove(&node(number));
                 }
                 let command =
                     Command::Join { node: node(number), facts: facts(&format!("worker {}", number / 2)) };
@@ -131,12 +131,12 @@ impl History {
     /// A worker finishes one of its leases, mostly the first; its answer is under way.
     fn compute(&mut self) {
         let node = self.any_node();
-        let held = self.world.held.get(&node).map_or(0, Vec::len);
+        let held = self.world.leases.get(&node).map_or(0, Vec::len);
         if held == 0 {
             return;
         }
         let place = if self.rng.random_bool(0.8) { 0 } else { self.rng.random_range(0..held) };
-        let (lease, spec) = self.world.held[&node][place].clone();
+        let (lease, spec) = self.world.leases[&node][place].clone();
         let took = Duration::from_micros(self.rng.random_range(0..50_000));
         let mut message = report(node, lease, &spec, took);
         match self.rng.random_range(0..1_000) {
@@ -170,7 +170,7 @@ impl History {
 
     fn beat(&mut self) {
         for number in 1..=NODES {
-            let progress = self.world.held.get(&node(number)).into_iter().flatten();
+            let progress = self.world.leases.get(&node(number)).into_iter().flatten();
             let progress = progress.map(|(lease, _)| (lease.id, self.rng.random_range(0..9))).collect();
             self.apply(Command::Heartbeat { node: node(number), load: Load::default(), progress });
         }
@@ -204,7 +204,7 @@ impl History {
         for number in 1..=NODES {
             self.world.apply(Command::Join { node: node(number), facts: facts("healthy") }).unwrap();
         }
-        self.world.held.values_mut().for_each(Vec::clear);
+        self.world.leases.values_mut().for_each(Vec::clear);
         for number in 1..=NODES {
             self.world.apply(Command::Join { node: node(number), facts: facts("healthy") }).unwrap();
         }

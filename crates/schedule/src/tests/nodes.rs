@@ -44,9 +44,9 @@ fn a_silent_node_is_lost_after_three_seconds_and_its_ranges_go_to_others_at_once
     let mut world = World::new(Config::default());
     let id = world.submit(4 * BLOCK);
     let dead = world.join(1);
-    let ranges: Vec<_> = world.held[&dead].iter().map(|(lease, _)| lease.range).collect();
+    let ranges: Vec<_> = world.leases[&dead].iter().map(|(lease, _)| lease.range).collect();
     let live = world.join(2);
-    assert!(!world.held.contains_key(&live), "everything is leased");
+    assert!(!world.leases.contains_key(&live), "everything is leased");
     world.wait(Duration::from_millis(2_900));
     world.beat(live);
     world.tick();
@@ -72,7 +72,7 @@ fn what_went_down_with_a_node_is_leased_alone_and_only_the_range_that_kills_fail
     let mut number = 1;
     while world.state(jobs[1]) != JobState::Failed {
         let worker = world.join(number);
-        let held: Vec<_> = world.held[&worker].iter().map(|(lease, _)| lease.job).collect();
+        let held: Vec<_> = world.leases[&worker].iter().map(|(lease, _)| lease.job).collect();
         match number {
             1 => assert_eq!(held, jobs[..2]),
             _ => assert_eq!(held.len(), 1, "a suspect is alone"),
@@ -99,20 +99,20 @@ fn a_suspect_range_waits_for_a_node_that_holds_nothing_and_then_holds_up_nobody(
     world.submit(1_000_000 * BLOCK);
     let worker = world.join(1);
     let lost = world.join(2);
-    let suspects: Vec<_> = world.held[&lost].iter().map(|(lease, _)| lease.range).collect();
-    assert_eq!((world.held[&worker].len(), suspects.len()), (2, 2));
+    let suspects: Vec<_> = world.leases[&lost].iter().map(|(lease, _)| lease.range).collect();
+    assert_eq!((world.leases[&worker].len(), suspects.len()), (2, 2));
     world.apply(Command::Lose { node: lost, why: "the stream broke".to_owned() }).unwrap();
     assert_eq!(world.answer(worker, SHORT), Some(true));
-    assert_eq!(world.held[&worker].len(), 1, "nothing is prefetched while a suspect waits");
+    assert_eq!(world.leases[&worker].len(), 1, "nothing is prefetched while a suspect waits");
     let mut blocks: u64 = suspects.iter().map(|range| range.len()).sum();
     while blocks > 0 {
         assert_eq!(world.answer(worker, SHORT), Some(true));
-        let [(alone, _)] = world.held[&worker].as_slice() else { panic!("a suspect is alone") };
+        let [(alone, _)] = world.leases[&worker].as_slice() else { panic!("a suspect is alone") };
         assert!((suspects[0].start()..suspects[1].end()).contains(&alone.range.start()), "suspects go first");
         blocks -= alone.range.len();
     }
     assert_eq!(world.answer(worker, SHORT), Some(true));
-    assert_eq!(world.held[&worker].len(), 2);
+    assert_eq!(world.leases[&worker].len(), 2);
 }
 
 #[test]
@@ -187,12 +187,12 @@ fn the_last_leases_are_given_twice_and_the_first_answer_counts() {
     let (lease, spec) = world.first_lease(slow).unwrap();
     world.wait(Duration::from_millis(400));
     world.tick();
-    assert!(!world.held.contains_key(&fast), "a lease may last that long");
+    assert!(!world.leases.contains_key(&fast), "a lease may last that long");
     world.wait(Duration::from_millis(200));
     world.tick();
     let (again, _) = world.first_lease(fast).unwrap();
     assert_eq!((again.range, again.attempt), (lease.range, 2));
-    assert!(!world.held.contains_key(&third), "nothing is given three times");
+    assert!(!world.leases.contains_key(&third), "nothing is given three times");
     let effects = world.apply(report(fast, again, &spec, SHORT)).unwrap();
     assert!(was_accepted(&effects));
     assert!(effects.contains(&Effect::Revoke { node: slow, lease: lease.id }));

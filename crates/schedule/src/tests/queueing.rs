@@ -62,7 +62,7 @@ fn a_job_that_is_held_back_waits_until_it_is_released() {
     let [held, dropped] = [91, 92].map(job);
     for id in [held, dropped] {
         let (owner, spec) = (OwnerId::new("a"), spec(BLOCK, None));
-        world.apply(Command::Submit { job: id, owner, spec, priority: 50, held: true }).unwrap();
+        world.apply(Command::Submit { job: id, owner, spec, priority: 50, blocked: true }).unwrap();
     }
     // Its owner is not forgotten meanwhile.
     for _ in 0..3 {
@@ -72,7 +72,7 @@ fn a_job_that_is_held_back_waits_until_it_is_released() {
     world.join(1);
     let view = world.view(held);
     assert_eq!((view.state, view.queue_position), (JobState::Queued, None));
-    assert_eq!(view.waiting_for.as_deref(), Some("it is held back"));
+    assert_eq!(view.waiting_for.as_deref(), Some("it is blocked by its batch"));
     world.apply(Command::Cancel { job: dropped }).unwrap();
     world.apply(Command::Release { job: held }).unwrap();
     assert_eq!(world.state(held), JobState::Running);

@@ -18,7 +18,7 @@ fn a_job_is_queued_then_runs_then_is_complete_with_every_simulation_counted_once
     assert_eq!(world.state(id), JobState::Queued);
     let worker = world.join(1);
     assert_eq!(world.state(id), JobState::Running);
-    assert_eq!(world.held[&worker].len(), 2, "one to compute, one in advance");
+    assert_eq!(world.leases[&worker].len(), 2, "one to compute, one in advance");
     while world.answer(worker, SHORT).is_some() {}
     assert_eq!(world.state(id), JobState::Complete);
     assert_eq!(world.ledger.results[&id].fold, Marks::first(11, 10 * BLOCK + 1));
@@ -37,7 +37,7 @@ fn a_refused_command_changes_nothing() {
         owner: OwnerId::local(),
         spec: spec(1, None),
         priority,
-        held: false,
+        blocked: false,
     };
     let before = format!("{:?}", world.scheduler);
     for (command, code) in [
@@ -101,7 +101,7 @@ fn the_third_fault_of_a_range_fails_its_job_with_the_last_fault_and_the_others_g
     let worker = world.join(1);
     for attempt in 1..=3 {
         assert_eq!(world.state(poisoned), JobState::Running);
-        let held = world.held[&worker].iter().find(|(lease, _)| lease.job == poisoned).unwrap().0;
+        let held = world.leases[&worker].iter().find(|(lease, _)| lease.job == poisoned).unwrap().0;
         assert_eq!(held.attempt, attempt);
         world.apply(failure(worker, held, &format!("fault {attempt}"))).unwrap();
     }
@@ -119,7 +119,7 @@ fn an_answer_over_the_wrong_number_of_simulations_is_a_fault_of_the_range() {
     let id = world.submit(4 * BLOCK);
     let worker = world.join(1);
     for _ in 0..3 {
-        let held = &world.held[&worker];
+        let held = &world.leases[&worker];
         let (lease, _) = held.iter().find(|(lease, _)| lease.range.start() == 0).cloned().unwrap();
         let effects = world.apply(report(worker, lease, &spec(BLOCK / 2, None), SHORT)).unwrap();
         assert!(!was_accepted(&effects));
@@ -133,7 +133,7 @@ fn an_answer_that_does_not_fit_the_others_is_a_fault_of_the_range() {
     let id = world.submit(8 * BLOCK);
     let worker = world.join(1);
     let spec_of = |simulations| spec(simulations, None);
-    let next = |world: &World| world.held[&worker][0].0;
+    let next = |world: &World| world.leases[&worker][0].0;
     let first = next(&world);
     assert!(was_accepted(&world.apply(report(worker, first, &spec_of(8 * BLOCK), SHORT)).unwrap()));
     // As many simulations as were asked for, but of a larger job.
@@ -155,7 +155,7 @@ fn a_cancelled_job_is_revoked_and_keeps_what_is_known_of_it() {
     let (lease, spec) = world.first_lease(worker).unwrap();
     let effects = world.apply(Command::Cancel { job: id }).unwrap();
     let revoked = effects.iter().filter(|effect| matches!(effect, Effect::Revoke { .. })).count();
-    assert_eq!((revoked, world.held[&worker].len()), (2, 0));
+    assert_eq!((revoked, world.leases[&worker].len()), (2, 0));
     assert_eq!(world.state(id), JobState::Cancelled);
     assert_eq!(world.ledger.job(id).simulations_done, done);
     assert!(!was_accepted(&world.apply(report(worker, lease, &spec, SHORT)).unwrap()));
@@ -189,7 +189,7 @@ fn an_early_stop_takes_the_same_simulations_on_any_cluster() {
         assert_eq!(result.fold, Marks::first(16, 3_000_000), "with {workers} workers");
         assert!(result.stopped_early);
         assert_eq!(world.view(id).simulations_done, 16 * BLOCK);
-        assert!(world.held.values().all(Vec::is_empty), "what was leased beyond is revoked");
+        assert!(world.leases.values().all(Vec::is_empty), "what was leased beyond is revoked");
     }
 }
 

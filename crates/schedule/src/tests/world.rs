@@ -95,7 +95,7 @@ impl Ledger {
         for record in &self.jobs {
             let checkpoint = self.checkpoints.get(&record.id).cloned();
             let outcome = scheduler
-                .restore(StoredJob { record: record.clone(), checkpoint, held: false }, now)
+                .restore(StoredJob { record: record.clone(), checkpoint, blocked: false }, now)
                 .unwrap();
             assert_eq!(outcome, Outcome::default());
         }
@@ -112,7 +112,7 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) now: Now,
     /// Every lease that was given and not taken back, by node, oldest first.
-    pub(crate) held: BTreeMap<NodeId, Vec<(Lease, Arc<JobSpec>)>>,
+    pub(crate) leases: BTreeMap<NodeId, Vec<(Lease, Arc<JobSpec>)>>,
     pub(crate) submitted: u128,
     /// Commands after which every invariant is checked.
     pub(crate) verify_every: u32,
@@ -126,7 +126,7 @@ impl World {
             config,
             ledger: Ledger::default(),
             now: Now { elapsed: Duration::ZERO, wall: Timestamp(1_000_000) },
-            held: BTreeMap::new(),
+            leases: BTreeMap::new(),
             submitted: 0,
             verify_every: 1,
             commands: 0,
@@ -156,18 +156,18 @@ impl World {
     fn follow(&mut self, effect: &Effect) {
         match effect {
             Effect::Grant { node, lease, spec } => {
-                self.held.entry(*node).or_default().push((*lease, Arc::clone(spec)));
+                self.leases.entry(*node).or_default().push((*lease, Arc::clone(spec)));
             }
             Effect::Revoke { node, lease } => self.drop_lease(*node, self.scheduler.epoch(), *lease),
             Effect::Acknowledge { node, lease, epoch, .. } => self.drop_lease(*node, *epoch, *lease),
-            Effect::Disconnect { node, .. } => drop(self.held.remove(node)),
+            Effect::Disconnect { node, .. } => drop(self.leases.remove(node)),
             Effect::Ended { .. } | Effect::Changed { .. } | Effect::Drained { .. } => {}
         }
     }
 
     fn drop_lease(&mut self, node: NodeId, epoch: Epoch, lease: LeaseId) {
-        if let Some(held) = self.held.get_mut(&node) {
-            held.retain(|(held, _)| (held.epoch, held.id) != (epoch, lease));
+        if let Some(leases) = self.leases.get_mut(&node) {
+            leases.retain(|(other, _)| (other.epoch, other.id) != (epoch, lease));
         }
     }
 
@@ -179,7 +179,7 @@ impl World {
             owner: OwnerId::new(owner),
             spec: Arc::clone(spec),
             priority,
-            held: false,
+            blocked: false,
         };
         self.apply(command).unwrap();
         id
@@ -196,7 +196,7 @@ impl World {
     /// As [`join`](Self::join); until its speed is known, a node gets as many blocks as it has threads.
     pub(crate) fn join_with(&mut self, number: u128, threads: u32) -> NodeId {
         let id = node(number);
-        self.held.remove(&id);
+        self.leases.remove(&id);
         let facts = NodeFacts { threads, ..facts(&format!("worker {number}")) };
         self.apply(Command::Join { node: id, facts }).unwrap();
         id
@@ -212,7 +212,7 @@ impl World {
 
     /// The lease that the node has held for longest.
     pub(crate) fn first_lease(&self, node: NodeId) -> Option<(Lease, Arc<JobSpec>)> {
-        self.held.get(&node)?.first().cloned()
+        self.leases.get(&node)?.first().cloned()
     }
 
     /// The node answers its oldest lease, after `took`; returns whether the answer counted.

@@ -1,45 +1,56 @@
-//! The door that every call comes through: its key is taken from the metadata, the core admits and counts it together with what it asks
-//! for, and the answer, also a refusal, says how the caller stands with their rates.
+//! Authentication and rate headers of every gRPC call. The key is taken from the metadata; the core admits the call and counts it
+//! in the commit of what it asks for; the response, including an error, says how the caller stands with their rate limits.
 
-use carlo_tenancy::{Caller, RateStatus, Refusal};
-use carlo_types::fault::Limit;
+use std::sync::Arc;
+
+use carlo_store::Ledger;
+use carlo_tenancy::{Caller, RateStatus};
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::status;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
 use crate::core::{Core, CoreHandle};
+use crate::environment::Environment;
 use crate::lead::Leadership;
 
-/// Where keys are looked for, the first first.
+/// Where a key is looked for, in this order.
 const KEY: &str = "x-api-key";
 const AUTHORIZATION: &str = "authorization";
 const BEARER: &str = "bearer ";
-/// What answers carry, with the values of the HTTP headers of these names.
+/// Metadata of responses, with the values of the HTTP headers of these names.
 const RATE_POLICY: &str = "ratelimit-policy";
 const RATE: &str = "ratelimit";
 
-/// A call on its way.
-pub(crate) struct Call {
+/// What every service needs.
+#[derive(Clone)]
+pub(crate) struct ServiceState {
+    pub(crate) leadership: Leadership,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) environment: Arc<dyn Environment>,
+}
+
+/// One call: the core that serves it, the key that came with it, and how its caller stands with their rate limits.
+pub(crate) struct RequestContext {
     core: CoreHandle,
     key: Option<String>,
     rate: RateStatus,
 }
 
-impl Call {
-    /// The call of a request, and what it says; refused where another coordinator leads.
+impl RequestContext {
+    /// Takes a request apart. Refused where another coordinator leads.
     pub(crate) fn of<M>(leadership: &Leadership, request: Request<M>) -> Result<(Self, M), Status> {
         let core = leadership.term()?.core;
-        let call = Self { core, key: key(request.metadata()), rate: RateStatus::default() };
-        Ok((call, request.into_inner()))
+        let context = Self { core, key: key(request.metadata()), rate: RateStatus::default() };
+        Ok((context, request.into_inner()))
     }
 
-    /// The core that answers it.
     pub(crate) fn core(&self) -> &CoreHandle {
         &self.core
     }
 
-    /// Lets the core admit the call and, for the caller that it is of, `serve` it; returns when both are durable. To be done once a call.
+    /// Has the core authenticate, admit and count the call, and then `serve` it. Returns once everything is durable. To be called
+    /// once for each call.
     pub(crate) async fn admit<T: Send + 'static>(
         &mut self,
         serve: impl FnOnce(&mut Core, &Caller) -> Result<T, Fault> + Send + 'static,
@@ -50,12 +61,12 @@ impl Call {
         answer
     }
 
-    /// The answer, with what it has to say of rates.
-    pub(crate) fn answer<T>(self, answer: Result<T, Fault>) -> Result<Response<T>, Status> {
+    /// The response, with the rate limits in its metadata.
+    pub(crate) fn respond<T>(self, answer: Result<T, Fault>) -> Result<Response<T>, Status> {
         match answer {
             Ok(answer) => {
                 let mut response = Response::new(answer);
-                self.tell_rate(response.metadata_mut());
+                self.add_rate(response.metadata_mut());
                 Ok(response)
             }
             Err(fault) => {
@@ -63,13 +74,13 @@ impl Call {
                     tracing::error!(%fault, "a call failed");
                 }
                 let mut status = status::from_fault(&fault);
-                self.tell_rate(status.metadata_mut());
+                self.add_rate(status.metadata_mut());
                 Err(status)
             }
         }
     }
 
-    fn tell_rate(&self, metadata: &mut MetadataMap) {
+    fn add_rate(&self, metadata: &mut MetadataMap) {
         for (name, value) in [(RATE_POLICY, self.rate.policy_header()), (RATE, self.rate.limit_header())] {
             if let Some(value) = value.and_then(|value| MetadataValue::try_from(value).ok()) {
                 metadata.insert(name, value);
@@ -78,39 +89,40 @@ impl Call {
     }
 }
 
-/// The text that a caller shows as their key.
+/// Implements a generated service trait with the service's own methods of the same names, which take a [`RequestContext`] and the
+/// message and return the answer or a [`Fault`]. The service must have a field `state` of type [`ServiceState`].
+macro_rules! service {
+    (impl $trait:ident for $service:ident $([$stream:ident = $type:ty])? {
+        $($method:ident($request:ty) -> $response:ty;)*
+    }) => {
+        #[tonic::async_trait]
+        impl $trait for $service {
+            $(type $stream = $type;)?
+            $(
+                async fn $method(
+                    &self,
+                    request: tonic::Request<$request>,
+                ) -> Result<tonic::Response<$response>, tonic::Status> {
+                    let (mut context, request) =
+                        crate::auth::RequestContext::of(&self.state.leadership, request)?;
+                    let answer = $service::$method(self, &mut context, request).await;
+                    context.respond(answer)
+                }
+            )*
+        }
+    };
+}
+pub(crate) use service;
+
+/// The API key that came with a call.
 fn key(metadata: &MetadataMap) -> Option<String> {
-    // What isn't text is no key, but it was shown as one.
+    // What isn't text is refused as a malformed key, not as a missing one.
     let text = |name| metadata.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(key) = text(KEY) {
         return Some(key.to_owned());
     }
     let (scheme, key) = text(AUTHORIZATION)?.split_at_checked(BEARER.len())?;
     scheme.eq_ignore_ascii_case(BEARER).then(|| key.trim().to_owned())
-}
-
-/// A refusal, as doors tell it.
-pub(crate) fn fault(refusal: Refusal) -> Fault {
-    let (message, retry_after_seconds) = (refusal.to_string(), refusal.retry_after_seconds());
-    let code = match refusal {
-        Refusal::Invalid(fields) => return Fault::invalid(fields),
-        Refusal::Unauthenticated(_) => FaultCode::Unauthenticated,
-        Refusal::Forbidden(_) => FaultCode::Forbidden,
-        Refusal::NoSuchKey => FaultCode::NotFound,
-        Refusal::KeyExists => FaultCode::Conflict,
-        Refusal::Full(_) => FaultCode::Exhausted,
-        Refusal::RateLimited { .. } => FaultCode::RateLimited,
-        Refusal::QuotaExceeded { .. } => FaultCode::QuotaExceeded,
-        Refusal::OverBudget { .. } => FaultCode::OverBudget,
-    };
-    let limit = match refusal {
-        Refusal::QuotaExceeded { quota, .. } => Some(Limit::Quota(quota.as_str().to_owned())),
-        Refusal::OverBudget { cap, .. } => {
-            Some(Limit::BudgetCap { nanodollars: u64::try_from(cap.nanos()).unwrap_or(u64::MAX) })
-        }
-        _ => None,
-    };
-    Fault { retry_after_seconds, limit, ..Fault::new(code, message) }
 }
 
 #[cfg(test)]

@@ -1,17 +1,28 @@
-//! Answers that are read from the ledger rather than asked of the core.
+//! Reads from the ledger: results, replays and first answers, which the core does not keep in memory.
 
 use carlo_store::Ledger;
 use carlo_types::{Fault, FaultCode, JobId};
 use carlo_wire::{convert, v1};
 
-use crate::core::no_such_job;
+use crate::core::{IdempotentOutcome, no_such_job};
 use crate::entries;
-use crate::entries::idempotency::RepeatId;
+use crate::entries::idempotency::IdempotencyId;
+
+/// The answer to a request: its own, or that of the first request with the same idempotency key.
+pub(crate) async fn resolve<M: prost::Message + Default>(
+    ledger: &dyn Ledger,
+    outcome: IdempotentOutcome<M>,
+) -> Result<M, Fault> {
+    match outcome {
+        IdempotentOutcome::Served(answer) => Ok(answer),
+        IdempotentOutcome::Repeated(id) => first_answer(ledger, &id).await,
+    }
+}
 
 /// The answer that the first request with an idempotency key got.
-pub(crate) async fn repeated<M: prost::Message + Default>(
+pub(crate) async fn first_answer<M: prost::Message + Default>(
     ledger: &dyn Ledger,
-    id: &RepeatId,
+    id: &IdempotencyId,
 ) -> Result<M, Fault> {
     let read = entries::idempotency::answer(ledger, id).await;
     let answer = read.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
@@ -37,7 +48,7 @@ pub(crate) async fn replay(ledger: &dyn Ledger, id: JobId, index: u64) -> Result
 }
 
 /// The job with its results, where it is complete.
-pub(crate) async fn complete(ledger: &dyn Ledger, mut job: v1::Job) -> Result<v1::Job, Fault> {
+pub(crate) async fn with_results(ledger: &dyn Ledger, mut job: v1::Job) -> Result<v1::Job, Fault> {
     if job.status() != v1::JobStatus::Complete {
         return Ok(job);
     }

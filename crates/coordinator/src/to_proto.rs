@@ -1,4 +1,4 @@
-//! What the scheduler shows, as messages.
+//! Conversion of the core's views into protobuf messages, and of their enums back.
 
 use carlo_kernel::Partial;
 use carlo_schedule::{ClusterView, JobState, JobView, NodeShare, NodeState, NodeView};
@@ -6,10 +6,10 @@ use carlo_tenancy::RateStatus;
 use carlo_types::JobSpec;
 use carlo_wire::v1;
 
-use crate::core::JobSeen;
-use crate::particulars::Particulars;
+use crate::core::JobSnapshot;
+use crate::job_metadata::JobMetadata;
 
-/// Each state of a job, as the scheduler and as the protocol say it.
+/// The states of a job: the scheduler's and the protocol's.
 const STATES: [(JobState, v1::JobStatus); 5] = [
     (JobState::Queued, v1::JobStatus::Queued),
     (JobState::Running, v1::JobStatus::Running),
@@ -18,27 +18,26 @@ const STATES: [(JobState, v1::JobStatus); 5] = [
     (JobState::Cancelled, v1::JobStatus::Cancelled),
 ];
 
-/// A state as the protocol says it.
-pub(crate) fn status(state: JobState) -> v1::JobStatus {
+pub(crate) fn job_status(state: JobState) -> v1::JobStatus {
     STATES.iter().find(|(row, _)| *row == state).map_or(v1::JobStatus::Unspecified, |(_, status)| *status)
 }
 
-/// The state that a status says, unless it says none.
-pub(crate) fn state(status: v1::JobStatus) -> Option<JobState> {
+/// `None` for a status that is unspecified or unknown.
+pub(crate) fn job_state(status: v1::JobStatus) -> Option<JobState> {
     STATES.iter().find(|(_, row)| *row == status).map(|(state, _)| *state)
 }
 
-/// A job without its results; with what the simulations so far say, where that is there.
-pub(crate) fn seen(seen: JobSeen) -> v1::Job {
-    let partial_results = seen.view.spec.as_deref().zip(seen.fold.as_ref()).map(partial);
-    v1::Job { partial_results, ..job(seen.view, seen.particulars) }
+/// A job without its final results, and with its partial results where the snapshot has them.
+pub(crate) fn job(job: JobSnapshot) -> v1::Job {
+    let partial_results = job.view.spec.as_deref().zip(job.fold.as_ref()).map(partial);
+    v1::Job { partial_results, ..without_partial(job.view, job.metadata) }
 }
 
-fn job(view: JobView, particulars: Particulars) -> v1::Job {
+fn without_partial(view: JobView, metadata: JobMetadata) -> v1::Job {
     v1::Job {
         id: view.id.to_string(),
         owner: view.owner.to_string(),
-        status: status(view.state).into(),
+        status: job_status(view.state).into(),
         priority: view.priority.into(),
         seed: view.seed,
         created_at_ms: view.created_at.0,
@@ -60,12 +59,12 @@ fn job(view: JobView, particulars: Particulars) -> v1::Job {
         error: view.error,
         progress_percent: view.progress_percent,
         simulations_per_second: view.simulations_per_second,
-        batch_id: particulars.batch.map(|batch| batch.to_string()),
-        custom_id: particulars.custom_id,
-        estimated_cost_nanodollars: particulars.estimate_nanodollars,
-        cost_nanodollars: particulars.bill.map(|(_, cost)| cost),
-        tokens_used: particulars.bill.map(|(tokens, _)| tokens),
-        cancel_reason: particulars.cancel_reason,
+        batch_id: metadata.batch.map(|batch| batch.to_string()),
+        custom_id: metadata.custom_id,
+        estimated_cost_nanodollars: metadata.estimate_nanodollars,
+        cost_nanodollars: metadata.bill.map(|(_, cost)| cost),
+        tokens_used: metadata.bill.map(|(tokens, _)| tokens),
+        cancel_reason: metadata.cancel_reason,
     }
 }
 
@@ -77,7 +76,7 @@ fn node_progress(share: &NodeShare) -> v1::NodeProgress {
     }
 }
 
-/// Whether a job that is kept elsewhere may be shown, by how the caller stands with their rates then.
+/// The answer for one job that a gateway has cached: confirmed if the caller's rates are given.
 pub(crate) fn confirmation(rate: Option<RateStatus>) -> v1::Confirmation {
     let Some(rate) = rate else { return v1::Confirmation::default() };
     v1::Confirmation {
@@ -87,7 +86,7 @@ pub(crate) fn confirmation(rate: Option<RateStatus>) -> v1::Confirmation {
     }
 }
 
-/// What the simulations so far say.
+/// Results of the simulations so far.
 fn partial((spec, fold): (&JobSpec, &Partial)) -> v1::PartialResults {
     let results = carlo_kernel::results(spec, fold);
     let [low, high] = results.confidence_interval_95;
@@ -99,7 +98,7 @@ fn partial((spec, fold): (&JobSpec, &Partial)) -> v1::PartialResults {
     }
 }
 
-/// The cluster that is led from `leader`.
+/// `leader` is the URL of the leading coordinator.
 pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
     v1::ClusterStatus {
         nodes: view.nodes.into_iter().map(node).collect(),
@@ -112,12 +111,11 @@ pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
     }
 }
 
-/// What is known of a node that isn't listed.
-pub(crate) fn unlisted(name: String) -> v1::Node {
+/// A node of which only the name is known.
+pub(crate) fn unlisted_node(name: String) -> v1::Node {
     v1::Node { name, status: v1::NodeStatus::Offline.into(), ..v1::Node::default() }
 }
 
-/// A node.
 pub(crate) fn node(view: NodeView) -> v1::Node {
     let status = match view.state {
         NodeState::Available => v1::NodeStatus::Available,

@@ -6,7 +6,7 @@ use carlo_types::BatchId;
 
 /// What is known of a job beside its schedule. Money is billionths of a dollar.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Particulars {
+pub(crate) struct JobMetadata {
     /// The batch that it is of.
     pub(crate) batch: Option<BatchId>,
     /// Its name there.
@@ -19,7 +19,7 @@ pub(crate) struct Particulars {
     pub(crate) cancel_reason: Option<String>,
 }
 
-impl Particulars {
+impl JobMetadata {
     /// Takes what the job came to.
     pub(crate) fn settle(&mut self, settlement: &Settlement) {
         self.bill = Some((settlement.tokens, nanodollars(settlement.cost)));
