@@ -7,7 +7,7 @@ use carlo_schedule::{JobState, Page};
 use carlo_store::Ledger;
 use carlo_tenancy::Caller;
 use carlo_types::limits::{
-    CONFIRMATIONS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_BYTES_MAX,
+    PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, REVALIDATIONS_MAX, TEXT_BYTES_MAX,
 };
 use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
@@ -92,24 +92,24 @@ impl JobsService {
     }
 
     /// Each entry is a call of its own, with the key that it names; this one is not counted.
-    async fn confirm(
+    async fn revalidate(
         &self,
         context: &mut RequestContext,
-        request: v1::ConfirmRequest,
-    ) -> Result<v1::ConfirmResponse, Fault> {
-        if request.jobs.len() > CONFIRMATIONS_MAX {
-            let fault = FieldFault::new("/jobs", format!("must have at most {CONFIRMATIONS_MAX} entries"));
+        request: v1::RevalidateRequest,
+    ) -> Result<v1::RevalidateResponse, Fault> {
+        if request.jobs.len() > REVALIDATIONS_MAX {
+            let fault = FieldFault::new("/jobs", format!("must have at most {REVALIDATIONS_MAX} entries"));
             return Err(Fault::invalid(vec![fault]));
         }
-        let confirm = move |core: &mut Core| -> Vec<_> {
-            let confirm = |v1::KeptJob { key, id, completed_at_ms }| {
+        let revalidate = move |core: &mut Core| -> Vec<_> {
+            let revalidate = |v1::CachedJob { key, id, completed_at_ms }| {
                 let key = Some(key).filter(|key| !key.is_empty());
-                core.confirm(key.as_deref(), job_id(&id).ok()?, Timestamp(completed_at_ms))
+                core.revalidate(key.as_deref(), job_id(&id).ok()?, Timestamp(completed_at_ms))
             };
-            request.jobs.into_iter().map(confirm).collect()
+            request.jobs.into_iter().map(revalidate).collect()
         };
-        let rates = context.core().ask(confirm).await?;
-        Ok(v1::ConfirmResponse { confirmations: rates.into_iter().map(to_proto::confirmation).collect() })
+        let rates = context.core().ask(revalidate).await?;
+        Ok(v1::RevalidateResponse { revalidations: rates.into_iter().map(to_proto::revalidation).collect() })
     }
 
     async fn list(
@@ -175,7 +175,7 @@ service! {
         submit(v1::SubmitRequest) -> v1::Job;
         simulate(v1::SimulateRequest) -> v1::Job;
         get(v1::GetJobRequest) -> v1::Job;
-        confirm(v1::ConfirmRequest) -> v1::ConfirmResponse;
+        revalidate(v1::RevalidateRequest) -> v1::RevalidateResponse;
         list(v1::ListJobsRequest) -> v1::ListJobsResponse;
         cancel(v1::CancelJobRequest) -> v1::Job;
         replay(v1::ReplayRequest) -> v1::Replay;

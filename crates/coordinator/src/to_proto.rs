@@ -76,11 +76,11 @@ fn node_progress(share: &NodeShare) -> v1::NodeProgress {
     }
 }
 
-/// The answer for one job that a gateway has cached: confirmed if the caller's rates are given.
-pub(crate) fn confirmation(rate: Option<RateStatus>) -> v1::Confirmation {
-    let Some(rate) = rate else { return v1::Confirmation::default() };
-    v1::Confirmation {
-        is_confirmed: true,
+/// The answer for one job that a gateway has cached: valid if the caller's rates are given.
+pub(crate) fn revalidation(rate: Option<RateStatus>) -> v1::Revalidation {
+    let Some(rate) = rate else { return v1::Revalidation::default() };
+    v1::Revalidation {
+        is_valid: true,
         ratelimit_policy: rate.policy_header().unwrap_or_default(),
         ratelimit: rate.limit_header().unwrap_or_default(),
     }

@@ -1,31 +1,22 @@
-//! Bodies: JSON of at most a mebibyte, sent in time.
+//! Request bodies: JSON of at most a mebibyte, sent within a time limit.
 
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use carlo_rest::json;
-use carlo_rest::problem::FieldError;
+use carlo_rest::json::{self, Document};
 use carlo_types::limits::BODY_BYTES_MAX;
-use serde_json::Value;
 use tokio_stream::StreamExt;
 
 use crate::problem::Failure;
 
-/// A body that is too large is read up to here and dropped: many clients look for the answer only after they have sent everything.
+/// How much of a body that is too large is read and discarded, because many clients read the response
+/// only after they have sent everything.
 const DISCARDED_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
-/// What was sent.
-#[derive(Debug)]
-pub(crate) struct Json {
-    pub(crate) value: Value,
-    /// Everything in it that is given twice.
-    pub(crate) twice: Vec<FieldError>,
-}
-
 /// Reads the body of `request` as JSON.
-pub(crate) async fn json(request: Request, timeout: Duration) -> Result<Json, Failure> {
+pub(crate) async fn json(request: Request, timeout: Duration) -> Result<Document, Failure> {
     if !is_json(request.headers()) {
         let detail = "the body must be JSON, with the header Content-Type: application/json";
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
@@ -33,15 +24,15 @@ pub(crate) async fn json(request: Request, timeout: Duration) -> Result<Json, Fa
     parse(&all(request, timeout).await?)
 }
 
-/// The same where the body may be absent: then it is an object without fields.
-pub(crate) async fn json_or_none(request: Request, timeout: Duration) -> Result<Json, Failure> {
+/// Reads a body that may be absent: then it is an object without fields.
+pub(crate) async fn json_or_none(request: Request, timeout: Duration) -> Result<Document, Failure> {
     let typed = request.headers().contains_key(CONTENT_TYPE);
     if typed && !is_json(request.headers()) {
         return json(request, timeout).await;
     }
     let bytes = all(request, timeout).await?;
     match bytes.as_slice() {
-        [] => Ok(Json { value: Value::Object(serde_json::Map::new()), twice: Vec::new() }),
+        [] => Ok(Document::empty_object()),
         _ if typed => parse(&bytes),
         _ => {
             let detail = "a body must be JSON, with the header Content-Type: application/json";
@@ -50,10 +41,9 @@ pub(crate) async fn json_or_none(request: Request, timeout: Duration) -> Result<
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Json, Failure> {
-    let (value, twice) = json::parse(bytes)
-        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))?;
-    Ok(Json { value, twice })
+fn parse(bytes: &[u8]) -> Result<Document, Failure> {
+    json::parse(bytes)
+        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))
 }
 
 async fn all(request: Request, timeout: Duration) -> Result<Vec<u8>, Failure> {
@@ -87,16 +77,16 @@ async fn bytes(request: Request) -> Result<Vec<u8>, Failure> {
         return Err(too_large());
     }
     let mut chunks = request.into_body().into_data_stream();
-    let (mut bytes, mut seen) = (Vec::new(), 0);
+    let (mut bytes, mut received) = (Vec::new(), 0);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk
             .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "the body ended before it was complete"))?;
-        seen += chunk.len();
-        if seen <= BODY_BYTES_MAX {
+        received += chunk.len();
+        if received <= BODY_BYTES_MAX {
             bytes.extend_from_slice(&chunk);
-        } else if seen > DISCARDED_BYTES_MAX {
+        } else if received > DISCARDED_BYTES_MAX {
             break;
         }
     }
-    if seen > BODY_BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
+    if received > BODY_BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
 }

@@ -35,13 +35,6 @@ fn time_if(field: &'static str, milliseconds: Option<u64>) -> Result<Option<Time
     milliseconds.map(|milliseconds| time(field, milliseconds)).transpose()
 }
 
-/// Thousand-millionths of a dollar in a dollar.
-const NANODOLLARS: f64 = 1e9;
-
-pub(crate) fn dollars(nanodollars: u64) -> f64 {
-    nanodollars as f64 / NANODOLLARS
-}
-
 fn ends(interval: Interval) -> [f64; 2] {
     [interval.low, interval.high]
 }

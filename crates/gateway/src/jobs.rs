@@ -1,208 +1,132 @@
-//! `/api/jobs`: submitting, reading and cancelling.
+//! What the URLs of `/api/jobs` and `/simulations` do alike: submitting, listing, showing and
+//! cancelling jobs. The two families show the same jobs in different JSON ([`JobView`]). [`run`]
+//! submits a job and waits for its results.
 
-use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use carlo_rest::SimulationRequest;
-use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
+pub(crate) mod run;
+
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use carlo_rest::pointer::Spelling;
-use carlo_rest::replay::Replay;
+use carlo_rest::{Job, Label, Simulation};
 use carlo_types::JobId;
-use carlo_wire::v1;
+use carlo_wire::{FieldError, v1};
 use serde::Serialize;
 
 use crate::caller::Caller;
-use crate::kept::{Answer, Form};
-use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
-use crate::prefer::{self, Wait};
+use crate::entity::Entity;
+use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
-use crate::reply::Entity;
+use crate::response_cache::{CachedResponse, Resource};
 use crate::routes::App;
-use crate::{body, calls, convert, ids, reply};
+use crate::{body, convert, idempotency_key};
 
-#[utoipa::path(
-    post,
-    path = "/api/jobs",
-    operation_id = "submitJob",
-    tag = "jobs",
-    summary = "Queues a job",
-    params(IdempotencyKey),
-    request_body = SimulationRequest,
-    responses(
-        (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
-    ),
-)]
-pub(crate) async fn submit(
-    State(app): State<App>,
-    caller: Caller,
-    request: Request,
-) -> Result<Response, Failure> {
-    let submitted = convert::job::submitted(queue(&app, &caller, request).await?)?;
-    let location = [(LOCATION, format!("/api/jobs/{}", submitted.job_id))];
-    Ok((StatusCode::ACCEPTED, location, Json(submitted)).into_response())
+/// A JSON form of a job, one for each family of URLs.
+pub(crate) trait JobView: Serialize + Sized {
+    /// The states by which the family's lists are filtered.
+    type Status: Label;
+    /// The resource that shows one job in this form.
+    const RESOURCE: Resource;
+
+    fn from_message(job: v1::Job) -> Result<Self, FieldError>;
+
+    fn status_to_message(status: Self::Status) -> v1::JobStatus;
 }
 
-/// Queues the job that the body asks for.
-pub(crate) async fn queue(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
-    let idempotency_key = prefer::idempotency_key(request.headers())?;
+impl JobView for Job {
+    type Status = carlo_rest::job::JobStatus;
+    const RESOURCE: Resource = Resource::Job;
+
+    fn from_message(job: v1::Job) -> Result<Self, FieldError> {
+        convert::job::job(job)
+    }
+
+    fn status_to_message(status: Self::Status) -> v1::JobStatus {
+        convert::job::to_wire(status)
+    }
+}
+
+impl JobView for Simulation {
+    type Status = carlo_rest::simulation::SimulationStatus;
+    const RESOURCE: Resource = Resource::Simulation;
+
+    fn from_message(job: v1::Job) -> Result<Self, FieldError> {
+        convert::simulation::simulation(job)
+    }
+
+    fn status_to_message(status: Self::Status) -> v1::JobStatus {
+        convert::simulation::to_wire(status)
+    }
+}
+
+/// Queues the job that the body describes.
+pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
+    let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
     let draft = convert::request::read(&body).map_err(Failure::invalid)?;
     let message = v1::SubmitRequest { simulation: Some(draft.into()), priority: None, idempotency_key };
-    let call = app.calls.of(caller);
-    let call = call.once(message, async |channel, request| calls::jobs(channel).submit(request).await);
-    call.await.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))
+    let submitted = app.coordinator.call(caller).submit_job(message).await;
+    submitted.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))
 }
 
-#[utoipa::path(
-    get,
-    path = "/api/jobs",
-    operation_id = "listJobs",
-    tag = "jobs",
-    summary = "The caller's jobs, newest first, without results",
-    params(
-        Page,
-        ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
-        Held,
-    ),
-    responses(
-        (status = 200, description = "A page", body = JobList),
-        Unchanged,
-    ),
-)]
-pub(crate) async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    selection: Selection<JobStatus>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let Selection { page, page_size, status } = selection;
-    let status = status.map(|status| convert::job::to_wire(status).into());
-    let answer = page_of(&app, &caller, v1::ListJobsRequest { page, page_size, status }).await?;
-    let jobs = answer.jobs.into_iter().map(convert::job::job).collect::<Result<_, _>>()?;
-    reply::fresh(&headers, &JobList { jobs, total: answer.total, page, page_size })
-}
-
-pub(crate) async fn page_of(
+/// One page of the caller's jobs, and how many jobs there are on all pages.
+pub(crate) async fn list<V: JobView>(
     app: &App,
     caller: &Caller,
-    message: v1::ListJobsRequest,
-) -> Result<v1::ListJobsResponse, Failure> {
-    let call = app.calls.of(caller);
-    call.repeatable(message, async |channel, request| calls::jobs(channel).list(request).await).await
+    selection: Selection<V::Status>,
+) -> Result<(Vec<V>, u64), Failure> {
+    let Selection { page, page_size, status } = selection;
+    let status = status.map(|status| V::status_to_message(status).into());
+    let message = v1::ListJobsRequest { page, page_size, status };
+    let list = app.coordinator.call(caller).list_jobs(message).await?;
+    let jobs = list.jobs.into_iter().map(V::from_message).collect::<Result<_, _>>()?;
+    Ok((jobs, list.total))
 }
 
-#[utoipa::path(
-    get,
-    path = "/api/jobs/{id}",
-    operation_id = "getJob",
-    tag = "jobs",
-    summary = "One job, with its results when it is complete",
-    params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
-        Awaited,
-        Held,
-    ),
-    responses(
-        (status = 200, description = "The job", body = Job),
-        Unchanged,
-    ),
-)]
-pub(crate) async fn get(
-    State(app): State<App>,
-    caller: Caller,
-    ids::Job(id): ids::Job,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    show(&app, &caller, id, Form::Job, &headers, |job| Ok(convert::job::job(job)?)).await
-}
-
-/// Answers with a job, as it is or as it is once it has changed or the wait is over, in the form that `write` gives it.
-pub(crate) async fn show<T: Serialize>(
+/// Shows a job in the form `V`, at once or, with `Prefer: wait`, when its status has changed.
+pub(crate) async fn show<V: JobView>(
     app: &App,
     caller: &Caller,
     id: JobId,
-    form: Form,
     headers: &HeaderMap,
-    write: impl FnOnce(v1::Job) -> Result<T, Failure>,
+) -> Result<Response, Failure> {
+    show_as(app, caller, id, V::RESOURCE, headers, |job| Ok(V::from_message(job)?)).await
+}
+
+/// Shows a job at `resource`, whose JSON `view` makes of it.
+pub(crate) async fn show_as<T: Serialize>(
+    app: &App,
+    caller: &Caller,
+    id: JobId,
+    resource: Resource,
+    headers: &HeaderMap,
+    view: impl FnOnce(v1::Job) -> Result<T, Failure>,
 ) -> Result<Response, Failure> {
     let wait = Wait::of(headers);
-    if let Some(Answer { completed_at_ms, entity }) = app.kept.get(id, form)
-        && app.confirmations.ask(caller, id, completed_at_ms).await?
+    if let Some(CachedResponse { completed_at_ms, entity }) = app.response_cache.get(id, resource)
+        && app.revalidator.is_valid(caller, id, completed_at_ms).await?
     {
-        return Ok(wait.applied(entity.answer(headers)));
+        return Ok(wait.applied(entity.respond(headers)));
     }
-    let job = look(app, caller, id, wait).await?;
-    let completed_at_ms = job.completed_at_ms;
-    let entity = Entity::of(&write(job)?)?;
-    if let Some(completed_at_ms) = completed_at_ms {
-        app.kept.keep(id, form, Answer { completed_at_ms, entity: entity.clone() });
-    }
-    Ok(wait.applied(entity.answer(headers)))
-}
-
-async fn look(app: &App, caller: &Caller, id: JobId, wait: Wait) -> Result<v1::Job, Failure> {
     let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
-    let call = if wait.is_some() { app.calls.held(caller, wait.duration()) } else { app.calls.of(caller) };
-    call.repeatable(message, async |channel, request| calls::jobs(channel).get(request).await).await
-}
-
-#[utoipa::path(
-    get,
-    path = "/api/jobs/{id}/simulations/{index}",
-    operation_id = "replaySimulation",
-    tag = "jobs",
-    summary = "One simulation of a job, month by month",
-    params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("index" = u64, Path, description = "The simulation's index, from 0"),
-        Held,
-    ),
-    responses(
-        (status = 200, description = "The simulation", body = Replay),
-        Unchanged,
-    ),
-)]
-pub(crate) async fn replay(
-    State(app): State<App>,
-    caller: Caller,
-    ids::Simulation(id, index): ids::Simulation,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let message = v1::ReplayRequest { id: id.to_string(), index };
-    let call = app.calls.of(&caller);
-    let call = call.repeatable(message, async |channel, request| calls::jobs(channel).replay(request).await);
-    reply::fresh(&headers, &convert::replay::replay(call.await?))
-}
-
-#[utoipa::path(
-    delete,
-    path = "/api/jobs/{id}",
-    operation_id = "cancelJob",
-    tag = "jobs",
-    summary = "Ends a queued or running job",
-    params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
-    ),
-    responses(
-        (status = 200, description = "It is cancelled", body = Cancelled),
-        HasEnded,
-    ),
-)]
-pub(crate) async fn cancel(
-    State(app): State<App>,
-    caller: Caller,
-    ids::Job(id): ids::Job,
-) -> Result<Json<Cancelled>, Failure> {
-    end(&app, &caller, id, String::new()).await?;
-    Ok(Json(Cancelled { success: true, message: format!("the job {id} is cancelled") }))
+    let job = app.coordinator.long_poll(caller, wait.duration()).get_job(message).await?;
+    let completed_at_ms = job.completed_at_ms;
+    let entity = Entity::new(&view(job)?)?;
+    if let Some(completed_at_ms) = completed_at_ms {
+        let response = CachedResponse { completed_at_ms, entity: entity.clone() };
+        app.response_cache.insert(id, resource, response);
+    }
+    Ok(wait.applied(entity.respond(headers)))
 }
 
 /// Cancels a job.
-pub(crate) async fn end(app: &App, caller: &Caller, id: JobId, reason: String) -> Result<v1::Job, Failure> {
+pub(crate) async fn cancel(
+    app: &App,
+    caller: &Caller,
+    id: JobId,
+    reason: String,
+) -> Result<v1::Job, Failure> {
     let message = v1::CancelJobRequest { id: id.to_string(), reason };
-    let call = app.calls.of(caller);
-    call.once(message, async |channel, request| calls::jobs(channel).cancel(request).await).await
+    app.coordinator.call(caller).cancel_job(message).await
 }

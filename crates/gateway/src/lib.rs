@@ -1,44 +1,39 @@
-//! carlo's REST door. Outside it speaks HTTP and the JSON of `carlo_rest`; inside it calls a coordinator over gRPC, and that is all it
-//! knows of the cluster: no schedule, no store, no state of its own. Any number of gateways may stand beside each other.
+//! carlo's REST gateway. Clients speak HTTP with the JSON of `carlo_rest`; the gateway calls a
+//! coordinator over gRPC. It knows nothing else of the cluster: it has no schedule, no store and no
+//! state of its own, so any number of gateways may stand side by side.
 //!
-//! * [`routes`]: which path leads where, and what every request passes through; [`places`]: how many at the same time.
-//! * [`caller`]: who calls, and what they hear of their limits.
-//! * [`jobs`], [`events`], [`simulate`], [`simulations`], [`batches`], [`accounts`], [`cluster`]: the handlers.
-//! * [`body`], [`query`], [`prefer`], [`ids`]: what comes in, refused with every fault at once.
-//! * [`reply`]: what goes out, with its `ETag`. [`encoding`]: compressed or not.
-//! * [`kept`], [`confirm`]: what goes out again, because it can't change any more.
-//! * [`openapi`]: the description of the calls. [`metrics`]: how they went. [`cors`]: who else's pages may make them.
-//! * [`problem`]: every error, and the one table from faults to statuses.
-//! * [`calls`]: calls to a coordinator: deadlines, and which of them are repeated where.
-//! * [`convert`]: messages ↔ JSON shapes.
-//! * [`server`]: connections, their limits, and the end of them.
+//! * [`routes`]: the router, and the handlers, in files named after their URLs.
+//! * [`server`]: connections and their limits. [`concurrency`]: limits of concurrent requests.
+//! * [`caller`]: who sent a request, and their limits.
+//! * [`body`], [`query`], [`prefer`], [`idempotency_key`], [`path_ids`]: the parts of a request, each
+//!   refused with every fault at once.
+//! * [`jobs`]: what several URLs do with jobs alike.
+//! * [`coordinator`]: the gRPC calls. [`convert`]: messages ↔ JSON.
+//! * [`response_cache`], [`revalidate`]: responses that can't change any more.
+//! * [`entity`]: response bodies with their `ETag`. [`encoding`]: compression.
+//! * [`problem`]: every error, and the table from faults to statuses.
+//! * [`openapi`]: the description of the API. [`metrics`], [`cors`].
 
-mod accounts;
-mod batches;
 mod body;
 mod caller;
-mod calls;
-mod cluster;
-mod confirm;
+mod concurrency;
 mod convert;
+mod coordinator;
 mod cors;
 mod encoding;
-mod events;
-mod ids;
+mod entity;
+mod idempotency_key;
 mod jobs;
-mod kept;
 mod metrics;
 mod openapi;
-mod places;
-mod plans;
+mod path_ids;
 mod prefer;
 mod problem;
 mod query;
-mod reply;
+mod response_cache;
+mod revalidate;
 mod routes;
 mod server;
-mod simulate;
-mod simulations;
 
 use std::time::Duration;
 
@@ -49,33 +44,33 @@ use carlo_wire::AddressError;
 pub use carlo_wire::Trust;
 use tokio::net::TcpListener;
 
-/// What a gateway needs to know. Every limit has a default in [`Config::new`].
+/// The configuration of a gateway. Every limit has a default in [`Config::new`].
 #[derive(Debug, Clone)]
 pub struct Config {
     /// URLs of the coordinators, at least one.
     pub coordinators: Vec<String>,
-    /// Who is believed to be one of them at an `https` URL.
+    /// Which certificates are trusted at an `https` URL.
     pub trust: Trust,
-    /// How long a call to the coordinators may take, with all its attempts.
+    /// How long a call to the coordinators may take, all attempts included.
     pub call_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
-    /// How long a client may take to send the head of a request, and stay idle between two requests.
+    /// How long a client may take to send the head of a request, and stay idle between two.
     pub header_timeout: Duration,
-    /// Requests that are handled at the same time; one more is answered with 503.
+    /// Requests that are handled at the same time. Further ones get 503.
     pub requests_max: usize,
-    /// Requests that are held or streamed at the same time, apart from the others: waiting for a change, for results, for events.
+    /// Long polls and streams that are handled at the same time, apart from other requests.
     pub streams_max: usize,
-    /// Origins, like `https://example.org`, whose pages may call from a browser; none where empty.
+    /// Origins, like `https://example.org`, whose pages may call from a browser; none if empty.
     pub cors_origins: Vec<HeaderValue>,
-    /// What clients are shown over TLS; without it, nothing is encrypted.
+    /// Certificate and key for TLS; without them, nothing is encrypted.
     pub tls: Option<Identity>,
-    /// Connections that are open at the same time; further ones wait to be accepted.
+    /// Connections that are open at the same time. Further ones wait to be accepted.
     pub connections_max: usize,
 }
 
 impl Config {
-    /// A gateway to these coordinators.
+    /// A gateway to these coordinators, with the default limits.
     pub fn new(coordinators: Vec<String>) -> Self {
         Self {
             coordinators,
@@ -92,7 +87,7 @@ impl Config {
     }
 }
 
-/// Why a gateway can't run.
+/// Why a gateway can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The coordinators' URLs can't be used.
@@ -100,19 +95,19 @@ pub enum Error {
     Coordinators(#[from] AddressError),
 }
 
-/// Serves until `shutdown`, then lets the requests that are being handled end, for at most three seconds.
+/// Serves until `shutdown`, then waits at most three seconds for the requests in progress.
 ///
-/// It starts, and goes on, whether or not a coordinator can be reached; `/readyz` says.
+/// It runs whether or not a coordinator can be reached; `/readyz` says which.
 ///
 /// # Errors
 ///
-/// At once, where the configuration can't be used.
+/// At once, if the configuration can't be used.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
-    let calls = calls::Calls::new(&config)?;
+    let coordinator = coordinator::Coordinator::new(&config)?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, coordinators = config.coordinators.join(","), "gateway serves");
     }
-    let router = routes::router(&config, calls, shutdown.clone());
+    let router = routes::router(&config, coordinator, shutdown.clone());
     carlo_service::notify::ready();
     server::serve(&config, listener, router, shutdown).await;
     Ok(())

@@ -1,8 +1,8 @@
-//! Every error of the REST door: one table from faults to statuses, and one layer that writes them.
+//! Errors: the table from faults to statuses, and the layer that writes them.
 //!
-//! Handlers answer with a [`Failure`], which says what went wrong. Only [`render`], the layer around everything, knows the
-//! request's path and id, so it alone writes `application/problem+json`. It writes what others refuse, too: whatever leaves with an
-//! error status leaves as a problem.
+//! Handlers return a [`Failure`]. Only [`render`], the outer layer, knows the request's path and id, so
+//! it alone writes `application/problem+json`. It also rewrites the errors of libraries: every response
+//! with an error status is a problem document.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -11,27 +11,25 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Problem;
-use carlo_rest::pointer::Spelling;
+use carlo_rest::money::dollars;
+use carlo_rest::pointer::{Spelling, spelled};
 use carlo_rest::problem::FieldError;
 use carlo_types::fault::Limit;
 use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
 use serde_json::Value;
 
-use crate::convert::dollars;
-use crate::convert::request::spelled;
-
 mod kind;
 
 pub(crate) use kind::{Kind, description, routes};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id of a client that is echoed.
+/// The longest request id that is taken from a client.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// When a client that met a limit or no coordinator should try again.
+/// When to try again after 429 or 503, if nothing else says so.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
-/// How a client without a good key may show one; `X-API-Key` has no name for this header.
+/// How a client may authenticate. `X-API-Key` is not a registered scheme.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"carlo\"");
 
 /// The status of each kind of fault.
@@ -54,38 +52,38 @@ fn status(code: FaultCode) -> StatusCode {
     }
 }
 
-/// Why a request is not answered.
+/// Why a request failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     status: StatusCode,
-    /// What it is beyond its status.
+    /// The kind of problem, if the status doesn't say it all.
     kind: Option<Kind>,
-    /// The limit that doesn't reach.
+    /// The quota or cap that was exceeded.
     limit: Option<Limit>,
-    /// For the caller, or for the log alone where the status is 500 and the kind is blank.
+    /// For the caller; but if the status is 500 and there is no kind, for the log alone.
     detail: String,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Failure {
-    /// A failure of this status. What `detail` says of a status 500 is logged, not sent.
+    /// A failure of this status. The `detail` of a 500 is logged, not sent.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self { status, kind: None, limit: None, detail, errors: Vec::new(), headers: Vec::new() }
     }
 
-    /// A failure that only the log describes.
+    /// A 500 whose cause is logged.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, cause)
     }
 
-    /// The same, of this kind.
+    /// Sets the kind.
     pub(crate) fn of_kind(self, kind: Kind) -> Self {
         Self { kind: Some(kind), ..self }
     }
 
-    /// The same with a header. What is no header's value is left out.
+    /// Adds a header to the response. A value that is not valid is left out.
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::try_from(value) {
             self.headers.push((name, value));
@@ -93,7 +91,7 @@ impl Failure {
         self
     }
 
-    /// The same, as a probe sees it: whatever the reason is, the gateway can't serve.
+    /// Makes it the 503 of a readiness probe.
     pub(crate) fn into_unready(self) -> Self {
         let detail = if self.status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(cause = self.detail, "failed to ask a coordinator how it is");
@@ -117,15 +115,15 @@ impl Failure {
         Self { errors, ..Self::new(status(FaultCode::Invalid), detail) }
     }
 
-    /// The same, with its pointers led to where `place` says.
-    pub(crate) fn moved(mut self, place: fn(&str) -> String) -> Self {
+    /// Replaces every pointer by what `convert` makes of it.
+    pub(crate) fn with_pointers(mut self, convert: fn(&str) -> String) -> Self {
         for error in &mut self.errors {
-            error.pointer = place(&error.pointer);
+            error.pointer = convert(&error.pointer);
         }
         self
     }
 
-    /// The same, with the pointers spelled as `body` spells its fields, or as usual.
+    /// Spells the pointers as `body` spells its fields, or else in the usual way.
     pub(crate) fn spelled(self, body: &Value, usual: Spelling) -> Self {
         match self.errors.as_slice() {
             [] => self,
@@ -149,7 +147,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// The failure itself, for [`render`] to write.
+/// Only carries the failure to [`render`].
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
@@ -158,7 +156,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives the response the request's id and, where it is an error, writes it as a problem.
+/// Adds the request id to the response and, if it is an error, writes it as a problem document.
 pub(crate) async fn render(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -171,17 +169,17 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     response
 }
 
-/// The client's own id, where it is fit to be repeated in headers and logs; otherwise a new one.
+/// The client's own id, if it can be repeated in headers and logs; otherwise a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let sane = |id: &&HeaderValue| {
+    let is_valid = |id: &&HeaderValue| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
-    headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| {
+    headers.get(X_REQUEST_ID).filter(is_valid).cloned().unwrap_or_else(|| {
         HeaderValue::try_from(uuid::Uuid::now_v7().simple().to_string()).expect("hexadecimal digits")
     })
 }
 
-/// Writes an error, keeping whatever headers it has, like `Allow`.
+/// Writes an error, keeping its other headers, like `Allow`.
 fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) -> Response {
     let (mut parts, _) = response.into_parts();
     let title = parts.status.canonical_reason().unwrap_or("Error");
@@ -193,7 +191,7 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
         failure.detail = format!("an internal error; the log describes it under the request id {id}");
         failure.errors.clear();
     }
-    // In place of what is there: a header of the call and the failure may say the same.
+    // These replace headers of the same name that the caller's limits have set.
     for (name, value) in failure.headers {
         parts.headers.insert(name, value);
     }

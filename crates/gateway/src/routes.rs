@@ -1,5 +1,13 @@
-//! Which path leads where, and what every request passes through, from the outside in: compression, problems and request ids, panics,
-//! the limits of requests at the same time; and on calls of the contract, who calls.
+//! The router: which handler serves which path, and the layers around them.
+//!
+//! Handlers are in files named after their paths: `GET /simulations/batch/usage` is in
+//! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics, encoding,
+//! problems and request ids, panics and the concurrency limit; around the calls of the contract, also
+//! [`caller::account`].
+
+pub(crate) mod api;
+mod readyz;
+pub(crate) mod simulations;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,115 +23,113 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::calls::Calls;
-use crate::confirm::Confirmations;
-use crate::kept::Kept;
+use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve};
+use self::simulations::batch;
+use crate::concurrency::{self, ConcurrencyLimit};
+use crate::coordinator::Coordinator;
 use crate::metrics::{self, Metrics};
-use crate::places::{self, Places};
 use crate::problem::{self, Failure};
-use crate::{
-    Config, accounts, batches, caller, cluster, cors, encoding, events, jobs, openapi, plans, query,
-    simulate, simulations,
-};
+use crate::response_cache::ResponseCache;
+use crate::revalidate::Revalidator;
+use crate::{Config, caller, cors, encoding, openapi, query};
 
-/// What handlers share; every layer of every request takes hold of it anew.
+/// What the handlers share.
 pub(crate) type App = Arc<Shared>;
 
-/// The same itself.
+/// The target of [`App`].
 pub(crate) struct Shared {
-    pub(crate) calls: Arc<Calls>,
-    pub(crate) confirmations: Arc<Confirmations>,
-    pub(crate) kept: Kept,
+    pub(crate) coordinator: Arc<Coordinator>,
+    pub(crate) revalidator: Arc<Revalidator>,
+    pub(crate) response_cache: ResponseCache,
     pub(crate) body_timeout: Duration,
-    /// Ends what would not end by itself.
-    pub(crate) ending: CancellationToken,
+    /// Ends streams when the gateway shuts down.
+    pub(crate) shutdown: CancellationToken,
 }
 
-/// Everything that a gateway answers, until `ending`.
-pub(crate) fn router(config: &Config, calls: Calls, ending: CancellationToken) -> Router {
-    let calls = Arc::new(calls);
-    let confirmations = Arc::new(Confirmations::new(Arc::clone(&calls)));
+/// The whole router.
+pub(crate) fn router(config: &Config, coordinator: Coordinator, shutdown: CancellationToken) -> Router {
+    let coordinator = Arc::new(coordinator);
     let app = Arc::new(Shared {
-        calls,
-        confirmations,
-        kept: Kept::default(),
+        revalidator: Arc::new(Revalidator::new(Arc::clone(&coordinator))),
+        coordinator,
+        response_cache: ResponseCache::default(),
         body_timeout: config.body_timeout,
-        ending,
+        shutdown,
     });
     let metrics = Metrics::new();
-    let (contract, described) = contract().split_for_parts();
+    let (contract, description) = contract().split_for_parts();
     let routes = contract
-        .method_not_allowed_fallback(no_method)
+        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), caller::account))
-        .route("/readyz", get(cluster::ready))
-        .merge(openapi::routes(described))
+        .route("/readyz", get(readyz::ready))
+        .merge(openapi::routes(description))
         .merge(problem::routes())
         .merge(metrics.route())
         .with_state(app);
-    let routes = within_limits(routes, Places::new(config.requests_max, config.streams_max));
-    let routes = routes.layer(from_fn_with_state(metrics, metrics::measure));
+    let limit = ConcurrencyLimit::new(config.requests_max, config.streams_max);
+    let routes = with_layers(routes, limit).layer(from_fn_with_state(metrics, metrics::measure));
     match cors::layer(&config.cors_origins) {
         Some(layer) => routes.layer(layer),
         None => routes,
     }
 }
 
-/// The calls of the contract.
+/// The calls of the contract, with their description.
 fn contract() -> OpenApiRouter<App> {
     let with_parameters = OpenApiRouter::new()
         .routes(routes!(jobs::list))
         .routes(routes!(simulations::list))
-        .routes(routes!(batches::list))
-        .routes(routes!(accounts::history));
+        .routes(routes!(batch::list))
+        .routes(routes!(batch::usage::history));
     OpenApiRouter::with_openapi(openapi::Description::openapi())
         .routes(routes!(jobs::submit))
         .routes(routes!(jobs::get, jobs::cancel))
-        .routes(routes!(events::events))
-        .routes(routes!(jobs::replay))
+        .routes(routes!(jobs::events::events))
+        .routes(routes!(jobs::simulations::replay))
         .routes(routes!(simulate::simulate))
-        .routes(routes!(simulate::sensitivity))
-        .routes(routes!(plans::compare))
-        .routes(routes!(plans::solve))
+        .routes(routes!(sensitivity::sensitivity))
+        .routes(routes!(compare::compare))
+        .routes(routes!(solve::solve))
         .routes(routes!(cluster::status))
         .routes(routes!(cluster::drain))
         .routes(routes!(cluster::undrain))
-        .routes(routes!(accounts::create_key, accounts::keys))
-        .routes(routes!(accounts::revoke_key))
+        .routes(routes!(admin::keys::create, admin::keys::list))
+        .routes(routes!(admin::keys::revoke))
         .routes(routes!(simulations::submit))
         .routes(routes!(simulations::get))
         .routes(routes!(simulations::result))
         .routes(routes!(simulations::cancel))
-        .routes(routes!(batches::create))
-        .routes(routes!(batches::stats))
-        .routes(routes!(accounts::usage))
-        .routes(routes!(batches::get))
-        .routes(routes!(batches::jobs))
-        .routes(routes!(batches::results))
-        .routes(routes!(batches::cancel))
+        .routes(routes!(batch::create))
+        .routes(routes!(batch::stats))
+        .routes(routes!(batch::usage::usage))
+        .routes(routes!(batch::get))
+        .routes(routes!(batch::jobs))
+        .routes(routes!(batch::results))
+        .routes(routes!(batch::cancel))
         .route_layer(from_fn(query::none))
         .merge(with_parameters)
 }
 
-/// Puts `routes` behind what every request passes through.
-fn within_limits(routes: Router, places: Places) -> Router {
+/// Adds the layers that every request passes through.
+fn with_layers(routes: Router, limit: ConcurrencyLimit) -> Router {
     routes
-        .layer(from_fn_with_state(places, places::take))
-        // Outside of the limit: a gateway that has much to do lives.
+        .layer(from_fn_with_state(limit, concurrency::limit))
+        // Outside of the limit, because a busy gateway is alive.
         .route("/healthz", get(|| async { "ok\n" }))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(problem::render))
         .layer(CompressionLayer::new())
         .layer(from_fn(encoding::gzip_or_plain))
 }
 
-async fn no_route(uri: Uri) -> Failure {
+async fn unknown_route(uri: Uri) -> Failure {
     Failure::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
 
-/// `Allow` is added by the router.
-async fn no_method(method: Method, uri: Uri) -> Failure {
+/// The router adds `Allow`.
+async fn wrong_method(method: Method, uri: Uri) -> Failure {
     let detail = format!("{} can't be asked for with the method {method}", uri.path());
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }

@@ -1,5 +1,5 @@
-//! JSON as a server must read it: a name that is given twice in one object is a fault, because every reader would take
-//! another one of the two values.
+//! Reads JSON strictly: a name that stands twice in one object is a fault, because readers differ in
+//! which of the two values they take.
 
 use std::fmt;
 
@@ -10,26 +10,44 @@ use serde_json::{Map, Number, Value};
 use crate::problem::FieldError;
 use crate::reader::escape;
 
-/// Names that are told of, of those that were given twice.
-const TWICE_MAX: usize = 100;
+/// Duplicate names that are reported.
+const DUPLICATES_MAX: usize = 100;
 
-/// Reads a text of JSON, and names everything in it that is given twice.
+/// A JSON text that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Its value. Of a duplicate name, the last value stands.
+    pub value: Value,
+    /// One fault for each duplicate name.
+    pub duplicates: Vec<FieldError>,
+}
+
+impl Document {
+    /// The document `{}`.
+    pub fn empty_object() -> Self {
+        Self { value: Value::Object(Map::new()), duplicates: Vec::new() }
+    }
+}
+
+/// Reads a JSON text.
 ///
 /// # Errors
 ///
-/// What is no JSON, with its line and column. Numbers beyond 64-bit floating point and nesting beyond 128 levels are none.
-pub fn parse(text: &[u8]) -> Result<(Value, Vec<FieldError>), serde_json::Error> {
+/// A text that is not JSON, with line and column. Numbers beyond the range of 64-bit floating point
+/// and nesting of more than 128 levels are refused, too.
+pub fn parse(text: &[u8]) -> Result<Document, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let mut twice = Vec::new();
-    let value = Reader { pointer: &mut String::new(), twice: &mut twice }.deserialize(&mut deserializer)?;
+    let mut duplicates = Vec::new();
+    let value =
+        Reader { pointer: &mut String::new(), duplicates: &mut duplicates }.deserialize(&mut deserializer)?;
     deserializer.end()?;
-    Ok((value, twice))
+    Ok(Document { value, duplicates })
 }
 
-/// Reads one value, which stands at `pointer`.
+/// Reads the value at `pointer`.
 struct Reader<'a> {
     pointer: &'a mut String,
-    twice: &'a mut Vec<FieldError>,
+    duplicates: &'a mut Vec<FieldError>,
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
@@ -80,7 +98,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
         loop {
             self.pointer.push('/');
             self.pointer.push_str(&list.len().to_string());
-            let entry = entries.next_element_seed(Reader { pointer: self.pointer, twice: self.twice })?;
+            let entry =
+                entries.next_element_seed(Reader { pointer: self.pointer, duplicates: self.duplicates })?;
             self.pointer.truncate(parent);
             match entry {
                 Some(entry) => list.push(entry),
@@ -94,9 +113,10 @@ impl<'de> Visitor<'de> for Reader<'_> {
         while let Some(name) = entries.next_key::<String>()? {
             self.pointer.push('/');
             self.pointer.push_str(&escape(&name));
-            let value = entries.next_value_seed(Reader { pointer: self.pointer, twice: self.twice })?;
-            if object.insert(name, value).is_some() && self.twice.len() < TWICE_MAX {
-                self.twice.push(FieldError::new(self.pointer.as_str(), "is given twice"));
+            let value =
+                entries.next_value_seed(Reader { pointer: self.pointer, duplicates: self.duplicates })?;
+            if object.insert(name, value).is_some() && self.duplicates.len() < DUPLICATES_MAX {
+                self.duplicates.push(FieldError::new(self.pointer.as_str(), "is given twice"));
             }
             self.pointer.truncate(parent);
         }
@@ -113,18 +133,18 @@ mod tests {
     fn json_is_read_as_serde_json_reads_it() {
         let text =
             r#"{"a": [1, -2, 3.5, 18446744073709551615, 1e300, "x\u00e9", null, true, {}], "b": {"c": []}}"#;
-        let (value, twice) = parse(text.as_bytes()).expect("it is JSON");
-        assert_eq!(value, serde_json::from_str::<Value>(text).expect("it is JSON"));
-        assert_eq!(twice, []);
+        let document = parse(text.as_bytes()).expect("it is JSON");
+        assert_eq!(document.value, serde_json::from_str::<Value>(text).expect("it is JSON"));
+        assert_eq!(document.duplicates, []);
     }
 
     #[test]
-    fn what_is_given_twice_is_named_wherever_it_is() {
-        let (value, twice) =
+    fn a_duplicate_name_is_reported_wherever_it_is() {
+        let document =
             parse(br#"{"a": 1, "l": [0, {"x/y": 1, "x/y": 2}], "a": {"a": 3}}"#).expect("it is JSON");
-        let pointers: Vec<_> = twice.iter().map(|fault| fault.pointer.as_str()).collect();
+        let pointers: Vec<_> = document.duplicates.iter().map(|fault| fault.pointer.as_str()).collect();
         assert_eq!(pointers, ["/l/1/x~1y", "/a"]);
-        assert_eq!(value, json!({"a": {"a": 3}, "l": [0, {"x/y": 2}]}));
+        assert_eq!(document.value, json!({"a": {"a": 3}, "l": [0, {"x/y": 2}]}));
     }
 
     #[test]

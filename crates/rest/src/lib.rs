@@ -7,7 +7,8 @@
 //! * [`plans`]: several plans on the same luck.
 //! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
-//! * [`json`], [`pointer`](mod@pointer): texts of JSON, and places in them. [`word`]: the states that lists are filtered by.
+//! * [`json`], [`pointer`](mod@pointer): JSON texts, and pointers into them. [`money`]: amounts.
+//! * [`label`]: the states by which lists are filtered.
 //! * [`problem`]: every error, as `application/problem+json` (RFC 9457).
 //!
 //! Whether a number is within its range is not known here, nor how a shape travels.
@@ -18,6 +19,7 @@ pub mod cluster;
 pub mod job;
 pub mod json;
 pub mod label;
+pub mod money;
 pub mod plans;
 pub mod pointer;
 pub mod problem;

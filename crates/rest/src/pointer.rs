@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::problem::FieldError;
 use crate::reader::snake_case;
 
 /// How names of several words are written.
@@ -45,6 +46,16 @@ pub fn as_written(pointer: &str, body: &Value, usual: Spelling) -> String {
         written.push_str(&spelled);
     }
     written
+}
+
+/// Spells every fault's pointer as [`as_written`] does, and keeps only the first of several faults of
+/// one field that follow each other.
+pub fn spelled(mut faults: Vec<FieldError>, body: &Value, usual: Spelling) -> Vec<FieldError> {
+    for fault in &mut faults {
+        fault.pointer = as_written(&fault.pointer, body, usual);
+    }
+    faults.dedup_by(|later, first| later.pointer == first.pointer);
+    faults
 }
 
 #[cfg(test)]

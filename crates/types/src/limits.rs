@@ -42,8 +42,8 @@ pub const OPEN_JOBS_MAX: usize = 200_000;
 pub const ENDED_JOBS_MAX: usize = 100_000;
 /// How long an ended job is kept.
 pub const ENDED_JOBS_KEPT: Duration = Duration::from_hours(30 * 24);
-/// Answers that a gateway keeps and asks a coordinator about in one call.
-pub const CONFIRMATIONS_MAX: usize = 1_000;
+/// Cached responses that a gateway revalidates in one call.
+pub const REVALIDATIONS_MAX: usize = 1_000;
 /// Length of an idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Entries on one page of a list.

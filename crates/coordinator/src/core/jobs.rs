@@ -74,7 +74,7 @@ impl Core {
 
     /// Whether the caller with this key may be shown a job that ended at this time. That is a call of theirs: it is admitted and counted, and
     /// returned is how they stand with their rates. `None`: nothing has been done.
-    pub(crate) fn confirm(&mut self, key: Option<&str>, job: JobId, at: Timestamp) -> Option<RateStatus> {
+    pub(crate) fn revalidate(&mut self, key: Option<&str>, job: JobId, at: Timestamp) -> Option<RateStatus> {
         let caller = self.authenticate(key).ok()?;
         let now = self.clock.now();
         let is_theirs = caller.require_owner(self.scheduler.owner(job)?).is_ok();

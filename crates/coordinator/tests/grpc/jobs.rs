@@ -62,56 +62,57 @@ async fn what_is_another_user_s_is_refused_on_every_call() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_an_ended_job_is_confirmed_for_its_owner_alone() {
+async fn what_is_kept_of_an_ended_job_is_valid_for_its_owner_alone() {
     let world = World::new().await;
     let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
     let (id, open) = (ada.submit(1, "").await.unwrap().id, ada.submit(1, "").await.unwrap().id);
     let at = ada.cancel(&id).await.unwrap().completed_at_ms.unwrap();
-    let kept = |user: &User, id: &str, completed_at_ms| v1::KeptJob {
+    let cached = |user: &User, id: &str, completed_at_ms| v1::CachedJob {
         key: user.key.clone(),
         id: id.to_owned(),
         completed_at_ms,
     };
     let calls = [ada.usage().await.used.unwrap().calls, bob.usage().await.used.unwrap().calls];
     let jobs = vec![
-        kept(&ada, &id, at),
-        kept(&bob, &id, at),
-        kept(&ada, &id, at + 1),
-        kept(&ada, &open, 0),
-        kept(&ada, &JobId::from_random(9).to_string(), at),
-        kept(&ada, "nonsense", at),
-        v1::KeptJob { key: String::new(), ..kept(&ada, &id, at) },
-        v1::KeptJob { key: "carlo_nobody".to_owned(), ..kept(&ada, &id, at) },
-        kept(&ada, &id, at),
+        cached(&ada, &id, at),
+        cached(&bob, &id, at),
+        cached(&ada, &id, at + 1),
+        cached(&ada, &open, 0),
+        cached(&ada, &JobId::from_random(9).to_string(), at),
+        cached(&ada, "nonsense", at),
+        v1::CachedJob { key: String::new(), ..cached(&ada, &id, at) },
+        v1::CachedJob { key: "carlo_nobody".to_owned(), ..cached(&ada, &id, at) },
+        cached(&ada, &id, at),
     ];
     // Whose key is in the metadata doesn't matter.
     let answer =
-        bob.jobs(async |mut call, m| call.confirm(m).await, v1::ConfirmRequest { jobs }).await.unwrap();
-    let confirmed: Vec<_> = answer.confirmations.iter().map(|one| one.is_confirmed).collect();
-    assert_eq!(confirmed, [true, false, false, false, false, false, false, false, true]);
-    for one in &answer.confirmations {
-        assert_eq!([one.ratelimit.is_empty(), one.ratelimit_policy.is_empty()], [!one.is_confirmed; 2]);
+        bob.jobs(async |mut call, m| call.revalidate(m).await, v1::RevalidateRequest { jobs }).await.unwrap();
+    let valid: Vec<_> = answer.revalidations.iter().map(|one| one.is_valid).collect();
+    assert_eq!(valid, [true, false, false, false, false, false, false, false, true]);
+    for one in &answer.revalidations {
+        assert_eq!([one.ratelimit.is_empty(), one.ratelimit_policy.is_empty()], [!one.is_valid; 2]);
     }
-    // Each confirmation is a call, and so is asking for the usage.
+    // Each valid one is a call, and so is asking for the usage.
     assert_eq!(ada.usage().await.used.unwrap().calls, calls[0] + 3);
     assert_eq!(bob.usage().await.used.unwrap().calls, calls[1] + 1);
-    let jobs = vec![kept(&ada, &id, at); 1_001];
-    let refused = bob.jobs(async |mut call, m| call.confirm(m).await, v1::ConfirmRequest { jobs }).await;
+    let jobs = vec![cached(&ada, &id, at); 1_001];
+    let refused =
+        bob.jobs(async |mut call, m| call.revalidate(m).await, v1::RevalidateRequest { jobs }).await;
     assert_eq!(refused.unwrap_err().code, FaultCode::Invalid);
 }
 
 #[tokio::test]
-async fn nothing_is_confirmed_beyond_a_limit() {
+async fn nothing_is_valid_beyond_a_limit() {
     let world = World::new().await;
     let ada = world.user("ada", "free").await;
     let id = ada.submit(1, "").await.unwrap().id;
     let at = ada.cancel(&id).await.unwrap().completed_at_ms.unwrap();
-    let kept = v1::KeptJob { key: ada.key.clone(), id, completed_at_ms: at };
-    let request = v1::ConfirmRequest { jobs: vec![kept; 20] };
-    let answer = ada.jobs(async |mut call, m| call.confirm(m).await, request).await.unwrap();
-    let confirmed = answer.confirmations.iter().filter(|one| one.is_confirmed).count();
+    let cached = v1::CachedJob { key: ada.key.clone(), id, completed_at_ms: at };
+    let request = v1::RevalidateRequest { jobs: vec![cached; 20] };
+    let answer = ada.jobs(async |mut call, m| call.revalidate(m).await, request).await.unwrap();
+    let valid = answer.revalidations.iter().filter(|one| one.is_valid).count();
     // Two a second, and two calls were made before in what may have been the same second.
-    assert!(confirmed <= 2, "{confirmed} of 20");
+    assert!(valid <= 2, "{valid} of 20");
 }
 
 #[tokio::test]

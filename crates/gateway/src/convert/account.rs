@@ -1,9 +1,10 @@
 //! Keys, and what has been used with them.
 
 use carlo_rest::account::{CreatedKey, Key, PeriodUsage, Role, Usage, UsageHistory};
+use carlo_rest::money::dollars;
 use carlo_wire::{FieldError, v1};
 
-use super::{dollars, time, time_if};
+use super::{time, time_if};
 
 /// What a limit is, and what is left of it, where there is none.
 const UNLIMITED: i64 = -1;

@@ -1,10 +1,11 @@
 //! Batches.
 
 use carlo_rest::batch::{Batch, BatchCost, BatchProgress, BatchStats, BatchStatus, CreateBatch};
+use carlo_rest::money::{dollars, nanodollars};
 use carlo_types::Draft;
 use carlo_wire::{FieldError, v1};
 
-use super::{NANODOLLARS, dollars, time, time_if};
+use super::{time, time_if};
 
 /// What is asked of the coordinator: `drafts` are the simulations of `create`.
 pub(crate) fn create(
@@ -30,16 +31,6 @@ pub(crate) fn create(
             .map_or_else(String::new, |metadata| serde_json::Value::Object(metadata).to_string()),
         idempotency_key,
     }
-}
-
-fn nanodollars(dollars: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "from 0 to 10^19, as was checked"
-    )]
-    let nanodollars = (dollars * NANODOLLARS).round() as u64;
-    nanodollars
 }
 
 /// A batch.

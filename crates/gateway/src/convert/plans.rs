@@ -3,22 +3,22 @@
 
 use std::collections::BTreeSet;
 
+use carlo_rest::json::Document;
 use carlo_rest::plans::{
     CompareRequest, ComparedPlan, Comparison, Solution, SolveRequest, Solved, TriedPlan,
 };
-use carlo_rest::pointer::Spelling;
+use carlo_rest::pointer::{Spelling, spelled};
 use carlo_rest::problem::FieldError;
 use carlo_types::draft::SolveDraft;
 use carlo_types::results::Variant;
 use carlo_types::{Draft, Results};
 use carlo_wire::{FieldError as MessageError, v1};
 
-use super::request::{checked, is_within, pointers, spelled};
-use crate::body::Json;
+use super::request::{checked, is_within, pointers};
 
 /// Reads the body of a comparison.
-pub(crate) fn read_comparison(body: &Json) -> Result<Draft, Vec<FieldError>> {
-    let mut faults = body.twice.clone();
+pub(crate) fn read_comparison(body: &Document) -> Result<Draft, Vec<FieldError>> {
+    let mut faults = body.duplicates.clone();
     let requests = CompareRequest::read(&body.value, &mut faults).requests;
     let unread = pointers(&faults);
     let place = |index| format!("/requests/{index}");
@@ -30,8 +30,8 @@ pub(crate) fn read_comparison(body: &Json) -> Result<Draft, Vec<FieldError>> {
 }
 
 /// Reads the body of what is to be solved.
-pub(crate) fn read_solve(body: &Json) -> Result<Draft, Vec<FieldError>> {
-    let mut faults = body.twice.clone();
+pub(crate) fn read_solve(body: &Document) -> Result<Draft, Vec<FieldError>> {
+    let mut faults = body.duplicates.clone();
     let SolveRequest { request, variable, probability } = SolveRequest::read(&body.value, &mut faults);
     let unread = pointers(&faults);
     let draft = checked(request, "/request", &unread, &mut faults);
@@ -41,7 +41,7 @@ pub(crate) fn read_solve(body: &Json) -> Result<Draft, Vec<FieldError>> {
 
 /// Adds what only the whole draft can break. `place` is where the body has what a pointer into the draft leads to.
 fn finish(
-    body: &Json,
+    body: &Document,
     draft: Draft,
     mut faults: Vec<FieldError>,
     unread: &BTreeSet<String>,
@@ -147,8 +147,8 @@ mod tests {
             "goal": {"targetAmount": 4, "timelineMonths": 5}})
     }
 
-    fn body(value: Value) -> Json {
-        Json { value, twice: Vec::new() }
+    fn body(value: Value) -> Document {
+        Document { value, duplicates: Vec::new() }
     }
 
     fn pointers<T>(read: Result<T, Vec<FieldError>>) -> Vec<String> {

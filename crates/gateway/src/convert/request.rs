@@ -5,14 +5,12 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use carlo_rest::pointer::{Spelling, as_written};
+use carlo_rest::json::Document;
+use carlo_rest::pointer::{Spelling, spelled};
 use carlo_rest::problem::FieldError;
 use carlo_rest::{batch, request as rest};
 use carlo_types::Draft;
 use carlo_types::draft::{CardDraft, GoalDraft, InputsDraft, LoanDraft, ParamsDraft, ProfileDraft};
-use serde_json::Value;
-
-use crate::body::Json;
 
 /// The sections of a request, in the order in which their faults are listed.
 const SECTIONS: [&str; 4] = ["financialProfile", "userInputs", "goal", "simulationParams"];
@@ -22,8 +20,8 @@ const SECTIONS: [&str; 4] = ["financialProfile", "userInputs", "goal", "simulati
 /// # Errors
 ///
 /// Every fault of the body, one for a field, in the order of the sections and then of the fields' names, and spelled as the body is.
-pub(crate) fn read(body: &Json) -> Result<Draft, Vec<FieldError>> {
-    let mut faults = body.twice.clone();
+pub(crate) fn read(body: &Document) -> Result<Draft, Vec<FieldError>> {
+    let mut faults = body.duplicates.clone();
     let request = rest::read(&body.value, "", &mut faults);
     let unread = pointers(&faults);
     let draft = checked(request, "", &unread, &mut faults);
@@ -35,8 +33,8 @@ pub(crate) fn read(body: &Json) -> Result<Draft, Vec<FieldError>> {
 }
 
 /// Reads the body of a batch, in the same way: each simulation's faults stand where the simulation does.
-pub(crate) fn read_batch(body: &Json) -> Result<(batch::CreateBatch, Vec<Draft>), Vec<FieldError>> {
-    let mut faults = body.twice.clone();
+pub(crate) fn read_batch(body: &Document) -> Result<(batch::CreateBatch, Vec<Draft>), Vec<FieldError>> {
+    let mut faults = body.duplicates.clone();
     let create = batch::read(&body.value, &mut faults);
     let unread = pointers(&faults);
     let requests = create.simulations.iter().enumerate();
@@ -60,15 +58,6 @@ pub(crate) fn read_batch(body: &Json) -> Result<(batch::CreateBatch, Vec<Draft>)
         (a, b) => a.is_some().cmp(&b.is_some()),
     });
     Err(spelled(faults, &body.value, Spelling::SnakeCase))
-}
-
-/// Every fault once for a field, in the spelling of `body`, or the usual one of its kind.
-pub(crate) fn spelled(mut faults: Vec<FieldError>, body: &Value, usual: Spelling) -> Vec<FieldError> {
-    for fault in &mut faults {
-        fault.pointer = as_written(&fault.pointer, body, usual);
-    }
-    faults.dedup_by(|later, first| later.pointer == first.pointer);
-    faults
 }
 
 pub(super) fn pointers(faults: &[FieldError]) -> BTreeSet<String> {

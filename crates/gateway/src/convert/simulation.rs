@@ -1,9 +1,10 @@
 //! Jobs in the words of `/simulations`.
 
+use carlo_rest::money::dollars;
 use carlo_rest::simulation::{Simulation, SimulationStatus};
 use carlo_wire::{FieldError, v1};
 
-use super::{dollars, job, time, time_if};
+use super::{job, time, time_if};
 
 /// A job, with its results where the message has them.
 pub(crate) fn simulation(message: v1::Job) -> Result<Simulation, FieldError> {

@@ -21,18 +21,18 @@ impl IntoParams for IdempotencyKey {
 }
 
 /// `If-None-Match`, of what is worth keeping.
-pub(crate) struct Held;
+pub(crate) struct IfNoneMatch;
 
-impl IntoParams for Held {
+impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header("If-None-Match", "An ETag of an earlier answer", text())]
     }
 }
 
 /// `Prefer: wait`, of what changes.
-pub(crate) struct Awaited;
+pub(crate) struct PreferWait;
 
-impl IntoParams for Awaited {
+impl IntoParams for PreferWait {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let words = "`wait=N`: answer once the status has changed, or after N seconds, at most 30";
         vec![header("Prefer", words, text())]
@@ -58,9 +58,9 @@ impl IntoParams for Page {
 }
 
 /// 304.
-pub(crate) struct Unchanged;
+pub(crate) struct NotModified;
 
-impl IntoResponses for Unchanged {
+impl IntoResponses for NotModified {
     fn responses() -> Responses {
         let words = "Nothing has changed since the ETag of If-None-Match";
         [("304".to_owned(), ResponseBuilder::new().description(words).build().into())].into()

@@ -1,5 +1,5 @@
-//! The kinds of problems that a client may want to tell apart beyond their status: one table, served at the URIs that are their
-//! `type`, as JSON or as a page for a person, and told in the description of the calls.
+//! The kinds of problems that a client may want to tell apart within one status. The table is served
+//! at the URIs that are their `type`, as JSON or as a page, and copied into the API's description.
 
 use std::fmt::Write as _;
 
@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use super::Failure;
 
-/// Where the kinds are served.
+/// The path of the table.
 const ROOT: &str = "/problems";
-/// A page may load nothing.
+/// The page loads nothing.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
                      @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}a{color:#79c0ff}}";
 
-/// A kind of problem. All that is none of these is `about:blank`.
+/// A kind of problem. Any other problem is `about:blank`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     RateLimited,
@@ -33,9 +33,9 @@ pub(crate) enum Kind {
     JobCancelled,
 }
 
-/// What a program is told of a kind.
+/// An entry of the table as JSON.
 #[derive(Serialize)]
-struct Told {
+struct EntryJson {
     #[serde(rename = "type")]
     uri: String,
     title: &'static str,
@@ -44,7 +44,7 @@ struct Told {
     remedy: &'static str,
 }
 
-/// What is said of a kind.
+/// A row of the table.
 pub(crate) struct Entry {
     kind: Kind,
     /// The last part of its URI.
@@ -132,21 +132,21 @@ impl Kind {
         }
     }
 
-    /// What is said of it.
+    /// Its row.
     pub(super) fn entry(self) -> &'static Entry {
         TABLE.iter().find(|entry| entry.kind == self).expect("every kind has an entry, which a test checks")
     }
 }
 
 impl Entry {
-    /// What problems have as their `type`.
+    /// The `type` of such problems.
     pub(super) fn uri(&self) -> String {
         format!("{ROOT}/{}", self.name)
     }
 
-    fn told(&self) -> Told {
+    fn json(&self) -> EntryJson {
         let Self { status, title, meaning, remedy, .. } = *self;
-        Told { uri: self.uri(), title, status: status.as_u16(), meaning, remedy }
+        EntryJson { uri: self.uri(), title, status: status.as_u16(), meaning, remedy }
     }
 
     fn section(&self) -> String {
@@ -158,7 +158,7 @@ impl Entry {
     }
 }
 
-/// The kinds, as the description of the calls tells them.
+/// The table as text, for the API's description.
 pub(crate) fn description() -> String {
     let mut text = "The kind of problem, as a URI reference that leads to what it means; `about:blank` where the status says it \
                     all."
@@ -180,7 +180,7 @@ pub(crate) fn description() -> String {
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let all = async |headers: HeaderMap| {
         let sections: String = TABLE.iter().map(Entry::section).collect();
-        shown(&headers, || sections, || TABLE.iter().map(Entry::told).collect::<Vec<_>>())
+        page_or_json(&headers, || sections, || TABLE.iter().map(Entry::json).collect::<Vec<_>>())
     };
     let one = async |Path(name): Path<String>, headers: HeaderMap| {
         let entry = TABLE.iter().find(|entry| entry.name == name).ok_or_else(|| {
@@ -189,24 +189,24 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
                 format!("there is no kind of problem {name}; {ROOT} lists them"),
             )
         })?;
-        Ok::<_, Failure>(shown(&headers, || entry.section(), || entry.told()))
+        Ok::<_, Failure>(page_or_json(&headers, || entry.section(), || entry.json()))
     };
     Router::new().route(ROOT, get(all)).route(&format!("{ROOT}/{{name}}"), get(one))
 }
 
-/// A page where a browser asks, JSON for everybody else.
-fn shown<T: Serialize>(
-    asked: &HeaderMap,
+/// A page for browsers, JSON for everybody else.
+fn page_or_json<T: Serialize>(
+    headers: &HeaderMap,
     page: impl FnOnce() -> String,
     json: impl FnOnce() -> T,
 ) -> Response {
-    let headers = [
+    let caching = [
         (CACHE_CONTROL, HeaderValue::from_static("max-age=3600")),
         (VARY, HeaderValue::from_static("Accept")),
     ];
-    let mut accepted = asked.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     if !accepted.any(|kinds| kinds.contains("text/html")) {
-        return (headers, Json(json())).into_response();
+        return (caching, Json(json())).into_response();
     }
     let html = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -217,7 +217,7 @@ fn shown<T: Serialize>(
          <title>carlo: problems</title><style>{STYLE}</style>{}<p><a href=\"{ROOT}\">All kinds of problems</a></p></html>",
         page()
     );
-    (headers, html, page).into_response()
+    (caching, html, page).into_response()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ async fn a_panic_is_a_500_with_the_request_id_and_without_internals() {
         panic!("the secret is {}", 42)
     }
     let routes = Router::new().route("/panics", get(panics));
-    let response = ask(within_limits(routes, Places::new(1, 1)), "/panics").await;
+    let response = ask(with_layers(routes, ConcurrencyLimit::new(1, 1)), "/panics").await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     let problem = problem(response).await;
@@ -39,7 +39,7 @@ async fn one_request_too_many_is_a_503_but_health_is_still_answered() {
         in_handler.notify_one();
         until.notified().await;
     };
-    let router = within_limits(Router::new().route("/slow", get(slow)), Places::new(1, 1));
+    let router = with_layers(Router::new().route("/slow", get(slow)), ConcurrencyLimit::new(1, 1));
     let first = tokio::spawn(ask(router.clone(), "/slow"));
     begun.notified().await;
 
@@ -52,13 +52,14 @@ async fn one_request_too_many_is_a_503_but_health_is_still_answered() {
     end.notify_one();
     assert_eq!(first.await.unwrap().status(), StatusCode::OK);
     end.notify_one();
-    assert_eq!(ask(router, "/slow").await.status(), StatusCode::OK, "the place is free again");
+    assert_eq!(ask(router, "/slow").await.status(), StatusCode::OK, "the permit is free again");
 }
 
 #[tokio::test]
 async fn what_a_library_refuses_is_a_problem_too() {
     let teapot = || async { (StatusCode::IM_A_TEAPOT, [("x-kept", "yes")], "plain text") };
-    let response = ask(within_limits(Router::new().route("/", get(teapot)), Places::new(1, 1)), "/").await;
+    let response =
+        ask(with_layers(Router::new().route("/", get(teapot)), ConcurrencyLimit::new(1, 1)), "/").await;
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["x-kept"], "yes");

@@ -40,8 +40,8 @@ pub(crate) struct State {
     /// What is said of the caller's limits, by answers and refusals.
     pub(crate) limits: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) got: Mutex<Vec<v1::GetJobRequest>>,
-    /// What was said of each answer that a gateway keeps.
-    pub(crate) confirmed: Mutex<Vec<bool>>,
+    /// The answer to each revalidation.
+    pub(crate) revalidated: Mutex<Vec<bool>>,
     pub(crate) simulated: Mutex<Vec<v1::SimulateRequest>>,
     pub(crate) created: Mutex<Vec<v1::CreateBatchRequest>>,
     pub(crate) cancelled: Mutex<Vec<v1::CancelBatchRequest>>,

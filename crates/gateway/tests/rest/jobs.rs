@@ -223,7 +223,7 @@ async fn shown(gateway: &Gateway, coordinator: &Coordinator, id: &str) -> (Vec<S
 }
 
 #[tokio::test]
-async fn a_job_that_has_ended_is_asked_for_once() {
+async fn a_job_that_has_ended_is_cached() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
     let id = coordinator.keep(coordinator::complete());
@@ -231,7 +231,7 @@ async fn a_job_that_has_ended_is_asked_for_once() {
     assert_eq!(asked, 3, "each call has its own form");
     assert_eq!(shown(&gateway, &coordinator, &id).await, (first.clone(), 0));
     assert_eq!(
-        *coordinator.state.confirmed.lock().unwrap(),
+        *coordinator.state.revalidated.lock().unwrap(),
         [true; 9],
         "it is asked whether it may be shown"
     );
@@ -244,19 +244,19 @@ async fn a_job_that_has_ended_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_shown_to_nobody_else() {
+async fn a_cached_response_is_sent_to_nobody_else() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
     let path = format!("/api/jobs/{}", coordinator.keep(coordinator::complete()));
     *coordinator.state.key.lock().unwrap() = Some("carlo_k".to_owned());
     *coordinator.state.limits.lock().unwrap() = vec![("ratelimit", "\"minute\";r=9;t=60")];
-    for calls in [&["get"][..], &["get", "confirm"]] {
+    for calls in [&["get"][..], &["get", "revalidate"]] {
         let response = gateway.get(&path).header("x-api-key", "carlo_k").send().await.unwrap();
         assert_eq!(
             (response.status().as_u16(), &response.headers()["ratelimit"]),
             (200, &"\"minute\";r=9;t=60".parse().unwrap())
         );
-        assert_eq!(*coordinator.state.calls.lock().unwrap(), calls, "what is confirmed isn't counted again");
+        assert_eq!(*coordinator.state.calls.lock().unwrap(), calls, "a revalidation isn't counted again");
     }
     refused(gateway.get(&path), 401).await;
     refused(gateway.get(&path).header("x-api-key", "carlo_other"), 401).await;

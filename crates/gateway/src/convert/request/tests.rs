@@ -1,6 +1,6 @@
 use carlo_types::JobSpec;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn ready() -> Value {
 }
 
 fn read(body: &Value) -> Result<Draft, Vec<FieldError>> {
-    super::read(&Json { value: body.clone(), twice: Vec::new() })
+    super::read(&Document { value: body.clone(), duplicates: Vec::new() })
 }
 
 fn faults(body: &Value) -> Vec<String> {

@@ -55,35 +55,35 @@ impl Jobs for State {
         self.answer("get", request, get).await
     }
 
-    async fn confirm(
+    async fn revalidate(
         &self,
-        request: Request<v1::ConfirmRequest>,
-    ) -> Result<Response<v1::ConfirmResponse>, Status> {
+        request: Request<v1::RevalidateRequest>,
+    ) -> Result<Response<v1::RevalidateResponse>, Status> {
         self.asked.notify_one();
         let delay = *self.delay.lock().unwrap();
         tokio::time::sleep(delay).await;
-        let mut confirmations = Vec::new();
+        let mut revalidations = Vec::new();
         for kept in request.into_inner().jobs {
             let key = self.key.lock().unwrap().clone();
             let ended = self.job(&kept.id).ok().and_then(|job| job.completed_at_ms);
             let is_refused = self.refusal.lock().unwrap().is_some();
-            let is_confirmed = key.is_none_or(|key| key == kept.key) && !is_refused;
-            let mut confirmation = v1::Confirmation {
-                is_confirmed: is_confirmed && ended == Some(kept.completed_at_ms),
+            let is_allowed = key.is_none_or(|key| key == kept.key) && !is_refused;
+            let mut revalidation = v1::Revalidation {
+                is_valid: is_allowed && ended == Some(kept.completed_at_ms),
                 ..Default::default()
             };
-            for (name, value) in self.limits.lock().unwrap().iter().filter(|_| is_confirmed) {
+            for (name, value) in self.limits.lock().unwrap().iter().filter(|_| is_allowed) {
                 match *name {
-                    "ratelimit" => (*value).clone_into(&mut confirmation.ratelimit),
-                    "ratelimit-policy" => (*value).clone_into(&mut confirmation.ratelimit_policy),
+                    "ratelimit" => (*value).clone_into(&mut revalidation.ratelimit),
+                    "ratelimit-policy" => (*value).clone_into(&mut revalidation.ratelimit_policy),
                     _ => {}
                 }
             }
-            self.calls.lock().unwrap().push("confirm");
-            self.confirmed.lock().unwrap().push(confirmation.is_confirmed);
-            confirmations.push(confirmation);
+            self.calls.lock().unwrap().push("revalidate");
+            self.revalidated.lock().unwrap().push(revalidation.is_valid);
+            revalidations.push(revalidation);
         }
-        Ok(Response::new(v1::ConfirmResponse { confirmations }))
+        Ok(Response::new(v1::RevalidateResponse { revalidations }))
     }
 
     type WatchStream = Streamed<v1::JobEvent>;

@@ -1,7 +1,8 @@
 //! `GET /api/jobs/{id}/events`: a job as server-sent events.
 //!
-//! Each client has a stream of its own from the coordinator, read by a task of its own that never waits long for the client: one
-//! that doesn't read is let go after a few seconds, and misses nothing when it comes back with its `Last-Event-ID`.
+//! Each client has a stream of its own from the coordinator. A task reads it and never waits long for
+//! the client: a client that doesn't read is disconnected after a few seconds, and misses nothing
+//! when it comes back with its `Last-Event-ID`.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -19,17 +20,17 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::caller::Caller;
-use crate::places::Place;
+use crate::concurrency::Permit;
 use crate::problem::Failure;
 use crate::routes::App;
-use crate::{calls, convert, ids};
+use crate::{convert, path_ids};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Between two signs of life while nothing happens.
+/// Time between two comments that keep an idle connection open.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// Events that wait for a client to read them.
-const WAITING_MAX: usize = 16;
-/// How long a client may not read while events wait.
+const WAITING_EVENTS_MAX: usize = 16;
+/// How long a client may leave waiting events unread.
 const UNREAD_MAX: Duration = Duration::from_secs(5);
 
 #[utoipa::path(
@@ -49,21 +50,19 @@ const UNREAD_MAX: Duration = Duration::from_secs(5);
 pub(crate) async fn events(
     State(app): State<App>,
     caller: Caller,
-    ids::Job(id): ids::Job,
-    Extension(place): Extension<Place>,
+    path_ids::Job(id): path_ids::Job,
+    Extension(permit): Extension<Permit>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let message = v1::WatchJobRequest { id: id.to_string(), last_event_id: last_event_id(&headers)? };
-    let call = app.calls.held(&caller, Duration::ZERO);
-    let call = call.repeatable(message, async |channel, request| calls::jobs(channel).watch(request).await);
-    let news = call.await?;
-    let (events, read) = mpsc::channel(WAITING_MAX);
+    let messages = app.coordinator.stream(&caller).watch_job(message).await?;
+    let (events, waiting_events) = mpsc::channel(WAITING_EVENTS_MAX);
     tokio::spawn(async move {
-        let _place = place;
-        pass_on(news, &events, &app.ending).await;
+        let _permit = permit;
+        forward(messages, &events, &app.shutdown).await;
     });
     let keep_alive = KeepAlive::new().interval(COMMENT_EVERY).text("still here");
-    Ok(Sse::new(ReceiverStream::new(read)).keep_alive(keep_alive).into_response())
+    Ok(Sse::new(ReceiverStream::new(waiting_events)).keep_alive(keep_alive).into_response())
 }
 
 /// The last event that the client has seen.
@@ -75,23 +74,24 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
     number.map(Some).ok_or_else(refuse)
 }
 
-/// Passes on what the coordinator tells, until the job has ended, one of both sides leaves or the gateway ends.
-async fn pass_on(
-    mut news: tonic::Streaming<v1::JobEvent>,
+/// Forwards the coordinator's messages until the job has ended, either side leaves or the gateway
+/// shuts down.
+async fn forward(
+    mut messages: tonic::Streaming<v1::JobEvent>,
     events: &mpsc::Sender<Result<Event, Infallible>>,
-    ending: &CancellationToken,
+    shutdown: &CancellationToken,
 ) {
     loop {
-        let told = tokio::select! {
-            told = news.message() => told,
+        let message = tokio::select! {
+            message = messages.message() => message,
             () = events.closed() => return,
-            () = ending.cancelled() => return,
+            () = shutdown.cancelled() => return,
         };
-        let (event, is_last) = match told.map(|told| told.map(event)) {
+        let (event, is_last) = match message.map(|message| message.map(event)) {
             Ok(Some(Ok(event))) => event,
             Ok(None) => return,
             Ok(Some(Err(failure))) => {
-                tracing::error!(?failure, "failed to pass on an event");
+                tracing::error!(?failure, "failed to forward an event");
                 return;
             }
             // The client comes back and asks for what it has missed.
@@ -106,14 +106,14 @@ async fn pass_on(
     }
 }
 
-/// The event, and whether it is the last.
+/// Converts an event. The flag says whether it is the last.
 fn event(message: v1::JobEvent) -> Result<(Event, bool), Failure> {
     let job =
         message.job.ok_or_else(|| Failure::internal("the coordinator sent an event without its job"))?;
     let job = convert::job::job(job)?;
-    let ended = job.status.has_ended();
-    let name = if ended { job.status.label() } else { "progress" };
+    let is_last = job.status.has_ended();
+    let name = if is_last { job.status.label() } else { "progress" };
     let event = Event::default().id(message.id.to_string()).event(name);
     let event = event.json_data(&job).map_err(|error| Failure::internal(error.to_string()))?;
-    Ok((event, ended))
+    Ok((event, is_last))
 }

@@ -1,4 +1,4 @@
-//! `/api/cluster`: its status, draining its nodes; and whether the gateway is of any use.
+//! `/api/cluster`: its status, and draining its nodes.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use carlo_wire::v1;
 use crate::caller::Caller;
 use crate::problem::Failure;
 use crate::routes::App;
-use crate::{calls, convert, ids};
+use crate::{convert, path_ids};
 
 #[utoipa::path(
     get,
@@ -22,17 +22,8 @@ use crate::{calls, convert, ids};
     ),
 )]
 pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Cluster>, Failure> {
-    Ok(Json(convert::cluster::cluster(ask(&app, &caller).await?)?))
-}
-
-/// 200 where a leading coordinator answers, 503 with the reason where none does. It is nobody's call.
-pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failure> {
-    let (nobody, message) = (Caller::default(), v1::ReadyRequest {});
-    let call = app.calls.of(&nobody);
-    let call =
-        call.repeatable(message, async |channel, request| calls::cluster(channel).ready(request).await);
-    call.await.map_err(Failure::into_unready)?;
-    Ok("ready\n")
+    let status = app.coordinator.call(&caller).cluster_status(v1::ClusterStatusRequest {}).await?;
+    Ok(Json(convert::cluster::cluster(status)?))
 }
 
 #[utoipa::path(
@@ -51,13 +42,10 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failur
 pub(crate) async fn drain(
     State(app): State<App>,
     caller: Caller,
-    ids::Node(id): ids::Node,
+    path_ids::Node(id): path_ids::Node,
 ) -> Result<Json<Node>, Failure> {
-    let message = v1::DrainRequest { node_id: id };
-    let call = app.calls.of(&caller);
-    let call =
-        call.repeatable(message, async |channel, request| calls::cluster(channel).drain(request).await);
-    Ok(Json(convert::cluster::node(call.await?)?))
+    let node = app.coordinator.call(&caller).drain_node(v1::DrainRequest { node_id: id }).await?;
+    Ok(Json(convert::cluster::node(node)?))
 }
 
 #[utoipa::path(
@@ -76,17 +64,8 @@ pub(crate) async fn drain(
 pub(crate) async fn undrain(
     State(app): State<App>,
     caller: Caller,
-    ids::Node(id): ids::Node,
+    path_ids::Node(id): path_ids::Node,
 ) -> Result<Json<Node>, Failure> {
-    let message = v1::DrainRequest { node_id: id };
-    let call = app.calls.of(&caller);
-    let call =
-        call.repeatable(message, async |channel, request| calls::cluster(channel).undrain(request).await);
-    Ok(Json(convert::cluster::node(call.await?)?))
-}
-
-async fn ask(app: &App, caller: &Caller) -> Result<v1::ClusterStatus, Failure> {
-    let message = v1::ClusterStatusRequest {};
-    let call = app.calls.of(caller);
-    call.repeatable(message, async |channel, request| calls::cluster(channel).status(request).await).await
+    let node = app.coordinator.call(&caller).undrain_node(v1::DrainRequest { node_id: id }).await?;
+    Ok(Json(convert::cluster::node(node)?))
 }

@@ -1,4 +1,4 @@
-//! What a path names. What can't be the id of anything is the id of nothing: 404, and no coordinator is asked.
+//! Ids in paths. A text that can't be an id is answered with 404 without asking a coordinator.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
@@ -11,35 +11,35 @@ use crate::problem::Failure;
 /// A job.
 pub(crate) struct Job(pub(crate) JobId);
 
-/// A simulation of a job, by its index.
+/// One simulation of a job: the job, and the index from 0.
 pub(crate) struct Simulation(pub(crate) JobId, pub(crate) u64);
 
 /// A batch.
 pub(crate) struct Batch(pub(crate) String);
 
-/// A node of the cluster by its id or, to lift the drain of a name, by that.
+/// A node's id, or, to undrain every node of a name, that name.
 pub(crate) struct Node(pub(crate) String);
 
 /// A key.
 pub(crate) struct Key(pub(crate) String);
 
-/// The longest id that is asked for.
+/// The longest id that is passed on.
 const ID_BYTES_MAX: usize = 64;
 
-async fn named<S: Send + Sync, T>(
+async fn parse<S: Send + Sync, T>(
     parts: &mut Parts,
     state: &S,
-    thing: &str,
+    kind: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, Failure> {
     let path = Path::<String>::from_request_parts(parts, state).await;
     path.ok()
         .and_then(|Path(id)| parse(&id))
-        .ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("there is no {thing} of this id")))
+        .ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("there is no {kind} of this id")))
 }
 
-/// A text that a coordinator may be asked for.
-fn plain(id: &str) -> Option<String> {
+/// An id of letters, digits, underscores and hyphens.
+fn opaque(id: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (id.len() <= ID_BYTES_MAX && id.bytes().all(is_plain)).then(|| id.to_owned())
 }
@@ -59,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Job {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        named(parts, state, "job", |id| id.parse().ok()).await.map(Self)
+        parse(parts, state, "job", |id| id.parse().ok()).await.map(Self)
     }
 }
 
@@ -67,7 +67,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Batch {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        named(parts, state, "batch", plain).await.map(Self)
+        parse(parts, state, "batch", opaque).await.map(Self)
     }
 }
 
@@ -75,7 +75,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Node {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        named(parts, state, "node", |id| (id.len() <= NAME_BYTES_MAX).then(|| id.to_owned())).await.map(Self)
+        parse(parts, state, "node", |id| (id.len() <= NAME_BYTES_MAX).then(|| id.to_owned())).await.map(Self)
     }
 }
 
@@ -83,6 +83,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        named(parts, state, "key", plain).await.map(Self)
+        parse(parts, state, "key", opaque).await.map(Self)
     }
 }

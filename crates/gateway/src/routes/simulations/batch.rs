@@ -1,27 +1,29 @@
 //! `/simulations/batch`: jobs that are submitted together.
 
-use std::time::Duration;
+pub(crate) mod usage;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use carlo_rest::Problem;
 use carlo_rest::batch::{Batch, BatchJobs, BatchList, BatchStats, BatchStatus, Cancel, CreateBatch};
 use carlo_rest::pointer::Spelling;
+use carlo_rest::{Problem, Simulation};
 use carlo_wire::v1;
 use tokio_stream::StreamExt;
 
+use super::cancellation;
 use crate::caller::Caller;
-use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
-use crate::places::Place;
-use crate::prefer::{self, Wait};
+use crate::concurrency::Permit;
+use crate::jobs::JobView;
+use crate::openapi::shared::{HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
+use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
 use crate::routes::App;
-use crate::{body, calls, convert, ids, reply, simulations};
+use crate::{body, convert, entity, idempotency_key, path_ids};
 
 #[utoipa::path(
     post,
@@ -41,17 +43,14 @@ pub(crate) async fn create(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Failure> {
-    let idempotency_key = prefer::idempotency_key(request.headers())?;
+    let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
     let (create, drafts) = convert::request::read_batch(&body).map_err(Failure::invalid)?;
     let message = convert::batch::create(create, drafts, idempotency_key);
-    let call = app.calls.of(&caller);
-    let call = call.once(message, async |channel, request| calls::batches(channel).create(request).await);
-    let batch = convert::batch::batch(
-        call.await.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?,
-    )?;
-    let location = [(LOCATION, format!("/simulations/batch/{}", batch.batch_id))];
-    Ok((StatusCode::ACCEPTED, location, Json(batch)).into_response())
+    let created = app.coordinator.call(&caller).create_batch(message).await;
+    let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
+    let batch = convert::batch::batch(created)?;
+    Ok(entity::located(StatusCode::ACCEPTED, format!("/simulations/batch/{}", batch.batch_id), &batch))
 }
 
 #[utoipa::path(
@@ -63,11 +62,11 @@ pub(crate) async fn create(
     params(
         Page,
         ("status" = Option<BatchStatus>, Query, description = "Only those in this state"),
-        Held,
+        IfNoneMatch,
     ),
     responses(
         (status = 200, description = "A page", body = BatchList),
-        Unchanged,
+        NotModified,
     ),
 )]
 pub(crate) async fn list(
@@ -79,11 +78,9 @@ pub(crate) async fn list(
     let Selection { page, page_size, status } = selection;
     let status = status.map(|status| convert::batch::to_wire(status).into());
     let message = v1::ListBatchesRequest { page, page_size, status };
-    let call = app.calls.of(&caller);
-    let call = call.repeatable(message, async |channel, request| calls::batches(channel).list(request).await);
-    let answer = call.await?;
-    let batches = answer.batches.into_iter().map(convert::batch::batch).collect::<Result<_, _>>()?;
-    reply::fresh(&headers, &BatchList { batches, total: answer.total, page, page_size })
+    let list = app.coordinator.call(&caller).list_batches(message).await?;
+    let batches = list.batches.into_iter().map(convert::batch::batch).collect::<Result<_, _>>()?;
+    entity::json_or_304(&headers, &BatchList { batches, total: list.total, page, page_size })
 }
 
 #[utoipa::path(
@@ -94,26 +91,24 @@ pub(crate) async fn list(
     summary = "One batch",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
-        Awaited,
-        Held,
+        PreferWait,
+        IfNoneMatch,
     ),
     responses(
         (status = 200, description = "The batch", body = Batch),
-        Unchanged,
+        NotModified,
     ),
 )]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
-    ids::Batch(id): ids::Batch,
+    path_ids::Batch(id): path_ids::Batch,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let wait = Wait::of(&headers);
     let message = v1::GetBatchRequest { id, wait_ms: wait.milliseconds() };
-    let call = if wait.is_some() { app.calls.held(&caller, wait.duration()) } else { app.calls.of(&caller) };
-    let call = call.repeatable(message, async |channel, request| calls::batches(channel).get(request).await);
-    let batch = convert::batch::batch(call.await?)?;
-    Ok(wait.applied(reply::fresh(&headers, &batch)?))
+    let batch = app.coordinator.long_poll(&caller, wait.duration()).get_batch(message).await?;
+    Ok(wait.applied(entity::json_or_304(&headers, &convert::batch::batch(batch)?)?))
 }
 
 #[utoipa::path(
@@ -124,30 +119,29 @@ pub(crate) async fn get(
     summary = "A batch and its jobs without their results",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
-        Held,
+        IfNoneMatch,
     ),
     responses(
         (status = 200, description = "Both", body = BatchJobs),
-        Unchanged,
+        NotModified,
     ),
 )]
 pub(crate) async fn jobs(
     State(app): State<App>,
     caller: Caller,
-    ids::Batch(id): ids::Batch,
+    path_ids::Batch(id): path_ids::Batch,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let message = v1::GetBatchRequest { id, wait_ms: 0 };
-    let call = app.calls.of(&caller);
-    let call = call.repeatable(message, async |channel, request| calls::batches(channel).jobs(request).await);
-    let answer = call.await?;
+    let list = app.coordinator.call(&caller).batch_jobs(message).await?;
     let batch =
-        answer.batch.ok_or_else(|| Failure::internal("the coordinator sent jobs without their batch"))?;
-    let jobs = answer.jobs.into_iter().map(convert::simulation::simulation).collect::<Result<_, _>>()?;
-    reply::fresh(&headers, &BatchJobs { batch: convert::batch::batch(batch)?, jobs })
+        list.batch.ok_or_else(|| Failure::internal("the coordinator sent jobs without their batch"))?;
+    let jobs = list.jobs.into_iter().map(Simulation::from_message).collect::<Result<_, _>>()?;
+    entity::json_or_304(&headers, &BatchJobs { batch: convert::batch::batch(batch)?, jobs })
 }
 
-/// The results, each as soon as the coordinator sends it. Where the stream breaks, the body breaks off, too: it never looks complete.
+/// Sends each result as soon as the coordinator does. If that stream breaks, so does the body: it
+/// never looks complete when it isn't.
 #[utoipa::path(
     get,
     path = "/simulations/batch/{batch_id}/results",
@@ -164,15 +158,13 @@ pub(crate) async fn jobs(
 pub(crate) async fn results(
     State(app): State<App>,
     caller: Caller,
-    ids::Batch(id): ids::Batch,
-    Extension(place): Extension<Place>,
+    path_ids::Batch(id): path_ids::Batch,
+    Extension(permit): Extension<Permit>,
 ) -> Result<Response, Failure> {
     let message = v1::GetBatchRequest { id, wait_ms: 0 };
-    let call = app.calls.held(&caller, Duration::ZERO);
-    let call =
-        call.repeatable(message, async |channel, request| calls::batches(channel).results(request).await);
-    let lines = call.await?.map(move |job| {
-        let _place = &place;
+    let results = app.coordinator.stream(&caller).batch_results(message).await?;
+    let lines = results.map(move |job| {
+        let _permit = &permit;
         job.map_err(std::io::Error::other).and_then(line)
     });
     let content_type = [(CONTENT_TYPE, "application/jsonl")];
@@ -180,7 +172,7 @@ pub(crate) async fn results(
 }
 
 fn line(job: v1::Job) -> std::io::Result<Vec<u8>> {
-    let job = convert::simulation::simulation(job).map_err(std::io::Error::other)?;
+    let job = Simulation::from_message(job).map_err(std::io::Error::other)?;
     let mut line = serde_json::to_vec(&job)?;
     line.push(b'\n');
     Ok(line)
@@ -204,15 +196,14 @@ fn line(job: v1::Job) -> std::io::Result<Vec<u8>> {
 pub(crate) async fn cancel(
     State(app): State<App>,
     caller: Caller,
-    ids::Batch(id): ids::Batch,
+    path_ids::Batch(id): path_ids::Batch,
     request: Request,
 ) -> Result<Json<Batch>, Failure> {
     let Cancel { reason, cancel_running } =
-        simulations::cancellation(&app, request, "the cancellation of a batch", true).await?;
+        cancellation(&app, request, "the cancellation of a batch", true).await?;
     let message = v1::CancelBatchRequest { id, reason: reason.unwrap_or_default(), cancel_running };
-    let call = app.calls.of(&caller);
-    let call = call.once(message, async |channel, request| calls::batches(channel).cancel(request).await);
-    Ok(Json(convert::batch::batch(call.await?)?))
+    let batch = app.coordinator.call(&caller).cancel_batch(message).await?;
+    Ok(Json(convert::batch::batch(batch)?))
 }
 
 #[utoipa::path(
@@ -226,9 +217,6 @@ pub(crate) async fn cancel(
     ),
 )]
 pub(crate) async fn stats(State(app): State<App>, caller: Caller) -> Result<Json<BatchStats>, Failure> {
-    let message = v1::BatchStatsRequest {};
-    let call = app.calls.of(&caller);
-    let call =
-        call.repeatable(message, async |channel, request| calls::batches(channel).stats(request).await);
-    Ok(Json(convert::batch::stats(&call.await?)))
+    let stats = app.coordinator.call(&caller).batch_stats(v1::BatchStatsRequest {}).await?;
+    Ok(Json(convert::batch::stats(&stats)))
 }

@@ -1,23 +1,25 @@
-//! `/simulations`: single jobs in the words of the batches.
+//! `/simulations`: single jobs, with the names and states that batches use.
+
+pub(crate) mod batch;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use carlo_rest::batch::{self, Cancel};
-use carlo_rest::pointer::Spelling;
+use axum::response::Response;
+use carlo_rest::batch::{self as rest_batch, Cancel};
+use carlo_rest::pointer::{Spelling, spelled};
 use carlo_rest::simulation::{Simulation, SimulationList, SimulationResult, SimulationStatus};
-use carlo_rest::{Label, Problem, SimulationRequest, simulation};
+use carlo_rest::{Label, Problem, SimulationRequest};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
-use crate::kept::Form;
-use crate::openapi::shared::{Awaited, HasEnded, Held, IdempotencyKey, Page, Unchanged};
+use crate::jobs::JobView;
+use crate::openapi::shared::{HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
 use crate::problem::Failure;
 use crate::query::Selection;
+use crate::response_cache::Resource;
 use crate::routes::App;
-use crate::{body, convert, ids, jobs, reply};
+use crate::{body, entity, jobs, path_ids};
 
 #[utoipa::path(
     post,
@@ -36,9 +38,8 @@ pub(crate) async fn submit(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Failure> {
-    let job = convert::simulation::simulation(jobs::queue(&app, &caller, request).await?)?;
-    let location = [(LOCATION, format!("/simulations/{}", job.job_id))];
-    Ok((StatusCode::ACCEPTED, location, Json(job)).into_response())
+    let job = Simulation::from_message(jobs::submit(&app, &caller, request).await?)?;
+    Ok(entity::located(StatusCode::ACCEPTED, format!("/simulations/{}", job.job_id), &job))
 }
 
 #[utoipa::path(
@@ -50,11 +51,11 @@ pub(crate) async fn submit(
     params(
         Page,
         ("status" = Option<SimulationStatus>, Query, description = "Only those in this state"),
-        Held,
+        IfNoneMatch,
     ),
     responses(
         (status = 200, description = "A page", body = SimulationList),
-        Unchanged,
+        NotModified,
     ),
 )]
 pub(crate) async fn list(
@@ -63,11 +64,9 @@ pub(crate) async fn list(
     selection: Selection<SimulationStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let Selection { page, page_size, status } = selection;
-    let status = status.map(|status| convert::simulation::to_wire(status).into());
-    let answer = jobs::page_of(&app, &caller, v1::ListJobsRequest { page, page_size, status }).await?;
-    let jobs = answer.jobs.into_iter().map(convert::simulation::simulation).collect::<Result<_, _>>()?;
-    reply::fresh(&headers, &SimulationList { jobs, total: answer.total, page, page_size })
+    let Selection { page, page_size, .. } = selection;
+    let (jobs, total) = jobs::list::<Simulation>(&app, &caller, selection).await?;
+    entity::json_or_304(&headers, &SimulationList { jobs, total, page, page_size })
 }
 
 #[utoipa::path(
@@ -78,22 +77,21 @@ pub(crate) async fn list(
     summary = "One job, with its results when it is completed",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
-        Awaited,
-        Held,
+        PreferWait,
+        IfNoneMatch,
     ),
     responses(
         (status = 200, description = "The job", body = Simulation),
-        Unchanged,
+        NotModified,
     ),
 )]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
-    ids::Job(id): ids::Job,
+    path_ids::Job(id): path_ids::Job,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let write = |job| Ok(convert::simulation::simulation(job)?);
-    jobs::show(&app, &caller, id, Form::Simulation, &headers, write).await
+    jobs::show::<Simulation>(&app, &caller, id, &headers).await
 }
 
 #[utoipa::path(
@@ -104,31 +102,31 @@ pub(crate) async fn get(
     summary = "The results of a job",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
-        Awaited,
-        Held,
+        PreferWait,
+        IfNoneMatch,
     ),
     responses(
         (status = 200, description = "The results", body = SimulationResult),
-        Unchanged,
+        NotModified,
         (status = 409, description = "It is not COMPLETED", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn result(
     State(app): State<App>,
     caller: Caller,
-    ids::Job(id): ids::Job,
+    path_ids::Job(id): path_ids::Job,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show(&app, &caller, id, Form::Result, &headers, completed).await
+    jobs::show_as(&app, &caller, id, Resource::Result, &headers, result_of).await
 }
 
-/// The results of a job that has some.
-fn completed(job: v1::Job) -> Result<SimulationResult, Failure> {
-    let job = convert::simulation::simulation(job)?;
-    let simulation::Simulation { job_id, status, results, sensitivity_results, error_message, .. } = job;
+/// The results of a completed job; 409 for any other.
+fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
+    let job = Simulation::from_message(job)?;
+    let Simulation { job_id, status, results, sensitivity_results, error_message, .. } = job;
     let Some(results) = results else {
-        let why = error_message.map(|why| format!(": {why}")).unwrap_or_default();
-        let detail = format!("the job {job_id} is {}, not COMPLETED{why}", status.label());
+        let reason = error_message.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let detail = format!("the job {job_id} is {}, not COMPLETED{reason}", status.label());
         return Err(Failure::new(StatusCode::CONFLICT, detail));
     };
     Ok(SimulationResult { job_id, status, results, sensitivity_results })
@@ -152,15 +150,15 @@ fn completed(job: v1::Job) -> Result<SimulationResult, Failure> {
 pub(crate) async fn cancel(
     State(app): State<App>,
     caller: Caller,
-    ids::Job(id): ids::Job,
+    path_ids::Job(id): path_ids::Job,
     request: Request,
 ) -> Result<Json<Simulation>, Failure> {
     let Cancel { reason, .. } = cancellation(&app, request, "the cancellation of a job", false).await?;
-    let job = jobs::end(&app, &caller, id, reason.unwrap_or_default()).await?;
-    Ok(Json(convert::simulation::simulation(job)?))
+    let job = jobs::cancel(&app, &caller, id, reason.unwrap_or_default()).await?;
+    Ok(Json(Simulation::from_message(job)?))
 }
 
-/// The body of a call that cancels `whole`.
+/// Reads the optional body of a cancellation; `whole` names it in messages.
 pub(crate) async fn cancellation(
     app: &App,
     request: Request,
@@ -168,10 +166,10 @@ pub(crate) async fn cancellation(
     of_batch: bool,
 ) -> Result<Cancel, Failure> {
     let body = body::json_or_none(request, app.body_timeout).await?;
-    let mut faults = body.twice;
-    let cancel = batch::read_cancel(&body.value, whole, of_batch, &mut faults);
+    let mut faults = body.duplicates;
+    let cancel = rest_batch::read_cancel(&body.value, whole, of_batch, &mut faults);
     if faults.is_empty() {
         return Ok(cancel);
     }
-    Err(Failure::invalid(convert::request::spelled(faults, &body.value, Spelling::SnakeCase)))
+    Err(Failure::invalid(spelled(faults, &body.value, Spelling::SnakeCase)))
 }

@@ -1,0 +1,58 @@
+//! Every RPC that the gateway makes, one a line: its name here, whether it may be made twice, the
+//! service's client, the RPC, the request and the response.
+
+use carlo_types::limits::MESSAGE_BYTES_MAX;
+use carlo_wire::v1;
+use carlo_wire::v1::accounts_client::AccountsClient;
+use carlo_wire::v1::batches_client::BatchesClient;
+use carlo_wire::v1::cluster_client::ClusterClient;
+use carlo_wire::v1::jobs_client::JobsClient;
+use tonic::Streaming;
+
+use super::Call;
+use crate::problem::Failure;
+
+macro_rules! rpcs {
+    ($($name:ident: $repeat:ident $client:ident::$rpc:ident($request:ty) -> $response:ty;)*) => {
+        impl Call<'_> {
+            $(pub(crate) async fn $name(&self, message: $request) -> Result<$response, Failure> {
+                self.$repeat(message, async |channel, request| {
+                    $client::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).$rpc(request).await
+                })
+                .await
+            })*
+        }
+    };
+}
+
+rpcs! {
+    submit_job: once JobsClient::submit(v1::SubmitRequest) -> v1::Job;
+    simulate: once JobsClient::simulate(v1::SimulateRequest) -> v1::Job;
+    get_job: idempotent JobsClient::get(v1::GetJobRequest) -> v1::Job;
+    list_jobs: idempotent JobsClient::list(v1::ListJobsRequest) -> v1::ListJobsResponse;
+    cancel_job: once JobsClient::cancel(v1::CancelJobRequest) -> v1::Job;
+    watch_job: idempotent JobsClient::watch(v1::WatchJobRequest) -> Streaming<v1::JobEvent>;
+    replay: idempotent JobsClient::replay(v1::ReplayRequest) -> v1::Replay;
+    revalidate: idempotent JobsClient::revalidate(v1::RevalidateRequest) -> v1::RevalidateResponse;
+
+    create_batch: once BatchesClient::create(v1::CreateBatchRequest) -> v1::Batch;
+    get_batch: idempotent BatchesClient::get(v1::GetBatchRequest) -> v1::Batch;
+    list_batches: idempotent BatchesClient::list(v1::ListBatchesRequest) -> v1::ListBatchesResponse;
+    batch_jobs: idempotent BatchesClient::jobs(v1::GetBatchRequest) -> v1::BatchJobs;
+    batch_results: idempotent BatchesClient::results(v1::GetBatchRequest) -> Streaming<v1::Job>;
+    cancel_batch: once BatchesClient::cancel(v1::CancelBatchRequest) -> v1::Batch;
+    batch_stats: idempotent BatchesClient::stats(v1::BatchStatsRequest) -> v1::BatchStats;
+
+    create_key: once AccountsClient::create_key(v1::CreateKeyRequest) -> v1::CreatedKey;
+    list_keys: idempotent AccountsClient::list_keys(v1::ListKeysRequest) -> v1::ListKeysResponse;
+    revoke_key: idempotent AccountsClient::revoke_key(v1::RevokeKeyRequest) -> v1::Key;
+    get_usage: idempotent AccountsClient::get_usage(v1::UsageRequest) -> v1::Usage;
+    get_usage_history:
+        idempotent AccountsClient::get_usage_history(v1::UsageHistoryRequest) -> v1::UsageHistory;
+    count_call: once AccountsClient::count_call(v1::CountCallRequest) -> v1::CountCallResponse;
+
+    cluster_status: idempotent ClusterClient::status(v1::ClusterStatusRequest) -> v1::ClusterStatus;
+    ready: idempotent ClusterClient::ready(v1::ReadyRequest) -> v1::ReadyResponse;
+    drain_node: idempotent ClusterClient::drain(v1::DrainRequest) -> v1::Node;
+    undrain_node: idempotent ClusterClient::undrain(v1::DrainRequest) -> v1::Node;
+}

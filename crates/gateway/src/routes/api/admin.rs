@@ -1,0 +1,3 @@
+//! The calls below `/api/admin`, for keys with the role admin.
+
+pub(crate) mod keys;

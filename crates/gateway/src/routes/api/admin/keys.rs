@@ -1,0 +1,86 @@
+//! `/api/admin/keys`: everybody's keys.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use carlo_rest::account::{self, CreateKey, CreatedKey, Key, KeyList};
+use carlo_rest::pointer::{Spelling, spelled};
+use carlo_wire::v1;
+
+use crate::caller::Caller;
+use crate::openapi::shared::IdempotencyKey;
+use crate::problem::Failure;
+use crate::routes::App;
+use crate::{body, convert, entity, idempotency_key, path_ids};
+
+#[utoipa::path(
+    post,
+    path = "/api/admin/keys",
+    operation_id = "createKey",
+    tag = "admin",
+    summary = "Makes a key; its secret is shown once",
+    params(IdempotencyKey),
+    request_body = CreateKey,
+    responses(
+        (status = 201, description = "The key and its secret", body = CreatedKey, headers(("Location" = String, description = "The key"))),
+    ),
+)]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Failure> {
+    let idempotency_key = idempotency_key::read(request.headers())?;
+    let body = body::json(request, app.body_timeout).await?;
+    let mut faults = body.duplicates;
+    let key = account::read_key(&body.value, &mut faults);
+    if !faults.is_empty() {
+        return Err(Failure::invalid(spelled(faults, &body.value, Spelling::SnakeCase)));
+    }
+    let role = key.role.map_or(v1::Role::Unspecified, convert::account::to_wire).into();
+    let message =
+        v1::CreateKeyRequest { user: key.user_id, tier: key.tier.unwrap_or_default(), role, idempotency_key };
+    let created = app.coordinator.call(&caller).create_key(message).await;
+    let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
+    let created = convert::account::created(created)?;
+    Ok(entity::located(StatusCode::CREATED, format!("/api/admin/keys/{}", created.key.id), &created))
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/admin/keys",
+    operation_id = "listKeys",
+    tag = "admin",
+    summary = "Every key, without its secret",
+    responses(
+        (status = 200, description = "The keys", body = KeyList),
+    ),
+)]
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<KeyList>, Failure> {
+    let list = app.coordinator.call(&caller).list_keys(v1::ListKeysRequest {}).await?;
+    let keys = list.keys.into_iter().map(convert::account::key).collect::<Result<_, _>>()?;
+    Ok(Json(KeyList { keys }))
+}
+
+#[utoipa::path(
+    delete,
+    path = "/api/admin/keys/{id}",
+    operation_id = "revokeKey",
+    tag = "admin",
+    summary = "Takes a key back, for good",
+    params(
+        ("id" = String, Path, description = "A key's id"),
+    ),
+    responses(
+        (status = 200, description = "The key", body = Key),
+    ),
+)]
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Key(id): path_ids::Key,
+) -> Result<Json<Key>, Failure> {
+    let key = app.coordinator.call(&caller).revoke_key(v1::RevokeKeyRequest { id }).await?;
+    Ok(Json(convert::account::key(key)?))
+}

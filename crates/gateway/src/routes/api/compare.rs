@@ -1,0 +1,35 @@
+//! `POST /api/compare`: several plans with the same random numbers, in one job.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use carlo_rest::plans::{CompareRequest, Comparison};
+
+use crate::caller::Caller;
+use crate::convert;
+use crate::jobs::run::run;
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
+use crate::problem::Failure;
+use crate::routes::App;
+
+#[utoipa::path(
+    post,
+    path = "/api/compare",
+    operation_id = "compare",
+    tag = "jobs",
+    summary = "Up to eight plans on the same luck, at once",
+    params(IdempotencyKey),
+    request_body = CompareRequest,
+    responses(
+        (status = 200, description = "How they do, each beside the first", body = Comparison),
+        CancelledMeanwhile,
+    ),
+)]
+pub(crate) async fn compare(
+    State(app): State<App>,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<Comparison>, Failure> {
+    let (read, to_body) = (convert::plans::read_comparison, convert::plans::compared_pointer);
+    let job = run(&app, &caller, request, read, to_body).await?;
+    Ok(Json(convert::plans::comparison(job)?))
+}

@@ -1,0 +1,115 @@
+//! `/api/jobs`: submitting, listing, reading and cancelling jobs.
+
+pub(crate) mod events;
+pub(crate) mod simulations;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use carlo_rest::SimulationRequest;
+use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
+
+use crate::caller::Caller;
+use crate::openapi::shared::{HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
+use crate::problem::Failure;
+use crate::query::Selection;
+use crate::routes::App;
+use crate::{convert, entity, jobs, path_ids};
+
+#[utoipa::path(
+    post,
+    path = "/api/jobs",
+    operation_id = "submitJob",
+    tag = "jobs",
+    summary = "Queues a job",
+    params(IdempotencyKey),
+    request_body = SimulationRequest,
+    responses(
+        (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
+    ),
+)]
+pub(crate) async fn submit(
+    State(app): State<App>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Failure> {
+    let submitted = convert::job::submitted(jobs::submit(&app, &caller, request).await?)?;
+    let path = format!("/api/jobs/{}", submitted.job_id);
+    Ok(entity::located(StatusCode::ACCEPTED, path, &submitted))
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/jobs",
+    operation_id = "listJobs",
+    tag = "jobs",
+    summary = "The caller's jobs, newest first, without results",
+    params(
+        Page,
+        ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
+        IfNoneMatch,
+    ),
+    responses(
+        (status = 200, description = "A page", body = JobList),
+        NotModified,
+    ),
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    selection: Selection<JobStatus>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let Selection { page, page_size, .. } = selection;
+    let (jobs, total) = jobs::list::<Job>(&app, &caller, selection).await?;
+    entity::json_or_304(&headers, &JobList { jobs, total, page, page_size })
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}",
+    operation_id = "getJob",
+    tag = "jobs",
+    summary = "One job, with its results when it is complete",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+        PreferWait,
+        IfNoneMatch,
+    ),
+    responses(
+        (status = 200, description = "The job", body = Job),
+        NotModified,
+    ),
+)]
+pub(crate) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Job(id): path_ids::Job,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    jobs::show::<Job>(&app, &caller, id, &headers).await
+}
+
+#[utoipa::path(
+    delete,
+    path = "/api/jobs/{id}",
+    operation_id = "cancelJob",
+    tag = "jobs",
+    summary = "Ends a queued or running job",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+    ),
+    responses(
+        (status = 200, description = "It is cancelled", body = Cancelled),
+        HasEnded,
+    ),
+)]
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Job(id): path_ids::Job,
+) -> Result<Json<Cancelled>, Failure> {
+    jobs::cancel(&app, &caller, id, String::new()).await?;
+    Ok(Json(Cancelled { success: true, message: format!("the job {id} is cancelled") }))
+}

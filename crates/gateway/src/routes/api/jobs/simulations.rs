@@ -1,0 +1,40 @@
+//! `GET /api/jobs/{id}/simulations/{index}`: one simulation of a job, replayed month by month.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use carlo_rest::replay::Replay;
+use carlo_wire::v1;
+
+use crate::caller::Caller;
+use crate::openapi::shared::{IfNoneMatch, NotModified};
+use crate::problem::Failure;
+use crate::routes::App;
+use crate::{convert, entity, path_ids};
+
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/simulations/{index}",
+    operation_id = "replaySimulation",
+    tag = "jobs",
+    summary = "One simulation of a job, month by month",
+    params(
+        ("id" = String, Path, description = "A job's id, `job_…`"),
+        ("index" = u64, Path, description = "The simulation's index, from 0"),
+        IfNoneMatch,
+    ),
+    responses(
+        (status = 200, description = "The simulation", body = Replay),
+        NotModified,
+    ),
+)]
+pub(crate) async fn replay(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Simulation(id, index): path_ids::Simulation,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let message = v1::ReplayRequest { id: id.to_string(), index };
+    let replay = app.coordinator.call(&caller).replay(message).await?;
+    entity::json_or_304(&headers, &convert::replay::replay(replay))
+}

@@ -1,0 +1,38 @@
+//! `POST /api/simulate`: the results of a plan in the response.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use carlo_rest::SimulationRequest;
+use carlo_rest::job::Results;
+
+use crate::caller::Caller;
+use crate::convert;
+use crate::jobs::run::run;
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
+use crate::problem::Failure;
+use crate::routes::App;
+
+#[utoipa::path(
+    post,
+    path = "/api/simulate",
+    operation_id = "simulate",
+    tag = "jobs",
+    summary = "Results at once, of at most 10 million simulations",
+    params(IdempotencyKey),
+    request_body = SimulationRequest,
+    responses(
+        (status = 200, description = "The results", body = Results),
+        CancelledMeanwhile,
+    ),
+)]
+pub(crate) async fn simulate(
+    State(app): State<App>,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<Results>, Failure> {
+    let job = run(&app, &caller, request, convert::request::read, str::to_owned).await?;
+    let results = convert::job::job(job)?.results;
+    let results =
+        results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))?;
+    Ok(Json(results))
+}

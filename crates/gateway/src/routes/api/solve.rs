@@ -1,0 +1,35 @@
+//! `POST /api/solve`: the value of one number of a plan that gives a wanted probability.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use carlo_rest::plans::{SolveRequest, Solved};
+
+use crate::caller::Caller;
+use crate::convert;
+use crate::jobs::run::run;
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
+use crate::problem::Failure;
+use crate::routes::App;
+
+#[utoipa::path(
+    post,
+    path = "/api/solve",
+    operation_id = "solve",
+    tag = "jobs",
+    summary = "The value of one number of a plan that gives a wanted probability, at once",
+    params(IdempotencyKey),
+    request_body = SolveRequest,
+    responses(
+        (status = 200, description = "The value and its interval", body = Solved),
+        CancelledMeanwhile,
+    ),
+)]
+pub(crate) async fn solve(
+    State(app): State<App>,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<Solved>, Failure> {
+    let (read, to_body) = (convert::plans::read_solve, convert::plans::solved_pointer);
+    let job = run(&app, &caller, request, read, to_body).await?;
+    Ok(Json(convert::plans::solved(job)?))
+}

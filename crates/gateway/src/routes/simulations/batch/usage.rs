@@ -1,0 +1,50 @@
+//! `/simulations/batch/usage`: what the caller has used, this month and before.
+
+use axum::Json;
+use axum::extract::State;
+use carlo_rest::account::{Usage, UsageHistory};
+use carlo_wire::v1;
+
+use crate::caller::Caller;
+use crate::convert;
+use crate::problem::Failure;
+use crate::query::Periods;
+use crate::routes::App;
+
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/usage",
+    operation_id = "getUsage",
+    tag = "accounts",
+    summary = "What the caller has used this month",
+    responses(
+        (status = 200, description = "The usage", body = Usage),
+    ),
+)]
+pub(crate) async fn usage(State(app): State<App>, caller: Caller) -> Result<Json<Usage>, Failure> {
+    let usage = app.coordinator.call(&caller).get_usage(v1::UsageRequest {}).await?;
+    Ok(Json(convert::account::usage(usage)?))
+}
+
+#[utoipa::path(
+    get,
+    path = "/simulations/batch/usage/history",
+    operation_id = "getUsageHistory",
+    tag = "accounts",
+    summary = "The same of past months",
+    params(
+        ("periods" = Option<u32>, Query, description = "Past months; 6 where absent", minimum = 1, maximum = 24),
+    ),
+    responses(
+        (status = 200, description = "The usage", body = UsageHistory),
+    ),
+)]
+pub(crate) async fn history(
+    State(app): State<App>,
+    caller: Caller,
+    Periods(periods): Periods,
+) -> Result<Json<UsageHistory>, Failure> {
+    let message = v1::UsageHistoryRequest { periods };
+    let history = app.coordinator.call(&caller).get_usage_history(message).await?;
+    Ok(Json(convert::account::history(history)?))
+}
