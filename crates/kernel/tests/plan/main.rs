@@ -1,0 +1,13 @@
+//! Plans over a lifetime: the plain model in double precision against the golden cases and against answers that are known exactly.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and months, far below every bound"
+)]
+
+mod exact;
+mod golden;
+mod model;
+mod request;
+mod sample;
