@@ -7,6 +7,7 @@ use carlo_store::Ledger;
 use carlo_tenancy::{Caller, RateStatus};
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::status;
+use carlo_wire::status::STREAM_IS_OVER;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
@@ -35,13 +36,15 @@ pub(crate) struct RequestContext {
     core: CoreHandle,
     key: Option<String>,
     rate: RateStatus,
+    stream_is_over: bool,
 }
 
 impl RequestContext {
     /// Takes a request apart. Refused where another coordinator leads.
     pub(crate) fn of<M>(leadership: &Leadership, request: Request<M>) -> Result<(Self, M), Status> {
         let core = leadership.term()?.core;
-        let context = Self { core, key: key(request.metadata()), rate: RateStatus::default() };
+        let context =
+            Self { core, key: key(request.metadata()), rate: RateStatus::default(), stream_is_over: false };
         Ok((context, request.into_inner()))
     }
 
@@ -61,12 +64,20 @@ impl RequestContext {
         answer
     }
 
+    /// Says in the metadata of the response that the stream in it is empty, because the caller has seen everything.
+    pub(crate) fn set_stream_is_over(&mut self) {
+        self.stream_is_over = true;
+    }
+
     /// The response, with the rate limits in its metadata.
     pub(crate) fn respond<T>(self, answer: Result<T, Fault>) -> Result<Response<T>, Status> {
         match answer {
             Ok(answer) => {
                 let mut response = Response::new(answer);
                 self.add_rate(response.metadata_mut());
+                if self.stream_is_over {
+                    response.metadata_mut().insert(STREAM_IS_OVER, MetadataValue::from_static("true"));
+                }
                 Ok(response)
             }
             Err(fault) => {

@@ -35,7 +35,7 @@ impl ClusterService {
         context: &mut RequestContext,
         _: v1::ReadyRequest,
     ) -> Result<v1::ReadyResponse, Fault> {
-        context.core().ask(|_| v1::ReadyResponse {}).await
+        context.core().ask(|core| v1::ReadyResponse { authentication_is_off: !core.needs_keys() }).await
     }
 
     async fn drain(

@@ -163,7 +163,10 @@ impl JobsService {
         };
         let watch = context.admit(watch).await?;
         let (reader, events) = mpsc::channel(EVENTS_AHEAD);
-        tokio::spawn(send_events(watch, Arc::clone(&self.state.ledger), reader));
+        match watch {
+            Some(watch) => drop(tokio::spawn(send_events(watch, Arc::clone(&self.state.ledger), reader))),
+            None => context.set_stream_is_over(),
+        }
         Ok(ReceiverStream::new(events))
     }
 }

@@ -12,9 +12,12 @@
 //! * [`response_cache`], [`revalidate`]: responses that can't change any more.
 //! * [`entity`]: response bodies with their `ETag`. [`encoding`]: compression.
 //! * [`problem`]: every error, and the table from faults to statuses.
-//! * [`openapi`]: the description of the API. [`metrics`], [`cors`].
+//! * [`line_json`]: JSON for lines and events.
+//! * [`readiness`], [`browser_guard`], [`cors`]: what pages in browsers may do.
+//! * [`openapi`]: the description of the API. [`metrics`].
 
 mod body;
+mod browser_guard;
 mod caller;
 mod concurrency;
 mod convert;
@@ -24,12 +27,14 @@ mod encoding;
 mod entity;
 mod idempotency_key;
 mod jobs;
+mod line_json;
 mod metrics;
 mod openapi;
 mod path_ids;
 mod prefer;
 mod problem;
 mod query;
+mod readiness;
 mod response_cache;
 mod revalidate;
 mod routes;
@@ -37,7 +42,7 @@ mod server;
 
 use std::time::Duration;
 
-pub use axum::http::HeaderValue;
+pub use crate::cors::{CorsOrigins, OriginError};
 use carlo_service::CancellationToken;
 use carlo_service::tls::Identity;
 use carlo_wire::AddressError;
@@ -61,8 +66,8 @@ pub struct Config {
     pub requests_max: usize,
     /// Long polls and streams that are handled at the same time, apart from other requests.
     pub streams_max: usize,
-    /// Origins, like `https://example.org`, whose pages may call from a browser; none if empty.
-    pub cors_origins: Vec<HeaderValue>,
+    /// Origins whose pages may call from a browser.
+    pub cors_origins: CorsOrigins,
     /// Certificate and key for TLS; without them, nothing is encrypted.
     pub tls: Option<Identity>,
     /// Connections that are open at the same time. Further ones wait to be accepted.
@@ -80,7 +85,7 @@ impl Config {
             header_timeout: Duration::from_secs(10),
             requests_max: 512,
             streams_max: 1_000,
-            cors_origins: Vec::new(),
+            cors_origins: CorsOrigins::default(),
             tls: None,
             connections_max: 4096,
         }
@@ -104,10 +109,12 @@ pub enum Error {
 /// At once, if the configuration can't be used.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     let coordinator = coordinator::Coordinator::new(&config)?;
-    if let Ok(address) = listener.local_addr() {
+    let address = listener.local_addr().ok();
+    if let Some(address) = address {
         tracing::info!(%address, coordinators = config.coordinators.join(","), "gateway serves");
     }
-    let router = routes::router(&config, coordinator, shutdown.clone());
+    let is_open_address = address.is_some_and(|address| !address.ip().is_loopback());
+    let router = routes::router(&config, coordinator, is_open_address, shutdown.clone());
     carlo_service::notify::ready();
     server::serve(&config, listener, router, shutdown).await;
     Ok(())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use carlo_gateway::{Config, HeaderValue, Trust};
+use carlo_gateway::{Config, CorsOrigins, Trust};
 use carlo_service::listen::{self, ListenError};
 use carlo_service::shutdown;
 use carlo_service::telemetry::{self, LogFormat};
@@ -46,9 +46,9 @@ struct Arguments {
     /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
     plaintext: bool,
-    /// An origin whose pages may call from a browser, like <https://example.org>; may be given several times.
-    #[arg(long, env = "CARLO_CORS_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
-    cors_origin: Vec<HeaderValue>,
+    /// Origins whose pages may call from a browser, like <https://example.org>; * is every origin.
+    #[arg(long, env = "CARLO_CORS_ORIGIN", value_name = "ORIGIN[,ORIGIN]")]
+    cors_origin: Vec<CorsOrigins>,
     /// How a log line looks: text or json.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -79,7 +79,11 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     };
     let authorities = arguments.ca_file.as_deref().map(tls::authorities).transpose()?;
     let trust = authorities.as_deref().map_or_else(Trust::default, Trust::in_authorities);
-    let config =
-        Config { cors_origins: arguments.cors_origin, tls, trust, ..Config::new(arguments.coordinator) };
+    let config = Config {
+        cors_origins: CorsOrigins::all(arguments.cors_origin),
+        tls,
+        trust,
+        ..Config::new(arguments.coordinator)
+    };
     Ok(carlo_gateway::run(config, listener, shutdown).await?)
 }

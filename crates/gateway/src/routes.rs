@@ -2,8 +2,8 @@
 //!
 //! Handlers are in files named after their paths: `GET /simulations/batch/usage` is in
 //! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics, encoding,
-//! problems and request ids, panics and the concurrency limit; around the calls of the contract, also
-//! [`caller::account`].
+//! problems and request ids, panics and the concurrency limit. Around everything but the probes is
+//! [`browser_guard`], around the calls of the contract also [`caller::account`].
 
 pub(crate) mod api;
 mod readyz;
@@ -27,11 +27,13 @@ use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve};
 use self::simulations::batch;
 use crate::concurrency::{self, ConcurrencyLimit};
 use crate::coordinator::Coordinator;
+use crate::cors::CorsOrigins;
 use crate::metrics::{self, Metrics};
 use crate::problem::{self, Failure};
+use crate::readiness::Readiness;
 use crate::response_cache::ResponseCache;
 use crate::revalidate::Revalidator;
-use crate::{Config, caller, cors, encoding, openapi, query};
+use crate::{Config, browser_guard, caller, cors, encoding, openapi, query};
 
 /// What the handlers share.
 pub(crate) type App = Arc<Shared>;
@@ -40,20 +42,32 @@ pub(crate) type App = Arc<Shared>;
 pub(crate) struct Shared {
     pub(crate) coordinator: Arc<Coordinator>,
     pub(crate) revalidator: Arc<Revalidator>,
+    pub(crate) readiness: Readiness,
     pub(crate) response_cache: ResponseCache,
     pub(crate) body_timeout: Duration,
+    pub(crate) cors_origins: CorsOrigins,
+    /// Whether other machines can reach the gateway.
+    pub(crate) is_open_address: bool,
     /// Ends streams when the gateway shuts down.
     pub(crate) shutdown: CancellationToken,
 }
 
 /// The whole router.
-pub(crate) fn router(config: &Config, coordinator: Coordinator, shutdown: CancellationToken) -> Router {
+pub(crate) fn router(
+    config: &Config,
+    coordinator: Coordinator,
+    is_open_address: bool,
+    shutdown: CancellationToken,
+) -> Router {
     let coordinator = Arc::new(coordinator);
     let app = Arc::new(Shared {
         revalidator: Arc::new(Revalidator::new(Arc::clone(&coordinator))),
+        readiness: Readiness::new(Arc::clone(&coordinator)),
         coordinator,
         response_cache: ResponseCache::default(),
         body_timeout: config.body_timeout,
+        cors_origins: config.cors_origins.clone(),
+        is_open_address,
         shutdown,
     });
     let metrics = Metrics::new();
@@ -61,9 +75,10 @@ pub(crate) fn router(config: &Config, coordinator: Coordinator, shutdown: Cancel
     let routes = contract
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), caller::account))
-        .route("/readyz", get(readyz::ready))
         .merge(openapi::routes(description))
         .merge(problem::routes())
+        .layer(from_fn_with_state(app.clone(), browser_guard::guard))
+        .route("/readyz", get(readyz::ready))
         .merge(metrics.route())
         .with_state(app);
     let limit = ConcurrencyLimit::new(config.requests_max, config.streams_max);

@@ -20,7 +20,7 @@ fn ended(command: &mut Command) -> (Option<i32>, String) {
 
 #[test]
 fn bad_arguments_end_with_2_and_are_named() {
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 7] = [
         (&[], "--coordinator"),
         (&["--coordinator", "http://127.0.0.1:1", "--listen", "here"], "--listen"),
         (&["--coordinator", "http://127.0.0.1:1", "--log-format", "xml"], "expected text or json"),
@@ -29,6 +29,14 @@ fn bad_arguments_end_with_2_and_are_named() {
             "\"there\" is not the URL",
         ),
         (&["--coordinator", "http://127.0.0.1:1", "--listen", "0.0.0.0:0"], "loopback"),
+        (
+            &["--coordinator", "http://127.0.0.1:1", "--cors-origin", "https://a.example,b.example"],
+            "write https://b.example",
+        ),
+        (
+            &["--coordinator", "http://127.0.0.1:1", "--cors-origin", "https://a.example/"],
+            "write https://a.example",
+        ),
     ];
     for (arguments, words) in cases {
         let (code, message) = ended(&mut program(arguments));

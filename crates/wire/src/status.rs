@@ -89,6 +89,8 @@ pub fn is_from_transport(status: &Status) -> bool {
 
 /// In the metadata of a refusal: the URL of the coordinator that leads; empty where none is known.
 const LEADER: &str = "carlo-leader";
+/// Metadata of a stream that is empty, because the caller has seen the last event.
+pub const STREAM_IS_OVER: &str = "carlo-stream-is-over";
 
 /// What a coordinator that doesn't lead answers, to whatever it is asked. Nothing of the call has been done.
 pub fn not_leading(leader: Option<&str>) -> Status {

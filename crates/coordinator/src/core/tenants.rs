@@ -7,7 +7,7 @@ use carlo_tenancy::{
     Call, Caller, Ended, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal, Role, Secret, Unauthenticated,
     UsageReport,
 };
-use carlo_types::{Fault, OwnerId};
+use carlo_types::{Fault, FaultCode, OwnerId};
 
 use super::Core;
 use crate::access::Access;
@@ -79,6 +79,11 @@ impl Core {
         (rate, answer)
     }
 
+    /// Whether callers need keys.
+    pub(crate) fn needs_keys(&self) -> bool {
+        self.needs_keys
+    }
+
     pub(super) fn authenticate(&self, key: Option<&str>) -> Result<Caller, Unauthenticated> {
         if self.needs_keys {
             self.tenancy.authenticate(key.ok_or(Unauthenticated::Missing)?)
@@ -100,8 +105,12 @@ impl Core {
         }
     }
 
-    /// Makes a key.
+    /// Makes a key. Refused while authentication is off: whoever reaches the coordinator then could keep a key for later.
     pub(crate) fn create_key(&mut self, new: NewKey, secret: &Secret) -> Result<Key, Fault> {
+        if !self.needs_keys {
+            let message = "keys can't be made while authentication is off (--auth off)";
+            return Err(Fault::new(FaultCode::Forbidden, message));
+        }
         let key = self.tenancy.create_key(new, secret, self.clock.now().wall)?;
         tracing::info!(key = %key.id, user = %key.user, tier = %key.tier, role = %key.role, "a key was made");
         Ok(key)

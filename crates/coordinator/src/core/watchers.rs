@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_tenancy::Caller;
-use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId};
+use carlo_types::{BatchId, Fault, FaultCode, JobId};
 use carlo_wire::v1;
 use prost::Message;
 use tokio::sync::{oneshot, watch};
@@ -27,6 +27,8 @@ const FEEDS_MAX: usize = 10_000;
 const EVENT_EVERY: Duration = Duration::from_millis(200);
 /// How long the feed of an ended job is kept.
 const ENDED_KEPT: Duration = Duration::from_mins(1);
+/// Ended jobs whose last event id is remembered.
+const LAST_IDS_MAX: usize = 100_000;
 /// The largest number of an event: what JSON's readers count to exactly.
 const EVENT_ID_MAX: u64 = 1 << 53;
 
@@ -48,6 +50,10 @@ pub(super) struct Watchers {
     feeds: BTreeMap<JobId, Feed>,
     /// Jobs with a feed that lacks their latest change.
     changed: BTreeSet<JobId>,
+    /// The last event of ended jobs, so that it is sent once to each client.
+    last_ids: BTreeMap<JobId, u64>,
+    /// Their jobs, the oldest first.
+    last_ids_order: VecDeque<JobId>,
 }
 
 #[derive(Debug)]
@@ -113,6 +119,23 @@ impl Watch {
     }
 }
 
+impl Feed {
+    /// Begins a stream; `None` if the caller has seen the last event.
+    fn watch(&self, last_seen: Option<u64>) -> Option<Watch> {
+        let (latest, is_over) = {
+            let window = self.window.borrow();
+            let latest = window.latest().expect("a feed has an event");
+            (latest.id, latest.is_last)
+        };
+        if is_over && last_seen == Some(latest) {
+            return None;
+        }
+        let missed = last_seen.filter(|id| *id <= latest);
+        let window = self.window.subscribe();
+        Some(Watch { window, read: missed.unwrap_or(latest - 1), is_up_to_date: missed.is_none() })
+    }
+}
+
 impl Window {
     fn latest(&self) -> Option<&Event> {
         self.events.back()
@@ -173,6 +196,17 @@ impl Watchers {
         });
     }
 
+    /// Remembers the last event of a job.
+    fn remember_last(&mut self, job: JobId, id: u64) {
+        if self.last_ids.insert(job, id).is_none() {
+            self.last_ids_order.push_back(job);
+        }
+        if self.last_ids_order.len() > LAST_IDS_MAX {
+            let oldest = self.last_ids_order.pop_front().expect("there is more than one");
+            self.last_ids.remove(&oldest);
+        }
+    }
+
     /// Makes room for one more feed.
     fn make_room(&mut self) -> Result<(), Fault> {
         if self.feeds.len() < FEEDS_MAX {
@@ -188,47 +222,41 @@ impl Watchers {
 }
 
 impl Core {
-    /// Watches a job: from the event after `last_seen`, or from the job as it is now.
+    /// Watches a job: from the event after `last_seen`, or from the job as it is now if there is no event of that id yet. `None` if the
+    /// caller has seen the last event.
+    ///
+    /// Events are numbered by this process. A caller that comes from an earlier leader continues its numbers, so that ids grow also
+    /// across a change of leaders, unless somebody else already watches the job here.
     pub(crate) fn watch(
         &mut self,
         caller: &Caller,
         job: JobId,
         last_seen: Option<u64>,
-    ) -> Result<Watch, Fault> {
+    ) -> Result<Option<Watch>, Fault> {
         self.require_owner(caller, job)?;
-        if last_seen.is_some_and(|id| id >= EVENT_ID_MAX) {
-            let message = format!("must be less than {EVENT_ID_MAX}");
-            return Err(Fault::invalid(vec![FieldFault::new("/last_event_id", message)]));
+        let last_seen = last_seen.filter(|id| *id < EVENT_ID_MAX);
+        if let Some(feed) = self.watchers.feeds.get(&job) {
+            return Ok(feed.watch(last_seen));
+        }
+        let last_id = self.watchers.last_ids.get(&job).copied();
+        if last_id.is_some() && last_id == last_seen {
+            return Ok(None);
         }
         let snapshot = self.snapshot_with_fold(job).expect("its owner is known");
         let is_open = snapshot.view.spec.is_some();
-        let now = to_proto::job(snapshot);
-        let at = self.clock.now().elapsed;
-        // An event that an earlier process told of isn't told again under its number.
-        let id_min = last_seen.map_or(1, |id| id + 1);
-        if !self.watchers.feeds.contains_key(&job) {
-            let mut window = Window::default();
-            window.push(id_min, now, EVENTS_BYTES_MAX);
-            let window = watch::Sender::new(window);
-            let receiver = window.subscribe();
+        let id = last_id.unwrap_or_else(|| last_seen.map_or(1, |id| id + 1));
+        let mut window = Window::default();
+        window.push(id, to_proto::job(snapshot), EVENTS_BYTES_MAX);
+        let window = watch::Sender::new(window);
+        let receiver = window.subscribe();
+        if is_open {
+            self.watchers.make_room()?;
+            self.watchers.feeds.insert(job, Feed { window, at: self.clock.now().elapsed });
+        } else {
             // Nothing will be added to what has ended: the stream needs no feed.
-            if is_open {
-                self.watchers.make_room()?;
-                self.watchers.feeds.insert(job, Feed { window, at });
-            }
-            return Ok(Watch { window: receiver, read: id_min - 1, is_up_to_date: true });
+            self.watchers.remember_last(job, id);
         }
-        let feed = &self.watchers.feeds[&job];
-        let latest = feed.window.borrow().latest().map_or(0, |event| event.id);
-        let read = match last_seen {
-            Some(id) if id > latest => {
-                feed.window.send_modify(|window| window.push(id_min, now, EVENTS_BYTES_MAX));
-                id
-            }
-            Some(id) => id,
-            None => latest - 1,
-        };
-        Ok(Watch { window: feed.window.subscribe(), read, is_up_to_date: last_seen.is_none() })
+        Ok(Some(Watch { window: receiver, read: id - 1, is_up_to_date: true }))
     }
 
     /// Lets those know who wait for what this batch of requests has changed.
@@ -255,6 +283,10 @@ impl Core {
             let feed = self.watchers.feeds.get_mut(&job).expect("it was just found");
             feed.at = now;
             feed.window.send_modify(|window| window.push(1, to_proto::job(snapshot), bytes_max));
+            let last = feed.window.borrow().latest().filter(|event| event.is_last).map(|event| event.id);
+            if let Some(id) = last {
+                self.watchers.remember_last(job, id);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use carlo_coordinator::Access;
 use carlo_tenancy::Tier;
 use carlo_types::FaultCode;
 use carlo_types::fault::Limit;
@@ -42,6 +43,14 @@ async fn nobody_is_let_in_without_a_key_and_no_worker_without_the_token() {
         assert!(refused.message.contains("token"), "{refused}");
     }
     Puppet::join(&world, Some(TOKEN)).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_key_is_made_while_authentication_is_off() {
+    let world = World::with(|settings| settings.access = Access::Open).await;
+    let fault = create_key(&world.admin(), "ada", "").await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::Forbidden);
+    assert!(fault.message.contains("while authentication is off"), "{}", fault.message);
 }
 
 #[tokio::test]

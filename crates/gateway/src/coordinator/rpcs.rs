@@ -1,7 +1,8 @@
-//! Every RPC that the gateway makes, one a line: its name here, whether it may be made twice, the
+//! Every RPC that the gateway makes, most of them one a line: its name here, whether it may be made twice, the
 //! service's client, the RPC, the request and the response.
 
 use carlo_types::limits::MESSAGE_BYTES_MAX;
+use carlo_wire::status::STREAM_IS_OVER;
 use carlo_wire::v1;
 use carlo_wire::v1::accounts_client::AccountsClient;
 use carlo_wire::v1::batches_client::BatchesClient;
@@ -25,13 +26,28 @@ macro_rules! rpcs {
     };
 }
 
+impl Call<'_> {
+    /// A job's events; `None` if the client has seen the last one.
+    pub(crate) async fn watch_job(
+        &self,
+        message: v1::WatchJobRequest,
+    ) -> Result<Option<Streaming<v1::JobEvent>>, Failure> {
+        let watch = async |channel, request| {
+            let client = JobsClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+            let (metadata, events, extensions) = { client }.watch(request).await?.into_parts();
+            let events = (!metadata.contains_key(STREAM_IS_OVER)).then_some(events);
+            Ok(tonic::Response::from_parts(metadata, events, extensions))
+        };
+        self.idempotent(message, watch).await
+    }
+}
+
 rpcs! {
     submit_job: once JobsClient::submit(v1::SubmitRequest) -> v1::Job;
     simulate: once JobsClient::simulate(v1::SimulateRequest) -> v1::Job;
     get_job: idempotent JobsClient::get(v1::GetJobRequest) -> v1::Job;
     list_jobs: idempotent JobsClient::list(v1::ListJobsRequest) -> v1::ListJobsResponse;
     cancel_job: once JobsClient::cancel(v1::CancelJobRequest) -> v1::Job;
-    watch_job: idempotent JobsClient::watch(v1::WatchJobRequest) -> Streaming<v1::JobEvent>;
     replay: idempotent JobsClient::replay(v1::ReplayRequest) -> v1::Replay;
     revalidate: idempotent JobsClient::revalidate(v1::RevalidateRequest) -> v1::RevalidateResponse;
 

@@ -1,17 +1,13 @@
 //! `/readyz`: whether the gateway reaches a leading coordinator.
 
 use axum::extract::State;
-use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::problem::Failure;
 use crate::routes::App;
 
 /// 200 if a leading coordinator answers, 503 with the reason otherwise. It needs no key and is not
 /// counted as a call.
 pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failure> {
-    let anonymous = Caller::default();
-    let call = app.coordinator.call(&anonymous);
-    call.ready(v1::ReadyRequest {}).await.map_err(Failure::into_unready)?;
+    app.readiness.check().await.map_err(Failure::into_unready)?;
     Ok("ready\n")
 }

@@ -4,6 +4,7 @@ mod messages;
 mod services;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct State {
     /// What is said of the caller's limits, by answers and refusals.
     pub(crate) limits: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) got: Mutex<Vec<v1::GetJobRequest>>,
+    /// Whether `Ready` says so.
+    pub(crate) authentication_is_off: AtomicBool,
     /// The answer to each revalidation.
     pub(crate) revalidated: Mutex<Vec<bool>>,
     pub(crate) simulated: Mutex<Vec<v1::SimulateRequest>>,

@@ -49,13 +49,21 @@ async fn a_job_is_told_until_its_end() {
         let request = gateway.get(&format!("/api/jobs/{id}/events")).header("accept-encoding", "gzip");
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
         assert!(!response.headers().contains_key("content-encoding"));
-        let told = events(&response.text().await.unwrap());
+        let text = response.text().await.unwrap();
+        assert!(text.starts_with("retry: 3000\n"), "{text}");
+        let told = events(&text);
         let names: Vec<_> = told.iter().map(|(name, id, _)| (name.as_str(), id.as_str())).collect();
         assert_eq!(names, [("progress", "4"), ("progress", "5"), (last, "6")]);
         assert_eq!((&told[0].2["status"], &told[1].2["progress"]), (&"queued".into(), &33.3.into()));
         assert_eq!((told[1].2.get("results"), &told[2].2["id"]), (None, &id.clone().into()));
         assert!(told[2].2["results"].is_object());
+        // A browser that has seen the end stops when it hears 204.
+        let again = gateway.get(&format!("/api/jobs/{id}/events")).header("last-event-id", "6");
+        let again = again.send().await.unwrap();
+        assert_eq!(again.status(), 204);
+        assert_eq!(again.text().await.unwrap(), "");
     }
 }
 
@@ -65,16 +73,37 @@ async fn a_client_that_comes_back_says_what_it_has_seen() {
     let gateway = Gateway::before(&coordinator).await;
     let id = coordinator.keep(coordinator::queued());
     let path = format!("/api/jobs/{id}/events");
-    for last in ["17", ""] {
+    for last in ["17", "", "x", "-1", "18446744073709551616", "9007199254740992"] {
         gateway.get(&path).header("last-event-id", last).send().await.unwrap().bytes().await.unwrap();
     }
     let watched: Vec<_> =
         coordinator.state.watched.lock().unwrap().iter().map(|asked| asked.last_event_id).collect();
-    assert_eq!(watched, [Some(17), None]);
-    let problem = refused(gateway.get(&path).header("last-event-id", "x"), 400).await;
-    assert!(problem.detail.starts_with("Last-Event-ID must be"), "{}", problem.detail);
+    assert_eq!(watched, [Some(17), None, None, None, None, None], "an id that is none of ours is ignored");
     coordinator.refuse(tonic::Code::NotFound, "there is no such job");
     refused(gateway.get(&path), 404).await;
+}
+
+#[tokio::test]
+async fn an_event_and_a_line_are_one_line_to_every_reader() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let reason = "a\u{2028}b\u{2029}c\u{85}d\ne";
+    let job = v1::Job {
+        error: Some(reason.to_owned()),
+        status: v1::JobStatus::Failed.into(),
+        ..coordinator::complete()
+    };
+    let id = coordinator.keep(job.clone());
+    *coordinator.state.events.lock().unwrap() = vec![event(1, job)];
+    let batch = coordinator::batch().id;
+    for path in [format!("/api/jobs/{id}/events"), format!("/simulations/batch/{batch}/results")] {
+        let text = gateway.get(&path).send().await.unwrap().text().await.unwrap();
+        assert!(!text.contains(['\u{2028}', '\u{2029}', '\u{85}']), "{path}");
+        let json = text.lines().find(|line| line.contains('{')).unwrap();
+        let json: Value = serde_json::from_str(json.trim_start_matches("data:")).unwrap();
+        let told = json.get("error").or(json.get("error_message"));
+        assert_eq!(told.unwrap(), reason, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -144,7 +173,7 @@ async fn a_shutdown_ends_the_streams() {
     *coordinator.state.news.lock().unwrap() = Some(news.clone());
     let response = gateway.get(&format!("/api/jobs/{id}/events")).send().await.unwrap();
     gateway.shutdown.cancel();
-    assert_eq!(response.text().await.unwrap(), "");
+    assert_eq!(response.text().await.unwrap().trim(), "retry: 3000");
     (&mut gateway.running).await.unwrap().unwrap();
 }
 

@@ -5,6 +5,7 @@
 mod accounts;
 mod batches;
 mod bodies;
+mod browsers;
 mod callers;
 mod coordinator;
 mod coordinators;
@@ -23,6 +24,7 @@ use carlo_service::CancellationToken;
 use carlo_service::{listen, tls as service_tls};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use coordinator::Coordinator;
@@ -41,8 +43,11 @@ impl Gateway {
     }
 
     async fn start(config: Config) -> Self {
-        let listener = listen::loopback(([127, 0, 0, 1], 0).into()).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        Self::serve(config, listen::loopback(([127, 0, 0, 1], 0).into()).await.unwrap())
+    }
+
+    fn serve(config: Config, listener: TcpListener) -> Self {
+        let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(carlo_gateway::run(config, listener, shutdown.clone()));
         // Built with the command line, these clients could speak TLS, too, and ask whose.

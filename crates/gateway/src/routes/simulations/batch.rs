@@ -23,7 +23,7 @@ use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
 use crate::routes::App;
-use crate::{body, convert, entity, idempotency_key, path_ids};
+use crate::{body, convert, entity, idempotency_key, line_json, path_ids};
 
 #[utoipa::path(
     post,
@@ -171,11 +171,9 @@ pub(crate) async fn results(
     Ok((content_type, Body::from_stream(lines)).into_response())
 }
 
-fn line(job: v1::Job) -> std::io::Result<Vec<u8>> {
+fn line(job: v1::Job) -> std::io::Result<String> {
     let job = Simulation::from_message(job).map_err(std::io::Error::other)?;
-    let mut line = serde_json::to_vec(&job)?;
-    line.push(b'\n');
-    Ok(line)
+    Ok(line_json::to_string(&job)? + "\n")
 }
 
 #[utoipa::path(

@@ -1,5 +1,7 @@
 //! The services: each call is remembered, and answered from what the state holds.
 
+use std::sync::atomic::Ordering;
+
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::v1::accounts_server::Accounts;
 use carlo_wire::v1::batches_server::Batches;
@@ -105,7 +107,20 @@ impl Jobs for State {
             };
             Ok(stream)
         };
-        self.answer("watch", request, watch).await
+        let last_seen = request.get_ref().last_event_id;
+        let mut response = self.answer("watch", request, watch).await?;
+        let has_ended = |job: &v1::Job| job.completed_at_ms.is_some();
+        let is_over = self
+            .events
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|event| Some(event.id) == last_seen && event.job.as_ref().is_some_and(has_ended));
+        if is_over {
+            response = Response::new(Box::pin(tokio_stream::empty()));
+            response.metadata_mut().insert(status::STREAM_IS_OVER, "true".parse().unwrap());
+        }
+        Ok(response)
     }
 
     async fn list(
@@ -285,7 +300,8 @@ impl Cluster for State {
 
     async fn ready(&self, request: Request<v1::ReadyRequest>) -> Result<Response<v1::ReadyResponse>, Status> {
         // Neither a key nor a call of anybody.
-        let answer = self.answer("ready", request, |_| Ok(v1::ReadyResponse {})).await;
+        let authentication_is_off = self.authentication_is_off.load(Ordering::Relaxed);
+        let answer = self.answer("ready", request, |_| Ok(v1::ReadyResponse { authentication_is_off })).await;
         self.calls.lock().unwrap().retain(|call| *call != "ready");
         answer
     }

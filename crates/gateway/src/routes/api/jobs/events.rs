@@ -17,15 +17,21 @@ use carlo_service::CancellationToken;
 use carlo_wire::v1;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::problem::Failure;
 use crate::routes::App;
-use crate::{convert, path_ids};
+use crate::{convert, line_json, path_ids};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Event ids are below this.
+const EVENT_ID_MAX: u64 = 1 << 53;
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// How long a client waits before it reconnects.
+const RETRY: Duration = Duration::from_secs(3);
 /// Time between two comments that keep an idle connection open.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// Events that wait for a client to read them.
@@ -44,6 +50,7 @@ const UNREAD_MAX: Duration = Duration::from_secs(5);
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that the client has seen"),
     ),
     responses(
+        (status = 204, description = "The client has seen the last event: there is nothing to reconnect for"),
         (status = 200, description = "`progress` events with the job without results, then one of `complete`, `failed`, `cancelled` with all of it", body = String, content_type = "text/event-stream"),
     ),
 )]
@@ -54,24 +61,27 @@ pub(crate) async fn events(
     Extension(permit): Extension<Permit>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let message = v1::WatchJobRequest { id: id.to_string(), last_event_id: last_event_id(&headers)? };
-    let messages = app.coordinator.stream(&caller).watch_job(message).await?;
+    let message = v1::WatchJobRequest { id: id.to_string(), last_event_id: last_event_id(&headers) };
+    let Some(messages) = app.coordinator.stream(&caller).watch_job(message).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
     let (events, waiting_events) = mpsc::channel(WAITING_EVENTS_MAX);
     tokio::spawn(async move {
         let _permit = permit;
         forward(messages, &events, &app.shutdown).await;
     });
     let keep_alive = KeepAlive::new().interval(COMMENT_EVERY).text("still here");
-    Ok(Sse::new(ReceiverStream::new(waiting_events)).keep_alive(keep_alive).into_response())
+    let first = tokio_stream::once(Ok(Event::default().retry(RETRY)));
+    let events = Sse::new(first.chain(ReceiverStream::new(waiting_events))).keep_alive(keep_alive);
+    // Proxies like nginx would collect events before they pass them on.
+    Ok(([(X_ACCEL_BUFFERING, "no")], events).into_response())
 }
 
-/// The last event that the client has seen.
-fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
-    let Some(id) = headers.get(LAST_EVENT_ID).filter(|id| !id.is_empty()) else { return Ok(None) };
-    let number = id.to_str().ok().and_then(|id| id.trim().parse().ok());
-    let refuse =
-        || Failure::new(StatusCode::BAD_REQUEST, "Last-Event-ID must be the id of an event, a whole number");
-    number.map(Some).ok_or_else(refuse)
+/// The last event that the client has seen. An id that can't be one of ours is ignored: the client
+/// gets the job as it is.
+fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    id.trim().parse().ok().filter(|id| *id < EVENT_ID_MAX)
 }
 
 /// Forwards the coordinator's messages until the job has ended, either side leaves or the gateway
@@ -114,6 +124,6 @@ fn event(message: v1::JobEvent) -> Result<(Event, bool), Failure> {
     let is_last = job.status.has_ended();
     let name = if is_last { job.status.label() } else { "progress" };
     let event = Event::default().id(message.id.to_string()).event(name);
-    let event = event.json_data(&job).map_err(|error| Failure::internal(error.to_string()))?;
-    Ok((event, is_last))
+    let data = line_json::to_string(&job).map_err(|error| Failure::internal(error.to_string()))?;
+    Ok((event.data(data), is_last))
 }

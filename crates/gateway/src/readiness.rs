@@ -1,0 +1,99 @@
+//! What the coordinator says about itself: whether one leads, and whether authentication is off.
+//! There is one RPC at a time, and its response serves everybody who asked before it began.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use carlo_wire::v1;
+
+use crate::caller::Caller;
+use crate::coordinator::Coordinator;
+use crate::problem::Failure;
+
+/// How long what is known about authentication is used without asking again.
+const AUTHENTICATION_FRESH: Duration = Duration::from_secs(2);
+
+/// The last response of a coordinator to `Ready`.
+pub(crate) struct Readiness {
+    coordinator: Arc<Coordinator>,
+    /// The last response, and when it was asked for.
+    last: tokio::sync::Mutex<Option<(Instant, Result<(), Failure>)>>,
+    authentication: Mutex<Authentication>,
+}
+
+#[derive(Debug, Default)]
+struct Authentication {
+    /// `None` until a coordinator has answered.
+    is_off: Option<bool>,
+    checked_at: Option<Instant>,
+}
+
+impl Readiness {
+    pub(crate) fn new(coordinator: Arc<Coordinator>) -> Self {
+        Self { coordinator, last: tokio::sync::Mutex::default(), authentication: Mutex::default() }
+    }
+
+    /// Whether a leading coordinator answers.
+    ///
+    /// # Errors
+    ///
+    /// Why none does.
+    pub(crate) async fn check(&self) -> Result<(), Failure> {
+        let arrived = Instant::now();
+        let mut last = self.last.lock().await;
+        if let Some((asked, response)) = &*last
+            && *asked >= arrived
+        {
+            return response.clone();
+        }
+        let asked = Instant::now();
+        let anonymous = Caller::default();
+        let response = self.coordinator.call(&anonymous).ready(v1::ReadyRequest {}).await;
+        if let Ok(response) = &response {
+            self.record(response.authentication_is_off);
+        }
+        let response = response.map(|_| ());
+        *last = Some((asked, response.clone()));
+        response
+    }
+
+    /// Whether the cluster answers calls without a key. If no coordinator answers now, what was known
+    /// last still holds.
+    ///
+    /// # Errors
+    ///
+    /// No coordinator has answered yet, and none does now.
+    pub(crate) async fn authentication_is_off(&self) -> Result<bool, Failure> {
+        let is_off = {
+            let mut known = self.authentication.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_fresh = known.checked_at.is_some_and(|at| at.elapsed() < AUTHENTICATION_FRESH);
+            match known.is_off {
+                Some(is_off) if is_fresh => return Ok(is_off),
+                Some(is_off) => {
+                    // The others go on with what is known while this request asks.
+                    known.checked_at = Some(Instant::now());
+                    Some(is_off)
+                }
+                None => None,
+            }
+        };
+        match (self.check().await, is_off) {
+            (Err(failure), None) => Err(failure),
+            (_, known) => {
+                let now = self.authentication.lock().unwrap_or_else(PoisonError::into_inner).is_off;
+                Ok(now.or(known).unwrap_or(false))
+            }
+        }
+    }
+
+    fn record(&self, is_off: bool) {
+        let mut known = self.authentication.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_off != Some(is_off) && (is_off || known.is_off.is_some()) {
+            tracing::info!(
+                authentication = if is_off { "off" } else { "on" },
+                "the cluster's authentication"
+            );
+        }
+        *known = Authentication { is_off: Some(is_off), checked_at: Some(Instant::now()) };
+    }
+}
