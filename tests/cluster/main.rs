@@ -7,6 +7,7 @@ mod determinism;
 mod drain;
 #[cfg(feature = "etcd")]
 mod failover;
+mod logs;
 mod membership;
 mod puppet;
 mod rest;

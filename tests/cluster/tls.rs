@@ -45,11 +45,11 @@ async fn a_cluster_that_speaks_tls_everywhere_answers_those_who_believe_it() -> 
     let directory = tempfile::tempdir()?;
     let (inner, outer) = (Files::new(&directory, "inner")?, Files::new(&directory, "outer")?);
     let data = text(directory.path());
-    // With TLS no further word is needed for an address that others reach.
-    let arguments = [&["--listen", "0.0.0.0:0", "--data-dir", data][..], &inner.arguments()].concat();
+    let arguments = [&["--listen", "127.0.0.1:0", "--data-dir", data][..], &inner.arguments()].concat();
     let coordinator = Daemon::listening("carlo-coordinator", &arguments, &[]).await?;
     let url = format!("https://127.0.0.1:{}", coordinator.address.port());
     let believing = ["--coordinator", &url, "--ca-file", text(&inner.certificate)];
+    // With TLS no further word is needed for an address that others reach.
     let arguments = [&["--listen", "0.0.0.0:0"][..], &believing, &outer.arguments()].concat();
     let gateway = Daemon::listening("carlo-gateway", &arguments, &[]).await?;
     let token = directory.path().join("join-token");

@@ -32,7 +32,7 @@ fn one_seed() {
     let seed = variable("CARLO_SIM_SEED").expect("CARLO_SIM_SEED is the seed");
     let sabotage = choice("CARLO_SIM_SABOTAGE", Sabotage::ALL);
     let storage = choice("CARLO_SIM_STORAGE", StoragePlan::ALL);
-    carlo_service::telemetry::init(carlo_service::telemetry::LogFormat::Text, "off");
+    let (_telemetry, _) = carlo_service::telemetry::init(carlo_service::telemetry::LogFormat::Text, "off");
     world::watch_for_panics();
     let (trace, outcome) = world::run(seed, storage, sabotage);
     println!("{}", trace.text());

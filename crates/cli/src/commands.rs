@@ -1,7 +1,7 @@
 //! The commands that only talk to a server.
 
 use anyhow::Context as _;
-use carlo_service::{shutdown, tls};
+use carlo_service::{files, shutdown, tls};
 use carlo_types::JobId;
 use jiff::Timestamp;
 
@@ -115,7 +115,7 @@ pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
     let client = Client::trusting(&server.url, authorities.as_deref())?;
     let key = match (&server.key, &server.key_file) {
         (Some(key), _) => key.clone(),
-        (None, Some(file)) => std::fs::read_to_string(file)
+        (None, Some(file)) => files::read_text(file)
             .map_err(|error| BadArgument(format!("failed to read the key in {}: {error}", file.display())))?,
         (None, None) => return Ok(client),
     };

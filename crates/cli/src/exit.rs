@@ -1,9 +1,10 @@
 //! How the program ends: exit codes, and errors on stderr.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
+use carlo_service::chain;
 use carlo_service::listen::ListenError;
+use carlo_service::telemetry::{self, FilterError};
 use carlo_service::tls::TlsError;
 
 use crate::client::ClientError;
@@ -54,6 +55,7 @@ impl Exit {
             || error.is::<BadArgument>()
             || error.is::<Unverifiable>()
             || error.is::<TlsError>()
+            || error.is::<FilterError>()
         {
             return Self::BadInput;
         }
@@ -85,27 +87,14 @@ pub struct BadArgument(pub String);
 /// Says on stderr why the program fails, and returns its exit code.
 pub fn report(error: &anyhow::Error) -> Exit {
     if !error.is::<StdoutClosed>() {
-        say(&format!("error: {}", words(error)));
+        say(&format!("error: {}", chain(&**error)));
     }
     Exit::of(error)
 }
 
-/// An error and its causes, without those that the words before them already end with.
-fn words(error: &anyhow::Error) -> String {
-    let mut words = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if words.is_empty() {
-            words = cause;
-        } else if !words.ends_with(&cause) {
-            words = format!("{words}: {cause}");
-        }
-    }
-    words
-}
-
 /// Writes a line to stderr. Where nobody listens there, nobody misses it.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    telemetry::say(line);
 }
 
 #[cfg(test)]
@@ -147,12 +136,6 @@ mod tests {
             let error = Err::<(), _>(refused(status)).context("failed to do it").unwrap_err();
             assert_eq!(Exit::of(&error), exit, "{status}");
         }
-    }
-
-    #[test]
-    fn a_cause_is_said_once() {
-        let error = anyhow::anyhow!("in use").context("failed to bind: in use").context("failed to start");
-        assert_eq!(words(&error), "failed to start: failed to bind: in use");
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub mod wait;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use carlo_service::telemetry;
 use tokio::runtime;
 
 use args::{Arguments, Command};
@@ -73,7 +74,9 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Keys(keys) => client(keys::keys(keys)),
         Command::Nodes(nodes) => client(nodes::nodes(nodes)),
     };
-    exit.unwrap_or_else(|error| exit::report(&error))
+    let exit = exit.unwrap_or_else(|error| exit::report(&error));
+    telemetry::flush();
+    exit
 }
 
 /// Runs a command that only talks to a server: one thread is enough, and it is there sooner.

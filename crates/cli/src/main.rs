@@ -3,9 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
     let started = Instant::now();
-    carlo_cli::execute(carlo_cli::args::Arguments::parse(), started).into()
+    carlo_cli::execute(carlo_service::arguments::parse(), started).into()
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use carlo_service::files::without_byte_order_mark;
 use carlo_types::limits::BODY_BYTES_MAX;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -62,7 +63,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, RequestError> {
     if bytes.len() > BODY_BYTES_MAX {
         return Err(RequestError::TooLarge(file.to_owned()));
     }
-    Ok(bytes)
+    Ok(without_byte_order_mark(&bytes).to_vec())
 }
 
 /// What messages call a file.

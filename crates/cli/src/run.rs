@@ -72,7 +72,8 @@ async fn with_cluster<T>(
     threads: Option<NonZeroUsize>,
     ask: impl AsyncFnOnce(&Client, &CancellationToken) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    telemetry::init(LogFormat::Text, "error");
+    let (_telemetry, filter) = telemetry::init(LogFormat::Text, "error");
+    filter?;
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let options = Options { data: Data::Temporary, listen: ANY_PORT, coordinator_listen: ANY_PORT, threads };
     let mut cluster = Embedded::start(options).await?;

@@ -31,7 +31,8 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
     };
     let directory = std::path::absolute(&directory)
         .with_context(|| format!("failed to find the data directory {}", directory.display()))?;
-    telemetry::init(LogFormat::Text, "warn");
+    let (_telemetry, filter) = telemetry::init(LogFormat::Text, "warn");
+    filter?;
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let mut cluster = Embedded::start(Options {
         data: Data::Directory(directory.clone()),

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use carlo_service::files;
 use carlo_tenancy::Secret;
 use carlo_types::{Fault, FaultCode};
 use sha2::{Digest, Sha256};
@@ -110,7 +111,7 @@ impl JoinToken {
 /// The text in a file, without the white space around it; a file that isn't there is made with a `fresh` one.
 fn read_or_make(path: &Path, fresh: impl FnOnce() -> String) -> Result<String, AccessError> {
     let failed = |doing| move |source| AccessError::File { path: path.to_owned(), doing, source };
-    match fs::read_to_string(path) {
+    match files::read_text(path) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = fresh();

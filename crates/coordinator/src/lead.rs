@@ -194,7 +194,7 @@ impl Leader {
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::Ledger(error) | Error::Entry(EntryError::Ledger(error)) => error.is_passing(),
-        Error::Entry(_) | Error::Serve(_) | Error::Listen(_) => false,
+        Error::Entry(_) | Error::Serve(_) | Error::Listen(_) | Error::Advertise(_) => false,
     }
 }
 

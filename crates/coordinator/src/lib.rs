@@ -14,6 +14,7 @@
 //! * [`deadline`]: the end of streams whose caller waits no longer.
 //! * [`batch`]: which jobs of a batch may run, and what it is as a whole.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
+//! * [`advertise`]: the URL at which others reach it.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
 //! * [`to_proto`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
 //!
@@ -22,6 +23,7 @@
 mod access;
 
 mod accounts;
+mod advertise;
 mod auth;
 mod batch;
 mod batches;
@@ -62,6 +64,7 @@ use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 pub use crate::access::{Access, AccessError, JoinToken};
 use crate::accounts::AccountsService;
+pub use crate::advertise::AdvertiseError;
 use crate::auth::ServiceState;
 use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
@@ -93,6 +96,9 @@ pub enum Error {
     /// The gRPC server failed.
     #[error("failed to serve")]
     Serve(#[from] tonic::transport::Error),
+    /// There is no URL at which others reach it.
+    #[error(transparent)]
+    Advertise(#[from] AdvertiseError),
     /// The listener is not usable.
     #[error("failed to listen")]
     Listen(#[from] std::io::Error),
@@ -106,8 +112,7 @@ pub enum Error {
 /// When the ledger can't be opened, read or written, or the server fails. With shared data a ledger that fails only ends the term.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     let address = listener.local_addr()?;
-    let scheme = if config.settings.tls.is_some() { "https" } else { "http" };
-    let url = config.advertise.unwrap_or_else(|| format!("{scheme}://{address}"));
+    let url = advertise::url(config.advertise, address, config.settings.tls.is_some())?;
     let ledger = config.data.open(&url)?;
     // Without it every small answer waits 40 ms for the acknowledgement of the one before.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -9,15 +9,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use carlo_coordinator::{Access, Config, Data, Error, Settings};
+use carlo_service::daemon::{self, Failure};
 use carlo_service::listen::{self, ListenError};
-use carlo_service::telemetry::{self, LogFormat};
+use carlo_service::shutdown::Signals;
+use carlo_service::telemetry::LogFormat;
 use carlo_service::tls::{self, TlsError};
+use carlo_service::{arguments, files};
 use carlo_store::LedgerError;
 use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
-
-/// The exit code of arguments that can't be used, clap's too.
-const BAD_ARGUMENTS: u8 = 2;
 
 /// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in its data directory.
 ///
@@ -76,17 +76,21 @@ enum Auth {
     Off,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    telemetry::init(arguments.log_format, "info");
-    let Err(error) = Box::pin(lead(arguments)).await else { return ExitCode::SUCCESS };
-    tracing::error!("{error:#}");
-    let bad_arguments = error.is::<BadArguments>()
+fn main() -> ExitCode {
+    let arguments: Arguments = arguments::parse();
+    let options = daemon::Options { log_format: arguments.log_format, threads: None };
+    daemon::run(options, async |signals| Box::pin(lead(arguments, signals)).await.map_err(failure))
+}
+
+fn failure(error: anyhow::Error) -> Failure {
+    let has_bad_arguments = error.is::<BadArguments>()
         || error.is::<TlsError>()
         || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)))
-        || matches!(error.downcast_ref(), Some(Error::Ledger(LedgerError::Refused { .. })));
-    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
+        || matches!(
+            error.downcast_ref(),
+            Some(Error::Ledger(LedgerError::Refused { .. }) | Error::Advertise(_))
+        );
+    if has_bad_arguments { Failure::bad_arguments(error) } else { Failure::failed(error) }
 }
 
 /// The context of an error that other arguments would mend.
@@ -94,9 +98,8 @@ async fn main() -> ExitCode {
 #[error("bad arguments")]
 struct BadArguments;
 
-async fn lead(arguments: Arguments) -> anyhow::Result<()> {
+async fn lead(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     let settings = settings(&arguments)?;
-    let shutdown = carlo_service::shutdown::on_signal()?;
     let listener = match arguments.auth {
         Auth::On if arguments.plaintext || settings.tls.is_some() => {
             listen::anywhere(arguments.listen).await?
@@ -108,7 +111,7 @@ async fn lead(arguments: Arguments) -> anyhow::Result<()> {
         None => arguments.etcd.data().context(BadArguments)?,
     };
     let config = Config { settings, advertise: arguments.advertise, ..Config::new(data) };
-    Ok(Box::pin(carlo_coordinator::run(config, listener, shutdown)).await?)
+    Ok(Box::pin(carlo_coordinator::run(config, listener, signals.shutdown)).await?)
 }
 
 fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
@@ -138,7 +141,7 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
 }
 
 fn terms(path: &Path) -> anyhow::Result<Terms> {
-    let text = std::fs::read_to_string(path)?;
+    let text = files::read_text(path)?;
     Terms::parse(&text).map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(faults.join("; "))

@@ -45,7 +45,7 @@ impl Workers for WorkersService {
     ) -> Result<Response<Self::WorkStream>, Status> {
         let token = request.metadata().get(JOIN_TOKEN).map(|token| token.to_str().unwrap_or_default());
         self.access.admit_worker(token).map_err(|fault| {
-            tracing::warn!(peer = ?request.remote_addr(), %fault, "a worker was refused");
+            tracing::warn!(peer = request.remote_addr().map(tracing::field::display), %fault, "a worker was refused");
             status::from_fault(&fault)
         })?;
         let term = self.leadership.term()?;

@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use carlo_gateway::{Config, CorsOrigins, Trust};
+use carlo_service::arguments::{self, List};
+use carlo_service::daemon::{self, Failure};
 use carlo_service::listen::{self, ListenError};
-use carlo_service::shutdown;
-use carlo_service::telemetry::{self, LogFormat};
+use carlo_service::shutdown::Signals;
+use carlo_service::telemetry::LogFormat;
 use carlo_service::tls::{self, TlsError};
 use clap::Parser;
-
-const BAD_ARGUMENTS: u8 = 2;
 
 /// carlo's REST door: HTTP and JSON outside, gRPC to the coordinator inside.
 #[derive(Debug, Parser)]
@@ -30,10 +29,9 @@ struct Arguments {
         long,
         env = "CARLO_COORDINATOR",
         required = true,
-        value_delimiter = ',',
         value_name = "URL[,URL]"
     )]
-    coordinator: Vec<String>,
+    coordinator: Vec<List>,
     /// Certificates of those who vouch for coordinators at `https` URLs, as PEM [default: the system's].
     #[arg(long, env = "CARLO_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -54,20 +52,20 @@ struct Arguments {
     log_format: LogFormat,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    telemetry::init(arguments.log_format, "info");
-    let Err(error) = serve(arguments).await else { return ExitCode::SUCCESS };
-    tracing::error!("{error:#}");
-    let bad_arguments = error.is::<carlo_gateway::Error>()
-        || error.is::<TlsError>()
-        || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)));
-    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
+fn main() -> ExitCode {
+    let arguments: Arguments = arguments::parse();
+    let options = daemon::Options { log_format: arguments.log_format, threads: None };
+    daemon::run(options, async |signals| serve(arguments, signals).await.map_err(failure))
 }
 
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
-    let shutdown = shutdown::on_signal().context("failed to handle signals")?;
+fn failure(error: anyhow::Error) -> Failure {
+    let has_bad_arguments = error.is::<carlo_gateway::Error>()
+        || error.is::<TlsError>()
+        || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)));
+    if has_bad_arguments { Failure::bad_arguments(error) } else { Failure::failed(error) }
+}
+
+async fn serve(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
         (Some(certificates), Some(key)) => Some(tls::identity(certificates, key, &["h2", "http/1.1"])?),
         _ => None,
@@ -79,11 +77,12 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     };
     let authorities = arguments.ca_file.as_deref().map(tls::authorities).transpose()?;
     let trust = authorities.as_deref().map_or_else(Trust::default, Trust::in_authorities);
+    let coordinators = arguments::items(arguments.coordinator);
     let config = Config {
         cors_origins: CorsOrigins::all(arguments.cors_origin),
         tls,
         trust,
-        ..Config::new(arguments.coordinator)
+        ..Config::new(coordinators)
     };
-    Ok(carlo_gateway::run(config, listener, shutdown).await?)
+    Ok(carlo_gateway::run(config, listener, signals.shutdown).await?)
 }

@@ -164,7 +164,7 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     if response.status().is_client_error() || response.status().is_server_error() {
         response = problem(response, &method, path, &id);
     }
-    tracing::debug!(request = ?id, %method, status = response.status().as_u16(), "answered");
+    tracing::debug!(request_id = id.to_str().unwrap_or_default(), %method, status = response.status().as_u16(), "answered");
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
 }
@@ -186,7 +186,12 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
     let mut failure = (parts.extensions.remove::<Failure>())
         .unwrap_or_else(|| Failure::new(parts.status, title.to_lowercase()));
     if failure.status == StatusCode::INTERNAL_SERVER_ERROR && failure.kind.is_none() {
-        tracing::error!(request = ?id, path, cause = failure.detail, "failed to answer a request");
+        tracing::error!(
+            request_id = id.to_str().unwrap_or_default(),
+            path,
+            cause = failure.detail,
+            "failed to answer a request"
+        );
         let id = id.to_str().unwrap_or_default();
         failure.detail = format!("an internal error; the log describes it under the request id {id}");
         failure.errors.clear();

@@ -41,13 +41,13 @@ impl Level {
         Self::ALL.into_iter().filter(|level| level.is_available()).collect()
     }
 
-    /// The level to use: the one that the environment variable `CARLO_SIMD` names, else this machine's best.
+    /// The level to use: the one that the environment variable `CARLO_SIMD` names, or, where it is empty or not set, this machine's best.
     ///
     /// # Errors
     ///
     /// Where the variable names no level, or one that this machine doesn't have.
     pub fn detect() -> Result<Self, UnknownLevel> {
-        match std::env::var_os(VARIABLE) {
+        match std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
             None => Ok(Self::available()[0]),
             Some(name) => {
                 let level: Self = name.to_string_lossy().parse()?;

@@ -1,12 +1,40 @@
 //! Logs: to stderr, one line an event, as text or as JSON.
+//!
+//! * [`writer`]: how lines reach stderr; a line that can't be written never harms the process.
+//! * [`filter`]: which lines there are.
+//! * [`json`]: lines for programs.
 
-use std::io::IsTerminal;
+mod filter;
+mod json;
+mod writer;
+
+use std::env::VarError;
+use std::error::Error;
+use std::io::{IsTerminal, Write as _};
 use std::str::FromStr;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
-/// The variable that says what is logged, in the syntax of `tracing-subscriber`'s `EnvFilter`: `info`, `carlo_schedule=debug`, …
+pub use filter::FilterError;
+pub use writer::dropped_lines;
+
+use json::JsonLines;
+use writer::LogWriter;
+
+/// The variable that says what is logged: a level, `target=level`, or several, separated by
+/// commas: `info`, `carlo_schedule=debug`.
 pub const FILTER_VARIABLE: &str = "CARLO_LOG";
+/// The target of errors that end the process. They are logged whatever the filter says.
+const FATAL: &str = "fatal";
+/// How long the end of the process waits for its last lines to be written.
+const FLUSH_MAX: Duration = Duration::from_millis(300);
+
+/// Where lines go, once logging has started.
+static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,23 +58,88 @@ impl FromStr for LogFormat {
     }
 }
 
-/// Starts logging for this process. `default` is the filter where [`FILTER_VARIABLE`] is not set; a filter that can't be read falls
-/// back to it, with a warning. Later calls change nothing.
-pub fn init(format: LogFormat, default: &str) {
-    let (filter, fault) = match std::env::var(FILTER_VARIABLE).ok().map(|text| text.parse::<EnvFilter>()) {
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(default), Some(error)),
-        None => (EnvFilter::new(default), None),
+/// Logging that has started. Dropping it waits a moment for the last lines to be written.
+#[must_use = "the last lines may be lost unless it is dropped at the end of the process"]
+pub struct Telemetry(());
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+/// Starts logging for this process. `default` is the level of what [`FILTER_VARIABLE`] doesn't
+/// name, and of everything where that is empty or not set. Later calls change nothing.
+///
+/// The second value says why the variable can't be used, where it can't. Logging has started
+/// then, too, at `default`, so that the error can be logged.
+pub fn init(format: LogFormat, default: &str) -> (Telemetry, Result<(), FilterError>) {
+    let text = match std::env::var(FILTER_VARIABLE) {
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(FilterError::NotUnicode),
     };
+    let (filter, checked) = match text.and_then(|text| filter::filter(text.as_deref(), default)) {
+        Ok(filter) => (filter, Ok(())),
+        Err(error) => (EnvFilter::new(format!("{default},{FATAL}=error")), Err(error)),
+    };
+    // Without a thread there is no log: the daemon works all the same.
+    let Ok(writer) = LogWriter::start(std::io::stderr()) else { return (Telemetry(()), checked) };
+    let is_debug = filter.max_level_hint().is_none_or(|level| level >= LevelFilter::DEBUG);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .log_internal_errors(false)
+        .with_writer(writer.clone());
     let installed = match format {
-        LogFormat::Text => lines.with_target(false).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(has_colours()).with_target(is_debug).try_init(),
+        LogFormat::Json => {
+            lines.with_ansi(false).fmt_fields(JsonFields::new()).event_format(JsonLines).try_init()
+        }
     };
-    if let (Ok(()), Some(error)) = (installed, fault) {
-        tracing::warn!(%error, "{FILTER_VARIABLE} can't be read; logging {default}");
+    if installed.is_ok() {
+        // The first call alone installs anything.
+        let _ = WRITER.set(writer);
     }
+    (Telemetry(()), checked)
+}
+
+/// Writes a line for people to stderr, beside the log: without ever blocking or failing where logging has started.
+pub fn say(line: &str) {
+    let line = format!("{line}\n");
+    // Where nobody listens there, nobody misses it.
+    let _ = match WRITER.get() {
+        Some(writer) => writer.clone().write_all(line.as_bytes()),
+        None => std::io::stderr().write_all(line.as_bytes()),
+    };
+}
+
+/// Waits a moment for the lines so far to be written.
+pub fn flush() {
+    if let Some(writer) = WRITER.get() {
+        writer.flush(FLUSH_MAX);
+    }
+}
+
+/// Whether lines may be coloured: on a terminal that can, unless `NO_COLOR` (no-color.org) is set.
+fn has_colours() -> bool {
+    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    std::io::stderr().is_terminal() && !is_refused && !is_dumb
+}
+
+/// Logs an error that ends the process, whatever the filter says.
+pub fn fatal(error: &(dyn Error + 'static)) {
+    tracing::error!(target: FATAL, "{}", crate::chain(error));
+}
+
+/// Has panics logged like everything else, instead of printed: they pass every filter, and are
+/// JSON where the log is.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("without a message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(target: FATAL, place, thread, "a panic: {message}");
+    }));
 }

@@ -1,6 +1,5 @@
 //! TLS: what a daemon that listens shows those who connect, and whom one that connects believes; from PEM files, for rustls.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +7,8 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+
+use crate::files;
 
 /// Takes a connection's TLS off.
 pub use tokio_rustls::TlsAcceptor;
@@ -86,7 +87,8 @@ fn read(certificates_file: &Path, key_file: &Path, protocols: &[&str]) -> Result
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|source| TlsError::File { file: file.to_owned(), source: pem::Error::Io(source) })
+    files::read(file)
+        .map_err(|source| TlsError::File { file: file.to_owned(), source: pem::Error::Io(source) })
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {

@@ -89,7 +89,7 @@ pub async fn work(
     let jitter = jitter_seed(machine.random());
     let facts = facts(config.name.clone(), threads, level);
     let mut engine = Engine::new(machine, level);
-    tracing::info!(%node, name = facts.name, threads, level = level.as_str(), "worker started");
+    tracing::info!(%node, name = facts.name, threads, instruction_set = level.as_str(), "worker started");
 
     let mut throttle = LogThrottle::default();
     let mut waits = backoff(jitter);

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use carlo_service::telemetry::{self, LogFormat};
+use carlo_service::arguments::{self, List};
+use carlo_service::daemon::{self, Failure};
+use carlo_service::files;
+use carlo_service::shutdown::Signals;
+use carlo_service::telemetry::LogFormat;
 use carlo_service::tls::{self, TlsError};
 use carlo_worker::{Config, Error, JoinToken, Trust};
 use clap::Parser;
 
-/// The exit code of arguments that can't be used, clap's too.
-const BAD_ARGUMENTS: u8 = 2;
+/// Threads that talk to the coordinator; those that compute are others.
+const RUNTIME_THREADS: usize = 2;
 
 /// Computes for a carlo cluster on every core of this machine. Ends at SIGTERM or Ctrl-C once it has reported what it holds.
 ///
@@ -20,8 +24,8 @@ const BAD_ARGUMENTS: u8 = 2;
 #[command(version)]
 struct Arguments {
     /// URLs of the cluster's coordinators.
-    #[arg(long, env = "CARLO_COORDINATOR", value_name = "URL[,URL]", value_delimiter = ',', required = true)]
-    coordinator: Vec<String>,
+    #[arg(long, env = "CARLO_COORDINATOR", value_name = "URL[,URL]", required = true)]
+    coordinator: Vec<List>,
     /// Certificates of those who vouch for coordinators at `https` URLs, as PEM [default: the system's].
     #[arg(long, env = "CARLO_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -39,19 +43,19 @@ struct Arguments {
     log_format: LogFormat,
 }
 
-#[tokio::main(worker_threads = 2)]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    telemetry::init(arguments.log_format, "info");
-    let Err(error) = work(arguments).await else { return ExitCode::SUCCESS };
-    tracing::error!("{error:#}");
-    let bad_arguments =
-        error.is::<TlsError>() || matches!(error.downcast_ref(), Some(Error::Addresses(_) | Error::Level(_)));
-    if bad_arguments { BAD_ARGUMENTS.into() } else { ExitCode::FAILURE }
+fn main() -> ExitCode {
+    let arguments: Arguments = arguments::parse();
+    let options = daemon::Options { log_format: arguments.log_format, threads: Some(RUNTIME_THREADS) };
+    daemon::run(options, async |signals| work(arguments, signals).await.map_err(failure))
 }
 
-async fn work(arguments: Arguments) -> anyhow::Result<()> {
-    let shutdown = carlo_service::shutdown::on_signal()?;
+fn failure(error: anyhow::Error) -> Failure {
+    let has_bad_arguments =
+        error.is::<TlsError>() || matches!(error.downcast_ref(), Some(Error::Addresses(_) | Error::Level(_)));
+    if has_bad_arguments { Failure::bad_arguments(error) } else { Failure::failed(error) }
+}
+
+async fn work(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     let join_token = arguments.join_token_file.as_deref().map(join_token).transpose()?;
     let authorities = arguments.ca_file.as_deref().map(tls::authorities).transpose()?;
     let config = Config {
@@ -59,12 +63,12 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
         threads: arguments.threads,
         name: arguments.name,
         join_token,
-        ..Config::new(arguments.coordinator)
+        ..Config::new(arguments::items(arguments.coordinator))
     };
-    Ok(carlo_worker::run(config, shutdown).await?)
+    Ok(carlo_worker::run(config, signals.shutdown).await?)
 }
 
 fn join_token(path: &Path) -> anyhow::Result<JoinToken> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let text = files::read_text(path).with_context(|| format!("failed to read {}", path.display()))?;
     JoinToken::new(text.trim()).with_context(|| format!("{} holds no join token", path.display()))
 }

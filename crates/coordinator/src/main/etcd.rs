@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use carlo_coordinator::Data;
+use carlo_service::arguments::List;
 
 /// Where etcd is, and who this coordinator is there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EtcdArguments {
     /// The members of the etcd in which several coordinators keep their ledger together; one of them leads.
-    #[arg(long, env = "CARLO_ETCD", value_name = "URL[,URL]", value_delimiter = ',')]
-    etcd: Vec<String>,
+    #[arg(long, env = "CARLO_ETCD", value_name = "URL[,URL]")]
+    etcd: Vec<List>,
     /// What all of this cluster's keys in etcd begin with.
     #[arg(long, env = "CARLO_ETCD_PREFIX", value_name = "TEXT", default_value = "carlo")]
     etcd_prefix: String,
@@ -44,6 +45,7 @@ impl EtcdArguments {
 #[cfg(feature = "etcd")]
 impl EtcdArguments {
     pub(crate) fn data(self) -> anyhow::Result<Data> {
+        use carlo_service::arguments;
         use carlo_store::etcd::{EtcdConfig, EtcdCredentials, EtcdTls};
 
         let user = match self.etcd_user {
@@ -58,7 +60,12 @@ impl EtcdArguments {
             Some(authority) => Some(EtcdTls { authority: read(&authority)?, identity }),
             None => None,
         };
-        Ok(Data::Etcd(EtcdConfig { prefix: self.etcd_prefix, user, tls, ..EtcdConfig::new(self.etcd) }))
+        Ok(Data::Etcd(EtcdConfig {
+            prefix: self.etcd_prefix,
+            user,
+            tls,
+            ..EtcdConfig::new(arguments::items(self.etcd))
+        }))
     }
 }
 
@@ -67,7 +74,8 @@ fn password(file: Option<PathBuf>) -> anyhow::Result<String> {
     use anyhow::Context as _;
 
     let Some(file) = file else {
-        return std::env::var("CARLO_ETCD_PASSWORD").context(
+        let password = std::env::var("CARLO_ETCD_PASSWORD").ok().filter(|password| !password.is_empty());
+        return password.context(
             "failed to read the password of etcd's user: CARLO_ETCD_PASSWORD has none, and no file was named",
         );
     };
@@ -81,5 +89,5 @@ fn password(file: Option<PathBuf>) -> anyhow::Result<String> {
 fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     use anyhow::Context as _;
 
-    std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))
+    carlo_service::files::read(file).with_context(|| format!("failed to read {}", file.display()))
 }

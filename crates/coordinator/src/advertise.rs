@@ -1,0 +1,67 @@
+//! The URL at which gateways and workers reach this coordinator, which the others tell while it leads.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tonic::codegen::http::Uri;
+
+/// A URL that nobody could reach this coordinator at.
+#[derive(Debug, thiserror::Error)]
+pub enum AdvertiseError {
+    /// It isn't a URL with a scheme.
+    #[error("--advertise {0:?} is not a URL: expected something like https://coordinator.example:7070")]
+    NotAUrl(String),
+    /// It stands for every address of a machine, and so for none that others could use.
+    #[error(
+        "{0} can't be advertised: it stands for every address of this machine, and leads nowhere from another one; \
+         give the URL at which gateways and workers reach it, with --advertise"
+    )]
+    Unspecified(String),
+}
+
+/// The URL that was `given`, or that of the address where it listens.
+pub(crate) fn url(
+    given: Option<String>,
+    address: SocketAddr,
+    is_encrypted: bool,
+) -> Result<String, AdvertiseError> {
+    let scheme = if is_encrypted { "https" } else { "http" };
+    let Some(url) = given else {
+        let url = format!("{scheme}://{address}");
+        return if address.ip().is_unspecified() { Err(AdvertiseError::Unspecified(url)) } else { Ok(url) };
+    };
+    let parsed: Option<Uri> = url.parse().ok();
+    let has_scheme = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
+    let host = parsed.as_ref().filter(|uri| has_scheme(uri)).and_then(Uri::host).map(str::to_owned);
+    let Some(host) = host else { return Err(AdvertiseError::NotAUrl(url)) };
+    let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    if ip.is_some_and(|ip| ip.is_unspecified()) { Err(AdvertiseError::Unspecified(url)) } else { Ok(url) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advertised(given: &str) -> Result<String, AdvertiseError> {
+        url(Some(given.to_owned()), ([127, 0, 0, 1], 7070).into(), false)
+    }
+
+    #[test]
+    fn an_address_that_leads_nowhere_is_refused() {
+        for given in ["http://0.0.0.0:7070", "https://[::]:7070"] {
+            assert!(matches!(advertised(given), Err(AdvertiseError::Unspecified(_))), "{given}");
+        }
+        for given in ["coordinator:7070", "127.0.0.1:7070", "ftp://a:1", "", "/path"] {
+            assert!(matches!(advertised(given), Err(AdvertiseError::NotAUrl(_))), "{given}");
+        }
+        let everywhere = url(None, ([0, 0, 0, 0], 7070).into(), true).unwrap_err();
+        assert!(everywhere.to_string().contains("with --advertise"), "{everywhere}");
+    }
+
+    #[test]
+    fn an_address_that_others_reach_is_taken() {
+        for given in ["http://coordinator:7070", "https://[::1]:7070"] {
+            assert_eq!(advertised(given).unwrap(), given);
+        }
+        assert_eq!(url(None, ([10, 0, 0, 1], 70).into(), true).unwrap(), "https://10.0.0.1:70");
+    }
+}

@@ -1,0 +1,204 @@
+//! Writes log lines to stderr without ever blocking or failing whoever logs.
+//!
+//! A thread does the writing. Lines wait for it in a bounded queue; a line that finds the queue
+//! full, and one that the system refuses (the reader is gone, the disk is full), is dropped and
+//! counted. Nothing that happens to stderr reaches the rest of the process.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that wait to be written.
+const LINES_MAX: usize = 4_096;
+/// Between two attempts to hand the queue something that must not be dropped.
+const RETRY: Duration = Duration::from_millis(5);
+/// Between two log lines about dropped lines.
+const REPORT_EVERY: Duration = Duration::from_mins(1);
+
+/// Lines that were dropped since the process started.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// How many log lines were dropped since the process started, because stderr didn't take them.
+pub fn dropped_lines() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+enum Message {
+    Line(Vec<u8>),
+    /// Answered once everything before it has been written.
+    Flush(SyncSender<()>),
+}
+
+/// Puts lines into the queue.
+#[derive(Clone)]
+pub(super) struct LogWriter(SyncSender<Message>);
+
+impl LogWriter {
+    /// Starts the thread that writes to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// When the system starts no thread.
+    pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<Self> {
+        let (sender, lines) = sync_channel(LINES_MAX);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&lines, sink))?;
+        Ok(Self(sender))
+    }
+
+    /// Waits until the lines so far have been written, for at most `limit`.
+    pub(super) fn flush(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let (done, written) = sync_channel(1);
+        while self.0.try_send(Message::Flush(done.clone())).is_err() {
+            if Instant::now() >= deadline {
+                return;
+            }
+            std::thread::sleep(RETRY);
+        }
+        // Whether it was in time makes no difference: the process ends either way.
+        let _ = written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+impl Write for LogWriter {
+    /// Takes a whole line: the formatter writes each event with one call.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.0.try_send(Message::Line(line.to_vec())).is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self.clone()
+    }
+}
+
+/// Writes until every sender is gone.
+fn write_lines(lines: &Receiver<Message>, mut sink: impl Write) {
+    let mut report = DropReport { reported: dropped_lines(), last: None };
+    loop {
+        let message = match lines.try_recv() {
+            Ok(message) => message,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {
+                report.if_due();
+                match lines.recv_timeout(REPORT_EVERY) {
+                    Ok(message) => message,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        };
+        match message {
+            Message::Line(line) => {
+                if sink.write_all(&line).and_then(|()| sink.flush()).is_err() {
+                    DROPPED.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            // Whoever asked may have stopped waiting.
+            Message::Flush(done) => drop(done.try_send(())),
+        }
+    }
+}
+
+/// What the log itself says about dropped lines.
+struct DropReport {
+    reported: u64,
+    last: Option<Instant>,
+}
+
+impl DropReport {
+    /// Logs how many lines were dropped since the last report, at most once in a while.
+    fn if_due(&mut self) {
+        let lines = dropped_lines() - self.reported;
+        if lines == 0 || self.last.is_some_and(|last| last.elapsed() < REPORT_EVERY) {
+            return;
+        }
+        tracing::warn!(lines, "log lines were dropped: stderr didn't take them");
+        *self = Self { reported: self.reported + lines, last: Some(Instant::now()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A sink that blocks until it is allowed to go on, as a pipe does that nobody reads.
+    struct Blocked(Receiver<()>);
+
+    impl Write for Blocked {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            // The sender is gone at the end of the test.
+            let _ = self.0.recv();
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Refusing;
+
+    impl Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_arrive_in_order_and_are_there_after_a_flush() {
+        let memory = Memory::default();
+        let mut writer = LogWriter::start(memory.clone()).unwrap();
+        writer.write_all(b"a\n").unwrap();
+        writer.write_all(b"b\n").unwrap();
+        LogWriter::flush(&writer, Duration::from_secs(10));
+        assert_eq!(*memory.0.lock().unwrap(), b"a\nb\n");
+    }
+
+    #[test]
+    fn a_sink_that_blocks_or_refuses_costs_lines_and_nothing_else() {
+        let (_allow, blocked) = sync_channel(0);
+        for sink in [Box::new(Blocked(blocked)) as Box<dyn Write + Send>, Box::new(Refusing)] {
+            let mut writer = LogWriter::start(sink).unwrap();
+            let before = dropped_lines();
+            for _ in 0..LINES_MAX + 100 {
+                writer.write_all(b"line\n").unwrap();
+            }
+            LogWriter::flush(&writer, Duration::from_millis(500));
+            assert!(dropped_lines() >= before + 99, "{}", dropped_lines() - before);
+        }
+    }
+}
