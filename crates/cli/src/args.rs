@@ -196,6 +196,12 @@ pub struct Up {
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N", env = "CARLO_THREADS")]
     pub threads: Option<NonZeroUsize>,
+    /// Open the pages in the browser
+    #[arg(long, conflicts_with = "no_web")]
+    pub open: bool,
+    /// Serve no pages for people, the REST interface alone
+    #[arg(long, env = "CARLO_NO_WEB")]
+    pub no_web: bool,
 }
 
 /// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.

@@ -31,6 +31,8 @@ pub struct Options {
     pub coordinator_listen: SocketAddr,
     /// Threads that compute; as many as the machine has where absent.
     pub threads: Option<NonZeroUsize>,
+    /// Whether the gateway serves pages for people.
+    pub web: bool,
 }
 
 /// A cluster that runs.
@@ -67,7 +69,7 @@ impl Embedded {
         };
         let worker =
             Daemon::start("worker", |shutdown| async { Ok(carlo_worker::run(config, shutdown).await?) });
-        let config = carlo_gateway::Config::new(coordinators);
+        let config = carlo_gateway::Config { web: options.web, ..carlo_gateway::Config::new(coordinators) };
         let gateway = Daemon::start("gateway", |shutdown| async {
             Ok(carlo_gateway::run(config, listener, shutdown).await?)
         });
@@ -193,6 +195,7 @@ mod tests {
             listen: ([0, 0, 0, 0], 0).into(),
             coordinator_listen: ANY_PORT,
             threads: None,
+            web: true,
         };
         let error = Embedded::start(options).await.unwrap_err();
         assert!(error.is::<listen::ListenError>(), "{error}");

@@ -23,6 +23,27 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// Between two looks whether it has.
 const START_INTERVAL: Duration = Duration::from_millis(10);
 
+/// What becomes of the pages for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    /// There are none.
+    None,
+    /// They are there.
+    Served,
+    /// They are there, and a browser is led to them.
+    Opened,
+}
+
+impl Pages {
+    fn of(open: bool, no_web: bool) -> Self {
+        match (no_web, open) {
+            (true, _) => Self::None,
+            (false, true) => Self::Opened,
+            (false, false) => Self::Served,
+        }
+    }
+}
+
 /// Runs until SIGINT or SIGTERM.
 pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
     let directory = match args.data_dir {
@@ -39,6 +60,7 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
         listen: args.listen,
         coordinator_listen: args.coordinator_listen,
         threads: args.threads,
+        web: !args.no_web,
     })
     .await?;
     let (url, coordinator_url) = (cluster.url().to_owned(), cluster.coordinator_url().to_owned());
@@ -46,7 +68,7 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
         biased;
         error = cluster.failed() => Err(error),
         () = interrupt.cancelled() => Ok(()),
-        announced = announce(&url, &coordinator_url, &directory) => announced.map(|never| match never {}),
+        announced = announce(&url, &coordinator_url, &directory, Pages::of(args.open, args.no_web)) => announced.map(|never| match never {}),
     };
     if served.is_ok() {
         say("ending: the worker finishes and reports what it holds");
@@ -56,12 +78,15 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
 }
 
 /// Says what runs where once all of it does, then does nothing for as long as it may.
-async fn announce(url: &str, coordinator_url: &str, directory: &Path) -> anyhow::Result<Infallible> {
+async fn announce(url: &str, coordinator_url: &str, directory: &Path, pages: Pages) -> anyhow::Result<Infallible> {
     let client = Client::new(url)?;
     let node = timeout(START_MAX, worker(&client))
         .await
         .context("failed to start: the worker has not joined in time")??;
-    print(&render::up::up(url, coordinator_url, directory, &node))?;
+    print(&render::up::up(url, coordinator_url, directory, &node, pages != Pages::None))?;
+    if pages == Pages::Opened && let Err(error) = open::that_detached(url) {
+        say(&format!("failed to open a browser: {error}; the pages are at {url}"));
+    }
     std::future::pending().await
 }
 

@@ -59,7 +59,7 @@ impl Entity {
 }
 
 /// Whether `If-None-Match` names `etag`, compared weakly.
-fn matches(request: &HeaderMap, etag: &str) -> bool {
+pub(crate) fn matches(request: &HeaderMap, etag: &str) -> bool {
     let opaque = etag.trim_start_matches("W/");
     (request.get_all(IF_NONE_MATCH).iter())
         .filter_map(|value| value.to_str().ok())

@@ -15,6 +15,7 @@
 //! * [`line_json`]: JSON for lines and events.
 //! * [`readiness`], [`browser_guard`], [`cors`]: what pages in browsers may do.
 //! * [`openapi`]: the description of the API. [`metrics`].
+//! * [`web`]: the pages for people.
 
 mod body;
 mod browser_guard;
@@ -39,6 +40,7 @@ mod response_cache;
 mod revalidate;
 mod routes;
 mod server;
+mod web;
 
 use std::time::Duration;
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub tls: Option<Identity>,
     /// Connections that are open at the same time. Further ones wait to be accepted.
     pub connections_max: usize,
+    /// Whether there are pages for people: `/` and what it leads to.
+    pub web: bool,
 }
 
 impl Config {
@@ -88,6 +92,7 @@ impl Config {
             cors_origins: CorsOrigins::default(),
             tls: None,
             connections_max: 4096,
+            web: true,
         }
     }
 }

@@ -47,6 +47,9 @@ struct Arguments {
     /// Origins whose pages may call from a browser, like <https://example.org>; * is every origin.
     #[arg(long, env = "CARLO_CORS_ORIGIN", value_name = "ORIGIN[,ORIGIN]")]
     cors_origin: Vec<CorsOrigins>,
+    /// Serves no pages for people, the REST interface alone.
+    #[arg(long, env = "CARLO_NO_WEB")]
+    no_web: bool,
     /// How a log line looks: text or json.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -82,6 +85,7 @@ async fn serve(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
         cors_origins: CorsOrigins::all(arguments.cors_origin),
         tls,
         trust,
+        web: !arguments.no_web,
         ..Config::new(coordinators)
     };
     Ok(carlo_gateway::run(config, listener, signals.shutdown).await?)

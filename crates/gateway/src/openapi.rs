@@ -1,4 +1,4 @@
-//! The description of the calls, OpenAPI 3.1, at `/openapi.json`, and a page at `/docs` that shows it without anything from elsewhere.
+//! The description of the calls, OpenAPI 3.1, at `/openapi.json`. The page `/docs` of the web interface shows it.
 //!
 //! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds everywhere, so that no handler
 //! repeats it: the refusals, the key, the ranges of the model's inputs. [`shared`] has what several of them have in common.
@@ -8,7 +8,7 @@ pub(crate) mod shared;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use carlo_rest::Problem;
 use carlo_types::limits::{
@@ -18,12 +18,6 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use crate::problem;
-
-const PAGE: &str = include_str!("openapi/docs.html");
-/// The page may load nothing but the description.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
-);
 
 /// What the handlers' descriptions are added to.
 #[derive(OpenApi)]
@@ -41,19 +35,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 )]
 pub(crate) struct Description;
 
-/// The routes of the description and its page.
+/// The route of the description.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(described: utoipa::openapi::OpenApi) -> Router<S> {
     let json = Bytes::from(complete(described).to_string());
     let document = async move || ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json);
-    let page = async || {
-        let headers = [
-            (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-            (CONTENT_SECURITY_POLICY, POLICY),
-            (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        ];
-        (headers, PAGE)
-    };
-    Router::new().route("/openapi.json", get(document)).route("/docs", get(page))
+    Router::new().route("/openapi.json", get(document))
 }
 
 /// The whole description.

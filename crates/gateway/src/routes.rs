@@ -33,7 +33,7 @@ use crate::problem::{self, Failure};
 use crate::readiness::Readiness;
 use crate::response_cache::ResponseCache;
 use crate::revalidate::Revalidator;
-use crate::{Config, browser_guard, caller, cors, encoding, openapi, query};
+use crate::{Config, browser_guard, caller, cors, encoding, openapi, query, web};
 
 /// What the handlers share.
 pub(crate) type App = Arc<Shared>;
@@ -81,6 +81,7 @@ pub(crate) fn router(
         .route("/readyz", get(readyz::ready))
         .merge(metrics.route())
         .with_state(app);
+    let routes = if config.web { routes.merge(web::routes()) } else { routes };
     let limit = ConcurrencyLimit::new(config.requests_max, config.streams_max);
     let routes = with_layers(routes, limit).layer(from_fn_with_state(metrics, metrics::measure));
     match cors::layer(&config.cors_origins) {

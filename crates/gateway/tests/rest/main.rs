@@ -15,6 +15,7 @@ mod operators;
 mod protocol;
 mod simulate;
 mod tls;
+mod web;
 
 use std::time::Duration;
 

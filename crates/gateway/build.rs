@@ -1,0 +1,30 @@
+//! Takes `plotly.min.js` out of the crate `plotly`, which carries it, and compresses it: pages get these bytes as they are. As a dependency of
+//! the build alone, that crate costs the program neither code nor time.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::{env, fs, io};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=web");
+    let sources = plotly::Plot::offline_js_sources();
+    let directory = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo names a directory"))?;
+    let mut file = GzEncoder::new(
+        fs::File::create(Path::new(&directory).join("plotly.min.js.gz"))?,
+        Compression::default(),
+    );
+    file.write_all(first_script(&sources).ok_or_else(|| io::Error::other("plotly has no script"))?)?;
+    file.finish()?;
+    Ok(())
+}
+
+/// What stands in the first `<script>` of a page: plotly itself. What follows is MathJax, which no chart here needs.
+fn first_script(sources: &str) -> Option<&[u8]> {
+    let start = sources.find('>')? + 1;
+    let end = sources.find("</script>\n")?;
+    Some(&sources.as_bytes()[start..end])
+}

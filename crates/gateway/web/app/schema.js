@@ -1,0 +1,101 @@
+// What the API's description says of a member of the request: its type, bounds, default and meaning.
+
+/** The schema of one shape, with references followed. */
+export class Schema {
+  constructor(document, node) {
+    this.document = document;
+    this.node = node;
+  }
+
+  /** The shape of this name. */
+  static named(document, name) {
+    return new Schema(document, document.components.schemas[name]);
+  }
+
+  /** The body that an operation takes. */
+  static ofBody(document, method, path) {
+    const body = document.paths[path]?.[method]?.requestBody?.content?.["application/json"]?.schema;
+    return body ? new Schema(document, body) : null;
+  }
+
+  /** The schema with references followed and "or null" left out. What stands beside a reference is kept. */
+  resolved() {
+    let node = this.node;
+    for (let depth = 0; node && depth < 10; depth += 1) {
+      const { $ref, oneOf, anyOf, allOf, ...beside } = node;
+      const some = (oneOf ?? anyOf ?? allOf)?.filter((one) => one.type !== "null");
+      if ($ref) node = { ...this.document.components.schemas[$ref.split("/").pop()], ...beside };
+      else if (allOf && allOf.length > 1) {
+        const parts = allOf.map((part) => new Schema(this.document, part).resolved());
+        return { ...beside, properties: Object.assign({}, ...parts.map((part) => part.properties)), required: parts.flatMap((part) => part.required ?? []) };
+      } else if (some?.length === 1) node = { ...some[0], ...beside };
+      else break;
+    }
+    return node ?? {};
+  }
+
+  /** The member at a JSON pointer; null where there is none. A number leads into a list. */
+  at(pointer) {
+    let schema = this;
+    for (const name of pointer.split("/").slice(1)) {
+      const node = schema.resolved();
+      const next = /^\d+$/.test(name) ? node.items : (node.properties?.[name] ?? variants(node).find((one) => one.properties?.[name])?.properties[name]);
+      if (!next) return null;
+      schema = new Schema(this.document, next);
+    }
+    return schema;
+  }
+
+  /** Names of the members of an object. */
+  members() {
+    return Object.keys(this.resolved().properties ?? {});
+  }
+
+  /** `number`, `string`, `boolean`, `object`, `array`: without null; an integer is a number. */
+  type() {
+    const node = this.resolved();
+    const type = [node.type ?? node.oneOf?.find((one) => one.type && one.type !== "null")?.type].flat().find((one) => one && one !== "null");
+    return type === "integer" ? "number" : (type ?? (node.properties ? "object" : "string"));
+  }
+
+  /** The values that are allowed, where they are listed. */
+  choices() {
+    const node = this.resolved();
+    return (node.enum ?? node.items?.enum)?.filter((value) => value !== null) ?? null;
+  }
+}
+
+const variants = (node) => (node.oneOf ?? node.anyOf ?? []).filter((one) => one.properties);
+
+/** The value at a JSON pointer, or undefined. */
+export function valueAt(value, pointer) {
+  return pointer.split("/").slice(1).reduce((one, name) => one?.[name], value);
+}
+
+/** Sets the value at a JSON pointer; `undefined` removes it and what is empty after that. */
+export function setAt(root, pointer, value) {
+  const names = pointer.split("/").slice(1);
+  const last = names.pop();
+  const path = [root];
+  for (const [index, name] of names.entries()) {
+    const parent = path.at(-1);
+    if (parent[name] === undefined || parent[name] === null) {
+      if (value === undefined) return;
+      parent[name] = /^\d+$/.test(names[index + 1] ?? last) ? [] : {};
+    }
+    path.push(parent[name]);
+  }
+  const owner = path.at(-1);
+  if (value !== undefined) {
+    owner[last] = value;
+    return;
+  }
+  if (Array.isArray(owner)) owner.splice(Number(last), 1);
+  else delete owner[last];
+  for (let depth = names.length; depth > 0; depth -= 1) {
+    const [parent, name] = [path[depth - 1], names[depth - 1]];
+    // The sections are there even where nothing is said in them, and an entry of a list isn't removed for being empty.
+    if (depth === 1 || Array.isArray(parent) || Object.keys(parent[name]).length > 0) break;
+    delete parent[name];
+  }
+}

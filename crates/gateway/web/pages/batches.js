@@ -1,0 +1,82 @@
+// `/batches`: jobs that were submitted together.
+
+import { create, get, poll, query } from "../app/api.js";
+import { button, h, openDialog, replace, table } from "../app/dom.js";
+import { ago, cost, count, duration, plural, time } from "../app/format.js";
+import { badge, bar, hasEnded, shortId } from "../app/jobs.js";
+import { notice } from "../app/notices.js";
+import { go } from "../app/router.js";
+import { EXAMPLES } from "./plan/examples.js";
+
+export const title = "Batches";
+
+const STATES = ["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"];
+const INTERVAL = 3_000;
+
+export async function show(view, { signal }) {
+  const filter = { status: "", page: 1, page_size: 20 };
+  const tiles = h("div", { class: "tiles" });
+  const rows = h("div", { class: "stack" });
+  const pager = h("nav", { class: "pager", "aria-label": "Pages of the list" });
+  const refusal = h("div", {});
+  const failed = (error) => error.name !== "AbortError" && replace(refusal, notice(error));
+  const state = h("select", { onchange: () => ((filter.status = state.value), (filter.page = 1), look().catch(failed)) }, h("option", { value: "" }, "all"), STATES.map((one) => h("option", { value: one }, one.toLowerCase())));
+
+  async function look() {
+    const [list, stats] = await Promise.all([get(`/simulations/batch${query(filter)}`, { signal }), get("/simulations/batch/stats", { signal })]);
+    replace(refusal);
+    const tile = (label, value) => h("div", { class: "tile" }, h("div", { class: "value" }, value), h("div", { class: "label" }, label));
+    replace(
+      tiles,
+      tile("batches", count(stats.total_batches)),
+      tile("running", count(stats.running_batches + stats.pending_batches)),
+      tile("jobs in them", count(stats.total_jobs)),
+      tile("jobs a batch, mean", stats.avg_jobs_per_batch.toFixed(1)),
+      tile("mean time", stats.avg_duration_seconds ? duration(stats.avg_duration_seconds) : "–"),
+      tile("cost so far", cost(stats.total_cost_usd)),
+    );
+    const columns = [
+      { title: "Batch", cell: (batch) => h("a", { href: `/batches/${encodeURIComponent(batch.batch_id)}`, title: batch.batch_id }, shortId(batch.batch_id)) },
+      { title: "State", cell: (batch) => badge(batch.status) },
+      { title: "Jobs", numeric: true, cell: ({ progress }) => `${count(progress.completed_jobs)} of ${count(progress.total_jobs)}` },
+      { title: "Progress", cell: ({ status, progress }) => (hasEnded(status) ? `${Number(progress.progress_percent.toFixed(1))} %` : bar(progress.progress_percent / 100, "Progress of the batch")) },
+      { title: "Cost", numeric: true, cell: ({ cost: money }) => cost(money.actual_cost_usd) },
+      { title: "Budget", numeric: true, cell: ({ cost: money }) => (money.budget_cap_usd === null ? "none" : cost(money.budget_cap_usd)) },
+      { title: "Submitted", cell: (batch) => h("span", { title: time(batch.created_at) }, ago(batch.created_at)) },
+    ];
+    replace(rows, table("Batches", columns, list.batches, { empty: "No batches yet. A batch is a list of requests with one budget." }));
+    const pages = Math.max(1, Math.ceil(list.total / list.page_size));
+    const turn = (to) => ((filter.page = to), look().catch(failed));
+    replace(pager, `${plural(list.total, "batch", "batches")}, page ${list.page} of ${pages}`, button("Newer", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Older", () => turn(list.page + 1), { disabled: list.page >= pages }));
+  }
+
+  replace(
+    view,
+    h("div", { class: "page-head" }, h("h1", {}, "Batches"), h("div", { class: "actions" }, button("New batch…", newBatch, { class: "primary" }))),
+    refusal,
+    tiles,
+    h("form", { class: "inline-form", role: "search", "aria-label": "Filter the batches", onsubmit: (event) => event.preventDefault() }, h("div", {}, h("label", {}, "State", state))),
+    h("section", { class: "card" }, rows, pager),
+  );
+  poll(look, INTERVAL, signal, failed);
+}
+
+/** Submits a batch that is pasted or read from a file. */
+function newBatch() {
+  const example = { simulations: EXAMPLES.slice(0, 3).map(({ request }, index) => ({ custom_id: `plan-${index + 1}`, ...request, simulationParams: { ...request.simulationParams, nSimulations: 1_000_000 } })), parallel_jobs: 2, budget_cap_usd: 1 };
+  const text = h("textarea", { rows: 14, class: "mono", spellcheck: "false", "aria-label": "The batch as JSON", value: JSON.stringify(example, null, 2) });
+  const refusal = h("div", {});
+  const file = h("input", { type: "file", accept: ".json,application/json", "aria-label": "A file", onchange: async () => file.files[0] && (text.value = await file.files[0].text()) });
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      const batch = await create("/simulations/batch", JSON.parse(text.value));
+      dialog.close();
+      go(`/batches/${batch.batch_id}`);
+    } catch (error) {
+      replace(refusal, notice(error));
+    }
+  };
+  const dialog = openDialog("New batch", h("form", { onsubmit: submit }, h("p", { class: "hint" }, "Requests, and what holds for all of them: ", h("code", {}, "parallel_jobs"), ", ", h("code", {}, "fail_fast"), ", ", h("code", {}, "budget_cap_usd"), ", ", h("code", {}, "priority"), ", ", h("code", {}, "metadata"), "."), file, text, refusal, h("div", { class: "actions" }, h("button", { class: "primary" }, "Submit"))));
+  dialog.classList.add("wide");
+}

@@ -1,0 +1,200 @@
+// `/cluster`: who leads, what the nodes do, what waits, and what has happened.
+
+import { Refusal, get, openapi, poll, post } from "../app/api.js";
+import { button, facts, h, replace, table } from "../app/dom.js";
+import { ago, count, duration, percent, shortCount, time } from "../app/format.js";
+import { badge, bar, shortId } from "../app/jobs.js";
+import { notice, toast, toastError } from "../app/notices.js";
+import { linesFigure } from "../charts/lines.js";
+import { sparkline } from "../charts/spark.js";
+
+export const title = "Cluster";
+
+const INTERVAL = 2_000;
+/** Rates that a sparkline shows. */
+const SAMPLES = 60;
+
+export async function show(view, { signal }) {
+  const document_ = await openapi();
+  const has = (path) => document_.paths[path] !== undefined;
+  const rates = new Map();
+  const refusal = h("div", {});
+  const tiles = h("div", { class: "tiles" });
+  const leader = h("section", { class: "card" });
+  const queue = h("section", { class: "card", hidden: true });
+  const nodes = h("div", { class: "stack" });
+  const history = h("div", { class: "charts-place charts-gap", hidden: true });
+  const events = h("section", { class: "card charts-gap", hidden: true });
+  const failed = (error) => error.name !== "AbortError" && replace(refusal, notice(error));
+
+  async function look() {
+    const cluster = await get("/api/cluster/status", { signal });
+    replace(refusal);
+    showTiles(tiles, cluster);
+    showLeader(leader, cluster);
+    showQueue(queue, cluster);
+    for (const node of cluster.nodes) {
+      const past = rates.get(node.id) ?? [];
+      rates.set(node.id, [...past, node.simulationsPerSecond].slice(-SAMPLES));
+    }
+    if (!nodes.contains(document.activeElement)) replace(nodes, nodeTable(cluster.nodes, rates, look));
+  }
+
+  replace(
+    view,
+    h("div", { class: "page-head" }, h("h1", {}, "Cluster")),
+    refusal,
+    tiles,
+    h("section", { class: "card" }, h("h2", {}, "Nodes"), nodes),
+    h("div", { class: "columns charts-gap" }, leader, queue),
+    history,
+    events,
+  );
+  poll(look, INTERVAL, signal, failed);
+  if (has("/api/cluster/history")) showHistory(history, signal);
+  if (has("/api/cluster/events")) showEvents(events, signal);
+}
+
+function showTiles(element, cluster) {
+  const tile = (label, value) => h("div", { class: "tile" }, h("div", { class: "value" }, value), h("div", { class: "label" }, label));
+  replace(
+    element,
+    tile("simulations a second", shortCount(cluster.simulationsPerSecond)),
+    tile("nodes", count(cluster.totalNodes)),
+    tile("of them busy", count(cluster.busyNodes)),
+    cluster.drainingNodes > 0 && tile("draining", count(cluster.drainingNodes)),
+    cluster.offlineNodes > 0 && tile("lost in the last minute", count(cluster.offlineNodes)),
+    tile("jobs running", count(cluster.runningJobs)),
+    tile("jobs queued", count(cluster.queuedJobs)),
+    tile("mean wait", cluster.averageQueueTime > 0 ? duration(cluster.averageQueueTime) : "–"),
+  );
+}
+
+/** The leader and those that stand by; what an older server doesn't say isn't shown. */
+function showLeader(element, cluster) {
+  const { ledger } = cluster;
+  const commit = cluster.commitLatency ?? ledger?.commitLatency;
+  const standbys = Array.isArray(cluster.standbys) ? cluster.standbys : [];
+  replace(
+    element,
+    h("h2", {}, "Coordinators"),
+    facts([
+      ["Leader", h("code", {}, cluster.leader)],
+      cluster.epoch !== undefined && ["Epoch", count(cluster.epoch)],
+      ["Model version", count(cluster.modelVersion)],
+      cluster.version && ["Version", cluster.version],
+      ledger && ["Ledger", typeof ledger === "string" ? ledger : [ledger.kind, ledger.bytes ? ` ${shortCount(ledger.bytes)}B` : ""]],
+      typeof commit === "number" && ["A commit takes", duration(commit)],
+      cluster.lastFailover !== undefined && ["Last failover", cluster.lastFailover ? ago(cluster.lastFailover) : "none"],
+    ]),
+    standbys.length ? [h("h3", { class: "charts-gap" }, "Standing by"), h("ul", {}, standbys.map((one) => h("li", {}, typeof one === "string" ? one : [one.url ?? one.address, " ", one.status ? badge(one.status) : "", " ", one.version ?? ""])))] : null,
+  );
+}
+
+function showQueue(element, { queue }) {
+  element.hidden = !queue;
+  if (!queue) return;
+  replace(
+    element,
+    h("h2", {}, "Queue by user"),
+    table("Queue by user", [
+      { title: "User", cell: (one) => one.user ?? one.userId },
+      { title: "Queued", numeric: true, cell: (one) => count(one.queuedJobs ?? one.queued) },
+      { title: "Running", numeric: true, cell: (one) => count(one.runningJobs ?? one.running) },
+      { title: "Oldest waits for", numeric: true, cell: (one) => duration(one.oldestWaitSeconds ?? one.oldestWait) },
+    ], queue, { empty: "Nothing waits." }),
+  );
+}
+
+function nodeTable(nodes, rates, look) {
+  const act = (node, what) => async () => {
+    try {
+      await post(`/api/cluster/nodes/${encodeURIComponent(node.id)}/${what}`);
+      toast(what === "drain" ? `${node.name} finishes what it holds and gets nothing more.` : `${node.name} gets work again.`);
+      document.activeElement?.blur();
+      await look();
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  return table(
+    "Nodes",
+    [
+      { title: "Node", cell: (node) => h("span", { title: `${node.id} on ${node.hostname}` }, node.name) },
+      { title: "State", cell: (node) => badge(node.status) },
+      { title: "Simulations a second", numeric: true, cell: (node) => h("span", { class: "spark" }, sparkline(rates.get(node.id) ?? []), shortCount(node.simulationsPerSecond)) },
+      { title: "Jobs", cell: ({ currentJobIds }) => (currentJobIds.length ? currentJobIds.map((id, index) => [index ? ", " : "", h("a", { href: `/jobs/${id}`, title: id }, shortId(id))]) : h("span", { class: "muted" }, "idle")) },
+      { title: "Threads", numeric: true, cell: (node) => count(node.cores) },
+      { title: "Kernel", cell: (node) => node.instructionSet },
+      { title: "Processors", cell: (node) => h("div", { title: percent(node.cpuUtilization) }, bar(node.cpuUtilization, `Processors of ${node.name}`)) },
+      { title: "Memory", cell: (node) => h("div", { title: percent(node.memoryUtilization) }, bar(node.memoryUtilization, `Memory of ${node.name}`, node.memoryUtilization > 0.9 ? "bad" : "")) },
+      { title: "Done", numeric: true, cell: (node) => h("span", { title: count(node.simulationsProcessed) }, shortCount(node.simulationsProcessed)) },
+      { title: "Version", cell: (node) => node.version },
+      { title: "Last seen", cell: (node) => h("span", { title: time(node.lastSeen) }, ago(node.lastSeen)) },
+      { title: "", cell: (node) => (node.status === "offline" ? null : node.status === "draining" ? button("Undrain", act(node, "undrain"), { class: "small" }) : button("Drain", act(node, "drain"), { class: "small", title: "It finishes what it holds and gets nothing more" })) },
+    ],
+    nodes,
+    { empty: ["No node has joined. Start one: ", h("code", {}, "carlo-worker --coordinator URL")] },
+  );
+}
+
+/** The last hour or day, as the coordinator remembers it. */
+function showHistory(element, signal) {
+  let span = "hour";
+  element.hidden = false;
+  const line = (name, of, look = {}) =>
+    linesFigure(name, {
+      describe: (samples) => (samples.length ? `now ${shortCount(of(samples.at(-1)))}` : "nothing yet"),
+      series: (samples) => [{ name, x: samples.map(({ at }) => at), y: samples.map(of), ...look }],
+      layout: () => ({ yaxis: { rangemode: "tozero", tickformat: "~s" }, xaxis: { type: "date" } }),
+      columns: () => [
+        { title: "When", cell: ({ at }) => time(at) },
+        { title: name, numeric: true, cell: (sample) => count(of(sample)) },
+      ],
+      rows: (samples) => samples,
+    });
+  const figures = [
+    line("Simulations a second", (sample) => sample.simulationsPerSecond),
+    line("Jobs in the queue", (sample) => sample.queuedJobs, { shape: "hv" }),
+    line("Jobs that failed", (sample) => sample.failedJobs, { color: "bad", shape: "hv" }),
+  ];
+  const choose = ["hour", "day"].map((name) => button(`Last ${name}`, () => ((span = name), press(), look().catch(toastError)), { "aria-pressed": "false" }));
+  const press = () => choose.forEach((one, index) => one.setAttribute("aria-pressed", String(["hour", "day"][index] === span)));
+  press();
+  replace(element, h("div", { class: "page-head" }, h("h2", {}, "Lately"), h("div", { class: "tabs" }, choose)), h("div", { class: "charts three" }, figures.map((one) => h("section", { class: "card" }, one))));
+  async function look() {
+    const history = await get("/api/cluster/history", { signal });
+    figures.forEach((one) => one.update(history[span] ?? history.samples ?? []));
+  }
+  poll(look, 10_000, signal);
+}
+
+const EVENTS = {
+  joined: ["good", "joined"],
+  lost: ["bad", "lost"],
+  refused: ["bad", "refused"],
+  drained: ["warn", "drained"],
+  undrained: ["good", "undrained"],
+  leaderChanged: ["warn", "leader changed"],
+  keyCreated: ["", "key created"],
+  keyRevoked: ["warn", "key revoked"],
+};
+
+function showEvents(element, signal) {
+  element.hidden = false;
+  const list = h("div", { class: "scroll-y" });
+  replace(element, h("h2", {}, "Events"), list);
+  async function look() {
+    const { events } = await get("/api/cluster/events", { signal });
+    replace(
+      list,
+      table("Events of the cluster", [
+        { title: "When", cell: ({ at }) => h("span", { title: time(at) }, ago(at)) },
+        { title: "What", cell: ({ kind }) => h("span", { class: `badge ${EVENTS[kind]?.[0] ?? ""}` }, EVENTS[kind]?.[1] ?? kind) },
+        { title: "Whom", cell: ({ subject }) => subject },
+        { title: "Details", cell: ({ detail }) => detail ?? "" },
+      ], events, { empty: "Nothing has happened since the coordinator started." }),
+    );
+  }
+  poll(look, 5_000, signal, (error) => error instanceof Refusal && replace(list, h("p", { class: "empty" }, error.message)));
+}

@@ -1,0 +1,73 @@
+// The answer while one edits: 20,000 simulations on every change, a moment after the last one. The newest question wins; an older one that
+// is still under way is cancelled, and the server ends its job.
+
+import { Refusal, Unreachable, call, pause, post } from "../../app/api.js";
+
+const SIMULATIONS = 20_000;
+const SEED = "1";
+const DEBOUNCE = 120;
+const RETRY = 3_000;
+
+/** A request as the preview asks it: small, and always on the same luck, so that only what was changed moves the answer. */
+export function previewOf(request, simulations = SIMULATIONS) {
+  const small = structuredClone(request);
+  small.simulationParams = { ...small.simulationParams, nSimulations: simulations, seed: small.simulationParams?.seed ?? SEED };
+  delete small.simulationParams.targetStandardError;
+  return small;
+}
+
+/** Asks for previews. `on` is told: `busy()`, `answer(results)`, `sensitivity(results)`, `comparison(plans)`, `refused(error)`. */
+export class Live {
+  constructor(on, signal) {
+    this.on = on;
+    this.pinned = null;
+    this.signal = signal;
+    signal.addEventListener("abort", () => this.asked?.abort());
+  }
+
+  /** Asks for the answer of a request, in place of whatever was asked before. */
+  async ask(request) {
+    this.asked?.abort(new DOMException("a newer question came", "AbortError"));
+    if (this.signal.aborted) return;
+    this.asked = new AbortController();
+    const { signal } = this.asked;
+    try {
+      await pause(DEBOUNCE, signal);
+      this.on.busy();
+      await this.answer(previewOf(request), signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.on.refused(error);
+      // What waiting can mend is asked again, unless a change comes first.
+      const passing = error instanceof Unreachable || (error instanceof Refusal && (error.status >= 500 || error.status === 429) && !error.problem.quota);
+      if (!passing) return;
+      await pause(error.retryAfter ? 1000 * error.retryAfter : RETRY, signal).then(() => this.ask(request), () => {});
+    }
+  }
+
+  async answer(body, signal) {
+    const { value, headers } = await call("POST", "/api/simulate", { body, signal });
+    if (signal.aborted) return;
+    this.on.answer(value);
+    const job = headers.get("location");
+    const further = [this.sensitivity(body, job, signal)];
+    if (this.pinned) further.push(this.compare(body, signal));
+    await Promise.all(further);
+  }
+
+  /** What would change it: of the same job, where the answer says which that was. */
+  async sensitivity(body, job, signal) {
+    const results = job ? (await call("GET", job, { signal })).value.sensitivityResults : await post("/api/sensitivity", body, { signal });
+    if (!signal.aborted && results) this.on.sensitivity(results);
+  }
+
+  async compare(body, signal) {
+    const comparison = await post("/api/compare", { requests: [previewOf(this.pinned), body].map((one, index) => sameLuck(one, body, index)) }, { signal });
+    if (!signal.aborted) this.on.comparison(comparison.plans);
+  }
+}
+
+/** Both plans of a comparison are simulated on the luck of one. */
+function sameLuck(request, { simulationParams: { nSimulations, seed } }) {
+  return { ...request, simulationParams: { ...request.simulationParams, nSimulations, seed } };
+}

@@ -1,0 +1,76 @@
+//! Every page, at two widths, in light and dark.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use carlo_tests::{Client, Cluster};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::Browser;
+
+/// A job that ends in a moment, and a batch of two.
+async fn content(cluster: &Cluster) -> anyhow::Result<(String, String)> {
+    let job = cluster.client.submit(&Client::request(200_000, 7)).await?;
+    cluster.client.complete(&job).await?;
+    let one = |id: &str, seed| {
+        let mut request = Client::request(20_000, seed);
+        request["custom_id"] = id.into();
+        request
+    };
+    let batch = json!({"simulations": [one("now", 1), one("later", 2)], "budget_cap_usd": 1, "metadata": {"for": "the test"}});
+    let answer = cluster.client.call(Method::POST, "/simulations/batch", Some(&batch)).await?;
+    let batch: Value = answer.error_for_status()?.json().await?;
+    Ok((job, batch["batch_id"].as_str().context("a batch has an id")?.to_owned()))
+}
+
+#[tokio::test]
+async fn every_page_opens_without_an_error() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let _worker = cluster.worker("attic", 1, None).await?;
+    let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
+    let (job, batch) = content(&cluster).await?;
+    let pages = [
+        ("plan", "/".to_owned(), "simulated futures"),
+        ("job", format!("/jobs/{job}"), "Assumptions"),
+        ("jobs", "/jobs".to_owned(), "page 1 of 1"),
+        ("batches", "/batches".to_owned(), "page 1 of 1"),
+        ("batch", format!("/batches/{batch}"), "now"),
+        ("cluster", "/cluster".to_owned(), "attic"),
+        ("usage", "/usage".to_owned(), "This month"),
+        ("docs", "/docs".to_owned(), "/api/jobs/{id}/events"),
+    ];
+    for (name, path, text) in &pages {
+        browser.go(path).await?;
+        browser.sees(text).await?;
+        if ["plan", "job"].contains(name) {
+            // The charts are there once plotly has been loaded.
+            browser.until("return document.querySelectorAll('.chart .main-svg').length >= 3").await?;
+        }
+        browser.screenshots(name).await?;
+        let wide = browser.run("return document.documentElement.scrollWidth > innerWidth", Vec::new()).await?;
+        assert_eq!(wide, false, "{path} can be scrolled sideways");
+    }
+    browser.prefer("dark").await?;
+    for (name, path, text) in &pages[..2] {
+        browser.go(path).await?;
+        browser.sees(text).await?;
+        browser.until("return document.querySelectorAll('.chart .main-svg').length >= 3").await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        browser.screenshots(&format!("{name}-dark")).await?;
+    }
+    browser.close(&[]).await
+}
+
+#[tokio::test]
+async fn the_first_page_is_usable_within_a_second() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
+    browser.go("/").await?;
+    browser.until("return document.querySelector('.plan-form input')").await?;
+    let script = "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/web/') && !one.name.includes('plotly'))
+        .reduce((bytes, one) => bytes + one.decodedBodySize, 0)";
+    let bytes = browser.run(script, Vec::new()).await?.as_f64().context("a number")?;
+    assert!((20_000.0..300_000.0).contains(&bytes), "the first page loads {bytes} bytes");
+    browser.close(&[]).await
+}

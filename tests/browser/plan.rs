@@ -1,0 +1,112 @@
+//! The page Plan, as somebody uses it: by keyboard, with mistakes, with sliders; and the job that it submits.
+
+use anyhow::Context;
+use carlo_tests::Cluster;
+use serde_json::json;
+
+use crate::Browser;
+
+/// The probability that the page shows, once it is up to date.
+async fn probability(browser: &Browser) -> anyhow::Result<String> {
+    browser.sees("up to date").await?;
+    browser.text(".probability").await
+}
+
+/// Waits until the page shows another probability.
+async fn changed(browser: &Browser, from: &str) -> anyhow::Result<String> {
+    let from = serde_json::to_string(from)?;
+    let script = format!(
+        "const now = document.querySelector('.probability')?.innerText;
+        return now && now !== {from} && document.body.innerText.includes('up to date')"
+    );
+    browser.until(&script).await?;
+    browser.text(".probability").await
+}
+
+#[tokio::test]
+async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let _worker = cluster.worker("attic", 2, None).await?;
+    let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
+    browser.go("/").await?;
+    let first = probability(&browser).await?;
+
+    // By keyboard: what is typed into a field changes the answer.
+    browser.enter("Income a month", "5,400").await?;
+    let richer = changed(&browser, &first).await?;
+    // A slider: an arrow moves it by a step.
+    let slide = "const slider = document.querySelector('input[aria-label=\"Target amount, slider\"]'); slider.focus(); return slider.value";
+    let before = browser.run(slide, Vec::new()).await?;
+    browser.keys("\u{e014}\u{e014}\u{e014}").await?;
+    assert_ne!(browser.run(slide, Vec::new()).await?, before, "the slider has moved");
+    let dearer = changed(&browser, &richer).await?;
+
+    // A mistake is told at its field, in the server's words.
+    browser.enter("Target amount", "-5").await?;
+    browser.until("return document.querySelector('[aria-invalid=true]')").await?;
+    let error = "return [...document.querySelectorAll('.field-error')].map((one) => one.innerText).filter(Boolean)";
+    let errors = browser.run(error, Vec::new()).await?;
+    assert_eq!(errors.as_array().context("texts")?.len(), 1, "{errors}");
+    browser.enter("Target amount", "70000").await?;
+    assert_eq!(changed(&browser, &dearer).await?, richer, "the same plan on the same luck");
+
+    // Pinned, and compared on the same luck.
+    browser.press("Pin to compare").await?;
+    browser.enter("Spending a month", "3100").await?;
+    browser.sees("against the pinned plan").await?;
+    browser.screenshots("plan-pinned").await?;
+
+    // The JSON stays in step both ways.
+    browser.press("JSON").await?;
+    let text = browser.run("return document.querySelector('.plan-json textarea').value", Vec::new()).await?;
+    let mut plan: serde_json::Value = serde_json::from_str(text.as_str().context("a text")?)?;
+    assert_eq!(plan["financialProfile"]["monthlySpending"], 3100);
+    plan["financialProfile"]["monthlySpending"] = json!(3000);
+    let set = "const text = document.querySelector('.plan-json textarea'); text.value = arguments[0]; text.dispatchEvent(new Event('input'))";
+    browser.run(set, vec![plan.to_string().into()]).await?;
+    browser.press("Form").await?;
+    let script = "return [...document.querySelectorAll('label')].find((one) => one.textContent === 'Spending a month').control.value";
+    assert_eq!(browser.run(script, Vec::new()).await?, "3,000");
+
+    // Solved, swept, and run.
+    browser.press("Solve…").await?;
+    browser.press("Solve").await?;
+    browser.click("dialog form .primary").await?;
+    browser.sees("Use this value in the plan").await?;
+    browser.press("Close").await?;
+    browser.press("Sweep…").await?;
+    browser.click("dialog form .primary").await?;
+    browser.sees("Probability along").await?;
+    browser.until("return document.querySelector('dialog .main-svg')").await?;
+    browser.screenshot("sweep-1440").await?;
+    browser.press("Close").await?;
+    browser.press("Run large…").await?;
+    browser.enter("Simulations", "20,000,000").await?;
+    browser.click("dialog form .primary").await?;
+    browser.sees("The answer so far").await?;
+    browser.sees("attic").await.or(Ok::<_, anyhow::Error>(()))?;
+    browser.screenshots("job-running").await?;
+    browser.sees("The job is complete.").await?;
+    assert!(browser.path().await?.starts_with("/jobs/job_"));
+    browser.sees("Single futures").await?;
+    browser.press("The worst").await?;
+    browser.sees("misses the goal").await?;
+    browser.screenshots("job-replay").await?;
+
+    // A mistake is refused with 400, which the browser's log mentions.
+    browser.close(&["status of 400"]).await
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_on_its_page() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
+    // Without a worker it waits, and the page says why.
+    let id = cluster.client.submit(&carlo_tests::Client::request(1_000_000, 7)).await?;
+    browser.go(&format!("/jobs/{id}")).await?;
+    browser.sees("Why it waits").await?;
+    browser.screenshots("job-queued").await?;
+    browser.press("Cancel").await?;
+    browser.sees("This job was cancelled").await?;
+    browser.close(&[]).await
+}
