@@ -22,7 +22,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// What stands in the first `<script>` of a page: plotly itself. What follows is MathJax, which no chart here needs.
+/// What stands in the first `<script>` of a page: plotly itself. What follows sets formulas, which no chart here needs.
 fn first_script(sources: &str) -> Option<&[u8]> {
     let start = sources.find('>')? + 1;
     let end = sources.find("</script>\n")?;

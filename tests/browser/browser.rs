@@ -33,7 +33,7 @@ const ARGUMENTS: [&str; 9] = [
 ];
 
 /// A browser with one page. Dropping it ends both of its processes.
-pub struct Browser {
+pub(crate) struct Browser {
     client: Client,
     driver: Child,
     _profile: TempDir,
@@ -43,7 +43,7 @@ pub struct Browser {
 
 impl Browser {
     /// A browser for the site at `url`; none where this machine has no Chromium, which fails in CI and is reported as skipped elsewhere.
-    pub async fn open(url: &str) -> anyhow::Result<Option<Self>> {
+    pub(crate) async fn open(url: &str) -> anyhow::Result<Option<Self>> {
         let Ok(mut driver) = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -55,9 +55,7 @@ impl Browser {
             if std::env::var("CI").is_ok_and(|ci| ci == "true") {
                 bail!("chromedriver can't be started; tests/install installs it");
             }
-            // Past the harness, which shows nothing of a test that passes: tests/run counts these lines.
-            let mut out = std::io::stdout();
-            out.write_all(b"\nskipped: a test in a browser, because chromedriver can't be started\n")?;
+            skipped("a test in a browser, because chromedriver can't be started")?;
             return Ok(None);
         };
         let port = tokio::time::timeout(PATIENCE, port(&mut driver))
@@ -80,42 +78,48 @@ impl Browser {
     }
 
     /// Goes to a path of the site.
-    pub async fn go(&self, path: &str) -> anyhow::Result<()> {
+    pub(crate) async fn go(&self, path: &str) -> anyhow::Result<()> {
         Ok(self.client.goto(&format!("{}{path}", self.site)).await?)
     }
 
     /// The path that the address bar shows.
-    pub async fn path(&self) -> anyhow::Result<String> {
+    pub(crate) async fn path(&self) -> anyhow::Result<String> {
         Ok(self.client.current_url().await?.path().to_owned())
     }
 
     /// Gives the page a viewport of this size, which may be smaller than any window.
-    pub async fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
-        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+    pub(crate) async fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
         Ok(())
     }
 
     /// Makes the page believe that its reader prefers `light` or `dark` colors.
-    pub async fn prefer(&self, scheme: &str) -> anyhow::Result<()> {
+    pub(crate) async fn prefer(&self, scheme: &str) -> anyhow::Result<()> {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await?;
         Ok(())
     }
 
     /// Makes a call of the devtools protocol.
-    pub async fn devtools(&self, command: &str, parameters: Value) -> anyhow::Result<Value> {
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> anyhow::Result<Value> {
         let body = json!({"cmd": command, "params": parameters});
         Ok(self.client.issue_cmd(Extension { path: "goog/cdp/execute", body }).await?)
     }
 
     /// Runs a script in the page, the body of a function; what it returns.
-    pub async fn run(&self, script: &str, arguments: Vec<Value>) -> anyhow::Result<Value> {
+    pub(crate) async fn run(&self, script: &str, arguments: Vec<Value>) -> anyhow::Result<Value> {
         Ok(self.client.execute(script, arguments).await?)
     }
 
+    /// The same for a script that calls its last argument with what it gives.
+    pub(crate) async fn run_async(&self, script: &str) -> anyhow::Result<Value> {
+        Ok(self.client.execute_async(script, Vec::new()).await?)
+    }
+
     /// Waits until a script gives something true.
-    pub async fn until(&self, script: &str) -> anyhow::Result<()> {
+    pub(crate) async fn until(&self, script: &str) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
             let value = self.run(script, Vec::new()).await.unwrap_or(Value::Null);
@@ -124,40 +128,45 @@ impl Browser {
             }
             if began.elapsed() > PATIENCE {
                 let text = self.text("body").await?;
-                bail!("the page didn't come so far: {script}\nit shows: {text}\nconsole: {:?}", self.console().await?);
+                bail!(
+                    "the page didn't come so far: {script}\nit shows: {text}\nconsole: {:?}",
+                    self.console().await?
+                );
             }
             tokio::time::sleep(POLL).await;
         }
     }
 
     /// Waits until the page shows this text.
-    pub async fn sees(&self, text: &str) -> anyhow::Result<()> {
+    pub(crate) async fn sees(&self, text: &str) -> anyhow::Result<()> {
         let text = serde_json::to_string(text)?;
         self.until(&format!("return document.body.innerText.includes({text})")).await
     }
 
     /// The text of the first element that matches.
-    pub async fn text(&self, selector: &str) -> anyhow::Result<String> {
+    pub(crate) async fn text(&self, selector: &str) -> anyhow::Result<String> {
         let script = "return document.querySelector(arguments[0])?.innerText ?? ''";
         let text = self.run(script, vec![selector.into()]).await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// Clicks the first element that matches, once it is there.
-    pub async fn click(&self, selector: &str) -> anyhow::Result<()> {
+    pub(crate) async fn click(&self, selector: &str) -> anyhow::Result<()> {
         let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await?;
         element.click().await.with_context(|| format!("failed to click {selector}"))
     }
 
     /// Clicks the button or link with this text, once it is there.
-    pub async fn press(&self, label: &str) -> anyhow::Result<()> {
-        let path = format!("//*[self::button or self::a or self::summary][contains(normalize-space(.), '{label}')][not(ancestor::*[@hidden])]");
+    pub(crate) async fn press(&self, label: &str) -> anyhow::Result<()> {
+        let path = format!(
+            "//*[self::button or self::a or self::summary][contains(normalize-space(.), '{label}')][not(ancestor::*[@hidden])]"
+        );
         let element = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await?;
         element.click().await.with_context(|| format!("failed to press {label}"))
     }
 
     /// Types into the field with this label, in place of what is there, with keys alone.
-    pub async fn enter(&self, label: &str, text: &str) -> anyhow::Result<()> {
+    pub(crate) async fn enter(&self, label: &str, text: &str) -> anyhow::Result<()> {
         let mark = "const label = [...document.querySelectorAll('label')].find((one) => one.offsetParent && one.textContent.trim().startsWith(arguments[0]));
             const field = label?.control ?? label?.querySelector('input');
             document.querySelectorAll('[data-marked]').forEach((one) => delete one.dataset.marked);
@@ -173,18 +182,19 @@ impl Browser {
     }
 
     /// Sends keys to whatever has the focus.
-    pub async fn keys(&self, keys: &str) -> anyhow::Result<()> {
+    pub(crate) async fn keys(&self, keys: &str) -> anyhow::Result<()> {
         let element = self.client.active_element().await?;
         element.send_keys(keys).await?;
         Ok(())
     }
 
     /// Writes pictures of the whole page at both widths, in `target/screenshots`.
-    pub async fn screenshots(&self, name: &str) -> anyhow::Result<()> {
+    pub(crate) async fn screenshots(&self, name: &str) -> anyhow::Result<()> {
         for width in [390, 1440] {
             self.resize(width, 900).await?;
             let height = self.run("return document.documentElement.scrollHeight", Vec::new()).await?;
-            self.resize(width, height.as_u64().and_then(|height| height.try_into().ok()).unwrap_or(900)).await?;
+            self.resize(width, height.as_u64().and_then(|height| height.try_into().ok()).unwrap_or(900))
+                .await?;
             // Charts follow the size of their place a moment later.
             tokio::time::sleep(Duration::from_millis(300)).await;
             self.screenshot(&format!("{name}-{width}")).await?;
@@ -193,7 +203,7 @@ impl Browser {
     }
 
     /// Writes a picture of what the page shows.
-    pub async fn screenshot(&self, name: &str) -> anyhow::Result<()> {
+    pub(crate) async fn screenshot(&self, name: &str) -> anyhow::Result<()> {
         let bytes = self.client.screenshot().await?;
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
         std::fs::create_dir_all(&directory)?;
@@ -202,16 +212,21 @@ impl Browser {
     }
 
     /// What the console has reported since the last look: errors and warnings.
-    pub async fn console(&self) -> anyhow::Result<Vec<String>> {
-        let log = self.client.issue_cmd(Extension { path: "se/log", body: json!({"type": "browser"}) }).await?;
+    pub(crate) async fn console(&self) -> anyhow::Result<Vec<String>> {
+        let log =
+            self.client.issue_cmd(Extension { path: "se/log", body: json!({"type": "browser"}) }).await?;
         let entries = log.as_array().cloned().unwrap_or_default();
         let is_bad = |entry: &&Value| entry["level"] == "SEVERE" || entry["level"] == "WARNING";
-        Ok(entries.iter().filter(is_bad).filter_map(|entry| Some(entry["message"].as_str()?.to_owned())).collect())
+        Ok(entries
+            .iter()
+            .filter(is_bad)
+            .filter_map(|entry| Some(entry["message"].as_str()?.to_owned()))
+            .collect())
     }
 
     /// Ends the browser, after asking what every page must answer with no: did the console report anything but what has one of the words of
     /// `expected` in it, and was another host asked for anything?
-    pub async fn close(mut self, expected: &[&str]) -> anyhow::Result<()> {
+    pub(crate) async fn close(mut self, expected: &[&str]) -> anyhow::Result<()> {
         let mut console = self.console().await?;
         console.retain(|line| !expected.iter().any(|word| line.contains(word)));
         let foreign = self.foreign_requests().await?;
@@ -241,6 +256,11 @@ impl Browser {
     }
 }
 
+/// Says that a test was skipped, past the harness, which shows nothing of a test that passes: tests/run counts these lines.
+pub(crate) fn skipped(what: &str) -> std::io::Result<()> {
+    std::io::stdout().write_all(format!("\nskipped: {what}\n").as_bytes())
+}
+
 /// The port that chromedriver says it listens on.
 async fn port(driver: &mut Child) -> anyhow::Result<u16> {
     let stdout = driver.stdout.take().context("stdout is piped")?;
@@ -255,7 +275,7 @@ async fn port(driver: &mut Child) -> anyhow::Result<u16> {
     bail!("chromedriver ended before it listened")
 }
 
-/// A command of chromedriver beyond WebDriver.
+/// A command of chromedriver beyond `WebDriver`.
 #[derive(Debug)]
 struct Extension {
     path: &'static str,

@@ -48,7 +48,8 @@ async fn every_page_opens_without_an_error() -> anyhow::Result<()> {
             browser.until("return document.querySelectorAll('.chart .main-svg').length >= 3").await?;
         }
         browser.screenshots(name).await?;
-        let wide = browser.run("return document.documentElement.scrollWidth > innerWidth", Vec::new()).await?;
+        let wide =
+            browser.run("return document.documentElement.scrollWidth > innerWidth", Vec::new()).await?;
         assert_eq!(wide, false, "{path} can be scrolled sideways");
     }
     browser.prefer("dark").await?;

@@ -44,7 +44,8 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     // A mistake is told at its field, in the server's words.
     browser.enter("Target amount", "-5").await?;
     browser.until("return document.querySelector('[aria-invalid=true]')").await?;
-    let error = "return [...document.querySelectorAll('.field-error')].map((one) => one.innerText).filter(Boolean)";
+    let error =
+        "return [...document.querySelectorAll('.field-error')].map((one) => one.innerText).filter(Boolean)";
     let errors = browser.run(error, Vec::new()).await?;
     assert_eq!(errors.as_array().context("texts")?.len(), 1, "{errors}");
     browser.enter("Target amount", "70000").await?;

@@ -34,6 +34,11 @@ impl Client {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
+    /// The key that it shows.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     /// The gateway's URL.
     pub fn url(&self) -> &str {
         &self.url

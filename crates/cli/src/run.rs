@@ -75,7 +75,13 @@ async fn with_cluster<T>(
     let (_telemetry, filter) = telemetry::init(LogFormat::Text, "error");
     filter?;
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
-    let options = Options { data: Data::Temporary, listen: ANY_PORT, coordinator_listen: ANY_PORT, threads, web: false };
+    let options = Options {
+        data: Data::Temporary,
+        listen: ANY_PORT,
+        coordinator_listen: ANY_PORT,
+        threads,
+        web: false,
+    };
     let mut cluster = Embedded::start(options).await?;
     let client = Client::new(cluster.url())?;
     let answer = tokio::select! {

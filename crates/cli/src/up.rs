@@ -78,13 +78,20 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
 }
 
 /// Says what runs where once all of it does, then does nothing for as long as it may.
-async fn announce(url: &str, coordinator_url: &str, directory: &Path, pages: Pages) -> anyhow::Result<Infallible> {
+async fn announce(
+    url: &str,
+    coordinator_url: &str,
+    directory: &Path,
+    pages: Pages,
+) -> anyhow::Result<Infallible> {
     let client = Client::new(url)?;
     let node = timeout(START_MAX, worker(&client))
         .await
         .context("failed to start: the worker has not joined in time")??;
     print(&render::up::up(url, coordinator_url, directory, &node, pages != Pages::None))?;
-    if pages == Pages::Opened && let Err(error) = open::that_detached(url) {
+    if pages == Pages::Opened
+        && let Err(error) = open::that_detached(url)
+    {
         say(&format!("failed to open a browser: {error}; the pages are at {url}"));
     }
     std::future::pending().await

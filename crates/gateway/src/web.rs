@@ -87,8 +87,8 @@ async fn plotly(headers: HeaderMap) -> Result<Response, Failure> {
 }
 
 fn etag(hash: &[u8; 32]) -> HeaderValue {
-    let tag: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::try_from(format!("W/\"{tag}\"")).expect("hexadecimal digits")
+    let hash = u128::from_be_bytes(*hash.first_chunk().expect("16 of 32 bytes"));
+    HeaderValue::try_from(format!("W/\"{hash:032x}\"")).expect("hexadecimal digits")
 }
 
 fn is_held(request: &HeaderMap, etag: &HeaderValue) -> bool {
@@ -137,7 +137,8 @@ mod tests {
             let text = String::from_utf8(data).expect("all files are text");
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             for line in text.lines().filter(|_| path.ends_with(".js")) {
-                let Some((_, rest)) = line.split_once("from \"").or_else(|| line.split_once("import(\"")) else {
+                let Some((_, rest)) = line.split_once("from \"").or_else(|| line.split_once("import(\""))
+                else {
                     continue;
                 };
                 let imported = rest.split('"').next().unwrap_or_default();

@@ -8,7 +8,8 @@ use super::{counted, facts};
 
 /// What listens where, what is kept where, and who computes.
 pub fn up(url: &str, coordinator_url: &str, directory: &Path, worker: &Node, has_pages: bool) -> String {
-    let pages = if has_pages { format!("{url}/ (plan, watch jobs and nodes)") } else { "none (--no-web)".to_owned() };
+    let pages =
+        if has_pages { format!("{url}/ (plan, watch jobs and nodes)") } else { "none (--no-web)".to_owned() };
     facts(&[
         ("REST", url.to_owned()),
         ("pages", pages),

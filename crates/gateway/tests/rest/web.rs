@@ -52,7 +52,13 @@ async fn files_are_sent_again_only_when_they_have_changed() {
 async fn what_is_no_file_is_a_problem_like_any_other() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
-    for path in ["/web/app/none.js", "/web/", "/web/..%2fCargo.toml", "/web/app/..%2f..%2f..%2fsrc%2flib.rs", "/pages"] {
+    for path in [
+        "/web/app/none.js",
+        "/web/",
+        "/web/..%2fCargo.toml",
+        "/web/app/..%2f..%2f..%2fsrc%2flib.rs",
+        "/pages",
+    ] {
         refused(gateway.get(path), 404).await;
     }
 }

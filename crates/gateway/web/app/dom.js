@@ -88,5 +88,7 @@ export function openDialog(title, content, { onclose } = {}) {
   );
   document.body.append(dialog);
   dialog.showModal();
+  // Rather than the button that closes it.
+  content.querySelector("input, select, textarea, button")?.focus();
   return dialog;
 }

@@ -2,7 +2,7 @@
 
 import { post } from "../../app/api.js";
 import { h, openDialog, replace, table } from "../../app/dom.js";
-import { count, money, months, percent } from "../../app/format.js";
+import { count, money, months, percent, shortMoney } from "../../app/format.js";
 import { notice } from "../../app/notices.js";
 import { setAt, valueAt } from "../../app/schema.js";
 import { linesFigure } from "../../charts/lines.js";
@@ -61,7 +61,7 @@ function axis(label, fields, chosen, request, latest, points, schema) {
     let [low, high] = now === 0 ? one.range : [now * 0.5, now * 1.5];
     low = Math.max(low, node.minimum ?? -Infinity);
     high = Math.min(high, node.maximum ?? Infinity);
-    const round = (value) => (WHOLE.includes(one.unit) ? Math.round(value) : Number((value * scaleOf(one)).toPrecision(4)));
+    const round = (value) => (WHOLE.includes(one.unit) ? Math.round(value) : Number((value * scaleOf(one)).toPrecision(2)));
     from.value = round(low);
     to.value = round(high);
   }
@@ -78,7 +78,7 @@ function axis(label, fields, chosen, request, latest, points, schema) {
       if (low === null || high === null || !(number >= 2) || number > 64) throw new Error(`${one.label}: from and to are numbers, and there are 2 to 64 points.`);
       const values = Array.from({ length: Math.round(number) }, (_, index) => (low + ((high - low) * index) / (Math.round(number) - 1)) / scale);
       const whole = WHOLE.includes(one.unit) ? values.map(Math.round) : values.map((value) => Number(value.toPrecision(12)));
-      return { ...one, values: [...new Set(whole)], print: one.unit === "money" ? money : one.unit === "rate" ? (value) => percent(value) : one.unit === "months" ? months : count, scale };
+      return { ...one, values: [...new Set(whole)], tick: one.unit === "money" ? shortMoney : one.unit === "rate" ? (value) => percent(value) : count, print: one.unit === "money" ? money : one.unit === "rate" ? (value) => percent(value) : one.unit === "months" ? months : count, scale };
     },
   };
 }
@@ -136,28 +136,58 @@ export function lineFigure(axis) {
   });
 }
 
+/** Stops of a scale whose lightness grows with the value (viridis), so that it reads without colors, too. */
+const SCALE = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+
+function shade(share) {
+  const at = Math.min(0.9999, Math.max(0, share)) * (SCALE.length - 1);
+  const [low, high] = [SCALE[Math.floor(at)], SCALE[Math.floor(at) + 1]];
+  return `rgb(${low.map((one, index) => Math.round(one + (high[index] - one) * (at % 1))).join(", ")})`;
+}
+
 /** Two axes: a map. */
 export function mapFigure(axes) {
   const [one, other] = axes;
   return figure(`Probability by ${one.label.toLowerCase()} and ${other.label.toLowerCase()}`, {
     describe: range,
-    draw: (rows, palette) => ({
-      traces: [
-        {
-          type: "heatmap",
-          x: one.values.map((value) => value * one.scale),
-          y: other.values.map((value) => value * other.scale),
-          z: other.values.map((_, row) => one.values.map((_, column) => 100 * rows[column * other.values.length + row].outcome.successProbability)),
-          text: other.values.map((second, row) => one.values.map((firstValue, column) => `${one.print(firstValue)}, ${other.print(second)}: ${percent(rows[column * other.values.length + row].outcome.successProbability)}`)),
-          hovertemplate: "%{text}<extra></extra>",
-          colorscale: "Viridis",
-          zmin: 0,
-          zmax: 100,
-          colorbar: { ticksuffix: " %", thickness: 12, outlinewidth: 0, tickfont: { color: palette.muted } },
+    draw: (rows, palette) => {
+      const share = ({ outcome }) => outcome.successProbability;
+      const place = ({ values }) => [one.values.indexOf(values[0]), other.values.indexOf(values[1])];
+      const ticks = ({ label, unit, values, tick }) => ({
+        title: { text: unit === "months" ? `${label}, months` : label },
+        tickvals: values.map((_, index) => index).filter((index) => values.length <= 12 || index % Math.ceil(values.length / 10) === 0),
+        ticktext: values.map(tick).filter((_, index) => values.length <= 12 || index % Math.ceil(values.length / 10) === 0),
+        range: [-0.5, values.length - 0.5],
+        showgrid: false,
+        zeroline: false,
+      });
+      const small = rows.length <= 150;
+      return {
+        // The cells are shapes: plotly's own heat map sets style attributes, which the page's policy forbids. What one points at is a marker.
+        traces: [
+          {
+            type: "scatter",
+            mode: small ? "text" : "markers",
+            x: rows.map((row) => place(row)[0]),
+            y: rows.map((row) => place(row)[1]),
+            text: rows.map((row) => (small ? Math.round(100 * share(row)) : "")),
+            textfont: { size: 12, color: rows.map((row) => (share(row) > 0.55 ? "#10151c" : "#ffffff")) },
+            marker: { opacity: 0 },
+            customdata: rows.map((row) => `${one.print(row.values[0])}, ${other.print(row.values[1])}: ${percent(share(row), row.outcome.standardError)}`),
+            hovertemplate: "%{customdata}<extra></extra>",
+          },
+        ],
+        layout: {
+          hovermode: "closest",
+          shapes: rows.map((row) => {
+            const [x, y] = place(row);
+            return { type: "rect", layer: "below", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, fillcolor: shade(share(row)), line: { color: palette.surface, width: small ? 1 : 0 } };
+          }),
+          xaxis: ticks(one),
+          yaxis: ticks(other),
         },
-      ],
-      layout: { hovermode: "closest", xaxis: { title: { text: one.label } }, yaxis: { title: { text: other.label } } },
-    }),
+      };
+    },
     tabulate: (rows) => table("The map as numbers", columns(axes), rows),
   });
 }

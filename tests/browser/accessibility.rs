@@ -1,0 +1,76 @@
+//! axe-core on every page, in light and dark: no serious fault.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use carlo_tests::{Client, Cluster};
+use serde_json::Value;
+
+use crate::Browser;
+
+/// axe-core's script, which tests/install puts into the virtual environment of the tests.
+fn axe() -> anyhow::Result<Option<String>> {
+    let libraries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv-openapi/lib");
+    let versions = std::fs::read_dir(&libraries).into_iter().flatten().flatten();
+    let scripts: Vec<PathBuf> = versions
+        .map(|version| version.path().join("site-packages/axe_playwright_python/axe.min.js"))
+        .filter(|script| script.exists())
+        .collect();
+    let Some(script) = scripts.first() else {
+        if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+            bail!("axe-core isn't there; tests/install installs it");
+        }
+        return Ok(None);
+    };
+    Ok(Some(std::fs::read_to_string(script)?))
+}
+
+#[tokio::test]
+async fn no_page_has_a_serious_fault() -> anyhow::Result<()> {
+    let Some(axe) = axe()? else {
+        crate::browser::skipped("a test of accessibility, because axe-core isn't there")?;
+        return Ok(());
+    };
+    let cluster = Cluster::start().await?;
+    let _worker = cluster.worker("attic", 1, None).await?;
+    let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
+    let job = cluster.client.submit(&Client::request(50_000, 7)).await?;
+    cluster.client.complete(&job).await?;
+    let mut faults = Vec::new();
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme).await?;
+        for (path, text) in [
+            ("/".to_owned(), "up to date"),
+            (format!("/jobs/{job}"), "Assumptions"),
+            ("/jobs".to_owned(), "page 1 of 1"),
+            ("/batches".to_owned(), "page 1 of 1"),
+            ("/cluster".to_owned(), "attic"),
+            ("/usage".to_owned(), "This month"),
+            ("/docs".to_owned(), "Getting started"),
+        ] {
+            browser.go(&path).await?;
+            browser.sees(text).await?;
+            browser
+                .run("document.querySelectorAll('details').forEach((one) => (one.open = true))", Vec::new())
+                .await?;
+            browser.run(&axe, Vec::new()).await?;
+            let script = "const done = arguments[arguments.length - 1]; axe.run().then(({ violations }) => done(violations), (error) => done(String(error)))";
+            let found = browser.run_async(script).await?;
+            for violation in found.as_array().with_context(|| format!("axe failed: {found}"))? {
+                if violation["impact"] == "serious" || violation["impact"] == "critical" {
+                    let places: Vec<&Value> = violation["nodes"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|node| &node["html"])
+                        .take(3)
+                        .collect();
+                    faults.push(format!("{path} in {scheme}: {}: {places:?}", violation["help"]));
+                }
+            }
+        }
+    }
+    browser.close(&[]).await?;
+    assert!(faults.is_empty(), "{faults:#?}");
+    Ok(())
+}
