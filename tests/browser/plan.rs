@@ -71,7 +71,6 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
 
     // Solved, swept, and run.
     browser.press("Solve…").await?;
-    browser.press("Solve").await?;
     browser.click("dialog form .primary").await?;
     browser.sees("Use this value in the plan").await?;
     browser.press("Close").await?;

@@ -15,8 +15,8 @@ use axum::routing::get;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use crate::problem::Failure;
 use crate::entity;
+use crate::problem::Failure;
 
 /// The URLs of pages; `web/app/router.js` says which module shows each.
 const PAGES: [&str; 8] =
@@ -92,7 +92,7 @@ fn etag(hash: &[u8; 32]) -> HeaderValue {
 }
 
 fn is_held(request: &HeaderMap, etag: &HeaderValue) -> bool {
-    etag.to_str().is_ok_and(|tag| entity::is_held(request, tag))
+    etag.to_str().is_ok_and(|tag| entity::matches(request, tag))
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -53,9 +53,23 @@ export async function send(method, path, { body, headers = {}, signal } = {}) {
   return response;
 }
 
+/** How often, and for how many seconds at most, a call waits for its rate limit: what was refused for it has not been done. */
+const RATE_ATTEMPTS = 5;
+const RATE_WAIT_MAX = 10;
+
+/** Makes a call and waits for its rate limit where that takes seconds. */
+async function sendAtRate(method, path, options) {
+  for (let attempt = 1; ; attempt += 1) {
+    const response = await send(method, path, options);
+    const wait = Number(response.headers.get("retry-after")) || 1;
+    if (response.status !== 429 || attempt >= RATE_ATTEMPTS || wait > RATE_WAIT_MAX) return response;
+    await pause(1000 * wait * (1 + Math.random() / 4), options.signal);
+  }
+}
+
 /** Makes a call; its answer as `{value, headers}`. Throws `Refusal` for every status that is an error. */
 export async function call(method, path, options = {}) {
-  const response = await send(method, path, options);
+  const response = await sendAtRate(method, path, options);
   const text = await response.text();
   let value = null;
   try {

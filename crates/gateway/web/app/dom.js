@@ -53,11 +53,14 @@ export function uniqueId(prefix) {
   return `${prefix}-${ids}`;
 }
 
-/** A table with a caption for those who can't see the page's layout; `columns` are `{title, numeric, cell(row)}`. */
+/**
+ * A table with a caption for those who can't see the page's layout; `columns` are `{title, numeric, quiet, cell(row)}`,
+ * where the title of a quiet one isn't seen.
+ */
 export function table(caption, columns, rows, { captionHidden = true, empty = "Nothing here yet." } = {}) {
-  const head = columns.map(({ title, numeric }) => h("th", { scope: "col", class: numeric ? "numeric" : null }, title));
+  const head = columns.map(({ title, numeric, quiet }) => h("th", { scope: "col", class: numeric ? "numeric" : null }, quiet ? h("span", { class: "visually-hidden" }, title) : title));
   const body = rows.map((row) =>
-    h("tr", {}, columns.map((column) => h("td", { class: column.numeric ? "numeric" : null, dataset: { label: column.title } }, column.cell(row)))),
+    h("tr", {}, columns.map((column) => h("td", { class: column.numeric ? "numeric" : null, dataset: { label: column.quiet ? "" : column.title } }, column.cell(row)))),
   );
   if (rows.length === 0) body.push(h("tr", {}, h("td", { colspan: columns.length, class: "empty" }, empty)));
   return h(

@@ -51,7 +51,7 @@ addEventListener("themechange", () => figures.forEach((figure) => figure.redraw(
  */
 export function figure(title, { draw, tabulate, describe, short = false }) {
   const id = uniqueId("chart");
-  const heading = h("h3", { id }, title);
+  const heading = h("h2", { id }, title);
   const sentence = h("span", { class: "hint" });
   const chart = h("div", { class: short ? "chart short" : "chart", "aria-hidden": "true" });
   const numbers = h("details", {}, h("summary", {}, "Show as a table"));

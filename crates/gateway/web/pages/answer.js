@@ -114,7 +114,7 @@ function furtherFacts({ path, spending, horizonMonths }) {
   const fact = (term, value) => h("div", {}, h("dt", {}, term), h("dd", {}, value));
   const parts = [];
   if (path) {
-    parts.push(h("h3", {}, "Along the way"));
+    parts.push(h("h2", {}, "Along the way"));
     parts.push(
       h(
         "dl",
@@ -125,7 +125,7 @@ function furtherFacts({ path, spending, horizonMonths }) {
     );
   }
   if (spending) {
-    parts.push(h("h3", {}, "Spending rule"));
+    parts.push(h("h2", {}, "Spending rule"));
     parts.push(
       h(
         "dl",
@@ -137,7 +137,7 @@ function furtherFacts({ path, spending, horizonMonths }) {
     );
   }
   if (horizonMonths) {
-    parts.push(h("h3", {}, "Lifetimes"));
+    parts.push(h("h2", {}, "Lifetimes"));
     parts.push(h("dl", { class: "facts" }, fact("Median", months(horizonMonths.p50)), fact("1 in 20 longer than", months(horizonMonths.p95))));
   }
   return parts;
@@ -170,7 +170,7 @@ export function assumptions(request, isDefault) {
       "table",
       {},
       h("caption", { class: "visually-hidden" }, "Every assumption as it was used"),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Member"), h("th", { scope: "col", class: "numeric" }, "Value"), h("th", { scope: "col" }, ""))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Member"), h("th", { scope: "col", class: "numeric" }, "Value"), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Default or set")))),
       h(
         "tbody",
         {},

@@ -131,7 +131,7 @@ function nodeTable(nodes, rates, look) {
       { title: "Done", numeric: true, cell: (node) => h("span", { title: count(node.simulationsProcessed) }, shortCount(node.simulationsProcessed)) },
       { title: "Version", cell: (node) => node.version },
       { title: "Last seen", cell: (node) => h("span", { title: time(node.lastSeen) }, ago(node.lastSeen)) },
-      { title: "", cell: (node) => (node.status === "offline" ? null : node.status === "draining" ? button("Undrain", act(node, "undrain"), { class: "small" }) : button("Drain", act(node, "drain"), { class: "small", title: "It finishes what it holds and gets nothing more" })) },
+      { title: "Action", quiet: true, cell: (node) => (node.status === "offline" ? null : node.status === "draining" ? button("Undrain", act(node, "undrain"), { class: "small" }) : button("Drain", act(node, "drain"), { class: "small", title: "It finishes what it holds and gets nothing more" })) },
     ],
     nodes,
     { empty: ["No node has joined. Start one: ", h("code", {}, "carlo-worker --coordinator URL")] },

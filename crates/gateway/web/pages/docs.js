@@ -137,8 +137,11 @@ function curl(path, method, operation) {
   return parts.join(" \\\n  ");
 }
 
+let tables = 0;
+
 function members(document_, rows) {
-  return h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Members" }, h("table", {}, h("tbody", {}, rows.map(([name, schema, text]) => h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, typed(schema)), h("td", { class: "muted" }, text ?? ""))))));
+  tables += 1;
+  return h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": `Members, table ${tables}` }, h("table", {}, h("tbody", {}, rows.map(([name, schema, text]) => h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, typed(schema)), h("td", { class: "muted" }, text ?? ""))))));
 }
 
 /** A shape, filled in once it is opened. */

@@ -79,7 +79,7 @@ function showPast(element, current, history) {
     h("h2", {}, "Cost by month"),
     h("div", { class: "stack" }, table("Cost by month", [
       { title: "Month", cell: (one) => (one === now ? `${one.period}, so far` : one.period) },
-      { title: "", cell: (one) => bar(one.cost_usd / most, `Cost of ${one.period}`) },
+      { title: "Share of the most", quiet: true, cell: (one) => bar(one.cost_usd / most, `Cost of ${one.period}`) },
       { title: "Cost", numeric: true, cell: (one) => cost(one.cost_usd) },
       { title: "Jobs", numeric: true, cell: (one) => count(one.simulations_run) },
       { title: "Failed", numeric: true, cell: (one) => (one.simulations_failed === undefined ? "" : count(one.simulations_failed)) },
@@ -113,7 +113,7 @@ function showKeys(element, keys, again) {
       { title: "Tier", cell: (one) => one.tier },
       { title: "Role", cell: (one) => (one.role === "admin" ? h("span", { class: "badge live" }, "admin") : one.role) },
       { title: "Made", cell: (one) => h("span", { title: time(one.created_at) }, ago(one.created_at)) },
-      { title: "", cell: (one) => (one.revoked_at ? h("span", { class: "badge warn", title: time(one.revoked_at) }, "revoked") : button("Revoke…", revoke(one), { class: "small" })) },
+      { title: "Action", quiet: true, cell: (one) => (one.revoked_at ? h("span", { class: "badge warn", title: time(one.revoked_at) }, "revoked") : button("Revoke…", revoke(one), { class: "small" })) },
     ], sorted)),
   );
 }

@@ -73,7 +73,7 @@ export class Form {
     const items = h("div", { class: "items" });
     const add = button(`Add a ${field.item ?? "row"}`, () => this.change(field.pointer, [...(valueAt(this.request, field.pointer) ?? []), { ...field.fresh }]), { class: "small" });
     const error = h("p", { class: "field-error" });
-    const element = h("div", { class: "whole" }, h("div", { class: "top actions" }, h("h3", {}, field.label), add), error, items);
+    const element = h("div", { class: "whole" }, h("div", { class: "top actions" }, h("strong", {}, field.label), add), error, items);
     const list = {
       show: (value) => {
         for (const pointer of [...this.fields.keys()]) if (pointer.startsWith(`${field.pointer}/`)) this.fields.delete(pointer);
