@@ -9,6 +9,7 @@ mod drain;
 mod failover;
 mod logs;
 mod membership;
+mod previous_release;
 mod puppet;
 mod rest;
 mod strangers;

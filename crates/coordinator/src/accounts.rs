@@ -9,8 +9,8 @@ use carlo_wire::v1::accounts_server::Accounts;
 use crate::auth::{RequestContext, ServiceState, service};
 use crate::core::Core;
 use crate::idempotency::IdempotencyKey;
-use crate::job_metadata::nanodollars;
 use crate::ledger_reads::resolve;
+use crate::to_proto::nanodollars;
 
 /// Past months where a caller doesn't say how many.
 const PERIODS_DEFAULT: u32 = 6;

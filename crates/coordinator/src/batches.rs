@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_store::Ledger;
+use carlo_tenancy::Caller;
 use carlo_tenancy::terms::BATCH_SIZE_MAX;
-use carlo_tenancy::{Caller, Money};
 use carlo_types::limits::NAME_BYTES_MAX;
-use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId};
+use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId, Money};
 use carlo_wire::v1::batches_server::Batches;
 use carlo_wire::{convert, status, v1};
 use tokio::sync::mpsc;
@@ -51,7 +51,7 @@ impl BatchesService {
         let checked = check(self.state.environment.as_ref(), request);
         let create = move |core: &mut Core, caller: &Caller| {
             let (idempotency_key, request) = (idempotency_key?, checked?);
-            let serve = |core: &mut Core| core.create_batch(caller, request);
+            let serve = |core: &mut Core| core.create_batch(caller, request).map(to_proto::batch);
             core.run_idempotent(caller, idempotency_key.as_ref(), serve, v1::Batch::clone)
         };
         resolve(self.state.ledger.as_ref(), context.admit(create).await?).await
@@ -71,10 +71,10 @@ impl BatchesService {
             Ok((id, batch, change))
         };
         let (id, batch, change) = context.admit(get).await?;
-        let Some(change) = change else { return Ok(batch) };
+        let Some(change) = change else { return Ok(to_proto::batch(batch)) };
         notified(change, wait).await?;
-        let again = context.core().ask(move |core| core.show_batch(id)).await?;
-        again.ok_or_else(|| no_such_batch(id))
+        let again = context.core().ask(move |core| core.batch_view(id)).await?;
+        again.map(to_proto::batch).ok_or_else(|| no_such_batch(id))
     }
 
     async fn list(
@@ -84,18 +84,19 @@ impl BatchesService {
     ) -> Result<v1::ListBatchesResponse, Fault> {
         let mut faults = Vec::new();
         let page = check_page(request.page, request.page_size, &mut faults);
-        let status = request.status.map(|_| request.status());
-        if status == Some(v1::BatchStatus::Unspecified) {
+        let state = request.status.map(|_| to_proto::batch_state(request.status()));
+        if state == Some(None) {
             faults.push(FieldFault::new("/status", "is not the status of a batch"));
         }
         let list = move |core: &mut Core, caller: &Caller| {
             if faults.is_empty() {
-                Ok(core.list_batches(caller, status, page))
+                Ok(core.list_batches(caller, state.flatten(), page))
             } else {
                 Err(Fault::invalid(faults))
             }
         };
         let (total, batches) = context.admit(list).await?;
+        let batches = batches.into_iter().map(to_proto::batch).collect();
         Ok(v1::ListBatchesResponse { batches, total: total as u64 })
     }
 
@@ -106,7 +107,10 @@ impl BatchesService {
     ) -> Result<v1::BatchJobs, Fault> {
         let jobs = move |core: &mut Core, caller: &Caller| core.batch_jobs(caller, batch_id(&request.id)?);
         let (batch, jobs) = context.admit(jobs).await?;
-        Ok(v1::BatchJobs { batch: Some(batch), jobs: jobs.into_iter().map(to_proto::job).collect() })
+        Ok(v1::BatchJobs {
+            batch: Some(to_proto::batch(batch)),
+            jobs: jobs.into_iter().map(to_proto::job).collect(),
+        })
     }
 
     async fn results(
@@ -131,7 +135,7 @@ impl BatchesService {
             check_reason(&request.reason)?;
             core.cancel_batch(caller, id, &request.reason, request.cancel_running.unwrap_or(true))
         };
-        context.admit(cancel).await
+        context.admit(cancel).await.map(to_proto::batch)
     }
 
     async fn stats(
@@ -139,7 +143,8 @@ impl BatchesService {
         context: &mut RequestContext,
         _: v1::BatchStatsRequest,
     ) -> Result<v1::BatchStats, Fault> {
-        context.admit(|core, caller| Ok(core.batch_stats(caller))).await
+        let stats = context.admit(|core, caller| Ok(core.batch_stats(caller))).await?;
+        Ok(to_proto::batch_stats(&stats))
     }
 }
 

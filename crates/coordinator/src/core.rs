@@ -36,7 +36,6 @@ use crate::environment::{Clock, Environment};
 use crate::idempotency::IdempotencyStore;
 use crate::job_metadata::JobMetadata;
 
-use batches::Batches;
 pub(crate) use batches::{BatchRequest, no_such_batch};
 pub(crate) use idempotency::IdempotentOutcome;
 pub(crate) use jobs::{JobSnapshot, NewJob, no_such_job};
@@ -66,7 +65,6 @@ pub(crate) struct Core {
     tenancy: Tenancy,
     /// Of every job that the scheduler knows.
     job_metadata: BTreeMap<JobId, JobMetadata>,
-    batches: Batches,
     idempotency: IdempotencyStore,
     watchers: Watchers,
     /// Whether callers need keys.
@@ -101,7 +99,6 @@ impl Core {
             scheduler: Scheduler::new(settings.scheduler, epoch),
             tenancy,
             job_metadata: BTreeMap::new(),
-            batches: Batches::default(),
             idempotency: IdempotencyStore::restore(stored.idempotency),
             watchers: Watchers::default(),
             needs_keys: true,
@@ -115,12 +112,10 @@ impl Core {
             effects: Vec::new(),
             replies: Vec::new(),
         };
-        core.open_doors(&settings.access)?;
+        core.ensure_admin_key(&settings.access)?;
+        core.limit_owners();
         for name in &stored.drains {
             core.scheduler.restore_drain(name);
-        }
-        for batch in stored.batches {
-            core.batches.insert(batch);
         }
         for (job, error) in stored.unusable {
             core.drop_checkpoint(job, error);
@@ -129,15 +124,17 @@ impl Core {
             core.job_metadata.insert(job.record.id, metadata);
             core.restore(job)?;
         }
-        core.limit_owners();
-        core.advance_batches();
+        for batch in stored.batches {
+            let outcome = core.scheduler.restore_batch(batch, core.clock.now());
+            core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
+        }
         Ok((core, CoreHandle::new(sender)))
     }
 
     /// Restores one job, without its checkpoint where that can't be used.
     fn restore(&mut self, job: StoredJob<Partial>) -> Result<(), EntryError> {
         let now = self.clock.now();
-        let without = StoredJob { record: job.record.clone(), checkpoint: None, blocked: job.blocked };
+        let without = StoredJob { record: job.record.clone(), checkpoint: None };
         let (id, has_checkpoint) = (job.record.id, job.checkpoint.is_some());
         let contradiction = |fault: Fault| EntryError::Contradiction(fault.into());
         let outcome = match self.scheduler.restore(job, now).map_err(contradiction) {
@@ -216,7 +213,6 @@ impl Core {
     fn apply(&mut self, command: Command<Partial>) -> Result<(), Fault> {
         let outcome = self.scheduler.apply(command, self.clock.now())?;
         self.take(outcome);
-        self.advance_batches();
         Ok(())
     }
 
@@ -226,25 +222,27 @@ impl Core {
                 Record::Job(job) => {
                     tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
                     self.settle(job);
-                    self.note_in_batch(job);
                     self.watchers.notify(Topic::Job(job.id));
                 }
-                Record::Forget { job } => {
-                    let metadata = self.job_metadata.remove(job);
-                    if let Some(batch) = metadata.and_then(|metadata| metadata.batch) {
-                        self.forget_in_batch(*job, batch);
-                    }
+                Record::Forget { job } => drop(self.job_metadata.remove(job)),
+                Record::ForgetBatch { batch } => {
+                    // All of its jobs had ended, so nothing of it is held.
+                    self.tenancy.forget_batch(*batch);
                 }
                 _ => {}
             }
             entries::write(&record, &self.job_metadata, &mut self.writes);
+        }
+        for effect in &effects {
+            if let Effect::BatchChanged { batch } = effect {
+                self.watchers.notify(Topic::Batch(*batch));
+            }
         }
         self.effects.extend(effects);
     }
 
     /// Makes the batch durable, then lets everybody know.
     async fn commit(&mut self) -> Result<(), Error> {
-        self.save_batches();
         for change in self.tenancy.take_changes() {
             entries::tenancy::write(&change, &mut self.writes);
         }

@@ -27,14 +27,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carlo_kernel::{MODEL_VERSION, Partial};
-use carlo_schedule::{Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
+use carlo_schedule::{BatchRecord, Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
 use carlo_store::{Key, Ledger, LedgerError, Write};
-use carlo_types::{BlockRange, JobId, JobSpec};
+use carlo_types::{BlockRange, JobId, JobSpec, Work};
 use carlo_wire::v1;
 use prost::Message;
 
-use crate::batch::Batch;
 use crate::job_metadata::JobMetadata;
+use crate::to_proto::nanodollars;
 use crate::{recommend, to_proto};
 pub(crate) use read::EntryError;
 
@@ -84,6 +84,8 @@ pub(crate) fn write(
         Record::Forget { job } => {
             writes.extend([job_key(*job), checkpoint_key(*job), result_key(*job)].map(Write::Delete));
         }
+        Record::Batch(batch) => writes.push(batches::write(batch)),
+        Record::ForgetBatch { batch } => writes.push(batches::delete(*batch)),
         Record::Drain { name, draining } => {
             // The door admits only names that are fit for a key.
             let key = Key::new(format!("{NODE}{name}")).expect("a node's name is short and printable");
@@ -102,16 +104,18 @@ fn job_entry(job: &JobRecord, metadata: JobMetadata) -> v1::JobEntry {
         created_at_ms: job.created_at.0,
         started_at_ms: job.started_at.map(|at| at.0),
         ended_at_ms: job.ended_at.map(|at| at.0),
-        error: job.error.clone(),
+        error: job.error.clone().filter(|_| job.state == JobState::Failed),
         simulations_done: job.simulations_done,
         stopped_early: job.stopped_early,
         workers_used: job.workers_used,
-        batch_id: metadata.batch.map(|batch| batch.to_string()),
+        batch_id: job.batch.map(|batch| batch.to_string()),
         custom_id: metadata.custom_id,
-        estimated_cost_nanodollars: metadata.estimate_nanodollars,
-        cost_nanodollars: metadata.bill.map(|(_, cost)| cost),
-        tokens_used: metadata.bill.map(|(tokens, _)| tokens),
-        cancel_reason: metadata.cancel_reason,
+        estimated_cost_nanodollars: nanodollars(job.price * Work::of(&job.spec).tokens()),
+        cost_nanodollars: job.bill.map(|bill| nanodollars(bill.cost)),
+        tokens_used: job.bill.map(|bill| bill.tokens),
+        cancel_reason: job.error.clone().filter(|_| job.state == JobState::Cancelled),
+        blocked: Some(job.is_blocked),
+        price_nanodollars: Some(nanodollars(job.price)),
     }
 }
 
@@ -166,33 +170,22 @@ pub(crate) struct Stored {
     pub(crate) tenancy: Vec<carlo_tenancy::Record>,
     /// Requests that were answered and may come again.
     pub(crate) idempotency: Vec<idempotency::Stored>,
-    /// Every batch, with the jobs above.
-    pub(crate) batches: Vec<Batch>,
+    /// Every batch.
+    pub(crate) batches: Vec<BatchRecord>,
 }
 
 /// Reads the ledger.
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
-    let mut stored = Stored {
-        tenancy: tenancy::load(ledger).await?,
-        idempotency: idempotency::load(ledger).await?,
-        ..Stored::default()
-    };
+    let tenancy = tenancy::load(ledger).await?;
+    let mut stored = Stored { idempotency: idempotency::load(ledger).await?, ..Stored::default() };
     for (key, _) in scan(ledger, NODE).await? {
         stored.drains.push(key.as_str()[NODE.len()..].to_owned());
     }
     let mut jobs = Vec::new();
     for (key, value) in scan(ledger, JOB).await? {
-        jobs.push(read::job(&key, &value)?);
+        jobs.push(read::job(&key, &value, &tenancy.reserved)?);
     }
     jobs.sort_by_key(|(record, _)| (record.created_at, record.id));
-    let waiting: BTreeSet<JobId> = stored
-        .tenancy
-        .iter()
-        .filter_map(|record| match record {
-            carlo_tenancy::Record::Charge(charge) if !charge.reserved => Some(charge.job),
-            _ => None,
-        })
-        .collect();
     for (record, metadata) in jobs {
         let checkpoint = match checkpoint(ledger, &record).await {
             Err(EntryError::Ledger(error)) => return Err(error.into()),
@@ -202,12 +195,11 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
             }
             Ok(checkpoint) => checkpoint,
         };
-        // What a batch has not reserved anything for, it has not released.
-        let blocked = waiting.contains(&record.id);
-        stored.jobs.push((StoredJob { record, checkpoint, blocked }, metadata));
+        stored.jobs.push((StoredJob { record, checkpoint }, metadata));
     }
-    let known = stored.jobs.iter().map(|(job, _)| (job.record.id, (&job.record, job.blocked))).collect();
-    stored.batches = batches::load(ledger, &known).await?;
+    let known = stored.jobs.iter().map(|(job, _)| (job.record.id, &job.record)).collect();
+    stored.batches = batches::load(ledger, &known, &tenancy.records).await?;
+    stored.tenancy = tenancy.records;
     Ok(stored)
 }
 
@@ -244,7 +236,7 @@ async fn checkpoint(ledger: &dyn Ledger, job: &JobRecord) -> Result<Option<Check
 pub(crate) async fn spec(ledger: &dyn Ledger, id: JobId) -> Result<Option<Arc<JobSpec>>, EntryError> {
     let key = job_key(id);
     let value: Result<_, LedgerError> = ledger.get(&key).await;
-    value?.map(|value| read::job(&key, &value).map(|(record, _)| record.spec)).transpose()
+    value?.map(|value| read::job(&key, &value, &BTreeSet::new()).map(|(record, _)| record.spec)).transpose()
 }
 
 /// The results of a job, where it has any.
@@ -266,5 +258,7 @@ pub(crate) fn add_shares(job: &mut v1::Job, result: &v1::ResultEntry) {
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,6 @@
 //! * [`entries`]: records as entries of the ledger, and back. [`job_metadata`]: what the scheduler needn't know of a job.
 //! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`auth`]: what each of their calls comes through.
 //! * [`deadline`]: the end of streams whose caller waits no longer.
-//! * [`batch`]: which jobs of a batch may run, and what it is as a whole.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`advertise`]: the URL at which others reach it.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
@@ -25,7 +24,6 @@ mod access;
 mod accounts;
 mod advertise;
 mod auth;
-mod batch;
 mod batches;
 mod cluster;
 mod config;

@@ -1,9 +1,11 @@
 //! Conversion of the core's views into protobuf messages, and of their enums back.
 
 use carlo_kernel::Partial;
-use carlo_schedule::{ClusterView, JobState, JobView, NodeShare, NodeState, NodeView};
+use carlo_schedule::{
+    BatchState, BatchStats, BatchView, ClusterView, JobState, JobView, NodeShare, NodeState, NodeView,
+};
 use carlo_tenancy::RateStatus;
-use carlo_types::JobSpec;
+use carlo_types::{JobSpec, Money};
 use carlo_wire::v1;
 
 use crate::core::JobSnapshot;
@@ -25,6 +27,81 @@ pub(crate) fn job_status(state: JobState) -> v1::JobStatus {
 /// `None` for a status that is unspecified or unknown.
 pub(crate) fn job_state(status: v1::JobStatus) -> Option<JobState> {
     STATES.iter().find(|(_, row)| *row == status).map(|(state, _)| *state)
+}
+
+/// The states of a batch: the scheduler's and the protocol's.
+const BATCH_STATES: [(BatchState, v1::BatchStatus); 6] = [
+    (BatchState::Pending, v1::BatchStatus::Pending),
+    (BatchState::Running, v1::BatchStatus::Running),
+    (BatchState::Completed, v1::BatchStatus::Completed),
+    (BatchState::Partial, v1::BatchStatus::Partial),
+    (BatchState::Failed, v1::BatchStatus::Failed),
+    (BatchState::Cancelled, v1::BatchStatus::Cancelled),
+];
+
+/// `None` for a status that is unspecified or unknown.
+pub(crate) fn batch_state(status: v1::BatchStatus) -> Option<BatchState> {
+    BATCH_STATES.iter().find(|(_, row)| *row == status).map(|(state, _)| *state)
+}
+
+fn batch_status(state: BatchState) -> v1::BatchStatus {
+    let row = BATCH_STATES.iter().find(|(row, _)| *row == state);
+    row.map_or(v1::BatchStatus::Unspecified, |(_, status)| *status)
+}
+
+/// Billionths of a dollar. More than 18 thousand million dollars is shown as that.
+pub(crate) fn nanodollars(money: Money) -> u64 {
+    u64::try_from(money.nanos()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn batch(view: BatchView) -> v1::Batch {
+    let BatchView { record, state, counts, progress_percent, estimated, spent, budget_remaining } = view;
+    v1::Batch {
+        id: record.id.to_string(),
+        owner: record.owner.to_string(),
+        status: batch_status(state).into(),
+        priority: record.priority.into(),
+        fail_fast: record.fail_fast,
+        parallel_jobs: record.parallel_jobs,
+        created_at_ms: record.created_at.0,
+        started_at_ms: record.started_at.map(|at| at.0),
+        completed_at_ms: record.ended_at.map(|at| at.0),
+        total_jobs: u32::try_from(record.jobs.len()).unwrap_or(u32::MAX),
+        pending_jobs: counts.queued,
+        running_jobs: counts.running,
+        completed_jobs: counts.complete,
+        failed_jobs: counts.failed,
+        cancelled_jobs: counts.cancelled,
+        progress_percent,
+        estimated_cost_nanodollars: nanodollars(estimated),
+        actual_cost_nanodollars: nanodollars(spent.cost),
+        budget_cap_nanodollars: record.budget_cap.map(nanodollars),
+        budget_remaining_nanodollars: budget_remaining.map(nanodollars),
+        tokens_used: spent.tokens,
+        job_ids: record.jobs.iter().map(|member| member.job.to_string()).collect(),
+        error: record.error,
+        metadata_json: record.metadata_json,
+        cancel_reason: record.cancel_reason,
+    }
+}
+
+pub(crate) fn batch_stats(stats: &BatchStats) -> v1::BatchStats {
+    let [pending, running, completed, partial, failed, cancelled] = stats.by_state;
+    let total = stats.by_state.iter().sum::<u64>();
+    v1::BatchStats {
+        total_batches: total,
+        pending_batches: pending,
+        running_batches: running,
+        partial_batches: partial,
+        completed_batches: completed,
+        failed_batches: failed,
+        cancelled_batches: cancelled,
+        total_jobs: stats.jobs,
+        total_cost_nanodollars: nanodollars(stats.spent.cost),
+        total_tokens_used: stats.spent.tokens,
+        average_jobs_per_batch: stats.jobs as f64 / total.max(1) as f64,
+        average_duration_seconds: stats.duration.as_secs_f64() / stats.ended.max(1) as f64,
+    }
 }
 
 /// A job without its final results, and with its partial results where the snapshot has them.
@@ -56,15 +133,15 @@ fn without_partial(view: JobView, metadata: JobMetadata) -> v1::Job {
             .collect(),
         partial_results: None,
         results: None,
-        error: view.error,
+        error: view.error.clone().filter(|_| view.state == JobState::Failed),
         progress_percent: view.progress_percent,
         simulations_per_second: view.simulations_per_second,
-        batch_id: metadata.batch.map(|batch| batch.to_string()),
+        batch_id: view.batch.map(|batch| batch.to_string()),
         custom_id: metadata.custom_id,
-        estimated_cost_nanodollars: metadata.estimate_nanodollars,
-        cost_nanodollars: metadata.bill.map(|(_, cost)| cost),
-        tokens_used: metadata.bill.map(|(tokens, _)| tokens),
-        cancel_reason: metadata.cancel_reason,
+        estimated_cost_nanodollars: nanodollars(view.estimate),
+        cost_nanodollars: view.bill.map(|bill| nanodollars(bill.cost)),
+        tokens_used: view.bill.map(|bill| bill.tokens),
+        cancel_reason: view.error.filter(|_| view.state == JobState::Cancelled),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{Epoch, JobId, JobSpec, Lease, LeaseId, Load, NodeFacts, NodeId, OwnerId};
+use carlo_types::{BatchId, Epoch, JobId, JobSpec, Lease, LeaseId, Load, Money, NodeFacts, NodeId, OwnerId};
 
 use crate::record::Record;
 
@@ -20,26 +20,33 @@ pub enum Command<P> {
         spec: Arc<JobSpec>,
         /// 0 to [`PRIORITY_MAX`](carlo_types::limits::PRIORITY_MAX), higher goes first.
         priority: u8,
-        /// Whether it stays out of the queue until it is released.
-        blocked: bool,
+        /// What a token costs.
+        price: Money,
     },
-    /// A job that is held back may start. Releasing twice is releasing once.
-    Release {
-        /// Which.
-        job: JobId,
-    },
-    /// How many of an owner's jobs may run at once, instead of what the configuration says. Holds until it is said again or the
-    /// owner has no open jobs and no recent usage; so it is said before each submission, and after a restart.
+    /// A new batch: all of its jobs or none.
+    SubmitBatch(NewBatch),
+    /// What an owner may have of the cluster, instead of what the configuration says. Holds until it is said again.
     Limit {
         /// Whose.
         owner: OwnerId,
-        /// `None` for no limit.
-        jobs: Option<u32>,
+        /// `None` for what the configuration says.
+        limits: Option<OwnerLimits>,
     },
     /// The job shall end without a result.
     Cancel {
         /// Which.
         job: JobId,
+        /// Why, for people.
+        reason: Option<String>,
+    },
+    /// The jobs of a batch that have not started shall end without a result, and with `with_running` the running ones, too.
+    CancelBatch {
+        /// Which.
+        batch: BatchId,
+        /// Why, for people.
+        reason: Option<String>,
+        /// Whether running jobs end, too.
+        with_running: bool,
     },
     /// A worker's stream opened. A node that joins again is a new session: what it held is lost first.
     Join {
@@ -108,6 +115,33 @@ pub enum Command<P> {
     Tick,
 }
 
+/// A new batch.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "as in `BatchRecord`")]
+pub struct NewBatch {
+    /// A fresh id, drawn by the caller.
+    pub id: BatchId,
+    pub owner: OwnerId,
+    pub priority: u8,
+    pub fail_fast: bool,
+    pub parallel_jobs: u32,
+    pub budget_cap: Option<Money>,
+    pub metadata_json: String,
+    /// What a token costs.
+    pub price: Money,
+    /// What to simulate, each under a fresh id; at least one.
+    pub jobs: Vec<(JobId, Arc<JobSpec>)>,
+}
+
+/// What an owner may have of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OwnerLimits {
+    /// Jobs that run at once; `None` for no limit.
+    pub jobs_at_once: Option<u32>,
+    /// The owner's share of the cluster, relative to the shares of other owners; above 0.
+    pub weight: f64,
+}
+
 /// What the caller has to do, in this order, once the records are committed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -147,6 +181,11 @@ pub enum Effect {
     Changed {
         /// Which.
         job: JobId,
+    },
+    /// The batch's state changed, or it is forgotten.
+    BatchChanged {
+        /// Which.
+        batch: BatchId,
     },
     /// A draining or leaving node holds no lease any more.
     Drained {

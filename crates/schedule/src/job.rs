@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{BlockRange, JobId, JobSpec, Merge, NodeId, Now, OwnerId, Timestamp};
+use carlo_types::{
+    BatchId, Bill, BlockRange, JobId, JobSpec, Merge, Money, NodeId, Now, OwnerId, Timestamp, Work,
+};
 
 use crate::config::Config;
 use crate::fold::{Fold, Segments};
@@ -29,9 +31,13 @@ pub(crate) struct Job<P> {
     pub(crate) owner_key: OwnerKey,
     pub(crate) priority: u8,
     pub(crate) created_at: Timestamp,
+    pub(crate) batch: Option<BatchId>,
     pub(crate) simulations: u64,
     pub(crate) months: u32,
     pub(crate) seed: u64,
+    pub(crate) work: Work,
+    /// Of a token.
+    pub(crate) price: Money,
     pub(crate) state: State<P>,
 }
 
@@ -50,7 +56,7 @@ pub(crate) struct Queued {
     pub(crate) since: Duration,
     /// How long it had waited by then, by the calendar.
     pub(crate) waited_before: Duration,
-    /// Whether it is kept out of the queue.
+    /// Whether its batch keeps it out of the queue.
     pub(crate) blocked: bool,
 }
 
@@ -90,6 +96,7 @@ pub(crate) struct Ended {
     pub(crate) simulations_done: u64,
     pub(crate) stopped_early: bool,
     pub(crate) workers_used: u32,
+    pub(crate) bill: Bill,
     /// When it is forgotten, in elapsed time.
     pub(crate) expires: Duration,
 }
@@ -255,6 +262,23 @@ impl<P: Merge + Clone> Job<P> {
         }
     }
 
+    /// What it costs when it runs to its last simulation.
+    pub(crate) fn estimate(&self) -> Money {
+        self.price * self.work.tokens()
+    }
+
+    /// What it came to, once it has ended.
+    pub(crate) fn bill(&self) -> Option<Bill> {
+        match &self.state {
+            State::Ended(ended) => Some(ended.bill),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        matches!(&self.state, State::Queued(queued) if queued.blocked)
+    }
+
     pub(crate) fn simulations_done(&self) -> u64 {
         match &self.state {
             State::Queued(_) => 0,
@@ -278,6 +302,10 @@ impl<P: Merge + Clone> Job<P> {
             simulations_done: self.simulations_done(),
             stopped_early: false,
             workers_used: 0,
+            batch: self.batch,
+            is_blocked: self.is_blocked(),
+            price: self.price,
+            bill: self.bill(),
         };
         match &self.state {
             State::Queued(_) => {}

@@ -22,12 +22,14 @@
 //!
 //! * [`command`]: what goes in, what comes out. [`record`]: what outlives the process. [`view`]: what people see.
 //! * `scheduler`: one file for each kind of command: grants, reports, members, endings, restoring.
+//! * `batch`: jobs that were submitted together: which may run, and their budget.
 //! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it may stop early.
 //! * `queue`: which job is next. `fleet`: nodes and their speed. `size`: how large a lease is. `leases`: which are out.
 //! * `verify`: whether every index says the same; tests call it after each command.
 //!
 //! What a simulation is, how partial results merge, how records are encoded, and whom a caller may ask for doesn't belong here.
 
+pub mod batch;
 pub mod command;
 pub mod config;
 mod fleet;
@@ -46,9 +48,13 @@ mod tests;
 mod verify;
 pub mod view;
 
-pub use command::{Command, Effect, Outcome};
+pub use batch::BatchCounts;
+pub use command::{Command, Effect, NewBatch, Outcome, OwnerLimits};
 pub use config::Config;
 pub use listing::{Filter, Page};
-pub use record::{Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, Share, StoredJob};
+pub use record::{
+    BatchJob, BatchRecord, BatchState, Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, Share,
+    StoredJob,
+};
 pub use scheduler::Scheduler;
-pub use view::{ClusterView, JobView, NodeShare, NodeState, NodeView};
+pub use view::{BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView};

@@ -1,14 +1,16 @@
 //! Which job gets the next lease. Knows jobs by key only; what a job is made of doesn't belong here.
 //!
-//! Jobs of one owner and one priority form a **class**. The next lease goes
+//! The next lease goes
 //!
-//! 1. to the highest level: a class's priority, and one point more for each `ageing` that it has waited since it last got a lease
-//!    (or since it has had something to lease, if that was later);
-//! 2. among classes of that level, to the owner with the least decayed usage; where ageing raised them, to the one that waits longest;
+//! 1. to the **owner** with the least decayed usage, divided by the owner's weight. Whoever has used nothing lately comes first, whatever
+//!    priority others give their jobs. At most one lease in [`WAITED_EVERY`] goes to an owner who has waited for `ageing` instead, the
+//!    longest waiting first, so that newcomers can't keep the others out;
+//! 2. within an owner, to the **class** (its jobs of one priority) of the highest level: the priority, and one point more for each `ageing`
+//!    that the class has waited since it last got a lease, or since it has had something to lease, if that was later;
 //! 3. within a class, to the first queued job, else to the running job that was served least. A running job that has waited for
 //!    `ageing` goes first, every second time: so neither a stream of new jobs nor a crowd of old ones blocks the other.
 //!
-//! A choice costs one look at each priority in use, and logarithms.
+//! A choice costs one look at each priority that the owner uses, and logarithms.
 
 mod class;
 mod usage;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use carlo_types::OwnerId;
 
+use crate::command::OwnerLimits;
 use crate::job::JobKey;
 use class::Class;
 use usage::Usage;
@@ -34,26 +37,31 @@ pub(crate) struct Place {
     pub(crate) job: JobKey,
 }
 
+/// One lease in so many may go to an owner for having waited.
+const WAITED_EVERY: u32 = 4;
+
 #[derive(Debug, Clone)]
 struct Owner {
     id: OwnerId,
     usage: Usage,
-    /// Jobs that may run at once.
-    limit: Option<u32>,
+    limits: OwnerLimits,
     running: u32,
     queued: usize,
-    /// Jobs that are held back.
+    /// Jobs that their batches keep out of the queue.
     blocked: usize,
     /// Queued jobs that the limit allows to start now.
     startable: usize,
     classes: BTreeMap<u8, Class>,
+    last_served: Duration,
+    /// Under which keys the owner is in the order of service, while it has something to lease.
+    listed: Option<(Usage, Duration)>,
 }
 
-/// The classes of one priority that have something to lease now.
-#[derive(Debug, Clone, Default)]
-struct Level {
-    by_usage: BTreeSet<(Usage, OwnerKey)>,
-    by_wait: BTreeSet<(Duration, OwnerKey)>,
+impl Owner {
+    /// The usage that owners are compared by.
+    fn weighted(&self) -> Usage {
+        self.usage.divided_by(self.limits.weight)
+    }
 }
 
 /// Every open job, in the order of service.
@@ -62,11 +70,17 @@ pub(crate) struct Queue {
     ageing: Duration,
     half_life: Duration,
     jobs_per_owner: Option<u32>,
+    /// Of owners for whom something else was said than the configuration says.
+    limits: BTreeMap<OwnerId, OwnerLimits>,
     running_jobs_max: usize,
     owners: BTreeMap<OwnerKey, Owner>,
     names: BTreeMap<OwnerId, OwnerKey>,
     owner_next: u64,
-    levels: BTreeMap<u8, Level>,
+    /// Owners that have something to lease, by weighted usage and by since when they wait.
+    by_usage: BTreeSet<(Usage, OwnerKey)>,
+    by_wait: BTreeSet<(Duration, OwnerKey)>,
+    /// Leases since the last one that an owner got for having waited.
+    leases_since_waited: u32,
     ready: usize,
     startable: usize,
 }
@@ -77,11 +91,14 @@ impl Queue {
             ageing: config.ageing.max(Duration::from_millis(1)),
             half_life: config.usage_half_life.max(Duration::from_millis(1)),
             jobs_per_owner: config.jobs_per_owner,
+            limits: BTreeMap::new(),
             running_jobs_max: config.running_jobs_max,
             owners: BTreeMap::new(),
             names: BTreeMap::new(),
             owner_next: 0,
-            levels: BTreeMap::new(),
+            by_usage: BTreeSet::new(),
+            by_wait: BTreeSet::new(),
+            leases_since_waited: 0,
             ready: 0,
             startable: 0,
         }
@@ -98,22 +115,34 @@ impl Queue {
         let owner = Owner {
             id: id.clone(),
             usage: Usage::NONE,
-            limit: self.jobs_per_owner,
+            limits: self.limits_of(id),
             running: 0,
             queued: 0,
             blocked: 0,
             startable: 0,
             classes: BTreeMap::new(),
+            last_served: Duration::ZERO,
+            listed: None,
         };
         self.owners.insert(key, owner);
         key
     }
 
-    /// Bounds how many of an owner's jobs run at once.
-    pub(crate) fn limit(&mut self, id: &OwnerId, jobs: Option<u32>, now: Duration) {
-        let key = self.owner(id);
-        self.owner_mut(key).limit = jobs;
-        self.refresh(key, now);
+    /// Bounds what an owner may have. This is remembered even while the owner itself is forgotten.
+    pub(crate) fn limit(&mut self, id: &OwnerId, limits: Option<OwnerLimits>, now: Duration) {
+        match limits {
+            Some(limits) => drop(self.limits.insert(id.clone(), limits)),
+            None => drop(self.limits.remove(id)),
+        }
+        let limits = self.limits_of(id);
+        if let Some(key) = self.names.get(id).copied() {
+            self.owner_mut(key).limits = limits;
+            self.refresh(key, now);
+        }
+    }
+
+    fn limits_of(&self, id: &OwnerId) -> OwnerLimits {
+        self.limits.get(id).copied().unwrap_or(OwnerLimits { jobs_at_once: self.jobs_per_owner, weight: 1.0 })
     }
 
     /// A job of the owner is held back.
@@ -177,31 +206,33 @@ impl Queue {
     pub(crate) fn charge(&mut self, place: Place, path_months: u64, now: Duration) {
         let half_lives = now.as_secs_f64() / self.half_life.as_secs_f64();
         let ageing = self.ageing;
+        let is_turn = self.waited_longest(now) == Some(place.owner);
+        self.leases_since_waited = if is_turn { 0 } else { self.leases_since_waited.saturating_add(1) };
         let owner = self.owner_mut(place.owner);
         owner.usage = owner.usage.plus(path_months, half_lives);
+        owner.last_served = now;
         owner.class_mut(place.priority).serve(place.job, ageing, now);
         self.refresh(place.owner, now);
     }
 
     /// The job that gets the next lease.
     pub(crate) fn next(&self, now: Duration) -> Option<JobKey> {
-        let heads = self.levels.iter().filter_map(|(priority, level)| {
-            let (since, waiting) = level.by_wait.first()?;
-            let points = now.saturating_sub(*since).as_nanos() / self.ageing.as_nanos();
-            let owner = if points == 0 { level.by_usage.first()?.1 } else { *waiting };
-            Some((u128::from(*priority) + points, *priority, owner))
+        let by_usage = || self.by_usage.first().map(|(_, owner)| *owner);
+        let owner = &self.owners[&self.waited_longest(now).or_else(by_usage)?];
+        let levels = owner.classes.iter().filter_map(|(priority, class)| {
+            let points = now.saturating_sub(class.listed()?).as_nanos() / self.ageing.as_nanos();
+            Some((u128::from(*priority) + points, *priority, class))
         });
-        // The highest level; among equals the owner with the least usage; then the higher priority.
-        let (_, priority, owner) = heads.min_by_key(|(points, priority, owner)| {
-            (std::cmp::Reverse(*points), self.owners[owner].usage, std::cmp::Reverse(*priority), *owner)
-        })?;
-        let owner = &self.owners[&owner];
-        owner.classes[&priority].next(
-            owner.startable > 0,
-            self.ready >= self.running_jobs_max,
-            self.ageing,
-            now,
-        )
+        let (_, _, class) = levels.max_by_key(|(level, priority, _)| (*level, *priority))?;
+        class.next(owner.startable > 0, self.ready >= self.running_jobs_max, self.ageing, now)
+    }
+
+    /// The owner whose turn it is for having waited longest, if it is time for that.
+    fn waited_longest(&self, now: Duration) -> Option<OwnerKey> {
+        let (since, owner) = self.by_wait.first()?;
+        let is_due =
+            self.leases_since_waited + 1 >= WAITED_EVERY && now.saturating_sub(*since) >= self.ageing;
+        is_due.then_some(*owner)
     }
 
     /// Jobs that could get a lease now.
@@ -211,31 +242,36 @@ impl Queue {
 
     /// The owner's limit, if that alone keeps its queued jobs from starting.
     pub(crate) fn limited_to(&self, owner: OwnerKey) -> Option<u32> {
-        self.owners.get(&owner).filter(|owner| owner.queued > 0 && owner.startable == 0)?.limit
+        self.owners.get(&owner).filter(|owner| owner.queued > 0 && owner.startable == 0)?.limits.jobs_at_once
     }
 
-    /// Running jobs of at least this priority.
-    pub(crate) fn running_from(&self, priority: u8) -> u32 {
-        let classes = self.owners.values().flat_map(|owner| owner.classes.range(priority..));
-        classes.map(|(_, class)| class.running).sum()
+    /// Running jobs of the owner that have at least this priority, running jobs of other owners, and how many other owners with
+    /// something to lease have used less lately.
+    pub(crate) fn rivals(&self, key: OwnerKey, priority: u8) -> (u32, u32, usize) {
+        let own = self.owners.get(&key);
+        let own_running =
+            own.map_or(0, |owner| owner.classes.range(priority..).map(|(_, class)| class.running).sum());
+        let all_running: u32 = self.owners.values().map(|owner| owner.running).sum();
+        let others_running = all_running - own.map_or(0, |owner| owner.running);
+        let usage = own.map_or(Usage::NONE, Owner::weighted);
+        let less = self.by_usage.range(..(usage, key)).filter(|(_, owner)| *owner != key).count();
+        (own_running, others_running, less)
     }
 
-    /// From 1: how many queued jobs get their first lease before this one, if none is submitted, and this one. Owners of
-    /// one priority take turns, the one with the least usage first.
+    /// From 1: how many queued jobs get their first lease before this one, if none is submitted, and this one. Owners take turns, the
+    /// one with the least usage first.
     pub(crate) fn position(&self, place: Place) -> Option<u64> {
         let own = self.owners.get(&place.owner)?;
-        let rank = own.classes.get(&place.priority)?.queued.rank(place.job)?;
+        let in_class = own.classes.get(&place.priority)?.queued.rank(place.job)?;
+        let higher: usize =
+            own.classes.range(place.priority + 1..).map(|(_, class)| class.queued.len()).sum();
+        let rank = higher + in_class;
         let before = |(key, owner): (&OwnerKey, &Owner)| -> usize {
-            let higher: usize =
-                owner.classes.range(place.priority + 1..).map(|(_, class)| class.queued.len()).sum();
-            let same = match owner.classes.get(&place.priority) {
-                Some(class) if *key != place.owner => {
-                    let first = (owner.usage, *key) < (own.usage, place.owner);
-                    class.queued.len().min(rank + usize::from(first))
-                }
-                _ => 0,
-            };
-            higher + same
+            if *key == place.owner {
+                return 0;
+            }
+            let first = (owner.weighted(), *key) < (own.weighted(), place.owner);
+            owner.queued.min(rank + usize::from(first))
         };
         let before: usize = self.owners.iter().map(before).sum();
         u64::try_from(before + rank + 1).ok()
@@ -261,32 +297,37 @@ impl Queue {
         self.owners.get_mut(&key).expect("an open job's owner is known")
     }
 
-    /// Brings the levels up to date with an owner.
+    /// Brings the order of service up to date with an owner.
     fn refresh(&mut self, key: OwnerKey, now: Duration) {
         let owner = self.owners.get_mut(&key).expect("an open job's owner is known");
-        let free = owner.limit.map_or(usize::MAX, |most| most.saturating_sub(owner.running) as usize);
+        let most = owner.limits.jobs_at_once;
+        let free = most.map_or(usize::MAX, |most| most.saturating_sub(owner.running) as usize);
         self.startable -= owner.startable;
         owner.startable = owner.queued.min(free);
         self.startable += owner.startable;
-        let (usage, may_start) = (owner.usage, owner.startable > 0);
-        owner.classes.retain(|priority, class| {
-            let listed = class.list(may_start, usage, now);
-            if listed.before != listed.after {
-                let level = self.levels.entry(*priority).or_default();
-                if let Some((usage, since)) = listed.before {
-                    level.by_usage.remove(&(usage, key));
-                    level.by_wait.remove(&(since, key));
-                }
-                if let Some((usage, since)) = listed.after {
-                    level.by_usage.insert((usage, key));
-                    level.by_wait.insert((since, key));
-                }
-                if level.by_usage.is_empty() {
-                    self.levels.remove(priority);
-                }
-            }
+        let may_start = owner.startable > 0;
+        owner.classes.retain(|_, class| {
+            class.list(may_start, now);
             !class.is_empty()
         });
+        let before = owner.listed;
+        let eligible = owner.classes.values().any(|class| class.listed().is_some());
+        owner.listed = eligible.then(|| {
+            // An owner doesn't wait while it has nothing to lease.
+            let since = before.map_or(now, |(_, since)| since);
+            (owner.weighted(), since.max(owner.last_served))
+        });
+        let after = owner.listed;
+        if before != after {
+            if let Some((usage, since)) = before {
+                self.by_usage.remove(&(usage, key));
+                self.by_wait.remove(&(since, key));
+            }
+            if let Some((usage, since)) = after {
+                self.by_usage.insert((usage, key));
+                self.by_wait.insert((since, key));
+            }
+        }
     }
 }
 

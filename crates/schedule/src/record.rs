@@ -2,34 +2,26 @@
 
 use std::sync::Arc;
 
-use carlo_types::{BlockRange, JobId, JobSpec, NodeId, OwnerId, Timestamp};
+use carlo_types::{BatchId, Bill, BlockRange, JobId, JobSpec, Money, NodeId, OwnerId, Timestamp};
 
 /// A change of the durable state.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the variants say what the fields are")]
 pub enum Record<P> {
     /// Put the job's record. For an ended job this also deletes its checkpoint.
     Job(JobRecord),
     /// Put the job's checkpoint.
-    Checkpoint {
-        /// Whose.
-        job: JobId,
-        /// What.
-        checkpoint: Checkpoint<P>,
-    },
+    Checkpoint { job: JobId, checkpoint: Checkpoint<P> },
     /// Put the summary that the job's results are made of; comes with the job's record in state complete.
     Result(ResultRecord<P>),
     /// Delete everything of the job.
-    Forget {
-        /// Which.
-        job: JobId,
-    },
+    Forget { job: JobId },
+    /// Put the batch's record.
+    Batch(BatchRecord),
+    /// Delete the batch.
+    ForgetBatch { batch: BatchId },
     /// Put or delete the mark that workers of this name get no leases.
-    Drain {
-        /// The workers' name.
-        name: String,
-        /// Whether the mark is put.
-        draining: bool,
-    },
+    Drain { name: String, draining: bool },
 }
 
 /// The states of a job. The module documentation of the crate draws how they follow each other.
@@ -81,7 +73,7 @@ pub struct JobRecord {
     pub priority: u8,
     /// Its state.
     pub state: JobState,
-    /// Why it failed, for [`JobState::Failed`].
+    /// Why it failed or was cancelled.
     pub error: Option<String>,
     /// When it was submitted.
     pub created_at: Timestamp,
@@ -95,6 +87,106 @@ pub struct JobRecord {
     pub stopped_early: bool,
     /// Nodes of which a report counted.
     pub workers_used: u32,
+    /// The batch that it belongs to.
+    pub batch: Option<BatchId>,
+    /// Whether its batch keeps it out of the queue. Of no meaning unless it is queued.
+    pub is_blocked: bool,
+    /// The price of a token, from its admission on.
+    pub price: Money,
+    /// What it came to, once it has ended.
+    pub bill: Option<Bill>,
+}
+
+/// Everything of a batch but what its jobs' own records say.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "where the name says it")]
+pub struct BatchRecord {
+    pub id: BatchId,
+    pub owner: OwnerId,
+    /// Of each of its jobs, 0 to 100.
+    pub priority: u8,
+    /// Whether the first job that fails cancels all others.
+    pub fail_fast: bool,
+    /// Jobs of it that run at once, at least 1.
+    pub parallel_jobs: u32,
+    /// The most that its jobs may cost together.
+    pub budget_cap: Option<Money>,
+    /// A JSON object that is kept for the caller, or nothing.
+    pub metadata_json: String,
+    pub created_at: Timestamp,
+    /// When its first job got its first lease.
+    pub started_at: Option<Timestamp>,
+    /// When its last job ended.
+    pub ended_at: Option<Timestamp>,
+    /// In the order of the request.
+    pub jobs: Vec<BatchJob>,
+    /// Why jobs of it failed or were cancelled.
+    pub error: Option<String>,
+    /// Whether it was cancelled by a call.
+    pub is_cancelled: bool,
+    pub cancel_reason: Option<String>,
+    /// The bills of jobs that a release which didn't record them one by one has forgotten.
+    pub unattributed: Bill,
+}
+
+/// A job of a batch. While the job's own record is kept, that one counts.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "where the name says it")]
+pub struct BatchJob {
+    pub job: JobId,
+    /// Simulations that it asks for.
+    pub simulations: u64,
+    /// What it costs when it runs to its last simulation.
+    pub estimate: Money,
+    pub state: JobState,
+    /// Whether the batch keeps it out of the queue.
+    pub is_blocked: bool,
+    /// What it came to, once it has ended.
+    pub bill: Option<Bill>,
+    /// Whether its own record is kept no longer.
+    pub is_forgotten: bool,
+}
+
+impl BatchJob {
+    /// What it has cost so far.
+    pub(crate) fn cost(&self) -> Money {
+        self.bill.map_or(Money::ZERO, |bill| bill.cost)
+    }
+}
+
+/// The states of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BatchState {
+    /// No job has started.
+    Pending,
+    /// Some job has started and some job has not ended.
+    Running,
+    /// Ended, every job complete.
+    Completed,
+    /// Ended, some jobs complete and others not.
+    Partial,
+    /// Ended, no job complete.
+    Failed,
+    /// Cancelled by a call.
+    Cancelled,
+}
+
+impl BatchState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Running, Self::Completed, Self::Partial, Self::Failed, Self::Cancelled];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// Which part of a running job is done.
@@ -150,6 +242,4 @@ pub struct StoredJob<P> {
     pub record: JobRecord,
     /// The last checkpoint of it, for an open job that has one.
     pub checkpoint: Option<Checkpoint<P>>,
-    /// Whether it is held back; of no meaning unless it is queued. What was released is for the caller to remember.
-    pub blocked: bool,
 }

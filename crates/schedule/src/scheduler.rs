@@ -1,5 +1,6 @@
 //! The state machine: what it holds, and where each command goes. The commands themselves are in the submodules.
 
+mod batches;
 mod ending;
 mod grants;
 mod members;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_types::limits::PRIORITY_MAX;
-use carlo_types::{Epoch, Fault, FaultCode, FieldFault, JobId, JobSpec, Merge, Now, OwnerId};
+use carlo_types::{
+    BatchId, Epoch, Fault, FaultCode, FieldFault, JobId, JobSpec, Merge, Money, Now, OwnerId, Timestamp, Work,
+};
 
 use crate::command::{Command, Effect, Outcome};
 use crate::config::Config;
@@ -22,6 +25,7 @@ use crate::listing::Listing;
 use crate::queue::{Place, Queue};
 use crate::rate::Meter;
 use crate::record::{JobState, Record};
+use batches::Batches;
 
 /// Started jobs of which the time in the queue is averaged.
 const QUEUE_TIMES_MAX: usize = 1_000;
@@ -42,7 +46,8 @@ pub struct Scheduler<P> {
     pub(crate) queue: Queue,
     pub(crate) fleet: Fleet,
     pub(crate) leases: Leases,
-    pub(crate) listing: Listing,
+    pub(crate) listing: Listing<JobState, JobKey>,
+    pub(crate) batches: Batches,
     /// Ended jobs, by when they are forgotten.
     pub(crate) expiry: BTreeSet<(Duration, JobKey)>,
     /// Running jobs with progress since their last checkpoint.
@@ -68,6 +73,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             fleet: Fleet::new(config.leases_per_node),
             leases: Leases::default(),
             listing: Listing::default(),
+            batches: Batches::default(),
             expiry: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             saved_last: JobKey(0),
@@ -93,12 +99,17 @@ impl<P: Merge + Clone> Scheduler<P> {
         let now = self.at(now);
         let mut out = Outcome::default();
         match command {
-            Command::Submit { job, owner, spec, priority, blocked } => {
-                self.submit(job, owner, Queued::new(spec, blocked, now.elapsed), priority, now, &mut out)?;
+            Command::Submit { job: id, owner, spec, priority, price } => {
+                self.check_new(&BTreeSet::from([id]), priority)?;
+                let new = NewJob { id, owner, spec, priority, price, batch: None };
+                self.insert_queued(new, false, now, &mut out);
             }
-            Command::Release { job } => self.release_job(job, now, &mut out)?,
-            Command::Limit { owner, jobs } => self.queue.limit(&owner, jobs, now.elapsed),
-            Command::Cancel { job } => self.cancel(job, now, &mut out)?,
+            Command::SubmitBatch(new) => self.submit_batch(new, now, &mut out)?,
+            Command::Limit { owner, limits } => self.queue.limit(&owner, limits, now.elapsed),
+            Command::Cancel { job, reason } => self.cancel(job, reason, now, &mut out)?,
+            Command::CancelBatch { batch, reason, with_running } => {
+                self.cancel_batch(batch, reason, with_running)?;
+            }
             Command::Join { node, facts } => self.join(node, facts, now, &mut out)?,
             Command::Heartbeat { node, load, progress } => self.heartbeat(node, load, &progress, now)?,
             Command::Lose { node, why } => self.lose(node, &why, now, &mut out)?,
@@ -112,8 +123,17 @@ impl<P: Merge + Clone> Scheduler<P> {
             Command::Fail { node, lease, message } => self.fail(node, lease, &message, now, &mut out)?,
             Command::Tick => self.tick(now, &mut out),
         }
-        self.fill(now, &mut out);
+        self.settle(now, &mut out);
         Ok(out)
+    }
+
+    /// What follows from a command: batches go on, free nodes get leases, and changed batches are put out.
+    fn settle(&mut self, now: Now, out: &mut Outcome<P>) {
+        self.advance_batches(now, out);
+        self.fill(now, out);
+        // A job that starts frees nothing for its batch to use.
+        self.advance_batches(now, out);
+        self.save_batches(out);
     }
 
     /// `now`, but never before an earlier one.
@@ -122,69 +142,47 @@ impl<P: Merge + Clone> Scheduler<P> {
         Now { elapsed: self.latest, ..now }
     }
 
-    fn submit(
-        &mut self,
-        id: JobId,
-        owner: OwnerId,
-        queued: Queued,
-        priority: u8,
-        now: Now,
-        out: &mut Outcome<P>,
-    ) -> Result<(), Fault> {
+    /// Refuses new jobs that can't be taken.
+    fn check_new(&self, ids: &BTreeSet<JobId>, priority: u8) -> Result<(), Fault> {
         if priority > PRIORITY_MAX {
             let message = format!("must be between 0 and {PRIORITY_MAX}");
             return Err(Fault::invalid(vec![FieldFault::new("/priority", message)]));
         }
-        if self.names.contains_key(&id) {
+        if let Some(id) = ids.iter().find(|id| self.names.contains_key(id)) {
             return Err(Fault::new(FaultCode::Conflict, format!("{id} exists already")));
         }
-        if self.open_jobs >= self.config.open_jobs_max {
-            let message = format!("the cluster has {} open jobs, which is its limit", self.open_jobs);
+        let room = self.config.open_jobs_max.saturating_sub(self.open_jobs);
+        if ids.len() > room {
+            let message = format!(
+                "the cluster has {} open jobs and takes {} at most",
+                self.open_jobs, self.config.open_jobs_max
+            );
             return Err(Fault::new(FaultCode::Exhausted, message));
         }
-        let (spec, held) = (Arc::clone(&queued.spec), queued.blocked);
-        let key = self.insert(id, owner, &spec, priority, now.wall, State::Queued(queued));
-        if held {
-            self.queue.block(self.jobs[&key].owner_key);
-        } else {
-            self.queue.enqueue(self.jobs[&key].place(), now.elapsed);
-        }
-        out.records.push(Record::Job(self.jobs[&key].record(spec)));
-        out.effects.push(Effect::Changed { job: id });
         Ok(())
     }
 
-    /// Lets a job that is held back into the queue.
-    fn release_job(&mut self, id: JobId, now: Now, out: &mut Outcome<P>) -> Result<(), Fault> {
-        let key = self.key(id)?;
-        let job = self.jobs.get_mut(&key).expect("a job with a name exists");
-        let place = job.place();
-        match &mut job.state {
-            State::Queued(queued) if queued.blocked => queued.blocked = false,
-            State::Queued(_) | State::Running(_) => return Ok(()),
-            State::Ended(ended) => {
-                let message = format!("{id} has ended: it is {}", ended.state.as_str());
-                return Err(Fault::new(FaultCode::Conflict, message));
-            }
+    /// Adds a new job to the queue, or beside it where its batch blocks it.
+    fn insert_queued(&mut self, new: NewJob, blocked: bool, now: Now, out: &mut Outcome<P>) -> JobKey {
+        let (id, spec) = (new.id, Arc::clone(&new.spec));
+        let queued = Queued::new(Arc::clone(&spec), blocked, now.elapsed);
+        let key = self.insert(new, now.wall, State::Queued(queued));
+        let job = &self.jobs[&key];
+        if blocked {
+            self.queue.block(job.owner_key);
+        } else {
+            self.queue.enqueue(job.place(), now.elapsed);
         }
-        self.queue.unblock(place.owner);
-        self.queue.enqueue(place, now.elapsed);
+        out.records.push(Record::Job(job.record(spec)));
         out.effects.push(Effect::Changed { job: id });
-        Ok(())
+        key
     }
 
     /// Adds a job to the indexes that hold every job.
-    fn insert(
-        &mut self,
-        id: JobId,
-        owner: OwnerId,
-        spec: &JobSpec,
-        priority: u8,
-        created_at: carlo_types::Timestamp,
-        state: State<P>,
-    ) -> JobKey {
+    fn insert(&mut self, new: NewJob, created_at: Timestamp, state: State<P>) -> JobKey {
         self.job_next += 1;
         let key = JobKey(self.job_next);
+        let NewJob { id, owner, spec, priority, price, batch } = new;
         let job = Job {
             key,
             id,
@@ -192,9 +190,12 @@ impl<P: Merge + Clone> Scheduler<P> {
             owner,
             priority,
             created_at,
+            batch,
             simulations: spec.simulations,
             months: spec.months(),
             seed: spec.seed,
+            work: Work::of(&spec),
+            price,
             state,
         };
         self.listing.insert(&job.owner, job.status(), (created_at, key));
@@ -204,14 +205,20 @@ impl<P: Merge + Clone> Scheduler<P> {
         key
     }
 
-    fn cancel(&mut self, id: JobId, now: Now, out: &mut Outcome<P>) -> Result<(), Fault> {
+    fn cancel(
+        &mut self,
+        id: JobId,
+        reason: Option<String>,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) -> Result<(), Fault> {
         let key = self.key(id)?;
         let state = self.jobs[&key].status();
         if state.is_ended() {
             let message = format!("{id} has ended: it is {}", state.as_str());
             return Err(Fault::new(FaultCode::Conflict, message));
         }
-        self.end(key, JobState::Cancelled, None, now, out);
+        self.end(key, JobState::Cancelled, reason, now, out);
         Ok(())
     }
 
@@ -239,6 +246,16 @@ impl<P: Merge + Clone> Scheduler<P> {
         let ready = running.is_ready().then_some((running.served, running.last_served));
         self.queue.set_ready(job.place(), ready, now.elapsed);
     }
+}
+
+/// A job that is new to this process.
+struct NewJob {
+    id: JobId,
+    owner: OwnerId,
+    spec: Arc<JobSpec>,
+    priority: u8,
+    price: Money,
+    batch: Option<BatchId>,
 }
 
 impl<P> Job<P> {

@@ -55,6 +55,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.listing
             .verify(self.jobs.values().map(|job| (&job.owner, job.status(), (job.created_at, job.key))));
         self.fleet.verify();
+        self.verify_batches();
         self.verify_leases(&leased);
         self.leases.verify(self.config.answers_max, &singles);
         self.verify_rest();

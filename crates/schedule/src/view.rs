@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{Epoch, JobId, JobSpec, Load, Merge, NodeFacts, NodeId, Now, OwnerId, Timestamp};
+use carlo_types::{
+    BatchId, Bill, Epoch, JobId, JobSpec, Load, Merge, Money, NodeFacts, NodeId, Now, OwnerId, Timestamp,
+};
 
+use crate::batch::{Batch, BatchCounts};
 use crate::fleet::{Gone, Node};
 use crate::job::{Contributor, Job, Running, State};
 use crate::listing::{Filter, Page};
-use crate::record::JobState;
+use crate::record::{BatchRecord, BatchState, JobState};
 use crate::scheduler::Scheduler;
 
 /// A job.
@@ -23,8 +26,14 @@ pub struct JobView {
     pub priority: u8,
     /// Its state.
     pub state: JobState,
-    /// Why it failed.
+    /// Why it failed or was cancelled.
     pub error: Option<String>,
+    /// The batch that it belongs to.
+    pub batch: Option<BatchId>,
+    /// What it costs when it runs to its last simulation.
+    pub estimate: Money,
+    /// What it came to, once it has ended.
+    pub bill: Option<Bill>,
     /// What it simulates; `None` once it has ended, the ledger has it then.
     pub spec: Option<Arc<JobSpec>>,
     /// The seed of every draw.
@@ -59,6 +68,40 @@ pub struct JobView {
     pub queue_position: Option<u64>,
     /// Why nobody works on it, in a sentence: while it is queued, or runs on no node.
     pub waiting_for: Option<String>,
+}
+
+/// A batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchView {
+    /// What is durable of it.
+    pub record: BatchRecord,
+    /// What it is as a whole.
+    pub state: BatchState,
+    /// Its jobs by state.
+    pub counts: BatchCounts,
+    /// 0 to 100, over all its simulations.
+    pub progress_percent: f64,
+    /// What all of its jobs would cost if each ran to its last simulation.
+    pub estimated: Money,
+    /// What its ended jobs have cost.
+    pub spent: Bill,
+    /// What its cap leaves: without what is spent, and without the estimates of jobs that may run. `None` without a cap.
+    pub budget_remaining: Option<Money>,
+}
+
+/// All batches of an owner together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BatchStats {
+    /// Batches by state, in the order of [`BatchState::ALL`].
+    pub by_state: [u64; BatchState::ALL.len()],
+    /// Jobs in them.
+    pub jobs: u64,
+    /// What their ended jobs have cost.
+    pub spent: Bill,
+    /// Batches that have ended.
+    pub ended: u64,
+    /// From creation to end, of all that have ended together.
+    pub duration: Duration,
 }
 
 /// What one node did for a running job.
@@ -181,6 +224,66 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.listing.count(filter)
     }
 
+    /// The batch as it is now.
+    pub fn batch(&self, id: BatchId) -> Option<BatchView> {
+        self.batches.get(id).map(|batch| self.view_batch(batch))
+    }
+
+    /// What is durable of a batch: its owner, its jobs in the order of the request.
+    pub fn batch_record(&self, id: BatchId) -> Option<&BatchRecord> {
+        self.batches.get(id).map(|batch| &batch.record)
+    }
+
+    /// How many batches match, and those of the page, newest first.
+    pub fn batches(&self, filter: &Filter<BatchState>, page: Page) -> (usize, Vec<BatchView>) {
+        let ids = self.batches.listing.page(filter, page);
+        let views = ids.iter().filter_map(|id| self.batch(*id)).collect();
+        (self.batches.listing.count(filter), views)
+    }
+
+    /// All batches of an owner together.
+    pub fn batch_stats(&self, owner: &OwnerId) -> BatchStats {
+        let filter = Filter { owner: Some(owner.clone()), state: None };
+        let ids = self.batches.listing.page(&filter, Page { skip: 0, take: usize::MAX });
+        let mut sum = BatchStats::default();
+        for batch in ids.iter().filter_map(|id| self.batches.get(*id)) {
+            let state = batch.state();
+            for (count, other) in sum.by_state.iter_mut().zip(BatchState::ALL) {
+                *count += u64::from(other == state);
+            }
+            sum.jobs += batch.record.jobs.len() as u64;
+            sum.spent = sum.spent.plus(batch.spent());
+            if let Some(ended_at) = batch.record.ended_at {
+                sum.ended += 1;
+                sum.duration += Duration::from_millis(ended_at.0.saturating_sub(batch.record.created_at.0));
+            }
+        }
+        sum
+    }
+
+    fn view_batch(&self, batch: &Batch) -> BatchView {
+        let (mut done, mut expected) = (0, 0);
+        for member in &batch.record.jobs {
+            let progress = match member.state {
+                JobState::Complete => None,
+                _ => self.progress(member.job),
+            };
+            let (job_done, job_expected) = progress.unwrap_or((member.simulations, member.simulations));
+            done += u128::from(job_done);
+            expected += u128::from(job_expected);
+        }
+        let spent = batch.spent();
+        BatchView {
+            record: batch.record.clone(),
+            state: batch.state(),
+            counts: batch.counts(),
+            progress_percent: 100.0 * done as f64 / expected.max(1) as f64,
+            estimated: batch.estimated(),
+            spent,
+            budget_remaining: batch.record.budget_cap.map(|cap| cap.less(spent.cost).less(batch.reserved())),
+        }
+    }
+
     /// The cluster as it is now.
     pub fn cluster(&self, now: Now) -> ClusterView {
         let count = |state| self.listing.count(&Filter { owner: None, state: Some(state) });
@@ -239,6 +342,9 @@ impl<P: Merge + Clone> Scheduler<P> {
             priority: job.priority,
             state: job.status(),
             error: None,
+            batch: job.batch,
+            estimate: job.estimate(),
+            bill: job.bill(),
             spec: job.spec().map(Arc::clone),
             seed: job.seed,
             months: job.months,
@@ -259,7 +365,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         };
         match &job.state {
             State::Queued(queued) if queued.blocked => {
-                view.waiting_for = Some("it is blocked by its batch".to_owned());
+                let batch = job.batch.and_then(|id| self.batches.get(id));
+                view.waiting_for = batch.map(Batch::waiting_for);
             }
             State::Queued(_) => {
                 let position = self.queue.position(job.place());
@@ -358,10 +465,26 @@ impl<P: Merge + Clone> Scheduler<P> {
             Some(limit) => return format!("the owner's limit of {limit} jobs at once is reached"),
             None => {}
         }
-        match self.queue.running_from(job.priority) {
-            0 => "every worker is busy; the job gets one of the next free leases".to_owned(),
-            1 => "every worker is busy with 1 job of the same or a higher priority".to_owned(),
-            jobs => format!("every worker is busy with {jobs} jobs of the same or a higher priority"),
+        let (own, others, less) = self.queue.rivals(job.owner_key, job.priority);
+        let jobs = |count: u32| if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") };
+        match (own, others, less) {
+            (0, 0, _) => "every worker is busy; the job gets one of the next free leases".to_owned(),
+            (own, 0, _) => {
+                format!(
+                    "every worker is busy with {} of the same or a higher priority of its owner",
+                    jobs(own)
+                )
+            }
+            (_, others, 0) => format!(
+                "every worker is busy with {} of other owners; the job gets one of the next free leases, because its owner has used the cluster least lately",
+                jobs(others)
+            ),
+            (_, others, less) => format!(
+                "every worker is busy with {} of other owners; of those who wait for a lease, {less} {} used the cluster less lately and {} first",
+                jobs(others),
+                if less == 1 { "has" } else { "have" },
+                if less == 1 { "comes" } else { "come" },
+            ),
         }
     }
 }

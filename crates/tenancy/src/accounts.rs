@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use carlo_types::OwnerId;
+use carlo_types::{Money, OwnerId};
 
-use crate::money::Money;
 use crate::period::Period;
 use crate::usage::Usage;
 

@@ -5,7 +5,7 @@
 //! * [`tiers`] and [`terms`]: the limits of each tier, and the file that overrides them.
 //! * [`rate`]: calls in any second, minute, hour.
 //! * [`period`]: the calendar months that quotas hold for.
-//! * [`money`], [`metering`], [`budget`]: what work costs, exactly, and what a batch may spend.
+//! * [`metering`], [`budget`]: what is held of a user's month for open jobs and batches.
 //! * [`usage`] and `accounts`: what everybody has used.
 //! * [`records`]: what must be durable.
 //! * [`refusal`]: why somebody may not.
@@ -17,7 +17,6 @@ mod accounts;
 pub mod budget;
 pub mod keys;
 pub mod metering;
-pub mod money;
 pub mod period;
 pub mod rate;
 pub mod records;
@@ -30,13 +29,12 @@ pub mod usage;
 pub use accounts::PAST_PERIODS_MAX;
 pub use budget::Budget;
 pub use keys::{Caller, Key, KeyHash, KeyId, Role, Secret};
-pub use metering::{Charge, Ended, Settlement, Work};
-pub use money::Money;
+pub use metering::{Charge, Ended};
 pub use period::Period;
 pub use rate::{PolicyStatus, RateStatus, Window};
 pub use records::{Change, Record, RecordId};
 pub use refusal::{Quota, Refusal, Unauthenticated};
-pub use tenancy::{Call, Contradiction, NewBatch, NewKey, PeriodUsage, Tenancy};
+pub use tenancy::{Admission, Contradiction, NewBatch, NewKey, PeriodUsage, Tenancy};
 pub use terms::Terms;
 pub use tiers::{Tier, TierLimits};
 pub use usage::{Allowance, Usage, UsageReport};

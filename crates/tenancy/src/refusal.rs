@@ -1,9 +1,8 @@
 //! Why a caller may not do something now, and the fault that says so on any interface.
 
 use carlo_types::fault::Limit;
-use carlo_types::{Fault, FaultCode, FieldFault};
+use carlo_types::{Fault, FaultCode, FieldFault, Money};
 
-use crate::money::Money;
 use crate::rate::Window;
 use crate::tiers::Tier;
 

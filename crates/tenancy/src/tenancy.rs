@@ -3,8 +3,7 @@
 //! ```text
 //!   admit_call     rate limit ──► quota of calls ──► counted
 //!   admit_jobs     batch size ──► quota of jobs ──► budget ──► quota of money ──► counted, cost held
-//!   reserve        budget of the batch: the job may start
-//!   settle         the job has ended: held cost gives way to what it had simulated
+//!   settle         the job has ended: held cost gives way to what it came to
 //! ```
 //!
 //! **The month.** A job belongs to the period it was admitted in: it is counted, held and billed there, however late it starts or
@@ -20,14 +19,13 @@ mod durable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carlo_types::{BatchId, FieldFault, JobId, Now, OwnerId, Timestamp};
+use carlo_types::{BatchId, Bill, FieldFault, JobId, Money, Now, OwnerId, Timestamp, Work};
 
 pub use self::durable::Contradiction;
 use crate::accounts::{Accounts, PAST_PERIODS_MAX};
 use crate::budget::Budget;
 use crate::keys::{Caller, Key, KeyId, Keys, Role, Secret};
-use crate::metering::{Charge, Ended, Settlement, Work};
-use crate::money::Money;
+use crate::metering::{Charge, Ended};
 use crate::period::Period;
 use crate::rate::{RateStatus, Rates};
 use crate::records::RecordId;
@@ -54,7 +52,7 @@ pub struct Tenancy {
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub struct Call {
+pub struct Admission {
     /// For the headers of the answer, whatever it is.
     pub rate: RateStatus,
     /// Whether the call may be served.
@@ -141,14 +139,14 @@ impl Tenancy {
 
     /// Admits a call and counts it, or refuses it. A call that is over a rate limit counts nowhere; one that is over the quota counts
     /// for the rate limits alone.
-    pub fn admit_call(&mut self, caller: &Caller, now: Now) -> Call {
+    pub fn admit_call(&mut self, caller: &Caller, now: Now) -> Admission {
         let limits = self.terms.limits(caller.tier);
         let (rate, admitted) = if caller.key.is_some() {
             self.rates.admit(&caller.user, limits, now.elapsed)
         } else {
             (RateStatus::default(), Ok(()))
         };
-        Call { rate, admitted: admitted.and_then(|()| self.count_call(caller, now.wall)) }
+        Admission { rate, admitted: admitted.and_then(|()| self.count_call(caller, now.wall)) }
     }
 
     /// Whether the caller has made all calls of this month.
@@ -177,8 +175,8 @@ impl Tenancy {
         Ok(())
     }
 
-    /// Admits jobs, all of them or none, and returns what all would cost if each ran to its last simulation. Jobs of a batch wait for
-    /// [`Tenancy::reserve`]; others may run at once. Admitting a job or a batch again counts nothing.
+    /// Admits jobs, all of them or none, and returns what all would cost if each ran to its last simulation. Admitting a job or a
+    /// batch again counts nothing.
     pub fn admit_jobs(
         &mut self,
         caller: &Caller,
@@ -210,9 +208,8 @@ impl Tenancy {
             self.changed.insert(RecordId::Budget(id));
         }
         for (job, work) in jobs.iter().copied() {
-            let (user, reserved) = (caller.user.clone(), batch.is_none());
             let batch = batch.map(|batch| batch.id);
-            self.open(Charge { job, user, batch, period, work, price, reserved });
+            self.open(Charge { job, user: caller.user.clone(), batch, period, work, price });
             self.changed.insert(RecordId::Charge(job));
         }
         Ok(estimated)
@@ -252,40 +249,21 @@ impl Tenancy {
         }
     }
 
-    /// Lets an admitted job start. For a job of a batch its cost is reserved from the budget, which must allow it; if it doesn't, nothing
-    /// has changed, and the caller ends the job and those that wait behind it. Reserving twice, or for a job that has no charge, does
-    /// nothing.
-    pub fn reserve(&mut self, job: JobId) -> Result<(), Refusal> {
-        let Some(charge) = self.charges.get_mut(&job).filter(|charge| !charge.reserved) else {
-            return Ok(());
-        };
-        if let Some(batch) = charge.batch
-            && let Some(budget) = self.budgets.get_mut(&batch)
-        {
-            // What waited was held already, so the month's hold stays as it is.
-            budget.reserve(charge.estimate())?;
-        }
-        charge.reserved = true;
+    /// Counts and bills a job that has ended; `bill` is what it came to. Says whether it did: not if that has happened already, or
+    /// the job was never admitted.
+    pub fn settle(&mut self, job: JobId, ended: Ended, bill: Bill) -> bool {
+        let Some(charge) = self.charges.remove(&job) else { return false };
         self.changed.insert(RecordId::Charge(job));
-        Ok(())
-    }
-
-    /// Counts and bills a job that has ended after `simulations` of its simulations. `None` if that has happened already, or the job was
-    /// never admitted.
-    pub fn settle(&mut self, job: JobId, ended: Ended, simulations: u64) -> Option<Settlement> {
-        let charge = self.charges.remove(&job)?;
-        self.changed.insert(RecordId::Charge(job));
-        let (tokens, cost) = charge.settlement(simulations);
-        self.usage_mut(&charge.user, charge.period).add_end(ended, tokens, cost);
+        self.usage_mut(&charge.user, charge.period).add_end(ended, bill);
         let estimate = charge.estimate();
         match charge.batch {
             None => self.accounts.rehold(&charge.user, charge.period, estimate, Money::ZERO),
             Some(batch) => {
-                self.change_budget(batch, |budget| budget.settle(estimate, charge.reserved, tokens, cost));
+                self.change_budget(batch, |budget| budget.settle(estimate, bill));
                 self.changed.insert(RecordId::Budget(batch));
             }
         }
-        Some(Settlement { tokens, cost, budget: charge.batch.and_then(|batch| self.budget(batch).cloned()) })
+        true
     }
 
     /// The charge of a job that is not settled.
@@ -343,7 +321,7 @@ impl Tenancy {
         let estimate = charge.estimate();
         match charge.batch {
             None => self.accounts.rehold(&charge.user, charge.period, Money::ZERO, estimate),
-            Some(batch) => self.change_budget(batch, |budget| budget.open(estimate, charge.reserved)),
+            Some(batch) => self.change_budget(batch, |budget| budget.open(estimate)),
         }
         self.charges.insert(charge.job, charge);
     }

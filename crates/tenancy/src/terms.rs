@@ -9,10 +9,9 @@
 //! }
 //! ```
 
-use carlo_types::FieldFault;
+use carlo_types::{FieldFault, Money};
 use serde_json::{Map, Value};
 
-use crate::money::Money;
 use crate::tiers::{Tier, TierLimits};
 
 /// The price of a token where nobody says otherwise: $0.0001.
@@ -22,8 +21,11 @@ pub const PRICE_PER_TOKEN_MAX: Money = Money::from_whole_dollars(1_000_000);
 /// The largest batch that a tier may allow: all of its jobs are admitted in one commit.
 pub const BATCH_SIZE_MAX: u32 = 1_000;
 
+/// The weights that a tier may have.
+const WEIGHTS: std::ops::RangeInclusive<f64> = 0.001..=1_000.0;
+
 /// What holds for everybody.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
     /// What a token costs, for jobs admitted from now on.
     pub price_per_token: Money,
@@ -124,6 +126,14 @@ impl Reader {
                         limits.cost_per_month = Some(money);
                     }
                 }
+                "weight" => {
+                    if let Some(weight) = value.as_f64().filter(|weight| WEIGHTS.contains(weight)) {
+                        limits.weight = weight;
+                    } else {
+                        let (least, most) = (WEIGHTS.start(), WEIGHTS.end());
+                        reader.fault(pointer, format!("must be a number from {least} to {most}"));
+                    }
+                }
                 "batch_size" => {
                     let size = value.as_u64().and_then(|size| u32::try_from(size).ok());
                     match size.filter(|size| (1..=BATCH_SIZE_MAX).contains(size)) {
@@ -191,6 +201,7 @@ mod tests {
                 jobs_per_month: number(6),
                 cost_per_month: number(7).map(Money::from_whole_dollars),
                 batch_size: small(8).unwrap(),
+                weight: 1.0,
             };
             assert_eq!((cells[0], terms.limits(tier)), (tier.as_str(), &wanted));
         }
@@ -201,7 +212,7 @@ mod tests {
         let terms = Terms::parse(
             r#"{"price_per_token_usd": 0.00025, "tiers": {"basic": {
                 "calls_per_second": 1, "calls_per_minute": 2, "calls_per_hour": 3, "jobs_at_once": 4,
-                "calls_per_month": 5, "jobs_per_month": 0, "cost_per_month_usd": 7.5, "batch_size": 8}}}"#,
+                "calls_per_month": 5, "jobs_per_month": 0, "cost_per_month_usd": 7.5, "batch_size": 8, "weight": 2.5}}}"#,
         );
         let mut wanted = Terms { price_per_token: Money::from_micros(250), ..Terms::default() };
         *wanted.limits_mut(Tier::Basic) = TierLimits {
@@ -213,6 +224,7 @@ mod tests {
             jobs_per_month: Some(0),
             cost_per_month: Some(Money::from_micros(7_500_000)),
             batch_size: 8,
+            weight: 2.5,
         };
         assert_eq!(terms, Ok(wanted));
         assert_eq!(Terms::parse("{}"), Ok(Terms::default()));
@@ -231,6 +243,7 @@ mod tests {
             jobs_per_month: None,
             cost_per_month: None,
             batch_size: 5,
+            weight: 1.0,
         };
         assert_eq!(Terms::parse(json).unwrap().limits(Tier::Free), &wanted);
     }

@@ -1,8 +1,7 @@
 //! Tiers: which limits hold for a key. The defaults are here; [`crate::terms`] reads what an operator changes about them.
 
+use carlo_types::Money;
 use std::fmt;
-
-use crate::money::Money;
 
 /// A key's tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -42,7 +41,7 @@ impl fmt::Display for Tier {
 }
 
 /// The limits of a tier. `None` is no limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TierLimits {
     /// Calls in any second.
     pub calls_per_second: Option<u32>,
@@ -60,6 +59,8 @@ pub struct TierLimits {
     pub cost_per_month: Option<Money>,
     /// Jobs of a batch.
     pub batch_size: u32,
+    /// A user's share of the cluster while others want it, too, relative to theirs. Enforced by the scheduler.
+    pub weight: f64,
 }
 
 impl TierLimits {
@@ -86,6 +87,7 @@ impl TierLimits {
             jobs_per_month: jobs,
             cost_per_month: dollars.map(Money::from_whole_dollars),
             batch_size,
+            weight: 1.0,
         }
     }
 }

@@ -3,10 +3,9 @@
 //! [`Usage`] is a sum: adding to it commutes, and what is kept is the sum itself, so writing a record twice is writing it once.
 //! That each event is added once is the work of [`crate::tenancy`].
 
-use carlo_types::{OwnerId, Timestamp};
+use carlo_types::{Bill, Money, OwnerId, Timestamp};
 
 use crate::metering::Ended;
-use crate::money::Money;
 use crate::period::Period;
 use crate::refusal::Quota;
 use crate::tiers::{Tier, TierLimits};
@@ -32,15 +31,15 @@ pub struct Usage {
 
 impl Usage {
     /// Counts the end of a job.
-    pub(crate) fn add_end(&mut self, ended: Ended, tokens: u64, cost: Money) {
+    pub(crate) fn add_end(&mut self, ended: Ended, bill: Bill) {
         let count = match ended {
             Ended::Completed => &mut self.completed,
             Ended::Failed => &mut self.failed,
             Ended::Cancelled => &mut self.cancelled,
         };
         *count += 1;
-        self.tokens = self.tokens.saturating_add(tokens);
-        self.cost = self.cost.plus(cost);
+        self.tokens = self.tokens.saturating_add(bill.tokens);
+        self.cost = self.cost.plus(bill.cost);
     }
 }
 

@@ -7,6 +7,7 @@
 //! * [`blocks`]: how a job's simulations are cut into blocks and ranges.
 //! * [`lease`]: the right to simulate a range.
 //! * [`merge`]: what the scheduler needs to know of a partial result.
+//! * [`money`] and [`metering`]: amounts of dollars, and what work costs.
 //! * [`results`]: the answer of a job.
 //! * [`node`]: what a worker says of itself.
 //! * [`fault`]: why something was refused.
@@ -22,6 +23,8 @@ pub mod ids;
 pub mod lease;
 pub mod limits;
 pub mod merge;
+pub mod metering;
+pub mod money;
 pub mod node;
 pub mod question;
 pub mod replay;
@@ -35,6 +38,8 @@ pub use fault::{Fault, FaultCode, FieldFault};
 pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
 pub use lease::Lease;
 pub use merge::Merge;
+pub use metering::{Bill, Work};
+pub use money::Money;
 pub use node::{Load, NodeFacts};
 pub use question::Question;
 pub use replay::{Replay, ReplayMonth};

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use carlo_kernel::Partial;
 use carlo_schedule::{Command, Filter, JobState, JobView, Page};
-use carlo_tenancy::{Call, Caller, RateStatus, Work};
-use carlo_types::{Fault, FaultCode, JobId, JobSpec, Timestamp};
+use carlo_tenancy::{Admission, Caller, RateStatus};
+use carlo_types::{Fault, FaultCode, JobId, JobSpec, Timestamp, Work};
 use tokio::sync::oneshot;
 
 use super::{Core, Topic};
-use crate::job_metadata::{JobMetadata, nanodollars};
+use crate::job_metadata::JobMetadata;
 
 /// A job to be submitted.
 #[derive(Debug, Clone)]
@@ -37,11 +37,9 @@ impl Core {
         self.make_room(1)?;
         let now = self.clock.now();
         let jobs = [(job, Work::of(&spec))];
-        let estimate = self.tenancy.admit_jobs(caller, &jobs, None, now.wall)?;
-        let metadata = JobMetadata { estimate_nanodollars: nanodollars(estimate), ..JobMetadata::default() };
-        self.job_metadata.insert(job, metadata);
-        self.limit(caller.user.clone(), self.tenancy.limits(caller).jobs_at_once);
-        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, blocked: false })?;
+        self.tenancy.admit_jobs(caller, &jobs, None, now.wall)?;
+        let price = self.tenancy.terms().price_per_token;
+        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, price })?;
         Ok(self.snapshot(job).expect("it has just been submitted"))
     }
 
@@ -58,11 +56,8 @@ impl Core {
     /// Ends a job.
     pub(crate) fn cancel(&mut self, caller: &Caller, job: JobId, reason: &str) -> Result<JobSnapshot, Fault> {
         self.require_owner(caller, job)?;
-        let is_open = self.scheduler.spec(job).is_some();
-        if is_open && !reason.is_empty() {
-            self.job_metadata.entry(job).or_default().cancel_reason = Some(reason.to_owned());
-        }
-        self.apply(Command::Cancel { job })?;
+        let reason = (!reason.is_empty()).then(|| reason.to_owned());
+        self.apply(Command::Cancel { job, reason })?;
         Ok(self.snapshot(job).expect("a cancelled job is kept"))
     }
 
@@ -82,7 +77,7 @@ impl Core {
         if !is_theirs || !is_it || self.tenancy.has_no_calls_left(&caller, now.wall) {
             return None;
         }
-        let Call { rate, admitted } = self.tenancy.admit_call(&caller, now);
+        let Admission { rate, admitted } = self.tenancy.admit_call(&caller, now);
         admitted.ok().map(|()| rate)
     }
 
@@ -119,12 +114,7 @@ impl Core {
         Some(self.with_metadata(self.scheduler.job(job, self.clock.now())?))
     }
 
-    fn with_metadata(&self, mut view: JobView) -> JobSnapshot {
-        if view.waiting_for.is_some()
-            && let Some(why) = self.held_back_by(view.id)
-        {
-            view.waiting_for = Some(why);
-        }
+    fn with_metadata(&self, view: JobView) -> JobSnapshot {
         let metadata = self.job_metadata.get(&view.id).cloned().unwrap_or_default();
         JobSnapshot { view, metadata, fold: None }
     }

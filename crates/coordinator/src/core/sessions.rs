@@ -105,7 +105,7 @@ impl Sessions {
                 self.disconnect(node, &Fault::new(FaultCode::Unavailable, why));
             }
             // Nobody watches jobs or drains over a stream yet: callers ask.
-            Effect::Changed { .. } | Effect::Drained { .. } => {}
+            Effect::Changed { .. } | Effect::BatchChanged { .. } | Effect::Drained { .. } => {}
         }
     }
 

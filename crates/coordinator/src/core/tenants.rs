@@ -1,11 +1,11 @@
 //! Calls are admitted and counted, jobs settled: in the same commit as what they belong to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use carlo_schedule::{Command, JobRecord, JobState};
+use carlo_schedule::{Command, JobRecord, JobState, OwnerLimits};
 use carlo_tenancy::{
-    Call, Caller, Ended, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal, Role, Secret, Unauthenticated,
-    UsageReport,
+    Admission, Caller, Ended, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal, Role, Secret,
+    Unauthenticated, UsageReport,
 };
 use carlo_types::{Fault, FaultCode, OwnerId};
 
@@ -17,8 +17,8 @@ use crate::entries::EntryError;
 const ADMIN: &str = "admin";
 
 impl Core {
-    /// Makes sure of the first key.
-    pub(super) fn open_doors(&mut self, access: &Access) -> Result<(), EntryError> {
+    /// Makes the first key, where there is none yet.
+    pub(super) fn ensure_admin_key(&mut self, access: &Access) -> Result<(), EntryError> {
         self.needs_keys = !matches!(access, Access::Open);
         let Access::Keys { admin: Some(secret), .. } = access else { return Ok(()) };
         match self.tenancy.authenticate(&secret.reveal()) {
@@ -41,25 +41,25 @@ impl Core {
         Ok(())
     }
 
-    /// Says anew how many jobs of each owner may run at once.
+    /// Tells the scheduler what every owner with a key may have.
     pub(super) fn limit_owners(&mut self) {
-        let owners: BTreeSet<OwnerId> =
-            self.tenancy.charges().map(|charge| charge.user.clone()).filter(|_| self.needs_keys).collect();
-        let mut limits: BTreeMap<OwnerId, Option<u32>> = BTreeMap::new();
-        // Of several keys the best counts.
-        for key in self.tenancy.keys().filter(|key| owners.contains(&key.user)) {
-            let limit = self.tenancy.terms().limits(key.tier).jobs_at_once;
-            let best = limits.entry(key.user.clone()).or_insert(limit);
-            *best = best.zip(limit).map(|(one, other)| one.max(other));
-        }
-        for (owner, jobs) in limits {
-            self.limit(owner, jobs);
+        let owners: BTreeSet<OwnerId> = self.tenancy.keys().map(|key| key.user.clone()).collect();
+        for owner in owners {
+            self.limit_owner(owner);
         }
     }
 
-    /// Says how many jobs of an owner may run at once.
-    pub(super) fn limit(&mut self, owner: OwnerId, jobs: Option<u32>) {
-        if let Err(fault) = self.apply(Command::Limit { owner, jobs }) {
+    /// Tells the scheduler what an owner may have: of several keys the best counts, and where all are revoked the configuration.
+    fn limit_owner(&mut self, owner: OwnerId) {
+        let keys = self.tenancy.keys().filter(|key| key.user == owner && key.revoked_at.is_none());
+        let limits = keys.map(|key| self.tenancy.terms().limits(key.tier));
+        let limits =
+            limits.map(|limits| OwnerLimits { jobs_at_once: limits.jobs_at_once, weight: limits.weight });
+        let limits = limits.reduce(|one, other| OwnerLimits {
+            jobs_at_once: one.jobs_at_once.zip(other.jobs_at_once).map(|(one, other)| one.max(other)),
+            weight: one.weight.max(other.weight),
+        });
+        if let Err(fault) = self.apply(Command::Limit { owner, limits }) {
             tracing::error!(%fault, "the scheduler refused a limit");
         }
     }
@@ -74,7 +74,7 @@ impl Core {
             Ok(caller) => caller,
             Err(refusal) => return (RateStatus::default(), Err(Refusal::from(refusal).into())),
         };
-        let Call { rate, admitted } = self.tenancy.admit_call(&caller, self.clock.now());
+        let Admission { rate, admitted } = self.tenancy.admit_call(&caller, self.clock.now());
         let answer = admitted.map_err(Fault::from).and_then(|()| serve(self, &caller));
         (rate, answer)
     }
@@ -100,9 +100,7 @@ impl Core {
             JobState::Failed => Ended::Failed,
             JobState::Cancelled => Ended::Cancelled,
         };
-        if let Some(settlement) = self.tenancy.settle(job.id, ended, job.simulations_done) {
-            self.job_metadata.entry(job.id).or_default().settle(&settlement);
-        }
+        self.tenancy.settle(job.id, ended, job.bill.unwrap_or_default());
     }
 
     /// Makes a key. Refused while authentication is off: whoever reaches the coordinator then could keep a key for later.
@@ -113,6 +111,7 @@ impl Core {
         }
         let key = self.tenancy.create_key(new, secret, self.clock.now().wall)?;
         tracing::info!(key = %key.id, user = %key.user, tier = %key.tier, role = %key.role, "a key was made");
+        self.limit_owner(key.user.clone());
         Ok(key)
     }
 
@@ -120,6 +119,7 @@ impl Core {
     pub(crate) fn revoke_key(&mut self, id: KeyId) -> Result<Key, Fault> {
         let key = self.tenancy.revoke_key(id, self.clock.now().wall)?;
         tracing::info!(key = %key.id, user = %key.user, "a key was revoked");
+        self.limit_owner(key.user.clone());
         Ok(key)
     }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use carlo_schedule::{JobRecord, JobState};
+use carlo_schedule::{BatchJob, BatchRecord, JobRecord};
 use carlo_store::{Key, Ledger, Write};
-use carlo_types::{BatchId, JobId, OwnerId, Timestamp};
+use carlo_types::{BatchId, Bill, JobId, Money, OwnerId, Timestamp, Work};
 use carlo_wire::{convert, v1};
 
 use super::read::{EntryError, decode, unreadable};
+use super::tenancy::money;
 use super::{put, scan};
-use crate::batch::{Batch, Member, NewBatch};
 use crate::to_proto;
 
 const BATCH: &str = "batch/";
@@ -20,12 +20,16 @@ fn key(id: BatchId) -> Key {
 }
 
 /// What makes a batch durable.
-pub(crate) fn write(batch: &Batch) -> Write {
-    let job = |member: &Member| v1::BatchJobEntry {
+pub(super) fn write(batch: &BatchRecord) -> Write {
+    let job = |member: &BatchJob| v1::BatchJobEntry {
         job_id: member.job.to_string(),
         status: to_proto::job_status(member.state).into(),
         simulations: member.simulations,
+        estimate: Some(member.estimate.to_string()),
+        cost: member.bill.map(|bill| bill.cost.to_string()),
+        tokens: member.bill.map(|bill| bill.tokens),
     };
+    let unattributed = Some(batch.unattributed).filter(|bill| *bill != Bill::default());
     let entry = v1::BatchEntry {
         id: batch.id.to_string(),
         owner: batch.owner.to_string(),
@@ -36,63 +40,99 @@ pub(crate) fn write(batch: &Batch) -> Write {
         started_at_ms: batch.started_at.map(|at| at.0),
         ended_at_ms: batch.ended_at.map(|at| at.0),
         metadata_json: batch.metadata_json.clone(),
-        jobs: batch.members.iter().map(job).collect(),
+        jobs: batch.jobs.iter().map(job).collect(),
         error: batch.error.clone(),
         cancelled: batch.is_cancelled,
         cancel_reason: batch.cancel_reason.clone(),
+        budget_cap: batch.budget_cap.map(|cap| cap.to_string()),
+        unattributed_cost: unattributed.map(|bill| bill.cost.to_string()),
+        unattributed_tokens: unattributed.map_or(0, |bill| bill.tokens),
     };
     put(key(batch.id), &entry)
 }
 
-/// What forgets a batch.
-pub(crate) fn delete(id: BatchId) -> Write {
+/// What deletes a batch.
+pub(super) fn delete(id: BatchId) -> Write {
     Write::Delete(key(id))
 }
 
-/// A job as its own entry says it is: its state, and whether it is held back.
-pub(crate) type Known<'a> = BTreeMap<JobId, (&'a JobRecord, bool)>;
-
-/// Every batch, its jobs as they are known.
-pub(crate) async fn load(ledger: &dyn Ledger, known: &Known<'_>) -> Result<Vec<Batch>, EntryError> {
+/// Every batch. The budgets among `records` stand in where an entry is of a release that left money to them.
+pub(super) async fn load(
+    ledger: &dyn Ledger,
+    jobs: &BTreeMap<JobId, &JobRecord>,
+    records: &[carlo_tenancy::Record],
+) -> Result<Vec<BatchRecord>, EntryError> {
+    let budgets: BTreeMap<BatchId, &carlo_tenancy::Budget> = records
+        .iter()
+        .filter_map(|record| match record {
+            carlo_tenancy::Record::Budget(budget) => Some((budget.batch, budget)),
+            _ => None,
+        })
+        .collect();
     let entries = scan(ledger, BATCH).await?;
-    entries.iter().map(|(key, value)| read(key, value, known)).collect()
+    entries.iter().map(|(key, value)| read(key, value, jobs, &budgets)).collect()
 }
 
-fn read(key: &Key, value: &Bytes, known: &Known<'_>) -> Result<Batch, EntryError> {
+fn read(
+    key: &Key,
+    value: &Bytes,
+    jobs: &BTreeMap<JobId, &JobRecord>,
+    budgets: &BTreeMap<BatchId, &carlo_tenancy::Budget>,
+) -> Result<BatchRecord, EntryError> {
     let entry: v1::BatchEntry = decode(key, value)?;
-    let member = |job: &v1::BatchJobEntry| {
-        let id = convert::id("job_id", &job.job_id).map_err(|error| unreadable(key, error))?;
+    let has_money = entry.jobs.iter().all(|job| job.estimate.is_some());
+    let read_money =
+        |text: Option<&String>| text.map(|text| money(key, text)).transpose().map(Option::unwrap_or_default);
+    let member = |entry: &v1::BatchJobEntry| {
+        let job = convert::id("job_id", &entry.job_id).map_err(|error| unreadable(key, error))?;
         let state =
-            to_proto::job_state(job.status()).ok_or_else(|| unreadable(key, "a job has no status"))?;
-        let known = known.get(&id);
-        let state = known.map_or(state, |(record, _)| record.state);
-        Ok(Member {
-            job: id,
-            simulations: job.simulations,
+            to_proto::job_state(entry.status()).ok_or_else(|| unreadable(key, "a job has no status"))?;
+        let mut member = BatchJob {
+            job,
+            simulations: entry.simulations,
+            estimate: read_money(entry.estimate.as_ref())?,
             state,
-            is_released: state != JobState::Queued || known.is_some_and(|(_, blocked)| !blocked),
-            is_forgotten: known.is_none(),
-        })
+            is_blocked: false,
+            bill: match entry.tokens {
+                Some(tokens) => Some(Bill { tokens, cost: read_money(entry.cost.as_ref())? }),
+                None => None,
+            },
+            is_forgotten: true,
+        };
+        if let Some(record) = jobs.get(&job) {
+            member.state = record.state;
+            member.estimate = record.price * Work::of(&record.spec).tokens();
+            (member.is_blocked, member.bill, member.is_forgotten) = (record.is_blocked, record.bill, false);
+        }
+        Ok(member)
     };
-    let members: Vec<Member> = entry.jobs.iter().map(member).collect::<Result<_, EntryError>>()?;
-    if members.iter().any(|member| member.is_forgotten && !member.state.is_ended()) {
-        return Err(unreadable(key, "an open job of it is not there"));
-    }
-    let first_start = members.iter().filter_map(|member| known.get(&member.job)?.0.started_at).min();
-    let mut batch = Batch::new(NewBatch {
+    let mut batch = BatchRecord {
         id: convert::id("id", &entry.id).map_err(|error| unreadable(key, error))?,
         owner: OwnerId::new(entry.owner),
         priority: u8::try_from(entry.priority).map_err(|error| unreadable(key, error))?,
         fail_fast: entry.fail_fast,
         parallel_jobs: entry.parallel_jobs,
+        budget_cap: entry.budget_cap.as_ref().map(|text| money(key, text)).transpose()?,
         metadata_json: entry.metadata_json,
         created_at: Timestamp(entry.created_at_ms),
-        members,
-    });
-    batch.started_at = entry.started_at_ms.map(Timestamp).or(first_start);
-    batch.ended_at = entry.ended_at_ms.map(Timestamp);
-    batch.error = entry.error;
-    batch.is_cancelled = entry.cancelled;
-    batch.cancel_reason = entry.cancel_reason;
+        started_at: entry.started_at_ms.map(Timestamp),
+        ended_at: entry.ended_at_ms.map(Timestamp),
+        jobs: entry.jobs.iter().map(member).collect::<Result<_, EntryError>>()?,
+        error: entry.error,
+        is_cancelled: entry.cancelled,
+        cancel_reason: entry.cancel_reason,
+        unattributed: Bill {
+            tokens: entry.unattributed_tokens,
+            cost: read_money(entry.unattributed_cost.as_ref())?,
+        },
+    };
+    if let Some(budget) = budgets.get(&batch.id).filter(|_| !has_money) {
+        let known = batch.jobs.iter().filter_map(|job| job.bill).fold(Bill::default(), Bill::plus);
+        batch.budget_cap = budget.cap;
+        batch.unattributed = Bill {
+            tokens: budget.spent.tokens.saturating_sub(known.tokens),
+            cost: Money::less(budget.spent.cost, known.cost),
+        };
+    }
     Ok(batch)
 }

@@ -1,12 +1,13 @@
 //! Reading entries. The ledger is trusted no further than a network: what can't be read is an error that names its key.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use carlo_kernel::{MODEL_VERSION, Partial};
-use carlo_schedule::{Checkpoint, JobRecord, Part, Share};
+use carlo_schedule::{Checkpoint, JobRecord, JobState, Part, Share};
 use carlo_store::{Key, LedgerError};
-use carlo_types::{BlockRange, Draft, OwnerId, Timestamp};
+use carlo_types::{Bill, BlockRange, Draft, JobId, Money, OwnerId, Timestamp, Work};
 use carlo_wire::{FieldError, convert, v1};
 use prost::Message;
 
@@ -40,36 +41,46 @@ pub(super) fn decode<M: Message + Default>(key: &Key, value: &Bytes) -> Result<M
     M::decode(value.as_ref()).map_err(|error| unreadable(key, error))
 }
 
-pub(super) fn job(key: &Key, value: &Bytes) -> Result<(JobRecord, JobMetadata), EntryError> {
+/// A job's entry. `reserved` are the jobs of which an entry of an earlier release says elsewhere that they may run.
+pub(super) fn job(
+    key: &Key,
+    value: &Bytes,
+    reserved: &BTreeSet<JobId>,
+) -> Result<(JobRecord, JobMetadata), EntryError> {
     let entry: v1::JobEntry = decode(key, value)?;
+    let id = convert::id("id", &entry.id).map_err(|error| unreadable(key, error))?;
     let batch = entry.batch_id.as_deref().map(|id| convert::id("batch_id", id)).transpose();
-    let metadata = JobMetadata {
-        batch: batch.map_err(|error| unreadable(key, error))?,
-        custom_id: entry.custom_id.clone(),
-        estimate_nanodollars: entry.estimated_cost_nanodollars,
-        bill: entry.tokens_used.zip(entry.cost_nanodollars),
-        cancel_reason: entry.cancel_reason.clone(),
-    };
+    let batch = batch.map_err(|error| unreadable(key, error))?;
     let state = to_proto::job_state(entry.status()).ok_or_else(|| unreadable(key, "it has no status"))?;
     let spec = Draft::from(entry.specification.unwrap_or_default()).check(0).map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         unreadable(key, faults.join("; "))
     })?;
+    let price = entry.price_nanodollars.unwrap_or_else(|| {
+        // The estimate is the price times the tokens.
+        entry.estimated_cost_nanodollars / Work::of(&spec).tokens().max(1)
+    });
+    let bill = entry.tokens_used.zip(entry.cost_nanodollars);
+    let is_blocked = entry.blocked.unwrap_or_else(|| batch.is_some() && !reserved.contains(&id));
     let record = JobRecord {
-        id: convert::id("id", &entry.id).map_err(|error| unreadable(key, error))?,
+        id,
         owner: OwnerId::new(entry.owner),
         spec: Arc::new(spec),
         priority: u8::try_from(entry.priority).map_err(|error| unreadable(key, error))?,
         state,
-        error: entry.error,
+        error: entry.error.or(entry.cancel_reason),
         created_at: Timestamp(entry.created_at_ms),
         started_at: entry.started_at_ms.map(Timestamp),
         ended_at: entry.ended_at_ms.map(Timestamp),
         simulations_done: entry.simulations_done,
         stopped_early: entry.stopped_early,
         workers_used: entry.workers_used,
+        batch,
+        is_blocked: is_blocked && state == JobState::Queued,
+        price: Money::from_nanos(price.into()),
+        bill: bill.map(|(tokens, cost)| Bill { tokens, cost: Money::from_nanos(cost.into()) }),
     };
-    Ok((record, metadata))
+    Ok((record, JobMetadata { custom_id: entry.custom_id }))
 }
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {

@@ -1,11 +1,11 @@
 //! The records of keys, usage, charges and budgets as entries of the ledger, and back. Money is decimal text there: exact, whatever its size.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use carlo_store::{Key, Ledger, Write};
-use carlo_tenancy::{
-    Budget, Change, Charge, Key as ApiKey, KeyHash, Money, Record, RecordId, Role, Tier, Usage, Work,
-};
-use carlo_types::{OwnerId, Timestamp};
+use carlo_tenancy::{Budget, Change, Charge, Key as ApiKey, KeyHash, Record, RecordId, Role, Tier, Usage};
+use carlo_types::{Bill, JobId, Money, OwnerId, Timestamp, Work};
 use carlo_wire::v1;
 
 use super::read::{EntryError, decode, unreadable};
@@ -72,7 +72,7 @@ fn put_record(key: Key, record: &Record) -> Write {
                 simulations: charge.work.simulations,
                 months: charge.work.months,
                 price: charge.price.to_string(),
-                reserved: charge.reserved,
+                reserved: false,
             },
         ),
         Record::Budget(budget) => put(
@@ -83,26 +83,39 @@ fn put_record(key: Key, record: &Record) -> Write {
                 period: budget.period.to_string(),
                 cap: budget.cap.map(|cap| cap.to_string()),
                 estimated: budget.estimated.to_string(),
-                spent: budget.spent.to_string(),
-                tokens: budget.tokens,
+                spent: budget.spent.cost.to_string(),
+                tokens: budget.spent.tokens,
             },
         ),
     }
 }
 
-type Reader = fn(&Key, &Bytes) -> Result<Record, EntryError>;
+/// What the ledger holds of keys and money.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) records: Vec<Record>,
+    /// The jobs of which an entry of an earlier release says that they may run.
+    pub(super) reserved: BTreeSet<JobId>,
+}
 
 /// Every record in the ledger.
-pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Vec<Record>, EntryError> {
-    let mut records = Vec::new();
-    let readers: [(&str, Reader); 4] =
-        [(KEY, read_key), (USAGE, read_usage), (CHARGE, read_charge), (BUDGET, read_budget)];
-    for (prefix, read) in readers {
-        for (key, value) in scan(ledger, prefix).await? {
-            records.push(read(&key, &value)?);
-        }
+pub(super) async fn load(ledger: &dyn Ledger) -> Result<Loaded, EntryError> {
+    let mut loaded = Loaded::default();
+    for (key, value) in scan(ledger, KEY).await? {
+        loaded.records.push(read_key(&key, &value)?);
     }
-    Ok(records)
+    for (key, value) in scan(ledger, USAGE).await? {
+        loaded.records.push(read_usage(&key, &value)?);
+    }
+    for (key, value) in scan(ledger, CHARGE).await? {
+        let (charge, reserved) = read_charge(&key, &value)?;
+        loaded.reserved.extend(reserved.then_some(charge.job));
+        loaded.records.push(Record::Charge(charge));
+    }
+    for (key, value) in scan(ledger, BUDGET).await? {
+        loaded.records.push(read_budget(&key, &value)?);
+    }
+    Ok(loaded)
 }
 
 fn read_key(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
@@ -134,18 +147,19 @@ fn read_usage(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
     Ok(Record::Usage(OwnerId::new(entry.user), period, usage))
 }
 
-fn read_charge(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
+/// A charge, and whether the job may run, as earlier releases said here.
+fn read_charge(key: &Key, value: &Bytes) -> Result<(Charge, bool), EntryError> {
     let entry: v1::ChargeEntry = decode(key, value)?;
     let batch = entry.batch_id.map(|batch| batch.parse()).transpose();
-    Ok(Record::Charge(Charge {
+    let charge = Charge {
         job: entry.job_id.parse().map_err(|error| unreadable(key, error))?,
         user: OwnerId::new(entry.user),
         batch: batch.map_err(|error| unreadable(key, error))?,
         period: entry.period.parse().map_err(|error| unreadable(key, error))?,
         work: Work { simulations: entry.simulations, months: entry.months },
         price: money(key, &entry.price)?,
-        reserved: entry.reserved,
-    }))
+    };
+    Ok((charge, entry.reserved))
 }
 
 fn read_budget(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
@@ -156,16 +170,14 @@ fn read_budget(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
         period: entry.period.parse().map_err(|error| unreadable(key, error))?,
         cap: entry.cap.map(|cap| money(key, &cap)).transpose()?,
         estimated: money(key, &entry.estimated)?,
-        spent: money(key, &entry.spent)?,
-        tokens: entry.tokens,
+        spent: Bill { tokens: entry.tokens, cost: money(key, &entry.spent)? },
         // These follow from the charges.
-        reserved: Money::ZERO,
-        waiting: Money::ZERO,
+        open: Money::ZERO,
         open_jobs: 0,
     }))
 }
 
-fn money(key: &Key, text: &str) -> Result<Money, EntryError> {
+pub(super) fn money(key: &Key, text: &str) -> Result<Money, EntryError> {
     text.parse().map_err(|_| unreadable(key, format!("{text:?} is no amount of dollars")))
 }
 
@@ -173,7 +185,7 @@ fn money(key: &Key, text: &str) -> Result<Money, EntryError> {
 mod tests {
     use carlo_store::MemoryLedger;
     use carlo_tenancy::{Caller, KeyId, NewBatch, NewKey, Secret, Tenancy, Terms};
-    use carlo_types::{BatchId, JobId, Now};
+    use carlo_types::{BatchId, Now};
 
     use super::*;
 
@@ -196,9 +208,8 @@ mod tests {
         let jobs: Vec<_> = (0..3).map(|id| (JobId::from_random(id), work)).collect();
         let batch = NewBatch { id: BatchId::from_random(4), cap: Some(Money::from_micros(2_600)) };
         tenancy.admit_jobs(&caller, &jobs, Some(batch), Timestamp(8)).unwrap();
-        tenancy.reserve(jobs[0].0).unwrap();
-        tenancy.reserve(jobs[1].0).unwrap();
-        tenancy.settle(jobs[0].0, carlo_tenancy::Ended::Completed, 1_000_001).unwrap();
+        let bill = work.bill(1_000_001, tenancy.terms().price_per_token);
+        assert!(tenancy.settle(jobs[0].0, carlo_tenancy::Ended::Completed, bill));
         tenancy.admit_jobs(&Caller::local(), &[(JobId::from_random(9), work)], None, Timestamp(8)).unwrap();
 
         let ledger = MemoryLedger::new();
@@ -208,7 +219,7 @@ mod tests {
             write(&change, &mut writes);
         }
         ledger.commit(epoch, writes).await.unwrap();
-        let restored = Tenancy::restore(Terms::default(), load(&ledger).await.unwrap()).unwrap();
+        let restored = Tenancy::restore(Terms::default(), load(&ledger).await.unwrap().records).unwrap();
         assert_eq!(restored.keys().collect::<Vec<_>>(), tenancy.keys().collect::<Vec<_>>());
         assert_eq!(restored.charges().collect::<Vec<_>>(), tenancy.charges().collect::<Vec<_>>());
         assert_eq!(restored.budget(batch.id), tenancy.budget(batch.id));

@@ -1,10 +1,11 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use carlo_kernel::{Accumulator, Job, Level, MODEL_VERSION};
 use carlo_schedule::{JobState, Part, Scheduler};
 use carlo_service::CancellationToken;
 use carlo_store::MemoryLedger;
-use carlo_types::{BatchId, Draft, Epoch, JobSpec, NodeId, Now, OwnerId, Timestamp};
+use carlo_types::{BatchId, Bill, Draft, Epoch, JobSpec, Money, NodeId, Now, OwnerId, Timestamp};
 
 use super::*;
 use crate::Settings;
@@ -36,6 +37,10 @@ fn record(id: u128, state: JobState) -> JobRecord {
         simulations_done: if state.is_ended() { 16_384 } else { 0 },
         stopped_early: false,
         workers_used: u32::from(state.is_ended()),
+        batch: None,
+        is_blocked: false,
+        price: Money::from_nanos(100_000),
+        bill: state.is_ended().then_some(Bill { tokens: 2, cost: Money::from_nanos(200_000) }),
     }
 }
 
@@ -74,20 +79,15 @@ async fn a_job_in_any_state_is_read_back_as_it_was_written() {
         let ledger = committed(&[Record::Job(record.clone())]).await;
         let key = job_key(record.id);
         let value = ledger.get(&key).await.unwrap().unwrap();
-        assert_eq!(read::job(&key, &value).unwrap(), (record, JobMetadata::default()));
+        assert_eq!(read::job(&key, &value, &BTreeSet::new()).unwrap(), (record, JobMetadata::default()));
     }
 }
 
 #[tokio::test]
 async fn a_job_s_particulars_are_read_back_as_they_were_written() {
-    let metadata = JobMetadata {
-        batch: Some(BatchId::from_random(7)),
-        custom_id: Some("one".to_owned()),
-        estimate_nanodollars: 300_000,
-        bill: Some((2, 200_000)),
-        cancel_reason: Some("enough".to_owned()),
-    };
-    let record = record(1, JobState::Cancelled);
+    let metadata = JobMetadata { custom_id: Some("one".to_owned()) };
+    let mut record = record(1, JobState::Cancelled);
+    (record.batch, record.error) = (Some(BatchId::from_random(7)), Some("enough".to_owned()));
     let (ledger, mut writes) = (MemoryLedger::new(), Vec::new());
     let all = BTreeMap::from([(record.id, metadata.clone())]);
     write(&Record::Job(record.clone()), &all, &mut writes);

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Usage;
 use crate::job::JobKey;
 
 #[derive(Debug, Clone, Default)]
@@ -15,14 +14,8 @@ pub(super) struct Class {
     last_served: Duration,
     /// Whether the last lease went to a job because it had waited.
     aged: bool,
-    /// Under which keys the class is in its level.
-    listed: Option<(Usage, Duration)>,
-}
-
-/// Keys of a class in its level, before and after a change.
-pub(super) struct Listed {
-    pub(super) before: Option<(Usage, Duration)>,
-    pub(super) after: Option<(Usage, Duration)>,
+    /// Since when the class has waited for a lease, while it has something to lease.
+    listed: Option<Duration>,
 }
 
 impl Class {
@@ -52,19 +45,14 @@ impl Class {
         self.last_served = now;
     }
 
-    /// Decides whether and where the class belongs in its level.
-    pub(super) fn list(&mut self, may_start: bool, usage: Usage, now: Duration) -> Listed {
+    /// Decides whether the class has something to lease, and since when it has waited.
+    pub(super) fn list(&mut self, may_start: bool, now: Duration) {
         let eligible = !self.ready.is_empty() || (may_start && !self.queued.is_empty());
-        let before = self.listed;
-        self.listed = eligible.then(|| {
-            // A class doesn't age while it has nothing to lease.
-            let since = before.map_or(now, |(_, since)| since);
-            (usage, since.max(self.last_served))
-        });
-        Listed { before, after: self.listed }
+        // A class doesn't age while it has nothing to lease.
+        self.listed = eligible.then(|| self.listed.unwrap_or(now).max(self.last_served));
     }
 
-    pub(super) fn listed(&self) -> Option<(Usage, Duration)> {
+    pub(super) fn listed(&self) -> Option<Duration> {
         self.listed
     }
 

@@ -30,27 +30,67 @@ fn serve(queue: &mut Queue, places: &[Place], path_months: u64, now: Duration) -
     job
 }
 
-#[test]
-fn owners_of_one_priority_are_served_by_least_usage() {
-    let (mut queue, places) = busy(&[50, 50]);
-    // The first owner's leases are three times as much work: it gets one of four.
-    let mut leases = [0, 0];
-    for step in 1..=400 {
-        let job = queue.next(SECOND * step / 1_000).unwrap().0;
-        let path_months = if job == 0 { 3_000 } else { 1_000 };
-        leases[usize::try_from(job).unwrap()] += 1;
-        serve(&mut queue, &places, path_months, SECOND * step / 1_000);
+/// How many of `leases` leases of these path-months each job gets, a thousand a second.
+fn shares(queue: &mut Queue, places: &[Place], path_months: &[u64], leases: u32) -> Vec<u32> {
+    let mut counts = vec![0; places.len()];
+    for step in 1..=leases {
+        let now = SECOND * step / 1_000;
+        let job = usize::try_from(queue.next(now).unwrap().0).unwrap();
+        counts[job] += 1;
+        serve(queue, places, path_months[job], now);
     }
-    assert!((98..=102).contains(&leases[0]), "{leases:?}");
+    counts
 }
 
 #[test]
-fn a_waiting_class_rises_one_point_each_ageing_until_it_is_served_once() {
-    let (mut queue, places) = busy(&[50, 47]);
+fn owners_are_served_by_least_usage_whatever_priorities_they_give() {
+    let (mut queue, places) = busy(&[100, 50]);
+    // The first owner's leases are three times as much work: it gets one of four.
+    let counts = shares(&mut queue, &places, &[3_000, 1_000], 400);
+    assert!((98..=102).contains(&counts[0]), "{counts:?}");
+}
+
+#[test]
+fn a_weight_gives_an_owner_so_many_times_the_share_of_another() {
+    let (mut queue, places) = busy(&[50, 50]);
+    let limits = OwnerLimits { jobs_at_once: None, weight: 3.0 };
+    queue.limit(&OwnerId::new("0"), Some(limits), Duration::ZERO);
+    let counts = shares(&mut queue, &places, &[1_000, 1_000], 400);
+    assert!((296..=304).contains(&counts[0]), "{counts:?}");
+}
+
+#[test]
+fn priority_orders_the_work_of_one_owner_and_ages() {
+    let mut queue = Queue::new(&Config { ageing: SECOND, ..Config::default() });
+    let owner = queue.owner(&OwnerId::local());
+    let places = [place(owner, 50, 0), place(owner, 47, 1)];
+    for place in places {
+        queue.start(place, Duration::ZERO);
+        queue.set_ready(place, Some((0, Duration::ZERO)), Duration::ZERO);
+    }
     let order: Vec<u64> = (1..=40).map(|step| serve(&mut queue, &places, 1, SECOND * step / 4).0).collect();
-    // After three seconds both are of level 50 and the other owner has had nothing.
+    // After four seconds the lower class is of a higher level, once.
     let served: Vec<usize> = (0..40).filter(|step| order[*step] == 1).map(|step| step + 1).collect();
-    assert_eq!(served, [12, 24, 36]);
+    assert_eq!(served.len(), 2, "{served:?}");
+}
+
+#[test]
+fn an_owner_that_has_had_much_gets_a_lease_in_four_at_most_while_newcomers_come() {
+    let (mut queue, mut places) = busy(&[50]);
+    queue.charge(places[0], 1_000_000, Duration::ZERO);
+    let mut served = Vec::new();
+    for step in 1..=40_u64 {
+        let now = SECOND * u32::try_from(step).unwrap();
+        let owner = queue.owner(&OwnerId::new(format!("new {step}")));
+        let new = place(owner, 50, step);
+        queue.start(new, now);
+        queue.set_ready(new, Some((0, now)), now);
+        places.push(new);
+        if serve(&mut queue, &places, 10, now) == JobKey(0) {
+            served.push(step);
+        }
+    }
+    assert!(!served.is_empty() && served.len() <= 10, "{served:?}");
 }
 
 #[test]
@@ -62,7 +102,7 @@ fn what_is_ended_before_it_started_leaves_no_trace() {
     queue.dequeue(place(owner, 3, 1), SECOND);
     assert_eq!((queue.next(SECOND), queue.competitors()), (None, 0));
     queue.forget_idle_owners(SECOND);
-    assert!(queue.owners.is_empty() && queue.names.is_empty() && queue.levels.is_empty());
+    assert!(queue.owners.is_empty() && queue.names.is_empty() && queue.by_usage.is_empty());
 }
 
 #[test]

@@ -23,6 +23,11 @@ impl Usage {
         Self(large + (small - large).exp2().ln_1p() / std::f64::consts::LN_2 + half_lives)
     }
 
+    /// Divided by a weight above 0.
+    pub(super) fn divided_by(self, weight: f64) -> Self {
+        Self(self.0 - weight.log2())
+    }
+
     /// Whether less than one path-month is left.
     pub(super) fn is_gone(self, half_lives: f64) -> bool {
         self.0 < half_lives

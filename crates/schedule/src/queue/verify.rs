@@ -1,8 +1,8 @@
 //! Whether every index of the queue says the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Level, OwnerKey, Place, Queue};
+use super::{OwnerKey, Place, Queue};
 use crate::job::JobKey;
 
 /// What the queue should know of the open jobs.
@@ -18,40 +18,39 @@ impl Queue {
     /// Panics unless the queue holds just these jobs, and every index agrees.
     pub(crate) fn verify(&self, expected: &Expected) {
         self.verify_jobs(expected);
-        let mut levels: BTreeMap<u8, Level> = BTreeMap::new();
+        let (mut by_usage, mut by_wait) = (BTreeSet::new(), BTreeSet::new());
         let (mut ready, mut startable) = (0, 0);
         for (key, owner) in &self.owners {
             assert_eq!(self.names.get(&owner.id), Some(key), "owners by name");
+            assert_eq!(owner.limits, self.limits_of(&owner.id), "limits of {}", owner.id);
             let running: u32 = owner.classes.values().map(|class| class.running).sum();
             let queued: usize = owner.classes.values().map(|class| class.queued.len()).sum();
             assert_eq!((owner.running, owner.queued), (running, queued), "jobs of {}", owner.id);
             let blocked = expected.blocked.iter().filter(|holder| *holder == key).count();
             assert_eq!(owner.blocked, blocked, "blocked jobs of {}", owner.id);
-            let free = owner.limit.map_or(usize::MAX, |most| most.saturating_sub(running) as usize);
+            let most = owner.limits.jobs_at_once;
+            let free = most.map_or(usize::MAX, |most| most.saturating_sub(running) as usize);
             assert_eq!(owner.startable, queued.min(free), "startable jobs of {}", owner.id);
             startable += owner.startable;
-            for (priority, class) in &owner.classes {
+            for class in owner.classes.values() {
                 class.ready.verify();
                 assert!(!class.is_empty(), "a class without jobs is dropped");
                 assert_eq!(class.queued.iter().count(), class.queued.len(), "queued jobs");
                 ready += class.ready.len();
                 let eligible = !class.ready.is_empty() || (owner.startable > 0 && !class.queued.is_empty());
                 assert_eq!(class.listed().is_some(), eligible, "a class is listed while it can be served");
-                if let Some((usage, since)) = class.listed() {
-                    assert_eq!(usage, owner.usage, "the usage of {}", owner.id);
-                    let level = levels.entry(*priority).or_default();
-                    level.by_usage.insert((usage, *key));
-                    level.by_wait.insert((since, *key));
-                }
+            }
+            let eligible = owner.classes.values().any(|class| class.listed().is_some());
+            assert_eq!(owner.listed.is_some(), eligible, "{} is listed while it can be served", owner.id);
+            if let Some((usage, since)) = owner.listed {
+                assert_eq!(usage, owner.weighted(), "the usage of {}", owner.id);
+                by_usage.insert((usage, *key));
+                by_wait.insert((since, *key));
             }
         }
         assert_eq!(self.names.len(), self.owners.len(), "owners by name");
         assert_eq!((self.ready, self.startable), (ready, startable), "jobs that could get a lease");
-        assert_eq!(self.levels.len(), levels.len(), "levels");
-        for (priority, level) in &self.levels {
-            assert_eq!(level.by_usage, levels[priority].by_usage, "priority {priority} by usage");
-            assert_eq!(level.by_wait, levels[priority].by_wait, "priority {priority} by wait");
-        }
+        assert_eq!((&self.by_usage, &self.by_wait), (&by_usage, &by_wait), "the order of service");
     }
 
     fn verify_jobs(&self, expected: &Expected) {

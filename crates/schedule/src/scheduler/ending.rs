@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{JobId, Merge, Now};
+use carlo_types::{Bill, JobId, Merge, Now};
 
 use super::Scheduler;
 use crate::command::{Effect, Outcome};
@@ -36,6 +36,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             simulations_done: job.simulations_done(),
             stopped_early: false,
             workers_used: 0,
+            bill: Bill::default(),
             expires,
         };
         let mut result = None;
@@ -66,6 +67,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             }
             State::Ended(_) => unreachable!("an ended job doesn't end again"),
         }
+        ended.bill = job.work.bill(ended.simulations_done, job.price);
         job.state = State::Ended(ended);
         self.listing.remove(&job.owner, before, (job.created_at, key));
         self.listing.insert(&job.owner, state, (job.created_at, key));
@@ -75,6 +77,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         out.records.push(Record::Job(job.record(spec)));
         out.records.extend(result.map(Record::Result));
         out.effects.push(Effect::Ended { job: job.id });
+        self.note_in_batch(key);
     }
 
     fn revoke_all(&mut self, key: JobKey, out: &mut Outcome<P>) {
@@ -120,6 +123,9 @@ impl<P: Merge + Clone> Scheduler<P> {
             self.names.remove(&job.id);
             self.listing.remove(&job.owner, job.status(), (job.created_at, key));
             out.records.push(Record::Forget { job: job.id });
+            if let Some(batch) = job.batch {
+                self.forget_in_batch(job.id, batch, out);
+            }
         }
     }
 

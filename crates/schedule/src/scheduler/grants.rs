@@ -57,6 +57,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.listing.insert(&job.owner, JobState::Running, entry);
         out.records.push(Record::Job(job.record(spec)));
         out.effects.push(Effect::Changed { job: job.id });
+        self.note_in_batch(key);
         self.requeue(key, now);
     }
 

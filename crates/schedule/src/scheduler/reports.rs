@@ -138,6 +138,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
         let overtaken = running
             .filter(|running| running.fold.fits(&partial))
+            // What lies further ahead than leases reach now was leased before progress was lost; it is leased again when its turn comes.
+            .filter(|running| claim.range.end() <= running.fold.horizon())
             .and_then(|running| running.ranges.accept_stale(claim.range));
         let Some(overtaken) = overtaken else { return false };
         for lease in overtaken {

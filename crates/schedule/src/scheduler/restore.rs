@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use carlo_types::{Fault, FaultCode, Merge, Now, Timestamp};
 
-use super::Scheduler;
+use super::{NewJob, Scheduler};
 use crate::command::Outcome;
 use crate::job::{Ended, Queued, Running, State};
 use crate::record::{JobRecord, JobState, StoredJob};
@@ -19,7 +19,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// [`FaultCode::Internal`] if the stored job contradicts itself; it isn't taken then.
     pub fn restore(&mut self, stored: StoredJob<P>, now: Now) -> Result<Outcome<P>, Fault> {
         let now = self.at(now);
-        let StoredJob { record, checkpoint, blocked } = stored;
+        let StoredJob { record, checkpoint } = stored;
         let id = record.id;
         let fault = |why: &str| Fault::new(FaultCode::Internal, format!("the stored {id} {why}"));
         if self.names.contains_key(&id) {
@@ -30,7 +30,7 @@ impl<P: Merge + Clone> Scheduler<P> {
                 spec: Arc::clone(&record.spec),
                 since: now.elapsed,
                 waited_before: age(record.created_at, now),
-                blocked,
+                blocked: record.is_blocked,
             }),
             JobState::Running => {
                 let started_at = record.started_at.unwrap_or(record.created_at);
@@ -43,8 +43,8 @@ impl<P: Merge + Clone> Scheduler<P> {
                 State::Ended(self.restore_ended(&record, now))
             }
         };
-        let JobRecord { owner, spec, priority, created_at, .. } = record;
-        let key = self.insert(id, owner, &spec, priority, created_at, state);
+        let JobRecord { owner, spec, priority, created_at, price, batch, .. } = record;
+        let key = self.insert(NewJob { id, owner, spec, priority, price, batch }, created_at, state);
         let mut out = Outcome::default();
         let job = &self.jobs[&key];
         match &job.state {
@@ -80,6 +80,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             simulations_done: record.simulations_done,
             stopped_early: record.stopped_early,
             workers_used: record.workers_used,
+            bill: record.bill.unwrap_or_default(),
             expires: self.expires(age(ended_at, now), now),
         }
     }

@@ -17,7 +17,7 @@ fn a_restart_goes_on_from_the_checkpoint_and_loses_nothing_else() {
     let running = world.submit(10_000 * BLOCK);
     let worker = world.join(1);
     let queued = world.submit_as("owner", 0, &spec(BLOCK, None));
-    world.apply(Command::Cancel { job: queued }).unwrap();
+    world.apply(Command::Cancel { job: queued, reason: None }).unwrap();
     let waiting = world.submit_as("owner", 0, &spec(3 * BLOCK, None));
     world.answer(worker, SHORT).unwrap();
     world.wait(Duration::from_secs(1));
@@ -126,10 +126,10 @@ fn a_checkpoint_that_contradicts_itself_is_not_taken() {
     checkpoint.done.clear();
     let record = world.ledger.job(id).clone();
     let mut scheduler = crate::Scheduler::<Marks>::new(Config::default(), carlo_types::Epoch(2));
-    let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint), blocked: false };
+    let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint) };
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
     scheduler.verify();
-    let stored = StoredJob { record, checkpoint: None, blocked: false };
+    let stored = StoredJob { record, checkpoint: None };
     assert_eq!(scheduler.restore(stored.clone(), world.now), Ok(Outcome::default()));
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
 }

@@ -120,19 +120,43 @@ fn a_small_job_among_huge_ones_starts_within_a_lease() {
 }
 
 #[test]
-fn a_low_priority_does_not_wait_forever_under_a_steady_stream_of_higher() {
+fn a_low_priority_does_not_wait_forever_under_a_steady_stream_of_higher_ones_of_its_owner() {
     let ageing = Duration::from_millis(100);
     let mut cluster = Cluster::new(Config { ageing, ..Config::default() }, &[100.0]);
-    let low = cluster.world.submit_as("low", 0, &spec(100 * BLOCK, None));
+    let low = cluster.world.submit_as("owner", 0, &spec(100 * BLOCK, None));
     let mut high = Vec::new();
     for _ in 0..120 {
         // More than the cluster can do.
-        high.push(cluster.world.submit_as("high", 90, &spec(120 * BLOCK, None)));
+        high.push(cluster.world.submit_as("owner", 90, &spec(120 * BLOCK, None)));
         cluster.run(1);
     }
     assert_eq!(cluster.world.state(low), JobState::Complete);
     let done = high.iter().filter(|id| cluster.world.state(**id) == JobState::Complete).count();
     assert!(done > 50, "the high priority still gets nearly everything: {done}");
+}
+
+#[test]
+fn a_small_job_of_an_idle_owner_starts_within_a_second_whatever_priorities_others_have() {
+    let mut cluster = Cluster::new(Config::default(), &[100.0, 30.0]);
+    for owner in ["a", "a", "b", "c"] {
+        cluster.world.submit_as(owner, 100, &spec(HUGE, None));
+    }
+    cluster.run(5);
+    let mut starts = Vec::new();
+    for number in 0..100 {
+        // Others come and go with high priorities, too.
+        cluster.world.submit_as(&format!("rival {}", number % 7), 100, &spec(50 * BLOCK, None));
+        let small = cluster.world.submit_as(&format!("idle {number}"), 0, &spec(1_000, None));
+        let mut steps = 0;
+        while cluster.world.state(small) == JobState::Queued {
+            cluster.step();
+            steps += 1;
+        }
+        starts.push(STEP * steps);
+        cluster.run(1);
+    }
+    starts.sort_unstable();
+    assert!(starts[98] < Duration::from_secs(1), "{starts:?}");
 }
 
 #[test]

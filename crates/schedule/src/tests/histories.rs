@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use carlo_types::merge::standard_error;
-use carlo_types::{BLOCK_SIMULATIONS, JobId, JobSpec, Load, Merge, NodeId, OwnerId, Timestamp};
+use carlo_types::{
+    BLOCK_SIMULATIONS, BatchId, JobId, JobSpec, Load, Merge, Money, NodeId, OwnerId, Timestamp,
+};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::marks::Marks;
 use super::world::{World, facts, failure, job, node, report, spec};
-use crate::{Command, Config, JobState};
+use crate::{BatchRecord, BatchState, Command, Config, JobState, OwnerLimits};
 
 const SEEDS: u64 = 16;
 const STEPS: usize = 1_500;
@@ -38,6 +40,8 @@ struct History {
     mail: Vec<Command<Marks>>,
     faulty: BTreeSet<JobId>,
     cancelled: BTreeSet<JobId>,
+    batches: Vec<BatchId>,
+    cancelled_batches: BTreeSet<BatchId>,
 }
 
 impl History {
@@ -58,6 +62,8 @@ impl History {
             mail: Vec::new(),
             faulty: BTreeSet::new(),
             cancelled: BTreeSet::new(),
+            batches: Vec::new(),
+            cancelled_batches: BTreeSet::new(),
         }
     }
 
@@ -67,7 +73,8 @@ impl History {
 
     fn step(&mut self) {
         match self.rng.random_range(0..100) {
-            0..6 => self.submit(),
+            0..4 => self.submit(),
+            4..6 => self.submit_batch(),
             6..12 => {
                 let number = self.rng.random_range(1..=NODES);
                 // A worker that joins again may still deliver what it held.
@@ -88,7 +95,7 @@ impl History {
             80..90 => self.pass_time(),
             90..92 => {
                 let id = job(self.rng.random_range(1..=self.world.submitted + 1));
-                if self.world.apply(Command::Cancel { job: id }).is_ok() {
+                if self.world.apply(Command::Cancel { job: id, reason: None }).is_ok() {
                     self.cancelled.insert(id);
                 }
             }
@@ -107,9 +114,12 @@ impl History {
             97..98 => self.crash(),
             98..99 => {
                 let owner = OwnerId::new(["a", "b", "c"][self.rng.random_range(0..3)]);
-                let jobs = [None, Some(1), Some(2)][self.rng.random_range(0..3)];
-                self.apply(Command::Limit { owner, jobs });
+                let jobs_at_once = [None, Some(1), Some(2)][self.rng.random_range(0..3)];
+                let weight = f64::from(self.rng.random_range(1..4));
+                let limits = self.rng.random_bool(0.8).then_some(OwnerLimits { jobs_at_once, weight });
+                self.apply(Command::Limit { owner, limits });
             }
+            99..100 => self.cancel_batch(),
             _ => drop(self.world.tick()),
         }
     }
@@ -126,6 +136,31 @@ impl History {
         let owner = ["a", "b", "c"][self.rng.random_range(0..3)];
         let priority = [0, 50, 50, 51, 100][self.rng.random_range(0..5)];
         self.world.submit_as(owner, priority, &spec(simulations, target));
+    }
+
+    fn submit_batch(&mut self) {
+        let count = self.rng.random_range(1..8);
+        let sizes: Vec<u64> = (0..count).map(|_| self.rng.random_range(1..400_000)).collect();
+        let owner = OwnerId::new(["a", "b", "c"][self.rng.random_range(0..3)]);
+        let (parallel_jobs, fail_fast) = (self.rng.random_range(1..5), self.rng.random_bool(0.2));
+        // A token is a million months of 12 each, and costs a billionth of a dollar.
+        let cap = self.rng.random_bool(0.6).then(|| Money::from_nanos(self.rng.random_range(5..20)));
+        let id = self.world.submit_batch(&sizes, |batch| {
+            (batch.owner, batch.parallel_jobs, batch.fail_fast) = (owner, parallel_jobs, fail_fast);
+            batch.budget_cap = cap;
+        });
+        self.batches.push(id);
+    }
+
+    fn cancel_batch(&mut self) {
+        if self.batches.is_empty() {
+            return;
+        }
+        let batch = self.batches[self.rng.random_range(0..self.batches.len())];
+        let with_running = self.rng.random_bool(0.5);
+        if self.world.apply(Command::CancelBatch { batch, reason: None, with_running }).is_ok() {
+            self.cancelled_batches.insert(batch);
+        }
     }
 
     /// A worker finishes one of its leases, mostly the first; its answer is under way.
@@ -242,7 +277,10 @@ impl History {
                     assert_eq!(shares, record.simulations_done, "{id}");
                     assert_eq!(record.workers_used as usize, result.shares.len(), "{id}");
                 }
-                JobState::Cancelled => assert!(self.cancelled.contains(&id)),
+                JobState::Cancelled => {
+                    let by_batch = record.batch.is_some() && record.error.is_some();
+                    assert!(self.cancelled.contains(&id) || by_batch, "{id} was cancelled by nobody");
+                }
                 JobState::Failed => {
                     let error = record.error.as_deref().unwrap();
                     assert!(self.faulty.contains(&id) || error.contains("workers were lost"), "{error}");
@@ -251,7 +289,26 @@ impl History {
             }
             assert!(!self.world.ledger.checkpoints.contains_key(&id));
         }
+        for batch in self.world.ledger.batches.values() {
+            self.check_batch(batch);
+        }
         assert!(complete > 5, "a history in which next to nothing completes tests nothing");
+    }
+
+    /// What each batch came to.
+    fn check_batch(&self, batch: &BatchRecord) {
+        let view = self.world.scheduler.batch(batch.id).unwrap();
+        assert_eq!(view.state == BatchState::Cancelled, self.cancelled_batches.contains(&batch.id));
+        assert!(batch.ended_at.is_some());
+        assert!(batch.budget_cap.is_none_or(|cap| view.spent.cost <= cap), "{} is past its cap", batch.id);
+        let is_calm = view.counts.failed == 0 && !batch.is_cancelled;
+        if is_calm && batch.budget_cap.is_none() {
+            let by_hand = batch.jobs.iter().filter(|job| self.cancelled.contains(&job.job)).count();
+            assert_eq!(view.counts.cancelled as usize, by_hand, "only a caller cancels jobs of {}", batch.id);
+        }
+        if view.counts.complete < u32::try_from(batch.jobs.len()).unwrap() {
+            assert!(batch.error.is_some() || !self.cancelled.is_empty(), "{} says why", batch.id);
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use carlo_types::{BLOCK_SIMULATIONS, FaultCode, OwnerId};
+use carlo_types::BLOCK_SIMULATIONS;
 
 use super::world::{World, job, spec};
-use crate::{Command, Config, JobState};
+use crate::{Command, Config, JobState, OwnerLimits};
 
 const BLOCK: u64 = BLOCK_SIMULATIONS;
 const SHORT: Duration = Duration::from_millis(1);
@@ -46,7 +46,10 @@ fn a_queued_job_says_what_it_waits_for() {
     let second = world.submit_as("a", 50, &spec(BLOCK, None));
     assert_eq!(reason(&world, second), "the owner's limit of 1 job at once is reached");
     let other = world.submit_as("b", 50, &spec(BLOCK, None));
-    assert_eq!(reason(&world, other), "every worker is busy with 1 job of the same or a higher priority");
+    assert!(
+        reason(&world, other)
+            .starts_with("every worker is busy with 1 job of other owners; the job gets one")
+    );
     world.apply(Command::Drain { node: worker }).unwrap();
     assert_eq!(reason(&world, other), "every worker is draining");
     world.apply(Command::Lose { node: worker, why: "the stream broke".to_owned() }).unwrap();
@@ -57,27 +60,26 @@ fn a_queued_job_says_what_it_waits_for() {
 }
 
 #[test]
-fn a_job_that_is_held_back_waits_until_it_is_released() {
+fn a_blocked_job_waits_until_its_batch_releases_it() {
     let mut world = World::new(Config { usage_half_life: Duration::from_millis(1), ..Config::default() });
-    let [held, dropped] = [91, 92].map(job);
-    for id in [held, dropped] {
-        let (owner, spec) = (OwnerId::new("a"), spec(BLOCK, None));
-        world.apply(Command::Submit { job: id, owner, spec, priority: 50, blocked: true }).unwrap();
-    }
+    world.submit_batch(&[BLOCK, BLOCK, BLOCK], |batch| batch.parallel_jobs = 1);
+    let [first, second, third] = [1, 2, 3].map(job);
     // Its owner is not forgotten meanwhile.
     for _ in 0..3 {
         world.wait(Duration::from_secs(20));
         world.tick();
     }
-    world.join(1);
-    let view = world.view(held);
+    let view = world.view(second);
     assert_eq!((view.state, view.queue_position), (JobState::Queued, None));
-    assert_eq!(view.waiting_for.as_deref(), Some("it is blocked by its batch"));
-    world.apply(Command::Cancel { job: dropped }).unwrap();
-    world.apply(Command::Release { job: held }).unwrap();
-    assert_eq!(world.state(held), JobState::Running);
-    world.apply(Command::Release { job: held }).unwrap();
-    assert_eq!(world.apply(Command::Release { job: dropped }).unwrap_err().code, FaultCode::Conflict);
+    assert!(view.waiting_for.unwrap().contains("at most 1 job at once (parallel_jobs)"));
+    let worker = world.join(1);
+    assert_eq!([first, second].map(|id| world.state(id)), [JobState::Running, JobState::Queued]);
+    world.apply(Command::Cancel { job: second, reason: Some("enough".to_owned()) }).unwrap();
+    assert_eq!(world.view(second).error.as_deref(), Some("enough"));
+    world.restart();
+    world.join(1);
+    world.answer(worker, SHORT).unwrap();
+    assert_eq!([first, third].map(|id| world.state(id)), [JobState::Complete, JobState::Running]);
 }
 
 #[test]
@@ -101,7 +103,10 @@ fn one_owner_may_have_another_limit_than_the_rest() {
     world.join(1);
     let running = |world: &World| ids.iter().filter(|id| world.state(**id) == JobState::Running).count();
     assert_eq!(running(&world), 1);
-    let limit = |jobs| Command::Limit { owner: carlo_types::OwnerId::new("owner"), jobs };
+    let limit = |jobs_at_once| Command::Limit {
+        owner: carlo_types::OwnerId::new("owner"),
+        limits: Some(OwnerLimits { jobs_at_once, weight: 1.0 }),
+    };
     world.apply(limit(Some(2))).unwrap();
     assert_eq!(running(&world), 2);
     world.join(2);

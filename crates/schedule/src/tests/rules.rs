@@ -5,7 +5,7 @@ use std::time::Duration;
 use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Epoch, FaultCode, LeaseId, OwnerId};
 
 use super::marks::Marks;
-use super::world::{World, failure, job, report, spec, was_accepted};
+use super::world::{PRICE, World, failure, job, report, spec, was_accepted};
 use crate::{Command, Config, Effect, Filter, JobState, Page};
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -37,15 +37,14 @@ fn a_refused_command_changes_nothing() {
         owner: OwnerId::local(),
         spec: spec(1, None),
         priority,
-        blocked: false,
+        price: PRICE,
     };
     let before = format!("{:?}", world.scheduler);
     for (command, code) in [
         (submit(9, 50), FaultCode::Exhausted),
         (submit(1, 50), FaultCode::Conflict),
         (submit(9, 101), FaultCode::Invalid),
-        (Command::Cancel { job: job(9) }, FaultCode::NotFound),
-        (Command::Release { job: job(9) }, FaultCode::NotFound),
+        (Command::Cancel { job: job(9), reason: None }, FaultCode::NotFound),
         (Command::Drain { node: super::world::node(9) }, FaultCode::NotFound),
         (Command::Lose { node: super::world::node(9), why: String::new() }, FaultCode::NotFound),
     ] {
@@ -153,13 +152,13 @@ fn a_cancelled_job_is_revoked_and_keeps_what_is_known_of_it() {
     let done = world.view(id).simulations_done;
     assert!(done > 0);
     let (lease, spec) = world.first_lease(worker).unwrap();
-    let effects = world.apply(Command::Cancel { job: id }).unwrap();
+    let effects = world.apply(Command::Cancel { job: id, reason: None }).unwrap();
     let revoked = effects.iter().filter(|effect| matches!(effect, Effect::Revoke { .. })).count();
     assert_eq!((revoked, world.leases[&worker].len()), (2, 0));
     assert_eq!(world.state(id), JobState::Cancelled);
     assert_eq!(world.ledger.job(id).simulations_done, done);
     assert!(!was_accepted(&world.apply(report(worker, lease, &spec, SHORT)).unwrap()));
-    let fault = world.apply(Command::Cancel { job: id }).unwrap_err();
+    let fault = world.apply(Command::Cancel { job: id, reason: None }).unwrap_err();
     assert_eq!(
         (fault.code, fault.message),
         (FaultCode::Conflict, format!("{id} has ended: it is cancelled"))
@@ -227,7 +226,7 @@ fn ended_jobs_are_forgotten_when_their_time_is_over_or_they_are_too_many() {
     let mut world = World::new(Config { ended_jobs_kept: kept, ended_jobs_max: 2, ..Config::default() });
     let ids: Vec<_> = (0..3).map(|_| world.submit(BLOCK)).collect();
     for id in &ids {
-        world.apply(Command::Cancel { job: *id }).unwrap();
+        world.apply(Command::Cancel { job: *id, reason: None }).unwrap();
         world.wait(SHORT);
     }
     world.tick();
@@ -249,7 +248,7 @@ fn lists_are_newest_first_by_owner_and_state() {
         world.wait(SHORT);
         ids.push(world.submit_as(if number % 2 == 0 { "even" } else { "odd" }, 50, &spec(BLOCK, None)));
     }
-    world.apply(Command::Cancel { job: ids[4] }).unwrap();
+    world.apply(Command::Cancel { job: ids[4], reason: None }).unwrap();
     let list = |filter: &Filter, skip, take| {
         let (total, views) = world.scheduler.jobs(filter, Page { skip, take }, world.now);
         (total, views.into_iter().map(|view| view.id).collect::<Vec<_>>())

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_types::{
-    Draft, Epoch, Fault, JobId, JobSpec, Lease, LeaseId, Load, NodeFacts, NodeId, Now, OwnerId, Timestamp,
+    BatchId, Draft, Epoch, Fault, JobId, JobSpec, Lease, LeaseId, Load, Money, NodeFacts, NodeId, Now,
+    OwnerId, Timestamp,
 };
 
 use super::marks::Marks;
 use crate::{
-    Checkpoint, Command, Config, Effect, JobRecord, JobState, JobView, Outcome, Record, ResultRecord,
-    Scheduler, StoredJob,
+    BatchRecord, Checkpoint, Command, Config, Effect, JobRecord, JobState, JobView, NewBatch, Outcome,
+    Record, ResultRecord, Scheduler, StoredJob,
 };
 
 /// Months of every job here.
 const MONTHS: u32 = 12;
+/// Of a token.
+pub(crate) const PRICE: Money = Money::from_nanos(1);
 
 pub(crate) fn spec(simulations: u64, target: Option<f64>) -> Arc<JobSpec> {
     let mut draft = Draft::default();
@@ -56,6 +59,7 @@ pub(crate) struct Ledger {
     pub(crate) checkpoints: BTreeMap<JobId, Checkpoint<Marks>>,
     pub(crate) results: BTreeMap<JobId, ResultRecord<Marks>>,
     pub(crate) drains: Vec<String>,
+    pub(crate) batches: BTreeMap<BatchId, BatchRecord>,
 }
 
 impl Ledger {
@@ -77,6 +81,8 @@ impl Ledger {
                     self.jobs.retain(|record| record.id != job);
                     self.results.remove(&job);
                 }
+                Record::Batch(batch) => drop(self.batches.insert(batch.id, batch)),
+                Record::ForgetBatch { batch } => drop(self.batches.remove(&batch)),
                 Record::Drain { name, draining } => {
                     self.drains.retain(|drained| *drained != name);
                     self.drains.extend(draining.then_some(name));
@@ -94,10 +100,12 @@ impl Ledger {
         let mut scheduler = Scheduler::new(config.clone(), epoch);
         for record in &self.jobs {
             let checkpoint = self.checkpoints.get(&record.id).cloned();
-            let outcome = scheduler
-                .restore(StoredJob { record: record.clone(), checkpoint, blocked: false }, now)
-                .unwrap();
+            let outcome = scheduler.restore(StoredJob { record: record.clone(), checkpoint }, now).unwrap();
             assert_eq!(outcome, Outcome::default());
+        }
+        for batch in self.batches.values() {
+            let outcome = scheduler.restore_batch(batch.clone(), now).unwrap();
+            assert_eq!(outcome, Outcome::default(), "what was committed is settled");
         }
         self.drains.iter().for_each(|name| scheduler.restore_drain(name));
         scheduler.verify();
@@ -161,7 +169,10 @@ impl World {
             Effect::Revoke { node, lease } => self.drop_lease(*node, self.scheduler.epoch(), *lease),
             Effect::Acknowledge { node, lease, epoch, .. } => self.drop_lease(*node, *epoch, *lease),
             Effect::Disconnect { node, .. } => drop(self.leases.remove(node)),
-            Effect::Ended { .. } | Effect::Changed { .. } | Effect::Drained { .. } => {}
+            Effect::Ended { .. }
+            | Effect::Changed { .. }
+            | Effect::BatchChanged { .. }
+            | Effect::Drained { .. } => {}
         }
     }
 
@@ -179,9 +190,35 @@ impl World {
             owner: OwnerId::new(owner),
             spec: Arc::clone(spec),
             priority,
-            blocked: false,
+            price: PRICE,
         };
         self.apply(command).unwrap();
+        id
+    }
+
+    /// Submits a batch of jobs of these simulations; `change` says what else it asks for.
+    pub(crate) fn submit_batch(
+        &mut self,
+        simulations: &[u64],
+        change: impl FnOnce(&mut NewBatch),
+    ) -> BatchId {
+        let first = self.submitted + 1;
+        self.submitted += simulations.len() as u128;
+        let id = BatchId::from_random(first);
+        let jobs = (first..).map(job).zip(simulations.iter().map(|simulations| spec(*simulations, None)));
+        let mut batch = NewBatch {
+            id,
+            owner: OwnerId::new("owner"),
+            priority: 50,
+            fail_fast: false,
+            parallel_jobs: 3,
+            budget_cap: None,
+            metadata_json: String::new(),
+            price: PRICE,
+            jobs: jobs.collect(),
+        };
+        change(&mut batch);
+        self.apply(Command::SubmitBatch(batch)).unwrap();
         id
     }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use carlo_types::{BatchId, JobId};
+use carlo_types::{BatchId, JobId, Money};
 
 use super::Tenancy;
 use crate::budget::Budget;
-use crate::money::Money;
 use crate::records::{Change, Record, RecordId};
 use crate::terms::Terms;
 
@@ -32,7 +31,7 @@ pub enum Contradiction {
         /// Its batch.
         batch: BatchId,
     },
-    /// More is spent and reserved than the cap allows.
+    /// More is spent than the cap allows.
     #[error("{0} is past its budget")]
     PastCap(BatchId),
 }
@@ -55,7 +54,7 @@ impl Tenancy {
                 Record::Charge(charge) => charges.insert(charge.job, charge).is_none(),
                 Record::Budget(mut budget) => {
                     // These follow from the charges.
-                    (budget.reserved, budget.waiting, budget.open_jobs) = (Money::ZERO, Money::ZERO, 0);
+                    (budget.open, budget.open_jobs) = (Money::ZERO, 0);
                     tenancy.budgets.insert(budget.batch, budget).is_none()
                 }
             };
@@ -72,8 +71,7 @@ impl Tenancy {
             }
             tenancy.open(charge);
         }
-        let is_past =
-            |budget: &&Budget| budget.cap.is_some_and(|cap| budget.spent.plus(budget.reserved) > cap);
+        let is_past = |budget: &&Budget| budget.cap.is_some_and(|cap| budget.spent.cost > cap);
         match tenancy.budgets.values().find(is_past) {
             Some(budget) => Err(Contradiction::PastCap(budget.batch)),
             None => Ok(tenancy),

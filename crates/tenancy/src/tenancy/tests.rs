@@ -41,6 +41,10 @@ fn cost(tokens: u64) -> Money {
     Terms::default().price_per_token * tokens
 }
 
+fn bill(tokens: u64) -> Bill {
+    Bill { tokens, cost: cost(tokens) }
+}
+
 fn priced(price_per_token: Money) -> Terms {
     let mut terms = Terms::default();
     terms.price_per_token = price_per_token;
@@ -93,7 +97,7 @@ fn a_key_opens_the_door_until_it_is_revoked() {
     let revoked = tenancy.revoke_key(id, Timestamp(9)).unwrap();
     assert_eq!(tenancy.authenticate(&secret.reveal()), Err(Unauthenticated::Revoked));
     assert!(tenancy.take_changes().contains(&Change::Put(Record::Key(revoked.clone()))));
-    assert!(tenancy.settle(job(0), Ended::Completed, 100_000).is_some(), "jobs of a revoked key go on");
+    assert!(tenancy.settle(job(0), Ended::Completed, bill(1)), "jobs of a revoked key go on");
     assert_eq!(tenancy.keys().collect::<Vec<_>>(), [&revoked]);
     let restored = Tenancy::restore(Terms::default(), [Record::Key(revoked)]).unwrap();
     assert_eq!(restored.authenticate(&secret.reveal()), Err(Unauthenticated::Revoked));
@@ -135,7 +139,7 @@ fn without_authentication_there_is_no_limit_but_usage() {
     let local = Caller::local();
     for _ in 0..2_000 {
         let call = tenancy.admit_call(&local, Now { wall: wall(NOVEMBER), ..Now::default() });
-        assert_eq!(call, Call { rate: RateStatus::default(), admitted: Ok(()) });
+        assert_eq!(call, Admission { rate: RateStatus::default(), admitted: Ok(()) });
     }
     tenancy.admit_jobs(&local, &[(job(1), work(1_200_000_000))], None, wall(NOVEMBER)).unwrap();
     let report = tenancy.usage(&local, wall(NOVEMBER));
@@ -148,7 +152,7 @@ fn the_usage_has_everything_that_the_contract_asks_for() {
     let mut tenancy = Tenancy::new(Terms::default());
     let ann = user("ann", Tier::Free);
     tenancy.admit_jobs(&ann, &jobs(0..3, 100), None, wall(NOVEMBER)).unwrap();
-    tenancy.settle(job(0), Ended::Completed, work(100).simulations).unwrap();
+    assert!(tenancy.settle(job(0), Ended::Completed, bill(100)));
     let report = tenancy.usage(&ann, wall(NOVEMBER));
     assert_eq!(
         (report.period.to_string().as_str(), report.days_remaining, report.batch_size),
@@ -175,7 +179,7 @@ fn jobs_are_admitted_up_to_the_quota_all_or_none() {
     assert_eq!(format!("{tenancy:?}"), format!("{before:?}"), "a refusal changes nothing");
     tenancy.admit_jobs(&ann, &jobs(9..10, 1), None, wall(LAST_SECOND)).unwrap();
     for number in 0..10 {
-        tenancy.settle(job(number), Ended::Cancelled, 0).unwrap();
+        assert!(tenancy.settle(job(number), Ended::Cancelled, bill(0)));
     }
     let refusal = tenancy.admit_jobs(&ann, &jobs(10..11, 1), None, wall(LAST_SECOND)).unwrap_err();
     assert_eq!(quota(refusal).0, Quota::Simulations, "cancelled jobs count");
@@ -211,8 +215,7 @@ fn what_open_jobs_may_cost_is_held_of_the_month() {
     assert_eq!(quota(refusal).0, Quota::Cost);
     assert!(tenancy.usage(&ann, wall(NOVEMBER)).exceeded.is_empty(), "it is held, not spent");
 
-    let settled = tenancy.settle(job(0), Ended::Cancelled, 1).unwrap();
-    assert_eq!(settled, Settlement { tokens: 1, cost: cost(1), budget: None });
+    assert!(tenancy.settle(job(0), Ended::Cancelled, bill(1)));
     assert_eq!(tenancy.admit_jobs(&ann, &jobs(2..3, 4_999), None, wall(NOVEMBER)), Ok(cost(4_999)));
     quota(tenancy.admit_jobs(&ann, &jobs(3..4, 1), None, wall(NOVEMBER)).unwrap_err());
 }
@@ -228,38 +231,17 @@ fn a_batch_holds_no_more_of_the_month_than_its_cap() {
 }
 
 #[test]
-fn a_batch_at_exactly_its_budget_runs_to_its_end() {
-    let mut tenancy = Tenancy::new(Terms::default());
-    let ann = user("ann", Tier::Pro);
-    tenancy.admit_jobs(&ann, &jobs(0..3, 7), Some(capped(1, 21)), wall(NOVEMBER)).unwrap();
-    for number in 0..3 {
-        tenancy.reserve(job(number)).unwrap();
-        tenancy.reserve(job(number)).unwrap();
-    }
-    for number in 0..3 {
-        tenancy.settle(job(number), Ended::Completed, u64::MAX).unwrap();
-    }
-    let budget = tenancy.budget(batch(1)).unwrap();
-    assert_eq!((budget.spent, budget.tokens, budget.remaining()), (cost(21), 21, Some(Money::ZERO)));
-    assert_eq!((budget.reserved, budget.waiting, budget.open_jobs), (Money::ZERO, Money::ZERO, 0));
-}
-
-#[test]
-fn a_job_past_the_cap_does_not_start_and_costs_nothing() {
+fn a_batch_is_settled_job_by_job_and_forgotten_after_the_last() {
     let mut tenancy = Tenancy::new(Terms::default());
     let ann = user("ann", Tier::Pro);
     tenancy.admit_jobs(&ann, &jobs(0..3, 7), Some(capped(1, 20)), wall(NOVEMBER)).unwrap();
-    tenancy.reserve(job(0)).unwrap();
-    tenancy.reserve(job(1)).unwrap();
-    let refusal = tenancy.reserve(job(2)).unwrap_err();
-    assert_eq!(refusal, Refusal::OverBudget { cap: cost(20), needed: cost(21) });
-    assert!(refusal.to_string().contains("$0.002 "), "the cap is named: {refusal}");
-    let settled = tenancy.settle(job(2), Ended::Cancelled, 5_000_000).unwrap();
-    assert_eq!((settled.tokens, settled.cost), (0, Money::ZERO), "what never started can't have run");
+    assert!(tenancy.settle(job(2), Ended::Cancelled, bill(0)));
     assert!(!tenancy.forget_batch(batch(1)), "jobs of it run");
-    tenancy.settle(job(0), Ended::Failed, 1_000_000).unwrap();
-    let last = tenancy.settle(job(1), Ended::Completed, 700_000).unwrap().budget.unwrap();
-    assert_eq!((last.spent, last.tokens, last.estimated), (cost(14), 14, cost(21)));
+    assert!(tenancy.settle(job(0), Ended::Failed, bill(7)));
+    assert!(tenancy.settle(job(1), Ended::Completed, bill(7)));
+    let budget = tenancy.budget(batch(1)).unwrap();
+    assert_eq!((budget.spent, budget.estimated), (bill(14), cost(21)));
+    assert_eq!((budget.open, budget.open_jobs, budget.held()), (Money::ZERO, 0, Money::ZERO));
     let usage = tenancy.usage(&ann, wall(NOVEMBER)).usage;
     assert_eq!((usage.completed, usage.failed, usage.cancelled, usage.cost), (1, 1, 1, cost(14)));
     assert!(tenancy.forget_batch(batch(1)) && tenancy.forget_batch(batch(1)));
@@ -283,12 +265,10 @@ fn a_batch_over_a_months_end_is_billed_in_the_month_it_was_admitted_in() {
     let mut tenancy = Tenancy::new(Terms::default());
     let ann = user("ann", Tier::Free);
     tenancy.admit_jobs(&ann, &jobs(0..2, 5_000), Some(capped(1, 10_000)), wall(LAST_SECOND)).unwrap();
-    tenancy.reserve(job(0)).unwrap();
     // December: its quota is whole, and nothing of the batch is asked of it.
     tenancy.admit_jobs(&ann, &jobs(2..3, 10_000), None, wall(DECEMBER)).unwrap();
-    tenancy.reserve(job(1)).unwrap();
-    for number in [2, 0, 1] {
-        tenancy.settle(job(number), Ended::Completed, u64::MAX).unwrap();
+    for (number, tokens) in [(2, 10_000), (0, 5_000), (1, 5_000)] {
+        assert!(tenancy.settle(job(number), Ended::Completed, bill(tokens)));
     }
     let december = tenancy.usage(&ann, wall(DECEMBER));
     assert_eq!((december.usage.jobs, december.usage.completed, december.cost.used), (1, 1, cost(10_000)));
@@ -307,7 +287,7 @@ fn a_calendar_that_goes_back_loses_and_doubles_nothing() {
         tenancy.admit_call(&ann, Now { wall: wall(time), ..Now::default() }).admitted.unwrap();
     }
     tenancy.admit_jobs(&ann, &jobs(0..1, 1), None, wall(DECEMBER)).unwrap();
-    tenancy.settle(job(0), Ended::Completed, 100_000).unwrap();
+    assert!(tenancy.settle(job(0), Ended::Completed, bill(1)));
     for (time, calls, done) in [(LAST_SECOND, 2, 0), (DECEMBER, 2, 1)] {
         let usage = tenancy.usage(&ann, wall(time)).usage;
         assert_eq!((usage.calls, usage.jobs, usage.completed), (calls, done, done), "{time}");
@@ -323,7 +303,7 @@ fn a_price_holds_for_jobs_that_it_was_agreed_for() {
     store.commit(&tenancy.take_changes());
     let dear = priced(Money::from_whole_dollars(1));
     let mut tenancy = Tenancy::restore(dear, store.0.into_values()).unwrap();
-    assert_eq!(tenancy.settle(job(0), Ended::Completed, 300_000).unwrap().cost, cost(3));
+    assert_eq!(tenancy.charge(job(0)).unwrap().estimate(), cost(3));
     let estimate = tenancy.admit_jobs(&ann, &jobs(1..2, 3), None, wall(NOVEMBER)).unwrap();
     assert_eq!(estimate, Money::from_whole_dollars(3));
 }
@@ -336,10 +316,8 @@ fn every_event_counts_once() {
         let estimated = tenancy.admit_jobs(&ann, &jobs(0..2, 3), Some(capped(1, 9)), wall(NOVEMBER));
         assert_eq!(estimated, Ok(cost(6)));
     }
-    tenancy.reserve(job(0)).unwrap();
-    assert!(tenancy.settle(job(0), Ended::Completed, 300_000).is_some());
-    assert_eq!(tenancy.settle(job(0), Ended::Cancelled, 300_000), None);
-    assert_eq!(tenancy.reserve(job(0)), Ok(()), "a job without charge isn't held up");
+    assert!(tenancy.settle(job(0), Ended::Completed, bill(3)));
+    assert!(!tenancy.settle(job(0), Ended::Cancelled, bill(3)));
     let usage = tenancy.usage(&ann, wall(NOVEMBER)).usage;
     assert_eq!((usage.jobs, usage.completed, usage.cancelled, usage.tokens), (2, 1, 0, 3));
 }
@@ -361,7 +339,6 @@ fn records_that_contradict_each_other_are_refused() {
     let mut tenancy = Tenancy::new(Terms::default());
     let ann = user("ann", Tier::Pro);
     tenancy.admit_jobs(&ann, &jobs(0..1, 3), Some(capped(1, 9)), wall(NOVEMBER)).unwrap();
-    tenancy.reserve(job(0)).unwrap();
     let charge = tenancy.charge(job(0)).unwrap().clone();
     let budget = tenancy.budget(batch(1)).unwrap().clone();
     assert_eq!(tenancy.charges().collect::<Vec<_>>(), [&charge]);
@@ -374,6 +351,6 @@ fn records_that_contradict_each_other_are_refused() {
     let other = Budget { user: OwnerId::new("bob"), ..budget.clone() };
     let other = vec![Record::Charge(charge.clone()), Record::Budget(other)];
     assert_eq!(restore(other), Contradiction::OtherBill { job, batch });
-    let past = Budget { spent: cost(7), ..budget };
+    let past = Budget { spent: bill(10), ..budget };
     assert_eq!(restore(vec![Record::Charge(charge), Record::Budget(past)]), Contradiction::PastCap(batch));
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Mul;
 use std::str::FromStr;
 
-use carlo_types::limits::NUMBER_MAX;
+use crate::limits::NUMBER_MAX;
 
 const NANOS_PER_DOLLAR: u128 = 1_000_000_000;
 const DECIMALS: usize = 9;

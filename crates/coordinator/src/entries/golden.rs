@@ -1,0 +1,287 @@
+//! The bytes of every kind of entry, as this release writes them. A ledger outlives the program that wrote it, so they may only change
+//! on purpose.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carlo_schedule::{BatchJob, BatchRecord, JobRecord, JobState, Record};
+use carlo_store::{Key, MemoryLedger, Write};
+use carlo_tenancy::{
+    Budget, Change, Charge, Key as ApiKey, KeyHash, KeyId, Period, Record as TenancyRecord, Role, Tier, Usage,
+};
+use carlo_types::{BatchId, Bill, Draft, JobId, Money, NodeId, OwnerId, Timestamp, Work};
+use carlo_wire::v1;
+use prost::Message;
+
+use super::{idempotency, tenancy};
+use crate::job_metadata::JobMetadata;
+
+/// What to do about a difference.
+const HELP: &str = "the bytes of this ledger entry have changed. A coordinator of this release must still read what earlier ones wrote: \
+    fields are added with new numbers, never renumbered, retyped or reused, and what is absent means what it meant before. If that holds \
+    and the change is wanted, keep the old file under another name (`<kind>.<release>.hex`; it must go on to be read), and write the new \
+    one with CARLO_GOLDEN=write";
+
+fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/entries/golden")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for line in bytes.chunks(48) {
+        for byte in line {
+            write!(text, "{byte:02x}").expect("a string takes everything");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| {
+        u8::from_str_radix(std::str::from_utf8(pair).expect("digits are ASCII"), 16).expect("two digits")
+    };
+    digits.chunks(2).map(byte).collect()
+}
+
+/// A specification with a value of its own in every section.
+fn spec() -> carlo_types::JobSpec {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(13_500.0);
+    draft.profile.monthly_spending = Some(3_200.0);
+    draft.inputs.monthly_income = Some(5_000.0);
+    draft.goal.target_amount = Some(70_000.0);
+    draft.goal.timeline_months = Some(36);
+    draft.params.simulations = Some(100_000);
+    draft.check(7).unwrap()
+}
+
+fn job() -> JobRecord {
+    JobRecord {
+        id: JobId::from_random(1),
+        owner: OwnerId::new("ada"),
+        spec: Arc::new(spec()),
+        priority: 60,
+        state: JobState::Failed,
+        error: Some("a range failed three times".to_owned()),
+        created_at: Timestamp(1_000),
+        started_at: Some(Timestamp(2_000)),
+        ended_at: Some(Timestamp(3_000)),
+        simulations_done: 16_384,
+        stopped_early: true,
+        workers_used: 2,
+        batch: Some(BatchId::from_random(2)),
+        is_blocked: false,
+        price: Money::from_micros(100),
+        bill: Some(Bill { tokens: 1, cost: Money::from_micros(100) }),
+    }
+}
+
+fn batch() -> BatchRecord {
+    let member = |number, is_blocked| BatchJob {
+        job: JobId::from_random(number),
+        simulations: 100_000,
+        estimate: Money::from_micros(400),
+        state: if is_blocked { JobState::Queued } else { JobState::Failed },
+        is_blocked,
+        bill: (!is_blocked).then_some(Bill { tokens: 1, cost: Money::from_micros(100) }),
+        is_forgotten: !is_blocked,
+    };
+    BatchRecord {
+        id: BatchId::from_random(2),
+        owner: OwnerId::new("ada"),
+        priority: 60,
+        fail_fast: true,
+        parallel_jobs: 3,
+        budget_cap: Some(Money::from_whole_dollars(2)),
+        metadata_json: "{\"a\":1}".to_owned(),
+        created_at: Timestamp(1_000),
+        started_at: Some(Timestamp(2_000)),
+        ended_at: Some(Timestamp(3_000)),
+        jobs: vec![member(1, false), member(3, true)],
+        error: Some("one failed".to_owned()),
+        is_cancelled: true,
+        cancel_reason: Some("enough".to_owned()),
+        unattributed: Bill { tokens: 9, cost: Money::from_micros(900) },
+    }
+}
+
+/// A checkpoint around partial results of the kernel, whose own encoding has golden files in the kernel.
+fn checkpoint() -> v1::CheckpointEntry {
+    v1::CheckpointEntry {
+        done: vec![v1::BlockSpan { start: 0, end: 2 }, v1::BlockSpan { start: 3, end: 4 }],
+        parts: vec![v1::PartEntry {
+            range: Some(v1::BlockSpan { start: 0, end: 4 }),
+            partial: vec![1, 2, 3],
+        }],
+        shares: vec![v1::ShareEntry {
+            node_id: NodeId::from_random(8).to_string(),
+            simulations: 49_152,
+            ahead: 16_384,
+        }],
+        model_version: 4,
+    }
+}
+
+/// A result of which only what every result has is filled in.
+fn result() -> v1::ResultEntry {
+    v1::ResultEntry {
+        results: Some(v1::CompletedResults::default()),
+        shares: vec![v1::ShareEntry {
+            node_id: NodeId::from_random(8).to_string(),
+            simulations: 100_000,
+            ahead: 0,
+        }],
+    }
+}
+
+fn money_records() -> [(&'static str, TenancyRecord); 4] {
+    let (user, period) = (OwnerId::new("ada"), "2026-11".parse::<Period>().unwrap());
+    let key = ApiKey {
+        id: KeyId::from_random(5),
+        hash: KeyHash::from_bytes([7; 32]),
+        user: user.clone(),
+        tier: Tier::Pro,
+        role: Role::Admin,
+        created_at: Timestamp(1),
+        revoked_at: Some(Timestamp(2)),
+    };
+    let usage = Usage {
+        calls: 1,
+        jobs: 2,
+        completed: 3,
+        failed: 4,
+        cancelled: 5,
+        tokens: 6,
+        cost: Money::from_micros(600),
+    };
+    let charge = Charge {
+        job: JobId::from_random(1),
+        user: user.clone(),
+        batch: Some(BatchId::from_random(2)),
+        period,
+        work: Work { simulations: 100_000, months: 36 },
+        price: Money::from_micros(100),
+    };
+    let budget = Budget {
+        batch: BatchId::from_random(2),
+        user: user.clone(),
+        period,
+        cap: Some(Money::from_whole_dollars(2)),
+        estimated: Money::from_micros(800),
+        spent: Bill { tokens: 1, cost: Money::from_micros(100) },
+        open: Money::ZERO,
+        open_jobs: 0,
+    };
+    [
+        ("key", TenancyRecord::Key(key)),
+        ("usage", TenancyRecord::Usage(user, period, usage)),
+        ("charge", TenancyRecord::Charge(charge)),
+        ("budget", TenancyRecord::Budget(budget)),
+    ]
+}
+
+fn put(write: &Write) -> (Key, Vec<u8>) {
+    match write {
+        Write::Put(key, value) => (key.clone(), value.to_vec()),
+        Write::Delete(key) => panic!("{key} is deleted, not put"),
+    }
+}
+
+/// Every kind of entry, with its key and bytes.
+fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
+    let mut writes = Vec::new();
+    let metadata = BTreeMap::from([(job().id, JobMetadata { custom_id: Some("one".to_owned()) })]);
+    super::write(&Record::Job(job()), &metadata, &mut writes);
+    let mut entries = BTreeMap::from([("job", put(&writes[0]))]);
+    writes.clear();
+    super::write(&Record::Batch(batch()), &metadata, &mut writes);
+    super::write(&Record::Drain { name: "old".to_owned(), draining: true }, &metadata, &mut writes);
+    for (kind, record) in money_records() {
+        tenancy::write(&Change::Put(record.clone()), &mut writes);
+        entries.insert(kind, put(writes.last().expect("it was just pushed")));
+    }
+    entries.insert("batch", put(&writes[0]));
+    entries.insert("node", put(&writes[1]));
+    let id = idempotency::IdempotencyId { user: OwnerId::new("ada"), key: [3; 32] };
+    let stored = idempotency::Stored { id, fingerprint: [9; 32], at: Timestamp(5) };
+    entries.insert("idempotency", put(&idempotency::write(&stored, b"answer".to_vec())));
+    let key = super::checkpoint_key(job().id);
+    entries.insert("checkpoint", (key, checkpoint().encode_to_vec()));
+    entries.insert("result", (super::result_key(job().id), result().encode_to_vec()));
+    entries
+}
+
+#[test]
+fn every_kind_of_entry_is_written_in_the_same_bytes() {
+    for (kind, (_, bytes)) in entries() {
+        let path = directory().join(format!("{kind}.hex"));
+        if std::env::var("CARLO_GOLDEN").as_deref() == Ok("write") {
+            std::fs::write(&path, hex(&bytes)).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(hex(&bytes), golden, "{kind}: {HELP}");
+    }
+}
+
+/// The files of a kind: this release's, and those that earlier ones left.
+fn files(kind: &str) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(directory()).unwrap().map(|file| file.unwrap());
+    let named = files.filter_map(|file| {
+        let name = file.file_name().into_string().ok()?;
+        let is_of_kind = name.strip_prefix(kind)?.starts_with('.');
+        Some((name, file.path())).filter(|_| is_of_kind)
+    });
+    named.map(|(name, path)| (name, unhex(&std::fs::read_to_string(path).unwrap()))).collect()
+}
+
+#[tokio::test]
+async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
+    let keys: BTreeMap<_, _> = entries().into_iter().map(|(kind, (key, _))| (kind, key)).collect();
+    for (kind, key) in keys {
+        let files = files(kind);
+        assert!(!files.is_empty(), "{kind} has a golden file");
+        for (name, bytes) in files {
+            let ledger = MemoryLedger::new();
+            let epoch = carlo_store::Ledger::lead(&ledger).await.unwrap();
+            let write = Write::Put(key.clone(), bytes.clone().into());
+            carlo_store::Ledger::commit(&ledger, epoch, vec![write]).await.unwrap();
+            match kind {
+                "checkpoint" => {
+                    let read = v1::CheckpointEntry::decode(bytes.as_slice()).unwrap();
+                    assert_eq!(read, checkpoint(), "{name}");
+                }
+                "result" => {
+                    let read = v1::ResultEntry::decode(bytes.as_slice()).unwrap();
+                    assert_eq!(read, result(), "{name}");
+                }
+                _ => {
+                    let stored = super::load(&ledger).await.unwrap();
+                    match kind {
+                        "job" => assert_eq!(stored.jobs[0].0.record, job(), "{name}"),
+                        "batch" => assert_eq!(stored.batches, [read_batch()], "{name}"),
+                        "node" => assert_eq!(stored.drains, ["old"], "{name}"),
+                        "idempotency" => assert_eq!(stored.idempotency[0].fingerprint, [9; 32], "{name}"),
+                        _ => {
+                            let (_, record) =
+                                money_records().into_iter().find(|(other, _)| *other == kind).unwrap();
+                            assert_eq!(stored.tenancy, [record], "{name}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The batch as it is read where the entries of its jobs are gone.
+fn read_batch() -> BatchRecord {
+    let mut batch = batch();
+    for job in &mut batch.jobs {
+        (job.is_blocked, job.is_forgotten) = (false, true);
+    }
+    batch
+}

@@ -1,0 +1,300 @@
+//! A batch: jobs that were submitted together, of which a few run at once and which share a budget. This file decides which of
+//! them may start, which are given up, and what the batch is as a whole. It knows its jobs by id and is told how they fare.
+//!
+//! ```text
+//!             release: parallel_jobs, budget              first lease
+//!   blocked ──────────────────────────────► in the queue ─────────────► running ───► complete, failed
+//!      │  it can't fit the budget any more       │ the batch is            │ the batch is cancelled with
+//!      │  the batch is given up                  │ given up                │ its running jobs, or fail_fast
+//!      └─────────────────────────────────────────┴──────► cancelled ◄──────┘
+//! ```
+//!
+//! **Budget.** Which jobs a cap pays for is decided in one order, whatever order they were sent in and however many run at once:
+//! the cheapest estimate first. A job starts once it fits even if every open job before it in that order costs its whole
+//! estimate; until then it waits. It is cancelled once it can't fit any more, whatever the open ones turn out to cost. So what is
+//! spent and reserved together never exceeds the cap, and neither timing nor `parallel_jobs` changes which jobs run.
+
+use std::collections::BTreeMap;
+
+use carlo_types::{Bill, JobId, Money, Timestamp};
+
+use crate::record::{BatchJob, BatchRecord, BatchState, JobState};
+
+/// A batch with what follows from its record.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Batch {
+    pub(crate) record: BatchRecord,
+    counts: BatchCounts,
+    /// Positions in the record's jobs, by id.
+    positions: BTreeMap<JobId, usize>,
+    /// Positions in the order in which the budget is given out.
+    by_estimate: Vec<usize>,
+    /// A cancellation that also takes the running jobs. It is carried out at once, so it is no part of the record.
+    cancels_running: bool,
+}
+
+/// How many jobs of a batch are in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the names are those of the states")]
+pub struct BatchCounts {
+    pub queued: u32,
+    pub running: u32,
+    pub complete: u32,
+    pub failed: u32,
+    pub cancelled: u32,
+}
+
+impl BatchCounts {
+    fn of(&mut self, state: JobState) -> &mut u32 {
+        match state {
+            JobState::Queued => &mut self.queued,
+            JobState::Running => &mut self.running,
+            JobState::Complete => &mut self.complete,
+            JobState::Failed => &mut self.failed,
+            JobState::Cancelled => &mut self.cancelled,
+        }
+    }
+
+    fn open(self) -> u32 {
+        self.queued + self.running
+    }
+}
+
+/// What has to be done for a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The job isn't blocked any more.
+    Release(JobId),
+    /// The job ends without a result for this reason, because the batch is given up.
+    GiveUp(JobId, String),
+    /// The job ends without a result for this reason, because the budget can't pay for it any more.
+    Unaffordable(JobId, String),
+}
+
+/// What has happened to a job of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JobChange<'a> {
+    pub(crate) state: JobState,
+    pub(crate) error: Option<&'a str>,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) bill: Option<Bill>,
+}
+
+impl Batch {
+    pub(crate) fn new(record: BatchRecord) -> Self {
+        let mut counts = BatchCounts::default();
+        for job in &record.jobs {
+            *counts.of(job.state) += 1;
+        }
+        let positions = record.jobs.iter().enumerate().map(|(position, job)| (job.job, position)).collect();
+        let mut by_estimate: Vec<usize> = (0..record.jobs.len()).collect();
+        by_estimate.sort_by_key(|position| (record.jobs[*position].estimate, *position));
+        Self { record, counts, positions, by_estimate, cancels_running: false }
+    }
+
+    pub(crate) fn counts(&self) -> BatchCounts {
+        self.counts
+    }
+
+    /// Notes what has happened to a job; says whether the record has changed otherwise, too.
+    pub(crate) fn note(&mut self, job: JobId, change: JobChange<'_>) -> bool {
+        let Some(&position) = self.positions.get(&job) else { return false };
+        let before = (self.state(), self.record.started_at, self.record.ended_at, self.record.error.clone());
+        let member = &mut self.record.jobs[position];
+        *self.counts.of(member.state) -= 1;
+        *self.counts.of(change.state) += 1;
+        (member.state, member.bill) = (change.state, change.bill.or(member.bill));
+        member.is_blocked &= change.state == JobState::Queued;
+        self.record.started_at = self.record.started_at.or(change.started_at);
+        if change.state == JobState::Failed {
+            let why = change.error.unwrap_or("no reason was given");
+            let rest = if self.record.fail_fast { "; the other jobs were cancelled (fail_fast)" } else { "" };
+            self.record.error.get_or_insert_with(|| format!("{job} failed: {why}{rest}"));
+        }
+        if self.has_ended() {
+            self.record.ended_at = self.record.ended_at.or(change.ended_at);
+            if self.counts.complete + self.counts.failed == 0 {
+                let reason = self.cancelled_because();
+                self.record.error.get_or_insert(reason);
+            }
+        }
+        before != (self.state(), self.record.started_at, self.record.ended_at, self.record.error.clone())
+    }
+
+    /// What has to be done next; `None` while there is nothing to do but wait.
+    pub(crate) fn next(&self) -> Option<Step> {
+        if let Some(step) = self.next_given_up() {
+            return Some(step);
+        }
+        if let Some((job, needed)) = self.unaffordable() {
+            let cap = self.record.budget_cap.unwrap_or_default();
+            let reason = format!("the budget cap of ${cap} does not allow it: ${needed} would be needed");
+            return Some(Step::Unaffordable(job, reason));
+        }
+        if self.active() >= self.record.parallel_jobs {
+            return None;
+        }
+        let mut blocked = self.record.jobs.iter().enumerate().filter(|(_, job)| job.is_blocked);
+        blocked.find(|(position, _)| self.fits(*position)).map(|(_, job)| Step::Release(job.job))
+    }
+
+    /// The next job to be cancelled because the whole batch is given up.
+    fn next_given_up(&self) -> Option<Step> {
+        let fails_fast = self.record.fail_fast && self.counts.failed > 0;
+        let (with_running, reason) = match () {
+            () if self.record.is_cancelled => (self.cancels_running || fails_fast, self.cancelled_because()),
+            () if fails_fast => (true, "another job of its batch failed (fail_fast)".to_owned()),
+            () => return None,
+        };
+        let given_up = |job: &&BatchJob| match job.state {
+            JobState::Queued => true,
+            JobState::Running => with_running,
+            _ => false,
+        };
+        self.record.jobs.iter().find(given_up).map(|job| Step::GiveUp(job.job, reason))
+    }
+
+    fn cancelled_because(&self) -> String {
+        match (&self.record.cancel_reason, self.record.is_cancelled) {
+            (Some(reason), true) => format!("its batch was cancelled: {reason}"),
+            (None, true) => "its batch was cancelled".to_owned(),
+            (_, false) => "every job of the batch was cancelled".to_owned(),
+        }
+    }
+
+    /// A job isn't blocked any more.
+    pub(crate) fn release(&mut self, job: JobId) {
+        if let Some(&position) = self.positions.get(&job) {
+            self.record.jobs[position].is_blocked = false;
+        }
+    }
+
+    /// Notes that a job was cancelled for the budget's sake.
+    pub(crate) fn note_over_budget(&mut self) {
+        let cap = self.record.budget_cap.unwrap_or_default();
+        let error = format!(
+            "the budget cap of ${cap} does not allow every job; those that do not fit were cancelled"
+        );
+        self.record.error.get_or_insert(error);
+    }
+
+    /// Gives up jobs that have not started, and the running ones, too, with `with_running`.
+    pub(crate) fn cancel(&mut self, reason: Option<String>, with_running: bool) {
+        self.record.is_cancelled = true;
+        self.record.cancel_reason = reason.or_else(|| self.record.cancel_reason.take());
+        self.cancels_running |= with_running;
+    }
+
+    /// Notes that a job is kept no longer; says whether none is.
+    pub(crate) fn forget(&mut self, job: JobId) -> bool {
+        if let Some(&position) = self.positions.get(&job) {
+            self.record.jobs[position].is_forgotten = true;
+        }
+        self.record.jobs.iter().all(|job| job.is_forgotten)
+    }
+
+    /// Jobs that may run and have not ended.
+    pub(crate) fn active(&self) -> u32 {
+        let active = self.record.jobs.iter().filter(|job| !job.is_blocked && !job.state.is_ended());
+        u32::try_from(active.count()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.counts.open() == 0
+    }
+
+    /// What the batch is as a whole.
+    pub(crate) fn state(&self) -> BatchState {
+        if self.record.is_cancelled {
+            return BatchState::Cancelled;
+        }
+        match self.counts {
+            counts if counts.open() > 0 && self.record.started_at.is_none() => BatchState::Pending,
+            counts if counts.open() > 0 => BatchState::Running,
+            BatchCounts { complete: 0, .. } => BatchState::Failed,
+            BatchCounts { failed: 0, cancelled: 0, .. } => BatchState::Completed,
+            _ => BatchState::Partial,
+        }
+    }
+
+    /// Why a blocked job waits, in a sentence.
+    pub(crate) fn waiting_for(&self) -> String {
+        let parallel_jobs = self.record.parallel_jobs;
+        if let (Some(cap), true) = (self.record.budget_cap, self.active() < parallel_jobs) {
+            return format!(
+                "its cost does not fit the batch's budget cap of ${cap} beside the jobs that run; it waits until they have ended"
+            );
+        }
+        let jobs = if parallel_jobs == 1 { "job" } else { "jobs" };
+        format!("its batch runs at most {parallel_jobs} {jobs} at once (parallel_jobs)")
+    }
+
+    /// What all of its jobs would cost if each ran to its last simulation.
+    pub(crate) fn estimated(&self) -> Money {
+        self.record.jobs.iter().fold(Money::ZERO, |sum, job| sum.plus(job.estimate))
+    }
+
+    /// What its ended jobs have cost, with their tokens.
+    pub(crate) fn spent(&self) -> Bill {
+        self.record.jobs.iter().filter_map(|job| job.bill).fold(self.record.unattributed, Bill::plus)
+    }
+
+    /// The estimates of its jobs that may run and have not ended.
+    pub(crate) fn reserved(&self) -> Money {
+        let active = self.record.jobs.iter().filter(|job| !job.is_blocked && !job.state.is_ended());
+        active.fold(Money::ZERO, |sum, job| sum.plus(job.estimate))
+    }
+
+    /// Whether a job fits the budget even if all that are open before it cost their whole estimates.
+    fn fits(&self, position: usize) -> bool {
+        let Some(cap) = self.record.budget_cap else { return true };
+        let mut sum = self.record.unattributed.cost;
+        for before in &self.by_estimate {
+            let job = &self.record.jobs[*before];
+            sum = sum.plus(if job.state.is_ended() { job.cost() } else { job.estimate });
+            if *before == position {
+                break;
+            }
+        }
+        sum <= cap
+    }
+
+    /// A blocked job that can't fit the budget any more, and what the cap would have to be at least.
+    fn unaffordable(&self) -> Option<(JobId, Money)> {
+        let cap = self.record.budget_cap?;
+        let mut settled = self.record.unattributed.cost;
+        for position in &self.by_estimate {
+            let job = &self.record.jobs[*position];
+            let needed = settled.plus(job.estimate);
+            if job.is_blocked && needed > cap {
+                return Some((job.job, needed));
+            }
+            settled = settled.plus(job.cost());
+        }
+        None
+    }
+
+    /// Panics unless everything that follows from the record does.
+    pub(crate) fn verify(&self) {
+        let id = self.record.id;
+        let same = Self { cancels_running: self.cancels_running, ..Self::new(self.record.clone()) };
+        assert_eq!(*self, same, "what follows from the record of {id}");
+        assert_eq!(self.next(), None, "{id} has something to do");
+        assert!(self.active() <= self.record.parallel_jobs, "{id} runs too many jobs at once");
+        if let Some(cap) = self.record.budget_cap {
+            let committed = self.spent().cost.plus(self.reserved());
+            assert!(committed <= cap, "{id} has spent and reserved ${committed} of ${cap}");
+        }
+        let blocked = self.record.jobs.iter().filter(|job| job.is_blocked);
+        assert!(blocked.into_iter().all(|job| job.state == JobState::Queued), "a blocked job of {id} runs");
+        assert_eq!(self.record.ended_at.is_some(), self.has_ended(), "the end of {id}");
+        assert!(
+            self.active() > 0 || self.has_ended(),
+            "{id} has open jobs of which none may run, so that it never ends"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;
