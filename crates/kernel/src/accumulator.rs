@@ -77,18 +77,18 @@ impl Accumulator {
         } else {
             self.scenarios.iter_mut().for_each(|finals| finals.resize(count, 0.0));
             job.walk_all(block, &mut self.finals, &mut self.scenarios, &mut self.chart);
-            self.sensitivity.add(job.plan().target, &self.finals[..paired], &self.scenarios);
+            self.sensitivity.add(job.plan().threshold, &self.finals[..paired], &self.scenarios);
         }
-        let own = (self.finals.as_slice(), job.plan().target);
+        let own = (self.finals.as_slice(), job.plan().threshold);
         let other = &mut self.scenarios[0];
         for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
             other.resize(count, 0.0);
             job.walk_variant(variant, block, other);
-            pairs.add(own, (other, variant.plan.target));
+            pairs.add(own, (other, variant.plan.threshold));
         }
         let record = Record {
             grid: self.grid,
-            target: job.plan().target,
+            target: job.plan().threshold,
             first,
             finals: &self.finals,
             counts: &mut self.counts,

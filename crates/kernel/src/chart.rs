@@ -6,6 +6,7 @@
 #![expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
 
 use crate::lanes::WIDTH_MAX;
+use crate::pipeline::REGISTERS;
 
 /// Simulations that are counted: the first.
 pub(crate) const SIMULATIONS: u64 = 65_536;
@@ -15,8 +16,8 @@ pub(crate) const PILOT: usize = 512;
 pub(crate) const BINS: usize = 40;
 /// The most stops.
 pub(crate) const STOPS_MAX: usize = 60;
-/// The most balances of one look: those of two registers.
-pub(crate) const LOOK: usize = 2 * WIDTH_MAX;
+/// The most balances that are observed at once: those of a tile.
+pub(crate) const OBSERVED: usize = REGISTERS * WIDTH_MAX;
 /// Bins in a spread.
 const BINS_PER_SPREAD: f32 = 16.0;
 
@@ -63,21 +64,21 @@ impl Scale {
 }
 
 /// What is made of the balances at a stop.
-pub(crate) enum Look<'a> {
+pub(crate) enum Observation<'a> {
     /// Nothing.
-    Away,
+    None,
     /// Those of the first simulations are kept, for every stop.
     Collect(&'a mut [Vec<f32>]),
     /// They are counted, in each stop's bins.
     Count(&'a [Scale], &'a mut [u64]),
 }
 
-impl Look<'_> {
-    /// Looks at the balances at a stop: at most [`LOOK`] of them.
+impl Observation<'_> {
+    /// Adds the balances at a stop: at most [`OBSERVED`] of them.
     #[inline(always)]
-    pub(crate) fn at(&mut self, stop: usize, balances: &[f32]) {
+    pub(crate) fn add(&mut self, stop: usize, balances: &[f32]) {
         match self {
-            Self::Away => {}
+            Self::None => {}
             Self::Collect(kept) => {
                 let room = PILOT - kept[stop].len().min(PILOT);
                 kept[stop].extend_from_slice(&balances[..balances.len().min(room)]);
@@ -93,7 +94,7 @@ impl Look<'_> {
 fn count(scale: Scale, counts: &mut [u64], balances: &[f32]) {
     const LAST: f32 = (BINS - 1) as f32;
     let (low, per_dollar) = (f32::from_bits(scale.low), 1.0 / f32::from_bits(scale.width));
-    let mut bins = [0_u32; LOOK];
+    let mut bins = [0_u32; OBSERVED];
     for (bin, &balance) in bins.iter_mut().zip(balances) {
         let x = (balance - low) * per_dollar;
         let x = if x > 0.0 { x } else { 0.0 };

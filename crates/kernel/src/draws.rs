@@ -1,65 +1,162 @@
-//! What the words of a year are used for.
+//! The draws: which bits of a simulation's keystream each one reads.
 //!
-//! Year k of a simulation, months 12k to 12k + 11 with the events before the last of either half year, reads block k of its stream: 16
-//! words, whatever the request. So what is read depends on the month alone, and a longer timeline only appends.
+//! A simulation's stream is cut into blocks of 16 words. A block belongs to one source of chance
+//! ([`Source`]) and one part of one year, and its number is a function of these two alone. So a
+//! longer timeline only appends, and a source that a request doesn't use leaves the draws of every
+//! other source as they are. With `rand_chacha`, block `b` begins at word `16 * b`:
+//! `set_stream(i)`, `set_word_pos(16 * b)`.
 //!
-//! Words 0 to 6 belong to the first half year, 7 to 13 to the second. Each begins three draws with bits of its own:
+//! The layout of a block is a table of fields. Each field is made of [`Bits`] of the block's words,
+//! the most significant first, and no bit belongs to two fields: a test proves it from the table.
 //!
-//! | bits | begin | what the seven of a half year are for |
-//! |---|---|---|
-//! | 31 to 20 | a radius, with its sign | the cash of two months (three words), the inflation of two months (three), the event |
-//! | 19 to 10 | an angle | the same normals |
-//! | 9 to 0 | a coin | the emergencies of the six months, the promotion |
-//!
-//! A draw is longer than that. What follows its own bits is mixed from others', and from words 14 and 15, which no draw shows as
-//! they are. With w a word, n the next of its half year (cyclic), and ⊕ for exclusive or:
-//!
-//! * radius: w ⊕ word 15;
-//! * angle: bits 19 to 1 of w ⊕ word 14;
-//! * coin: (w shifted to the left by 22) ⊕ n ⊕ (word 14 rotated by 8).
-//!
-//! So every draw is uniform to its last bit, a radius and a coin on 32, an angle on 19. Any three draws of a year are jointly independent, to
-//! their last bits; and all 42 are in their own, the first 12 of a radius, the first 10 of an angle or a coin. Tests find the ranks.
+//! A new source of chance is a variant of [`Source`] and a table like [`RADII`]; `normals` and
+//! `shocks` turn fields into what the rules of a month read.
 
 use crate::keystream::WORDS;
 use crate::lanes::Lanes;
-use crate::normals::{ANGLE, ANGLE_REST};
 
-/// Months of a half year.
+/// Bits of a radius: 2²⁸ values.
+pub(crate) const RADIUS_BITS: u32 = 28;
+/// Bits of an angle: 2²⁰ directions.
+pub(crate) const ANGLE_BITS: u32 = 20;
+/// Bits of a uniform: 2²⁴ values.
+pub(crate) const UNIFORM_BITS: u32 = 24;
+
+/// Months in a half year.
 pub(crate) const MONTHS: usize = 6;
-/// Pairs of normals of a half year, and coins.
+/// Pairs of normals in a half year of the household, and as many uniforms.
 pub(crate) const PAIRS: usize = MONTHS + 1;
 
-/// By how much a word is shifted so that its coin comes first.
-const COIN: u32 = 22;
+/// A source of chance. Each reads blocks of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Cash, inflation, raises, promotions, emergencies: one block for each half year.
+    Household = 0,
+    /// What splits a month's one normal into the terms that a replay shows.
+    Replay = 4,
+}
 
-/// The draws of a half year: three pairs of months' cash, three of months' inflation, the event.
+impl Source {
+    /// The number of this source's `index`-th block in the stream of every simulation: the source
+    /// is in the high half. Indices are below 2³².
+    pub(crate) const fn block(self, index: u32) -> u64 {
+        (self as u64) << 32 | index as u64
+    }
+}
+
+/// Some neighbouring bits of one word of a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bits {
+    /// Which word: 0 to 15.
+    pub(crate) word: usize,
+    /// The lowest bit: 0 to 31.
+    pub(crate) shift: u32,
+    /// How many bits.
+    pub(crate) width: u32,
+}
+
+/// Where the bits of a draw are, the most significant first.
+pub(crate) type Field = &'static [Bits];
+
+const fn bits(word: usize, shift: u32, width: u32) -> Bits {
+    Bits { word, shift, width }
+}
+
+/// The radii of a half year: of the pairs of months 1 and 2, 3 and 4, 5 and 6 for the cash, of the
+/// same pairs for inflation, and of the event's promotion and raise.
+pub(crate) const RADII: [Field; PAIRS] = [
+    &[bits(0, 4, 28)],
+    &[bits(1, 4, 28)],
+    &[bits(2, 4, 28)],
+    &[bits(3, 4, 28)],
+    &[bits(4, 4, 28)],
+    &[bits(5, 4, 28)],
+    &[bits(6, 4, 28)],
+];
+
+/// The angles of the same pairs. The last is made of what the first radii leave of their words.
+pub(crate) const ANGLES: [Field; PAIRS] = [
+    &[bits(7, 0, 20)],
+    &[bits(8, 0, 20)],
+    &[bits(9, 0, 20)],
+    &[bits(10, 0, 20)],
+    &[bits(11, 0, 20)],
+    &[bits(12, 0, 20)],
+    &[bits(0, 0, 4), bits(1, 0, 4), bits(2, 0, 4), bits(3, 0, 4), bits(4, 0, 4)],
+];
+
+/// The uniforms of a half year: the emergencies of its months, and the promotion. Three are made of
+/// what two angles leave of their words, the last of what the first three uniforms leave.
+pub(crate) const UNIFORMS: [Field; PAIRS] = [
+    &[bits(13, 8, 24)],
+    &[bits(14, 8, 24)],
+    &[bits(15, 8, 24)],
+    &[bits(7, 20, 12), bits(8, 20, 12)],
+    &[bits(9, 20, 12), bits(10, 20, 12)],
+    &[bits(11, 20, 12), bits(12, 20, 12)],
+    &[bits(13, 0, 8), bits(14, 0, 8), bits(15, 0, 8)],
+];
+
+/// The number of the household's block for a half year, counted from 0: two blocks a year.
+#[expect(clippy::cast_possible_truncation, reason = "at most 202 half years")]
+pub(crate) const fn household_block(half_year: usize) -> u64 {
+    Source::Household.block(half_year as u32)
+}
+
+/// The draws of a half year of the household, as integers.
+#[derive(Clone, Copy)]
 pub(crate) struct Draws<W> {
+    /// Below 2²⁸.
     pub(crate) radius: [W; PAIRS],
-    /// Angles in the fractions of numbers in [1, 1.125).
+    /// Below 2²⁰.
     pub(crate) angle: [W; PAIRS],
-    /// The months' emergencies and the event's promotion.
-    pub(crate) coin: [W; PAIRS],
+    /// Below 2²⁴.
+    pub(crate) uniform: [W; PAIRS],
 }
 
 impl<W: Copy> Draws<W> {
-    /// Those of the first half of the year with these words (`half` is 0) or of the second (1).
-    #[expect(clippy::inline_always, reason = "compiled with the caller's instructions")]
+    /// Those of the block with these words.
     #[inline(always)]
-    pub(crate) fn new<L: Lanes<Word = W>>(lanes: L, words: &[W; WORDS], half: usize) -> Self {
-        let own: &[W; PAIRS] = words[half * PAIRS..].first_chunk().expect("a year has two halves");
-        let [u, v] = [words[2 * PAIRS], words[2 * PAIRS + 1]];
-        let angles = lanes.or(lanes.and(u, lanes.word(ANGLE)), lanes.word(ANGLE_REST));
-        let coins = lanes.rotate::<8>(u);
-        let [mut radius, mut angle, mut coin] = [*own; 3];
-        for i in 0..PAIRS {
-            radius[i] = lanes.xor(own[i], v);
-            angle[i] = lanes.xor(lanes.and(own[i], lanes.word(ANGLE)), angles);
-            let next = own[(i + 1) % PAIRS];
-            coin[i] = lanes.xor(lanes.xor(lanes.left::<COIN>(own[i]), next), coins);
+    pub(crate) fn of<L: Lanes<Word = W>>(lanes: L, words: &[W; WORDS]) -> Self {
+        /// Every field of a table, written out, so that each is a constant where it is used.
+        macro_rules! fields {
+            ($table:ident) => {
+                [
+                    field(lanes, words, $table[0]),
+                    field(lanes, words, $table[1]),
+                    field(lanes, words, $table[2]),
+                    field(lanes, words, $table[3]),
+                    field(lanes, words, $table[4]),
+                    field(lanes, words, $table[5]),
+                    field(lanes, words, $table[6]),
+                ]
+            };
         }
-        Self { radius, angle, coin }
+        Self { radius: fields!(RADII), angle: fields!(ANGLES), uniform: fields!(UNIFORMS) }
     }
+}
+
+/// The integer that a field of a block holds. With a constant field, two or three operations for
+/// each piece.
+#[expect(clippy::inline_always, reason = "compiled with the caller's instructions")]
+#[inline(always)]
+pub(crate) fn field<L: Lanes>(lanes: L, words: &[L::Word; WORDS], field: Field) -> L::Word {
+    let mut place: u32 = field.iter().map(|bits| bits.width).sum();
+    let mut value = lanes.word(0);
+    for (i, bits) in field.iter().enumerate() {
+        place -= bits.width;
+        let word = words[bits.word];
+        let part = if place > bits.shift {
+            lanes.left(word, place - bits.shift)
+        } else {
+            lanes.right(word, bits.shift - place)
+        };
+        let ends_the_word = bits.shift + bits.width == 32 && place == 0;
+        let mask = u32::MAX >> (32 - bits.width) << place;
+        let part = if ends_the_word { part } else { lanes.and(part, lanes.word(mask)) };
+        value = if i == 0 { part } else { lanes.or(value, part) };
+    }
+    value
 }
 
 #[cfg(test)]

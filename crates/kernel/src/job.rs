@@ -2,13 +2,13 @@
 
 use carlo_types::{BLOCK_SIMULATIONS, JobSpec};
 
-use crate::chart::{self, Look, Scale};
+use crate::chart::{self, Observation, Scale};
 use crate::grid::Grid;
 use crate::level::Level;
 use crate::notable::Notable;
+use crate::pipeline::Walk;
 use crate::plan::Plan;
 use crate::variants::{Variant, variants};
-use crate::walk::Walk;
 
 /// Simulations that the grid follows from.
 const PILOT: u64 = 4096;
@@ -38,11 +38,12 @@ impl Job {
         let mut pilot = vec![0.0; count];
         let stops = chart::stops(plan.months);
         let mut kept = vec![Vec::new(); stops.len()];
-        let (scenarios, look) = (&mut [][..], Look::Collect(&mut kept));
-        level.run(Walk { plan: &plan, first: 0, finals: &mut pilot, scenarios, stops: &stops, look });
+        let observation = Observation::Collect(&mut kept);
+        let (scenarios, observed) = (&mut [][..], &stops[..]);
+        level.run(Walk { plan: &plan, first: 0, finals: &mut pilot, scenarios, observed, observation });
         let scales = kept.iter_mut().map(|balances| Scale::of_pilot(balances)).collect();
         let grid = Grid::of_pilot(&mut pilot, magnitude(spec));
-        let notable = Notable::of_pilot(&pilot, plan.target);
+        let notable = Notable::of_pilot(&pilot, plan.threshold);
         let variants = variants(spec, level);
         Self { plan, grid, stops, scales, notable, variants, simulations, level }
     }
@@ -76,9 +77,9 @@ impl Job {
         chart: &mut [u64],
     ) {
         let (first, _) = self.indices(block);
-        let stops = if first < chart::SIMULATIONS { &self.stops[..] } else { &[] };
-        let look = Look::Count(&self.scales, chart);
-        self.level.run(Walk { plan: &self.plan, first, finals, scenarios, stops, look });
+        let observed = if first < chart::SIMULATIONS { &self.stops[..] } else { &[] };
+        let observation = Observation::Count(&self.scales, chart);
+        self.level.run(Walk { plan: &self.plan, first, finals, scenarios, observed, observation });
     }
 
     /// Simulates a block with another plan than the job's own.

@@ -1,13 +1,15 @@
-//! The `ChaCha8` keystream of several streams at once, one a lane: lane state is a vector per state word, so nothing is transposed.
+//! The `ChaCha8` keystream of several streams at once, one in each lane: there is a register for
+//! each state word, so nothing is transposed.
 //!
-//! The layout is `rand_chacha`'s: words 0 to 3 are the constants, 4 to 11 the key, 12 and 13 the block counter, 14 and 15 the
-//! stream number (D. J. Bernstein, "`ChaCha`, a variant of Salsa20", 2008, with a 64-bit counter and nonce). Streams are the
-//! indices of simulations, so within one block of simulations every state word but the 14th is the same in all lanes. The
-//! first round mixes columns, so three of its four columns are the same for every register of lanes, and the fourth is the same
-//! for every counter. [`Uniform`] and [`Streams`] hold these, and the beginning of the second round, so that about
-//! a seventh of the work is done once instead of 1,024 times a block.
+//! The layout is `rand_chacha`'s: words 0 to 3 are the constants, 4 to 11 the key, 12 and 13 the
+//! block counter, 14 and 15 the stream number (D. J. Bernstein, "`ChaCha`, a variant of Salsa20",
+//! 2008, with a 64-bit counter and nonce). Streams are the indices of simulations, so within one
+//! block of simulations every state word but the 14th is the same in all lanes. The first round
+//! mixes columns, so three of its four columns are the same for every register, and the fourth is
+//! the same for every counter. [`Uniform`] and [`Streams`] hold these, and the beginning of the
+//! second round: about a seventh of the work is done once for all lanes.
 //!
-//! What the words are used for is the business of `walk`.
+//! Which bits of the words are used for what is said in `draws`.
 #![expect(clippy::many_single_char_names, reason = "the names of the cipher's description")]
 #![expect(
     clippy::inline_always,
@@ -16,7 +18,7 @@
 
 use crate::lanes::{Lanes, Register, WIDTH_MAX};
 
-/// Words that one block counter gives.
+/// Words in a block.
 pub(crate) const WORDS: usize = 16;
 
 const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
@@ -33,21 +35,24 @@ const fn quarter(x: &mut [u32; WORDS], [a, b, c, d]: [usize; 4]) {
     x[b] = (x[b] ^ x[c]).rotate_left(7);
 }
 
-/// What every lane of every group with the same high half of the stream number shares, for one block counter.
+/// What every lane with the same high half of the stream number shares, for one block counter.
 pub(crate) struct Uniform {
     /// The state before the first round; word 14 is unused.
     start: [u32; WORDS],
-    /// The state after the first round's columns 0, 1 and 3, and what of the second round follows from them alone. Unused where
-    /// [`Streams`] has the word.
+    /// The state after the first round's columns 0, 1 and 3, and what of the second round follows
+    /// from them alone. Unused where [`Streams`] has the word.
     mixed: [u32; WORDS],
 }
 
 impl Uniform {
-    pub(crate) fn new(key: &[u32; 8], counter: u32, stream_high: u32) -> Self {
+    /// That of the block with this counter.
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the counter")]
+    pub(crate) fn new(key: &[u32; 8], counter: u64, stream_high: u32) -> Self {
         let mut start = [0; WORDS];
         start[..4].copy_from_slice(&CONSTANTS);
         start[4..12].copy_from_slice(key);
-        start[12] = counter;
+        start[12] = counter as u32;
+        start[13] = (counter >> 32) as u32;
         start[15] = stream_high;
         let mut mixed = start;
         for column in [0, 1, 3] {
@@ -60,8 +65,8 @@ impl Uniform {
     }
 }
 
-/// What a register of lanes shares over all block counters: its streams, and what of the first two rounds follows from them and
-/// the key.
+/// What a register of lanes shares over all block counters with the same high half (those of one
+/// source of chance): its streams, and what of the first two rounds follows from them and the key.
 #[derive(Clone, Copy)]
 pub(crate) struct Streams<L: Lanes> {
     stream: L::Word,
@@ -70,7 +75,8 @@ pub(crate) struct Streams<L: Lanes> {
 }
 
 impl<L: Register> Streams<L> {
-    /// The streams from `first` on, one a lane, of which this is the low half. Any of their blocks' `uniform` will do.
+    /// The streams from `first` on, one in each lane, of which this is the low half. `uniform` is
+    /// that of any of the blocks.
     #[inline(always)]
     pub(crate) fn new(lanes: L, key: &[u32; 8], uniform: &Uniform, first: u32) -> Self {
         let mut streams = [0; WIDTH_MAX];
@@ -93,27 +99,9 @@ impl<L: Register> Streams<L> {
         Self { stream, mixed: [x[1], x[2], x[6], x[10], x[13], x[14]] }
     }
 
-    /// Those of two registers.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "a small width")]
-    pub(crate) fn pair(lanes: L, key: &[u32; 8], uniform: &Uniform, first: u32) -> [Self; 2] {
-        let second = first.wrapping_add(L::WIDTH as u32);
-        [Self::new(lanes, key, uniform, first), Self::new(lanes, key, uniform, second)]
-    }
-
     /// The 16 words of every lane's stream at `uniform`'s block counter.
     #[inline(always)]
     pub(crate) fn block(&self, lanes: L, uniform: &Uniform) -> [L::Word; WORDS] {
-        let mut block = self.begin(lanes, uniform);
-        for _ in 0..3 {
-            block.two_rounds(lanes);
-        }
-        block.end(lanes, self, uniform)
-    }
-
-    /// A block of every lane's stream at `uniform`'s block counter, after the first two rounds.
-    #[inline(always)]
-    pub(crate) fn begin(&self, lanes: L, uniform: &Uniform) -> Block<L> {
         let mut x = [lanes.word(0); WORDS];
         for (x, &word) in x.iter_mut().zip(&uniform.mixed) {
             *x = lanes.word(word);
@@ -125,38 +113,27 @@ impl<L: Register> Streams<L> {
         mix_on(lanes, &mut x, [2, 7, 8, 13]);
         x[14] = lanes.rotate::<16>(lanes.xor(x[14], x[3]));
         mix_on(lanes, &mut x, [3, 4, 9, 14]);
-        Block(x)
+        for _ in 0..3 {
+            two_rounds(lanes, &mut x);
+        }
+        for (i, word) in x.iter_mut().enumerate() {
+            let start = if i == 14 { self.stream } else { lanes.word(uniform.start[i]) };
+            *word = lanes.add_words(*word, start);
+        }
+        x
     }
 }
 
-/// A block of every lane's stream on its way through the rounds: [`Streams::begin`] does two of the eight, three times
-/// [`Block::two_rounds`] the others. In steps, so that the caller can do something else in between: these
-/// operations need no divider and wait for nothing.
-pub(crate) struct Block<L: Lanes>([L::Word; WORDS]);
-
-impl<L: Lanes> Block<L> {
-    /// Two rounds: the columns', the diagonals'.
-    #[inline(always)]
-    pub(crate) fn two_rounds(&mut self, lanes: L) {
-        for column in 0..4 {
-            mix(lanes, &mut self.0, [column, column + 4, column + 8, column + 12]);
-        }
-        mix(lanes, &mut self.0, [0, 5, 10, 15]);
-        mix(lanes, &mut self.0, [1, 6, 11, 12]);
-        mix(lanes, &mut self.0, [2, 7, 8, 13]);
-        mix(lanes, &mut self.0, [3, 4, 9, 14]);
+/// The columns' round and the diagonals'.
+#[inline(always)]
+fn two_rounds<L: Lanes>(lanes: L, x: &mut [L::Word; WORDS]) {
+    for column in 0..4 {
+        mix(lanes, x, [column, column + 4, column + 8, column + 12]);
     }
-
-    /// The 16 words.
-    #[inline(always)]
-    pub(crate) fn end(self, lanes: L, streams: &Streams<L>, uniform: &Uniform) -> [L::Word; WORDS] {
-        let mut words = self.0;
-        for (i, word) in words.iter_mut().enumerate() {
-            let start = if i == 14 { streams.stream } else { lanes.word(uniform.start[i]) };
-            *word = lanes.add_words(*word, start);
-        }
-        words
-    }
+    mix(lanes, x, [0, 5, 10, 15]);
+    mix(lanes, x, [1, 6, 11, 12]);
+    mix(lanes, x, [2, 7, 8, 13]);
+    mix(lanes, x, [3, 4, 9, 14]);
 }
 
 /// A quarter of a round.

@@ -1,26 +1,29 @@
-//! Registers of numbers, on every level: the few operations that the kernel is written in, and one set of wrappers around
-//! instructions per level. This is the only `unsafe` of the workspace.
+//! Registers of numbers, on every level: the few operations that the kernel is written in, and one
+//! set of wrappers around instructions per level. This is the only `unsafe` of the workspace.
 //!
-//! A value of a [`Lanes`] type is proof that the machine has its instructions: it is only made after they were detected. A
-//! [`Task`] is code over any lanes; [`Register::run`] compiles it for its level. Everything a task calls must be
-//! `#[inline(always)]`, so that it ends up inside the one function that may use the level's instructions.
+//! A value of a [`Lanes`] type is proof that the machine has its instructions: it is only made after
+//! they were detected. A [`Task`] is code over any lanes; [`Register::run`] compiles it for its
+//! level. Everything a task calls must be `#[inline(always)]`, so that it ends up inside the one
+//! function that may use the level's instructions.
 //!
-//! Each operation is exactly rounded IEEE 754 arithmetic or integer arithmetic, so that every level gives the same bits.
-//! Approximate instructions (`rsqrt14`, `rcp14`) differ between processors and don't belong here. Nothing here knows the model.
+//! Each operation is exactly rounded IEEE 754 arithmetic or integer arithmetic, so that every level
+//! gives the same bits. Approximate instructions (`rsqrt14`, `rcp14`) differ between processors and
+//! don't belong here. Nothing here knows the model.
+//!
+//! A new operation is added to [`Lanes`], to the three levels, and to the list in `lanes/tests.rs`,
+//! which compares its bits.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
-mod several;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
 pub(crate) use portable::Portable;
-pub(crate) use several::Several;
 
 /// The most lanes that a register has. Each carries one simulation.
 pub(crate) const WIDTH_MAX: usize = 16;
@@ -53,7 +56,7 @@ pub(crate) trait Register: Lanes {
     fn store_words(self, x: Self::Word, out: &mut [u32; WIDTH_MAX]);
 }
 
-/// Operations on every lane of a register, or of several.
+/// Operations on every lane of a register.
 pub(crate) trait Lanes: Copy {
     /// A single-precision number in each lane.
     type Float: Copy;
@@ -70,11 +73,13 @@ pub(crate) trait Lanes: Copy {
     /// a·b + c, rounded once.
     fn fma(self, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
     fn sqrt(self, a: Self::Float) -> Self::Float;
-    /// `x`, or what is as near to it as ±`bound` lets it be.
-    fn within(self, x: Self::Float, bound: Self::Float) -> Self::Float;
-    /// ⌊log₂|x|⌋ of a normal number, as a number.
+    /// `a` where a > b, else `b`.
+    fn larger(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `a` where a < b, else `b`.
+    fn smaller(self, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// ⌊log₂ x⌋ of a normal number above 0, as a number.
     fn exponent(self, x: Self::Float) -> Self::Float;
-    /// |x| / 2^exponent of a normal number: in [1, 2).
+    /// x / 2^exponent of a normal number above 0: in [1, 2).
     fn mantissa(self, x: Self::Float) -> Self::Float;
     /// `x`, its sign flipped where the highest bit of `by` is set.
     fn flip(self, x: Self::Float, by: Self::Word) -> Self::Float;
@@ -88,29 +93,17 @@ pub(crate) trait Lanes: Copy {
     fn or(self, a: Self::Word, b: Self::Word) -> Self::Word;
     /// Rotation to the left by `N`, one of the four that the keystream needs: 16, 12, 8, 7.
     fn rotate<const N: u32>(self, a: Self::Word) -> Self::Word;
-    /// Shifted to the left by `N`: 22.
-    fn left<const N: u32>(self, a: Self::Word) -> Self::Word;
-    /// The numbers with these bits.
-    fn with_bits(self, a: Self::Word) -> Self::Float;
+    /// Shifted to the left by `n` bits, below 32.
+    fn left(self, a: Self::Word, n: u32) -> Self::Word;
+    /// Shifted to the right by `n` bits, below 32; zeros come in.
+    fn right(self, a: Self::Word, n: u32) -> Self::Word;
     /// The words as signed integers, rounded to the nearest number.
-    fn signed(self, a: Self::Word) -> Self::Float;
+    fn number(self, a: Self::Word) -> Self::Float;
 
-    /// Where x > 0.
-    fn positive(self, x: Self::Float) -> Self::Mask;
-    /// a·b + c, rounded once, where the mask holds, else `c`.
-    fn fma_if(self, mask: Self::Mask, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
-    /// Where `a` ≤ `b`, as unsigned integers.
-    fn at_most(self, a: Self::Word, b: Self::Word) -> Self::Mask;
-    /// x·b + c, rounded once, where the mask holds, with x the word as an unsigned integer, rounded to the nearest number; else
-    /// `other`.
-    fn fma_word_if(
-        self,
-        mask: Self::Mask,
-        word: Self::Word,
-        b: Self::Float,
-        c: Self::Float,
-        other: Self::Float,
-    ) -> Self::Float;
+    /// Where `a` < `b`, as signed integers.
+    fn below(self, a: Self::Word, b: Self::Word) -> Self::Mask;
+    /// `x` where the mask holds, else 0.
+    fn masked(self, mask: Self::Mask, x: Self::Float) -> Self::Float;
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ mod chart;
 mod digest;
 mod draws;
 mod grid;
-mod household;
 mod job;
 mod keystream;
 mod lanes;
@@ -25,21 +24,24 @@ pub mod measure;
 mod normals;
 mod notable;
 mod partial;
+mod pipeline;
 mod plan;
 pub mod reference;
 mod replay;
+mod rules;
 mod sensitivity;
+mod shocks;
 mod solve;
 mod summary;
 mod variants;
-mod walk;
 
 pub use accumulator::Accumulator;
 pub use job::Job;
 pub use level::{Level, UnknownLevel};
 pub use partial::{DecodeError, Partial};
+pub use plan::threshold;
 pub use replay::replay;
 pub use summary::results;
 
 /// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.
-pub const MODEL_VERSION: u32 = 4;
+pub const MODEL_VERSION: u32 = 5;

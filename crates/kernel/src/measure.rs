@@ -6,10 +6,12 @@
 
 use std::hint::black_box;
 
+use crate::draws::household_block;
 use crate::keystream::{Streams, Uniform};
-use crate::lanes::{Lanes, Register, Several, Task};
+use crate::lanes::{Register, Task};
 use crate::level::Level;
-use crate::normals::{ANGLE, ANGLE_REST, Axes, Polar};
+use crate::normals::{Axes, Polar};
+use crate::pipeline::REGISTERS;
 use crate::plan::key;
 
 /// Makes the first `blocks` keystream blocks (of 16 words) for each of `simulations` simulations and forgets them.
@@ -33,7 +35,8 @@ impl Task for Keystream {
     #[inline(always)]
     fn run<L: Register>(self, lanes: L) {
         let key = key(1);
-        let uniforms: Vec<Uniform> = (0..self.blocks).map(|counter| Uniform::new(&key, counter, 0)).collect();
+        let uniforms: Vec<Uniform> =
+            (0..self.blocks as usize).map(|half| Uniform::new(&key, household_block(half), 0)).collect();
         for first in (0..self.simulations).step_by(L::WIDTH) {
             let streams = Streams::new(lanes, &key, &uniforms[0], first);
             for uniform in &uniforms {
@@ -70,14 +73,15 @@ impl Task for Normals {
             0x1ce4_e5b9,
             0x94d0_49bb,
         ]);
-        let several = Several::<L, 2>(lanes);
-        let mut words = [step, lanes.rotate::<7>(step)];
-        for _ in (0..self.pairs).step_by(2 * L::WIDTH) {
-            words = several.add_words(words, [step; 2]);
-            let angles = several.or(several.and(words, several.word(ANGLE)), several.word(ANGLE_REST));
-            let Polar { square, cos, sin } = Polar::new(several, &Axes::UNIT, words, angles);
-            let radius = several.sqrt(square);
-            black_box([several.mul(radius, cos), several.mul(radius, sin)]);
+        let mut words = [step; REGISTERS];
+        for _ in (0..self.pairs).step_by(REGISTERS * L::WIDTH) {
+            for words in &mut words {
+                *words = lanes.add_words(*words, step);
+                let (radius, angle) = (lanes.right(*words, 4), lanes.right(*words, 12));
+                let Polar { square, cos, sin } = Polar::new(lanes, &Axes::UNIT, radius, angle);
+                let radius = lanes.sqrt(square);
+                black_box([lanes.mul(radius, cos), lanes.mul(radius, sin)]);
+            }
         }
     }
 }

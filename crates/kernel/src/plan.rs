@@ -1,83 +1,102 @@
-//! A job's constants, as the inner loop wants them: single precision, a month's share of every yearly rate, and probabilities as
-//! bounds on words.
+//! A job's constants, as the inner loops want them: what is planned for every month, the moments of
+//! what chance adds, and probabilities as bounds on integers.
 //!
-//! Everything is computed once a job in double precision. The rules of the model are in `household`.
+//! Everything is computed once a job in double precision. The rules of the model are in `rules`.
+//! What a month reads of the plan is in [`Budget`], what it reads of chance in `shocks`: a new table
+//! by month is a member of [`Budget`] or a vector beside [`Plan::budgets`].
 
 use carlo_types::JobSpec;
 use carlo_types::spec::Account;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::draws::MONTHS;
+use crate::draws::{MONTHS, UNIFORM_BITS};
 use crate::normals::Axes;
 
-/// Income, spending and what of the balance lies above the reserve are held within this many dollars before the last month of every half
-/// year, and an account's debt always. Far above what is simulated in earnest (2⁴⁷ is 1.4 × 10¹⁴); low enough that no number of the
-/// six months until the next time leaves single precision: with every parameter and every draw at its extreme, a balance
-/// grows 16,400-fold in five of them, and the squares of the sixth times a squared radius stay below 2¹²⁶.
+/// Income, spending and the balance are held within this many dollars before the last month of
+/// every half year, and an account's debt always. Far above what is simulated in earnest (2⁴⁷ is
+/// 1.4 × 10¹⁴); low enough that no number of the six months until the next time leaves single
+/// precision: with every parameter and every draw at its extreme, a balance grows 16,400-fold in
+/// five of them, and the squares of the sixth times a squared radius stay below 2¹²⁶.
 pub(crate) const MONEY_BOUND: f32 = 140_737_488_355_328.0;
-
-/// The least volatility of spending. Spending is kept as its standard deviation, which must be something: at 2⁻⁴⁰ single
-/// precision doesn't notice it.
-const VOLATILITY_MIN: f64 = 1.0 / 1_099_511_627_776.0;
 
 /// The constants of a job.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// The keystream's key.
     pub(crate) key: [u32; 8],
-    pub(crate) balance: f32,
-    /// The job's own start, and after it each scenario's that differs in it.
-    pub(crate) starts: [Start; STARTS],
-    pub(crate) target: f32,
+    /// The balance before the first month, dollars: high and low part.
+    pub(crate) balance: [f32; 2],
+    /// The least final balance that reaches the target.
+    pub(crate) threshold: f32,
     /// The timeline.
     pub(crate) months: usize,
-    /// What each month takes, to the end of the half year in which the longest extension ends.
-    pub(crate) outgoings: Vec<Outgoings>,
-    /// Owed on cards after the timeline, and after each extension of it.
-    pub(crate) owed: [f32; 1 + EXTENSIONS.len()],
-    pub(crate) income_std: f32,
-    /// Spending, negative, for every dollar of its standard deviation.
-    pub(crate) spending_per_std: f32,
-    /// The standard deviation of spending at its bound.
-    pub(crate) spending_std_bound: f32,
-    /// A month's.
-    pub(crate) inflation_mean: f32,
-    /// Two months'.
+    /// What is planned for each month, to the end of the half year in which the longest extension
+    /// ends: for the job's own start, and after it for each scenario's that differs in it.
+    pub(crate) budgets: Vec<[Budget; STARTS]>,
+    /// For each half year, the ranges of the deviations of prices and of wages.
+    pub(crate) bounds: Vec<[Range; 2]>,
+    /// Owed on cards after so many months, dollars.
+    pub(crate) owed: Vec<f32>,
+    /// What chance adds to two months' planned inflation.
     pub(crate) inflation: Axes,
-    /// A month's.
-    pub(crate) return_mean: f32,
-    pub(crate) return_std: f32,
+    /// A month's mean return, high and low part.
+    pub(crate) return_mean: [f32; 2],
     pub(crate) return_variance: f32,
     pub(crate) emergency: Coin,
-    /// What an emergency costs more than the least for every step of its coin's word.
+    /// The least that an emergency costs beyond what is planned.
+    pub(crate) emergency_least: f32,
+    /// What it costs more for every step of its uniform.
     pub(crate) emergency_step: f32,
     pub(crate) promotion: Coin,
+    /// What a promotion raises wages by, beyond what is planned.
     pub(crate) promotion_mean: f32,
+    /// What a year's raise is beyond what is planned.
     pub(crate) raise_mean: f32,
-    /// A promotion's and the year's raise's.
+    /// Chance's part of a promotion and of the year's raise.
     pub(crate) raises: Axes,
+    /// What a person reads of the plan in a replay.
+    pub(crate) planned: Planned,
 }
 
-/// What is taken from a household in each month of a half year.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Outgoings {
-    /// Payments.
-    pub(crate) payments: [f32; MONTHS],
-    /// The same with the least that an emergency costs.
-    pub(crate) with_emergency: [f32; MONTHS],
-}
-
-/// What a household has when it begins.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
+/// What is planned for a month of a household.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Budget {
+    /// Income less spending, payments and certain emergencies, dollars: high and low part.
+    pub(crate) planned: [f32; 2],
+    /// Dollars.
     pub(crate) income: f32,
-    /// The standard deviation of a month's spending.
-    pub(crate) spending_std: f32,
+    /// Dollars.
+    pub(crate) spending: f32,
+    /// Of income around itself, square dollars.
+    pub(crate) income_variance: f32,
+    /// Of spending around itself, square dollars.
+    pub(crate) spending_variance: f32,
+    /// What is kept out of the market, dollars: fixed for the whole run.
     pub(crate) reserve: f32,
 }
 
-/// The job itself and the scenarios that begin otherwise: income, spending, as multiples. In the order of the results.
+/// A range of numbers, both ends included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    pub(crate) low: f32,
+    pub(crate) high: f32,
+}
+
+/// Planned amounts that the months don't need, because their [`Budget`] has the sum.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// Payments of each month, dollars.
+    pub(crate) payments: Vec<f64>,
+    /// The least of a certain emergency; 0 where emergencies aren't certain.
+    pub(crate) emergency: f64,
+    /// Planned growth of income with the year's raise and with a certain promotion.
+    pub(crate) raise: f64,
+    pub(crate) promotion: f64,
+}
+
+/// Multiples of income and spending: of the job itself and of the scenarios that begin otherwise. In
+/// the order of the results.
 const FACTORS: [(f64, f64); STARTS] =
     [(1.0, 1.0), (1.1, 1.0), (0.9, 1.0), (1.0, 0.9), (1.0, 0.8), (1.0, 1.1)];
 /// How many these are.
@@ -85,32 +104,49 @@ pub(crate) const STARTS: usize = 6;
 /// Months that the scenarios of a longer timeline add.
 pub(crate) const EXTENSIONS: [usize; 2] = [6, 12];
 
-/// A coin: it falls where a word is at most `at_most`. That one never falls can't be said so: what such a one moves is nothing.
-#[derive(Debug, Clone, Copy)]
+/// An event of a probability: it comes where a uniform of 24 bits is below `below`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Coin {
-    pub(crate) at_most: u32,
-    /// Of 2³², the words with which it falls.
-    words: u64,
+    pub(crate) below: u32,
 }
 
 impl Coin {
-    /// Of this probability, to the nearest of 2³² steps.
+    /// The one that always comes.
+    pub(crate) const CERTAIN: Self = Self { below: 1 << UNIFORM_BITS };
+
+    /// Of this probability, to the nearest of 2²⁴ steps.
     fn new(probability: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2³²")]
-        let words = (probability * 4_294_967_296.0).round() as u64;
-        #[expect(clippy::cast_possible_truncation, reason = "less than 2³²")]
-        let at_most = words.saturating_sub(1) as u32;
-        Self { at_most, words }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2²⁴")]
+        let below = (probability * f64::from(Self::CERTAIN.below)).round() as u32;
+        Self { below }
     }
 
-    /// Whether it does with this word.
-    pub(crate) fn falls(self, word: u32) -> bool {
-        u64::from(word) < self.words
+    /// Whether it does with this uniform.
+    pub(crate) fn comes(self, uniform: u32) -> bool {
+        uniform < self.below
     }
+}
 
-    /// `x`, what it moves, or nothing where it never falls.
-    fn moves(self, x: f64) -> f32 {
-        if self.words == 0 { 0.0 } else { single(x) }
+/// A rate of growth N(mean, std), as (1 + `planned`)(1 + N(`mean`, `std`)) − 1: what is planned of
+/// it, and what chance adds.
+struct Growth {
+    planned: f64,
+    mean: f64,
+    std: f64,
+}
+
+impl Growth {
+    /// That of something that comes with this coin.
+    fn new(mean: f64, std: f64, coin: Coin) -> Self {
+        /// Below this, what is planned is too near to nothing to be divided by.
+        const PLANNED_MIN: f64 = -0.5;
+        if coin == Coin::CERTAIN && std == 0.0 {
+            Self { planned: mean, mean: 0.0, std: 0.0 }
+        } else if coin == Coin::CERTAIN && mean > PLANNED_MIN {
+            Self { planned: mean, mean: 0.0, std: std / (1.0 + mean) }
+        } else {
+            Self { planned: 0.0, mean, std }
+        }
     }
 }
 
@@ -129,59 +165,106 @@ fn single(x: f64) -> f32 {
     x as f32
 }
 
+/// `x` as the sum of two numbers of single precision.
+fn pair(x: f64) -> [f32; 2] {
+    let high = single(x);
+    [high, single(x - f64::from(high))]
+}
+
+/// The least balance that reaches a target, both in dollars: half a cent less, or a millionth of the
+/// target if that is more, so that a goal which is met to the cent is met. Every comparison of a
+/// balance with a target is made with it.
+pub fn threshold(target: f64) -> f32 {
+    let least = target - (1e-6 * target.abs()).max(0.005);
+    let rounded = single(least);
+    if f64::from(rounded) < least { rounded.next_up() } else { rounded }
+}
+
 impl Plan {
     pub(crate) fn new(spec: &JobSpec) -> Self {
-        let (household, world) = (&spec.household, &spec.world);
+        let world = &spec.world;
         let months = spec.goal.timeline_months as usize;
-        let schedule =
-            Schedule::new(spec, (months + EXTENSIONS[EXTENSIONS.len() - 1]).next_multiple_of(MONTHS));
-        let owed = |months: usize| single(schedule.owed[months]);
-        let volatility = world.expense_volatility.max(VOLATILITY_MIN);
+        let walked = (months + EXTENSIONS[EXTENSIONS.len() - 1]).next_multiple_of(MONTHS);
+        let schedule = Schedule::new(spec, walked);
+        let growth = |mean, std, coin| Growth::new(mean, std, coin);
+        let inflation = growth(world.inflation_rate / 12.0, world.inflation_volatility / 12.0, Coin::CERTAIN);
+        let raise = growth(world.annual_raise_mean, world.annual_raise_volatility, Coin::CERTAIN);
+        let coin = Coin::new(world.promotion_probability);
+        let promotion = growth(world.promotion_raise_mean, world.promotion_raise_volatility, coin);
         let emergency = Coin::new(world.emergency_probability);
-        let step = (world.emergency_max - world.emergency_min) / (emergency.words.max(1) as f64);
-        let least = f64::from(emergency.moves(world.emergency_min + step / 2.0));
-        let inflation_std = single(world.inflation_volatility / 12.0);
-        let promotion = Coin::new(world.promotion_probability);
+        let step = (world.emergency_max - world.emergency_min) / f64::from(emergency.below.max(1));
+        let least = world.emergency_min + step / 2.0;
+        let certain = emergency == Coin::CERTAIN;
+        let planned = Planned {
+            payments: schedule.payments,
+            emergency: if certain { least } else { 0.0 },
+            raise: raise.planned,
+            promotion: promotion.planned,
+        };
+        let (budgets, bounds) = planned.budgets(spec, inflation.planned);
         Self {
             key: key(spec.seed),
-            balance: single(starting_balance(spec)),
-            starts: FACTORS.map(|(income, spending)| Start {
-                income: single(income * household.monthly_income),
-                spending_std: single(spending * household.monthly_spending * volatility),
-                reserve: single(6.0 * spending * household.monthly_spending),
-            }),
+            balance: pair(starting_balance(spec)),
+            threshold: threshold(spec.goal.target_amount),
             months,
-            target: single(spec.goal.target_amount),
-            outgoings: schedule
-                .payments
-                .as_chunks()
-                .0
-                .iter()
-                .map(|payments| Outgoings {
-                    payments: payments.map(single),
-                    with_emergency: payments.map(|payment| single(payment + least)),
-                })
-                .collect(),
-            owed: [owed(months), owed(months + EXTENSIONS[0]), owed(months + EXTENSIONS[1])],
-            income_std: single(world.income_volatility),
-            spending_per_std: single(-1.0 / volatility),
-            spending_std_bound: single(f64::from(MONEY_BOUND) * volatility),
-            inflation_mean: single(world.inflation_rate / 12.0),
-            inflation: Axes::new(inflation_std, inflation_std),
-            return_mean: single(world.annual_return_mean / 12.0),
-            return_std: single(world.annual_return_std / 12_f64.sqrt()),
+            budgets,
+            bounds,
+            owed: schedule.owed.into_iter().map(single).collect(),
+            inflation: Axes::new(single(inflation.std), single(inflation.std)),
+            return_mean: pair(world.annual_return_mean / 12.0),
             return_variance: single(world.annual_return_std * world.annual_return_std / 12.0),
             emergency,
-            emergency_step: emergency.moves(step),
-            promotion,
-            promotion_mean: promotion.moves(world.promotion_raise_mean),
-            raise_mean: single(world.annual_raise_mean),
-            raises: Axes::new(
-                promotion.moves(world.promotion_raise_volatility),
-                single(world.annual_raise_volatility),
-            ),
+            emergency_least: if certain { 0.0 } else { single(least) },
+            emergency_step: single(step),
+            promotion: coin,
+            promotion_mean: single(promotion.mean),
+            raise_mean: single(raise.mean),
+            raises: Axes::new(single(promotion.std), single(raise.std)),
+            planned,
         }
     }
+}
+
+impl Planned {
+    /// What is planned for every month that has payments, and the ranges of deviations in every half
+    /// year, with prices that grow by this rate a month.
+    fn budgets(&self, spec: &JobSpec, inflation: f64) -> (Vec<[Budget; STARTS]>, Vec<[Range; 2]>) {
+        let household = &spec.household;
+        let [prices_max, wages_max] = [household.monthly_spending, household.monthly_income]
+            .map(|amount| f64::from(MONEY_BOUND) / amount.max(1.0));
+        let (mut prices, mut wages) = (1.0_f64, 1.0_f64);
+        let (mut budgets, mut bounds) = (Vec::with_capacity(self.payments.len()), Vec::new());
+        for (month, payment) in self.payments.iter().enumerate() {
+            if month % 6 == 5 {
+                prices = prices.clamp(-prices_max, prices_max);
+                if month % 12 == 11 {
+                    wages *= 1.0 + self.raise;
+                }
+                wages = (wages * (1.0 + self.promotion)).clamp(-wages_max, wages_max);
+                bounds.push([deviations(prices, prices_max), deviations(wages, wages_max)]);
+            }
+            prices *= 1.0 + inflation;
+            budgets.push(FACTORS.map(|factors| {
+                let income = factors.0 * household.monthly_income * wages;
+                let spending = factors.1 * household.monthly_spending * prices;
+                Budget {
+                    planned: pair(income - spending - payment - self.emergency),
+                    income: single(income),
+                    spending: single(spending),
+                    income_variance: single((income * spec.world.income_volatility).powi(2)),
+                    spending_variance: single((spending * spec.world.expense_volatility).powi(2)),
+                    reserve: single(6.0 * factors.1 * household.monthly_spending),
+                }
+            }));
+        }
+        (budgets, bounds)
+    }
+}
+
+/// The deviations d with which (1 + d) times a planned level stays within ± `most`.
+fn deviations(planned: f64, most: f64) -> Range {
+    let factor = (most / planned.abs()).min(MONEY_BOUND.into());
+    Range { low: single(-factor - 1.0), high: single(factor - 1.0) }
 }
 
 /// The balance before the first month.

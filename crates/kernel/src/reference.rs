@@ -1,91 +1,85 @@
 //! The model in plain words: one simulation at a time, drawn from `rand_chacha`.
 //!
-//! [`final_balance`] does the arithmetic of the lanes, operation by operation, and gives the same bits as every level: it is what they are
-//! tested against, and how one simulation of a job is replayed on its own. [`final_balance_f64`] is the model in double
-//! precision on the same draws, with the standard library's logarithm and sine: how much single precision moves.
+//! [`final_balance`] does the arithmetic of the lanes, operation by operation, and gives the same
+//! bits as every level: the levels are tested against it, and it replays one simulation of a job on
+//! its own. [`final_balance_f64`] is the model as it is described, in double precision on the same
+//! draws, with the standard library's logarithm and sine: it says how much single precision moves.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use carlo_types::JobSpec;
 
-use crate::normals::{ANGLE_MIDDLE, ANGLE_REST, Axes, LOG, OCTAVE};
-use crate::plan::{MONEY_BOUND, Plan, Schedule, starting_balance};
+use crate::draws::{ANGLES, Field, PAIRS, RADII, Source, UNIFORMS, household_block};
+use crate::normals::{ANGLE_STEP, Axes, FIRST_ANGLE, LAST_OCTAVE, LOG, OCTAVE, WITHIN_HALF_TURN};
+use crate::plan::{MONEY_BOUND, Plan, Range, Schedule, starting_balance};
 
-/// The stream with the number `index`.
-pub(crate) fn stream(spec: &JobSpec, index: u64) -> ChaCha8Rng {
-    let mut words = ChaCha8Rng::seed_from_u64(spec.seed);
-    words.set_stream(index);
-    words
+/// Reads the blocks of one simulation's stream.
+pub(crate) struct Stream(ChaCha8Rng);
+
+impl Stream {
+    /// The stream of the job's simulation `index`.
+    pub(crate) fn new(spec: &JobSpec, index: u64) -> Self {
+        let mut stream = ChaCha8Rng::seed_from_u64(spec.seed);
+        stream.set_stream(index);
+        Self(stream)
+    }
+
+    /// The words of a block.
+    pub(crate) fn block(&mut self, block: u64) -> [u32; 16] {
+        self.0.set_word_pos(16 * u128::from(block));
+        std::array::from_fn(|_| self.0.next_u32())
+    }
+
+    /// The household's draws of a half year.
+    pub(crate) fn household(&mut self, half_year: usize) -> Draws {
+        let words = self.block(household_block(half_year));
+        let fields = |table: &[Field; PAIRS]| table.map(|field| value(&words, field));
+        Draws { radius: fields(&RADII), angle: fields(&ANGLES), uniform: fields(&UNIFORMS) }
+    }
 }
 
-/// A half year's draws; `draws` says how they lie in a year's words.
+/// The integer that a field holds.
+pub(crate) fn value(words: &[u32; 16], field: Field) -> u32 {
+    field.iter().fold(0, |value, bits| {
+        let part = (words[bits.word] >> bits.shift) & (u32::MAX >> (32 - bits.width));
+        value << bits.width | part
+    })
+}
+
+/// A half year's draws; `draws` says where they are.
 #[derive(Clone, Copy)]
-struct Draws {
-    radius: [u32; 7],
-    angle: [u32; 7],
-    coin: [u32; 7],
+pub(crate) struct Draws {
+    pub(crate) radius: [u32; PAIRS],
+    pub(crate) angle: [u32; PAIRS],
+    pub(crate) uniform: [u32; PAIRS],
 }
 
 impl Draws {
-    /// Both half years of the next block of a stream.
-    fn year(stream: &mut ChaCha8Rng) -> [Self; 2] {
-        let words: [u32; 16] = std::array::from_fn(|_| stream.next_u32());
-        let [.., u, v] = words;
-        [0, 7].map(|first| {
-            let word = |i: usize| words[first + i % 7];
-            Self {
-                radius: std::array::from_fn(|i| word(i) ^ v),
-                angle: std::array::from_fn(|i| (word(i) ^ u) >> 1 & 0x7_ffff),
-                coin: std::array::from_fn(|i| word(i) << 22 ^ word(i + 1) ^ u.rotate_left(8)),
-            }
-        })
-    }
-
-    /// The words of the pair that the normals of month `i` are of, and which of the two they are: those of cash, and three
-    /// further on those of inflation.
+    /// The pair that a normal of month `i` belongs to, and which of the two it is: the normals of
+    /// cash, and three pairs further on those of inflation.
     fn of_month(&self, i: usize, further: usize) -> (u32, u32, usize) {
         let pair = i / 2 + further;
         (self.radius[pair], self.angle[pair], i % 2)
     }
 }
 
-/// The half years of a stream, one after the other.
-struct HalfYears {
-    stream: ChaCha8Rng,
-    second: Option<Draws>,
-}
-
-impl HalfYears {
-    fn of(spec: &JobSpec, index: u64) -> Self {
-        Self { stream: stream(spec, index), second: None }
-    }
-
-    fn next(&mut self) -> Draws {
-        self.second.take().unwrap_or_else(|| {
-            let [first, second] = Draws::year(&mut self.stream);
-            self.second = Some(second);
-            first
-        })
-    }
-}
-
 /// A month as it was computed. Sums are dollars.
 pub(crate) struct Month {
-    pub(crate) income: f32,
-    pub(crate) spending: f32,
-    pub(crate) payment: f32,
-    pub(crate) emergency: Option<f32>,
+    pub(crate) income: f64,
+    pub(crate) spending: f64,
+    pub(crate) payment: f64,
+    pub(crate) emergency: Option<f64>,
     /// What lay above the reserve before the month.
-    pub(crate) invested: f32,
+    pub(crate) invested: f64,
     /// Standard deviations of income, spending and return.
-    pub(crate) stds: [f32; 3],
-    pub(crate) annual_raise: Option<f32>,
-    pub(crate) promotion_raise: Option<f32>,
+    pub(crate) stds: [f64; 3],
+    pub(crate) annual_raise: Option<f64>,
+    pub(crate) promotion_raise: Option<f64>,
     /// Before the month.
-    pub(crate) before: f32,
+    pub(crate) before: f64,
     /// After it.
-    pub(crate) balance: f32,
+    pub(crate) balance: f64,
 }
 
 /// The final balance of simulation `index` of the job, in dollars: the same bits as the kernel's.
@@ -93,83 +87,99 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
     walk(spec, &Plan::new(spec), index, |_| {})
 }
 
+/// What chance has made of a planned level: a deviation of its factor from 1.
+fn grown(deviation: f32, rate: f32) -> f32 {
+    (1.0 + deviation).mul_add(rate, deviation)
+}
+
+fn within(x: f32, range: Range) -> f32 {
+    x.max(range.low).min(range.high)
+}
+
 /// The same, of a job with this plan; `each` is called with every month.
 pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut(Month)) -> f32 {
-    let start = &plan.starts[0];
-    let mut halves = HalfYears::of(spec, index);
-    let mut draws = halves.next();
-    let (mut above, mut income, mut spending_std) =
-        (plan.balance - start.reserve, start.income, start.spending_std);
+    let mut stream = Stream::new(spec, index);
+    let [mut high, mut low] = plan.balance;
+    let (mut prices, mut wages) = (0.0_f32, 0.0_f32);
+    let mut draws = stream.household(0);
     for month in 0..plan.months {
-        let (outgoings, i) = (&plan.outgoings[month / 6], month % 6);
-        let payment = outgoings.payments[i];
+        let (half, i) = (month / 6, month % 6);
+        let budget = &plan.budgets[month][0];
         if i == 0 && month > 0 {
-            draws = halves.next();
+            draws = stream.household(half);
         }
         let (mut annual_raise, mut promotion_raise) = (None, None);
         if i == 5 {
+            let [price_bounds, wage_bounds] = plan.bounds[half];
+            prices = within(prices, price_bounds);
             let Polar { square, direction } = polar(&plan.raises, draws.radius[6], draws.angle[6]);
-            let [promotion, raise] = direction;
-            above = bounded(above);
-            spending_std = spending_std.clamp(-plan.spending_std_bound, plan.spending_std_bound);
             if month % 12 == 11 {
-                let raise = square.sqrt().mul_add(raise, plan.raise_mean);
-                income = grown(income, raise);
-                annual_raise = Some(raise);
+                let chance = square.sqrt().mul_add(direction[1], plan.raise_mean);
+                wages = grown(wages, chance);
+                annual_raise = Some(whole_rate(plan.planned.raise, chance));
             }
-            if plan.promotion.falls(draws.coin[6]) {
-                let raise = square.sqrt().mul_add(promotion, plan.promotion_mean);
-                income = grown(income, raise);
-                promotion_raise = Some(raise);
+            if plan.promotion.comes(draws.uniform[6]) {
+                let chance = square.sqrt().mul_add(direction[0], plan.promotion_mean);
+                wages = grown(wages, chance);
+                promotion_raise = Some(whole_rate(plan.planned.promotion, chance));
             }
-            income = bounded(income);
+            wages = within(wages, wage_bounds);
+            high = within(high, Range { low: -MONEY_BOUND, high: MONEY_BOUND });
         }
+        // 1.
         let (radius, angle, which) = draws.of_month(i, 3);
         let Polar { square, direction } = polar(&plan.inflation, radius, angle);
-        spending_std = grown(spending_std, square.sqrt().mul_add(direction[which], plan.inflation_mean));
-        let word = draws.coin[i];
-        let falls = plan.emergency.falls(word);
-        let taken = if falls {
-            (word as f32).mul_add(plan.emergency_step, outgoings.with_emergency[i])
+        prices = grown(prices, square.sqrt() * direction[which]);
+        // 4 and 5.
+        let mut cash = wages.mul_add(budget.income, budget.planned[0]);
+        cash = prices.mul_add(-budget.spending, cash);
+        let comes = plan.emergency.comes(draws.uniform[i]);
+        let emergency = if comes {
+            (draws.uniform[i] as f32).mul_add(plan.emergency_step, plan.emergency_least)
         } else {
-            payment
+            0.0
         };
-
-        let before = above + start.reserve;
-        let invested = if above > 0.0 { above } else { 0.0 };
-        let stds = [income * plan.income_std, spending_std, invested * plan.return_std];
-        let variance = stds[1].mul_add(stds[1], stds[0] * stds[0]);
+        cash -= emergency;
+        // 6.
+        let excess = high - budget.reserve;
+        let invested = if excess > 0.0 { excess } else { 0.0 };
+        cash = invested.mul_add(plan.return_mean[0], cash);
+        let small = invested.mul_add(plan.return_mean[1], budget.planned[1]);
+        // 4 and 6, chance.
+        let (wage_square, price_square) = ((1.0 + wages).powi(2), (1.0 + prices).powi(2));
+        let variance = price_square.mul_add(budget.spending_variance, wage_square * budget.income_variance);
         let (radius, angle, which) = draws.of_month(i, 0);
         let Polar { square, direction } = polar(&Axes::UNIT, radius, angle);
-        let mut noise_square = variance * square;
-        above += spending_std.mul_add(plan.spending_per_std, income) - taken;
-        if invested > 0.0 {
-            noise_square = (invested * invested).mul_add(square * plan.return_variance, noise_square);
-            above = invested.mul_add(plan.return_mean, above);
-        }
-        above = noise_square.sqrt().mul_add(direction[which], above);
+        let noise_square = (invested * invested).mul_add(square * plan.return_variance, variance * square);
+        cash = noise_square.sqrt().mul_add(direction[which], cash);
+        // 7.
+        let before = f64::from(high) + f64::from(low);
+        let change = cash + (low + small);
+        let sum = high + change;
+        (high, low) = (sum, change - (sum - high));
         each(Month {
-            income,
-            spending: -spending_std * plan.spending_per_std,
-            payment,
-            emergency: falls.then_some(taken - payment),
-            invested,
-            stds,
+            income: f64::from(budget.income) * (1.0 + f64::from(wages)),
+            spending: f64::from(budget.spending) * (1.0 + f64::from(prices)),
+            payment: plan.planned.payments[month],
+            emergency: comes.then_some(f64::from(emergency) + plan.planned.emergency),
+            invested: invested.into(),
+            stds: [
+                f64::from(wage_square * budget.income_variance).sqrt(),
+                f64::from(price_square * budget.spending_variance).sqrt(),
+                f64::from(invested) * f64::from(plan.return_variance).sqrt(),
+            ],
             annual_raise,
             promotion_raise,
             before,
-            balance: above + start.reserve,
+            balance: f64::from(high) + f64::from(low),
         });
     }
-    above + start.reserve - plan.owed[0]
+    high - plan.owed[plan.months]
 }
 
-fn grown(x: f32, rate: f32) -> f32 {
-    x.mul_add(rate, x)
-}
-
-fn bounded(x: f32) -> f32 {
-    x.clamp(-MONEY_BOUND, MONEY_BOUND)
+/// A rate of growth, from what is planned of it and what chance adds.
+fn whole_rate(planned: f64, chance: f32) -> f64 {
+    (1.0 + planned) * (1.0 + f64::from(chance)) - 1.0
 }
 
 fn polynomial(coefficients: &[f32], x: f32) -> f32 {
@@ -188,13 +198,13 @@ pub(crate) struct Polar {
 }
 
 pub(crate) fn polar(axes: &Axes, radius: u32, angle: u32) -> Polar {
-    let x = (radius | 1).cast_signed() as f32;
-    let exponent = (x.to_bits() << 1 >> 24).cast_signed() - 127;
+    let x = (radius as f32).mul_add(2.0, 1.0);
+    let exponent = (x.to_bits() >> 23).cast_signed() - 127;
     let t = 2.0 - f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000);
-    let octaves = (exponent as f32).mul_add(-OCTAVE, 30.0 * OCTAVE);
-    let y = f32::from_bits(angle << 1 | ANGLE_REST) - ANGLE_MIDDLE;
+    let octaves = (exponent as f32).mul_add(-OCTAVE, LAST_OCTAVE * OCTAVE);
+    let y = ((angle & WITHIN_HALF_TURN) as f32).mul_add(ANGLE_STEP, FIRST_ANGLE);
     let cos = polynomial(&axes.cos, y * y);
-    let cos = if radius.cast_signed() < 0 { -cos } else { cos };
+    let cos = if angle > WITHIN_HALF_TURN { -cos } else { cos };
     Polar {
         square: t.mul_add(polynomial(&LOG, t), octaves),
         direction: [cos, polynomial(&axes.sin, y * y) * y],
@@ -209,17 +219,17 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
     let reserve = 6.0 * household.monthly_spending;
     let mut balance = starting_balance(spec);
     let (mut income, mut spending) = (household.monthly_income, household.monthly_spending);
-    let mut halves = HalfYears::of(spec, index);
-    let mut draws = halves.next();
+    let mut stream = Stream::new(spec, index);
+    let mut draws = stream.household(0);
     for (month, payment) in schedule.payments.iter().enumerate() {
         let i = month % 6;
         if i == 0 && month > 0 {
-            draws = halves.next();
+            draws = stream.household(month / 6);
         }
         if i == 5 {
-            let promoted = uniform(draws.coin[6]) < world.promotion_probability;
+            let promoted = uniform(draws.uniform[6]) < world.promotion_probability;
             let [z_promotion, z_raise] = normals_f64(draws.radius[6], draws.angle[6]);
-            balance = (balance - reserve).clamp(-bound, bound) + reserve;
+            balance = balance.clamp(-bound, bound);
             spending = spending.clamp(-bound, bound);
             if month % 12 == 11 {
                 income *= 1.0 + world.annual_raise_mean + z_raise * world.annual_raise_volatility;
@@ -233,7 +243,7 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
         let z_spending = normals_f64(radius, angle)[which];
         let (radius, angle, which) = draws.of_month(i, 0);
         let z_cash = normals_f64(radius, angle)[which];
-        let emergency = uniform(draws.coin[i]);
+        let emergency = uniform(draws.uniform[i]);
 
         spending *= 1.0 + (world.inflation_rate + z_spending * world.inflation_volatility) / 12.0;
         let invested = (balance - reserve).max(0.0);
@@ -250,16 +260,23 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
     balance - schedule.owed[schedule.payments.len()]
 }
 
-/// In (0, 1): the middle of a word's step.
-fn uniform(word: u32) -> f64 {
-    (f64::from(word) + 0.5) / 4_294_967_296.0
+/// In (0, 1): the middle of a step of 2⁻²⁴.
+fn uniform(integer: u32) -> f64 {
+    (f64::from(integer) + 0.5) / 16_777_216.0
 }
 
-/// The two normals of these words.
+/// The two normals of a radius and an angle.
 pub(crate) fn normals_f64(radius: u32, angle: u32) -> [f64; 2] {
-    let x = f64::from((radius | 1).cast_signed());
-    let r = (-2.0 * (x.abs() / 2_147_483_648.0).ln()).sqrt();
-    let y = f64::from(angle << 1 | 1) / 524_288.0 - 1.0;
+    let u = (f64::from(radius) + 0.5) / 268_435_456.0;
+    let r = (-2.0 * u.ln()).sqrt();
+    let y = f64::from(angle & WITHIN_HALF_TURN) / 262_144.0 - 1.0 + 0.5 / 262_144.0;
     let (sin, cos) = (y * std::f64::consts::FRAC_PI_2).sin_cos();
-    [r * cos.copysign(x), r * sin]
+    [if angle > WITHIN_HALF_TURN { -r * cos } else { r * cos }, r * sin]
+}
+
+/// The words that split the months of simulation `index` for a replay: those of the half years'
+/// blocks of the source [`Source::Replay`], month by month.
+pub(crate) fn splits(stream: &mut Stream, month: usize) -> [u32; 16] {
+    let index = u32::try_from(month).expect("at most 1,200 months");
+    stream.block(Source::Replay.block(index))
 }

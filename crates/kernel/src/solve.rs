@@ -10,9 +10,9 @@ use carlo_types::results::{Interval, Solution};
 use carlo_types::{JobSpec, Question};
 
 use crate::level::Level;
+use crate::pipeline::Walk;
 use crate::plan::Plan;
 use crate::summary::Z_95;
-use crate::walk::Walk;
 
 /// Simulations that the place of the candidates follows from: the first.
 const PILOT: u64 = 4096;
@@ -80,7 +80,7 @@ pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64
     let mut successes = |value: f64| -> f64 {
         let plan = Plan::new(&with(spec, asked.variable, value));
         level.run(Walk::alone(&plan, 0, &mut finals));
-        finals.iter().filter(|&&balance| balance >= plan.target).count() as f64
+        finals.iter().filter(|&&balance| balance >= plan.threshold).count() as f64
     };
     let (n, p) = (count as f64, asked.probability);
     let reach = REACH * (p * (1.0 - p) / n).sqrt() * n + 1.0;

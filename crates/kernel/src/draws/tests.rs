@@ -1,93 +1,224 @@
+use statrs::distribution::{ContinuousCDF, Normal, Uniform};
+
 use super::*;
-use crate::lanes::Portable;
+use crate::keystream::{Streams, Uniform as Shared};
+use crate::lanes::{Register, Task, WIDTH_MAX};
+use crate::level::Level;
+use crate::normals::Axes;
+use crate::plan::{Coin, key};
+use crate::reference::polar;
 
-/// What a draw is, and how many bits it has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Radius,
-    Angle,
-    Coin,
+/// Half years whose draws are looked at: two years.
+const HALF_YEARS: usize = 4;
+/// Fields of a half year.
+const FIELDS: usize = 3 * PAIRS;
+
+#[test]
+fn no_bit_serves_two_draws() {
+    let mut owner: [[Option<(usize, usize)>; 32]; WORDS] = [[None; 32]; WORDS];
+    let tables = [(&RADII, RADIUS_BITS), (&ANGLES, ANGLE_BITS), (&UNIFORMS, UNIFORM_BITS)];
+    let mut used = 0;
+    for (kind, (table, width)) in tables.into_iter().enumerate() {
+        for (number, field) in table.iter().enumerate() {
+            assert_eq!(field.iter().map(|bits| bits.width).sum::<u32>(), width);
+            for bits in *field {
+                for bit in bits.shift..bits.shift + bits.width {
+                    let before = owner[bits.word][bit as usize].replace((kind, number));
+                    assert_eq!(before, None, "word {}, bit {bit}", bits.word);
+                    used += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(used, 7 * (28 + 20 + 24), "of 512");
 }
 
-impl Kind {
-    const fn bits(self) -> u32 {
-        if matches!(self, Self::Angle) { 19 } else { 32 }
-    }
+#[test]
+fn no_block_serves_two_half_years_or_sources() {
+    // A timeline of 1,200 months and its extensions have 202 half years; replays read a block for
+    // every month.
+    let household = (0..202).map(household_block);
+    let replay = (0..1200).map(|month| Source::Replay.block(month));
+    let mut blocks: Vec<u64> = household.chain(replay).collect();
+    blocks.sort_unstable();
+    assert!(blocks.is_sorted_by(|a, b| a < b));
+}
 
-    /// The first bits, which are independent of all other draws' first bits.
-    const fn own(self) -> u32 {
-        if matches!(self, Self::Radius) { 12 } else { 10 }
+/// The fields of every simulation from 0 to `count`, in two years: half year by half year radii,
+/// angles, uniforms.
+struct Fields {
+    seed: u64,
+    count: u32,
+}
+
+impl Task for Fields {
+    type Output = Vec<Vec<u32>>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with the level's instructions")]
+    fn run<L: Register>(self, lanes: L) -> Self::Output {
+        let key = key(self.seed);
+        let mut all = vec![Vec::new(); HALF_YEARS * FIELDS];
+        for (half, fields) in all.chunks_mut(FIELDS).enumerate() {
+            let shared = Shared::new(&key, household_block(half), 0);
+            for first in (0..self.count).step_by(L::WIDTH) {
+                let streams = Streams::new(lanes, &key, &shared, first);
+                let Draws { radius, angle, uniform } = Draws::of(lanes, &streams.block(lanes, &shared));
+                for (field, word) in fields.iter_mut().zip(radius.into_iter().chain(angle).chain(uniform)) {
+                    let mut values = [0; WIDTH_MAX];
+                    lanes.store_words(word, &mut values);
+                    field.extend_from_slice(&values[..L::WIDTH]);
+                }
+            }
+        }
+        all
     }
 }
 
-/// Every draw of the year with these words: its bits, the first one highest.
-fn draws(words: [u32; WORDS]) -> Vec<(Kind, u32)> {
-    let words = words.map(|word| [word; 4]);
-    let mut all = Vec::new();
-    for half in [0, 1] {
-        let draws = Draws::new(Portable, &words, half);
-        all.extend(draws.radius.map(|word| (Kind::Radius, word[0])));
-        all.extend(draws.angle.map(|word| (Kind::Angle, (word[0] ^ ANGLE_REST) << 12)));
-        all.extend(draws.coin.map(|word| (Kind::Coin, word[0])));
-    }
-    all
+fn fields(seed: u64, count: u32) -> Vec<Vec<u32>> {
+    Level::available()[0].run(Fields { seed, count })
 }
 
-/// A row of bits: which of the year's 512 bits a bit of a draw is the exclusive or of.
-type Row = [u64; 8];
+/// How many bits the `i`-th field has.
+fn width(i: usize) -> u32 {
+    [RADIUS_BITS, ANGLE_BITS, UNIFORM_BITS][i % FIELDS / PAIRS]
+}
 
-/// The rows of every draw, its first bit first. Draws are linear in the words' bits, so what they make of single bits says everything.
-fn rows() -> Vec<(Kind, Vec<Row>)> {
-    let mut all: Vec<_> = draws([0; WORDS])
+/// Every draw of two years as the model reads it: 14 normals and 7 uniforms in each half year.
+fn draws(seed: u64, count: u32) -> Vec<(bool, Vec<f32>)> {
+    let fields = fields(seed, count);
+    let mut draws = Vec::new();
+    for half in fields.chunks(FIELDS) {
+        for pair in 0..PAIRS {
+            let mut normals = [const { Vec::new() }; 2];
+            for (&radius, &angle) in half[pair].iter().zip(&half[PAIRS + pair]) {
+                let polar = polar(&Axes::UNIT, radius, angle);
+                for (normals, direction) in normals.iter_mut().zip(polar.direction) {
+                    normals.push(polar.square.sqrt() * direction);
+                }
+            }
+            draws.extend(normals.map(|normals| (true, normals)));
+        }
+        for field in &half[2 * PAIRS..] {
+            let scale = 1.0 / Coin::CERTAIN.below as f32;
+            draws.push((false, field.iter().map(|&x| (x as f32 + 0.5) * scale).collect()));
+        }
+    }
+    draws
+}
+
+/// Kolmogorov and Smirnov's test of every draw against the distribution function of `statrs`.
+#[test]
+fn draws_have_their_distributions() {
+    const COUNT: u32 = 1 << 16;
+    // A statistic this large comes once in 10⁸ tests of a right layout.
+    let bound = ((1e8_f64 * 2.0).ln() / 2.0 / f64::from(COUNT)).sqrt();
+    let (normal, uniform) = (Normal::new(0.0, 1.0).unwrap(), Uniform::new(0.0, 1.0).unwrap());
+    for (i, (is_normal, mut draws)) in draws(31, COUNT).into_iter().enumerate() {
+        draws.sort_unstable_by(f32::total_cmp);
+        let mut largest = 0.0_f64;
+        for (rank, &x) in draws.iter().enumerate() {
+            let p = if is_normal { normal.cdf(x.into()) } else { uniform.cdf(x.into()) };
+            let [below, up_to] = [rank, rank + 1].map(|rank| rank as f64 / f64::from(COUNT));
+            largest = largest.max(p - below).max(up_to - p);
+        }
+        assert!(largest < bound, "draw {i}: {largest} of {bound}");
+    }
+}
+
+/// All draws of two years are uncorrelated, and so are the normals' squares with everything.
+#[test]
+fn draws_are_uncorrelated() {
+    const COUNT: u32 = 1_000_000;
+    const LANES: usize = 16;
+    let mut draws: Vec<Vec<f32>> = Vec::new();
+    for (is_normal, mut values) in self::draws(37, COUNT) {
+        let (mean, scale) = if is_normal { (0.0, 1.0) } else { (0.5, 12_f32.sqrt()) };
+        for x in &mut values {
+            *x = (*x - mean) * scale;
+        }
+        draws.push(values);
+    }
+    let n = f64::from(COUNT);
+    for (i, a) in draws.iter().enumerate() {
+        for (j, b) in draws[..=i].iter().enumerate() {
+            let (a, b) = (a.as_chunks::<LANES>().0, b.as_chunks::<LANES>().0);
+            let mut sum = 0.0;
+            // Short sums in single precision, of which many in double.
+            for (a, b) in a.chunks(64).zip(b.chunks(64)) {
+                let mut sums = [0.0_f32; LANES];
+                for (a, b) in a.iter().zip(b) {
+                    for lane in 0..LANES {
+                        sums[lane] += a[lane] * b[lane];
+                    }
+                }
+                sum += f64::from(sums.iter().sum::<f32>());
+            }
+            let correlation = sum / n;
+            let expected = f64::from(u8::from(i == j));
+            assert!(
+                (correlation - expected).abs() < 6.0 / n.sqrt() * (1.0 + expected),
+                "{i}, {j}: {correlation}"
+            );
+        }
+    }
+}
+
+/// Every field is uniform in its highest and in its lowest bits, and so is every pair of fields.
+#[test]
+fn fields_and_pairs_of_fields_are_uniform() {
+    const COUNT: u32 = 1 << 15;
+    /// Bits of a field that are counted together.
+    const BITS: u32 = 4;
+    const CELLS: usize = 1 << (2 * BITS);
+    // Chi-squared of 255 degrees of freedom: this large once in 10⁹ tests.
+    const BOUND: f64 = 405.0;
+    let ends: Vec<Vec<u8>> = fields(41, COUNT)
         .iter()
-        .map(|&(kind, _)| (kind, vec![Row::default(); kind.bits() as usize]))
+        .enumerate()
+        .flat_map(|(i, field)| {
+            [width(i) - BITS, 0]
+                .map(|shift| field.iter().map(|x| (x >> shift & ((1 << BITS) - 1)) as u8).collect())
+        })
         .collect();
-    for bit in 0..32 * WORDS {
-        let mut words = [0; WORDS];
-        words[bit / 32] = 1 << (bit % 32);
-        for ((_, rows), (_, draw)) in all.iter_mut().zip(draws(words)) {
-            for (row, level) in rows.iter_mut().zip(0..) {
-                row[bit / 64] |= u64::from(draw << level >> 31) << (bit % 64);
+    let expected = f64::from(COUNT) / CELLS as f64;
+    for (i, a) in ends.iter().enumerate() {
+        for (j, b) in ends[..i].iter().enumerate() {
+            let mut counts = [0_u32; CELLS];
+            for (&a, &b) in a.iter().zip(b) {
+                counts[usize::from(a) << BITS | usize::from(b)] += 1;
             }
+            let chi: f64 = counts.iter().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
+            assert!(chi < BOUND, "ends {i} and {j}: {chi}");
         }
     }
-    all
 }
 
-/// Whether no row is the exclusive or of others.
-fn independent<'a>(rows: impl IntoIterator<Item = &'a Row>) -> bool {
-    let mut basis: Vec<Option<Row>> = vec![None; 32 * WORDS];
-    'rows: for row in rows {
-        let mut row = *row;
-        while let Some(part) = row.iter().position(|&bits| bits != 0) {
-            let first = 64 * part + row[part].trailing_zeros() as usize;
-            let Some(other) = basis[first] else {
-                basis[first] = Some(row);
-                continue 'rows;
-            };
-            row.iter_mut().zip(other).for_each(|(bits, other)| *bits ^= other);
-        }
-        return false;
-    }
-    true
-}
-
+/// No bit of any field of two years tells anything of another one: each pair of bits agrees in half
+/// of the simulations. Two draws that share a single bit of the keystream fail this.
 #[test]
-fn own_bits_are_jointly_independent() {
-    let rows = rows();
-    let own = || rows.iter().flat_map(|(kind, rows)| &rows[..kind.own() as usize]);
-    assert_eq!(own().count(), 14 * 32);
-    assert!(independent(own()));
-}
-
-#[test]
-fn any_three_draws_are_jointly_independent_to_their_last_bits() {
-    let rows = rows();
-    for (i, (_, first)) in rows.iter().enumerate() {
-        for (j, (_, second)) in rows[..i].iter().enumerate() {
-            for (_, third) in &rows[..j] {
-                assert!(independent(first.iter().chain(second).chain(third)), "{i} {j}");
-            }
+fn bits_of_fields_are_pairwise_independent() {
+    const COUNT: u32 = 1 << 13;
+    let rows: Vec<Vec<u64>> = fields(43, COUNT)
+        .iter()
+        .enumerate()
+        .flat_map(|(i, field)| {
+            (0..width(i)).map(move |bit| {
+                field
+                    .chunks(64)
+                    .map(|chunk| chunk.iter().fold(0, |row, x| row << 1 | u64::from(x >> bit & 1)))
+                    .collect()
+            })
+        })
+        .collect();
+    // Two million pairs; 7 standard errors come once in 4 × 10¹¹.
+    let (half, bound) = (f64::from(COUNT) / 2.0, 7.0 * f64::from(COUNT).sqrt() / 2.0);
+    for (i, a) in rows.iter().enumerate() {
+        let ones: u32 = a.iter().map(|row| row.count_ones()).sum();
+        assert!((f64::from(ones) - half).abs() < bound, "bit {i}: {ones} ones");
+        for (j, b) in rows[..i].iter().enumerate() {
+            let differ: u32 = a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum();
+            assert!((f64::from(differ) - half).abs() < bound, "bits {i} and {j}: {differ} differ");
         }
     }
 }

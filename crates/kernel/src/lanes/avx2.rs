@@ -61,27 +61,6 @@ impl Avx2 {
     fn shifted<const LEFT: i32, const RIGHT: i32>(self, a: __m256i) -> __m256i {
         on!(self, x86::_mm256_or_si256(x86::_mm256_slli_epi32::<LEFT>(a), x86::_mm256_srli_epi32::<RIGHT>(a)))
     }
-
-    /// `a` where the mask holds, else `b`.
-    #[inline(always)]
-    fn select(self, mask: __m256i, a: __m256, b: __m256) -> __m256 {
-        on!(self, x86::_mm256_blendv_ps(b, a, x86::_mm256_castsi256_ps(mask)))
-    }
-
-    /// The words as unsigned integers, rounded to the nearest number.
-    #[inline(always)]
-    fn unsigned(self, a: __m256i) -> __m256 {
-        // The halves of a word as the ends of large numbers' fractions, 2²³ + low and 2³⁹ + 2¹⁶·high: their sum less 2³⁹ + 2²³ is
-        // rounded once, because the high half's difference is exact.
-        let (low, high) = (self.word(0x4b00_0000), self.word(0x5300_0000));
-        on!(self, {
-            let low = x86::_mm256_blend_epi16::<0b1010_1010>(a, low);
-            let high = x86::_mm256_blend_epi16::<0b1010_1010>(x86::_mm256_srli_epi32::<16>(a), high);
-            let both = x86::_mm256_set1_ps(549_755_813_888.0 + 8_388_608.0);
-            let high = x86::_mm256_sub_ps(x86::_mm256_castsi256_ps(high), both);
-            x86::_mm256_add_ps(high, x86::_mm256_castsi256_ps(low))
-        })
-    }
 }
 
 impl Register for Avx2 {
@@ -144,23 +123,21 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn within(self, x: __m256, bound: __m256) -> __m256 {
-        on!(self, {
-            let below = x86::_mm256_sub_ps(x86::_mm256_setzero_ps(), bound);
-            x86::_mm256_min_ps(x86::_mm256_max_ps(x, below), bound)
-        })
+    fn larger(self, a: __m256, b: __m256) -> __m256 {
+        on!(self, x86::_mm256_max_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn smaller(self, a: __m256, b: __m256) -> __m256 {
+        on!(self, x86::_mm256_min_ps(a, b))
     }
 
     #[inline(always)]
     fn exponent(self, x: __m256) -> __m256 {
         let zero_exponent = self.word(127);
         on!(self, {
-            let magnitude =
-                x86::_mm256_andnot_si256(x86::_mm256_set1_epi32(SIGN as i32), x86::_mm256_castps_si256(x));
-            x86::_mm256_cvtepi32_ps(x86::_mm256_sub_epi32(
-                x86::_mm256_srli_epi32::<23>(magnitude),
-                zero_exponent,
-            ))
+            let exponent = x86::_mm256_srli_epi32::<23>(x86::_mm256_castps_si256(x));
+            x86::_mm256_cvtepi32_ps(x86::_mm256_sub_epi32(exponent, zero_exponent))
         })
     }
 
@@ -219,46 +196,27 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn left<const N: u32>(self, a: __m256i) -> __m256i {
-        on!(
-            self,
-            match N {
-                22 => x86::_mm256_slli_epi32::<22>(a),
-                _ => unreachable!("no draw is shifted by {N}"),
-            }
-        )
+    fn left(self, a: __m256i, n: u32) -> __m256i {
+        on!(self, x86::_mm256_sll_epi32(a, x86::_mm_cvtsi32_si128(n as i32)))
     }
 
     #[inline(always)]
-    fn with_bits(self, a: __m256i) -> __m256 {
-        on!(self, x86::_mm256_castsi256_ps(a))
+    fn right(self, a: __m256i, n: u32) -> __m256i {
+        on!(self, x86::_mm256_srl_epi32(a, x86::_mm_cvtsi32_si128(n as i32)))
     }
 
     #[inline(always)]
-    fn signed(self, a: __m256i) -> __m256 {
+    fn number(self, a: __m256i) -> __m256 {
         on!(self, x86::_mm256_cvtepi32_ps(a))
     }
 
     #[inline(always)]
-    fn positive(self, x: __m256) -> __m256i {
-        on!(
-            self,
-            x86::_mm256_castps_si256(x86::_mm256_cmp_ps::<{ x86::_CMP_GT_OQ }>(x, x86::_mm256_setzero_ps()))
-        )
+    fn below(self, a: __m256i, b: __m256i) -> __m256i {
+        on!(self, x86::_mm256_cmpgt_epi32(b, a))
     }
 
     #[inline(always)]
-    fn fma_if(self, mask: __m256i, a: __m256, b: __m256, c: __m256) -> __m256 {
-        self.select(mask, self.fma(a, b, c), c)
-    }
-
-    #[inline(always)]
-    fn at_most(self, a: __m256i, b: __m256i) -> __m256i {
-        on!(self, x86::_mm256_cmpeq_epi32(x86::_mm256_min_epu32(a, b), a))
-    }
-
-    #[inline(always)]
-    fn fma_word_if(self, mask: __m256i, word: __m256i, b: __m256, c: __m256, other: __m256) -> __m256 {
-        self.select(mask, self.fma(self.unsigned(word), b, c), other)
+    fn masked(self, mask: __m256i, x: __m256) -> __m256 {
+        on!(self, x86::_mm256_and_ps(x86::_mm256_castsi256_ps(mask), x))
     }
 }

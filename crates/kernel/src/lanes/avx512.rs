@@ -103,10 +103,13 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn within(self, x: __m512, bound: __m512) -> __m512 {
-        // The one of less magnitude, with the first one's sign.
-        const LESS_OF_MAGNITUDES: i32 = 0b00_10;
-        on!(self, x86::_mm512_range_ps::<LESS_OF_MAGNITUDES>(x, bound))
+    fn larger(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_max_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn smaller(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_min_ps(a, b))
     }
 
     #[inline(always)]
@@ -173,46 +176,27 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn left<const N: u32>(self, a: __m512i) -> __m512i {
-        on!(
-            self,
-            match N {
-                22 => x86::_mm512_slli_epi32::<22>(a),
-                _ => unreachable!("no draw is shifted by {N}"),
-            }
-        )
+    fn left(self, a: __m512i, n: u32) -> __m512i {
+        on!(self, x86::_mm512_sll_epi32(a, x86::_mm_cvtsi32_si128(n as i32)))
     }
 
     #[inline(always)]
-    fn with_bits(self, a: __m512i) -> __m512 {
-        on!(self, x86::_mm512_castsi512_ps(a))
+    fn right(self, a: __m512i, n: u32) -> __m512i {
+        on!(self, x86::_mm512_srl_epi32(a, x86::_mm_cvtsi32_si128(n as i32)))
     }
 
     #[inline(always)]
-    fn signed(self, a: __m512i) -> __m512 {
+    fn number(self, a: __m512i) -> __m512 {
         on!(self, x86::_mm512_cvtepi32_ps(a))
     }
 
     #[inline(always)]
-    fn positive(self, x: __m512) -> __mmask16 {
-        on!(self, x86::_mm512_cmp_ps_mask::<{ x86::_CMP_GT_OQ }>(x, x86::_mm512_setzero_ps()))
+    fn below(self, a: __m512i, b: __m512i) -> __mmask16 {
+        on!(self, x86::_mm512_cmplt_epi32_mask(a, b))
     }
 
     #[inline(always)]
-    fn fma_if(self, mask: __mmask16, a: __m512, b: __m512, c: __m512) -> __m512 {
-        on!(self, x86::_mm512_mask3_fmadd_ps(a, b, c, mask))
-    }
-
-    #[inline(always)]
-    fn at_most(self, a: __m512i, b: __m512i) -> __mmask16 {
-        on!(self, x86::_mm512_cmple_epu32_mask(a, b))
-    }
-
-    #[inline(always)]
-    fn fma_word_if(self, mask: __mmask16, word: __m512i, b: __m512, c: __m512, other: __m512) -> __m512 {
-        on!(self, {
-            let x = x86::_mm512_mask_cvtepu32_ps(other, mask, word);
-            x86::_mm512_mask_fmadd_ps(x, mask, b, c)
-        })
+    fn masked(self, mask: __mmask16, x: __m512) -> __m512 {
+        on!(self, x86::_mm512_maskz_mov_ps(mask, x))
     }
 }

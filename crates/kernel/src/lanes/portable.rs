@@ -30,12 +30,6 @@ fn fused(a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
     each!(0.0, i => a[i].mul_add(b[i], c[i]))
 }
 
-/// `a` where the mask holds, else `b`.
-#[inline(always)]
-fn select(mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-    each!(0.0, i => if mask[i] { a[i] } else { b[i] })
-}
-
 impl Register for Portable {
     const WIDTH: usize = WIDTH;
 
@@ -96,13 +90,18 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn within(self, x: [f32; WIDTH], bound: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => x[i].clamp(-bound[i], bound[i]))
+    fn larger(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => if a[i] > b[i] { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
+    fn smaller(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => if a[i] < b[i] { a[i] } else { b[i] })
     }
 
     #[inline(always)]
     fn exponent(self, x: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => (((x[i].to_bits() & !SIGN) >> 23).cast_signed() - 127) as f32)
+        each!(0.0, i => ((x[i].to_bits() >> 23).cast_signed() - 127) as f32)
     }
 
     #[inline(always)]
@@ -146,44 +145,27 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn left<const N: u32>(self, a: [u32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => a[i] << N)
+    fn left(self, a: [u32; WIDTH], n: u32) -> [u32; WIDTH] {
+        each!(0, i => a[i] << n)
     }
 
     #[inline(always)]
-    fn with_bits(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => f32::from_bits(a[i]))
+    fn right(self, a: [u32; WIDTH], n: u32) -> [u32; WIDTH] {
+        each!(0, i => a[i] >> n)
     }
 
     #[inline(always)]
-    fn signed(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
+    fn number(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => a[i].cast_signed() as f32)
     }
 
     #[inline(always)]
-    fn positive(self, x: [f32; WIDTH]) -> [bool; WIDTH] {
-        each!(false, i => x[i] > 0.0)
+    fn below(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [bool; WIDTH] {
+        each!(false, i => a[i].cast_signed() < b[i].cast_signed())
     }
 
     #[inline(always)]
-    fn fma_if(self, mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
-        select(mask, self.fma(a, b, c), c)
-    }
-
-    #[inline(always)]
-    fn at_most(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [bool; WIDTH] {
-        each!(false, i => a[i] <= b[i])
-    }
-
-    #[inline(always)]
-    fn fma_word_if(
-        self,
-        mask: [bool; WIDTH],
-        word: [u32; WIDTH],
-        b: [f32; WIDTH],
-        c: [f32; WIDTH],
-        other: [f32; WIDTH],
-    ) -> [f32; WIDTH] {
-        select(mask, self.fma(each!(0.0, i => word[i] as f32), b, c), other)
+    fn masked(self, mask: [bool; WIDTH], x: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => if mask[i] { x[i] } else { 0.0 })
     }
 }

@@ -31,30 +31,35 @@ impl Task for Operations {
             lanes.rotate::<12>(a),
             lanes.rotate::<8>(a),
             lanes.rotate::<7>(a),
-            lanes.left::<22>(a),
+            lanes.left(a, 12),
+            lanes.left(a, 0),
+            lanes.right(a, 20),
+            lanes.right(a, 0),
             lanes.word(7),
         ];
-        let [x, y, z] = [a, b, c].map(|words| lanes.signed(lanes.or(words, lanes.word(1))));
+        let [x, y, z] = [a, b, c].map(|words| lanes.number(lanes.or(words, lanes.word(1))));
         let y = lanes.mul(y, lanes.float(1.0 / 65_536.0));
-        let mask = lanes.at_most(a, b);
+        let positive = lanes.number(lanes.or(lanes.right(a, 1), lanes.word(1)));
+        let mask = lanes.below(a, b);
+        let (zero, minus_zero) = (lanes.float(0.0), lanes.float(-0.0));
         let floats = [
             x,
-            lanes.with_bits(a),
             lanes.add(x, y),
             lanes.sub(x, y),
             lanes.mul(x, y),
             lanes.fma(x, y, z),
             lanes.sqrt(lanes.mul(x, x)),
-            lanes.fma_if(lanes.positive(x), x, y, z),
-            lanes.within(x, lanes.float(1e9)),
-            lanes.within(x, lanes.float(f32::INFINITY)),
-            lanes.fma_if(lanes.positive(lanes.float(0.0)), x, y, z),
-            lanes.fma_if(lanes.positive(lanes.float(-0.0)), x, y, z),
-            lanes.exponent(x),
-            lanes.mantissa(x),
+            lanes.larger(x, y),
+            lanes.smaller(x, y),
+            lanes.larger(x, zero),
+            lanes.larger(zero, minus_zero),
+            lanes.larger(minus_zero, zero),
+            lanes.smaller(zero, minus_zero),
+            lanes.smaller(minus_zero, zero),
+            lanes.exponent(positive),
+            lanes.mantissa(positive),
             lanes.flip(y, a),
-            lanes.fma_word_if(mask, a, y, z, x),
-            lanes.fma_if(mask, x, y, z),
+            lanes.masked(mask, y),
         ];
         let mut out = Vec::new();
         for word in words {

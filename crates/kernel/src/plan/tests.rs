@@ -1,14 +1,11 @@
 use super::*;
 
 #[test]
-fn certain_coins_always_fall_and_impossible_ones_never() {
-    let (always, never) = (Coin::new(1.0), Coin::new(0.0));
-    for word in [0, 1, 1 << 31, u32::MAX - 1, u32::MAX] {
-        assert!(always.falls(word) && !never.falls(word));
+fn certain_coins_always_come_and_impossible_ones_never() {
+    for uniform in [0, 1, 1 << 23, (1 << 24) - 1] {
+        assert!(Coin::new(1.0).comes(uniform) && !Coin::new(0.0).comes(uniform));
     }
-    assert_eq!(always.at_most, u32::MAX);
-    assert_eq!((never.at_most, never.moves(5.0)), (0, 0.0));
-    assert_eq!((Coin::new(0.5).at_most, Coin::new(0.5).words), (i32::MAX.cast_unsigned(), 1 << 31));
+    assert_eq!(Coin::new(0.5).below, 1 << 23);
 }
 
 #[test]

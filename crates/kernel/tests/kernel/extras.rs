@@ -1,6 +1,6 @@
 //! The sensitivity and the fan chart, against jobs of their own.
 
-use carlo_kernel::{Job, results};
+use carlo_kernel::{Job, results, threshold};
 use carlo_types::blocks::blocks_of;
 use carlo_types::results::{FAN_PERCENTILES, SCENARIOS};
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
@@ -49,7 +49,7 @@ fn a_scenario_is_the_changed_job_on_the_same_luck() {
             let reached = |spec: &JobSpec| -> Vec<f64> {
                 let job = Job::new(spec, level());
                 let finals = (0..blocks_of(COUNT)).flat_map(|block| job.final_balances(block));
-                finals.map(|x| f64::from(u8::from(f64::from(x) >= spec.goal.target_amount))).collect()
+                finals.map(|x| f64::from(u8::from(x >= threshold(spec.goal.target_amount)))).collect()
             };
             let pairs: Vec<f64> =
                 reached(&changed).iter().zip(reached(&spec)).map(|(new, old)| new - old).collect();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 #![expect(clippy::cast_possible_truncation, reason = "a million, at most")]
 
+mod cents;
 mod coverage;
 mod extras;
 mod golden;

@@ -1,6 +1,6 @@
 //! Jobs that compare plans or solve for a number of one, against jobs of their own.
 
-use carlo_kernel::{Job, Partial, results};
+use carlo_kernel::{Job, Partial, results, threshold};
 use carlo_types::draft::SolveDraft;
 use carlo_types::question::Variable;
 use carlo_types::results::Solution;
@@ -64,7 +64,7 @@ fn variants_are_jobs_of_their_own_on_the_same_luck() {
         let spec = draft.check(0).unwrap();
         let job = Job::new(&spec, level());
         let finals = (0..6).flat_map(|block| job.final_balances(block));
-        finals.map(|x| f64::from(u8::from(f64::from(x) >= spec.goal.target_amount))).collect()
+        finals.map(|x| f64::from(u8::from(x >= threshold(spec.goal.target_amount)))).collect()
     };
     let pairs: Vec<f64> = reached(&longer).iter().zip(reached(&first)).map(|(new, old)| new - old).collect();
     let n = COUNT as f64;

@@ -1,6 +1,6 @@
 //! Single precision against double precision, on the same draws.
 
-use carlo_kernel::{Job, reference};
+use carlo_kernel::{Job, reference, threshold};
 use carlo_types::BLOCK_SIMULATIONS;
 use carlo_types::results::PERCENTILES;
 
@@ -18,8 +18,11 @@ fn single_precision_moves_next_to_nothing() {
         let mut double: Vec<f64> =
             (0..COUNT).map(|index| reference::final_balance_f64(&spec, index)).collect();
         let target = spec.goal.target_amount;
-        let differ =
-            single.iter().zip(&double).filter(|&(&x, &y)| (f64::from(x) >= target) != (y >= target)).count();
+        let differ = single
+            .iter()
+            .zip(&double)
+            .filter(|&(&x, &y)| (x >= threshold(target)) != (y >= threshold(target).into()))
+            .count();
         assert!(differ as f64 <= 1e-5 * COUNT as f64, "{}: {differ} of {COUNT} decisions", case.name);
 
         single.sort_unstable_by(f32::total_cmp);

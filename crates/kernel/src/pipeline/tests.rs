@@ -74,7 +74,7 @@ fn draft() -> impl Strategy<Value = Draft> {
 }
 
 /// Simulations that are compared: no whole number of registers.
-const COUNT: usize = 75;
+const COUNT: usize = 155;
 
 /// Final balances of the simulations from `first` on.
 fn walked(spec: &JobSpec, level: Level, first: u64) -> Vec<f32> {
@@ -85,8 +85,8 @@ fn walked(spec: &JobSpec, level: Level, first: u64) -> Vec<f32> {
         first,
         finals: &mut finals,
         scenarios: &mut [],
-        stops: &[],
-        look: Look::Away,
+        observed: &[],
+        observation: Observation::None,
     });
     finals
 }
@@ -103,7 +103,7 @@ proptest! {
         let spec = draft.check(seed).unwrap();
         let levels: Vec<_> =
             Level::available().into_iter().map(|level| (level, walked(&spec, level, first))).collect();
-        for lane in (0..COUNT).step_by(3) {
+        for lane in (0..COUNT).step_by(7) {
             let expected = reference::final_balance(&spec, first + lane as u64);
             prop_assert!(expected.is_finite());
             for (level, finals) in &levels {

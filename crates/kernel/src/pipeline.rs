@@ -1,0 +1,261 @@
+//! How months are computed: from a job's constants and a range of indices to final balances.
+//!
+//! A **tile** is [`REGISTERS`] registers of simulations, about a hundred. Half a year at a time, it
+//! goes through three stages, each of which does the same to every register:
+//!
+//! 1. the keystream's block, and the fields of its words (`keystream`, `draws`);
+//! 2. what chance decides: normals, emergencies, raises (`shocks`);
+//! 3. the months (`rules`), of the household itself and then of each scenario's, on the same shocks.
+//!
+//! What passes from stage to stage lies in arrays that stay in the first cache. A month alone is a
+//! long chain of operations, in which the processor would wait; the registers of a tile are
+//! independent, so it finds the others' work to do meanwhile, and nothing is interleaved by hand.
+//!
+//! This file knows neither what a month does nor which bits a draw reads.
+#![expect(
+    clippy::inline_always,
+    reason = "a task must end up inside the function that has its level's instructions"
+)]
+
+use crate::chart::{OBSERVED, Observation};
+use crate::draws::{Draws, MONTHS, household_block};
+use crate::keystream::{Streams, Uniform};
+use crate::lanes::{Lanes, Register, Task, WIDTH_MAX};
+use crate::plan::{EXTENSIONS, Plan, STARTS};
+use crate::rules::{Balance, Economy};
+use crate::shocks::HalfYear;
+
+/// Registers of a tile.
+pub(crate) const REGISTERS: usize = 8;
+
+/// Something of every register of a tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<T>([T; REGISTERS]);
+
+impl<T: Copy> Tile<T> {
+    /// The same for every register.
+    #[inline(always)]
+    pub(crate) fn filled(x: T) -> Self {
+        Self([x; REGISTERS])
+    }
+}
+
+impl<T> std::ops::Deref for Tile<T> {
+    type Target = [T; REGISTERS];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T; REGISTERS] {
+        &self.0
+    }
+}
+
+impl<T> std::ops::DerefMut for Tile<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T; REGISTERS] {
+        &mut self.0
+    }
+}
+
+/// Final balances of the simulations from index `first` on, for all of `finals`. No multiple of 2³²
+/// lies within the range: none ever lies within a block.
+pub(crate) struct Walk<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) first: u64,
+    pub(crate) finals: &'a mut [f32],
+    /// Final balances of the scenarios, each as long as `finals`, in the order of the results; or
+    /// nothing.
+    pub(crate) scenarios: &'a mut [Vec<f32>],
+    /// The months after which balances are observed, ascending, within the timeline.
+    pub(crate) observed: &'a [u32],
+    pub(crate) observation: Observation<'a>,
+}
+
+impl<'a> Walk<'a> {
+    /// Final balances alone.
+    pub(crate) fn alone(plan: &'a Plan, first: u64, finals: &'a mut [f32]) -> Self {
+        let observation = Observation::None;
+        Self { plan, first, finals, scenarios: &mut [], observed: &[], observation }
+    }
+}
+
+/// What is read off after a month.
+#[derive(Clone, Copy)]
+enum Checkpoint {
+    /// The balances on the way.
+    Observed(usize),
+    /// The timeline ends.
+    End,
+    /// An extension of the timeline ends.
+    Extension(usize),
+}
+
+impl Task for Walk<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Register>(self, lanes: L) {
+        if self.scenarios.is_empty() {
+            self.tiles::<L, 0>(lanes);
+        } else {
+            self.tiles::<L, { STARTS - 1 }>(lanes);
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Walks each simulation's own household, and the next `OTHERS` of the plan's starts on the same
+    /// shocks.
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of a stream number, and a small width"
+    )]
+    fn tiles<L: Register, const OTHERS: usize>(mut self, lanes: L) {
+        let plan = self.plan;
+        let checkpoints = self.checkpoints();
+        let last = checkpoints[checkpoints.len() - 1].0;
+        let (low, high) = (self.first as u32, (self.first >> 32) as u32);
+        let uniform = |half| Uniform::new(&plan.key, household_block(half), high);
+        let uniforms: Vec<Uniform> = (0..last.div_ceil(MONTHS)).map(uniform).collect();
+        let mut streams = Tile::filled(Streams::new(lanes, &plan.key, &uniforms[0], low));
+        let mut draws = Tile::filled(Draws::of(lanes, &streams[0].block(lanes, &uniforms[0])));
+        let mut shocks = HalfYear::new(lanes);
+        for at in (0..self.finals.len()).step_by(REGISTERS * L::WIDTH) {
+            for (register, streams) in streams.iter_mut().enumerate() {
+                let first = low.wrapping_add((at + register * L::WIDTH) as u32);
+                *streams = Streams::new(lanes, &plan.key, &uniforms[0], first);
+            }
+            let mut economy = Tile::filled(Economy::new(lanes));
+            let mut own = Tile::filled(Balance::new(lanes, plan.balance));
+            let mut others = [own; OTHERS];
+            let mut next = checkpoints.iter().peekable();
+            for (half, uniform) in uniforms.iter().enumerate() {
+                for (draws, streams) in draws.iter_mut().zip(streams.iter()) {
+                    *draws = Draws::of(lanes, &streams.block(lanes, uniform));
+                }
+                shocks.make(lanes, plan, &draws);
+                for (i, month) in (half * MONTHS..last).take(MONTHS).enumerate() {
+                    if i == MONTHS - 1 {
+                        raises(lanes, plan, half, &shocks, &mut economy);
+                        bound(lanes, &mut own);
+                        for other in &mut others {
+                            bound(lanes, other);
+                        }
+                    }
+                    for (economy, &rate) in economy.iter_mut().zip(shocks.inflation[i].iter()) {
+                        economy.inflation(lanes, rate);
+                    }
+                    walk_month(lanes, plan, [month, 0], &economy, &shocks, &mut own);
+                    if month < plan.months {
+                        for (start, other) in (1..).zip(&mut others) {
+                            walk_month(lanes, plan, [month, start], &economy, &shocks, other);
+                        }
+                    }
+                    while let Some(&(_, checkpoint)) = next.next_if(|next| next.0 == month + 1) {
+                        self.read(lanes, checkpoint, at, &own, &others);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every checkpoint, with the months before it.
+    fn checkpoints(&self) -> Vec<(usize, Checkpoint)> {
+        let months = self.plan.months;
+        let observed =
+            self.observed.iter().enumerate().map(|(i, &month)| (month as usize, Checkpoint::Observed(i)));
+        let extensions = EXTENSIONS
+            .iter()
+            .enumerate()
+            .map(|(i, &longer)| (months + longer, Checkpoint::Extension(i)))
+            .take(if self.scenarios.is_empty() { 0 } else { EXTENSIONS.len() });
+        observed.chain([(months, Checkpoint::End)]).chain(extensions).collect()
+    }
+
+    /// Reads off what a checkpoint is for, of the simulations from the `at`-th on.
+    #[inline(always)]
+    fn read<L: Register>(
+        &mut self,
+        lanes: L,
+        checkpoint: Checkpoint,
+        at: usize,
+        own: &Tile<Balance<L>>,
+        others: &[Tile<Balance<L>>],
+    ) {
+        let plan = self.plan;
+        match checkpoint {
+            Checkpoint::Observed(i) => {
+                let mut balances = [0.0; OBSERVED];
+                let count = (self.finals.len() - at).min(REGISTERS * L::WIDTH);
+                let owed = plan.owed[self.observed[i] as usize];
+                store(lanes, own, owed, &mut balances[..count]);
+                self.observation.add(i, &balances[..count]);
+            }
+            Checkpoint::End => {
+                let owed = plan.owed[plan.months];
+                store(lanes, own, owed, &mut self.finals[at..]);
+                for (other, out) in others.iter().zip(&mut *self.scenarios) {
+                    store(lanes, other, owed, &mut out[at..]);
+                }
+            }
+            Checkpoint::Extension(i) => {
+                let owed = plan.owed[plan.months + EXTENSIONS[i]];
+                store(lanes, own, owed, &mut self.scenarios[STARTS - 1 + i][at..]);
+            }
+        }
+    }
+}
+
+/// The raises and promotions of a half year, for a tile.
+#[inline(always)]
+fn raises<L: Lanes>(
+    lanes: L,
+    plan: &Plan,
+    half: usize,
+    shocks: &HalfYear<L>,
+    economy: &mut Tile<Economy<L>>,
+) {
+    let bounds = &plan.bounds[half];
+    for (register, economy) in economy.iter_mut().enumerate() {
+        let raise = (half % 2 == 1).then_some(shocks.raise[register]);
+        economy.raises(lanes, raise, shocks.promotion[register], bounds);
+    }
+}
+
+/// Balances held within their bound.
+#[inline(always)]
+fn bound<L: Lanes>(lanes: L, balances: &mut Tile<Balance<L>>) {
+    for balance in balances.iter_mut() {
+        *balance = balance.bounded(lanes);
+    }
+}
+
+/// A month of the households with one of the plan's starts.
+#[inline(always)]
+fn walk_month<L: Lanes>(
+    lanes: L,
+    plan: &Plan,
+    [month, start]: [usize; 2],
+    economy: &Tile<Economy<L>>,
+    shocks: &HalfYear<L>,
+    balances: &mut Tile<Balance<L>>,
+) {
+    let budget = &plan.budgets[month][start];
+    for (register, balance) in balances.iter_mut().enumerate() {
+        let shocks = shocks.month(month % MONTHS, register);
+        *balance = balance.month(lanes, plan, budget, &economy[register], shocks);
+    }
+}
+
+/// Writes balances less what is owed, as far as there is room.
+#[inline(always)]
+fn store<L: Register>(lanes: L, balances: &Tile<Balance<L>>, owed: f32, out: &mut [f32]) {
+    for (out, balance) in out.chunks_mut(L::WIDTH).zip(balances.iter()) {
+        let mut numbers = [0.0; WIDTH_MAX];
+        lanes.store(lanes.sub(balance.high, lanes.float(owed)), &mut numbers);
+        out.copy_from_slice(&numbers[..out.len()]);
+    }
+}
+
+#[cfg(test)]
+mod tests;

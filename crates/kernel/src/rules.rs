@@ -1,0 +1,180 @@
+//! The rules of a month: what it does to a household, in each lane. The steps are numbered as in
+//! the model's description.
+//!
+//! **What is planned and what chance adds.** With nothing left to chance, income, spending and
+//! payments are known before the first simulation; [`Plan`] has them for every month, computed in
+//! double precision. Chance puts a factor on prices and one on wages ([`Factor`]), which is 1 at the
+//! start. So a month's cash is the planned one, plus planned income times the deviation of wages
+//! from 1, less planned spending times that of prices: the same as income less spending, but a
+//! number is never rounded at the size of income or spending, only at the size of what chance has
+//! changed. A plan without chance is exact.
+//!
+//! **The balance** is a compensated sum ([`Balance`]), so cents arrive at a billion dollars.
+//!
+//! A new rule is a step here. What it reads of chance comes from `shocks`, what it reads of the
+//! request from `plan`; `pipeline` calls the steps and knows nothing else of them.
+#![expect(
+    clippy::inline_always,
+    reason = "a task must end up inside the function that has its level's instructions"
+)]
+
+use crate::lanes::Lanes;
+use crate::plan::{Budget, MONEY_BOUND, Plan, Range};
+
+/// What chance decides of a month's cash.
+#[derive(Clone, Copy)]
+pub(crate) struct Shocks<L: Lanes> {
+    /// What an emergency costs beyond what is planned, dollars; 0 where there is none.
+    pub(crate) emergency: L::Float,
+    /// The month's normal is √`square` · `direction`.
+    pub(crate) square: L::Float,
+    /// `square` times the variance of a month's return.
+    pub(crate) return_square: L::Float,
+    pub(crate) direction: L::Float,
+}
+
+/// The factor that chance has put on a planned level so far: 1 + `deviation`.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor<L: Lanes> {
+    pub(crate) deviation: L::Float,
+    /// The square of the factor.
+    square: L::Float,
+}
+
+impl<L: Lanes> Factor<L> {
+    /// The factor at the start: 1.
+    #[inline(always)]
+    pub(crate) fn one(lanes: L) -> Self {
+        Self { deviation: lanes.float(0.0), square: lanes.float(1.0) }
+    }
+
+    #[inline(always)]
+    fn with(lanes: L, deviation: L::Float) -> Self {
+        let factor = lanes.add(lanes.float(1.0), deviation);
+        Self { deviation, square: lanes.mul(factor, factor) }
+    }
+
+    /// Grown by this rate: (1 + d)(1 + r) − 1 = d + (1 + d)·r.
+    #[inline(always)]
+    fn grown(self, lanes: L, rate: L::Float) -> Self {
+        let factor = lanes.add(lanes.float(1.0), self.deviation);
+        Self::with(lanes, lanes.fma(factor, rate, self.deviation))
+    }
+
+    /// Its deviation held within a range.
+    #[inline(always)]
+    fn within(self, lanes: L, range: Range) -> Self {
+        Self::with(lanes, within(lanes, self.deviation, range))
+    }
+}
+
+/// What chance has made of prices and wages: the same for every household of a simulation.
+#[derive(Clone, Copy)]
+pub(crate) struct Economy<L: Lanes> {
+    pub(crate) prices: Factor<L>,
+    pub(crate) wages: Factor<L>,
+}
+
+impl<L: Lanes> Economy<L> {
+    /// At the start.
+    #[inline(always)]
+    pub(crate) fn new(lanes: L) -> Self {
+        Self { prices: Factor::one(lanes), wages: Factor::one(lanes) }
+    }
+
+    /// Step 1: prices rise by what chance adds to the planned inflation.
+    #[inline(always)]
+    pub(crate) fn inflation(&mut self, lanes: L, rate: L::Float) {
+        self.prices = self.prices.grown(lanes, rate);
+    }
+
+    /// Steps 2 and 3, before the last month of each half year: the year's raise, at its end, and
+    /// the promotion, by what chance adds to the planned ones. Spending and income are held within
+    /// their bounds.
+    #[inline(always)]
+    pub(crate) fn raises(
+        &mut self,
+        lanes: L,
+        raise: Option<L::Float>,
+        promotion: L::Float,
+        bounds: &[Range; 2],
+    ) {
+        self.prices = self.prices.within(lanes, bounds[0]);
+        if let Some(raise) = raise {
+            self.wages = self.wages.grown(lanes, raise);
+        }
+        self.wages = self.wages.grown(lanes, promotion).within(lanes, bounds[1]);
+    }
+}
+
+/// A balance as the sum of two numbers in each lane, so that little is rounded away (W. Kahan,
+/// "Further remarks on reducing truncation errors", 1965).
+#[derive(Clone, Copy)]
+pub(crate) struct Balance<L: Lanes> {
+    /// The balance to single precision, dollars.
+    pub(crate) high: L::Float,
+    /// What of the balance `high` leaves out.
+    low: L::Float,
+}
+
+impl<L: Lanes> Balance<L> {
+    #[inline(always)]
+    pub(crate) fn new(lanes: L, [high, low]: [f32; 2]) -> Self {
+        Self { high: lanes.float(high), low: lanes.float(low) }
+    }
+
+    /// Step 7: cash comes in, and a part of it that is too small to be added to it first.
+    #[inline(always)]
+    fn plus(self, lanes: L, cash: L::Float, small: L::Float) -> Self {
+        let change = lanes.add(cash, lanes.add(self.low, small));
+        let high = lanes.add(self.high, change);
+        Self { high, low: lanes.sub(change, lanes.sub(high, self.high)) }
+    }
+
+    /// Steps 4 to 7.
+    #[inline(always)]
+    pub(crate) fn month(
+        self,
+        lanes: L,
+        plan: &Plan,
+        budget: &Budget,
+        economy: &Economy<L>,
+        shocks: Shocks<L>,
+    ) -> Self {
+        // 4. Income less spending and payments.
+        let (prices, wages) = (&economy.prices, &economy.wages);
+        let cash = lanes.fma(wages.deviation, lanes.float(budget.income), lanes.float(budget.planned[0]));
+        let cash = lanes.fma(prices.deviation, lanes.float(-budget.spending), cash);
+
+        // 5. An emergency.
+        let cash = lanes.sub(cash, shocks.emergency);
+
+        // 6. The market's mean return on what lies above the reserve.
+        let excess = lanes.sub(self.high, lanes.float(budget.reserve));
+        let invested = lanes.larger(excess, lanes.float(0.0));
+        let cash = lanes.fma(invested, lanes.float(plan.return_mean[0]), cash);
+        let small = lanes.fma(invested, lanes.float(plan.return_mean[1]), lanes.float(budget.planned[1]));
+
+        // 4 and 6: what chance does to income, spending and the market, as one normal.
+        let income = lanes.mul(wages.square, lanes.float(budget.income_variance));
+        let variance = lanes.fma(prices.square, lanes.float(budget.spending_variance), income);
+        let square = lanes.mul(variance, shocks.square);
+        let square = lanes.fma(lanes.mul(invested, invested), shocks.return_square, square);
+        let cash = lanes.fma(lanes.sqrt(square), shocks.direction, cash);
+
+        // 7.
+        self.plus(lanes, cash, small)
+    }
+
+    /// Held within ± [`MONEY_BOUND`].
+    #[inline(always)]
+    pub(crate) fn bounded(self, lanes: L) -> Self {
+        Self { high: within(lanes, self.high, Range { low: -MONEY_BOUND, high: MONEY_BOUND }), ..self }
+    }
+}
+
+/// `x`, or what is as near to it as the range lets it be.
+#[inline(always)]
+fn within<L: Lanes>(lanes: L, x: L::Float, range: Range) -> L::Float {
+    lanes.smaller(lanes.larger(x, lanes.float(range.low)), lanes.float(range.high))
+}
