@@ -2,6 +2,8 @@
 //!
 //! The oracle of every fault is the digest: whatever happens on the way, the answer has the same bits.
 
+mod admin;
+mod connections;
 mod crashes;
 mod determinism;
 mod drain;

@@ -66,6 +66,12 @@ impl Client {
         Ok(request.send().await?)
     }
 
+    /// The status and the text of what is at this path.
+    pub async fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
+        let answer = self.call(Method::GET, path, None).await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
+    }
+
     /// Posts bytes as JSON, whatever they are.
     pub async fn post_bytes(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Response> {
         let request = self.http.post(format!("{}{path}", self.url));

@@ -66,6 +66,8 @@ impl Daemon {
             .args(arguments)
             .envs(variables.iter().copied())
             .env("CARLO_LOG_FORMAT", "json")
+            // Of several daemons at once, each has its own.
+            .env("CARLO_ADMIN_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

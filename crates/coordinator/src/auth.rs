@@ -81,6 +81,7 @@ impl RequestContext {
                 Ok(response)
             }
             Err(fault) => {
+                self.core.instruments().refuse_call(&fault);
                 if fault.code == FaultCode::Internal {
                     tracing::error!(%fault, "a call failed");
                 }

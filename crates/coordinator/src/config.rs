@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carlo_service::tls::Pair;
+use carlo_service::tls::Identity;
 use carlo_store::{Ledger, LedgerError, RedbLedger};
 use carlo_tenancy::Terms;
 use carlo_wire::PROTOCOL_VERSION;
+use tokio::net::TcpListener;
 
 use crate::access::Access;
 
 /// The configuration of a coordinator.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// Where its ledger is.
     pub data: Data,
@@ -19,6 +20,8 @@ pub struct Config {
     pub settings: Settings,
     /// The URL at which gateways and workers reach it, told by the others while it leads; where absent, the address that it listens on.
     pub advertise: Option<String>,
+    /// Where the admin endpoint listens; nowhere where absent.
+    pub admin: Option<TcpListener>,
 }
 
 /// The rules that a coordinator leads by.
@@ -31,7 +34,9 @@ pub struct Settings {
     /// Who is let in.
     pub access: Access,
     /// What it shows those who connect, over TLS; without it, nothing is encrypted.
-    pub tls: Option<Pair>,
+    pub tls: Option<Identity>,
+    /// The most simulations of a job whose answer is waited for in the call: more would hold calls of many callers for long.
+    pub waited_simulations_max: u64,
 }
 
 /// Where a coordinator keeps what it must not forget.
@@ -65,7 +70,7 @@ impl Data {
 impl Config {
     /// A coordinator with its data there and the rules of [`Settings::default`].
     pub fn new(data: Data) -> Self {
-        Self { data, settings: Settings::default(), advertise: None }
+        Self { data, settings: Settings::default(), advertise: None, admin: None }
     }
 }
 
@@ -77,6 +82,12 @@ impl Default for Settings {
             protocol_version: PROTOCOL_VERSION,
             ..carlo_schedule::Config::default()
         };
-        Self { scheduler, terms: Terms::default(), access: Access::Open, tls: None }
+        Self {
+            scheduler,
+            terms: Terms::default(),
+            access: Access::Open,
+            tls: None,
+            waited_simulations_max: 10_000_000,
+        }
     }
 }

@@ -11,6 +11,7 @@
 mod batches;
 mod idempotency;
 mod jobs;
+mod measure;
 mod requests;
 mod sessions;
 mod tenants;
@@ -35,6 +36,7 @@ use crate::entries::{self, EntryError};
 use crate::environment::{Clock, Environment};
 use crate::idempotency::IdempotencyStore;
 use crate::job_metadata::JobMetadata;
+use crate::metrics::Instruments;
 
 pub(crate) use batches::{BatchRequest, no_such_batch};
 pub(crate) use idempotency::IdempotentOutcome;
@@ -74,6 +76,8 @@ pub(crate) struct Core {
     clock: Clock,
     ledger: Arc<dyn Ledger>,
     sessions: Sessions,
+    instruments: Arc<Instruments>,
+    waited_simulations_max: u64,
     requests: mpsc::Receiver<Request>,
     /// What the requests of this batch have led to.
     writes: Vec<Write>,
@@ -87,6 +91,7 @@ impl Core {
         settings: Settings,
         ledger: Arc<dyn Ledger>,
         environment: Arc<dyn Environment>,
+        instruments: Arc<Instruments>,
     ) -> Result<(Self, CoreHandle), Error> {
         let clock = Clock::start(Arc::clone(&environment));
         let epoch = ledger.lead().await?;
@@ -106,7 +111,9 @@ impl Core {
             environment,
             clock,
             ledger,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(Arc::clone(&instruments)),
+            instruments: Arc::clone(&instruments),
+            waited_simulations_max: settings.waited_simulations_max,
             requests,
             writes: Vec::new(),
             effects: Vec::new(),
@@ -128,7 +135,7 @@ impl Core {
             let outcome = core.scheduler.restore_batch(batch, core.clock.now());
             core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
         }
-        Ok((core, CoreHandle::new(sender)))
+        Ok((core, CoreHandle::new(sender, instruments)))
     }
 
     /// Restores one job, without its checkpoint where that can't be used.
@@ -152,6 +159,11 @@ impl Core {
         let error = anyhow::Error::from(error);
         tracing::warn!(%job, "its progress can't be used and is computed again: {error:#}");
         self.writes.push(entries::drop_checkpoint(job));
+    }
+
+    /// The most simulations of a job whose answer is waited for in the call.
+    pub(crate) fn waited_simulations_max(&self) -> u64 {
+        self.waited_simulations_max
     }
 
     /// The term that this core leads.
@@ -221,6 +233,7 @@ impl Core {
             match &record {
                 Record::Job(job) => {
                     tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
+                    self.instruments.job(job);
                     self.settle(job);
                     self.watchers.notify(Topic::Job(job.id));
                 }

@@ -12,6 +12,8 @@ use tonic::Status;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tower::{Layer, Service};
 
+use crate::incoming::{OpenCall, Peer};
+
 /// Ends every answer at its caller's deadline.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadlines;
@@ -43,11 +45,11 @@ where
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let deadline = timeout(request.headers()).and_then(|timeout| Instant::now().checked_add(timeout));
+        let call = request.extensions().get::<Peer>().map(Peer::call);
         let answer = self.0.call(request);
         Box::pin(async move {
-            let Some(deadline) = deadline else { return answer.await };
-            let bounded =
-                |body| Bounded { body: Some(body), deadline: Box::pin(tokio::time::sleep_until(deadline)) };
+            let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
+            let bounded = |body| Bounded { body: Some(body), deadline, _call: call };
             Ok(answer.await?.map(|body| tonic::body::Body::new(bounded(body))))
         })
     }
@@ -56,7 +58,9 @@ where
 /// A body that ends at the deadline. What made it is dropped then, and so ends, too.
 struct Bounded {
     body: Option<tonic::body::Body>,
-    deadline: Pin<Box<Sleep>>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// Keeps its connection from being idle.
+    _call: Option<OpenCall>,
 }
 
 impl Body for Bounded {
@@ -68,7 +72,8 @@ impl Body for Bounded {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         // First, or whoever reads slowly would get what was due before, for ever.
-        let is_over = self.deadline.as_mut().poll(context).is_ready();
+        let is_over =
+            self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         if !is_over {
             return Pin::new(body).poll_frame(context);

@@ -143,7 +143,7 @@ impl JobsService {
         &self,
         context: &mut RequestContext,
         request: v1::ReplayRequest,
-    ) -> Result<v1::Replay, Fault> {
+    ) -> Result<v1::ReplayedSimulation, Fault> {
         let id = job_id(&request.id);
         let look = move |core: &mut Core, caller: &Caller| {
             let id = id?;
@@ -181,7 +181,7 @@ service! {
         revalidate(v1::RevalidateRequest) -> v1::RevalidateResponse;
         list(v1::ListJobsRequest) -> v1::ListJobsResponse;
         cancel(v1::CancelJobRequest) -> v1::Job;
-        replay(v1::ReplayRequest) -> v1::Replay;
+        replay(v1::ReplayRequest) -> v1::ReplayedSimulation;
         watch(v1::WatchJobRequest) -> Events;
     }
 }

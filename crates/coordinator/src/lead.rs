@@ -17,6 +17,7 @@ use std::time::Duration;
 use carlo_service::CancellationToken;
 use carlo_service::log_throttle::LogThrottle;
 use carlo_store::Ledger;
+use carlo_types::Epoch;
 use carlo_wire::status;
 use tokio::sync::watch;
 use tonic::Status;
@@ -26,6 +27,7 @@ use crate::config::Settings;
 use crate::core::{Core, CoreHandle};
 use crate::entries::EntryError;
 use crate::environment::Environment;
+use crate::metrics::Instruments;
 
 /// How often a follower asks who leads.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -55,6 +57,21 @@ pub(crate) struct Term {
     pub(crate) core: CoreHandle,
     /// Cancelled when it ends.
     pub(crate) ended: CancellationToken,
+    /// Its epoch.
+    pub(crate) epoch: Epoch,
+}
+
+/// How a coordinator stands, for probes and metrics.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// It doesn't know yet whether it leads.
+    Starting,
+    /// It leads.
+    Leading(Term),
+    /// It doesn't lead, and the one at this URL does.
+    Standby(String),
+    /// Nobody leads, or the ledger doesn't say who.
+    Leaderless,
 }
 
 /// Whether this coordinator leads.
@@ -68,6 +85,23 @@ impl Leadership {
             Role::Leading(term) => Ok(term.clone()),
             Role::Following { leader } => Err(status::not_leading(leader.as_deref())),
             Role::Starting => Err(status::not_leading(None)),
+        }
+    }
+
+    /// How this coordinator stands.
+    pub(crate) fn standing(&self) -> Standing {
+        match &*self.0.borrow() {
+            Role::Starting => Standing::Starting,
+            Role::Leading(term) => Standing::Leading(term.clone()),
+            Role::Following { leader: Some(leader) } => Standing::Standby(leader.clone()),
+            Role::Following { leader: None } => Standing::Leaderless,
+        }
+    }
+
+    /// Resolves when that changes. Never, once the coordinator has ended.
+    pub(crate) async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -87,6 +121,7 @@ pub(crate) struct Leader {
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
     address: String,
+    instruments: Arc<Instruments>,
     /// Whether others may lead with this ledger.
     is_shared: bool,
     role: watch::Sender<Role>,
@@ -98,10 +133,11 @@ pub(crate) fn leader(
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
     address: String,
+    instruments: Arc<Instruments>,
 ) -> (Leader, Leadership) {
     let (role, leadership) = watch::channel(Role::Starting);
     let is_shared = ledger.is_shared();
-    (Leader { settings, ledger, environment, address, is_shared, role }, Leadership(leadership))
+    (Leader { settings, ledger, environment, address, instruments, is_shared, role }, Leadership(leadership))
 }
 
 impl Leader {
@@ -142,8 +178,12 @@ impl Leader {
 
     /// One term, from the candidacy to its end.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Error> {
-        let loading =
-            Core::load(self.settings.clone(), Arc::clone(&self.ledger), Arc::clone(&self.environment));
+        let loading = Core::load(
+            self.settings.clone(),
+            Arc::clone(&self.ledger),
+            Arc::clone(&self.environment),
+            Arc::clone(&self.instruments),
+        );
         let (core, handle) = tokio::select! {
             loaded = loading => loaded?,
             never = self.watch(), if self.is_shared => match never {},
@@ -153,7 +193,7 @@ impl Leader {
         // However this ends, also by being dropped: nobody goes on with this term's sessions.
         let _ended = ended.clone().drop_guard();
         tracing::info!(%epoch, url = self.address, "coordinator leads");
-        self.role.send_replace(Role::Leading(Term { core: handle, ended: ended.clone() }));
+        self.role.send_replace(Role::Leading(Term { core: handle, ended: ended.clone(), epoch }));
         tokio::select! {
             ended = core.run(ended) => ended,
             () = self.ledger.deposed(epoch) => {

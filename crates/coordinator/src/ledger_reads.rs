@@ -34,7 +34,11 @@ pub(crate) async fn first_answer<M: prost::Message + Default>(
 }
 
 /// One simulation of a job, month by month. It takes microseconds, so no worker is asked.
-pub(crate) async fn replay(ledger: &dyn Ledger, id: JobId, index: u64) -> Result<v1::Replay, Fault> {
+pub(crate) async fn replay(
+    ledger: &dyn Ledger,
+    id: JobId,
+    index: u64,
+) -> Result<v1::ReplayedSimulation, Fault> {
     let spec = entries::spec(ledger, id).await;
     let spec = spec.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
     // A job that expired since it was looked at is gone.

@@ -11,6 +11,8 @@
 //! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
 //! * [`entries`]: records as entries of the ledger, and back. [`job_metadata`]: what the scheduler needn't know of a job.
 //! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`auth`]: what each of their calls comes through.
+//! * [`probes`], [`metrics`]: readiness, and what is measured.
+//! * [`incoming`]: connections before their first call. [`reflection`]: what is served here, for those who ask.
 //! * [`deadline`]: the end of streams whose caller waits no longer.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`advertise`]: the URL at which others reach it.
@@ -32,11 +34,15 @@ mod deadline;
 mod entries;
 mod environment;
 mod idempotency;
+mod incoming;
 mod job_metadata;
 mod jobs;
 mod lead;
 mod ledger_reads;
+mod metrics;
+mod probes;
 mod recommend;
+mod reflection;
 mod simulate;
 mod to_proto;
 mod workers;
@@ -45,7 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
-use carlo_service::tls::Pair;
+use carlo_service::metrics::Metrics;
 use carlo_store::{Ledger, LedgerError};
 use carlo_types::limits::MESSAGE_BYTES_MAX;
 use carlo_wire::v1::accounts_server::AccountsServer;
@@ -56,9 +62,8 @@ use carlo_wire::v1::workers_server::WorkersServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_stream::Stream;
-use tonic::transport::server::{Connected, TcpIncoming};
-use tonic::transport::{Identity, ServerTlsConfig};
-use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+use tonic::codec::CompressionEncoding::Gzip;
+use tonic::transport::server::Connected;
 
 pub use crate::access::{Access, AccessError, JoinToken};
 use crate::accounts::AccountsService;
@@ -71,16 +76,21 @@ use crate::deadline::Deadlines;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, Machine};
 use crate::jobs::JobsService;
+use crate::metrics::Instruments;
+use crate::metrics::calls::Measure;
+use crate::metrics::ledger::MeasuredLedger;
 use crate::workers::WorkersService;
 
-/// How long a peer may take to speak TLS.
-const TLS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long open calls may go on once the coordinator is shut down.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// A peer that answers no ping for this long is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// Calls at once on one connection.
 const CALLS_PER_CONNECTION_MAX: u32 = 1_000;
+
+/// Calls of one connection that were reset before the server came to them. More than all of its calls: whoever resets theirs must not
+/// cost a gateway, which has many callers on one connection, the others' calls.
+const PENDING_RESETS_MAX: usize = 2 * CALLS_PER_CONNECTION_MAX as usize;
 
 /// Why a coordinator ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -112,11 +122,22 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let address = listener.local_addr()?;
     let url = advertise::url(config.advertise, address, config.settings.tls.is_some())?;
     let ledger = config.data.open(&url)?;
-    // Without it every small answer waits 40 ms for the acknowledgement of the one before.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = incoming::incoming(listener, config.settings.tls.clone(), shutdown.clone());
     tracing::info!(listen = %address, url, "coordinator starts");
     carlo_service::notify::ready();
-    serve(config.settings, ledger, Arc::new(Machine), url, incoming, shutdown).await
+    let instruments = Arc::<Instruments>::default();
+    let ledger: Arc<dyn Ledger> =
+        Arc::new(MeasuredLedger { inner: ledger, instruments: Arc::clone(&instruments) });
+    let measured = Measured { instruments, admin: config.admin };
+    let serving = serve_all(config.settings, ledger, Arc::new(Machine), url, incoming, measured, shutdown);
+    Box::pin(serving).await
+}
+
+/// A service that takes compressed requests, and compresses answers for those who take them.
+macro_rules! compressed {
+    ($service:expr) => {
+        $service.accept_compressed(Gzip).send_compressed(Gzip)
+    };
 }
 
 /// Serves those who connect through `incoming` from `ledger` until `shutdown`. `address` is the URL at which others reach it.
@@ -136,34 +157,71 @@ where
     I: Stream<Item = std::io::Result<C>>,
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let access = settings.access.clone();
-    let listening = server(settings.tls.as_ref())?;
-    let (leader, leadership) =
-        lead::leader(settings, Arc::clone(&ledger), Arc::clone(&environment), address.clone());
+    let measured = Measured { instruments: Arc::default(), admin: None };
+    Box::pin(serve_all(settings, ledger, environment, address, incoming, measured, shutdown)).await
+}
+
+/// What is measured, and where that is shown.
+struct Measured {
+    instruments: Arc<Instruments>,
+    admin: Option<TcpListener>,
+}
+
+/// The same, with an admin endpoint.
+async fn serve_all<I, C>(
+    settings: Settings,
+    ledger: Arc<dyn Ledger>,
+    environment: Arc<dyn Environment>,
+    address: String,
+    incoming: I,
+    Measured { instruments, admin }: Measured,
+    shutdown: CancellationToken,
+) -> Result<(), Error>
+where
+    I: Stream<Item = std::io::Result<C>>,
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let (access, tls) = (settings.access.clone(), settings.tls.clone());
+    let (leader, leadership) = lead::leader(
+        settings,
+        Arc::clone(&ledger),
+        Arc::clone(&environment),
+        address.clone(),
+        Arc::clone(&instruments),
+    );
+    if let Some(listener) = admin {
+        let metrics = Metrics::new("coordinator");
+        if let Some(identity) = &tls {
+            metrics.watch_certificate(identity);
+        }
+        let admin =
+            probes::admin(&metrics, Arc::clone(&instruments), leadership.clone(), Arc::clone(&ledger));
+        tokio::spawn(admin.serve(listener, shutdown.clone()));
+    }
     let state = ServiceState { leadership: leadership.clone(), ledger, environment };
     let accounts = AccountsService::new(state.clone());
     let batches = BatchesService::new(state.clone());
     let jobs = JobsService::new(state.clone());
     let cluster = ClusterService::new(state, address.clone());
-    let workers = WorkersService::new(leadership.clone(), access);
+    let workers = WorkersService::new(leadership.clone(), access, Arc::clone(&instruments));
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<JobsServer<JobsService>>().await;
-    health.set_serving::<AccountsServer<AccountsService>>().await;
-    health.set_serving::<BatchesServer<BatchesService>>().await;
-    health.set_serving::<ClusterServer<ClusterService>>().await;
-    health.set_serving::<WorkersServer<WorkersService>>().await;
-    let router = listening
+    let following = probes::follow(leadership.clone(), health, Arc::clone(&instruments));
+    let (reflection, reflection_v1alpha) = reflection::services();
+    let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .layer(Measure(instruments))
         .layer(Deadlines)
         .add_service(health_service)
-        .add_service(reflection())
-        .add_service(JobsServer::new(jobs).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(AccountsServer::new(accounts).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(BatchesServer::new(batches).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(ClusterServer::new(cluster))
-        .add_service(WorkersServer::new(workers).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        .add_service(reflection)
+        .add_service(reflection_v1alpha)
+        .add_service(compressed!(JobsServer::new(jobs)).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(compressed!(AccountsServer::new(accounts)).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(compressed!(BatchesServer::new(batches)).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(compressed!(ClusterServer::new(cluster)))
+        .add_service(compressed!(WorkersServer::new(workers)).max_decoding_message_size(MESSAGE_BYTES_MAX));
 
     // Whichever ends first ends the other: without a leader's core, or somebody who knows of one, no call can be answered.
     let stop = shutdown.child_token();
@@ -185,23 +243,10 @@ where
         stop.cancel();
         ended
     };
-    let (served, ended) = tokio::join!(serving, leading);
+    let (served, ended) = tokio::select! {
+        both = async { tokio::join!(serving, leading) } => both,
+        () = following => unreachable!("it follows for as long as there is a leader"),
+    };
     ended?;
     served
-}
-
-/// A server that speaks TLS where it has what to show.
-fn server(tls: Option<&Pair>) -> Result<tonic::transport::Server, Error> {
-    let server = tonic::transport::Server::builder();
-    let Some(Pair { certificates, key }) = tls else { return Ok(server) };
-    let identity = Identity::from_pem(certificates, key);
-    Ok(server.tls_config(ServerTlsConfig::new().identity(identity).timeout(TLS_TIMEOUT))?)
-}
-
-/// Tells clients what is served here.
-fn reflection() -> ServerReflectionServer<impl ServerReflection> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(carlo_wire::DESCRIPTORS)
-        .build_v1()
-        .expect("the files were compiled into this program")
 }

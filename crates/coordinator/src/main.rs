@@ -9,15 +9,20 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use carlo_coordinator::{Access, Config, Data, Error, Settings};
+use carlo_service::admin::{self, AdminListen};
 use carlo_service::daemon::{self, Failure};
 use carlo_service::listen::{self, ListenError};
+use carlo_service::reload::{self, Reloadable};
 use carlo_service::shutdown::Signals;
 use carlo_service::telemetry::LogFormat;
-use carlo_service::tls::{self, TlsError};
+use carlo_service::tls::{Identity, TlsError};
 use carlo_service::{arguments, files};
 use carlo_store::LedgerError;
 use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
+
+/// Where the admin endpoint listens unless it is told.
+const ADMIN_PORT: u16 = 7071;
 
 /// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in its data directory.
 ///
@@ -63,6 +68,9 @@ struct Arguments {
     /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
     plaintext: bool,
+    /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7071, or a free port].
+    #[arg(long, env = "CARLO_ADMIN_LISTEN", value_name = "ADDR")]
+    admin_listen: Option<AdminListen>,
     /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_schedule=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -100,6 +108,9 @@ struct BadArguments;
 
 async fn lead(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     let settings = settings(&arguments)?;
+    let reloadable: Vec<Box<dyn Reloadable>> =
+        settings.tls.iter().map(|identity| Box::new(identity.clone()) as Box<dyn Reloadable>).collect();
+    tokio::spawn(reload::keep_current(reloadable, signals.reload, signals.shutdown.clone()));
     let listener = match arguments.auth {
         Auth::On if arguments.plaintext || settings.tls.is_some() => {
             listen::anywhere(arguments.listen).await?
@@ -110,7 +121,8 @@ async fn lead(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
         Some(directory) => Data::Directory(directory),
         None => arguments.etcd.data().context(BadArguments)?,
     };
-    let config = Config { settings, advertise: arguments.advertise, ..Config::new(data) };
+    let admin = admin::listen(arguments.admin_listen, ADMIN_PORT).await?;
+    let config = Config { settings, advertise: arguments.advertise, admin, ..Config::new(data) };
     Ok(Box::pin(carlo_coordinator::run(config, listener, signals.shutdown)).await?)
 }
 
@@ -121,7 +133,7 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
             terms(path).with_context(|| format!("failed to use the tiers in {}", path.display()))?;
     }
     if let (Some(certificates), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
-        settings.tls = Some(tls::pair(certificates, key)?);
+        settings.tls = Some(Identity::from_files(certificates, key, &["h2"])?);
     }
     if let Auth::On = arguments.auth {
         let file = |given: &Option<PathBuf>, name: &str| {

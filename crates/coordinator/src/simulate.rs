@@ -16,8 +16,6 @@ use crate::idempotency::IdempotencyKey;
 use crate::jobs::notified;
 use crate::ledger_reads::first_answer;
 
-/// The most simulations of a job that is waited for.
-const SIMULATIONS_MAX: u64 = 10_000_000;
 /// Why a job is cancelled whose caller has gone.
 const GONE: &str = "the caller that waited for it has gone";
 
@@ -44,7 +42,7 @@ impl Simulation {
         let handle = context.core().clone();
         let submit = move |core: &mut Core, caller: &Caller| {
             let (idempotency_key, new) = (idempotency_key?, new?);
-            check_size(&new)?;
+            check_size(&new, core.waited_simulations_max())?;
             let job = new.id;
             let serve = |core: &mut Core| core.submit(caller, new);
             // The answer of a request that comes again is that of the same job.
@@ -121,10 +119,10 @@ impl Drop for Simulation {
     }
 }
 
-fn check_size(new: &NewJob) -> Result<(), Fault> {
-    if new.spec.simulations <= SIMULATIONS_MAX {
+fn check_size(new: &NewJob, most: u64) -> Result<(), Fault> {
+    if new.spec.simulations <= most {
         return Ok(());
     }
-    let message = format!("must be at most {SIMULATIONS_MAX} where the answer is waited for");
+    let message = format!("must be at most {most} where the answer is waited for");
     Err(Fault::invalid(vec![FieldFault::new("/simulationParams/nSimulations", message)]))
 }

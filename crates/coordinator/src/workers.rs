@@ -1,5 +1,6 @@
 //! The workers' service: one stream is one session. Messages are checked and partial results decoded here, off the core's task.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_kernel::Partial;
@@ -15,7 +16,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{Access, JOIN_TOKEN};
 use crate::core::SessionId;
+use crate::incoming::Peer;
 use crate::lead::{Leadership, Term};
+use crate::metrics::Instruments;
 
 /// Messages that wait for one worker to read them: a few leases, and one `Forget` for every job that ends.
 const OUTBOX: usize = 1_024;
@@ -27,11 +30,12 @@ const HEARTBEAT_LEASES_MAX: usize = 64;
 pub(crate) struct WorkersService {
     leadership: Leadership,
     access: Access,
+    instruments: Arc<Instruments>,
 }
 
 impl WorkersService {
-    pub(crate) fn new(leadership: Leadership, access: Access) -> Self {
-        Self { leadership, access }
+    pub(crate) fn new(leadership: Leadership, access: Access, instruments: Arc<Instruments>) -> Self {
+        Self { leadership, access, instruments }
     }
 }
 
@@ -45,7 +49,9 @@ impl Workers for WorkersService {
     ) -> Result<Response<Self::WorkStream>, Status> {
         let token = request.metadata().get(JOIN_TOKEN).map(|token| token.to_str().unwrap_or_default());
         self.access.admit_worker(token).map_err(|fault| {
-            tracing::warn!(peer = request.remote_addr().map(tracing::field::display), %fault, "a worker was refused");
+            let peer = request.extensions().get::<Peer>().map(|peer| tracing::field::display(peer.address));
+            tracing::warn!(peer, %fault, "a worker was refused");
+            self.instruments.refuse_join(&fault);
             status::from_fault(&fault)
         })?;
         let term = self.leadership.term()?;
@@ -63,7 +69,10 @@ impl Workers for WorkersService {
             .core
             .join(node, facts, outbox)
             .await
-            .inspect_err(|fault| tracing::warn!(%node, name, %fault, "a worker was refused"))
+            .inspect_err(|fault| {
+                tracing::warn!(%node, name, %fault, "a worker was refused");
+                self.instruments.refuse_join(fault);
+            })
             .map_err(|fault| status::from_fault(&fault))?;
         tokio::spawn(listen(inbox, session, term));
         Ok(Response::new(ReceiverStream::new(messages)))
@@ -71,7 +80,8 @@ impl Workers for WorkersService {
 }
 
 /// Passes on what a worker says until its stream ends, then lets the core know of that.
-async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, Term { core, ended }: Term) {
+async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, term: Term) {
+    let Term { core, ended, .. } = term;
     let node = session.node();
     let mut leaves = false;
     let why = loop {
@@ -90,6 +100,9 @@ async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, Ter
         };
         match command {
             Ok(command) => {
+                if matches!(command, Command::Fail { .. }) {
+                    core.instruments().faulty_report();
+                }
                 leaves |= matches!(command, Command::Leave { .. });
                 if core.worker(session, command).await.is_err() {
                     return;

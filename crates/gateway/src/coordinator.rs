@@ -6,6 +6,9 @@ mod rpcs;
 use std::error::Error as _;
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use carlo_service::CancellationToken;
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::{AddressError, Coordinators, status};
 use tonic::transport::{Channel, Endpoint};
@@ -29,21 +32,23 @@ pub(crate) struct Coordinator {
     /// Separate connections for long polls and streams, so that these never delay the short calls.
     long: Coordinators,
     timeout: Duration,
+    shutdown: CancellationToken,
 }
 
 impl Coordinator {
     /// Prepares calls to the coordinators of this configuration. The first call connects.
-    pub(crate) fn new(config: &Config) -> Result<Self, AddressError> {
-        let coordinators = |connect: fn(&Endpoint) -> Channel| {
-            Coordinators::trusting(&config.coordinators, config.trust.clone(), connect)
+    /// Calls that the coordinator holds back end with `shutdown`.
+    pub(crate) fn new(config: &Config, shutdown: CancellationToken) -> Result<Self, AddressError> {
+        let coordinators = |configure: fn(Endpoint) -> Endpoint| {
+            Coordinators::trusting(&config.coordinators, config.trust.clone(), configure)
         };
-        let (short, long) = (coordinators(Endpoint::connect_lazy)?, coordinators(connect_long)?);
-        Ok(Self { short, long, timeout: config.call_timeout })
+        let (short, long) = (coordinators(|endpoint| endpoint)?, coordinators(with_small_windows)?);
+        Ok(Self { short, long, timeout: config.call_timeout, shutdown })
     }
 
     /// A call that is answered at once.
     pub(crate) fn call<'a>(&'a self, caller: &'a Caller) -> Call<'a> {
-        Call { coordinators: &self.short, timeout: self.timeout, caller }
+        Call { coordinators: &self.short, timeout: self.timeout, caller, shutdown: None }
     }
 
     /// A call that the coordinator may hold back for `wait`, until something changes. Without a
@@ -52,18 +57,24 @@ impl Coordinator {
         if wait.is_zero() {
             return self.call(caller);
         }
-        Call { coordinators: &self.long, timeout: self.timeout + wait, caller }
+        let (timeout, shutdown) = (self.timeout + wait, Some(&self.shutdown));
+        Call { coordinators: &self.long, timeout, caller, shutdown }
+    }
+
+    /// Why coordinators can't be reached, for operators.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.short.trouble()
     }
 
     /// A call that is answered by a stream. The time limit ends with the stream's beginning.
     pub(crate) fn stream<'a>(&'a self, caller: &'a Caller) -> Call<'a> {
-        Call { coordinators: &self.long, timeout: self.timeout, caller }
+        Call { coordinators: &self.long, timeout: self.timeout, caller, shutdown: None }
     }
 }
 
-fn connect_long(endpoint: &Endpoint) -> Channel {
-    let endpoint = endpoint.clone().initial_stream_window_size(STREAM_WINDOW_BYTES);
-    endpoint.initial_connection_window_size(CONNECTION_WINDOW_BYTES).connect_lazy()
+fn with_small_windows(endpoint: Endpoint) -> Endpoint {
+    let endpoint = endpoint.initial_stream_window_size(STREAM_WINDOW_BYTES);
+    endpoint.initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
 /// One call for one caller.
@@ -71,6 +82,8 @@ pub(crate) struct Call<'a> {
     coordinators: &'a Coordinators,
     timeout: Duration,
     caller: &'a Caller,
+    /// Ends the call, if it is one that the coordinator may hold back.
+    shutdown: Option<&'a CancellationToken>,
 }
 
 impl Call<'_> {
@@ -112,7 +125,17 @@ impl Call<'_> {
         &self,
         response: impl Future<Output = Result<tonic::Response<T>, Status>>,
     ) -> Result<T, Failure> {
-        match tokio::time::timeout(self.timeout, response).await {
+        let shutdown = async {
+            match self.shutdown {
+                Some(shutdown) => shutdown.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        let response = tokio::select! {
+            response = Box::pin(tokio::time::timeout(self.timeout, response)) => response,
+            () = shutdown => return Err(shutting_down()),
+        };
+        match response {
             Ok(Ok(response)) => {
                 self.caller.record_limits(response.metadata());
                 Ok(response.into_inner())
@@ -124,6 +147,12 @@ impl Call<'_> {
             Err(_) => Err(failure(&Status::deadline_exceeded(""))),
         }
     }
+}
+
+/// What a client hears that waits while the gateway ends: another gateway, or this one in a moment, answers.
+fn shutting_down() -> Failure {
+    let detail = "the gateway is shutting down; the same request may be sent again";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(RETRY_AFTER, "1")
 }
 
 /// Replaces an error of the transport, whose text is for the log, by one that a caller may read.

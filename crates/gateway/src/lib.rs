@@ -113,7 +113,7 @@ pub enum Error {
 ///
 /// At once, if the configuration can't be used.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
-    let coordinator = coordinator::Coordinator::new(&config)?;
+    let coordinator = coordinator::Coordinator::new(&config, shutdown.clone())?;
     let address = listener.local_addr().ok();
     if let Some(address) = address {
         tracing::info!(%address, coordinators = config.coordinators.join(","), "gateway serves");

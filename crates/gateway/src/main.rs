@@ -8,9 +8,10 @@ use carlo_gateway::{Config, CorsOrigins, Trust};
 use carlo_service::arguments::{self, List};
 use carlo_service::daemon::{self, Failure};
 use carlo_service::listen::{self, ListenError};
+use carlo_service::reload::{self, Reloadable};
 use carlo_service::shutdown::Signals;
 use carlo_service::telemetry::LogFormat;
-use carlo_service::tls::{self, TlsError};
+use carlo_service::tls::{Identity, TlsError};
 use clap::Parser;
 
 /// carlo's REST door: HTTP and JSON outside, gRPC to the coordinator inside.
@@ -70,7 +71,9 @@ fn failure(error: anyhow::Error) -> Failure {
 
 async fn serve(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
-        (Some(certificates), Some(key)) => Some(tls::identity(certificates, key, &["h2", "http/1.1"])?),
+        (Some(certificates), Some(key)) => {
+            Some(Identity::from_files(certificates, key, &["h2", "http/1.1"])?)
+        }
         _ => None,
     };
     let listener = if tls.is_some() || arguments.plaintext {
@@ -78,8 +81,10 @@ async fn serve(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     } else {
         listen::loopback(arguments.listen).await?
     };
-    let authorities = arguments.ca_file.as_deref().map(tls::authorities).transpose()?;
-    let trust = authorities.as_deref().map_or_else(Trust::default, Trust::in_authorities);
+    let trust = arguments.ca_file.as_deref().map(Trust::from_file).transpose()?.unwrap_or_default();
+    let mut reloadable: Vec<Box<dyn Reloadable>> = vec![Box::new(trust.clone())];
+    reloadable.extend(tls.iter().map(|identity| Box::new(identity.clone()) as Box<dyn Reloadable>));
+    tokio::spawn(reload::keep_current(reloadable, signals.reload, signals.shutdown.clone()));
     let coordinators = arguments::items(arguments.coordinator);
     let config = Config {
         cors_origins: CorsOrigins::all(arguments.cors_origin),

@@ -1,25 +1,22 @@
-//! `/metrics`: what was asked for, how it was answered and how long that took, in the text format of Prometheus.
+//! `/metrics`: what was asked for, how it was answered and how long that took. crates/service/README.md lists the metrics.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
+use carlo_service::metrics;
+use carlo_service::tls::Identity;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
-
-use crate::problem::Failure;
 
 /// Upper bounds of the histogram's buckets, seconds: from a tenth of a target to longer than any call.
 const BUCKETS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -29,10 +26,13 @@ const NOWHERE: &str = "none";
 /// What is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    registry: Arc<Registry>,
+    all: metrics::Metrics,
     answers: Family<Answered, Counter>,
     durations: Family<Route, Histogram>,
     open: Gauge<i64, AtomicI64>,
+    /// Streams of events that are open.
+    event_streams: Gauge,
+    ready: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,33 +48,67 @@ struct Route {
 }
 
 impl Metrics {
-    /// Nothing yet.
-    pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix("carlo_gateway");
+    /// Nothing yet. The certificate that the gateway shows is watched, if there is one.
+    pub(crate) fn new(identity: Option<&Identity>) -> Self {
+        let all = metrics::Metrics::new("gateway");
         let answers = Family::default();
         let durations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
-        let open = Gauge::default();
-        registry.register("answers", "Requests that were answered", answers.clone());
-        let words = "Time from a request's head to its answer's head";
-        registry.register_with_unit("answer_time", words, Unit::Seconds, durations.clone());
-        registry.register("open_requests", "Requests that are being handled", open.clone());
-        Self { registry: Arc::new(registry), answers, durations, open }
+        let (open, event_streams, ready) = (Gauge::default(), Gauge::default(), Gauge::default());
+        all.register(|to| {
+            to.register("carlo_http_requests", "Requests that were answered", answers.clone());
+            let help = "Time from a request's head to its answer's head";
+            to.register("carlo_http_request_duration_seconds", help, durations.clone());
+            let help = "Requests that are being handled";
+            to.register("carlo_http_requests_in_progress", help, open.clone());
+            let help = "Streams of events that are open";
+            to.register("carlo_event_streams_open", help, event_streams.clone());
+            to.register("carlo_ready", "1 where /readyz answers 200", ready.clone());
+        });
+        if let Some(identity) = identity {
+            all.watch_certificate(identity);
+        }
+        Self { all, answers, durations, open, event_streams, ready }
     }
 
     /// The route that shows them.
     pub(crate) fn route<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let registry = Arc::clone(&self.registry);
-        Router::new().route("/metrics", get(async move || show(&registry)))
+        let all = self.all.clone();
+        let show = async move |headers: HeaderMap| -> ([(HeaderName, &'static str); 1], String) {
+            let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+            let (media_type, text) = all.scrape(accept).await;
+            ([(CONTENT_TYPE, media_type)], text)
+        };
+        Router::new().route("/metrics", get(show))
+    }
+
+    /// Has readiness asked before each scrape.
+    pub(crate) fn watch_readiness<F>(&self, ready: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        let gauge = self.ready.clone();
+        self.all.on_scrape(move || {
+            let (gauge, ready) = (gauge.clone(), ready());
+            async move {
+                gauge.set(i64::from(ready.await));
+            }
+        });
+    }
+
+    /// Counts a stream of events for as long as the value lives.
+    pub(crate) fn event_stream(&self) -> EventStream {
+        self.event_streams.inc();
+        EventStream(self.event_streams.clone())
     }
 }
 
-fn show(registry: &Registry) -> Response {
-    const TYPE: HeaderValue =
-        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    let mut text = String::new();
-    match encode(&mut text, registry) {
-        Ok(()) => ([(CONTENT_TYPE, TYPE)], text).into_response(),
-        Err(error) => Failure::internal(error.to_string()).into_response(),
+/// A stream of events that is open.
+#[derive(Debug)]
+pub(crate) struct EventStream(Gauge);
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

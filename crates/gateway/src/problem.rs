@@ -91,14 +91,15 @@ impl Failure {
         self
     }
 
-    /// Makes it the 503 of a readiness probe.
-    pub(crate) fn into_unready(self) -> Self {
+    /// Makes it the 503 of a readiness probe, with the `trouble` that connections to coordinators met.
+    pub(crate) fn into_unready(self, trouble: Option<String>) -> Self {
         let detail = if self.status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(cause = self.detail, "failed to ask a coordinator how it is");
             "a coordinator answers, but with an internal error".to_owned()
         } else {
             self.detail
         };
+        let detail = trouble.map_or(detail.clone(), |trouble| format!("{detail}: {trouble}"));
         Self { status: StatusCode::SERVICE_UNAVAILABLE, detail, ..self }
     }
 

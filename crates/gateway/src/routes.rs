@@ -42,7 +42,7 @@ pub(crate) type App = Arc<Shared>;
 pub(crate) struct Shared {
     pub(crate) coordinator: Arc<Coordinator>,
     pub(crate) revalidator: Arc<Revalidator>,
-    pub(crate) readiness: Readiness,
+    pub(crate) readiness: Arc<Readiness>,
     pub(crate) response_cache: ResponseCache,
     pub(crate) body_timeout: Duration,
     pub(crate) cors_origins: CorsOrigins,
@@ -50,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) is_open_address: bool,
     /// Ends streams when the gateway shuts down.
     pub(crate) shutdown: CancellationToken,
+    pub(crate) metrics: Metrics,
 }
 
 /// The whole router.
@@ -60,17 +61,24 @@ pub(crate) fn router(
     shutdown: CancellationToken,
 ) -> Router {
     let coordinator = Arc::new(coordinator);
+    let metrics = Metrics::new(config.tls.as_ref());
+    let readiness = Arc::new(Readiness::new(Arc::clone(&coordinator)));
+    let probed = Arc::clone(&readiness);
+    metrics.watch_readiness(move || {
+        let readiness = Arc::clone(&probed);
+        async move { readiness.check().await.is_ok() }
+    });
     let app = Arc::new(Shared {
         revalidator: Arc::new(Revalidator::new(Arc::clone(&coordinator))),
-        readiness: Readiness::new(Arc::clone(&coordinator)),
+        readiness,
         coordinator,
         response_cache: ResponseCache::default(),
         body_timeout: config.body_timeout,
         cors_origins: config.cors_origins.clone(),
         is_open_address,
         shutdown,
+        metrics: metrics.clone(),
     });
-    let metrics = Metrics::new();
     let (contract, description) = contract().split_for_parts();
     let routes = contract
         .method_not_allowed_fallback(wrong_method)

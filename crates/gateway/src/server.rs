@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use carlo_service::CancellationToken;
-use carlo_service::tls::{Identity, TlsAcceptor};
+use carlo_service::listen::Acceptor;
+use carlo_service::tls::Identity;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -22,8 +23,6 @@ use crate::Config;
 
 /// How long the requests that are being handled may take to end after a shutdown.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
-/// How long to wait after the system refused a connection, mostly because the process has too many files open.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// An HTTP/2 client that vanished without a word is noticed after about twice this.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -37,32 +36,25 @@ pub(crate) async fn serve(
     let mut protocols = Builder::new(TokioExecutor::new());
     protocols.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout);
     protocols.http2().timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_EVERY);
+    let mut acceptor = Acceptor::new(listener);
     let mut connections = JoinSet::new();
     loop {
-        let accepted = tokio::select! {
+        let stream = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = listener.accept(), if connections.len() < config.connections_max => accepted,
+            (stream, _) = acceptor.accept(), if connections.len() < config.connections_max => stream,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                let connection = Connection {
-                    protocols: protocols.clone(),
-                    router: router.clone(),
-                    header_timeout: config.header_timeout,
-                    shutdown: shutdown.clone(),
-                    tls: config.tls.clone(),
-                };
-                connections.spawn(connection.serve(stream));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "failed to accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+        let connection = Connection {
+            protocols: protocols.clone(),
+            router: router.clone(),
+            header_timeout: config.header_timeout,
+            shutdown: shutdown.clone(),
+            tls: config.tls.clone(),
+        };
+        connections.spawn(connection.serve(stream));
     }
-    drop(listener);
+    drop(acceptor);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
         tracing::warn!(open = connections.len(), "closing the connections that have not ended by themselves");
@@ -84,7 +76,7 @@ impl Connection {
             tracing::debug!(%error, "failed to set TCP_NODELAY");
         }
         let Some(tls) = self.tls.clone() else { return self.answer(stream).await };
-        match tokio::time::timeout(self.header_timeout, TlsAcceptor::from(tls).accept(stream)).await {
+        match tokio::time::timeout(self.header_timeout, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.answer(stream).await,
             Ok(Err(error)) => tracing::debug!(%error, "a client failed to speak TLS"),
             Err(_) => tracing::debug!("a client took too long to speak TLS"),

@@ -54,6 +54,11 @@ impl Leases {
         self.held.remove(&lease)
     }
 
+    /// How many leases have a range that another node holds, too.
+    pub(crate) fn shared(&self) -> usize {
+        self.held.len() - self.single.len()
+    }
+
     /// Says who holds a range now.
     pub(crate) fn set_holders(&mut self, holders: &[LeaseId]) {
         for lease in holders {

@@ -57,4 +57,4 @@ pub use record::{
     StoredJob,
 };
 pub use scheduler::Scheduler;
-pub use view::{BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView};
+pub use view::{BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView, OpenJob};

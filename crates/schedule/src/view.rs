@@ -172,7 +172,44 @@ pub enum NodeState {
     Offline,
 }
 
+/// A job that has not ended, as metrics count it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenJob<'a> {
+    /// Whose it is.
+    pub owner: &'a OwnerId,
+    /// Whether it waits or runs.
+    pub state: JobState,
+    /// Simulations that are still to be done.
+    pub simulations_left: u64,
+    /// How long it has had results that no checkpoint holds.
+    pub unsaved_for: Duration,
+}
+
 impl<P: Merge + Clone> Scheduler<P> {
+    /// The jobs that have not ended.
+    pub fn open_jobs(&self, now: Now) -> impl Iterator<Item = OpenJob<'_>> {
+        self.jobs.values().filter_map(move |job| {
+            let (state, unsaved_for) = match &job.state {
+                State::Queued(_) => (JobState::Queued, Duration::ZERO),
+                State::Running(running) => {
+                    let (at, simulations) = running.saved;
+                    let has_news = job.simulations_done() > simulations;
+                    let age = now.elapsed.saturating_sub(at);
+                    (JobState::Running, if has_news { age } else { Duration::ZERO })
+                }
+                State::Ended(_) => return None,
+            };
+            let simulations_left = job.simulations.saturating_sub(job.simulations_done());
+            Some(OpenJob { owner: &job.owner, state, simulations_left, unsaved_for })
+        })
+    }
+
+    /// Ranges that two nodes hold.
+    pub fn repeated_ranges(&self) -> usize {
+        // A range has two holders at most.
+        self.leases.shared() / 2
+    }
+
     /// The specification of an open job.
     pub fn spec(&self, job: JobId) -> Option<Arc<JobSpec>> {
         self.find(job)?.spec().map(Arc::clone)

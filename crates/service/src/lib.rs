@@ -4,17 +4,22 @@
 //! * [`telemetry`], [`log_throttle`]: what is logged and how; how often the same failure is.
 //! * [`notify`]: what it tells systemd.
 //! * [`shutdown`]: SIGINT and SIGTERM end a daemon, SIGHUP makes it read its files again.
+//! * [`admin`], [`metrics`]: health, readiness and metrics over HTTP.
 //! * [`arguments`], [`files`]: how variables, lists and files are read.
 //! * [`listen`], [`descriptors`]: where a daemon listens, and how many connections it may have.
+//! * [`reload`]: files that are read again when they change.
 //! * [`tls`]: what it shows those who connect, and whom it believes.
 
+pub mod admin;
 pub mod arguments;
 pub mod daemon;
 pub mod descriptors;
 pub mod files;
 pub mod listen;
 pub mod log_throttle;
+pub mod metrics;
 pub mod notify;
+pub mod reload;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;

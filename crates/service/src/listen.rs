@@ -1,8 +1,15 @@
 //! Listening: on loopback alone, because what travels is not encrypted, unless somebody says in so many words that it may.
 
+use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::log_throttle::LogThrottle;
+
+/// Between two attempts to accept a connection where the system refuses.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a daemon can't listen.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +41,41 @@ pub async fn loopback(address: SocketAddr) -> Result<TcpListener, ListenError> {
 /// Listens on any address: for a network that is trusted with what travels.
 pub async fn anywhere(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
+}
+
+/// Takes connections, whatever the system says meanwhile.
+#[derive(Debug)]
+pub struct Acceptor {
+    listener: TcpListener,
+    throttle: LogThrottle,
+}
+
+impl Acceptor {
+    /// Takes those who connect here.
+    pub fn new(listener: TcpListener) -> Self {
+        Self { listener, throttle: LogThrottle::default() }
+    }
+
+    /// The next connection, and who it is. Where the system refuses one, mostly because the process has too many files open, it is
+    /// asked again after a pause, and the log says so once a minute.
+    pub async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => {
+                    self.throttle.reset();
+                    return accepted;
+                }
+                // The peer has left already, which says nothing about the next one.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    if self.throttle.admits(&error.to_string()) {
+                        tracing::warn!(%error, "failed to accept a connection, trying again");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

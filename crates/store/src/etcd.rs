@@ -174,6 +174,15 @@ impl Ledger for EtcdLedger {
         Ok(found.kvs().first().map(|leader| String::from_utf8_lossy(leader.value()).into_owned()))
     }
 
+    async fn standbys(&self) -> Result<u64, LedgerError> {
+        let options = GetOptions::new().with_prefix().with_count_only();
+        let mut client = self.client().await?;
+        let asked = client.get(self.layout.candidates(), Some(options));
+        let candidates = in_time(QUESTION_TIMEOUT, "ask etcd for standbys", asked).await?.count();
+        // One of them leads.
+        Ok(u64::try_from(candidates).unwrap_or(0).saturating_sub(1))
+    }
+
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
         let mut page = self.read(self.layout.entry(key.as_str()), None, 1).await?;
         Ok(page.pop().map(|(_, value)| value))

@@ -58,6 +58,16 @@ pub trait Ledger: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// How many other coordinators wait for their turn to lead.
+    async fn standbys(&self) -> Result<u64, LedgerError> {
+        Ok(0)
+    }
+
+    /// How large its file is, where it has one.
+    fn size_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// The value of `key`, if there is an entry.
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError>;
 

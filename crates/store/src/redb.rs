@@ -7,7 +7,7 @@ mod tests;
 mod writer;
 
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -40,6 +40,8 @@ const SCHEMA_VERSION: u64 = 1;
 #[derive(Debug)]
 pub struct RedbLedger {
     database: Arc<Database>,
+    /// Where its file is, if it is in one.
+    path: Option<PathBuf>,
     /// Taken only by `drop`.
     requests: Option<mpsc::Sender<Request>>,
     /// Taken only by `drop`.
@@ -53,7 +55,7 @@ impl RedbLedger {
         let path = path.as_ref();
         let database = file::open(path)?;
         tracing::info!(path = %path.display(), "ledger open");
-        Self::serve(database)
+        Self::serve(database, Some(path.to_owned()))
     }
 
     /// A ledger in memory that is gone when it is dropped, for a cluster that lives as long as one command.
@@ -63,14 +65,14 @@ impl RedbLedger {
 
     /// A ledger over storage that is made elsewhere: a disk that fails, for tests. It is made anew if the storage is empty.
     pub fn over(storage: impl StorageBackend) -> Result<Self, LedgerError> {
-        Self::serve(file::open_over(storage)?)
+        Self::serve(file::open_over(storage)?, None)
     }
 
-    fn serve(database: Database) -> Result<Self, LedgerError> {
+    fn serve(database: Database, path: Option<PathBuf>) -> Result<Self, LedgerError> {
         let database = Arc::new(database);
         let (requests, writer) = writer::start(Arc::clone(&database))
             .map_err(|source| LedgerError::storage("start its writer thread", source))?;
-        Ok(Self { database, requests: Some(requests), writer: Some(writer) })
+        Ok(Self { database, path, requests: Some(requests), writer: Some(writer) })
     }
 
     async fn ask(&self, ask: Ask) -> Result<Epoch, LedgerError> {
@@ -108,6 +110,10 @@ impl Drop for RedbLedger {
 
 #[async_trait]
 impl Ledger for RedbLedger {
+    fn size_bytes(&self) -> Option<u64> {
+        Some(std::fs::metadata(self.path.as_ref()?).ok()?.len())
+    }
+
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         self.ask(Ask::Lead).await
     }

@@ -1,16 +1,20 @@
 //! The coordinators that a client knows, and which of them it talks to.
 
+mod connector;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use carlo_service::log_throttle::LogThrottle;
+use carlo_service::tls::Trust;
 use carlo_types::FaultCode;
 use tonic::Status;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::status;
+use connector::{Connector, Trouble};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a connection is silent before its peer is asked for a sign of life.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
 /// How long the peer may take for that. Of a leader that froze, callers learn so after 2.5 to 3.5 s: another one leads by then (etcd's shortest
@@ -18,30 +22,13 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
 /// within the 5 s that are promised. A peer that is merely busy answers in time: it costs no thought.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Who is believed to be a coordinator at an `https` URL.
-#[derive(Debug, Clone)]
-pub struct Trust(ClientTlsConfig);
-
-impl Trust {
-    /// Whoever these certificates, PEM, vouch for.
-    pub fn in_authorities(pem: &[u8]) -> Self {
-        Self(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
-    }
-}
-
-impl Default for Trust {
-    /// Whoever the system's authorities vouch for.
-    fn default() -> Self {
-        Self(ClientTlsConfig::new().with_native_roots())
-    }
-}
-
 /// The coordinators of one cluster. Calls go to one of them until it can't be reached or says that another one leads.
 #[derive(Debug)]
 pub struct Coordinators {
     known: Vec<Coordinator>,
     reach: Reach,
     current: Mutex<Current>,
+    throttle: Mutex<LogThrottle>,
 }
 
 /// One of them.
@@ -51,12 +38,25 @@ pub struct Coordinator {
     pub address: Arc<str>,
     /// The connection to it.
     pub channel: Channel,
+    trouble: Trouble,
 }
 
-/// How an endpoint becomes a channel.
-struct Reach {
-    trust: Trust,
-    connect: Box<dyn Fn(&Endpoint) -> Channel + Send + Sync>,
+impl Coordinator {
+    /// Why no connection to it could be made, where the last attempt failed.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.get()
+    }
+}
+
+type Configure = Box<dyn Fn(Endpoint) -> Endpoint + Send + Sync>;
+type Connect = Box<dyn Fn(&Endpoint) -> Channel + Send + Sync>;
+
+/// How a URL becomes a channel.
+enum Reach {
+    /// Over TCP, with TLS where the URL says so.
+    Tcp { trust: Trust, configure: Configure },
+    /// Over a network of another kind.
+    Other(Connect),
 }
 
 impl fmt::Debug for Reach {
@@ -81,41 +81,49 @@ pub enum AddressError {
     /// One of them is not a URL.
     #[error("{0:?} is not the URL of a coordinator: expected something like http://127.0.0.1:7070")]
     NotAUrl(String),
-    /// TLS can't be spoken with it.
-    #[error("failed to prepare TLS for {url}")]
-    Tls {
-        /// Its URL.
-        url: String,
-        /// Why.
-        source: tonic::transport::Error,
-    },
 }
 
 impl Coordinators {
     /// Knows the coordinators at these URLs. Nothing is connected before the first call.
     pub fn new(urls: &[String]) -> Result<Self, AddressError> {
-        Self::connecting(urls, Endpoint::connect_lazy)
+        Self::trusting(urls, Trust::system(), |endpoint| endpoint)
     }
 
     /// Knows the coordinators at these URLs, and reaches each, and whoever they say leads, by the channel that `connect` makes of an
-    /// endpoint: for networks of another kind.
+    /// endpoint: for networks of another kind, without TLS.
     pub fn connecting(
         urls: &[String],
         connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
     ) -> Result<Self, AddressError> {
-        Self::trusting(urls, Trust::default(), connect)
+        Self::reaching(urls, Reach::Other(Box::new(connect)))
     }
 
-    /// The same, believing those who are trusted, where a URL begins with `https`.
+    /// Knows the coordinators at these URLs, and believes those who are trusted, where a URL begins with `https`. `configure` sets
+    /// what a connection needs beyond that.
     pub fn trusting(
         urls: &[String],
         trust: Trust,
-        connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
+        configure: impl Fn(Endpoint) -> Endpoint + Send + Sync + 'static,
     ) -> Result<Self, AddressError> {
-        let reach = Reach { trust, connect: Box::new(connect) };
+        Self::reaching(urls, Reach::Tcp { trust, configure: Box::new(configure) })
+    }
+
+    fn reaching(urls: &[String], reach: Reach) -> Result<Self, AddressError> {
         let known: Vec<_> = urls.iter().map(|url| reach.coordinator(url)).collect::<Result<_, _>>()?;
         let first = known.first().ok_or(AddressError::Empty)?.clone();
-        Ok(Self { known, reach, current: Mutex::new(Current { coordinator: first, next: 1 }) })
+        let current = Mutex::new(Current { coordinator: first, next: 1 });
+        Ok(Self { known, reach, current, throttle: Mutex::default() })
+    }
+
+    /// Which coordinators can't be reached and why, in one line; `None` where there is nothing to say.
+    pub fn trouble(&self) -> Option<String> {
+        let current = self.current();
+        let is_known = self.known.iter().any(|known| known.address == current.address);
+        let others = (!is_known).then_some(&current);
+        let troubles: Vec<_> = (self.known.iter().chain(others))
+            .filter_map(|coordinator| Some(format!("{}: {}", coordinator.address, coordinator.trouble()?)))
+            .collect();
+        (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
     /// The coordinator that calls go to now.
@@ -170,7 +178,7 @@ impl Coordinators {
                 Err(status) if status::to_fault(&status).code == FaultCode::Unavailable => status,
                 answer => return answer,
             };
-            tracing::debug!(address = %coordinator.address, %status, "a coordinator can't answer");
+            self.log(&coordinator, &status);
             // Also where this call ends here: the next one should meet another coordinator.
             self.give_up(&coordinator, Some(&status));
             let left = if status::leader(&status).is_some() { &mut redirects } else { &mut attempts };
@@ -178,6 +186,20 @@ impl Coordinators {
             if *left == 0 || !may_repeat(&status) {
                 return Err(status);
             }
+        }
+    }
+
+    /// Logs why a coordinator couldn't answer: at the default level where the connection is at fault, once a minute.
+    fn log(&self, coordinator: &Coordinator, status: &Status) {
+        let address = &coordinator.address;
+        tracing::debug!(%address, %status, "a coordinator can't answer");
+        if !status::is_from_transport(status) {
+            return;
+        }
+        let cause = coordinator.trouble().unwrap_or_else(|| "the connection broke".to_owned());
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        if throttle.admits(&format!("{address}: {cause}")) {
+            tracing::warn!(%address, cause, "a coordinator can't be reached");
         }
     }
 
@@ -195,12 +217,22 @@ impl Coordinators {
 
 impl Reach {
     fn coordinator(&self, url: &str) -> Result<Coordinator, AddressError> {
-        let mut endpoint = endpoint(url)?;
-        if url.starts_with(ENCRYPTED) {
-            let tls = |source| AddressError::Tls { url: url.to_owned(), source };
-            endpoint = endpoint.tls_config(self.trust.0.clone()).map_err(tls)?;
-        }
-        Ok(Coordinator { address: url.into(), channel: (self.connect)(&endpoint) })
+        let endpoint = endpoint(url)?;
+        let address = url.into();
+        let (trust, configure) = match self {
+            Self::Other(connect) => {
+                return Ok(Coordinator { address, channel: connect(&endpoint), trouble: Trouble::default() });
+            }
+            Self::Tcp { trust, configure } => (trust, configure),
+        };
+        let not_a_url = || AddressError::NotAUrl(url.to_owned());
+        let connector = Connector::new(endpoint.uri(), trust).ok_or_else(not_a_url)?;
+        let trouble = connector.trouble();
+        // TLS is the connector's: to tonic the connection is a plain one, of calls to an https URL.
+        let plain = url.replacen(ENCRYPTED, PLAIN, 1);
+        let plain = configured(Endpoint::from_shared(plain).map_err(|_| not_a_url())?);
+        let endpoint = configure(plain.origin(endpoint.uri().clone()));
+        Ok(Coordinator { address, channel: endpoint.connect_with_connector_lazy(connector), trouble })
     }
 }
 
@@ -213,14 +245,15 @@ fn endpoint(url: &str) -> Result<Endpoint, AddressError> {
     if ![ENCRYPTED, PLAIN].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(error());
     }
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| error())?;
-    Ok(endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
+    Ok(configured(Endpoint::from_shared(url.to_owned()).map_err(|_| error())?))
+}
+
+fn configured(endpoint: Endpoint) -> Endpoint {
+    endpoint
         // A peer that vanished without a word is noticed within seconds, also while nothing is said.
         .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .keep_alive_while_idle(true))
+        .keep_alive_while_idle(true)
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub mod convert;
 pub mod status;
 
 #[cfg(feature = "client")]
-pub use client::{AddressError, Coordinator, Coordinators, Trust};
+pub use carlo_service::tls::Trust;
+#[cfg(feature = "client")]
+pub use client::{AddressError, Coordinator, Coordinators};
 pub use convert::FieldError;
 
 /// The version of the worker's protocol. A coordinator refuses a worker of another one.

@@ -87,6 +87,9 @@ pub fn is_from_transport(status: &Status) -> bool {
     status.source().is_some() || has_no_words && reason(status).is_none()
 }
 
+/// How tonic begins to say that an HTTP answer was none of gRPC.
+const NOT_GRPC: &str = "grpc-status header missing";
+
 /// In the metadata of a refusal: the URL of the coordinator that leads; empty where none is known.
 const LEADER: &str = "carlo-leader";
 /// Metadata of a stream that is empty, because the caller has seen the last event.
@@ -119,6 +122,10 @@ pub fn leader(status: &Status) -> Option<&str> {
 pub fn to_fault(status: &Status) -> Fault {
     if is_from_transport(status) {
         return Fault::new(FaultCode::Unavailable, "the coordinator can't be reached");
+    }
+    if status.message().starts_with(NOT_GRPC) {
+        let message = format!("what answers there is no coordinator ({})", status.message());
+        return Fault::new(FaultCode::Unavailable, message);
     }
     let reason = reason(status);
     let of_code = || TABLE.iter().filter(|(_, code, _)| *code == status.code());

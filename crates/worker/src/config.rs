@@ -3,10 +3,12 @@
 use std::num::NonZeroUsize;
 
 use carlo_wire::Trust;
-use tonic::metadata::AsciiMetadataValue;
+use tokio::net::TcpListener;
+
+use crate::join_token::JoinToken;
 
 /// The configuration of a worker.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// URLs of the coordinators of one cluster.
     pub coordinators: Vec<String>,
@@ -18,37 +20,21 @@ pub struct Config {
     pub name: Option<String>,
     /// What it joins with; none for a cluster that is open to everybody.
     pub join_token: Option<JoinToken>,
-}
-
-/// The secret that a worker joins with. It is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct JoinToken(AsciiMetadataValue);
-
-impl JoinToken {
-    /// The token of this text; `None` unless it is visible ASCII.
-    pub fn new(text: &str) -> Option<Self> {
-        let is_visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        let mut value = AsciiMetadataValue::try_from(text).ok().filter(|_| is_visible)?;
-        value.set_sensitive(true);
-        Some(Self(value))
-    }
-
-    /// As a call's metadata carries it.
-    pub(crate) fn to_metadata(&self) -> AsciiMetadataValue {
-        self.0.clone()
-    }
-}
-
-impl std::fmt::Debug for JoinToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JoinToken(…)")
-    }
+    /// Where the admin endpoint listens; nowhere where absent.
+    pub admin: Option<TcpListener>,
 }
 
 impl Config {
     /// A worker of these coordinators that uses the whole machine.
     pub fn new(coordinators: Vec<String>) -> Self {
-        Self { coordinators, trust: Trust::default(), threads: None, name: None, join_token: None }
+        Self {
+            coordinators,
+            trust: Trust::default(),
+            threads: None,
+            name: None,
+            join_token: None,
+            admin: None,
+        }
     }
 
     /// Threads that compute.

@@ -145,6 +145,11 @@ impl Engine {
         self.undelivered.is_empty() && self.running.is_empty()
     }
 
+    /// How many leases are in work.
+    pub(crate) fn leases(&self) -> usize {
+        self.running.len()
+    }
+
     /// The leases in work that were granted in `epoch`, and how many blocks of each are done.
     pub(crate) fn progress(&self, epoch: Epoch) -> impl Iterator<Item = (LeaseId, u64)> {
         self.running

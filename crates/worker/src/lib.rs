@@ -3,13 +3,16 @@
 //! * [`engine`]: leases in, partial results out; the kernel is here.
 //! * [`machine`]: the threads that it computes on, a rayon pool, unless a simulation brings its own.
 //! * [`session`]: one stream to a coordinator: greeting, leases, heartbeats, reports.
+//! * [`join_token`]: what it joins with. [`metrics`]: what is measured.
 //! * [`run`]: session after session, until shut down or refused.
 //!
 //! What a worker has finished and nobody has acknowledged outlives its session: the next one delivers it.
 
 mod config;
 mod engine;
+mod join_token;
 mod machine;
+mod metrics;
 mod session;
 
 use std::time::Duration;
@@ -20,14 +23,15 @@ use carlo_service::CancellationToken;
 use carlo_service::log_throttle::LogThrottle;
 use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
-use tonic::transport::Endpoint;
 
 pub use carlo_wire::Trust;
-pub use config::{Config, JoinToken};
+pub use config::Config;
 use engine::Engine;
 pub use engine::Part;
+pub use join_token::{JoinToken, JoinTokenError};
 use machine::Cores;
 pub use machine::Machine;
+use metrics::Instruments;
 use session::{Broken, End, Session};
 
 /// Between two attempts to join: at first, at most. Jittered, so that a thousand workers don't come back at the same instant.
@@ -66,7 +70,7 @@ pub enum Error {
 /// When the configuration can't work, or the coordinator refuses this worker's name, version or token.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let trust = config.trust.clone();
-    let coordinators = Coordinators::trusting(&config.coordinators, trust, Endpoint::connect_lazy)?;
+    let coordinators = Coordinators::trusting(&config.coordinators, trust, |endpoint| endpoint)?;
     let machine = Cores::new(config.threads())?;
     carlo_service::notify::ready();
     work(config, &coordinators, Box::new(machine), shutdown).await
@@ -89,6 +93,10 @@ pub async fn work(
     let jitter = jitter_seed(machine.random());
     let facts = facts(config.name.clone(), threads, level);
     let mut engine = Engine::new(machine, level);
+    let instruments = Instruments::default();
+    if let Some(listener) = config.admin {
+        tokio::spawn(instruments.admin(threads).serve(listener, shutdown.clone()));
+    }
     tracing::info!(%node, name = facts.name, threads, instruction_set = level.as_str(), "worker started");
 
     let mut throttle = LogThrottle::default();
@@ -100,9 +108,10 @@ pub async fn work(
         let join_token = config.join_token.as_ref();
         let coordinator = coordinators.current();
         let address = &*coordinator.address;
-        let session =
-            Session { node, address, facts: &facts, join_token, engine: &mut engine, shutdown: &shutdown };
-        let Broken { fault, refusal, had_joined } = match session.run(coordinator.channel.clone()).await {
+        let (engine, shutdown) = (&mut engine, &shutdown);
+        let instruments = &instruments;
+        let session = Session { node, address, facts: &facts, join_token, engine, shutdown, instruments };
+        let Broken { mut fault, refusal, had_joined } = match session.run(coordinator.channel.clone()).await {
             Ok(End::Left) => return Ok(()),
             Err(broken) => broken,
         };
@@ -111,7 +120,10 @@ pub async fn work(
         }
         if had_joined {
             throttle.reset();
+        } else if let Some(cause) = coordinator.trouble() {
+            fault.message = format!("{}: {cause}", fault.message);
         }
+        instruments.lose(format!("{address}: {fault}"));
         coordinators.give_up(&coordinator, refusal.as_ref());
         let redirected = refusal.is_some_and(|refusal| carlo_wire::status::leader(&refusal).is_some());
         if redirected && !std::mem::replace(&mut was_redirected, true) {

@@ -1,19 +1,21 @@
 //! `carlo-worker`: parses its arguments, then [`carlo_worker::run`].
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use carlo_service::admin::{self, AdminListen};
 use carlo_service::arguments::{self, List};
 use carlo_service::daemon::{self, Failure};
-use carlo_service::files;
+use carlo_service::reload::{self, Reloadable};
 use carlo_service::shutdown::Signals;
 use carlo_service::telemetry::LogFormat;
-use carlo_service::tls::{self, TlsError};
+use carlo_service::tls::TlsError;
 use carlo_worker::{Config, Error, JoinToken, Trust};
 use clap::Parser;
 
+/// Where the admin endpoint listens unless it is told.
+const ADMIN_PORT: u16 = 7072;
 /// Threads that talk to the coordinator; those that compute are others.
 const RUNTIME_THREADS: usize = 2;
 
@@ -38,6 +40,9 @@ struct Arguments {
     /// Holds what the cluster's coordinator lets workers join with: its file of the same option.
     #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token_file: Option<PathBuf>,
+    /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7072, or a free port].
+    #[arg(long, env = "CARLO_ADMIN_LISTEN", value_name = "ADDR")]
+    admin_listen: Option<AdminListen>,
     /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_worker=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -56,19 +61,18 @@ fn failure(error: anyhow::Error) -> Failure {
 }
 
 async fn work(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
-    let join_token = arguments.join_token_file.as_deref().map(join_token).transpose()?;
-    let authorities = arguments.ca_file.as_deref().map(tls::authorities).transpose()?;
+    let join_token = arguments.join_token_file.as_deref().map(JoinToken::from_file).transpose()?;
+    let trust = arguments.ca_file.as_deref().map(Trust::from_file).transpose()?.unwrap_or_default();
+    let mut reloadable: Vec<Box<dyn Reloadable>> = vec![Box::new(trust.clone())];
+    reloadable.extend(join_token.iter().map(|token| Box::new(token.clone()) as Box<dyn Reloadable>));
+    tokio::spawn(reload::keep_current(reloadable, signals.reload, signals.shutdown.clone()));
     let config = Config {
-        trust: authorities.as_deref().map_or_else(Trust::default, Trust::in_authorities),
+        admin: admin::listen(arguments.admin_listen, ADMIN_PORT).await?,
+        trust,
         threads: arguments.threads,
         name: arguments.name,
         join_token,
         ..Config::new(arguments::items(arguments.coordinator))
     };
     Ok(carlo_worker::run(config, signals.shutdown).await?)
-}
-
-fn join_token(path: &Path) -> anyhow::Result<JoinToken> {
-    let text = files::read_text(path).with_context(|| format!("failed to read {}", path.display()))?;
-    JoinToken::new(text.trim()).with_context(|| format!("{} holds no join token", path.display()))
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use carlo_kernel::Partial;
 use carlo_service::CancellationToken;
 use carlo_types::limits::{HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, PARTIAL_BYTES_MAX};
-use carlo_types::{Draft, Epoch, Fault, FaultCode, JobSpec, LeaseId, Load, NodeFacts, NodeId};
+use carlo_types::{Draft, Epoch, Fault, FaultCode, JobSpec, LeaseId, Load, Merge, NodeFacts, NodeId};
 use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
 use carlo_wire::v1::worker_message::Message as FromWorker;
 use carlo_wire::v1::{self, workers_client::WorkersClient};
@@ -16,8 +17,9 @@ use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 
 use crate::broken;
-use crate::config::JoinToken;
 use crate::engine::{Engine, Finished};
+use crate::join_token::JoinToken;
+use crate::metrics::Instruments;
 
 /// The metadata that the token to join with comes in.
 const JOIN_TOKEN: &str = "x-join-token";
@@ -60,6 +62,7 @@ pub(crate) struct Session<'a> {
     pub(crate) join_token: Option<&'a JoinToken>,
     pub(crate) engine: &'a mut Engine,
     pub(crate) shutdown: &'a CancellationToken,
+    pub(crate) instruments: &'a Instruments,
 }
 
 impl Session<'_> {
@@ -93,6 +96,7 @@ impl Session<'_> {
         };
         let epoch = Epoch(welcome.epoch);
         tracing::info!(node = %self.node, coordinator = self.address, %epoch, "joined");
+        self.instruments.join();
         let worked = self.work(epoch, inbox, outbox).await;
         worked.map_err(|fault| Broken { had_joined: true, ..fault.into() })
     }
@@ -129,9 +133,12 @@ impl Session<'_> {
                 },
                 finished = self.engine.finished() => {
                     tracing::debug!(lease = %finished.lease.id, job = %finished.lease.job, "finished");
+                    let simulations = finished.outcome.as_ref().ok().map(Partial::simulations);
+                    self.instruments.finish(simulations, finished.computed_in.as_secs_f64());
                     outbox.send(report(&finished)).await?;
                 }
                 _ = beats.tick() => {
+                    self.instruments.set_leases(self.engine.leases());
                     outbox.send(FromWorker::Heartbeat(heartbeat(self.engine, epoch))).await?;
                 }
                 () = self.shutdown.cancelled(), if deadline.is_none() => {

@@ -1,11 +1,14 @@
 //! How the core is asked: a request is a function that it calls on itself, and an answer that waits for the commit.
 
+use std::sync::Arc;
+
 use carlo_kernel::Partial;
 use carlo_schedule::{ClusterView, Command, NodeState, NodeView};
 use carlo_types::{Epoch, Fault, FaultCode, NodeFacts, NodeId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Core, Outbox, SessionId};
+use crate::metrics::Instruments;
 
 /// One request to the core.
 pub(crate) type Request = Box<dyn FnOnce(&mut Core) + Send>;
@@ -15,11 +18,19 @@ pub(crate) type WorkerRequest = Command<Partial>;
 
 /// Asks the core. Every call waits while too many requests are queued, and fails once the core has ended.
 #[derive(Debug, Clone)]
-pub(crate) struct CoreHandle(mpsc::Sender<Request>);
+pub(crate) struct CoreHandle {
+    requests: mpsc::Sender<Request>,
+    instruments: Arc<Instruments>,
+}
 
 impl CoreHandle {
-    pub(super) fn new(sender: mpsc::Sender<Request>) -> Self {
-        Self(sender)
+    pub(super) fn new(requests: mpsc::Sender<Request>, instruments: Arc<Instruments>) -> Self {
+        Self { requests, instruments }
+    }
+
+    /// Where events of its calls are counted.
+    pub(crate) fn instruments(&self) -> &Instruments {
+        &self.instruments
     }
 
     /// Does `ask` on the core, and returns its answer once everything that it led to is durable.
@@ -33,7 +44,7 @@ impl CoreHandle {
             // Whoever asked may have gone by then, and that is fine.
             core.replies.push(Box::new(move || drop(reply.send(answer))));
         });
-        self.0.send(request).await.map_err(|_| ended())?;
+        self.requests.send(request).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())
     }
 
@@ -50,7 +61,7 @@ impl CoreHandle {
     /// Passes on what a worker's session wants.
     pub(crate) async fn worker(&self, session: SessionId, request: WorkerRequest) -> Result<(), Fault> {
         let request = Box::new(request);
-        self.0.send(Box::new(move |core| core.worker(session, *request))).await.map_err(|_| ended())
+        self.requests.send(Box::new(move |core| core.worker(session, *request))).await.map_err(|_| ended())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use carlo_schedule::Effect;
 use carlo_types::{Epoch, Fault, FaultCode, JobId, JobSpec, Lease, LeaseId, NodeId};
@@ -9,6 +10,8 @@ use carlo_wire::v1::coordinator_message::Message;
 use carlo_wire::{status, v1};
 use tokio::sync::mpsc;
 use tonic::Status;
+
+use crate::metrics::{Instruments, whole};
 
 /// Where a worker's messages go. Bounded: a worker that doesn't read is disconnected.
 pub(crate) type Outbox = mpsc::Sender<Result<v1::CoordinatorMessage, Status>>;
@@ -28,10 +31,11 @@ impl SessionId {
 }
 
 /// All open sessions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sessions {
     open: BTreeMap<NodeId, Session>,
     opened: u64,
+    instruments: Arc<Instruments>,
 }
 
 #[derive(Debug)]
@@ -42,13 +46,31 @@ struct Session {
     outbox: Outbox,
     /// Jobs whose specification has been sent.
     known: BTreeSet<JobId>,
+    /// Leases that the node holds, and when each was sent.
+    leases: BTreeMap<LeaseId, Instant>,
+    instruments: Arc<Instruments>,
+}
+
+impl Drop for Session {
+    /// What the node still holds is given to others.
+    fn drop(&mut self) {
+        self.instruments.leases_expired.inc_by(self.leases.len() as u64);
+        self.instruments.leases_in_flight.dec_by(whole(self.leases.len() as u64));
+    }
 }
 
 impl Sessions {
+    /// No sessions yet. What happens in them is counted there.
+    pub(super) fn new(instruments: Arc<Instruments>) -> Self {
+        Self { open: BTreeMap::new(), opened: 0, instruments }
+    }
+
     /// Opens a session and welcomes its worker. An older session of the node is replaced; its stream ends.
     pub(super) fn open(&mut self, node: NodeId, name: String, outbox: Outbox, epoch: Epoch) -> SessionId {
         self.opened += 1;
-        let session = Session { number: self.opened, name, outbox, known: BTreeSet::new() };
+        let instruments = Arc::clone(&self.instruments);
+        let (known, leases) = (BTreeSet::new(), BTreeMap::new());
+        let session = Session { number: self.opened, name, outbox, known, leases, instruments };
         self.open.insert(node, session);
         self.send(node, Message::Welcome(v1::Welcome { epoch: epoch.0 }));
         SessionId { node, number: self.opened }
@@ -85,9 +107,14 @@ impl Sessions {
         match effect {
             Effect::Grant { node, lease, spec } => self.grant(node, &lease, &spec),
             Effect::Revoke { node, lease: LeaseId(lease_id) } => {
+                self.end_lease(node, LeaseId(lease_id));
                 self.send(node, Message::Revoke(v1::Revoke { epoch: epoch.0, lease_id }));
             }
             Effect::Acknowledge { node, lease: LeaseId(lease_id), epoch, accepted } => {
+                if let Some(granted) = self.end_lease(node, LeaseId(lease_id)) {
+                    self.instruments.lease_duration.observe(granted.elapsed().as_secs_f64());
+                }
+                self.instruments.report(accepted);
                 let acknowledge = v1::Acknowledge { epoch: epoch.0, lease_id, accepted };
                 self.send(node, Message::Acknowledge(acknowledge));
             }
@@ -111,8 +138,18 @@ impl Sessions {
 
     fn grant(&mut self, node: NodeId, lease: &Lease, spec: &Arc<JobSpec>) {
         let Some(session) = self.open.get_mut(&node) else { return };
+        session.leases.insert(lease.id, Instant::now());
+        self.instruments.leases_granted.inc();
+        self.instruments.leases_in_flight.inc();
         let specification = session.known.insert(lease.job).then(|| spec.to_draft().into());
         self.send(node, Message::Grant(v1::Grant { lease: Some(lease.into()), specification }));
+    }
+
+    /// The node doesn't hold this lease any more; when it was sent.
+    fn end_lease(&mut self, node: NodeId, lease: LeaseId) -> Option<Instant> {
+        let granted = self.open.get_mut(&node)?.leases.remove(&lease)?;
+        self.instruments.leases_in_flight.dec();
+        Some(granted)
     }
 
     /// Queues a message. A worker with a full outbox doesn't read: its session ends here, what it still says is ignored, and so the

@@ -175,7 +175,8 @@ async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() 
         ledger.commit(epoch, vec![put(key.clone(), &entry)]).await.unwrap();
         let ledger = Arc::new(ledger);
         let shared: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(&ledger);
-        let (core, handle) = Core::load(Settings::default(), shared, Arc::new(Machine)).await.unwrap();
+        let (core, handle) =
+            Core::load(Settings::default(), shared, Arc::new(Machine), Arc::default()).await.unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(core.run(stop.clone()));
         let id = running.id;

@@ -26,7 +26,8 @@ struct Coordinator {
 
 impl Coordinator {
     fn start(ledger: Arc<dyn Ledger>, address: &str) -> Self {
-        let (leader, leadership) = leader(Settings::default(), ledger, Arc::new(Machine), address.to_owned());
+        let (leader, leadership) =
+            leader(Settings::default(), ledger, Arc::new(Machine), address.to_owned(), Arc::default());
         let stop = CancellationToken::new();
         Self { leadership, task: tokio::spawn(leader.run(stop.clone())), stop }
     }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod batches;
+mod connections;
 mod deadlines;
 mod jobs;
 mod puppet;

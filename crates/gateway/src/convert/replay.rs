@@ -4,8 +4,8 @@ use carlo_rest::replay::{Replay, ReplayMonth};
 use carlo_wire::v1;
 
 /// The shape of a simulation.
-pub(crate) fn replay(message: v1::Replay) -> Replay {
-    let v1::Replay { index, starting_balance, months, owed, final_balance, succeeded } = message;
+pub(crate) fn replay(message: v1::ReplayedSimulation) -> Replay {
+    let v1::ReplayedSimulation { index, starting_balance, months, owed, final_balance, succeeded } = message;
     Replay {
         index,
         starting_balance,

@@ -48,7 +48,7 @@ rpcs! {
     get_job: idempotent JobsClient::get(v1::GetJobRequest) -> v1::Job;
     list_jobs: idempotent JobsClient::list(v1::ListJobsRequest) -> v1::ListJobsResponse;
     cancel_job: once JobsClient::cancel(v1::CancelJobRequest) -> v1::Job;
-    replay: idempotent JobsClient::replay(v1::ReplayRequest) -> v1::Replay;
+    replay: idempotent JobsClient::replay(v1::ReplayRequest) -> v1::ReplayedSimulation;
     revalidate: idempotent JobsClient::revalidate(v1::RevalidateRequest) -> v1::RevalidateResponse;
 
     create_batch: once BatchesClient::create(v1::CreateBatchRequest) -> v1::Batch;

@@ -49,15 +49,15 @@ async fn metrics_count_answers_by_route_and_never_by_path() {
         gateway.get(path).send().await.unwrap();
     }
     let response = gateway.get("/metrics").send().await.unwrap();
-    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
     let text = response.text().await.unwrap();
     for line in [
-        r#"carlo_gateway_answers_total{method="POST",route="/api/jobs",status="202"} 1"#,
-        r#"carlo_gateway_answers_total{method="GET",route="/api/jobs/{id}",status="200"} 1"#,
-        r#"carlo_gateway_answers_total{method="GET",route="/api/jobs/{id}",status="404"} 1"#,
-        r#"carlo_gateway_answers_total{method="GET",route="none",status="404"} 1"#,
-        r#"carlo_gateway_answer_time_seconds_count{route="/api/jobs/{id}"} 2"#,
-        "carlo_gateway_open_requests 1",
+        r#"carlo_http_requests_total{method="POST",route="/api/jobs",status="202"} 1"#,
+        r#"carlo_http_requests_total{method="GET",route="/api/jobs/{id}",status="200"} 1"#,
+        r#"carlo_http_requests_total{method="GET",route="/api/jobs/{id}",status="404"} 1"#,
+        r#"carlo_http_requests_total{method="GET",route="none",status="404"} 1"#,
+        r#"carlo_http_request_duration_seconds_count{route="/api/jobs/{id}"} 2"#,
+        "carlo_http_requests_in_progress 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }

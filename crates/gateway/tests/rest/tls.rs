@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carlo_gateway::Config;
-use carlo_service::tls;
+use carlo_service::tls::Identity;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -22,7 +22,7 @@ async fn calls_are_answered_over_tls_and_what_is_no_tls_is_not() {
     std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
     let coordinator = Coordinator::start().await;
     let mut config = Config::new(vec![coordinator.url.clone()]);
-    config.tls = Some(tls::identity(&certificate, &key, &["h2", "http/1.1"]).unwrap());
+    config.tls = Some(Identity::from_files(&certificate, &key, &["h2", "http/1.1"]).unwrap());
     let gateway = Gateway::start(config).await;
     let address = gateway.url.trim_start_matches("http://").to_owned();
 

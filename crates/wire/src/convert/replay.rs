@@ -4,7 +4,7 @@ use carlo_types::{Replay, ReplayMonth};
 
 use crate::v1;
 
-impl From<Replay> for v1::Replay {
+impl From<Replay> for v1::ReplayedSimulation {
     fn from(replay: Replay) -> Self {
         let Replay { index, starting_balance, months, owed, final_balance, succeeded } = replay;
         let months = months.into_iter().map(Into::into).collect();

@@ -40,10 +40,13 @@ impl Jobs for State {
         answer
     }
 
-    async fn replay(&self, request: Request<v1::ReplayRequest>) -> Result<Response<v1::Replay>, Status> {
+    async fn replay(
+        &self,
+        request: Request<v1::ReplayRequest>,
+    ) -> Result<Response<v1::ReplayedSimulation>, Status> {
         let replay = |message: v1::ReplayRequest| {
             self.job(&message.id)?;
-            Ok(v1::Replay { index: message.index, final_balance: 5.0, ..Default::default() })
+            Ok(v1::ReplayedSimulation { index: message.index, final_balance: 5.0, ..Default::default() })
         };
         self.answer("replay", request, replay).await
     }

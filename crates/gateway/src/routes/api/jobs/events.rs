@@ -67,7 +67,7 @@ pub(crate) async fn events(
     };
     let (events, waiting_events) = mpsc::channel(WAITING_EVENTS_MAX);
     tokio::spawn(async move {
-        let _permit = permit;
+        let (_permit, _open) = (permit, app.metrics.event_stream());
         forward(messages, &events, &app.shutdown).await;
     });
     let keep_alive = KeepAlive::new().interval(COMMENT_EVERY).text("still here");

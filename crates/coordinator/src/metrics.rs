@@ -1,0 +1,333 @@
+//! What is measured of a coordinator. crates/service/README.md lists the metrics.
+//!
+//! * [`calls`]: a layer that measures every gRPC call.
+//! * [`ledger`]: a ledger that measures its commits.
+//!
+//! The core counts events as they happen; what is a state rather than an event is read from it at
+//! each scrape, see [`Snapshot`].
+
+pub(crate) mod calls;
+pub(crate) mod ledger;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use carlo_schedule::{JobRecord, JobState};
+use carlo_service::metrics::{LONG_SECONDS_BUCKETS, Metrics, SECONDS_BUCKETS};
+use carlo_types::{Fault, FaultCode, Timestamp};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Nodes that have a series of their own.
+const NODES_MAX: usize = 200;
+/// Writes of a commit, from one to the most that a ledger takes.
+const WRITES_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0];
+
+type Float = Gauge<f64, AtomicU64>;
+type HistogramOf<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// The instruments. Clones share their values.
+#[derive(Debug, Clone)]
+pub(crate) struct Instruments {
+    pub(crate) leading: Gauge,
+    pub(crate) epoch: Gauge,
+    pub(crate) terms: Counter,
+    pub(crate) ready: Gauge,
+    standbys: Gauge,
+    jobs: Family<TierState, Gauge>,
+    outstanding: Family<Tier, Float>,
+    jobs_submitted: Counter,
+    jobs_ended: Family<State, Counter>,
+    queue_wait: Histogram,
+    job_duration: Histogram,
+    pub(crate) leases_granted: Counter,
+    pub(crate) leases_in_flight: Gauge,
+    pub(crate) leases_expired: Counter,
+    leases_repeated: Gauge,
+    reports: Family<ReportResult, Counter>,
+    pub(crate) lease_duration: Histogram,
+    checkpoint_age: Float,
+    commit_seconds: Histogram,
+    commit_writes: Histogram,
+    commit_errors: Counter,
+    ledger_size: Gauge,
+    workers: Family<State, Gauge>,
+    worker_cores: Gauge,
+    speed: Float,
+    node_speed: Family<Node, Float>,
+    joins_refused: Family<Reason, Counter>,
+    requests: Family<Call, Counter>,
+    request_seconds: HistogramOf<Method>,
+    in_progress: Gauge,
+    admissions_refused: Family<Reason, Counter>,
+    event_streams: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TierState {
+    tier: String,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tier {
+    tier: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReportResult {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Node {
+    node: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    method: String,
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    method: String,
+}
+
+/// What the core knows at a scrape.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    /// Open jobs by tier and state: how many.
+    pub(crate) jobs: BTreeMap<(String, &'static str), i64>,
+    /// Simulations still to be done, by tier.
+    pub(crate) outstanding: BTreeMap<String, u64>,
+    /// Since the oldest running job with new results was last checkpointed.
+    pub(crate) checkpoint_age: Duration,
+    /// Ranges that two nodes hold.
+    pub(crate) repeated: usize,
+    /// Nodes by state.
+    pub(crate) workers: BTreeMap<&'static str, i64>,
+    /// Cores of the nodes that are there.
+    pub(crate) cores: u64,
+    /// Simulations a second of the cluster.
+    pub(crate) speed: f64,
+    /// The same by a node's name.
+    pub(crate) node_speeds: Vec<(String, f64)>,
+}
+
+impl Default for Instruments {
+    fn default() -> Self {
+        Self {
+            leading: Gauge::default(),
+            epoch: Gauge::default(),
+            terms: Counter::default(),
+            ready: Gauge::default(),
+            standbys: Gauge::default(),
+            jobs: Family::default(),
+            outstanding: Family::default(),
+            jobs_submitted: Counter::default(),
+            jobs_ended: Family::default(),
+            queue_wait: Histogram::new(LONG_SECONDS_BUCKETS),
+            job_duration: Histogram::new(LONG_SECONDS_BUCKETS),
+            leases_granted: Counter::default(),
+            leases_in_flight: Gauge::default(),
+            leases_expired: Counter::default(),
+            leases_repeated: Gauge::default(),
+            reports: Family::default(),
+            lease_duration: Histogram::new(SECONDS_BUCKETS),
+            checkpoint_age: Float::default(),
+            commit_seconds: Histogram::new(SECONDS_BUCKETS),
+            commit_writes: Histogram::new(WRITES_BUCKETS),
+            commit_errors: Counter::default(),
+            ledger_size: Gauge::default(),
+            workers: Family::default(),
+            worker_cores: Gauge::default(),
+            speed: Float::default(),
+            node_speed: Family::default(),
+            joins_refused: Family::default(),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS_BUCKETS)),
+            in_progress: Gauge::default(),
+            admissions_refused: Family::default(),
+            event_streams: Gauge::default(),
+        }
+    }
+}
+
+impl Instruments {
+    /// Has them shown among a daemon's metrics.
+    pub(crate) fn register(&self, metrics: &Metrics) {
+        let all = self.clone();
+        metrics.register(|registry| {
+            all.register_leadership(registry);
+            all.register_jobs(registry);
+            all.register_leases(registry);
+            all.register_cluster(registry);
+            all.register_calls(registry);
+        });
+    }
+
+    fn register_leadership(&self, to: &mut Registry) {
+        to.register("carlo_ready", "1 where /readyz answers 200", self.ready.clone());
+        to.register("carlo_coordinator_leading", "1 where this coordinator leads", self.leading.clone());
+        to.register("carlo_coordinator_epoch", "The epoch that it leads or led last", self.epoch.clone());
+        to.register("carlo_coordinator_terms", "Terms that this process began to lead", self.terms.clone());
+        let help = "Other coordinators that are ready to lead";
+        to.register("carlo_coordinator_standbys", help, self.standbys.clone());
+        to.register("carlo_ledger_commit_seconds", "How long a commit takes", self.commit_seconds.clone());
+        to.register("carlo_ledger_commit_writes", "Writes in a commit", self.commit_writes.clone());
+        to.register("carlo_ledger_commit_errors", "Commits that failed", self.commit_errors.clone());
+        to.register("carlo_ledger_size_bytes", "Size of the ledger's file", self.ledger_size.clone());
+    }
+
+    fn register_jobs(&self, to: &mut Registry) {
+        to.register("carlo_jobs", "Jobs that have not ended", self.jobs.clone());
+        let help = "Simulations still to be done of these jobs";
+        to.register("carlo_simulations_outstanding", help, self.outstanding.clone());
+        to.register("carlo_jobs_submitted", "Jobs that were taken", self.jobs_submitted.clone());
+        to.register("carlo_jobs_ended", "Jobs that have ended", self.jobs_ended.clone());
+        let help = "From a job's submission to its first lease";
+        to.register("carlo_job_queue_wait_seconds", help, self.queue_wait.clone());
+        let help = "From a job's first lease to its end";
+        to.register("carlo_job_duration_seconds", help, self.job_duration.clone());
+        let help = "Since the oldest running job with new results was last checkpointed";
+        to.register("carlo_checkpoint_age_seconds", help, self.checkpoint_age.clone());
+    }
+
+    fn register_leases(&self, to: &mut Registry) {
+        to.register("carlo_leases_granted", "Leases that were granted", self.leases_granted.clone());
+        to.register("carlo_leases_in_flight", "Leases that nodes hold", self.leases_in_flight.clone());
+        to.register("carlo_leases_expired", "Leases whose node was lost", self.leases_expired.clone());
+        to.register("carlo_leases_repeated", "Ranges that two nodes hold now", self.leases_repeated.clone());
+        to.register("carlo_reports", "Reports of leases, by whether they counted", self.reports.clone());
+        let help = "From a lease to its report";
+        to.register("carlo_lease_duration_seconds", help, self.lease_duration.clone());
+    }
+
+    fn register_cluster(&self, to: &mut Registry) {
+        to.register("carlo_workers", "Workers by state", self.workers.clone());
+        to.register("carlo_worker_cores", "Cores of the workers that are there", self.worker_cores.clone());
+        let help = "Simulations a second of the whole cluster";
+        to.register("carlo_simulations_per_second", help, self.speed.clone());
+        let help = "Simulations a second of a node";
+        to.register("carlo_node_simulations_per_second", help, self.node_speed.clone());
+        let help = "Workers that were not let in";
+        to.register("carlo_worker_joins_refused", help, self.joins_refused.clone());
+    }
+
+    fn register_calls(&self, to: &mut Registry) {
+        to.register("carlo_grpc_requests", "gRPC calls that have ended", self.requests.clone());
+        let help = "How long gRPC calls with one answer take";
+        to.register("carlo_grpc_request_duration_seconds", help, self.request_seconds.clone());
+        let help = "gRPC calls and streams that have not ended";
+        to.register("carlo_grpc_requests_in_progress", help, self.in_progress.clone());
+        let help = "Calls that tenancy refused";
+        to.register("carlo_admissions_refused", help, self.admissions_refused.clone());
+        let help = "Streams of events that are open";
+        to.register("carlo_event_streams_open", help, self.event_streams.clone());
+    }
+
+    /// A job has this record now.
+    pub(crate) fn job(&self, job: &JobRecord) {
+        let since = |from: Timestamp, to: Timestamp| to.0.saturating_sub(from.0) as f64 / 1e3;
+        match (job.state, job.started_at, job.ended_at) {
+            (JobState::Queued, ..) => {
+                self.jobs_submitted.inc();
+            }
+            (JobState::Running, Some(started), _) => self.queue_wait.observe(since(job.created_at, started)),
+            (JobState::Running, None, _) => {}
+            (state, started, ended) => {
+                self.jobs_ended.get_or_create(&State { state: state.as_str() }).inc();
+                if let (Some(started), Some(ended)) = (started, ended) {
+                    self.job_duration.observe(since(started, ended));
+                }
+            }
+        }
+    }
+
+    /// A report was answered.
+    pub(crate) fn report(&self, accepted: bool) {
+        let result = if accepted { "accepted" } else { "stale" };
+        self.reports.get_or_create(&ReportResult { result }).inc();
+    }
+
+    /// A worker could not compute a lease.
+    pub(crate) fn faulty_report(&self) {
+        self.reports.get_or_create(&ReportResult { result: "faulty" }).inc();
+    }
+
+    /// A worker was not let in.
+    pub(crate) fn refuse_join(&self, fault: &Fault) {
+        let reason = match fault.code {
+            FaultCode::Unauthenticated | FaultCode::Forbidden => "token",
+            FaultCode::Incompatible => "version",
+            FaultCode::Invalid => "invalid",
+            _ => "other",
+        };
+        self.joins_refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A call was refused. What isn't for want of a limit is counted with the calls alone.
+    pub(crate) fn refuse_call(&self, fault: &Fault) {
+        let reason = match fault.code {
+            FaultCode::RateLimited => "rate",
+            FaultCode::QuotaExceeded => "quota",
+            FaultCode::OverBudget => "budget",
+            FaultCode::Exhausted => "full",
+            _ => return,
+        };
+        self.admissions_refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Takes what the core knows; nothing where this coordinator doesn't lead.
+    pub(crate) fn set(&self, snapshot: Option<Snapshot>) {
+        self.jobs.clear();
+        self.outstanding.clear();
+        self.workers.clear();
+        self.node_speed.clear();
+        let snapshot = snapshot.unwrap_or_default();
+        for ((tier, state), count) in snapshot.jobs {
+            self.jobs.get_or_create(&TierState { tier, state }).set(count);
+        }
+        for (tier, simulations) in snapshot.outstanding {
+            self.outstanding.get_or_create(&Tier { tier }).set(simulations as f64);
+        }
+        for (state, count) in snapshot.workers {
+            self.workers.get_or_create(&State { state }).set(count);
+        }
+        for (node, speed) in snapshot.node_speeds.into_iter().take(NODES_MAX) {
+            self.node_speed.get_or_create(&Node { node }).set(speed);
+        }
+        self.checkpoint_age.set(snapshot.checkpoint_age.as_secs_f64());
+        self.leases_repeated.set(whole(snapshot.repeated as u64));
+        self.worker_cores.set(whole(snapshot.cores));
+        self.speed.set(snapshot.speed);
+    }
+
+    /// Takes what the ledger knows.
+    pub(crate) fn set_ledger(&self, size_bytes: Option<u64>, standbys: u64) {
+        self.ledger_size.set(whole(size_bytes.unwrap_or(0)));
+        self.standbys.set(whole(standbys));
+    }
+}
+
+/// A gauge's value; what doesn't fit is the largest there is.
+pub(crate) fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,171 @@
+//! Measures every gRPC call: how many by method and code, how long those with one answer take, and
+//! how many are open.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+
+use super::{Call, Instruments, Method};
+
+/// What methods of streams are called. Their duration says nothing of the coordinator.
+const STREAMS: [&str; 3] = ["Watch", "Work", "Results"];
+const WATCH: &str = "/Watch";
+/// What other paths than those of carlo's methods are called: anybody could make as many as they like.
+const OTHER: &str = "other";
+
+/// The layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Measure(pub(crate) Arc<Instruments>);
+
+impl<S> Layer<S> for Measure {
+    type Service = Measured<S>;
+
+    fn layer(&self, inner: S) -> Measured<S> {
+        Measured { inner, instruments: Arc::clone(&self.0) }
+    }
+}
+
+/// A service whose calls are measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Measured<S> {
+    inner: S,
+    instruments: Arc<Instruments>,
+}
+
+impl<S, Q> Service<Request<Q>> for Measured<S>
+where
+    S: Service<Request<Q>, Response = Response<tonic::body::Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<tonic::body::Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let mut call = OpenCall::new(Arc::clone(&self.instruments), request.uri().path());
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            let response = response.await?;
+            // An answer without a body has its status among the headers.
+            call.note(response.headers());
+            Ok(response.map(|body| tonic::body::Body::new(MeasuredBody { body, call })))
+        })
+    }
+}
+
+/// A call that has not ended. Its end, also by being dropped, is counted.
+struct OpenCall {
+    instruments: Arc<Instruments>,
+    /// Like `Jobs/Submit`.
+    method: String,
+    began: Instant,
+    /// What the status says, once it is there. A caller that goes away leaves none.
+    code: Code,
+}
+
+impl OpenCall {
+    fn new(instruments: Arc<Instruments>, path: &str) -> Self {
+        let method = path.strip_prefix("/carlo.v1.").unwrap_or(OTHER).to_owned();
+        instruments.in_progress.inc();
+        if method.ends_with(WATCH) {
+            instruments.event_streams.inc();
+        }
+        Self { instruments, method, began: Instant::now(), code: Code::Cancelled }
+    }
+
+    fn note(&mut self, headers: &HeaderMap) {
+        if let Some(status) = Status::from_header_map(headers) {
+            self.code = status.code();
+        }
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        let instruments = &self.instruments;
+        instruments.in_progress.dec();
+        if self.method.ends_with(WATCH) {
+            instruments.event_streams.dec();
+        }
+        let mut method = std::mem::take(&mut self.method);
+        if self.code == Code::Unimplemented {
+            OTHER.clone_into(&mut method);
+        }
+        let is_stream = method == OTHER || STREAMS.iter().any(|stream| method.ends_with(stream));
+        if !is_stream {
+            let seconds = self.began.elapsed().as_secs_f64();
+            instruments.request_seconds.get_or_create(&Method { method: method.clone() }).observe(seconds);
+        }
+        instruments.requests.get_or_create(&Call { method, code: name(self.code) }).inc();
+    }
+}
+
+/// A body whose trailers say how the call ended.
+struct MeasuredBody {
+    body: tonic::body::Body,
+    call: OpenCall,
+}
+
+impl Body for MeasuredBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.call.note(trailers);
+                }
+            }
+            Poll::Ready(Some(Err(status))) => self.call.code = status.code(),
+            _ => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The code as the gRPC specification spells it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

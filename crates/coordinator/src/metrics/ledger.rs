@@ -1,0 +1,76 @@
+//! A ledger that measures its commits.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use carlo_store::{Key, Ledger, LedgerError, Write};
+use carlo_types::Epoch;
+
+use super::Instruments;
+
+/// The ledger beneath, measured.
+pub(crate) struct MeasuredLedger {
+    pub(crate) inner: Arc<dyn Ledger>,
+    pub(crate) instruments: Arc<Instruments>,
+}
+
+#[tonic::async_trait]
+impl Ledger for MeasuredLedger {
+    async fn lead(&self) -> Result<Epoch, LedgerError> {
+        self.inner.lead().await
+    }
+
+    async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
+        let (began, count) = (Instant::now(), writes.len());
+        let committed = self.inner.commit(epoch, writes).await;
+        if committed.is_ok() {
+            self.instruments.commit_seconds.observe(began.elapsed().as_secs_f64());
+            self.instruments.commit_writes.observe(count as f64);
+        } else {
+            self.instruments.commit_errors.inc();
+        }
+        committed
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
+    fn holds(&self, epoch: Epoch) -> bool {
+        self.inner.holds(epoch)
+    }
+
+    async fn deposed(&self, epoch: Epoch) {
+        self.inner.deposed(epoch).await;
+    }
+
+    async fn resign(&self) {
+        self.inner.resign().await;
+    }
+
+    async fn leader(&self) -> Result<Option<String>, LedgerError> {
+        self.inner.leader().await
+    }
+
+    async fn standbys(&self) -> Result<u64, LedgerError> {
+        self.inner.standbys().await
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        self.inner.size_bytes()
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
+        self.inner.scan(prefix, after, limit).await
+    }
+}

@@ -1,0 +1,25 @@
+//! One connection has many callers: what one of them does must not end the calls of the others.
+
+use carlo_wire::v1;
+use carlo_wire::v1::cluster_client::ClusterClient;
+use tokio::task::JoinSet;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn calls_that_are_reset_at_once_leave_the_others_alone() {
+    let world = World::new().await;
+    let client = ClusterClient::new(world.channel.clone());
+    for _ in 0..20 {
+        let mut calls = JoinSet::new();
+        for _ in 0..200 {
+            let mut client = client.clone();
+            calls.spawn(async move { client.ready(v1::ReadyRequest {}).await });
+        }
+        // They have been sent, and are reset before they are answered.
+        tokio::task::yield_now().await;
+        calls.shutdown().await;
+        let mut client = client.clone();
+        client.ready(v1::ReadyRequest {}).await.expect("the connection is as good as before");
+    }
+}

@@ -1,0 +1,93 @@
+use super::*;
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let nowhere = Path::new("/nowhere/cert.pem");
+    let errors = [
+        Identity::from_files(nowhere, nowhere, &[]).unwrap_err(),
+        Trust::from_file(nowhere).unwrap_err(),
+        authorities(nowhere).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.to_string(), "failed to read /nowhere/cert.pem");
+    }
+}
+
+#[test]
+fn a_file_without_certificates_is_named() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let error = authorities(&file).unwrap_err();
+    assert!(error.to_string().ends_with("Cargo.toml"), "{error}");
+    Identity::from_files(&file, &file, &[]).unwrap_err();
+}
+
+/// A certificate for `localhost` and its key, in files of this directory.
+fn write_pair(directory: &Path) {
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(directory.join("cert"), pair.cert.pem()).unwrap();
+    std::fs::write(directory.join("key"), pair.signing_key.serialize_pem()).unwrap();
+}
+
+/// Whether a client that believes the certificate in this directory can speak with the identity.
+async fn is_believed(identity: &Identity, trust: &Trust) -> bool {
+    let (client, server) = tokio::io::duplex(16 * 1024);
+    let accept = identity.accept(server);
+    let connect = trust.connect("localhost", &["h2"], client);
+    let (accepted, connected) = tokio::join!(accept, connect);
+    accepted.is_ok() && connected.is_ok()
+}
+
+#[tokio::test]
+async fn files_are_read_again_and_a_mismatched_pair_keeps_the_old_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key) = (directory.path().join("cert"), directory.path().join("key"));
+    write_pair(directory.path());
+    let identity = Identity::from_files(&certificate, &key, &["h2"]).unwrap();
+    let trust = Trust::from_file(&certificate).unwrap();
+    assert!(is_believed(&identity, &trust).await);
+    assert!(!identity.reload().unwrap() && !trust.reload().unwrap(), "nothing has changed");
+
+    // The new certificate is there, its key isn't yet.
+    let old_key = std::fs::read(&key).unwrap();
+    write_pair(directory.path());
+    let new_key = std::fs::read(&key).unwrap();
+    std::fs::write(&key, old_key).unwrap();
+    identity.reload().unwrap_err();
+    assert!(is_believed(&identity, &trust).await, "the old pair goes on being shown");
+    std::fs::write(&key, new_key).unwrap();
+    assert!(identity.reload().unwrap());
+    assert!(!is_believed(&identity, &trust).await, "the old authority doesn't vouch for the new pair");
+    assert!(trust.reload().unwrap());
+    assert!(is_believed(&identity, &trust).await);
+
+    std::fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nMIIB").unwrap();
+    identity.reload().unwrap_err();
+    trust.reload().unwrap_err();
+    assert!(is_believed(&identity, &trust).await);
+    assert!(identity.expires().is_some_and(|expires| expires > std::time::SystemTime::now()));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_refused_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    write_pair(directory.path());
+    let certificate = directory.path().join("cert");
+    let identity = Identity::from_files(&certificate, &directory.path().join("key"), &[]).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    write_pair(other.path());
+    let (stranger, friend) =
+        (Trust::from_file(&other.path().join("cert")).unwrap(), Trust::from_file(&certificate).unwrap());
+    for (trust, name, words) in [
+        (&stranger, "localhost", "from an issuer that is not trusted here"),
+        (
+            &friend,
+            "elsewhere.example",
+            "for another name: for DnsName(\"localhost\"), not for elsewhere.example",
+        ),
+    ] {
+        let (client, server) = tokio::io::duplex(16 * 1024);
+        let (_, connected) = tokio::join!(identity.accept(server), trust.connect(name, &[], client));
+        let words_given = cause(&connected.unwrap_err()).unwrap();
+        assert!(words_given.contains(words), "{words_given}");
+    }
+}

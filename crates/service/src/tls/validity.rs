@@ -1,0 +1,96 @@
+//! From when until when a certificate is valid.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::time::ASN1Time;
+
+/// An end that is nearer than this is worth a warning.
+const SOON: Duration = Duration::from_hours(14 * 24);
+
+/// When a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Validity {
+    pub(super) from: SystemTime,
+    pub(super) until: SystemTime,
+}
+
+/// How a certificate stands at some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Valid,
+    ExpiresSoon,
+    Expired,
+    NotYetValid,
+}
+
+impl Validity {
+    /// That of a certificate; `None` where it can't be read.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        let validity = certificate.validity();
+        Some(Self { from: time(validity.not_before)?, until: time(validity.not_after)? })
+    }
+
+    /// How the certificate stands at `now`.
+    pub(super) fn standing(self, now: SystemTime) -> Standing {
+        match self.until.duration_since(now) {
+            _ if now < self.from => Standing::NotYetValid,
+            Err(_) => Standing::Expired,
+            Ok(left) if left < SOON => Standing::ExpiresSoon,
+            Ok(_) => Standing::Valid,
+        }
+    }
+
+    /// Logs what an operator should know of the certificate in this file.
+    pub(super) fn warn(self, file: &Path) {
+        let file = file.display();
+        let now = SystemTime::now();
+        let days = |to: SystemTime| {
+            let (Ok(distance) | Err(distance)) = to.duration_since(now).map_err(|error| error.duration());
+            distance.as_secs() / (24 * 60 * 60)
+        };
+        match self.standing(now) {
+            Standing::Valid => {}
+            Standing::ExpiresSoon => {
+                tracing::warn!(%file, days = days(self.until), "the certificate expires soon");
+            }
+            Standing::Expired => {
+                tracing::warn!(%file, days = days(self.until), "the certificate has expired: clients refuse it");
+            }
+            Standing::NotYetValid => {
+                tracing::warn!(%file, days = days(self.from), "the certificate is not valid yet: clients refuse it");
+            }
+        }
+    }
+}
+
+/// The time, unless it is before 1970.
+fn time(time: ASN1Time) -> Option<SystemTime> {
+    let seconds = u64::try_from(time.timestamp()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_announced_two_weeks_before() {
+        let day = Duration::from_hours(24);
+        let from = SystemTime::UNIX_EPOCH + day * 10_000;
+        let validity = Validity { from, until: from + day * 90 };
+        for (days, standing) in [
+            (9_999, Standing::NotYetValid),
+            (10_000, Standing::Valid),
+            (10_076, Standing::Valid),
+            (10_077, Standing::ExpiresSoon),
+            (10_090, Standing::ExpiresSoon),
+            (10_091, Standing::Expired),
+        ] {
+            assert_eq!(validity.standing(SystemTime::UNIX_EPOCH + day * days), standing, "{days}");
+        }
+    }
+}
