@@ -133,7 +133,7 @@ pub struct Compare {
     pub files: Vec<PathBuf>,
     /// How many simulations.
     #[arg(short = 'n', long, value_name = "N", value_parser = simulations,
-        help = "How many simulations, at most 10M [default: the first file's, or 100,000]")]
+        help = "How many simulations [default: the first file's, or 100,000]")]
     pub simulations: Option<u64>,
     /// The seed that every draw follows from [default: the first file's, or drawn at random]
     #[arg(long)]

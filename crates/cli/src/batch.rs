@@ -1,6 +1,5 @@
 //! `carlo batch`: jobs that are submitted together.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::args::{self, BatchAction, OneBatch, Server};
 use crate::client::{Answer, Client, ClientError};
 use crate::commands::{connect, hint};
 use crate::exit::{Exit, say};
-use crate::output::{StdoutClosed, print};
+use crate::output::{self, print};
 use crate::render;
 use crate::request::{self, RequestError};
 
@@ -44,7 +43,7 @@ pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Resul
 
 fn show(answer: &Answer<Batch>, json: bool) -> anyhow::Result<Exit> {
     let text = || render::batch::batch(&answer.value, Timestamp::now());
-    print(&if json { answer.json.clone() } else { text() })?;
+    output::answer(json, &answer.json, text)?;
     Ok(Exit::Ok)
 }
 
@@ -56,7 +55,7 @@ async fn submit(client: &Client, file: &Path, server: &Server) -> anyhow::Result
     let answer = client.submit_batch(text.get().to_owned()).await;
     let answer = answer.with_context(|| format!("failed to submit {name}"))?;
     let batch = &answer.value;
-    print(if server.json { &answer.json } else { &batch.batch_id })?;
+    output::answer(server.json, &answer.json, || batch.batch_id.clone())?;
     if !server.json {
         let watch = hint("batch watch", &batch.batch_id, server);
         say(&format!("{}; {watch} follows it", render::batch::submitted(batch)));
@@ -112,12 +111,14 @@ fn may_pass(error: &ClientError) -> bool {
 async fn results(client: &Client, id: &str) -> anyhow::Result<Exit> {
     let what = || format!("failed to read the results of {id}");
     let mut results = client.batch_results(id).await.with_context(what)?;
+    // Whole lines, because a character may come in two parts.
+    let mut unread = Vec::new();
     while let Some(bytes) = results.next().await.with_context(what)? {
-        let mut stdout = std::io::stdout().lock();
-        match stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Err(StdoutClosed.into()),
-            written => written.context("failed to write to stdout")?,
-        }
+        unread.extend_from_slice(&bytes);
+        let Some(end) = unread.iter().rposition(|byte| *byte == b'\n') else { continue };
+        let lines: Vec<u8> = unread.drain(..=end).collect();
+        output::write_json(&String::from_utf8_lossy(&lines))?;
     }
+    output::write_json(&String::from_utf8_lossy(&unread))?;
     Ok(Exit::Ok)
 }

@@ -20,10 +20,16 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
+use crate::render::visible;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest that an answer may take which is read bit by bit; whoever reads it notices a silence much sooner.
 const STREAM_TIMEOUT: Duration = Duration::from_hours(30 * 24);
+
+/// What to do where nothing listens.
+const START_ONE: &str =
+    "\n  `carlo up` starts a cluster on this machine; --url or CARLO_URL names another one";
 
 pub use events::{Event, Events};
 
@@ -60,16 +66,14 @@ pub enum ClientError {
     #[error("the key is not visible ASCII")]
     Key,
     /// No server answers.
-    #[error(
-        "nothing answers at {}: {reason}\n  \
-         `carlo up` starts a cluster on this machine; --url or CARLO_URL names another one",
-        without_slash(url)
-    )]
+    #[error("failed to reach {}: {reason}{}", without_slash(url), if *is_refused { START_ONE } else { "" })]
     Unreachable {
         /// Which server.
         url: Url,
-        /// What the system says.
+        /// Why.
         reason: String,
+        /// Whether nothing listens there, so that starting something may help.
+        is_refused: bool,
     },
     /// The server refused the call, or failed at it.
     #[error("{}", Words(.0))]
@@ -91,7 +95,10 @@ impl ClientError {
     /// Whether the same call may well succeed in a moment: the server restarts, or looks for a leader.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            // What is configured wrongly stays so.
+            Self::Unreachable { reason, .. } => {
+                !["certificate", "URL should begin"].iter().any(|words| reason.contains(words))
+            }
             Self::Refused(problem) => problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
             Self::Url { .. } | Self::Key | Self::NotCarlo { .. } => false,
         }
@@ -105,13 +112,13 @@ impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |fault: &FieldError| {
             let pointer = if fault.pointer.is_empty() { "the request" } else { &fault.pointer };
-            format!("{pointer} {}", fault.message)
+            visible::line(&format!("{pointer} {}", fault.message)).into_owned()
         };
         match self.0.errors.as_slice() {
             // The server may well say the same in its detail.
             [fault] => write!(f, "the request has a fault\n  {}", line(fault)),
             faults => {
-                f.write_str(&self.0.detail)?;
+                f.write_str(&visible::line(&self.0.detail))?;
                 faults.iter().try_for_each(|fault| write!(f, "\n  {}", line(fault)))
             }
         }
@@ -247,8 +254,16 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ClientError {
-        let reason = if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(error) };
-        ClientError::Unreachable { url: self.base.clone(), reason }
+        let is_http = !chain_contains(error, "invalid HTTP version");
+        let reason = if error.is_timeout() {
+            "it doesn't answer in time".to_owned()
+        } else if is_http {
+            tls::cause(error).unwrap_or_else(|| root_cause(error))
+        } else {
+            "it speaks no HTTP at this port; if it speaks TLS, the URL should begin with https://".to_owned()
+        };
+        let is_refused = reason.starts_with("connection refused");
+        ClientError::Unreachable { url: self.base.clone(), reason, is_refused }
     }
 
     /// Sends a request whose answer is read bit by bit, and refuses what is no success.
@@ -291,6 +306,18 @@ impl Client {
             Err(ClientError::Refused(Box::new(problem)))
         }
     }
+}
+
+/// Whether an error of this chain has these words.
+fn chain_contains(error: &reqwest::Error, words: &str) -> bool {
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains(words) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The innermost source of an error: "Connection refused" rather than the layers above it.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::args::{Cluster, Jobs, OneJob, Replay, Server, Submit, URL_DEFAULT, URL_VARIABLE};
 use crate::client::Client;
 use crate::exit::{BadArgument, Exit, say};
-use crate::output::print;
+use crate::output::{self, print, print_json};
 use crate::progress::Progress;
 use crate::{render, request, wait};
 
@@ -20,7 +20,7 @@ pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
     let answer = client.submit(body).await.with_context(|| format!("failed to submit {file}"))?;
     let submitted = &answer.value;
     if !args.wait {
-        print(if args.server.json { &answer.json } else { &submitted.job_id })?;
+        output::answer(args.server.json, &answer.json, || submitted.job_id.clone())?;
         if !args.server.json {
             let (standing, watch) =
                 (render::job::submitted(submitted), hint("watch", &submitted.job_id, &args.server));
@@ -38,7 +38,7 @@ pub async fn status(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
     let answer = connect(&server)?.job(id).await.with_context(|| format!("failed to look at {id}"))?;
     let job = &answer.value;
     if server.json {
-        print(&answer.json)?;
+        print_json(&answer.json)?;
     } else {
         print(&render::job::job(job, Timestamp::now()))?;
         if let Some(results) = &job.results {
@@ -58,7 +58,7 @@ pub async fn watch(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
 /// `carlo cancel`
 pub async fn cancel(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
     let answer = connect(&server)?.cancel(id).await.with_context(|| format!("failed to cancel {id}"))?;
-    print(if server.json { &answer.json } else { &answer.value.message })?;
+    output::answer(server.json, &answer.json, || answer.value.message.clone())?;
     Ok(Exit::Ok)
 }
 
@@ -68,7 +68,7 @@ pub async fn jobs(args: Jobs) -> anyhow::Result<Exit> {
     let answer =
         client.jobs(args.status, args.page, args.page_size).await.context("failed to list the jobs")?;
     if args.server.json {
-        print(&answer.json)?;
+        print_json(&answer.json)?;
     } else {
         print(&render::job::jobs(&answer.value, Timestamp::now()))?;
     }
@@ -79,7 +79,7 @@ pub async fn jobs(args: Jobs) -> anyhow::Result<Exit> {
 pub async fn cluster(Cluster { server }: Cluster) -> anyhow::Result<Exit> {
     let answer = connect(&server)?.cluster().await.context("failed to look at the cluster")?;
     if server.json {
-        print(&answer.json)?;
+        print_json(&answer.json)?;
     } else {
         print(&render::cluster::cluster(&answer.value))?;
     }
@@ -92,7 +92,7 @@ pub async fn replay(Replay { id, index, server }: Replay) -> anyhow::Result<Exit
         .replay(id, index)
         .await
         .with_context(|| format!("failed to replay simulation {index} of {id}"))?;
-    print(&if server.json { answer.json } else { render::replay::replay(&answer.value) })?;
+    output::answer(server.json, &answer.json, || render::replay::replay(&answer.value))?;
     Ok(Exit::Ok)
 }
 
@@ -102,7 +102,7 @@ pub async fn explain(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
     let job = client.job(id).await.with_context(|| format!("failed to look at {id}"))?;
     let cluster = client.cluster().await.context("failed to look at the cluster")?;
     if server.json {
-        print(&format!(r#"{{"job":{},"cluster":{}}}"#, job.json.trim_end(), cluster.json.trim_end()))?;
+        print_json(&format!(r#"{{"job":{},"cluster":{}}}"#, job.json.trim_end(), cluster.json.trim_end()))?;
     } else {
         print(&render::explain::explain(&job.value, &cluster.value))?;
     }

@@ -33,6 +33,8 @@ pub struct Options {
     pub threads: Option<NonZeroUsize>,
     /// Whether the gateway serves pages for people.
     pub web: bool,
+    /// Whether it serves this command alone: then a call may wait for a job of any size.
+    pub is_private: bool,
 }
 
 /// A cluster that runs.
@@ -58,7 +60,11 @@ impl Embedded {
         let coordinator_url = url_of(&coordinator_listener)?;
         let coordinators = vec![coordinator_url.clone()];
 
-        let config = carlo_coordinator::Config::new(options.data);
+        let mut config = carlo_coordinator::Config::new(options.data);
+        if options.is_private {
+            // Nobody else waits.
+            config.settings.waited_simulations_max = u64::MAX;
+        }
         let coordinator = Daemon::start("coordinator", |shutdown| async {
             Ok(Box::pin(carlo_coordinator::run(config, coordinator_listener, shutdown)).await?)
         });
@@ -196,6 +202,7 @@ mod tests {
             coordinator_listen: ANY_PORT,
             threads: None,
             web: true,
+            is_private: true,
         };
         let error = Embedded::start(options).await.unwrap_err();
         assert!(error.is::<listen::ListenError>(), "{error}");

@@ -10,6 +10,7 @@ use carlo_service::tls::TlsError;
 use crate::client::ClientError;
 use crate::nodes::NoSuchNode;
 use crate::output::StdoutClosed;
+use crate::render::visible;
 use crate::request::RequestError;
 use crate::verify::Unverifiable;
 
@@ -94,7 +95,7 @@ pub fn report(error: &anyhow::Error) -> Exit {
 
 /// Writes a line to stderr. Where nobody listens there, nobody misses it.
 pub fn say(line: &str) {
-    telemetry::say(line);
+    telemetry::say(&visible::lines(line));
 }
 
 #[cfg(test)]

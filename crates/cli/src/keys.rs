@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::args::{self, KeysAction};
 use crate::commands::connect;
 use crate::exit::{Exit, say};
-use crate::output::print;
+use crate::output;
 use crate::render;
 
 /// `carlo usage`
@@ -21,7 +21,7 @@ pub async fn usage(args::Usage { history, server }: args::Usage) -> anyhow::Resu
         let answer = client.usage().await.context(what)?;
         (render::usage::usage(&answer.value), answer.json)
     };
-    print(if server.json { &json } else { &text })?;
+    output::answer(server.json, &json, || text)?;
     Ok(Exit::Ok)
 }
 
@@ -33,7 +33,7 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
             let key = CreateKey { user_id: user, tier: Some(tier), role: Some(role) };
             let answer = client.create_key(&key).await.context("failed to make a key")?;
             let secret = answer.value.secret.as_deref().unwrap_or_default();
-            print(if server.json { &answer.json } else { secret })?;
+            output::answer(server.json, &answer.json, || secret.to_owned())?;
             if !server.json {
                 let key = &answer.value.key;
                 say(&format!(
@@ -45,12 +45,12 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
         KeysAction::List => {
             let answer = client.keys().await.context("failed to list the keys")?;
             let text = render::usage::keys(&answer.value, Timestamp::now());
-            print(if server.json { &answer.json } else { &text })?;
+            output::answer(server.json, &answer.json, || text)?;
         }
         KeysAction::Revoke { id } => {
             let answer = client.revoke_key(&id).await.with_context(|| format!("failed to revoke {id}"))?;
             let text = format!("{id} of {} is of no use any more", answer.value.user_id);
-            print(if server.json { &answer.json } else { &text })?;
+            output::answer(server.json, &answer.json, || text)?;
         }
     }
     Ok(Exit::Ok)

@@ -8,7 +8,7 @@ use crate::args::{self, NodesAction, OneNode};
 use crate::client::Client;
 use crate::commands::connect;
 use crate::exit::{BadArgument, Exit};
-use crate::output::print;
+use crate::output::{self, print, print_json};
 use crate::render;
 
 /// No node has this id or name.
@@ -31,14 +31,14 @@ pub async fn nodes(args::Nodes { action, server }: args::Nodes) -> anyhow::Resul
         found => found.with_context(what)?.to_string(),
     };
     let answer = client.drain(&id, draining).await.with_context(what)?;
-    print(&if server.json { answer.json } else { said(&answer.value, draining) })?;
+    output::answer(server.json, &answer.json, || said(&answer.value, draining))?;
     Ok(Exit::Ok)
 }
 
 async fn list(client: &Client, json: bool) -> anyhow::Result<Exit> {
     let cluster = client.cluster().await.context("failed to list the nodes")?.value;
     if json {
-        print(&serde_json::to_string(&cluster.nodes)?)?;
+        print_json(&serde_json::to_string(&cluster.nodes)?)?;
     } else {
         print(&render::cluster::nodes(&cluster.nodes))?;
     }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use carlo_rest::plans::{Comparison, Solved};
+use carlo_rest::plans::{ComparedPlan, Comparison, Solved};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::args;
-use crate::client::Answer;
 use crate::exit::Exit;
-use crate::output::print;
-use crate::{render, request, run};
+use crate::run::Question;
+use crate::{output, render, request, run, wait};
 
 /// `carlo compare`
 pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
@@ -22,13 +21,24 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
         requests.push(raw(request::load_plan(file)?)?);
     }
     let body = serde_json::to_string(&BTreeMap::from([("requests", requests)]))?;
-    let answer: Option<Answer<Comparison>> =
-        run::call(args.threads, async |client| client.compare(body.clone()).await)
-            .await
-            .context("failed to compare")?;
+    let answer = run::here(Question::Compare(body), args.threads).await.context("failed to compare")?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
+    let Some(results) = &answer.value.results else { return wait::conclude(&answer, false, None) };
+    let first = ComparedPlan::first(
+        results.success_probability,
+        results.standard_error,
+        results.confidence_interval_95,
+    );
+    let comparison = Comparison {
+        plans: std::iter::once(first).chain(results.variants.iter().map(|plan| plan.outcome)).collect(),
+        simulations_run: results.simulations_run,
+        seed: results.seed.clone(),
+        model_version: results.model_version,
+        digest: results.digest.clone(),
+    };
     let names: Vec<String> = args.files.iter().map(|file| request::name(file)).collect();
-    print(&if args.json { answer.json } else { render::plans::comparison(&names, &answer.value) })?;
+    let text = || render::plans::comparison(&names, &comparison);
+    output::answer(args.json, &serde_json::to_string(&comparison)?, text)?;
     Ok(Exit::Ok)
 }
 
@@ -41,12 +51,23 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
     ]);
     let body = serde_json::to_string(&body)?;
     let file = request::name(&args.request.file);
-    let answer: Option<Answer<Solved>> =
-        run::call(args.threads, async |client| client.solve(body.clone()).await)
-            .await
-            .with_context(|| format!("failed to solve {file}"))?;
+    let answer = run::here(Question::Solve(body), args.threads).await;
+    let answer = answer.with_context(|| format!("failed to solve {file}"))?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
-    print(&if args.json { answer.json } else { render::plans::solved(&answer.value) })?;
+    let Some((results, solution)) =
+        answer.value.results.as_ref().and_then(|results| Some((results, results.solution.clone()?)))
+    else {
+        return wait::conclude(&answer, false, None);
+    };
+    let solved = Solved {
+        solution,
+        base_probability: results.success_probability,
+        simulations_run: results.simulations_run,
+        seed: results.seed.clone(),
+        model_version: results.model_version,
+        digest: results.digest.clone(),
+    };
+    output::answer(args.json, &serde_json::to_string(&solved)?, || render::plans::solved(&solved))?;
     Ok(Exit::Ok)
 }
 

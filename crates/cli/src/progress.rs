@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::exit::say;
 use crate::output::print;
 use crate::render::progress::{beside_bar, line, node_line};
+use crate::render::{visible, width};
 
 /// A job that ends within this time needs no bar.
 const BAR_AFTER: Duration = Duration::from_millis(200);
@@ -18,7 +19,10 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Between two lines where progress is what was asked for.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-const BAR: &str = "▕{bar:30}▏{msg}";
+const BAR: &str = "▕{bar:16}▏{msg}";
+/// What the bar, and the indentation of a node's line, take of a terminal's width.
+const BAR_COLUMNS: usize = 18;
+const INDENT_COLUMNS: usize = 2;
 
 /// How a job is shown while it runs.
 #[derive(Debug)]
@@ -88,6 +92,13 @@ impl Progress {
     }
 }
 
+/// The text in what is left of the terminal's width, so that it doesn't wrap.
+fn fitted(text: &str, taken: usize) -> String {
+    // One column less: some terminals wrap at a full line.
+    let most = width::terminal().unwrap_or(width::DEFAULT).saturating_sub(taken + 1);
+    width::cut(&visible::line(text), most)
+}
+
 #[derive(Debug)]
 struct Bars {
     all: MultiProgress,
@@ -107,7 +118,7 @@ impl Bars {
             self.all
                 .add(ProgressBar::new(job.simulations_total).with_style(style.progress_chars("█▉▊▋▌▍▎▏ ")))
         });
-        bar.set_message(beside_bar(job));
+        bar.set_message(fitted(&beside_bar(job), BAR_COLUMNS));
         bar.set_position(job.simulations_complete);
         if !self.nodes_too {
             return;
@@ -117,7 +128,7 @@ impl Bars {
                 let style = ProgressStyle::with_template("  {msg}").expect("the template is fixed");
                 self.all.add(ProgressBar::new(job.simulations_total).with_style(style))
             });
-            line.set_message(node_line(id, node));
+            line.set_message(fitted(&node_line(id, node), INDENT_COLUMNS));
         }
     }
 }

@@ -13,11 +13,14 @@ pub mod results;
 pub mod table;
 pub mod up;
 pub mod usage;
+pub mod visible;
+pub mod width;
 
 /// Lines of a name and what there is to say, the latter aligned.
 fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let lines: Vec<_> = facts.iter().map(|(name, text)| format!("{name:<width$}   {text}")).collect();
+    let lines: Vec<_> =
+        facts.iter().map(|(name, text)| format!("{name:<width$}   {}", visible::line(text))).collect();
     lines.join("\n")
 }
 

@@ -21,6 +21,8 @@ use crate::{request, wait};
 
 /// How long the cluster may take until it takes a job.
 const START_MAX: Duration = Duration::from_secs(5);
+/// Between two looks for the job of a call.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long cancelling may take once somebody pressed Ctrl-C.
 const CANCEL_MAX: Duration = Duration::from_secs(1);
 
@@ -49,24 +51,6 @@ pub async fn here(question: Question, threads: Option<NonZeroUsize>) -> anyhow::
     with_cluster(threads, async |client, interrupt| answer(client, &question, interrupt).await).await
 }
 
-/// The answer of one call to a cluster in this process, made again while the cluster isn't ready yet; nothing where Ctrl-C came first. What the
-/// call began ends with the cluster.
-pub async fn call<T>(
-    threads: Option<NonZeroUsize>,
-    call: impl AsyncFn(&Client) -> Result<Answer<T>, ClientError>,
-) -> anyhow::Result<Option<Answer<T>>> {
-    with_cluster(threads, async |client, interrupt| {
-        tokio::select! {
-            answer = once_ready(async || call(client).await) => Ok(Some(answer?)),
-            () = interrupt.cancelled() => {
-                say("interrupted: there is no answer");
-                Ok(None)
-            }
-        }
-    })
-    .await
-}
-
 /// What `ask` gets from a cluster in this process, which lives as long as that takes.
 async fn with_cluster<T>(
     threads: Option<NonZeroUsize>,
@@ -81,6 +65,7 @@ async fn with_cluster<T>(
         coordinator_listen: ANY_PORT,
         threads,
         web: false,
+        is_private: true,
     };
     let mut cluster = Embedded::start(options).await?;
     let client = Client::new(cluster.url())?;
@@ -117,35 +102,63 @@ async fn answer(
     Ok(None)
 }
 
-/// Submits the question and waits for its answer. `job` is what it became, as soon as it is known.
+/// Submits the question and waits for its answer, however long that takes. `job` is what it became, as soon as it is known.
 async fn simulate(
     client: &Client,
     question: &Question,
     job: &mut Option<JobId>,
     progress: &mut Progress,
 ) -> anyhow::Result<Answer<Job>> {
-    let id = match question {
-        Question::Job(body) => once_ready(async || client.submit(body.clone()).await).await?.value.job_id,
+    match question {
+        Question::Job(body) => {
+            let submitted = once_ready(async || client.submit(body.clone()).await).await?.value;
+            let id = submitted.job_id.parse().context("failed to read the server's answer")?;
+            *job = Some(id);
+            wait::until_ended(client, id, progress).await
+        }
         Question::Compare(body) => {
-            only_job(client, once_ready(async || client.compare(body.clone()).await).await).await?
+            let call = once_ready(async || client.compare(body.clone()).await);
+            beneath(client, async { call.await.map(drop) }, job, progress).await
         }
         Question::Solve(body) => {
-            only_job(client, once_ready(async || client.solve(body.clone()).await).await).await?
+            let call = once_ready(async || client.solve(body.clone()).await);
+            beneath(client, async { call.await.map(drop) }, job, progress).await
         }
-    };
-    let id = id.parse().context("failed to read the server's answer")?;
-    *job = Some(id);
-    wait::until_ended(client, id, progress).await
+    }
 }
 
-/// The job beneath a question: the only one of a cluster that was asked nothing else. It is there, and goes on, also where its answer took
-/// too long for the call.
-async fn only_job<T>(client: &Client, asked: Result<Answer<T>, ClientError>) -> anyhow::Result<String> {
-    let jobs = client.jobs(None, 1, 1).await?.value.jobs;
-    match (jobs.into_iter().next(), asked) {
-        (Some(job), _) => Ok(job.id),
-        (None, Err(refused)) => Err(refused.into()),
-        (None, Ok(_)) => anyhow::bail!("failed to find the job of an answer"),
+/// Follows the job beneath a call: the only one of a cluster that was asked nothing else. The call ends after half a minute, and the job
+/// goes on; but where the call is dropped before, the job is cancelled.
+async fn beneath(
+    client: &Client,
+    call: impl Future<Output = Result<(), ClientError>>,
+    job: &mut Option<JobId>,
+    progress: &mut Progress,
+) -> anyhow::Result<Answer<Job>> {
+    let mut call = std::pin::pin!(call);
+    let mut ended: Option<Result<(), ClientError>> = None;
+    let id = loop {
+        let newest = client.jobs(None, 1, 1);
+        if let Some(found) = newest.await.ok().and_then(|answer| answer.value.jobs.into_iter().next()) {
+            break found.id.parse().context("failed to read the server's answer")?;
+        }
+        match ended {
+            Some(Err(refused)) => return Err(refused.into()),
+            Some(Ok(())) => anyhow::bail!("failed to find the job of an answer"),
+            None => tokio::select! {
+                answer = &mut call => ended = Some(answer),
+                () = sleep(LOOK_EVERY) => {}
+            },
+        }
+    };
+    *job = Some(id);
+    let follow = wait::until_ended(client, id, progress);
+    let mut follow = std::pin::pin!(follow);
+    loop {
+        tokio::select! {
+            answer = &mut follow => return answer,
+            _ = &mut call, if ended.is_none() => ended = Some(Ok(())),
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
         coordinator_listen: args.coordinator_listen,
         threads: args.threads,
         web: !args.no_web,
+        is_private: false,
     })
     .await?;
     let (url, coordinator_url) = (cluster.url().to_owned(), cluster.coordinator_url().to_owned());

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{Answer, Client};
 use crate::exit::{Exit, say};
-use crate::output::print;
+use crate::output::{print, print_json};
 use crate::progress::Progress;
 use crate::render;
 
@@ -96,7 +96,7 @@ fn next(interval: Duration, seconds_remaining: Option<f64>) -> Duration {
 pub fn conclude(answer: &Answer<Job>, json: bool, whole: Option<Duration>) -> anyhow::Result<Exit> {
     let job = &answer.value;
     if json {
-        print(&answer.json)?;
+        print_json(&answer.json)?;
     }
     match (job.status, &job.results) {
         (JobStatus::Failed, _) => {

@@ -61,7 +61,7 @@ async fn an_unreachable_server_is_named_with_the_reason_and_what_to_do() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let words = Client::new(&url).unwrap().cluster().await.unwrap_err().to_string();
-    assert!(words.starts_with(&format!("nothing answers at {url}: Connection refused")), "{words}");
+    assert!(words.starts_with(&format!("failed to reach {url}: connection refused")), "{words}");
     assert!(words.contains("`carlo up`") && words.contains("--url"), "{words}");
 }
 

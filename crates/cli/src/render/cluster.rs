@@ -42,12 +42,16 @@ pub fn cluster(cluster: &Cluster) -> String {
         ("leader", cluster.leader.clone()),
         ("model version", cluster.model_version.to_string()),
     ]);
-    if cluster.nodes.is_empty() { text } else { format!("{text}\n\n{}", nodes_table(&cluster.nodes)) }
+    if cluster.nodes.is_empty() {
+        text
+    } else {
+        format!("{text}\n\n{}", nodes_table(&cluster.nodes).fitted())
+    }
 }
 
 /// A line for each node.
 pub fn nodes(nodes: &[Node]) -> String {
-    if nodes.is_empty() { "no nodes".to_owned() } else { nodes_table(nodes).to_string() }
+    if nodes.is_empty() { "no nodes".to_owned() } else { nodes_table(nodes).fitted().to_string() }
 }
 
 fn nodes_table(nodes: &[Node]) -> Table<9> {

@@ -37,7 +37,7 @@ pub fn job(job: &Job, now: Timestamp) -> String {
         lines.push(("took", duration(seconds(job.started_at.unwrap_or(job.created_at), ended))));
     }
     let text = facts(&lines);
-    if job.node_progress.is_empty() { text } else { format!("{text}\n\n{}", nodes(job)) }
+    if job.node_progress.is_empty() { text } else { format!("{text}\n\n{}", nodes(job).fitted()) }
 }
 
 /// What a submission is told: where the job stands. Its id is said elsewhere.
@@ -79,7 +79,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
     } else {
         String::new()
     };
-    format!("{table}{foot}")
+    format!("{}{foot}", table.fitted())
 }
 
 fn status(job: &Job) -> String {

@@ -39,7 +39,7 @@ pub fn plans(names: &[String], plans: &[ComparedPlan]) -> String {
             points(plan.delta_standard_error, false),
         ]);
     }
-    table.to_string()
+    table.fitted().to_string()
 }
 
 /// What was solved for.

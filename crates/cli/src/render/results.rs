@@ -9,7 +9,7 @@ use carlo_rest::plans::ComparedPlan;
 use super::histogram::histogram;
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short};
 use super::table::{Align, Table};
-use super::{counted, facts, plans};
+use super::{counted, facts, plans, visible};
 
 /// The answer of a job that is complete. `whole` is the time from this program's start, where it did nothing but this job.
 pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String {
@@ -29,7 +29,7 @@ pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String 
 
 /// What the person wrote about their goal.
 fn headline(results: &Results) -> String {
-    results.assumptions.goal.goal_text.clone().unwrap_or_default()
+    visible::line(results.assumptions.goal.goal_text.as_deref().unwrap_or_default()).into_owned()
 }
 
 fn probability(results: &Results, target: f64, months: u64) -> String {
@@ -91,7 +91,7 @@ fn changes(sensitivity: &SensitivityResults) -> String {
             format!("{:.2}", 100.0 * change.standard_error),
         ]);
     }
-    table.to_string()
+    table.fitted().to_string()
 }
 
 /// The name of a change as a person would write it: `income_plus_10` is "income +10 %", `timeline_plus_6mo` "timeline +6 months".

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::{visible, width};
+
 /// The side of its column that a cell stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
@@ -10,6 +12,9 @@ pub enum Align {
     /// For numbers.
     Right,
 }
+
+/// Columns of words are not made narrower than this.
+const WORDS_MIN: usize = 8;
 
 /// A table of texts, displayed without a line end after its last row.
 #[derive(Debug)]
@@ -24,23 +29,54 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         Self { align: head.map(|(_, align)| align), rows: vec![head.map(|(name, _)| name.to_owned())] }
     }
 
-    /// Adds a row below.
+    /// Adds a row below. Control characters in a cell are made visible.
     pub fn push(&mut self, row: [String; COLUMNS]) {
-        self.rows.push(row);
+        self.rows.push(row.map(|cell| visible::line(&cell).into_owned()));
     }
 
-    fn width(&self, column: usize) -> usize {
-        self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
+    /// The table within the width of the terminal that stdout is; as it is where stdout is none.
+    #[must_use]
+    pub fn fitted(self) -> Self {
+        match width::stdout() {
+            Some(columns) => self.within(columns),
+            None => self,
+        }
+    }
+
+    /// The table within so many columns of a terminal: texts of words are cut, the widest first.
+    #[must_use]
+    pub fn within(mut self, most: usize) -> Self {
+        let mut widths = self.widths();
+        let gaps = 2 * COLUMNS.saturating_sub(1);
+        while widths.iter().sum::<usize>() + gaps > most {
+            let words = (0..COLUMNS).filter(|column| self.align[*column] == Align::Left);
+            let widest = words.max_by_key(|column| widths[*column]);
+            let Some(widest) = widest.filter(|column| widths[*column] > WORDS_MIN) else { break };
+            widths[widest] -= 1;
+        }
+        for row in &mut self.rows {
+            for (cell, most) in row.iter_mut().zip(widths) {
+                *cell = width::cut(cell, most);
+            }
+        }
+        self
+    }
+
+    fn widths(&self) -> [usize; COLUMNS] {
+        std::array::from_fn(|column| self.rows.iter().map(|row| width::of(&row[column])).max().unwrap_or(0))
     }
 }
 
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths: [usize; COLUMNS] = std::array::from_fn(|column| self.width(column));
+        let widths = self.widths();
         for (number, row) in self.rows.iter().enumerate() {
-            let cells = row.iter().zip(widths).zip(self.align).map(|((cell, width), align)| match align {
-                Align::Left => format!("{cell:<width$}  "),
-                Align::Right => format!("{cell:>width$}  "),
+            let cells = row.iter().zip(widths).zip(self.align).map(|((cell, wide), align)| {
+                let blanks = " ".repeat(wide.saturating_sub(width::of(cell)));
+                match align {
+                    Align::Left => format!("{cell}{blanks}  "),
+                    Align::Right => format!("{blanks}{cell}  "),
+                }
             });
             let line: String = cells.collect();
             let end = if number == 0 { "" } else { "\n" };
@@ -61,5 +97,22 @@ mod tests {
         table.push(["b".to_owned(), "1,000,000".to_owned(), String::new()]);
         let expected = "node        speed  state\nmüller          7  busy\nb       1,000,000";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn a_table_is_made_narrower_where_there_are_words() {
+        let mut table = Table::new([("node", Align::Left), ("speed", Align::Right), ("name", Align::Left)]);
+        table.push(["node_0123456789abcdef".to_owned(), "1,000,000".to_owned(), "a".to_owned()]);
+        let text = table.within(30).to_string();
+        assert!(text.lines().all(|line| width::of(line) <= 30), "{text}");
+        assert!(text.contains("node_01234") && text.contains('…') && text.contains("1,000,000"), "{text}");
+    }
+
+    #[test]
+    fn wide_letters_count_twice_and_controls_are_visible() {
+        let mut table = Table::new([("name", Align::Left), ("jobs", Align::Right)]);
+        table.push(["漢字".to_owned(), "1".to_owned()]);
+        table.push(["a\u{1b}\n".to_owned(), "2".to_owned()]);
+        assert_eq!(table.to_string(), "name       jobs\n漢字          1\na\\u{1b}\\n     2");
     }
 }

@@ -58,7 +58,7 @@ pub fn history(history: &UsageHistory) -> String {
             money(month.cost_usd),
         ]);
     }
-    format!("{}\n\n{table}", usage(&history.current))
+    format!("{}\n\n{}", usage(&history.current), table.fitted())
 }
 
 /// All keys.
@@ -81,5 +81,5 @@ pub fn keys(list: &KeyList, now: Timestamp) -> String {
             key.revoked_at.map(|at| ago(at, now)).unwrap_or_default(),
         ]);
     }
-    table.to_string()
+    table.fitted().to_string()
 }

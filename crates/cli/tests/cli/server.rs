@@ -18,7 +18,7 @@ fn a_server_that_is_not_there_ends_with_1_and_what_to_do() {
     let (stdout, stderr, code) = outcome(&mut carlo(&["submit", EXAMPLE, "--url", &url]));
     assert_eq!((stdout.as_str(), code), ("", Some(1)));
     assert!(
-        stderr.starts_with(&format!("error: failed to submit {EXAMPLE}: nothing answers at {url}: ")),
+        stderr.starts_with(&format!("error: failed to submit {EXAMPLE}: failed to reach {url}: ")),
         "{stderr}"
     );
     assert!(stderr.contains("`carlo up` starts a cluster"), "{stderr}");
