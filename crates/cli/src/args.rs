@@ -83,6 +83,8 @@ pub enum Command {
     Keys(Keys),
     /// List the nodes, or take one out of service for a while
     Nodes(Nodes),
+    /// Ask a daemon once whether it is healthy or ready
+    Probe(Probe),
 }
 
 /// A request, and what replaces the file's word.

@@ -173,6 +173,13 @@ impl Client {
         &self.base
     }
 
+    /// `GET` of the client's URL with the path that it has, which leads to no call of the contract: the status and the text.
+    pub async fn probe(&self) -> Result<(StatusCode, String), ClientError> {
+        let unreachable = |error: reqwest::Error| self.unreachable(&error);
+        let response = self.request(Method::GET, self.base.clone()).send().await.map_err(unreachable)?;
+        Ok((response.status(), response.text().await.map_err(unreachable)?))
+    }
+
     /// `POST /api/jobs` with this body.
     pub async fn submit(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["jobs"]), Some(body)).await

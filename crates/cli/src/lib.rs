@@ -5,7 +5,7 @@
 //! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
 //! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`plans`], [`verify`] and [`up`] on top.
-//! * [`commands`], [`batch`], [`keys`], [`nodes`]: what only talks to a server.
+//! * [`commands`], [`batch`], [`keys`], [`nodes`], [`probe`]: what only talks to a server.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
 //!
@@ -36,6 +36,7 @@ pub mod keys;
 pub mod nodes;
 pub mod output;
 pub mod plans;
+pub mod probe;
 pub mod progress;
 pub mod render;
 pub mod request;
@@ -73,6 +74,7 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Usage(usage) => client(keys::usage(usage)),
         Command::Keys(keys) => client(keys::keys(keys)),
         Command::Nodes(nodes) => client(nodes::nodes(nodes)),
+        Command::Probe(probe) => client(probe::probe(probe)),
     };
     let exit = exit.unwrap_or_else(|error| exit::report(&error));
     telemetry::flush();

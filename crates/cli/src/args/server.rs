@@ -174,6 +174,17 @@ pub struct Cluster {
     pub server: Server,
 }
 
+/// `carlo probe`
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// What to ask
+    #[arg(default_value = "http://127.0.0.1:3001/readyz")]
+    pub url: String,
+    /// Certificates of those who vouch for a daemon at an https URL, as PEM [default: the system's]
+    #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
 /// `carlo nodes`
 #[derive(Debug, Args)]
 pub struct Nodes {
