@@ -1,7 +1,15 @@
 //! What is in `deploy/`, used as it will be used: each file is read by the program that it is for.
 //!
 //! * [`systemd`]: the units and their files of options.
+//! * [`kubernetes`]: the manifests, and the recipe for Slurm.
+//! * [`guide`]: the operator's guide.
+//! * [`monitoring`]: the alerts.
+//!
+//! The image and the compose files have `tests/compose`.
 
+mod guide;
+mod kubernetes;
+mod monitoring;
 mod systemd;
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Processes of the daemons.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
@@ -61,8 +61,26 @@ impl Daemon {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let child = host
-            .command(binary(name)?)
+        Self::spawn(name, host.command(binary(name)?), arguments, variables)
+    }
+
+    /// Starts a program that becomes a daemon.
+    pub fn start_program(
+        name: &'static str,
+        program: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        Self::spawn(name, Host::this().command(program), arguments, variables)
+    }
+
+    fn spawn(
+        name: &'static str,
+        mut command: tokio::process::Command,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let child = command
             .args(arguments)
             .envs(variables.iter().copied())
             .env("CARLO_LOG_FORMAT", "json")
