@@ -53,7 +53,7 @@ def main(address, key):
         job = jobs.Submit(submit, metadata=with_key, timeout=SECONDS, compression=compression)
         events = list(jobs.Watch(jobs_pb2.WatchJobRequest(id=job.id), metadata=with_key, timeout=SECONDS))
         last = events[-1].job
-        assert last.results.simulations_run == 20_000, last
+        assert last.results.results.simulations_run == 20_000, last
     error = refused(lambda: jobs.Get(jobs_pb2.GetJobRequest(id="job_" + "0" * 32), metadata=with_key, timeout=SECONDS), grpc.StatusCode.NOT_FOUND)
     assert error.details(), error
 
