@@ -53,6 +53,8 @@ pub enum Command {
     Run(Run),
     /// Show one simulation of a job, month by month
     Replay(Replay),
+    /// Write a complete job as one HTML page that prints, charts and every assumption included
+    Report(Report),
     /// Compare up to eight requests on the same luck
     Compare(Compare),
     /// Find the value of one number of a request that gives a wanted probability
@@ -122,6 +124,19 @@ pub struct Replay {
     pub id: JobId,
     /// The simulation, from 0; the job's `notable` simulations are worth a look
     pub index: u64,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// `carlo report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The job: job_…
+    pub id: JobId,
+    /// Where to write it [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Where.
     #[command(flatten)]
     pub server: Server,

@@ -191,6 +191,12 @@ impl Client {
         self.call(Method::GET, url, None).await
     }
 
+    /// `GET /api/jobs/{id}/report`: a page
+    pub async fn report(&self, id: JobId) -> Result<String, ClientError> {
+        let request = self.request(Method::GET, self.path(&["jobs", &id.to_string(), "report"]));
+        self.stream(request).await?.text().await.map_err(|error| self.unreachable(&error))
+    }
+
     /// `POST /api/compare` with this body.
     pub async fn compare(&self, body: String) -> Result<Answer<Comparison>, ClientError> {
         self.call(Method::POST, self.path(&["compare"]), Some(body)).await

@@ -5,7 +5,7 @@ use carlo_service::{files, shutdown, tls};
 use carlo_types::JobId;
 use jiff::Timestamp;
 
-use crate::args::{Cluster, Jobs, OneJob, Replay, Server, Submit, URL_DEFAULT, URL_VARIABLE};
+use crate::args::{Cluster, Jobs, OneJob, Replay, Report, Server, Submit, URL_DEFAULT, URL_VARIABLE};
 use crate::client::Client;
 use crate::exit::{BadArgument, Exit, say};
 use crate::output::{self, print, print_json};
@@ -93,6 +93,17 @@ pub async fn replay(Replay { id, index, server }: Replay) -> anyhow::Result<Exit
         .await
         .with_context(|| format!("failed to replay simulation {index} of {id}"))?;
     output::answer(server.json, &answer.json, || render::replay::replay(&answer.value))?;
+    Ok(Exit::Ok)
+}
+
+/// `carlo report`
+pub async fn report(Report { id, output, server }: Report) -> anyhow::Result<Exit> {
+    let page = connect(&server)?.report(id).await.with_context(|| format!("failed to report {id}"))?;
+    match output {
+        Some(file) => std::fs::write(&file, page)
+            .with_context(|| format!("failed to write the report to {}", file.display()))?,
+        None => print(&page)?,
+    }
     Ok(Exit::Ok)
 }
 

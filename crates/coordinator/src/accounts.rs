@@ -4,6 +4,7 @@ use carlo_tenancy::keys::parse_user;
 use carlo_tenancy::{Caller, Key, KeyId, NewKey, PeriodUsage, Role, Secret, Tier, Usage, UsageReport};
 use carlo_types::{Fault, FaultCode, FieldFault};
 use carlo_wire::v1;
+use carlo_wire::v1::ClusterEventKind;
 use carlo_wire::v1::accounts_server::Accounts;
 
 use crate::auth::{RequestContext, ServiceState, service};
@@ -37,8 +38,10 @@ impl AccountsService {
             caller.require_admin().map_err(Fault::from)?;
             let (new, idempotency_key) = checked?;
             let serve = |core: &mut Core| {
-                let key = Some(message(&core.create_key(new, &secret)?));
-                Ok(v1::CreatedKey { key, secret: secret.reveal() })
+                let key = core.create_key(new, &secret)?;
+                let detail = format!("for {}, tier {}, role {}", key.user, key.tier, key.role);
+                core.note(ClusterEventKind::KeyCreated, key.id.to_string(), detail, caller.user.to_string());
+                Ok(v1::CreatedKey { key: Some(message(&key)), secret: secret.reveal() })
             };
             // Nothing durable holds a secret.
             let told = |created: &v1::CreatedKey| v1::CreatedKey { secret: String::new(), ..created.clone() };
@@ -69,7 +72,11 @@ impl AccountsService {
             caller.require_admin()?;
             // A malformed id is the id of no key.
             let id = request.id.parse::<KeyId>();
-            core.revoke_key(id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?)
+            let id = id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?;
+            let key = core.revoke_key(id)?;
+            let detail = format!("of {}", key.user);
+            core.note(ClusterEventKind::KeyRevoked, key.id.to_string(), detail, caller.user.to_string());
+            Ok(key)
         };
         Ok(message(&context.admit(revoke).await?))
     }

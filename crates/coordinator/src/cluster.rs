@@ -38,6 +38,22 @@ impl ClusterService {
         context.core().ask(|core| v1::ReadyResponse { authentication_is_off: !core.needs_keys() }).await
     }
 
+    async fn history(
+        &self,
+        context: &mut RequestContext,
+        _: v1::ClusterHistoryRequest,
+    ) -> Result<v1::ClusterHistory, Fault> {
+        context.admit(|core, _| Ok(core.cluster_history())).await
+    }
+
+    async fn events(
+        &self,
+        context: &mut RequestContext,
+        _: v1::ClusterEventsRequest,
+    ) -> Result<v1::ClusterEvents, Fault> {
+        context.admit(|core, caller| Ok(core.cluster_events(caller.require_admin().is_ok()))).await
+    }
+
     async fn drain(
         &self,
         context: &mut RequestContext,
@@ -64,12 +80,16 @@ async fn set_draining(
     let name = node_id.clone();
     let drain = move |core: &mut Core, caller: &Caller| {
         caller.require_admin()?;
-        match convert::id::<NodeId>("node_id", &node_id) {
+        let drained = match convert::id::<NodeId>("node_id", &node_id) {
             Ok(node) => core.drain(node, draining).map(Some),
             Err(_) if !draining => core.undrain_name(&node_id),
             // A malformed id is the id of no node.
             Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
-        }
+        }?;
+        let kind = if draining { v1::ClusterEventKind::Drained } else { v1::ClusterEventKind::Undrained };
+        let name = drained.as_ref().map_or(node_id, |node| node.facts.name.clone());
+        core.note(kind, name, "", caller.user.to_string());
+        Ok(drained)
     };
     let view = context.admit(drain).await?;
     let node = view.map_or_else(|| to_proto::unlisted_node(name), to_proto::node);
@@ -84,5 +104,7 @@ service! {
         ready(v1::ReadyRequest) -> v1::ReadyResponse;
         drain(v1::DrainRequest) -> v1::Node;
         undrain(v1::DrainRequest) -> v1::Node;
+        history(v1::ClusterHistoryRequest) -> v1::ClusterHistory;
+        events(v1::ClusterEventsRequest) -> v1::ClusterEvents;
     }
 }

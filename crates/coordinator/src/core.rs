@@ -6,12 +6,13 @@
 //!
 //! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
 //! * `tenants`: every call and the end of every job is counted and billed here.
-//! * `idempotency`: requests with an idempotency key. `watchers`: who waits for a change. `sessions`: the workers' streams.
+//! * `observations`: what operators look back at. `idempotency`: requests with an idempotency key. `watchers`: who waits for a change. `sessions`: the workers' streams.
 
 mod batches;
 mod idempotency;
 mod jobs;
 mod measure;
+mod observations;
 mod requests;
 mod sessions;
 mod tenants;
@@ -27,6 +28,7 @@ use carlo_service::CancellationToken;
 use carlo_store::{Ledger, LedgerError, Write};
 use carlo_tenancy::Tenancy;
 use carlo_types::{Epoch, Fault, JobId};
+use carlo_wire::v1::ClusterEventKind;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
@@ -41,6 +43,7 @@ use crate::metrics::Instruments;
 pub(crate) use batches::{BatchRequest, no_such_batch};
 pub(crate) use idempotency::IdempotentOutcome;
 pub(crate) use jobs::{JobSnapshot, NewJob, no_such_job};
+use observations::Observations;
 pub(crate) use requests::CoreHandle;
 use requests::Request;
 use sessions::Sessions;
@@ -69,6 +72,7 @@ pub(crate) struct Core {
     job_metadata: BTreeMap<JobId, JobMetadata>,
     idempotency: IdempotencyStore,
     watchers: Watchers,
+    observations: Observations,
     /// Whether callers need keys.
     needs_keys: bool,
     epoch: Epoch,
@@ -106,6 +110,7 @@ impl Core {
             job_metadata: BTreeMap::new(),
             idempotency: IdempotencyStore::restore(stored.idempotency),
             watchers: Watchers::default(),
+            observations: Observations::default(),
             needs_keys: true,
             epoch,
             environment,
@@ -135,6 +140,8 @@ impl Core {
             let outcome = core.scheduler.restore_batch(batch, core.clock.now());
             core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
         }
+        let detail = format!("{} jobs in the ledger", core.job_metadata.len());
+        core.note(ClusterEventKind::LeaderChanged, format!("epoch {epoch}"), detail, "");
         Ok((core, CoreHandle::new(sender, instruments)))
     }
 
@@ -217,6 +224,7 @@ impl Core {
         if let Err(fault) = self.apply(Command::Tick) {
             tracing::error!(%fault, "the scheduler refused a tick");
         }
+        self.observe();
         self.expire_idempotency_keys();
         self.watchers.sweep(self.clock.now().elapsed);
     }
@@ -234,6 +242,7 @@ impl Core {
                 Record::Job(job) => {
                     tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
                     self.instruments.job(job);
+                    self.observations.job_ended(job.state);
                     self.settle(job);
                     self.watchers.notify(Topic::Job(job.id));
                 }
@@ -269,8 +278,10 @@ impl Core {
             self.ledger.commit(self.epoch, writes).await?;
         }
         for effect in std::mem::take(&mut self.effects) {
-            if let Effect::Changed { job } | Effect::Ended { job } = &effect {
-                self.watchers.change(*job);
+            match &effect {
+                Effect::Changed { job } | Effect::Ended { job } => self.watchers.change(*job),
+                Effect::Disconnect { node, why } => self.note_loss(*node, why),
+                _ => {}
             }
             self.sessions.carry_out(effect, self.epoch);
         }

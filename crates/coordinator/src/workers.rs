@@ -7,6 +7,7 @@ use carlo_kernel::Partial;
 use carlo_schedule::Command;
 use carlo_types::limits::{HEARTBEAT_TIMEOUT, PARTIAL_BYTES_MAX};
 use carlo_types::{Fault, FaultCode, LeaseId, Load, NodeId};
+use carlo_wire::v1::ClusterEventKind;
 use carlo_wire::v1::worker_message::Message;
 use carlo_wire::v1::workers_server::Workers;
 use carlo_wire::{convert, status, v1};
@@ -15,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{Access, JOIN_TOKEN};
-use crate::core::SessionId;
+use crate::core::{Core, SessionId};
 use crate::incoming::Peer;
 use crate::lead::{Leadership, Term};
 use crate::metrics::Instruments;
@@ -48,12 +49,19 @@ impl Workers for WorkersService {
         request: Request<Streaming<v1::WorkerMessage>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
         let token = request.metadata().get(JOIN_TOKEN).map(|token| token.to_str().unwrap_or_default());
-        self.access.admit_worker(token).map_err(|fault| {
-            let peer = request.extensions().get::<Peer>().map(|peer| tracing::field::display(peer.address));
-            tracing::warn!(peer, %fault, "a worker was refused");
+        if let Err(fault) = self.access.admit_worker(token) {
+            let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
+            tracing::warn!(peer = peer.map(tracing::field::display), %fault, "a worker was refused");
             self.instruments.refuse_join(&fault);
-            status::from_fault(&fault)
-        })?;
+            let refusal = status::from_fault(&fault);
+            if let Ok(term) = self.leadership.term() {
+                let peer = peer.map_or_else(String::new, |address| address.ip().to_string());
+                let note = |core: &mut Core| core.note(ClusterEventKind::Refused, peer, fault.message, "");
+                // A core that has ended has no list of events either.
+                let _ = term.core.ask(note).await;
+            }
+            return Err(refusal);
+        }
         let term = self.leadership.term()?;
         let mut inbox = request.into_inner();
         let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message()).await.map_err(|_| {

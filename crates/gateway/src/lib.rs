@@ -15,7 +15,7 @@
 //! * [`line_json`]: JSON for lines and events.
 //! * [`readiness`], [`browser_guard`], [`cors`]: what pages in browsers may do.
 //! * [`openapi`]: the description of the API. [`metrics`].
-//! * [`web`]: the pages for people.
+//! * [`web`]: the pages for people. [`report`]: a job as a page that prints.
 
 mod body;
 mod browser_guard;
@@ -36,6 +36,7 @@ mod prefer;
 mod problem;
 mod query;
 mod readiness;
+mod report;
 mod response_cache;
 mod revalidate;
 mod routes;

@@ -77,3 +77,82 @@ pub struct Node {
     /// The version of its program.
     pub version: String,
 }
+
+/// The answer of `GET /api/cluster/history`: as the leading coordinator has seen it since it leads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClusterHistory {
+    /// The last hour, a sample each ten seconds, the oldest first.
+    pub hour: Vec<ClusterSample>,
+    /// The last day, a sample each five minutes, the oldest first.
+    pub day: Vec<ClusterSample>,
+}
+
+/// What the cluster did up to a point in time, since the sample before.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterSample {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Mean speed of all nodes together.
+    pub simulations_per_second: f64,
+    /// The most jobs that waited.
+    pub queued_jobs: u64,
+    /// The most jobs that were being simulated.
+    pub running_jobs: u64,
+    /// Jobs that completed.
+    pub completed_jobs: u64,
+    /// Jobs that failed.
+    pub failed_jobs: u64,
+    /// Nodes that were there.
+    pub nodes: u64,
+}
+
+/// The answer of `GET /api/cluster/events`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClusterEvents {
+    /// At most 500 since the leading coordinator leads, the latest first. Those of keys are for administrators.
+    pub events: Vec<ClusterEvent>,
+}
+
+/// Something that happened to the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClusterEvent {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What.
+    pub kind: ClusterEventKind,
+    /// A node's name, a key's id, or the leader's epoch.
+    pub subject: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The user who did it, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// What can happen to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ClusterEventKind {
+    /// A coordinator began to lead.
+    LeaderChanged,
+    /// A node joined.
+    Joined,
+    /// A drained node went.
+    Left,
+    /// A node fell silent, or its stream broke.
+    Lost,
+    /// A node was not let in.
+    Refused,
+    /// A node was set to drain.
+    Drained,
+    /// A node was set to work again.
+    Undrained,
+    /// A key was made.
+    KeyCreated,
+    /// A key was revoked.
+    KeyRevoked,
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carlo_kernel::Partial;
 use carlo_schedule::{ClusterView, Command, NodeState, NodeView};
 use carlo_types::{Epoch, Fault, FaultCode, NodeFacts, NodeId};
+use carlo_wire::v1::ClusterEventKind;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Core, Outbox, SessionId};
@@ -95,8 +96,20 @@ impl Core {
     fn join(&mut self, node: NodeId, facts: NodeFacts, outbox: Outbox) -> Result<(SessionId, Epoch), Fault> {
         tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");
         let name = facts.name.clone();
-        self.apply(Command::Join { node, facts })?;
+        let detail =
+            format!("{} threads, {} kernel, on {}", facts.threads, facts.instruction_set, facts.hostname);
+        if let Err(fault) = self.apply(Command::Join { node, facts }) {
+            self.note(ClusterEventKind::Refused, name, fault.message.clone(), "");
+            return Err(fault);
+        }
+        self.note(ClusterEventKind::Joined, name.clone(), detail, "");
         Ok((self.sessions.open(node, name, outbox, self.epoch), self.epoch))
+    }
+
+    /// Notes that a node was lost, by its name where it is known.
+    pub(super) fn note_loss(&mut self, node: NodeId, why: &str) {
+        let name = self.sessions.name(node).map_or_else(|| node.to_string(), str::to_owned);
+        self.note(ClusterEventKind::Lost, name, why, "");
     }
 
     /// Applies what a session wants, unless a newer session of the same node has replaced it.
@@ -108,8 +121,12 @@ impl Core {
             match self.scheduler.node(*node, self.clock.now()) {
                 Some(view) if view.state == NodeState::Drained => {
                     tracing::info!(%node, name = view.facts.name, why, "node left");
+                    self.note(ClusterEventKind::Left, view.facts.name, why.clone(), "");
                 }
-                _ => self.sessions.warn_of_loss(*node, why),
+                _ => {
+                    self.sessions.warn_of_loss(*node, why);
+                    self.note_loss(*node, why);
+                }
             }
             self.sessions.close(session);
         }

@@ -96,10 +96,14 @@ impl Sessions {
         }
     }
 
+    /// The name that a node's operator gave it, while its session is open.
+    pub(super) fn name(&self, node: NodeId) -> Option<&str> {
+        self.open.get(&node).map(|session| session.name.as_str())
+    }
+
     /// Tells operators that a node is lost, by the name that they gave it.
     pub(super) fn warn_of_loss(&self, node: NodeId, why: &str) {
-        let name = self.open.get(&node).map(|session| session.name.as_str());
-        tracing::warn!(%node, name, why, "node lost: others compute what it held");
+        tracing::warn!(%node, name = self.name(node), why, "node lost: others compute what it held");
     }
 
     /// Tells the workers what the scheduler decided.

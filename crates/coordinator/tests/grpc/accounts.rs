@@ -189,3 +189,19 @@ async fn a_probe_needs_no_key_and_is_nobodys_call() {
     ada.cluster(async |mut call, m| call.ready(m).await, v1::ReadyRequest {}).await.unwrap();
     assert_eq!(ada.usage().await.used.unwrap().calls, before + 1);
 }
+
+#[tokio::test]
+async fn events_tell_who_joined_was_refused_and_what_administrators_did() {
+    use v1::ClusterEventKind::{Joined, KeyCreated, LeaderChanged, Refused};
+    let world = World::new().await;
+    let ada = world.user("ada", "free").await;
+    Puppet::join(&world, None).await.err().expect("it is refused");
+    Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    let events = async |user: &User| {
+        let request = v1::ClusterEventsRequest {};
+        let answer = user.cluster(async |mut call, m| call.events(m).await, request).await.unwrap();
+        answer.events.iter().map(v1::ClusterEvent::kind).collect::<Vec<_>>()
+    };
+    assert_eq!(events(&world.admin()).await, [Joined, Refused, KeyCreated, LeaderChanged]);
+    assert_eq!(events(&ada).await, [Joined, Refused, LeaderChanged], "keys are none of a user's business");
+}

@@ -1,7 +1,9 @@
 //! The cluster and its nodes.
 
 use carlo_rest::Cluster;
-use carlo_rest::cluster::{Node, NodeStatus};
+use carlo_rest::cluster::{
+    ClusterEvent, ClusterEventKind, ClusterEvents, ClusterHistory, ClusterSample, Node, NodeStatus,
+};
 use carlo_wire::{FieldError, v1};
 
 use super::time;
@@ -49,5 +51,54 @@ pub(crate) fn node(message: v1::Node) -> Result<Node, FieldError> {
         memory_utilization: message.memory_utilization,
         last_seen: time("nodes.last_seen_ms", message.last_seen_ms)?,
         version: message.version,
+    })
+}
+
+/// Samples of the last hour and day.
+pub(crate) fn history(message: v1::ClusterHistory) -> Result<ClusterHistory, FieldError> {
+    let samples =
+        |samples: Vec<v1::ClusterSample>| samples.into_iter().map(sample).collect::<Result<Vec<_>, _>>();
+    Ok(ClusterHistory { hour: samples(message.hour)?, day: samples(message.day)? })
+}
+
+fn sample(message: v1::ClusterSample) -> Result<ClusterSample, FieldError> {
+    Ok(ClusterSample {
+        at: time("samples.at_ms", message.at_ms)?,
+        simulations_per_second: message.simulations_per_second,
+        queued_jobs: message.queued_jobs,
+        running_jobs: message.running_jobs,
+        completed_jobs: message.completed_jobs,
+        failed_jobs: message.failed_jobs,
+        nodes: message.nodes,
+    })
+}
+
+/// What has happened.
+pub(crate) fn events(message: v1::ClusterEvents) -> Result<ClusterEvents, FieldError> {
+    Ok(ClusterEvents { events: message.events.into_iter().map(event).collect::<Result<_, _>>()? })
+}
+
+fn event(message: v1::ClusterEvent) -> Result<ClusterEvent, FieldError> {
+    let kind = match message.kind() {
+        v1::ClusterEventKind::LeaderChanged => ClusterEventKind::LeaderChanged,
+        v1::ClusterEventKind::Joined => ClusterEventKind::Joined,
+        v1::ClusterEventKind::Left => ClusterEventKind::Left,
+        v1::ClusterEventKind::Lost => ClusterEventKind::Lost,
+        v1::ClusterEventKind::Refused => ClusterEventKind::Refused,
+        v1::ClusterEventKind::Drained => ClusterEventKind::Drained,
+        v1::ClusterEventKind::Undrained => ClusterEventKind::Undrained,
+        v1::ClusterEventKind::KeyCreated => ClusterEventKind::KeyCreated,
+        v1::ClusterEventKind::KeyRevoked => ClusterEventKind::KeyRevoked,
+        v1::ClusterEventKind::Unspecified => {
+            return Err(FieldError::new("events.kind", "is missing or unknown"));
+        }
+    };
+    let present = |text: String| (!text.is_empty()).then_some(text);
+    Ok(ClusterEvent {
+        at: time("events.at_ms", message.at_ms)?,
+        kind,
+        subject: message.subject,
+        detail: present(message.detail),
+        by: present(message.by),
     })
 }

@@ -70,5 +70,7 @@ rpcs! {
     cluster_status: idempotent ClusterClient::status(v1::ClusterStatusRequest) -> v1::ClusterStatus;
     ready: idempotent ClusterClient::ready(v1::ReadyRequest) -> v1::ReadyResponse;
     drain_node: idempotent ClusterClient::drain(v1::DrainRequest) -> v1::Node;
+    cluster_history: idempotent ClusterClient::history(v1::ClusterHistoryRequest) -> v1::ClusterHistory;
+    cluster_events: idempotent ClusterClient::events(v1::ClusterEventsRequest) -> v1::ClusterEvents;
     undrain_node: idempotent ClusterClient::undrain(v1::DrainRequest) -> v1::Node;
 }

@@ -1,7 +1,7 @@
 //! What operators ask for: the description of the API, and metrics.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::coordinator::{self, Coordinator};
 use crate::{Gateway, ready};
@@ -62,4 +62,18 @@ async fn metrics_count_answers_by_route_and_never_by_path() {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }
     assert!(!text.contains(&id), "{text}");
+}
+
+#[tokio::test]
+async fn the_past_of_the_cluster_is_shown() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let history: Value = gateway.get("/api/cluster/history").send().await.unwrap().json().await.unwrap();
+    assert_eq!((history["hour"].as_array().unwrap().len(), &history["day"][0]["failedJobs"]), (2, &json!(2)));
+    assert_eq!(history["hour"][0]["at"], "1970-01-01T00:00:01Z");
+    let events: Value = gateway.get("/api/cluster/events").send().await.unwrap().json().await.unwrap();
+    assert_eq!(
+        events,
+        json!({"events": [{"at": "1970-01-01T00:00:01Z", "kind": "lost", "subject": "attic"}]})
+    );
 }

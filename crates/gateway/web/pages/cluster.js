@@ -171,6 +171,7 @@ function showHistory(element, signal) {
 
 const EVENTS = {
   joined: ["good", "joined"],
+  left: ["", "left"],
   lost: ["bad", "lost"],
   refused: ["bad", "refused"],
   drained: ["warn", "drained"],
@@ -193,6 +194,7 @@ function showEvents(element, signal) {
         { title: "What", cell: ({ kind }) => h("span", { class: `badge ${EVENTS[kind]?.[0] ?? ""}` }, EVENTS[kind]?.[1] ?? kind) },
         { title: "Whom", cell: ({ subject }) => subject },
         { title: "Details", cell: ({ detail }) => detail ?? "" },
+        { title: "By", cell: ({ by }) => by ?? "" },
       ], events, { empty: "Nothing has happened since the coordinator started." }),
     );
   }

@@ -1,9 +1,9 @@
-//! `/api/cluster`: its status, and draining its nodes.
+//! `/api/cluster`: its status, its past, and draining its nodes.
 
 use axum::Json;
 use axum::extract::State;
 use carlo_rest::Cluster;
-use carlo_rest::cluster::Node;
+use carlo_rest::cluster::{ClusterEvents, ClusterHistory, Node};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -24,6 +24,36 @@ use crate::{convert, path_ids};
 pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Cluster>, Failure> {
     let status = app.coordinator.call(&caller).cluster_status(v1::ClusterStatusRequest {}).await?;
     Ok(Json(convert::cluster::cluster(status)?))
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/cluster/history",
+    operation_id = "getClusterHistory",
+    tag = "cluster",
+    summary = "Samples of the last hour and day",
+    responses(
+        (status = 200, description = "The samples", body = ClusterHistory),
+    ),
+)]
+pub(crate) async fn history(State(app): State<App>, caller: Caller) -> Result<Json<ClusterHistory>, Failure> {
+    let history = app.coordinator.call(&caller).cluster_history(v1::ClusterHistoryRequest {}).await?;
+    Ok(Json(convert::cluster::history(history)?))
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/cluster/events",
+    operation_id = "getClusterEvents",
+    tag = "cluster",
+    summary = "What has happened: nodes that joined or were lost, changes of the leader, keys",
+    responses(
+        (status = 200, description = "The events, the latest first", body = ClusterEvents),
+    ),
+)]
+pub(crate) async fn events(State(app): State<App>, caller: Caller) -> Result<Json<ClusterEvents>, Failure> {
+    let events = app.coordinator.call(&caller).cluster_events(v1::ClusterEventsRequest {}).await?;
+    Ok(Json(convert::cluster::events(events)?))
 }
 
 #[utoipa::path(

@@ -1,6 +1,7 @@
 //! `/api/jobs`: submitting, listing, reading and cancelling jobs.
 
 pub(crate) mod events;
+pub(crate) mod report;
 pub(crate) mod simulations;
 
 use axum::Json;

@@ -309,6 +309,28 @@ impl Cluster for State {
         answer
     }
 
+    async fn history(
+        &self,
+        request: Request<v1::ClusterHistoryRequest>,
+    ) -> Result<Response<v1::ClusterHistory>, Status> {
+        let sample = v1::ClusterSample { at_ms: 1_000, failed_jobs: 2, ..Default::default() };
+        let history = |_| Ok(v1::ClusterHistory { hour: vec![sample; 2], day: vec![sample] });
+        self.answer("history", request, history).await
+    }
+
+    async fn events(
+        &self,
+        request: Request<v1::ClusterEventsRequest>,
+    ) -> Result<Response<v1::ClusterEvents>, Status> {
+        let lost = v1::ClusterEvent {
+            at_ms: 1_000,
+            kind: v1::ClusterEventKind::Lost.into(),
+            subject: "attic".to_owned(),
+            ..Default::default()
+        };
+        self.answer("events", request, |_| Ok(v1::ClusterEvents { events: vec![lost] })).await
+    }
+
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
         self.answer("drain", request, |message| told(&message, v1::NodeStatus::Draining)).await
     }

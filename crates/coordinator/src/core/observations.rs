@@ -1,0 +1,242 @@
+//! What operators look back at: samples of the last hour and day, and the events of the cluster. All of it is in memory, bounded,
+//! and begins anew with a term; what must not be lost is in the ledger.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use carlo_schedule::{ClusterView, JobState, NodeState};
+use carlo_types::{Now, Timestamp};
+use carlo_wire::v1;
+
+use super::Core;
+
+/// Between two looks at the cluster.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Looks that make a sample of the last hour, and samples that are kept of it.
+const HOUR_LOOKS: u32 = 1;
+const HOUR_SAMPLES_MAX: usize = 360;
+/// The same of the last day: a sample is the mean of five minutes.
+const DAY_LOOKS: u32 = 30;
+const DAY_SAMPLES_MAX: usize = 288;
+/// Events that are kept.
+const EVENTS_MAX: usize = 500;
+
+/// Everything that was observed.
+#[derive(Debug)]
+pub(super) struct Observations {
+    next_look: Duration,
+    hour: Series,
+    day: Series,
+    events: VecDeque<v1::ClusterEvent>,
+}
+
+impl Default for Observations {
+    fn default() -> Self {
+        Self {
+            next_look: Duration::ZERO,
+            hour: Series::new(HOUR_LOOKS, HOUR_SAMPLES_MAX),
+            day: Series::new(DAY_LOOKS, DAY_SAMPLES_MAX),
+            events: VecDeque::new(),
+        }
+    }
+}
+
+impl Observations {
+    /// Counts a job that has ended.
+    pub(super) fn job_ended(&mut self, state: JobState) {
+        for series in [&mut self.hour, &mut self.day] {
+            match state {
+                JobState::Complete => series.gathered.completed_jobs += 1,
+                JobState::Failed => series.gathered.failed_jobs += 1,
+                JobState::Queued | JobState::Running | JobState::Cancelled => {}
+            }
+        }
+    }
+
+    /// Whether it is time to look at the cluster.
+    fn is_due(&self, now: Now) -> bool {
+        now.elapsed >= self.next_look
+    }
+
+    fn look(&mut self, now: Now, cluster: &ClusterView) {
+        self.next_look = now.elapsed + LOOK_EVERY;
+        self.hour.look(now.wall, cluster);
+        self.day.look(now.wall, cluster);
+    }
+
+    /// Notes an event; the same again takes the place of the one before, so that a worker that is refused each second doesn't fill the list.
+    fn note(&mut self, event: v1::ClusterEvent) {
+        let is_again =
+            |last: &v1::ClusterEvent| v1::ClusterEvent { at_ms: event.at_ms, ..last.clone() } == event;
+        if event.kind() == v1::ClusterEventKind::Refused && self.events.front().is_some_and(is_again) {
+            self.events.pop_front();
+        }
+        if self.events.len() == EVENTS_MAX {
+            self.events.pop_back();
+        }
+        self.events.push_front(event);
+    }
+}
+
+/// Samples of one length, the oldest first.
+#[derive(Debug)]
+struct Series {
+    looks_per_sample: u32,
+    samples_max: usize,
+    samples: VecDeque<v1::ClusterSample>,
+    /// Of the next sample so far: its rate and jobs are sums over `looks`.
+    gathered: v1::ClusterSample,
+    looks: u32,
+}
+
+impl Series {
+    fn new(looks_per_sample: u32, samples_max: usize) -> Self {
+        Self {
+            looks_per_sample,
+            samples_max,
+            samples: VecDeque::new(),
+            gathered: v1::ClusterSample::default(),
+            looks: 0,
+        }
+    }
+
+    fn look(&mut self, wall: Timestamp, cluster: &ClusterView) {
+        let sample = &mut self.gathered;
+        self.looks += 1;
+        sample.simulations_per_second += cluster.simulations_per_second;
+        sample.queued_jobs = sample.queued_jobs.max(cluster.queued_jobs as u64);
+        sample.running_jobs = sample.running_jobs.max(cluster.running_jobs as u64);
+        if self.looks < self.looks_per_sample {
+            return;
+        }
+        sample.at_ms = wall.0;
+        sample.simulations_per_second /= f64::from(self.looks);
+        sample.nodes = cluster.nodes.iter().filter(|node| node.state != NodeState::Offline).count() as u64;
+        if self.samples.len() == self.samples_max {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(std::mem::take(sample));
+        self.looks = 0;
+    }
+
+    fn message(&self) -> Vec<v1::ClusterSample> {
+        self.samples.iter().copied().collect()
+    }
+}
+
+impl Core {
+    /// Looks at the cluster where it is time to.
+    pub(super) fn observe(&mut self) {
+        let now = self.clock.now();
+        if self.observations.is_due(now) {
+            let cluster = self.scheduler.cluster(now);
+            self.observations.look(now, &cluster);
+        }
+    }
+
+    /// Notes an event: what happened, to whom, and what else is to be said; `by` names who did it, where somebody did.
+    pub(crate) fn note(
+        &mut self,
+        kind: v1::ClusterEventKind,
+        subject: impl Into<String>,
+        detail: impl Into<String>,
+        by: impl Into<String>,
+    ) {
+        self.observations.note(v1::ClusterEvent {
+            at_ms: self.clock.now().wall.0,
+            kind: kind.into(),
+            subject: subject.into(),
+            detail: detail.into(),
+            by: by.into(),
+        });
+    }
+
+    /// The samples.
+    pub(crate) fn cluster_history(&self) -> v1::ClusterHistory {
+        v1::ClusterHistory { hour: self.observations.hour.message(), day: self.observations.day.message() }
+    }
+
+    /// The events, the latest first; those of keys only for administrators.
+    pub(crate) fn cluster_events(&self, is_admin: bool) -> v1::ClusterEvents {
+        let is_of_keys = |event: &v1::ClusterEvent| {
+            [v1::ClusterEventKind::KeyCreated, v1::ClusterEventKind::KeyRevoked].contains(&event.kind())
+        };
+        let shown = self.observations.events.iter().filter(|event| is_admin || !is_of_keys(event));
+        v1::ClusterEvents { events: shown.cloned().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carlo_types::Epoch;
+
+    use super::*;
+
+    fn cluster(rate: f64) -> ClusterView {
+        ClusterView {
+            epoch: Epoch(1),
+            model_version: 1,
+            nodes: Vec::new(),
+            queued_jobs: 2,
+            running_jobs: 1,
+            average_queue_time: Duration::ZERO,
+            simulations_per_second: rate,
+        }
+    }
+
+    fn at(seconds: u64) -> Now {
+        Now { elapsed: Duration::from_secs(seconds), wall: Timestamp(1_000 * seconds) }
+    }
+
+    #[test]
+    fn the_last_hour_and_day_are_kept_and_no_more() {
+        let mut observations = Observations::default();
+        for look in 0..20_000 {
+            assert!(observations.is_due(at(10 * look)));
+            observations.look(at(10 * look), &cluster(look as f64));
+            assert!(!observations.is_due(at(10 * look + 9)));
+        }
+        let (hour, day) = (observations.hour.message(), observations.day.message());
+        assert_eq!((hour.len(), day.len()), (HOUR_SAMPLES_MAX, DAY_SAMPLES_MAX));
+        assert_eq!(hour.last().map(|sample| sample.simulations_per_second), Some(19_999.0));
+        // The last full five minutes are looks 19,950 to 19,979.
+        assert_eq!(day.last().map(|sample| sample.simulations_per_second), Some(19_964.5));
+        assert_eq!(day[1].at_ms - day[0].at_ms, 300_000);
+    }
+
+    #[test]
+    fn jobs_are_counted_in_the_sample_of_their_end() {
+        let mut observations = Observations::default();
+        observations.job_ended(JobState::Failed);
+        observations.job_ended(JobState::Complete);
+        observations.look(at(0), &cluster(0.0));
+        observations.look(at(10), &cluster(0.0));
+        let counts = |sample: &v1::ClusterSample| (sample.completed_jobs, sample.failed_jobs);
+        assert_eq!(observations.hour.message().iter().map(counts).collect::<Vec<_>>(), [(1, 1), (0, 0)]);
+    }
+
+    #[test]
+    fn a_worker_that_is_refused_again_and_again_is_one_event() {
+        let mut observations = Observations::default();
+        let refused = |at_ms| v1::ClusterEvent {
+            at_ms,
+            kind: v1::ClusterEventKind::Refused.into(),
+            subject: "10.0.0.7".to_owned(),
+            ..Default::default()
+        };
+        for at_ms in 1..=3 {
+            observations.note(refused(at_ms));
+        }
+        assert_eq!(observations.events, [refused(3)]);
+    }
+
+    #[test]
+    fn the_oldest_events_go_first() {
+        let mut observations = Observations::default();
+        for number in 0..=EVENTS_MAX {
+            observations.note(v1::ClusterEvent { subject: number.to_string(), ..Default::default() });
+        }
+        assert_eq!(observations.events.len(), EVENTS_MAX);
+        assert_eq!(observations.events.back().map(|event| event.subject.as_str()), Some("1"));
+    }
+}

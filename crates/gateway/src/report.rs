@@ -1,0 +1,216 @@
+//! A complete job as one page that prints: no script, nothing from elsewhere, and the same bytes whenever
+//! it is asked for. [`charts`] draws, [`text`] writes numbers; who may ask is for the handler.
+
+mod charts;
+mod text;
+
+use carlo_rest::Job;
+use carlo_rest::job::{Results, SensitivityResults};
+use carlo_rest::request::Goal;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
+
+use text::{count, digits, money, months, percent, points};
+
+const STYLE: &str = include_str!("report/report.css");
+/// The report of a complete job.
+pub(crate) fn page(job: &Job, results: &Results) -> String {
+    document(job, results).into_string()
+}
+
+fn document(job: &Job, results: &Results) -> Markup {
+    let goal = &results.assumptions.goal;
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "carlo: report of " (job.id) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (answer(job, results, goal))
+                (pictures(results, goal))
+                @if let Some(sensitivity) = &job.sensitivity_results { (changes(sensitivity)) }
+                @if !results.variants.is_empty() { (comparison(results)) }
+                (spread(results))
+                (assumptions(results))
+                (method(results))
+                (verification(job, results))
+            }
+        }
+    }
+}
+
+fn question(goal: &Goal) -> String {
+    let timeline = months(goal.timeline_months.unwrap_or_default());
+    format!("Will there be {} after {timeline}?", money(goal.target_amount.unwrap_or_default()))
+}
+
+fn answer(job: &Job, results: &Results, goal: &Goal) -> Markup {
+    let (probability, error) = (results.success_probability, results.standard_error);
+    let [low, high] = results.confidence_interval_95;
+    let text = goal.goal_text.as_deref().filter(|text| !text.is_empty());
+    html! {
+        h1 { (text.map_or_else(|| question(goal), str::to_owned)) }
+        @if text.is_some() { p { (question(goal)) } }
+        p.muted.small { "Job " (job.id) ", submitted " (job.created_at) }
+        div.answer {
+            b { (percent(probability, error)) }
+            span {
+                "is the probability. 95 % interval: " (percent(low, error)) " to " (percent(high, error)) "." br;
+                "From " (count(results.simulations_run)) " simulated futures of this household"
+                @if results.stopped_early { ", where the wanted precision was reached" }
+                "; standard error " (format!("{:.*}", digits(error) + 1, 100.0 * error)) " percentage points."
+            }
+        }
+        @if let Some(solution) = &results.solution {
+            p {
+                "What was asked: " code { (solution.variable) } " for a probability of " (percent(solution.probability, 0.0)) ". "
+                @match solution.value {
+                    Some(value) => { "The answer is " b { (format!("{value:.0}")) } "." }
+                    None => "No value within the model's range gives it.",
+                }
+            }
+        }
+    }
+}
+
+fn pictures(results: &Results, goal: &Goal) -> Markup {
+    let target = goal.target_amount.unwrap_or_default();
+    let assumed = &results.assumptions;
+    let by_account = assumed.simulation_params.use_account_aware_simulation.unwrap_or_default();
+    let debt = if by_account { 0.0 } else { assumed.financial_profile.credit_debt.unwrap_or_default() };
+    let start = assumed.financial_profile.liquid_assets.unwrap_or_default() - debt;
+    html! {
+        figure {
+            figcaption { "Final balances: how many simulations end where" }
+            (charts::histogram(&results.histogram, target))
+        }
+        figure {
+            figcaption { "Balance over time: the median, the middle half and the middle 80 %" }
+            (charts::fan(&results.trajectory, start, target))
+        }
+    }
+}
+
+fn changes(sensitivity: &SensitivityResults) -> Markup {
+    let mut changes: Vec<_> = sensitivity.sensitivities.iter().collect();
+    changes.sort_by(|(_, one), (_, other)| other.impact.total_cmp(&one.impact));
+    html! {
+        h2 { "What would change it" }
+        figure {
+            figcaption { "Change of the probability in percentage points, each on the same luck as the plan itself" }
+            (charts::tornado(&changes))
+        }
+        @if !sensitivity.recommendations.is_empty() {
+            ul { @for text in &sensitivity.recommendations { li { (text) } } }
+        }
+    }
+}
+
+fn comparison(results: &Results) -> Markup {
+    html! {
+        h2 { "Compared on the same luck" }
+        table {
+            tr { th { "Plan" } th.number { "Probability" } th.number { "Against the first" } }
+            tr { td { "the plan of this report" } td.number { (percent(results.success_probability, results.standard_error)) } td {} }
+            @for (index, variant) in results.variants.iter().enumerate() {
+                @let outcome = &variant.outcome;
+                @let error = outcome.delta_standard_error;
+                tr {
+                    td { (variant.assumptions.goal.goal_text.clone().unwrap_or_else(|| format!("plan {}", index + 2))) }
+                    td.number { (percent(outcome.success_probability, outcome.standard_error)) }
+                    td.number { (points(outcome.delta, error)) " ± " (format!("{:.*}", digits(error), 196.0 * error)) }
+                }
+            }
+        }
+    }
+}
+
+fn spread(results: &Results) -> Markup {
+    let (values, intervals) = (&results.percentiles, &results.percentile_intervals_95);
+    let rows = [
+        ("5 % of all end below", values.p5, intervals.p5),
+        ("10 %", values.p10, intervals.p10),
+        ("25 %", values.p25, intervals.p25),
+        ("50 %, the median", values.p50, intervals.p50),
+        ("75 %", values.p75, intervals.p75),
+        ("90 %", values.p90, intervals.p90),
+        ("95 %", values.p95, intervals.p95),
+    ];
+    html! {
+        h2 { "The final balance" }
+        table {
+            tr { th { "Share" } th.number { "Balance" } th.number { "95 % interval" } }
+            @for (share, value, [low, high]) in rows {
+                tr { td { (share) } td.number { (money(value)) } td.number { (money(low)) " to " (money(high)) } }
+            }
+        }
+        p.small {
+            "Mean " (money(results.mean)) ", standard deviation " (money(results.std)) "; the worst of all "
+            (money(results.worst_case)) ", the best " (money(results.best_case)) "."
+        }
+    }
+}
+
+fn assumptions(results: &Results) -> Markup {
+    let request = serde_json::to_value(&results.assumptions).unwrap_or_default();
+    let mut rows = Vec::new();
+    leaves(&request, String::new(), &mut rows);
+    html! {
+        h2 { "Every assumption" }
+        p.small.muted {
+            "Money is dollars; rates are fractions a year, except " code { "apr" } " and " code { "interestRate" }
+            ", which are percent a year. Nothing is left to a default that isn't listed."
+        }
+        div.two { table { @for (name, value) in rows { tr { td { code { (name) } } td.number { (value) } } } } }
+    }
+}
+
+/// Every number and text of a request, by its place.
+fn leaves(value: &Value, place: String, rows: &mut Vec<(String, String)>) {
+    let inner = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| leaves(value, inner(name), rows)),
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| leaves(value, inner(&index.to_string()), rows));
+        }
+        Value::String(text) => rows.push((place, text.clone())),
+        other => rows.push((place, other.to_string())),
+    }
+}
+
+fn method(results: &Results) -> Markup {
+    html! {
+        h2 { "Method and limits" }
+        p {
+            "Each simulation walks this household month by month: prices, raises, promotions, spending, emergencies and the return on "
+            "what lies above a reserve are drawn at random from the distributions that the assumptions name. The probability is the "
+            "share of the simulations that reach the goal; its interval (Wilson) covers the chance of the drawing, and gets ten times "
+            "narrower with a hundred times as many simulations. It doesn't cover the assumptions themselves: if returns, inflation or "
+            "spending turn out otherwise than assumed, so does the answer. Taxes and fees count only as far as they are in the numbers "
+            "above. Changes and comparisons are simulated on the same luck, so their differences are far sharper than the "
+            "probabilities. Computed with version " (results.model_version) " of the model."
+        }
+    }
+}
+
+fn verification(job: &Job, results: &Results) -> Markup {
+    html! {
+        h2 { "How to verify" }
+        p { "Seed " code { (results.seed) } ", digest " code { (results.digest) } "." }
+        p {
+            "The digest is a hash (SHA-256) over model version, request, seed and the merged results. The same request and seed give the "
+            "same bits on any machine: " code { "carlo status " (job.id) " --json > answer.json" } " and then "
+            code { "carlo verify answer.json" } " recompute it, and say whether it is right to the last bit."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

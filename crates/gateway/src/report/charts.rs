@@ -1,0 +1,197 @@
+//! The report's charts as SVG: they print, and need no script.
+
+use carlo_rest::job::{Histogram, Sensitivity, TrajectoryPoint};
+use maud::{Markup, html};
+
+use super::text::{points, short_money};
+
+const WIDTH: f64 = 720.0;
+/// Room for the labels of the axes.
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 22.0;
+const BOTTOM: f64 = 30.0;
+const MUTED: &str = "#546072";
+const GRID: &str = "#e3e7ee";
+const GOAL: &str = "#b0302a";
+const ABOVE: &str = "#2f74dd";
+const BELOW: &str = "#b9c2cf";
+/// Of each change, by its name in the results.
+const CHANGES: [(&str, &str); 7] = [
+    ("income_plus_10", "Income +10 %"),
+    ("income_minus_10", "Income −10 %"),
+    ("spending_minus_10", "Spending −10 %"),
+    ("spending_minus_20", "Spending −20 %"),
+    ("spending_plus_10", "Spending +10 %"),
+    ("timeline_plus_6mo", "6 months longer"),
+    ("timeline_plus_12mo", "12 months longer"),
+];
+
+/// What a change is called.
+pub(super) fn change(name: &str) -> String {
+    let known = CHANGES.iter().find(|(known, _)| *known == name);
+    known.map_or_else(|| name.replace('_', " "), |(_, label)| (*label).to_owned())
+}
+
+/// A straight way from values to places.
+struct Scale {
+    low: f64,
+    high: f64,
+    start: f64,
+    end: f64,
+}
+
+impl Scale {
+    fn at(&self, value: f64) -> f64 {
+        let share = if self.high > self.low { (value - self.low) / (self.high - self.low) } else { 0.5 };
+        self.start + share.clamp(0.0, 1.0) * (self.end - self.start)
+    }
+
+    /// About five round values.
+    fn ticks(&self) -> Vec<f64> {
+        let rough = (self.high - self.low) / 5.0;
+        if !rough.is_finite() || rough <= 0.0 {
+            return vec![self.low];
+        }
+        let power = 10_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|one| one * power).find(|one| *one >= rough);
+        let step = step.unwrap_or(10.0 * power);
+        let first = (self.low / step).ceil();
+        (0..12).map(|index| (first + f64::from(index)) * step).filter(|tick| *tick <= self.high).collect()
+    }
+}
+
+fn number(place: f64) -> String {
+    format!("{place:.1}")
+}
+
+fn label(x: f64, y: f64, anchor: &str, color: &str, text: &str) -> Markup {
+    html! { text x=(number(x)) y=(number(y)) text-anchor=(anchor) fill=(color) font-size="12" { (text) } }
+}
+
+fn line(from: [f64; 2], to: [f64; 2], color: &str, dashes: Option<&str>) -> Markup {
+    html! {
+        line x1=(number(from[0])) y1=(number(from[1])) x2=(number(to[0])) y2=(number(to[1])) stroke=(color)
+            stroke-width=(if dashes.is_some() { "2" } else { "1" }) stroke-dasharray=[dashes] {}
+    }
+}
+
+fn frame(height: f64, title: &str, content: &Markup) -> Markup {
+    html! {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(title) {
+            (content)
+        }
+    }
+}
+
+/// The final balances in bars, those that reach the goal in another color.
+pub(super) fn histogram(histogram: &Histogram, goal: f64) -> Markup {
+    const HEIGHT: f64 = 250.0;
+    let Histogram { edges, counts } = histogram;
+    let total: u64 = counts.iter().sum();
+    if total == 0 || edges.len() != counts.len() + 1 {
+        return html! {};
+    }
+    // All but a thousandth at either end: single simulations far out would squeeze the rest.
+    let beyond = total / 1000;
+    let outside = |bars: &mut dyn Iterator<Item = &u64>| {
+        let mut sum = 0;
+        bars.take_while(|count| {
+            sum += **count;
+            sum <= beyond
+        })
+        .count()
+    };
+    let first = outside(&mut counts.iter()).min(counts.len() - 1);
+    let last = counts.len() - 1 - outside(&mut counts.iter().rev()).min(counts.len() - 1 - first);
+    let x = Scale {
+        low: edges[first].min(goal),
+        high: edges[last + 1].max(goal),
+        start: LEFT,
+        end: WIDTH - RIGHT,
+    };
+    let density = |bar: usize| counts[bar] as f64 / (edges[bar + 1] - edges[bar]).max(f64::MIN_POSITIVE);
+    let most = (first..=last).map(density).fold(f64::MIN_POSITIVE, f64::max);
+    let y = Scale { low: 0.0, high: most, start: HEIGHT - BOTTOM, end: TOP };
+    let goal_at = x.at(goal);
+    let anchor = if goal_at > WIDTH / 2.0 { "end" } else { "start" };
+    let content = html! {
+        @for tick in x.ticks() {
+            (label(x.at(tick), HEIGHT - 10.0, "middle", MUTED, &short_money(tick)))
+        }
+        @for bar in first..=last {
+            @let (left, right, top) = (x.at(edges[bar]), x.at(edges[bar + 1]), y.at(density(bar)));
+            rect x=(number(left)) y=(number(top)) width=(number((right - left - 0.6).max(0.4)))
+                height=(number(HEIGHT - BOTTOM - top))
+                fill=(if f64::midpoint(edges[bar], edges[bar + 1]) < goal { BELOW } else { ABOVE }) {}
+        }
+        (line([LEFT, HEIGHT - BOTTOM], [WIDTH - RIGHT, HEIGHT - BOTTOM], MUTED, None))
+        (line([goal_at, TOP - 6.0], [goal_at, HEIGHT - BOTTOM], GOAL, Some("4 4")))
+        (label(goal_at, TOP - 9.0, anchor, GOAL, &format!("goal {}", short_money(goal))))
+    };
+    frame(HEIGHT, "Final balances", &content)
+}
+
+/// The balance over time: the middle half, the middle four fifths, the median.
+pub(super) fn fan(trajectory: &[TrajectoryPoint], start: f64, goal: f64) -> Markup {
+    const HEIGHT: f64 = 260.0;
+    let Some(last) = trajectory.last() else { return html! {} };
+    let begin = TrajectoryPoint { month: 0, p10: start, p25: start, p50: start, p75: start, p90: start };
+    let all: Vec<TrajectoryPoint> = std::iter::once(begin).chain(trajectory.iter().copied()).collect();
+    let low = all.iter().map(|point| point.p10).fold(goal.min(0.0), f64::min);
+    let high = all.iter().map(|point| point.p90).fold(goal, f64::max);
+    let (per_tick, unit) = if last.month > 36 { (12.0, "years") } else { (1.0, "months") };
+    let x = Scale { low: 0.0, high: f64::from(last.month) / per_tick, start: LEFT, end: WIDTH - RIGHT };
+    let y = Scale { low, high, start: HEIGHT - BOTTOM, end: TOP };
+    let place = |point: &TrajectoryPoint, value: f64| {
+        format!("{:.1},{:.1}", x.at(f64::from(point.month) / per_tick), y.at(value))
+    };
+    let along = |value: fn(&TrajectoryPoint) -> f64| {
+        all.iter().map(|point| place(point, value(point))).collect::<Vec<_>>()
+    };
+    let band = |low: fn(&TrajectoryPoint) -> f64, high: fn(&TrajectoryPoint) -> f64| {
+        let mut places = along(low);
+        places.extend(along(high).into_iter().rev());
+        places.join(" ")
+    };
+    let content = html! {
+        @for tick in y.ticks() {
+            (line([LEFT, y.at(tick)], [WIDTH - RIGHT, y.at(tick)], GRID, None))
+            (label(LEFT - 8.0, y.at(tick) + 4.0, "end", MUTED, &short_money(tick)))
+        }
+        @for tick in x.ticks() {
+            (label(x.at(tick), HEIGHT - 10.0, "middle", MUTED, &format!("{tick}")))
+        }
+        (label(WIDTH - RIGHT, HEIGHT - 10.0, "end", MUTED, unit))
+        polygon points=(band(|point| point.p10, |point| point.p90)) fill=(ABOVE) fill-opacity="0.16" {}
+        polygon points=(band(|point| point.p25, |point| point.p75)) fill=(ABOVE) fill-opacity="0.3" {}
+        polyline points=(along(|point| point.p50).join(" ")) fill="none" stroke="#1a5fc8" stroke-width="2.5" {}
+        (line([LEFT, y.at(goal)], [WIDTH - RIGHT, y.at(goal)], GOAL, Some("4 4")))
+        (label(LEFT + 4.0, y.at(goal) - 6.0, "start", GOAL, &format!("goal {}", short_money(goal))))
+    };
+    frame(HEIGHT, "Balance over time", &content)
+}
+
+/// What changes would do, the largest first, each with its 95 % interval.
+pub(super) fn tornado(changes: &[(&String, &Sensitivity)]) -> Markup {
+    const ROW: f64 = 26.0;
+    const NAMES: f64 = 150.0;
+    const NUMBERS: f64 = 96.0;
+    let most = changes.iter().map(|(_, one)| one.impact + 2.0 * one.standard_error).fold(1e-9, f64::max);
+    let x = Scale { low: -most, high: most, start: NAMES, end: WIDTH - NUMBERS };
+    let height = ROW * changes.len() as f64 + 10.0;
+    let content = html! {
+        @for (row, (name, one)) in changes.iter().enumerate() {
+            @let top = ROW * row as f64 + 4.0;
+            @let (zero, end) = (x.at(0.0), x.at(one.delta));
+            @let error = 1.96 * one.standard_error;
+            (label(NAMES - 10.0, top + 15.0, "end", "#17202c", &change(name)))
+            rect x=(number(zero.min(end))) y=(number(top)) width=(number((end - zero).abs().max(0.5))) height="19"
+                fill=(if one.delta < 0.0 { "#b0302a" } else { "#14713f" }) {}
+            (line([x.at(one.delta - error), top + 9.5], [x.at(one.delta + error), top + 9.5], "#17202c", None))
+            (label(WIDTH - NUMBERS + 10.0, top + 15.0, "start", "#17202c", &format!("{} points", points(one.delta, one.standard_error))))
+        }
+        (line([x.at(0.0), 0.0], [x.at(0.0), height - 6.0], MUTED, None))
+    };
+    frame(height, "What would change it", &content)
+}

@@ -1,0 +1,119 @@
+use carlo_rest::Job;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A complete job, as the contract shows it.
+fn job(goal_text: &str) -> Job {
+    let percentiles = |of: fn(f64) -> Value| -> Value {
+        let names = ["p5", "p10", "p25", "p50", "p75", "p90", "p95"];
+        names
+            .iter()
+            .zip(1..)
+            .map(|(name, rank)| ((*name).to_owned(), of(f64::from(rank) * 20_000.0)))
+            .collect()
+    };
+    let point = |month: u32| {
+        let middle = f64::from(month) * 2_000.0 + 13_500.0;
+        json!({"month": month, "p10": middle - 900.0, "p25": middle - 400.0, "p50": middle, "p75": middle + 400.0, "p90": middle + 900.0})
+    };
+    let change = |delta: f64| json!({"delta": delta, "newProbability": 0.5 + delta, "impact": delta.abs(), "standardError": 0.001});
+    let job = json!({
+        "id": "job_00000000000000000000000000000001",
+        "status": "complete",
+        "progress": 100.0,
+        "allocatedNodes": 0,
+        "simulationsTotal": 1_000_000,
+        "simulationsComplete": 1_000_000,
+        "createdAt": "2026-11-01T12:00:00Z",
+        "priority": 50,
+        "seed": "7",
+        "results": {
+            "successProbability": 0.4796,
+            "standardError": 0.0005,
+            "confidenceInterval95": [0.4786, 0.4806],
+            "medianOutcome": 69_400.0,
+            "percentiles": percentiles(|value| json!(value)),
+            "percentileIntervals95": percentiles(|value| json!([value - 10.0, value + 10.0])),
+            "mean": 71_000.0,
+            "std": 12_000.0,
+            "worstCase": -2_000.0,
+            "bestCase": 180_000.0,
+            "simulationsRun": 1_000_000,
+            "stoppedEarly": false,
+            "workersUsed": 1,
+            "histogram": {"edges": [0.0, 50_000.0, 100_000.0, 150_000.0], "counts": [300_000, 600_000, 100_000]},
+            "trajectory": [point(12), point(24), point(36)],
+            "assumptions": {
+                "financialProfile": {"liquidAssets": 13_500.0, "monthlySpending": 3_200.0},
+                "userInputs": {"monthlyIncome": 5_000.0},
+                "goal": {"targetAmount": 70_000.0, "timelineMonths": 36, "goalText": goal_text},
+                "simulationParams": {"nSimulations": 1_000_000, "seed": "7"},
+            },
+            "seed": "7",
+            "modelVersion": 4,
+            "digest": "00ff",
+        },
+        "sensitivityResults": {
+            "baseProbability": 0.4796,
+            "sensitivities": {"income_plus_10": change(0.4), "spending_plus_10": change(-0.3)},
+            "mostImpactful": "income_plus_10",
+            "recommendations": ["earning more helps"],
+        },
+    });
+    serde_json::from_value(job).expect("it is a job")
+}
+
+fn report(job: &Job) -> String {
+    page(job, job.results.as_ref().expect("it is complete"))
+}
+
+#[test]
+fn a_report_says_what_was_asked_and_how_sure_the_answer_is() {
+    let page = report(&job("A deposit"));
+    for text in [
+        "<h1>A deposit</h1>",
+        "Will there be $70,000 after 3 years?",
+        "<b>47.96 %</b>",
+        "47.86 % to 48.06 %",
+        "1,000,000 simulated futures",
+        "Income +10 %",
+        "−30.0 points",
+        "earning more helps",
+        "goal $70k",
+        "financialProfile.liquidAssets",
+        "version 4 of the model",
+        "<code>00ff</code>",
+        "carlo verify",
+    ] {
+        assert!(page.contains(text), "{text} is missing in {page}");
+    }
+}
+
+#[test]
+fn a_report_needs_nothing_but_itself_and_is_always_the_same() {
+    let page = report(&job("A deposit"));
+    assert_eq!(page, report(&job("A deposit")));
+    for word in ["<script", "<img", "<link", "@import", "url(", "style=\"", "src="] {
+        assert!(!page.contains(word), "{word}");
+    }
+    // The one address names the vocabulary of SVG; nothing is loaded from it.
+    assert!(!page.replace("http://www.w3.org/2000/svg", "").contains("http"));
+}
+
+#[test]
+fn what_users_typed_is_text() {
+    let page = report(&job("<img src=x onerror=alert(1)>"));
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;") && !page.contains("<img"));
+}
+
+#[test]
+fn a_histogram_without_counts_and_a_fan_without_months_are_left_out() {
+    let mut job = job("");
+    let results = job.results.as_mut().expect("it is complete");
+    results.histogram.counts = vec![0; 3];
+    results.trajectory.clear();
+    let page = report(&job);
+    assert_eq!(page.matches("<svg").count(), 1, "the changes alone");
+    assert!(page.contains("<h1>Will there be $70,000 after 3 years?</h1>"));
+}

@@ -1,0 +1,55 @@
+//! `GET /api/jobs/{id}/report`: a complete job as a page that prints.
+
+use axum::extract::State;
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use carlo_rest::Problem;
+use carlo_wire::v1;
+
+use crate::caller::Caller;
+use crate::problem::Failure;
+use crate::routes::App;
+use crate::{convert, path_ids, report};
+
+/// The page may load nothing; its style is in it.
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/report",
+    operation_id = "reportJob",
+    tag = "jobs",
+    summary = "A complete job as a page that prints, with charts and every assumption",
+    params(("id" = String, Path, description = "A job's id, `job_…`")),
+    responses(
+        (status = 200, description = "The page: HTML without scripts", body = String, content_type = "text/html"),
+        (status = 409, description = "The job is not complete", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn report(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Job(id): path_ids::Job,
+) -> Result<Response, Failure> {
+    let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0 };
+    let job = convert::job::job(app.coordinator.call(&caller).get_job(message).await?)?;
+    let not_complete = || {
+        Failure::new(
+            StatusCode::CONFLICT,
+            format!("the job {id} is not complete: there is nothing to report"),
+        )
+    };
+    let results = job.results.as_ref().ok_or_else(not_complete)?;
+    let name = HeaderValue::try_from(format!("inline; filename=\"{id}.html\""));
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (CONTENT_DISPOSITION, name.expect("an id is letters, digits and an underscore")),
+    ];
+    Ok((headers, report::page(&job, results)).into_response())
+}
