@@ -39,11 +39,42 @@ export class Schema {
     let schema = this;
     for (const name of pointer.split("/").slice(1)) {
       const node = schema.resolved();
-      const next = /^\d+$/.test(name) ? node.items : (node.properties?.[name] ?? variants(node).find((one) => one.properties?.[name])?.properties[name]);
+      const next = /^\d+$/.test(name) ? node.items : (node.properties?.[name] ?? schema.variants().find((one) => one.at(`/${name}`))?.resolved().properties[name]);
       if (!next) return null;
       schema = new Schema(this.document, next);
     }
     return schema;
+  }
+
+  /** The shapes that an object may have, where one of its members says which. */
+  variants() {
+    const { discriminator } = this.resolved();
+    return Object.values(discriminator?.mapping ?? {}).map(($ref) => new Schema(this.document, { $ref }));
+  }
+
+  /** The shape of a variant, by the word that its tag has. */
+  variant(word) {
+    const $ref = this.resolved().discriminator?.mapping?.[word];
+    return $ref ? new Schema(this.document, { $ref }) : null;
+  }
+
+  /** A value to start from: what is required, as in the description's examples. */
+  example() {
+    const node = this.resolved();
+    if (node.const !== undefined) return node.const;
+    if (node.examples?.length) return node.examples[0];
+    if (node.default !== undefined && node.default !== null) return node.default;
+    if (node.discriminator) return new Schema(this.document, { $ref: Object.values(node.discriminator.mapping)[0] }).example();
+    switch (this.type()) {
+      case "object":
+        return Object.fromEntries((node.required ?? []).map((name) => [name, this.at(`/${name}`).example()]));
+      case "array":
+        return Array.from({ length: Math.max(1, node.minItems ?? 1) }, () => new Schema(this.document, node.items).example());
+      case "number":
+        return Math.max(node.minimum ?? 0, 0);
+      default:
+        return this.choices()?.[0] ?? "";
+    }
   }
 
   /** Names of the members of an object. */
@@ -55,7 +86,7 @@ export class Schema {
   type() {
     const node = this.resolved();
     const type = [node.type ?? node.oneOf?.find((one) => one.type && one.type !== "null")?.type].flat().find((one) => one && one !== "null");
-    return type === "integer" ? "number" : (type ?? (node.properties ? "object" : "string"));
+    return type === "integer" ? "number" : (type ?? (node.properties || node.discriminator ? "object" : "string"));
   }
 
   /** The values that are allowed, where they are listed. */
@@ -64,8 +95,6 @@ export class Schema {
     return (node.enum ?? node.items?.enum)?.filter((value) => value !== null) ?? null;
   }
 }
-
-const variants = (node) => (node.oneOf ?? node.anyOf ?? []).filter((one) => one.properties);
 
 /** The value at a JSON pointer, or undefined. */
 export function valueAt(value, pointer) {

@@ -3,6 +3,9 @@
 // Bounds, defaults and whether there is such a member at all come from the API's description. What is missing here is shown in the last
 // group, under the words of its name.
 
+const STOCKS = { id: "stocks", mean: 0.075, std: 0.17 };
+const BONDS = { id: "bonds", mean: 0.04, std: 0.06 };
+
 /** Units: `money` dollars; `rate` a fraction that is shown in percent; `percent` a percentage; `months`, `years`, `count`, `factor`. */
 export const GROUPS = [
   {
@@ -78,16 +81,20 @@ export const GROUPS = [
   },
   {
     title: "Portfolio and the shape of returns",
-    fields: [{ pointer: "/plan/portfolio" }, { pointer: "/plan/returns" }, { pointer: "/plan/prices" }],
+    fields: [
+      { pointer: "/plan/portfolio", label: "A portfolio", hint: "Several assets with a glide path, in place of one return.", fresh: { assets: [STOCKS, BONDS] } },
+      { pointer: "/plan/returns", label: "Another distribution of returns", hint: "Normal where it is off." },
+      { pointer: "/plan/prices", label: "Inflation with memory", hint: "Yearly rates that depend on the year before, in place of monthly ones." },
+    ],
   },
   {
     title: "Spending that reacts",
-    fields: [{ pointer: "/plan/spendingRule" }],
+    fields: [{ pointer: "/plan/spendingRule", label: "A spending rule", hint: "Spending is cut when the balance falls, and raised when it grows." }],
   },
   {
     title: "Lifetimes",
     fields: [
-      { pointer: "/plan/people", label: "People", item: "person", fresh: { age: 65, modalAge: 88, dispersion: 10 } },
+      { pointer: "/plan/people", label: "People", item: "person" },
       { pointer: "/plan/survivorSpending", label: "Spending of a survivor", unit: "rate", range: [0, 1] },
     ],
   },
@@ -106,6 +113,12 @@ export const ELSEWHERE = ["/simulationParams/nSimulations", "/simulationParams/t
 /** How members inside of lists and optional objects are shown. */
 export const INNER = {
   id: { label: "Name", text: true },
+  assets: { label: "Assets", item: "asset", fresh: STOCKS },
+  glidePath: { label: "Glide path", item: "point" },
+  weights: { label: "Weights, one for each asset", hint: "They add up to 1: [0.6, 0.4]" },
+  correlation: { label: "Correlations", hint: "A row for each asset: [[1, 0.2], [0.2, 1]]. Independent where empty." },
+  calm: { label: "Calm" },
+  stress: { label: "Stress" },
   balance: { label: "Owed", unit: "money", range: [0, 50_000] },
   apr: { label: "Interest a year", unit: "percent", range: [0, 40] },
   interestRate: { label: "Interest a year", unit: "percent", range: [0, 20] },

@@ -7,6 +7,25 @@ import { Schema, valueAt } from "../../app/schema.js";
 import { ELSEWHERE, GROUPS, INNER } from "./fields.js";
 import { ChoiceField, JsonField, NumberField, SwitchField, TextField } from "./inputs.js";
 
+/** How units of the API's description are shown. */
+const UNITS = {
+  dollars: "money",
+  "dollars a month": "money",
+  "fractions a year": "rate",
+  "probability a month": "rate",
+  "percent a year": "percent",
+  months: "months",
+  "months of spending": "months",
+  "months from the start": "count",
+  years: "years",
+};
+
+/** A list without one of its entries; undefined, the default, where none is left. */
+function removed(list, index) {
+  const left = list.filter((_, other) => other !== index);
+  return left.length ? left : undefined;
+}
+
 /** A form; `onset(pointer, value)` is told what the person enters, undefined for "the default again". */
 export class Form {
   constructor(schema, onset) {
@@ -41,20 +60,18 @@ export class Form {
     });
   }
 
-  /** The element of one member, whatever it is. */
-  make(field, group) {
-    const schema = this.schema.at(field.pointer);
+  /** The element of one member, whatever it is; `schema` where its place alone doesn't say. */
+  make(field, group, schema = this.schema.at(field.pointer), required = this.isRequired(field.pointer)) {
     const node = schema.resolved();
     const name = field.pointer.split("/").pop();
-    const full = { label: words(name), hint: field.unit || field.choices || field.text ? undefined : node.description, ...field };
-    full.required = this.isRequired(field.pointer);
+    const unit = UNITS[node["x-unit"]];
+    const full = { label: words(name), unit, hint: field.unit || field.choices || field.text ? undefined : node.description?.trim(), ...field, required };
     group.pointers.push(field.pointer);
     const type = schema.type();
     const items = type === "array" ? new Schema(schema.document, node.items) : null;
-    if (items && items.type() === "object" && items.members().length) return this.makeList(full, schema, group);
-    if (type === "object" && (node.oneOf ?? node.anyOf)?.some((one) => one.properties || one.$ref)) return this.makeVariants(full, schema, group);
-    if (type === "object" && schema.members().length) return this.makeObject(full, schema, group);
-    const Input = items || type === "object" ? JsonField : full.choices || schema.choices() ? ChoiceField : type === "boolean" ? SwitchField : type === "number" ? NumberField : TextField;
+    if (items && items.type() === "object") return this.makeList(full, schema, group);
+    if (type === "object" && (node.discriminator || schema.members().length)) return this.makeObject(full, schema, group);
+    const Input = full.text ? TextField : items || type === "object" ? JsonField : full.choices || schema.choices() ? ChoiceField : type === "boolean" ? SwitchField : type === "number" ? NumberField : TextField;
     const input = new Input(full, node, (value) => this.onset(full.pointer, value));
     this.fields.set(full.pointer, input);
     input.show(valueAt(this.request, full.pointer));
@@ -68,21 +85,29 @@ export class Form {
     return (owner?.resolved().required ?? []).includes(name);
   }
 
+  /** The fields of an object's members, but its tag. */
+  makeMembers(schema, pointer, group, tag) {
+    const required = schema.resolved().required ?? [];
+    return schema
+      .members()
+      .filter((name) => name !== tag)
+      .map((name) => this.make({ ...INNER[name], pointer: `${pointer}/${name}` }, group, schema.at(`/${name}`), required.includes(name)));
+  }
+
   /** A list of objects, each with its fields. */
   makeList(field, schema, group) {
     const items = h("div", { class: "items" });
-    const add = button(`Add a ${field.item ?? "row"}`, () => this.change(field.pointer, [...(valueAt(this.request, field.pointer) ?? []), { ...field.fresh }]), { class: "small" });
+    const add = button(`Add a ${field.item ?? "row"}`, () => this.change(field.pointer, [...(valueAt(this.request, field.pointer) ?? []), field.fresh ? structuredClone(field.fresh) : new Schema(schema.document, schema.resolved().items).example()]), { class: "small" });
     const error = h("p", { class: "field-error" });
     const element = h("div", { class: "whole" }, h("div", { class: "top actions" }, h("strong", {}, field.label), add), error, items);
     const list = {
       show: (value) => {
-        for (const pointer of [...this.fields.keys()]) if (pointer.startsWith(`${field.pointer}/`)) this.fields.delete(pointer);
+        this.forget(field.pointer);
         replace(items, (value ?? []).map((_, index) => this.makeItem(field, index, group)));
       },
       fault: (message) => (error.textContent = message ?? ""),
       assume: () => {},
       isList: true,
-      count: -1,
     };
     this.fields.set(field.pointer, list);
     list.show(valueAt(this.request, field.pointer));
@@ -91,29 +116,36 @@ export class Form {
 
   makeItem(field, index, group) {
     const pointer = `${field.pointer}/${index}`;
-    const remove = button("Remove", () => this.change(field.pointer, valueAt(this.request, field.pointer).filter((_, other) => other !== index)), { class: "small quiet", "aria-label": `Remove ${field.item ?? "row"} ${index + 1}` });
-    const members = this.schema.at(pointer).members();
+    const remove = button("Remove", () => this.change(field.pointer, removed(valueAt(this.request, field.pointer), index)), { class: "small quiet", "aria-label": `Remove ${field.item ?? "row"} ${index + 1}` });
     return h(
       "div",
       { class: "item" },
       h("header", {}, h("strong", {}, `${words(field.item ?? "row")} ${index + 1}`), remove),
-      h("div", { class: "group-body" }, members.map((name) => this.make({ ...INNER[name], pointer: `${pointer}/${name}` }, group))),
+      h("div", { class: "group-body" }, this.makeMembers(this.schema.at(pointer), pointer, group)),
     );
   }
 
-  /** An object that may be absent: a switch, and its fields while it is on. */
-  makeObject(field, schema, group, members = schema.members()) {
+  /** An object: a switch where it may be absent, a choice of its shape where it has several, and its fields. */
+  makeObject(field, schema, group) {
+    const { discriminator } = schema.resolved();
+    const tag = discriminator?.propertyName;
     const body = h("div", { class: "group-body" });
-    const toggle = new SwitchField({ label: field.label, hint: field.hint }, (on) => this.change(field.pointer, on ? { ...(field.fresh ?? {}) } : undefined));
-    const element = h("div", { class: "whole item" }, toggle.element, body);
+    const toggle = new SwitchField({ label: field.label, hint: field.hint }, {}, (on) => this.change(field.pointer, on ? structuredClone(field.fresh ?? schema.example()) : undefined));
+    const shapes = Object.keys(discriminator?.mapping ?? {});
+    const shape = h("select", { "aria-label": `${field.label}: which`, onchange: () => this.change(field.pointer, { ...schema.variant(shape.value).example(), [tag]: shape.value }) }, shapes.map((word) => h("option", { value: word }, words(word))));
+    const error = h("p", { class: "field-error" });
+    const element = h("div", { class: "whole item" }, field.required ? h("strong", {}, field.label) : toggle.element, tag ? shape : null, error, body);
     const object = {
       isList: true,
       show: (value) => {
-        for (const pointer of [...this.fields.keys()]) if (pointer.startsWith(`${field.pointer}/`)) this.fields.delete(pointer);
+        this.forget(field.pointer);
         toggle.show(value !== undefined);
-        replace(body, value === undefined ? [] : members.map((name) => this.make({ ...INNER[name], pointer: `${field.pointer}/${name}` }, group)));
+        shape.hidden = value === undefined;
+        if (tag && value?.[tag]) shape.value = value[tag];
+        const fields = tag ? schema.variant(value?.[tag] ?? shapes[0]) : schema;
+        replace(body, value === undefined || fields === null ? [] : this.makeMembers(fields, field.pointer, group, tag));
       },
-      fault: (message) => toggle.fault(message),
+      fault: (message) => (error.textContent = message ?? ""),
       assume: () => {},
     };
     this.fields.set(field.pointer, object);
@@ -121,9 +153,9 @@ export class Form {
     return element;
   }
 
-  /** An object of one of several shapes. */
-  makeVariants(field, schema, group) {
-    return this.makeObject(field, schema, group, []);
+  /** Forgets the fields inside of a list or an object that is shown anew. */
+  forget(pointer) {
+    for (const inner of [...this.fields.keys()]) if (inner.startsWith(`${pointer}/`)) this.fields.delete(inner);
   }
 
   /** Changes a list or an object as a whole, and shows it anew. */
@@ -135,8 +167,12 @@ export class Form {
   /** Shows a request. */
   show(request) {
     this.request = request;
-    for (const [pointer, field] of [...this.fields]) if (field.isList) field.show(valueAt(request, pointer));
-    for (const [pointer, field] of [...this.fields]) if (!field.isList) field.show(valueAt(request, pointer));
+    // A list or an object makes the fields in it anew, lists and objects among them.
+    for (const pointer of [...this.fields.keys()]) {
+      const field = this.fields.get(pointer);
+      if (field?.isList) field.show(valueAt(request, pointer));
+    }
+    for (const [pointer, field] of this.fields) if (!field.isList) field.show(valueAt(request, pointer));
   }
 
   /** Learns the defaults from the request as an answer repeats it, with nothing left out. */
