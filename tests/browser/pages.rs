@@ -75,3 +75,25 @@ async fn the_first_page_is_usable_within_a_second() -> anyhow::Result<()> {
     assert!((20_000.0..300_000.0).contains(&bytes), "the first page loads {bytes} bytes");
     browser.close(&[]).await
 }
+
+#[tokio::test]
+async fn the_report_prints_without_anything_from_elsewhere() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let _worker = cluster.worker("attic", 1, None).await?;
+    let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
+    let job = cluster.client.submit(&Client::request(200_000, 7)).await?;
+    cluster.client.complete(&job).await?;
+    let path = format!("/api/jobs/{job}/report");
+    let page = async || -> anyhow::Result<Vec<u8>> {
+        let answer = cluster.client.call(Method::GET, &path, None).await?.error_for_status()?;
+        Ok(answer.bytes().await?.to_vec())
+    };
+    assert_eq!(page().await?, page().await?, "the same job gives the same bytes");
+    browser.go(&path).await?;
+    browser.sees("How to verify").await?;
+    assert_eq!(browser.run("return document.querySelectorAll('svg').length", Vec::new()).await?, 3);
+    browser.screenshots("report").await?;
+    let printed = browser.devtools("Page.printToPDF", json!({"preferCSSPageSize": true})).await?;
+    assert!(printed["data"].as_str().context("a PDF")?.len() > 10_000);
+    browser.close(&[]).await
+}
