@@ -196,7 +196,7 @@ async fn events_tell_who_joined_was_refused_and_what_administrators_did() {
     let world = World::new().await;
     let ada = world.user("ada", "free").await;
     Puppet::join(&world, None).await.err().expect("it is refused");
-    Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    let _node = Puppet::join(&world, Some(TOKEN)).await.unwrap();
     let events = async |user: &User| {
         let request = v1::ClusterEventsRequest {};
         let answer = user.cluster(async |mut call, m| call.events(m).await, request).await.unwrap();

@@ -15,8 +15,8 @@ export const verdict = (probability) => (probability >= 0.8 ? "good" : probabili
 export function question({ goal }) {
   const text = goal.goalText ? `“${goal.goalText}”: ` : "";
   const dollars = goal.dollars === "real" ? " of today’s dollars" : "";
-  if (goal.success === "neverShort") return `${text}will the money last for ${months(goal.timelineMonths)}?`;
-  return `${text}will there be ${money(goal.targetAmount)}${dollars} after ${months(goal.timelineMonths)}?`;
+  if (goal.success === "neverShort") return `${text}${text ? "will" : "Will"} the money last for ${months(goal.timelineMonths)}?`;
+  return `${text}${text ? "will" : "Will"} there be ${money(goal.targetAmount)}${dollars} after ${months(goal.timelineMonths)}?`;
 }
 
 /** The headline of an answer; `update` shows one. */

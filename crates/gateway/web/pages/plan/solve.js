@@ -61,11 +61,11 @@ export function solution(solved, take) {
   const curve = triedFigure(short);
   const element = h(
     "div",
-    {},
+    { class: "solved" },
     h("p", { class: "hint" }, `${label} With a probability of ${percent(solved.probability)}:`),
     h("div", { class: "answer-head" }, h("span", { class: "probability" }, print(solved.value)), solved.interval95 && h("span", { class: "hint" }, `95 % interval ${print(solved.interval95[0])} to ${print(solved.interval95[1])}`)),
     take && h("div", { class: "actions" }, button("Use this value in the plan", () => take(solved.value))),
-    curve,
+    h("div", { class: "charts-gap" }, curve),
   );
   requestAnimationFrame(() => curve.update({ ...solved, print }));
   return element;
