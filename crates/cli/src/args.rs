@@ -65,12 +65,12 @@ pub enum Command {
     Up(Up),
     /// Submit a request to a cluster and print the job's id
     Submit(Submit),
-    /// Show a job
-    Status(OneJob),
+    /// Show jobs
+    Status(ManyJobs),
     /// Follow a job, node by node, until it ends, and print its answer
     Watch(OneJob),
-    /// Cancel a job
-    Cancel(OneJob),
+    /// Cancel jobs
+    Cancel(ManyJobs),
     /// Say why a job waits: what for, behind how many others, and what the cluster does meanwhile
     Explain(OneJob),
     /// List jobs, newest first
@@ -87,6 +87,10 @@ pub enum Command {
     Nodes(Nodes),
     /// Ask a daemon once whether it is healthy or ready
     Probe(Probe),
+    /// Print a shell's completions of this command line
+    Completions(Completions),
+    /// Write the manual's pages, one for each command
+    Man(Man),
 }
 
 /// A request, and what replaces the file's word.
@@ -191,6 +195,24 @@ pub struct Verify {
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Print the verdict as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `carlo completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Whose
+    pub shell: clap_complete::Shell,
+}
+
+/// `carlo man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The directory to write them to
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 /// `carlo up`
@@ -219,6 +241,9 @@ pub struct Up {
     /// Serve no pages for people, the REST interface alone
     #[arg(long, env = "CARLO_NO_WEB")]
     pub no_web: bool,
+    /// Print what runs where as one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.

@@ -28,6 +28,12 @@ pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Resul
     let client = connect(&server)?;
     match action {
         BatchAction::Submit { file } => submit(&client, &file, &server).await,
+        BatchAction::List { page } => {
+            let answer = client.batches(page).await.context("failed to list the batches")?;
+            let text = || render::batch::batches(&answer.value, Timestamp::now());
+            output::answer(server.json, &answer.json, text)?;
+            Ok(Exit::Ok)
+        }
         BatchAction::Status(OneBatch { id }) => {
             let answer = client.batch(&id, false).await.with_context(|| format!("failed to look at {id}"))?;
             show(&answer, server.json)

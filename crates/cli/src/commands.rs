@@ -5,10 +5,12 @@ use carlo_service::{files, shutdown, tls};
 use carlo_types::JobId;
 use jiff::Timestamp;
 
-use crate::args::{Cluster, Jobs, OneJob, Replay, Report, Server, Submit, URL_DEFAULT, URL_VARIABLE};
+use crate::args::{
+    Cluster, Jobs, ManyJobs, OneJob, Replay, Report, Server, Submit, URL_DEFAULT, URL_VARIABLE,
+};
 use crate::client::Client;
-use crate::exit::{BadArgument, Exit, say};
-use crate::output::{self, print, print_json};
+use crate::exit::{self, BadArgument, Exit, say};
+use crate::output::{self, StdoutClosed, print, print_json};
 use crate::progress::Progress;
 use crate::{render, request, wait};
 
@@ -34,18 +36,40 @@ pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
 }
 
 /// `carlo status`
-pub async fn status(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
-    let answer = connect(&server)?.job(id).await.with_context(|| format!("failed to look at {id}"))?;
-    let job = &answer.value;
-    if server.json {
-        print_json(&answer.json)?;
-    } else {
-        print(&render::job::job(job, Timestamp::now()))?;
-        if let Some(results) = &job.results {
-            print(&format!("\n{}", render::results::results(job, results, None)))?;
+pub async fn status(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> {
+    let client = connect(&server)?;
+    each(ids, async |number, id| {
+        let answer = client.job(id).await.with_context(|| format!("failed to look at {id}"))?;
+        let job = &answer.value;
+        if server.json {
+            return print_json(&answer.json);
+        }
+        let gap = if number > 0 { "\n" } else { "" };
+        print(&format!("{gap}{}", render::job::job(job, Timestamp::now())))?;
+        match &job.results {
+            Some(results) => print(&format!("\n{}", render::results::results(job, results, None))),
+            None => Ok(()),
+        }
+    })
+    .await
+}
+
+/// Does this with each of several things. What fails for one is said, and the others follow; the first failure decides the exit code.
+pub(crate) async fn each<T>(
+    all: Vec<T>,
+    with_one: impl AsyncFn(usize, T) -> anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
+    let (mut exit, last) = (Exit::Ok, all.len().saturating_sub(1));
+    for (number, one) in all.into_iter().enumerate() {
+        if let Err(error) = with_one(number, one).await {
+            if error.is::<StdoutClosed>() || number == last && exit == Exit::Ok {
+                return Err(error);
+            }
+            let failed = exit::report(&error);
+            exit = if exit == Exit::Ok { failed } else { exit };
         }
     }
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 /// `carlo watch`
@@ -56,10 +80,13 @@ pub async fn watch(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
 }
 
 /// `carlo cancel`
-pub async fn cancel(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
-    let answer = connect(&server)?.cancel(id).await.with_context(|| format!("failed to cancel {id}"))?;
-    output::answer(server.json, &answer.json, || answer.value.message.clone())?;
-    Ok(Exit::Ok)
+pub async fn cancel(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> {
+    let client = connect(&server)?;
+    each(ids, async |_, id| {
+        let answer = client.cancel(id).await.with_context(|| format!("failed to cancel {id}"))?;
+        output::answer(server.json, &answer.json, || answer.value.message.clone())
+    })
+    .await
 }
 
 /// `carlo jobs`

@@ -8,6 +8,7 @@ use carlo_service::telemetry::{self, FilterError};
 use carlo_service::tls::TlsError;
 
 use crate::client::ClientError;
+use crate::keys::NoSuchKey;
 use crate::nodes::NoSuchNode;
 use crate::output::StdoutClosed;
 use crate::render::visible;
@@ -63,7 +64,7 @@ impl Exit {
         if let Some(ListenError::NotLoopback(_)) = error.downcast_ref() {
             return Self::BadInput;
         }
-        if error.is::<NoSuchNode>() {
+        if error.is::<NoSuchNode>() || error.is::<NoSuchKey>() {
             return Self::NotFound;
         }
         match error.downcast_ref() {

@@ -5,7 +5,8 @@ use carlo_rest::account::CreateKey;
 use jiff::Timestamp;
 
 use crate::args::{self, KeysAction};
-use crate::commands::connect;
+use crate::client::Client;
+use crate::commands::{connect, each};
 use crate::exit::{Exit, say};
 use crate::output;
 use crate::render;
@@ -30,28 +31,53 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
     let client = connect(&server)?;
     match action {
         KeysAction::Create { user, tier, role } => {
-            let key = CreateKey { user_id: user, tier: Some(tier), role: Some(role) };
-            let answer = client.create_key(&key).await.context("failed to make a key")?;
-            let secret = answer.value.secret.as_deref().unwrap_or_default();
-            output::answer(server.json, &answer.json, || secret.to_owned())?;
-            if !server.json {
-                let key = &answer.value.key;
-                say(&format!(
-                    "{} of {}, {}: keep it, it is not shown again; `carlo keys revoke {}` takes it back",
-                    key.id, key.user_id, key.tier, key.id
-                ));
-            }
+            create(&client, CreateKey { user_id: user, tier: Some(tier), role: Some(role) }, server.json)
+                .await?;
+        }
+        KeysAction::Rotate { id } => {
+            let what = || format!("failed to rotate {id}");
+            let keys = client.keys().await.with_context(what)?.value.keys;
+            let old = keys.into_iter().find(|key| key.id == id && key.revoked_at.is_none());
+            let old = old.ok_or_else(|| NoSuchKey(id.clone()))?;
+            // The new one first: whoever is interrupted in between has both.
+            let new = CreateKey { user_id: old.user_id, tier: Some(old.tier), role: Some(old.role) };
+            create(&client, new, server.json).await?;
+            client.revoke_key(&id).await.with_context(what)?;
+            say(&format!("{id} is of no use any more"));
         }
         KeysAction::List => {
             let answer = client.keys().await.context("failed to list the keys")?;
             let text = render::usage::keys(&answer.value, Timestamp::now());
             output::answer(server.json, &answer.json, || text)?;
         }
-        KeysAction::Revoke { id } => {
-            let answer = client.revoke_key(&id).await.with_context(|| format!("failed to revoke {id}"))?;
-            let text = format!("{id} of {} is of no use any more", answer.value.user_id);
-            output::answer(server.json, &answer.json, || text)?;
+        KeysAction::Revoke { ids } => {
+            return each(ids, async |_, id| {
+                let answer =
+                    client.revoke_key(&id).await.with_context(|| format!("failed to revoke {id}"))?;
+                let text = || format!("{id} of {} is of no use any more", answer.value.user_id);
+                output::answer(server.json, &answer.json, text)
+            })
+            .await;
         }
     }
     Ok(Exit::Ok)
+}
+
+/// No key that is of use has this id.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no key {0} that is of use")]
+pub struct NoSuchKey(String);
+
+async fn create(client: &Client, key: CreateKey, json: bool) -> anyhow::Result<()> {
+    let answer = client.create_key(&key).await.context("failed to make a key")?;
+    let secret = answer.value.secret.as_deref().unwrap_or_default();
+    output::answer(json, &answer.json, || secret.to_owned())?;
+    if !json {
+        let key = &answer.value.key;
+        say(&format!(
+            "{} of {}, {}: keep it, it is not shown again; `carlo keys revoke {}` takes it back",
+            key.id, key.user_id, key.tier, key.id
+        ));
+    }
+    Ok(())
 }

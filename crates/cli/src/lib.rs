@@ -6,6 +6,7 @@
 //!   own cluster.
 //! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`plans`], [`verify`] and [`up`] on top.
 //! * [`commands`], [`batch`], [`keys`], [`nodes`], [`probe`]: what only talks to a server.
+//! * [`manual`]: completions for shells, and the manual's pages.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
 //!
@@ -33,6 +34,7 @@ pub mod commands;
 pub mod embedded;
 pub mod exit;
 pub mod keys;
+pub mod manual;
 pub mod nodes;
 pub mod output;
 pub mod plans;
@@ -76,6 +78,8 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Keys(keys) => client(keys::keys(keys)),
         Command::Nodes(nodes) => client(nodes::nodes(nodes)),
         Command::Probe(probe) => client(probe::probe(probe)),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::pages(&args),
     };
     let exit = exit.unwrap_or_else(|error| exit::report(&error));
     telemetry::flush();

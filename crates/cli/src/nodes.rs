@@ -1,15 +1,20 @@
 //! `carlo nodes`: the nodes of a cluster, and taking one of them out of service.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use carlo_rest::cluster::{Node, NodeStatus};
 use carlo_types::NodeId;
 
-use crate::args::{self, NodesAction, OneNode};
+use crate::args::{self, NodesAction};
 use crate::client::Client;
-use crate::commands::connect;
+use crate::commands::{connect, each};
 use crate::exit::{BadArgument, Exit};
 use crate::output::{self, print, print_json};
 use crate::render;
+
+/// Between two looks at a node that drains.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// No node has this id or name.
 #[derive(Debug, thiserror::Error)]
@@ -19,20 +24,47 @@ pub struct NoSuchNode(String);
 /// `carlo nodes`
 pub async fn nodes(args::Nodes { action, server }: args::Nodes) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
-    let (OneNode { node }, draining) = match action.unwrap_or(NodesAction::List) {
-        NodesAction::List => return list(&client, server.json).await,
-        NodesAction::Drain(node) => (node, true),
-        NodesAction::Undrain(node) => (node, false),
-    };
+    match action.unwrap_or(NodesAction::List) {
+        NodesAction::List => list(&client, server.json).await,
+        NodesAction::Drain { nodes, wait } => {
+            each(nodes.nodes, async |_, node| {
+                let id = set_draining(&client, &node, true, server.json).await?;
+                if wait { until_drained(&client, &id).await } else { Ok(()) }
+            })
+            .await
+        }
+        NodesAction::Undrain(nodes) => {
+            each(nodes.nodes, async |_, node| {
+                set_draining(&client, &node, false, server.json).await.map(drop)
+            })
+            .await
+        }
+    }
+}
+
+/// Drains a node, or the opposite; its id.
+async fn set_draining(client: &Client, node: &str, draining: bool, json: bool) -> anyhow::Result<String> {
     let what = || format!("failed to {} {node}", if draining { "drain" } else { "undrain" });
     // The drain of a name may outlive every node of it: then the server knows the name alone.
-    let id = match find(&client, &node).await {
-        Err(error) if !draining && error.is::<NoSuchNode>() => node.clone(),
+    let id = match find(client, node).await {
+        Err(error) if !draining && error.is::<NoSuchNode>() => node.to_owned(),
         found => found.with_context(what)?.to_string(),
     };
     let answer = client.drain(&id, draining).await.with_context(what)?;
-    output::answer(server.json, &answer.json, || said(&answer.value, draining))?;
-    Ok(Exit::Ok)
+    output::answer(json, &answer.json, || said(&answer.value, draining))?;
+    Ok(id)
+}
+
+/// Waits until a node holds nothing, or has left.
+async fn until_drained(client: &Client, id: &str) -> anyhow::Result<()> {
+    loop {
+        let cluster = client.cluster().await.with_context(|| format!("failed to wait for {id}"))?.value;
+        let node = cluster.nodes.iter().find(|node| node.id == id);
+        if node.is_none_or(|node| node.current_job_ids.is_empty() || node.status == NodeStatus::Offline) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 async fn list(client: &Client, json: bool) -> anyhow::Result<Exit> {

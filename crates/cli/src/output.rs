@@ -21,7 +21,12 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     write(&format!("{}\n", visible::lines(text)))
 }
 
-fn write(text: &str) -> anyhow::Result<()> {
+/// Writes `text` as it is. For what no user sent.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn write(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     match written {

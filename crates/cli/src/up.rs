@@ -15,7 +15,7 @@ use crate::args;
 use crate::client::{Client, ClientError};
 use crate::embedded::{Embedded, Options};
 use crate::exit::{BadArgument, Exit, say};
-use crate::output::print;
+use crate::output;
 use crate::render;
 
 /// How long the cluster may take until its worker has joined.
@@ -69,7 +69,7 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
         biased;
         error = cluster.failed() => Err(error),
         () = interrupt.cancelled() => Ok(()),
-        announced = announce(&url, &coordinator_url, &directory, Pages::of(args.open, args.no_web)) => announced.map(|never| match never {}),
+        announced = announce(&url, &coordinator_url, &directory, Pages::of(args.open, args.no_web), args.json) => announced.map(|never| match never {}),
     };
     if served.is_ok() {
         say("ending: the worker finishes and reports what it holds");
@@ -84,12 +84,16 @@ async fn announce(
     coordinator_url: &str,
     directory: &Path,
     pages: Pages,
+    as_json: bool,
 ) -> anyhow::Result<Infallible> {
     let client = Client::new(url)?;
     let node = timeout(START_MAX, worker(&client))
         .await
         .context("failed to start: the worker has not joined in time")??;
-    print(&render::up::up(url, coordinator_url, directory, &node, pages != Pages::None))?;
+    let has_pages = pages != Pages::None;
+    let json = || render::up::json(url, coordinator_url, directory, &node, has_pages);
+    let text = || render::up::up(url, coordinator_url, directory, &node, has_pages);
+    output::answer(as_json, &json(), text)?;
     if pages == Pages::Opened
         && let Err(error) = open::that_detached(url)
     {

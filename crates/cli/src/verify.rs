@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, to_value};
 
 use crate::exit::{Exit, say};
-use crate::output::print;
+use crate::output::{print, print_json};
 use crate::request::RequestError;
 use crate::run::Question;
 use crate::{args, request, run, wait};
@@ -53,7 +53,7 @@ pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     let Job { results: Some(computed), .. } = &answer.value else {
         return wait::conclude(&answer, false, None);
     };
-    compare(&file, &stored, computed)
+    compare(&file, &stored, computed, args.json)
 }
 
 fn read(bytes: &[u8], path: &Path) -> anyhow::Result<Results> {
@@ -82,12 +82,22 @@ fn question(stored: &Results) -> serde_json::Result<Question> {
     })
 }
 
-fn compare(file: &str, stored: &Results, computed: &Results) -> anyhow::Result<Exit> {
+fn compare(file: &str, stored: &Results, computed: &Results, as_json: bool) -> anyhow::Result<Exit> {
     let (theirs, ours) = (stored.model_version, computed.model_version);
     if theirs != ours {
         return Err(Unverifiable::OtherModel { file: file.to_owned(), theirs, ours }.into());
     }
     let differing = differing(stored, computed)?;
+    if as_json {
+        let verdict = json!({
+            "isRight": differing.is_empty(),
+            "digest": stored.digest,
+            "recomputedDigest": computed.digest,
+            "different": differing,
+        });
+        print_json(&verdict.to_string())?;
+        return Ok(if differing.is_empty() { Exit::Ok } else { Exit::Different });
+    }
     if differing.is_empty() {
         print(&format!("{file} is right: recomputed to the last bit, digest {}", computed.digest))?;
         return Ok(Exit::Ok);

@@ -46,6 +46,17 @@ pub struct Submit {
     pub server: Server,
 }
 
+/// The commands about one job or several.
+#[derive(Debug, Args)]
+pub struct ManyJobs {
+    /// The jobs: job_…
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<JobId>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
 /// The commands about one job.
 #[derive(Debug, Args)]
 pub struct OneJob {
@@ -92,6 +103,12 @@ pub enum BatchAction {
     Submit {
         /// The batch, as JSON: what POST /simulations/batch takes; - reads stdin
         file: PathBuf,
+    },
+    /// List batches, newest first
+    List {
+        /// Which page, from 1
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        page: u32,
     },
     /// Show a batch
     Status(OneBatch),
@@ -159,8 +176,14 @@ pub enum KeysAction {
     },
     /// List all keys, without their secrets
     List,
-    /// Take a key back, for good
+    /// Take keys back, for good
     Revoke {
+        /// The keys' ids, as listed
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Make a key like this one, print its secret, and take this one back
+    Rotate {
         /// The key's id, as listed
         id: String,
     },
@@ -201,18 +224,25 @@ pub struct Nodes {
 pub enum NodesAction {
     /// List the nodes
     List,
-    /// Let a node finish what it holds and give it nothing more, also when it or the coordinator restarts
-    Drain(OneNode),
-    /// Give a drained node work again
-    Undrain(OneNode),
+    /// Let nodes finish what they hold and give them nothing more, also when they or the coordinator restart
+    Drain {
+        /// Which.
+        #[command(flatten)]
+        nodes: ManyNodes,
+        /// Wait until they hold nothing any more
+        #[arg(short, long)]
+        wait: bool,
+    },
+    /// Give drained nodes work again
+    Undrain(ManyNodes),
 }
 
-/// The commands about one node.
+/// The commands about nodes.
 #[derive(Debug, Args)]
-pub struct OneNode {
-    /// The node: node_…, or its name if no other node has it
-    #[arg(value_name = "ID")]
-    pub node: String,
+pub struct ManyNodes {
+    /// The nodes: node_…, or their names where no other node has them
+    #[arg(value_name = "ID", required = true)]
+    pub nodes: Vec<String>,
 }
 
 fn role() -> impl TypedValueParser<Value = Role> {

@@ -1,6 +1,7 @@
 //! The calls about batches.
 
 use carlo_rest::Batch;
+use carlo_rest::batch::BatchList;
 use reqwest::{Method, Response, Url};
 use serde_json::json;
 
@@ -13,6 +14,13 @@ impl Client {
     /// `POST /simulations/batch` with this body.
     pub async fn submit_batch(&self, body: String) -> Result<Answer<Batch>, ClientError> {
         self.call(Method::POST, self.at(&["simulations", "batch"]), Some(body)).await
+    }
+
+    /// `GET /simulations/batch`
+    pub async fn batches(&self, page: u32) -> Result<Answer<BatchList>, ClientError> {
+        let mut url = self.at(&["simulations", "batch"]);
+        url.query_pairs_mut().append_pair("page", &page.to_string());
+        self.call(Method::GET, url, None).await
     }
 
     /// `GET /simulations/batch/{batch_id}`; with `wait`, once it has changed or some seconds are over.

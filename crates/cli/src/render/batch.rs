@@ -1,10 +1,12 @@
 //! Batches.
 
+use carlo_rest::batch::BatchList;
 use carlo_rest::{Batch, Label as _};
 use jiff::Timestamp;
 
-use super::job::instant;
+use super::job::{ago, instant};
 use super::number::grouped;
+use super::table::{Align, Table};
 use super::{counted, facts};
 
 /// Everything that a person wants to know of a batch.
@@ -27,6 +29,36 @@ pub fn batch(batch: &Batch, now: Timestamp) -> String {
         lines.push(("ended", instant(ended, now)));
     }
     facts(&lines)
+}
+
+/// A page of batches, and how many there are.
+pub fn batches(list: &BatchList, now: Timestamp) -> String {
+    if list.batches.is_empty() {
+        return if list.total == 0 {
+            "no batches".to_owned()
+        } else {
+            format!("no batches on page {}", list.page)
+        };
+    }
+    let mut table = Table::new([
+        ("id", Align::Left),
+        ("status", Align::Left),
+        ("jobs", Align::Right),
+        ("done", Align::Right),
+        ("cost", Align::Right),
+        ("created", Align::Right),
+    ]);
+    for batch in &list.batches {
+        table.push([
+            batch.batch_id.clone(),
+            batch.status.label().to_owned(),
+            grouped(batch.progress.total_jobs.into()),
+            format!("{:.0} %", batch.progress.progress_percent.floor()),
+            money(batch.cost.actual_cost_usd),
+            ago(batch.created_at, now),
+        ]);
+    }
+    table.fitted().to_string()
 }
 
 /// What a submission is told.

@@ -4,7 +4,21 @@ use std::path::Path;
 
 use carlo_rest::cluster::Node;
 
+use serde_json::json;
+
 use super::{counted, facts};
+
+/// The same for programs.
+pub fn json(url: &str, coordinator_url: &str, directory: &Path, worker: &Node, has_pages: bool) -> String {
+    json!({
+        "url": url,
+        "pages": has_pages,
+        "coordinatorUrl": coordinator_url,
+        "dataDirectory": directory.display().to_string(),
+        "worker": worker,
+    })
+    .to_string()
+}
 
 /// What listens where, what is kept where, and who computes.
 pub fn up(url: &str, coordinator_url: &str, directory: &Path, worker: &Node, has_pages: bool) -> String {

@@ -27,6 +27,8 @@ const TLS_RECORDS: [[u8; 2]; 2] = [[0x15, 0x03], [0x16, 0x03]];
 const SETTINGS: u8 = 4;
 
 const SPEAKS_TLS: &str = "it speaks TLS at this port: the URL should begin with https://";
+const SAYS_NOTHING: &str =
+    "it closed the connection without a word: does it speak TLS, so that the URL should begin with https://?";
 const NO_COORDINATOR: &str = "what answers there is no coordinator: it doesn't speak gRPC";
 
 /// Why a coordinator can't be reached: the cause of the last failure, none after a success.
@@ -124,8 +126,11 @@ fn first_bytes(bytes: &[u8]) -> Option<String> {
     if TLS_RECORDS.iter().any(|record| bytes.starts_with(record)) {
         return Some(SPEAKS_TLS.to_owned());
     }
+    if bytes.is_empty() {
+        return Some(SAYS_NOTHING.to_owned());
+    }
     let may_be_settings = bytes.get(3).is_none_or(|kind| *kind == SETTINGS);
-    (bytes.is_empty() || !may_be_settings).then(|| NO_COORDINATOR.to_owned())
+    (!may_be_settings).then(|| NO_COORDINATOR.to_owned())
 }
 
 impl AsyncRead for Connection {
@@ -182,8 +187,9 @@ mod tests {
     fn the_first_bytes_tell_a_coordinator_from_others() {
         assert_eq!(first_bytes(&[0, 0, 18, 4, 0, 0, 0, 0, 0]), None);
         assert_eq!(first_bytes(&[0x15, 3, 3, 0, 2, 2, 50]).as_deref(), Some(SPEAKS_TLS));
-        for other in [&b"HTTP/1.1 400 Bad Request"[..], b"SSH-2.0-OpenSSH", b""] {
+        for other in [&b"HTTP/1.1 400 Bad Request"[..], b"SSH-2.0-OpenSSH"] {
             assert_eq!(first_bytes(other).as_deref(), Some(NO_COORDINATOR), "{other:?}");
         }
+        assert_eq!(first_bytes(b"").as_deref(), Some(SAYS_NOTHING));
     }
 }

@@ -1,0 +1,26 @@
+//! `carlo completions` and `carlo man`: what shells and the manual know of this command line.
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+use crate::args::{Arguments, Completions, Man};
+use crate::exit::Exit;
+use crate::output;
+
+/// `carlo completions`: the script on stdout.
+pub fn completions(args: &Completions) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Arguments::command(), "carlo", &mut script);
+    // Shells know control characters in scripts: they go out as they are.
+    output::write(&String::from_utf8(script).context("failed to write the completions")?)?;
+    Ok(Exit::Ok)
+}
+
+/// `carlo man`: `carlo.1`, and a page for each command.
+pub fn pages(args: &Man) -> anyhow::Result<Exit> {
+    let directory = &args.directory;
+    let what = || format!("failed to write the manual to {}", directory.display());
+    std::fs::create_dir_all(directory).with_context(what)?;
+    clap_mangen::generate_to(Arguments::command(), directory).with_context(what)?;
+    Ok(Exit::Ok)
+}
