@@ -7,7 +7,10 @@ const SIMULATIONS: u64 = 3_000_000;
 const FEW: u64 = 100_000;
 
 /// The digest of one job on a cluster of workers with these threads and dispatch levels.
-async fn digest(simulations: u64, workers: &[(usize, Option<&str>)]) -> anyhow::Result<String> {
+async fn digest(
+    simulations: u64,
+    workers: &[(usize, Option<&str>)],
+) -> anyhow::Result<carlo_types::results::Digest> {
     let cluster = Cluster::start().await?;
     let mut running = Vec::new();
     for (index, (threads, simd)) in workers.iter().enumerate() {

@@ -69,7 +69,7 @@ impl Client {
     async fn follow(&self, plan: &JobPlan) -> Result<Known, String> {
         tokio::time::sleep(plan.at).await;
         let (id, spec) = self.submit(plan).await;
-        self.world.trace.note(format_args!("client: {id} with seed {} is acknowledged", spec.seed));
+        self.world.trace.note(format_args!("client: {id} with seed {} is acknowledged", spec.seed()));
         let mut cancelled = None;
         if let Some(time) = plan.cancel_after {
             tokio::time::sleep(time).await;
@@ -92,13 +92,13 @@ impl Client {
         for attempt in 0.. {
             // Every other job is asked for with an idempotency key: then all attempts are one.
             let first = plan.attempt(0);
-            let has_key = first.seed.is_multiple_of(2);
+            let has_key = first.seed().is_multiple_of(2);
             let spec = if has_key { first } else { plan.attempt(attempt) };
-            self.asked.borrow_mut().insert(spec.seed, spec.clone());
+            self.asked.borrow_mut().insert(spec.seed(), spec.clone());
             let request = v1::SubmitRequest {
                 simulation: Some(spec.to_draft().into()),
                 priority: Some(plan.priority),
-                idempotency_key: if has_key { format!("seed-{}", spec.seed) } else { String::new() },
+                idempotency_key: if has_key { format!("seed-{}", spec.seed()) } else { String::new() },
             };
             let answer =
                 self.call(async |mut jobs: JobsClient<Channel>| jobs.submit(request.clone()).await).await;
@@ -241,7 +241,7 @@ impl Client {
 
     /// Whether a job that nobody cancelled has ended as it should.
     fn check(&self, job: &v1::Job, spec: &JobSpec) -> Result<(), String> {
-        let poison = self.world.plan.poison_of(spec.seed).filter(|poison| poison.ends_job());
+        let poison = self.world.plan.poison_of(spec.seed()).filter(|poison| poison.ends_job());
         match (job.status(), poison) {
             (v1::JobStatus::Complete, None) => oracle::check(job, self.oracle.borrow_mut().answer(spec)),
             (v1::JobStatus::Failed, Some(poison)) => oracle::check_failure(job, poison),

@@ -52,7 +52,7 @@ impl Poisoned {
             return false;
         }
         let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let met = met.entry(part.spec().seed).or_default();
+        let met = met.entry(part.spec().seed()).or_default();
         let attempt = (part.lease().epoch, part.lease().id);
         let is_left = poison.attempts.is_none_or(|attempts| met.len() < attempts as usize);
         met.contains(&attempt) || (is_left && met.insert(attempt))
@@ -88,7 +88,7 @@ async fn work(world: Arc<World>, worker: usize, queue: Arc<Mutex<mpsc::Unbounded
         let next = queue.lock().await.recv().await;
         let Some(mut part) = next else { return };
         frost.thawed().await;
-        let poison = world.plan.poison_of(part.spec().seed);
+        let poison = world.plan.poison_of(part.spec().seed());
         if let Some(poison) = poison.filter(|poison| world.poisoned.meets(&part, *poison)) {
             let (epoch, lease) = (part.lease().epoch, part.lease().id);
             world.trace.note(format_args!("worker {worker} meets poison in {epoch}/{lease}"));

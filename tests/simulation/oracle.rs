@@ -29,7 +29,7 @@ pub(crate) struct Oracle(BTreeMap<u64, Answer>);
 impl Oracle {
     /// The answer to `spec`. Jobs of one run differ in their seeds.
     pub(crate) fn answer(&mut self, spec: &JobSpec) -> &Answer {
-        self.0.entry(spec.seed).or_insert_with(|| compute(spec))
+        self.0.entry(spec.seed()).or_insert_with(|| compute(spec))
     }
 }
 
@@ -37,7 +37,7 @@ fn compute(spec: &JobSpec) -> Answer {
     let job = Job::new(spec, Level::available()[0]);
     let mut accumulator = Accumulator::new(&job);
     let mut whole: Option<Partial> = None;
-    let end = BlockRange::whole(spec.simulations).expect("a job has simulations").end();
+    let end = BlockRange::whole(spec.simulations()).expect("a job has simulations").end();
     for block in 0..end {
         accumulator.block(&job, block);
         let done = block + 1;
@@ -49,7 +49,7 @@ fn compute(spec: &JobSpec) -> Answer {
                 None => whole = Some(part),
             }
         }
-        if let (Some(target), Some(whole), true) = (spec.target_standard_error, &whole, checkpoint)
+        if let (Some(target), Some(whole), true) = (spec.params.target_standard_error, &whole, checkpoint)
             && standard_error(whole.successes(), whole.simulations()) <= target
         {
             break;
@@ -59,7 +59,7 @@ fn compute(spec: &JobSpec) -> Answer {
     Answer {
         digest: results.digest.to_string(),
         simulations: results.simulations_run,
-        stopped_early: results.simulations_run < spec.simulations,
+        stopped_early: results.simulations_run < spec.simulations(),
     }
 }
 

@@ -113,7 +113,7 @@ impl Plan {
 
     /// How long all jobs take on all workers if nothing goes wrong.
     pub(crate) fn work(&self) -> Duration {
-        let simulations = self.jobs.iter().filter_map(|job| job.draft.params.simulations);
+        let simulations = self.jobs.iter().filter_map(|job| job.draft.params.n_simulations);
         let blocks: u64 = simulations.map(|simulations| simulations.div_ceil(BLOCK_SIMULATIONS)).sum();
         let speeds = self.workers.iter().map(|worker| worker.threads as f64 / worker.block.as_secs_f64());
         Duration::from_secs_f64(blocks as f64 / speeds.sum::<f64>())
@@ -199,6 +199,6 @@ fn draft(simulations: u64, months: u32) -> Draft {
     draft.inputs.monthly_income = Some(3_000.0);
     draft.goal.target_amount = Some(1_000.0 + 900.0 * f64::from(months));
     draft.goal.timeline_months = Some(months.into());
-    draft.params.simulations = Some(simulations);
+    draft.params.n_simulations = Some(simulations);
     draft
 }

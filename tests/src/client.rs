@@ -125,7 +125,7 @@ impl Client {
     }
 
     /// Submits a job, waits until it is complete, and gives its digest.
-    pub async fn digest(&self, request: &Value) -> anyhow::Result<String> {
+    pub async fn digest(&self, request: &Value) -> anyhow::Result<carlo_types::results::Digest> {
         let id = self.submit(request).await?;
         let job = self.complete(&id).await?;
         Ok(job.results.context("a complete job has results")?.digest)

@@ -174,7 +174,7 @@ pub struct Solve {
     #[command(flatten)]
     pub request: Request,
     /// The number that may change
-    #[arg(long = "for", value_name = "WHAT", value_parser = PossibleValuesParser::new(Variable::ALL.map(Variable::as_str)))]
+    #[arg(long = "for", value_name = "WHAT", value_parser = PossibleValuesParser::new(Variable::ALL.iter().map(|variable| variable.as_str())))]
     pub variable: String,
     /// The wanted probability: above 0, below 1
     #[arg(short, long, value_name = "P", default_value_t = 0.9)]

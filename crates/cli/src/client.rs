@@ -11,11 +11,11 @@ use std::time::Duration;
 use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
 use carlo_rest::plans::{Comparison, Solved};
-use carlo_rest::problem::FieldError;
-use carlo_rest::replay::Replay;
 use carlo_rest::{Cluster, Job, JobList, Label as _, Problem, Submitted};
 use carlo_service::tls;
+use carlo_types::FieldFault;
 use carlo_types::JobId;
+use carlo_types::Replay;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -110,7 +110,7 @@ struct Words<'a>(&'a Problem);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |fault: &FieldError| {
+        let line = |fault: &FieldFault| {
             let pointer = if fault.pointer.is_empty() { "the request" } else { &fault.pointer };
             visible::line(&format!("{pointer} {}", fault.message)).into_owned()
         };

@@ -34,7 +34,7 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
         simulations_run: results.simulations_run,
         seed: results.seed.clone(),
         model_version: results.model_version,
-        digest: results.digest.clone(),
+        digest: results.digest.to_string(),
     };
     let names: Vec<String> = args.files.iter().map(|file| request::name(file)).collect();
     let text = || render::plans::comparison(&names, &comparison);
@@ -65,7 +65,7 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
         simulations_run: results.simulations_run,
         seed: results.seed.clone(),
         model_version: results.model_version,
-        digest: results.digest.clone(),
+        digest: results.digest.to_string(),
     };
     output::answer(args.json, &serde_json::to_string(&solved)?, || render::plans::solved(&solved))?;
     Ok(Exit::Ok)

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use carlo_rest::Job;
-use carlo_rest::job::Results;
+use carlo_rest::job::JobResults;
 use serde::Deserialize;
 use serde_json::{Map, Value, json, to_value};
 
@@ -56,16 +56,16 @@ pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     compare(&file, &stored, computed, args.json)
 }
 
-fn read(bytes: &[u8], path: &Path) -> anyhow::Result<Results> {
+fn read(bytes: &[u8], path: &Path) -> anyhow::Result<JobResults> {
     let stored: Value = serde_json::from_slice(bytes)
         .map_err(|source| RequestError::NotJson { file: path.to_owned(), source })?;
     let results = stored.get("results").unwrap_or(&stored);
-    Results::deserialize(results)
+    JobResults::deserialize(results)
         .map_err(|source| Unverifiable::NoResults { file: request::name(path), source }.into())
 }
 
 /// What was asked: the request itself, or what else the answer says was asked of it.
-fn question(stored: &Results) -> serde_json::Result<Question> {
+fn question(stored: &JobResults) -> serde_json::Result<Question> {
     let plan = &stored.assumptions;
     Ok(match &stored.solution {
         Some(solution) => {
@@ -82,7 +82,7 @@ fn question(stored: &Results) -> serde_json::Result<Question> {
     })
 }
 
-fn compare(file: &str, stored: &Results, computed: &Results, as_json: bool) -> anyhow::Result<Exit> {
+fn compare(file: &str, stored: &JobResults, computed: &JobResults, as_json: bool) -> anyhow::Result<Exit> {
     let (theirs, ours) = (stored.model_version, computed.model_version);
     if theirs != ours {
         return Err(Unverifiable::OtherModel { file: file.to_owned(), theirs, ours }.into());
@@ -109,8 +109,8 @@ fn compare(file: &str, stored: &Results, computed: &Results, as_json: bool) -> a
 
 /// The names of what differs. A digest alone would not do: whoever changes a number leaves the digest as it was. How many nodes
 /// took part is no part of the answer.
-fn differing(stored: &Results, computed: &Results) -> serde_json::Result<Vec<String>> {
-    let stored = Results { workers_used: computed.workers_used, ..stored.clone() };
+fn differing(stored: &JobResults, computed: &JobResults) -> serde_json::Result<Vec<String>> {
+    let stored = JobResults { workers_used: computed.workers_used, ..stored.clone() };
     let (stored, computed) = (to_value(stored)?, to_value(computed)?);
     let names: BTreeSet<_> =
         [&stored, &computed].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();

@@ -6,10 +6,11 @@ use std::time::Duration;
 use carlo_schedule::{JobState, Page};
 use carlo_store::Ledger;
 use carlo_tenancy::Caller;
+use carlo_types::definition::Faults;
 use carlo_types::limits::{
     PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, REVALIDATIONS_MAX, TEXT_BYTES_MAX,
 };
-use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Timestamp};
+use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Question, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
 use tokio::sync::{mpsc, oneshot};
@@ -249,14 +250,29 @@ pub(crate) fn check_simulation(
 ) -> Option<JobSpec> {
     #[expect(clippy::cast_possible_truncation, reason = "64 of random bits are as random")]
     let seed = environment.random() as u64;
-    let found = match Draft::from(simulation.unwrap_or_default()).check(seed) {
-        Ok(spec) => return Some(spec),
-        Err(found) => found,
+    let mut found = Faults::default();
+    let spec = Draft::from(simulation.unwrap_or_default()).check_at(pointer, seed, &mut found);
+    refuse_plan(&spec, pointer, &mut found);
+    match found.none_or(spec) {
+        Ok(spec) => Some(spec),
+        Err(fault) => {
+            faults.extend(fault.fields);
+            None
+        }
+    }
+}
+
+/// Refuses what the kernel doesn't compute yet: plans, and the goals that need them.
+fn refuse_plan(spec: &JobSpec, pointer: &str, faults: &mut Faults) {
+    let requests = match &spec.question {
+        Question::Compare(variants) => variants.iter().map(|variant| &variant.request).collect(),
+        Question::None | Question::Solve(_) => Vec::new(),
     };
-    faults.extend(
-        found.into_iter().map(|fault| FieldFault::new(format!("{pointer}{}", fault.pointer), fault.message)),
-    );
-    None
+    if std::iter::once(&spec.request).chain(requests).any(carlo_types::Request::has_plan) {
+        let message =
+            "can't be simulated by this version yet, and neither can success, floor, dollars and sensitivity";
+        faults.push(FieldFault::new(format!("{pointer}/plan"), message));
+    }
 }
 
 /// The priority that a request asks for.

@@ -43,8 +43,8 @@ pub(crate) async fn replay(
     let spec = spec.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
     // A job that expired since it was looked at is gone.
     let spec = spec.ok_or_else(|| no_such_job(id))?;
-    if index >= spec.simulations {
-        let count = spec.simulations;
+    if index >= spec.simulations() {
+        let count = spec.simulations();
         let message = format!("the job {id} has {count} simulations, from 0 on: none has the index {index}");
         return Err(Fault::new(FaultCode::NotFound, message));
     }

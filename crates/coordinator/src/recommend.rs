@@ -20,19 +20,20 @@ pub(crate) fn sentences(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String
 
 /// What a scenario changes, as the beginning of a sentence.
 fn change(name: &str, spec: &JobSpec) -> String {
-    let household = &spec.household;
     let share = |share: f64, of: f64| format!("${:.0}", share * of);
     match name {
-        "income_plus_10" => format!("Earning 10 % more ({} a month)", share(0.1, household.monthly_income)),
+        "income_plus_10" => format!("Earning 10 % more ({} a month)", share(0.1, spec.inputs.monthly_income)),
         "spending_minus_10" => {
-            format!("Spending 10 % less ({} a month)", share(0.1, household.monthly_spending))
+            format!("Spending 10 % less ({} a month)", share(0.1, spec.profile.monthly_spending))
         }
         "spending_minus_20" => {
-            format!("Spending 20 % less ({} a month)", share(0.2, household.monthly_spending))
+            format!("Spending 20 % less ({} a month)", share(0.2, spec.profile.monthly_spending))
         }
-        "income_minus_10" => format!("Earning 10 % less ({} a month)", share(0.1, household.monthly_income)),
+        "income_minus_10" => {
+            format!("Earning 10 % less ({} a month)", share(0.1, spec.inputs.monthly_income))
+        }
         "spending_plus_10" => {
-            format!("Spending 10 % more ({} a month)", share(0.1, household.monthly_spending))
+            format!("Spending 10 % more ({} a month)", share(0.1, spec.profile.monthly_spending))
         }
         "timeline_plus_6mo" => later(spec, 6),
         "timeline_plus_12mo" => later(spec, 12),

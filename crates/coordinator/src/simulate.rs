@@ -120,7 +120,7 @@ impl Drop for Simulation {
 }
 
 fn check_size(new: &NewJob, most: u64) -> Result<(), Fault> {
-    if new.spec.simulations <= most {
+    if new.spec.simulations() <= most {
         return Ok(());
     }
     let message = format!("must be at most {most} where the answer is waited for");

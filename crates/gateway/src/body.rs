@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use carlo_rest::json::{self, Document};
+use carlo_types::definition::{self, Faults, Section};
+use carlo_types::json::{self, Document};
 use carlo_types::limits::BODY_BYTES_MAX;
 use tokio_stream::StreamExt;
 
@@ -39,6 +40,13 @@ pub(crate) async fn json_or_none(request: Request, timeout: Duration) -> Result<
             Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
         }
     }
+}
+
+/// Reads what the definition of `S` says a body is: every fault of it at once, spelled as the body is.
+pub(crate) fn section<S: Section>(body: &Document) -> Result<S, Failure> {
+    let mut faults = Faults::of(body.duplicates.clone());
+    let section = definition::read(&body.value, &mut faults);
+    Ok(faults.none_or(section)?)
 }
 
 fn parse(bytes: &[u8]) -> Result<Document, Failure> {

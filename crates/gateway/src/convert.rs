@@ -8,8 +8,6 @@ pub(crate) mod cluster;
 mod duration;
 pub(crate) mod job;
 pub(crate) mod plans;
-pub(crate) mod replay;
-pub(crate) mod request;
 pub(crate) mod simulation;
 
 use carlo_wire::FieldError;

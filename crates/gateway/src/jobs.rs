@@ -64,9 +64,9 @@ impl JobView for Simulation {
 pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let draft = convert::request::read(&body).map_err(Failure::invalid)?;
-    let message = v1::SubmitRequest { simulation: Some(draft.into()), priority: None, idempotency_key };
-    let submitted = app.coordinator.call(caller).submit_job(message).await;
+    let spec = run::read_request(&body)?;
+    let message = v1::SubmitRequest { simulation: Some((&spec).into()), priority: None, idempotency_key };
+    let submitted = Box::pin(app.coordinator.call(caller).submit_job(message)).await;
     submitted.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))
 }
 

@@ -1,7 +1,8 @@
 //! The description of the calls, OpenAPI 3.1, at `/openapi.json`. The page `/docs` of the web interface shows it.
 //!
 //! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds everywhere, so that no handler
-//! repeats it: the refusals, the key, the ranges of the model's inputs. [`shared`] has what several of them have in common.
+//! repeats it: the refusals, the key, the schemas of the
+//! requests, which follow from their definitions. [`shared`] has what several of them have in common.
 
 pub(crate) mod shared;
 
@@ -11,9 +12,10 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use carlo_rest::Problem;
-use carlo_types::limits::{
-    ACCOUNTS_MAX, CATEGORIES_MAX, NUMBER_MAX, SIMULATIONS_MAX, TEXT_BYTES_MAX, TIMELINE_MONTHS_MAX,
-};
+use carlo_types::Request;
+use carlo_types::definition::schema::Components;
+use carlo_types::question::{CompareRequest, SolveRequest};
+use carlo_types::request::envelope::{CancelBatch, CancelJob, CreateBatch, CreateKey};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -110,92 +112,17 @@ fn streams(operation: &mut Value) {
     }
 }
 
-/// The ranges of the model's inputs, and that what is no input is refused.
+/// The schemas of what is sent, in place of those that only hold their names.
 fn inputs(schemas: &mut Value) {
-    let amounts = [
-        (
-            "FinancialProfile",
-            &[
-                "liquidAssets",
-                "monthlySpending",
-                "creditDebt",
-                "loanDebt",
-                "monthlyLoanPayments",
-                "monthlyIncome",
-                "monthlyBills",
-            ][..],
-        ),
-        ("UserInputs", &["monthlyIncome"]),
-        ("SimulationParams", &["emergencyMin", "emergencyMax"]),
-        ("CreditCard", &["balance", "apr", "minimumPayment"]),
-        ("Loan", &["balance", "interestRate", "monthlyPayment"]),
-    ];
-    for (shape, fields) in amounts {
-        for field in fields {
-            within(schemas, shape, field, 0.0, NUMBER_MAX);
-        }
+    let mut defined = Components::default();
+    defined.add::<Request>();
+    defined.add::<CompareRequest>();
+    defined.add::<SolveRequest>();
+    defined.add::<CreateBatch>();
+    defined.add::<CancelBatch>();
+    defined.add::<CancelJob>();
+    defined.add::<CreateKey>();
+    for (name, schema) in defined.into_inner() {
+        schemas[name] = schema;
     }
-    let params = [
-        ("annualReturnMean", -1.0, 1.0),
-        ("annualReturnStd", 0.0, 2.0),
-        ("inflationRate", -0.5, 1.0),
-        ("inflationVolatility", 0.0, 1.0),
-        ("incomeVolatility", 0.0, 2.0),
-        ("expenseVolatility", 0.0, 2.0),
-        ("emergencyProbability", 0.0, 1.0),
-        ("annualRaiseMean", -1.0, 1.0),
-        ("annualRaiseVolatility", 0.0, 1.0),
-        ("promotionProbability", 0.0, 1.0),
-        ("promotionRaiseMean", -1.0, 1.0),
-        ("promotionRaiseVolatility", 0.0, 1.0),
-        ("targetStandardError", 0.0, 0.5),
-        ("nSimulations", 1.0, SIMULATIONS_MAX as f64),
-    ];
-    for (field, min, max) in params {
-        within(schemas, "SimulationParams", field, min, max);
-    }
-    within(schemas, "FinancialProfile", "spendingVolatility", 0.0, 2.0);
-    within(schemas, "UserInputs", "age", 0.0, 130.0);
-    within(schemas, "Goal", "timelineMonths", 1.0, TIMELINE_MONTHS_MAX.into());
-    within(schemas, "Goal", "targetAmount", f64::MIN_POSITIVE, NUMBER_MAX);
-    let text = |schemas: &mut Value, shape: &str, field: &str| {
-        schemas[shape]["properties"][field]["maxLength"] = (TEXT_BYTES_MAX / 4).into();
-    };
-    for (shape, field) in [("Goal", "goalType"), ("Goal", "goalText"), ("CreditCard", "id"), ("Loan", "id")] {
-        text(schemas, shape, field);
-    }
-    let properties = |schemas: &mut Value, shape: &str, field: &str, members: Value| {
-        if let Some(property) = schemas[shape]["properties"][field].as_object_mut() {
-            property.extend(members.as_object().cloned().unwrap_or_default());
-        }
-    };
-    properties(schemas, "UserInputs", "riskTolerance", json!({"enum": ["low", "medium", "high", null]}));
-    properties(schemas, "FinancialProfile", "spendingByCategory", json!({"maxProperties": CATEGORIES_MAX}));
-    for list in ["creditCards", "loans"] {
-        properties(schemas, "SimulationParams", list, json!({"maxItems": ACCOUNTS_MAX}));
-    }
-    let required = [
-        ("SimulationRequest", &["financialProfile", "userInputs", "goal"][..]),
-        ("FinancialProfile", &["liquidAssets", "monthlySpending"]),
-        ("UserInputs", &["monthlyIncome"]),
-        ("Goal", &["targetAmount", "timelineMonths"]),
-        ("SimulationParams", &[]),
-        ("CreditCard", &[]),
-        ("Loan", &[]),
-    ];
-    for (shape, fields) in required {
-        schemas[shape]["additionalProperties"] = false.into();
-        schemas[shape]["required"] = json!(fields);
-    }
-    // One object rather than two that both must hold: neither would let the other's fields pass.
-    let custom_id = json!({"type": ["string", "null"], "minLength": 1, "maxLength": 32, "description": "Its name in the batch, unique there"});
-    let mut of_batch = schemas["SimulationRequest"].clone();
-    of_batch["properties"]["custom_id"] = custom_id;
-    schemas["BatchSimulation"] = of_batch;
-}
-
-fn within(schemas: &mut Value, shape: &str, field: &str, min: f64, max: f64) {
-    let property = &mut schemas[shape]["properties"][field];
-    property["minimum"] = min.into();
-    property["maximum"] = max.into();
 }

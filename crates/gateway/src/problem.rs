@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use carlo_rest::Problem;
 use carlo_rest::money::dollars;
 use carlo_rest::pointer::{Spelling, spelled};
-use carlo_rest::problem::FieldError;
 use carlo_types::fault::Limit;
 use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
@@ -62,7 +61,7 @@ pub(crate) struct Failure {
     limit: Option<Limit>,
     /// For the caller; but if the status is 500 and there is no kind, for the log alone.
     detail: String,
-    errors: Vec<FieldError>,
+    errors: Vec<FieldFault>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -104,7 +103,7 @@ impl Failure {
     }
 
     /// A request with these fields at fault.
-    pub(crate) fn invalid(mut errors: Vec<FieldError>) -> Self {
+    pub(crate) fn invalid(mut errors: Vec<FieldFault>) -> Self {
         let mut detail = match errors.as_slice() {
             [only] => FieldFault::new(&only.pointer, &only.message).to_string(),
             many => format!("the request has {} faults", many.len()),
@@ -137,9 +136,7 @@ impl Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let errors =
-            fault.fields.into_iter().map(|field| FieldError::new(field.pointer, field.message)).collect();
-        let (kind, limit) = (Kind::of(fault.code), fault.limit);
+        let (kind, limit, errors) = (Kind::of(fault.code), fault.limit, fault.fields);
         let failure = Self { kind, limit, errors, ..Self::new(status(fault.code), fault.message) };
         match fault.retry_after_seconds {
             Some(seconds) => failure.with(RETRY_AFTER, &seconds.to_string()),

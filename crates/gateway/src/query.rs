@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Label;
-use carlo_rest::problem::FieldError;
+use carlo_types::FieldFault;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 
 use crate::problem::Failure;
@@ -95,7 +95,7 @@ fn each(parts: &Parts, mut set: impl FnMut(&str, &str) -> Result<(), String>) ->
     for (name, value) in &parameters {
         let fault =
             if seen.insert(name) { set(name, value).err() } else { Some("is given twice".to_owned()) };
-        faults.extend(fault.map(|message| FieldError::new(format!("/{name}"), message)));
+        faults.extend(fault.map(|message| FieldFault::new(format!("/{name}"), message)));
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::invalid(faults)) }
 }

@@ -18,7 +18,7 @@ fn spec(months: u64, simulations: u64) -> JobSpec {
     draft.inputs.monthly_income = Some(5_000.0);
     draft.goal.target_amount = Some(70_000.0);
     draft.goal.timeline_months = Some(months);
-    draft.params.simulations = Some(simulations);
+    draft.params.n_simulations = Some(simulations);
     draft.check(1).expect("a valid request")
 }
 

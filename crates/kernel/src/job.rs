@@ -33,7 +33,7 @@ impl Job {
     /// at the usual timelines, and some fifty times that where the job solves for something.
     pub fn new(spec: &JobSpec, level: Level) -> Self {
         let plan = Plan::new(spec);
-        let simulations = spec.simulations;
+        let simulations = spec.simulations();
         let count = simulations.min(PILOT) as usize;
         let mut pilot = vec![0.0; count];
         let stops = chart::stops(plan.months);
@@ -119,13 +119,13 @@ impl Job {
 /// The largest sum of money in a request, dollars.
 #[expect(clippy::cast_possible_truncation, reason = "a floor needs no precision")]
 fn magnitude(spec: &JobSpec) -> f32 {
-    let household = &spec.household;
-    let emergency = if spec.world.emergency_probability > 0.0 { spec.world.emergency_max } else { 0.0 };
+    let profile = &spec.profile;
+    let emergency = if spec.params.emergency_probability > 0.0 { spec.params.emergency_max } else { 0.0 };
     [
-        household.liquid_assets,
-        household.credit_debt,
-        household.monthly_income,
-        household.monthly_spending,
+        profile.liquid_assets,
+        profile.credit_debt,
+        spec.inputs.monthly_income,
+        profile.monthly_spending,
         emergency,
     ]
     .into_iter()

@@ -182,18 +182,19 @@ pub fn threshold(target: f64) -> f32 {
 
 impl Plan {
     pub(crate) fn new(spec: &JobSpec) -> Self {
-        let world = &spec.world;
+        let params = &spec.params;
         let months = spec.goal.timeline_months as usize;
         let walked = (months + EXTENSIONS[EXTENSIONS.len() - 1]).next_multiple_of(MONTHS);
         let schedule = Schedule::new(spec, walked);
         let growth = |mean, std, coin| Growth::new(mean, std, coin);
-        let inflation = growth(world.inflation_rate / 12.0, world.inflation_volatility / 12.0, Coin::CERTAIN);
-        let raise = growth(world.annual_raise_mean, world.annual_raise_volatility, Coin::CERTAIN);
-        let coin = Coin::new(world.promotion_probability);
-        let promotion = growth(world.promotion_raise_mean, world.promotion_raise_volatility, coin);
-        let emergency = Coin::new(world.emergency_probability);
-        let step = (world.emergency_max - world.emergency_min) / f64::from(emergency.below.max(1));
-        let least = world.emergency_min + step / 2.0;
+        let inflation =
+            growth(params.inflation_rate / 12.0, params.inflation_volatility / 12.0, Coin::CERTAIN);
+        let raise = growth(params.annual_raise_mean, params.annual_raise_volatility, Coin::CERTAIN);
+        let coin = Coin::new(params.promotion_probability);
+        let promotion = growth(params.promotion_raise_mean, params.promotion_raise_volatility, coin);
+        let emergency = Coin::new(params.emergency_probability);
+        let step = (params.emergency_max - params.emergency_min) / f64::from(emergency.below.max(1));
+        let least = params.emergency_min + step / 2.0;
         let certain = emergency == Coin::CERTAIN;
         let planned = Planned {
             payments: schedule.payments,
@@ -203,7 +204,7 @@ impl Plan {
         };
         let (budgets, bounds) = planned.budgets(spec, inflation.planned);
         Self {
-            key: key(spec.seed),
+            key: key(spec.seed()),
             balance: pair(starting_balance(spec)),
             threshold: threshold(spec.goal.target_amount),
             months,
@@ -211,8 +212,8 @@ impl Plan {
             bounds,
             owed: schedule.owed.into_iter().map(single).collect(),
             inflation: Axes::new(single(inflation.std), single(inflation.std)),
-            return_mean: pair(world.annual_return_mean / 12.0),
-            return_variance: single(world.annual_return_std * world.annual_return_std / 12.0),
+            return_mean: pair(params.annual_return_mean / 12.0),
+            return_variance: single(params.annual_return_std * params.annual_return_std / 12.0),
             emergency,
             emergency_least: if certain { 0.0 } else { single(least) },
             emergency_step: single(step),
@@ -229,8 +230,8 @@ impl Planned {
     /// What is planned for every month that has payments, and the ranges of deviations in every half
     /// year, with prices that grow by this rate a month.
     fn budgets(&self, spec: &JobSpec, inflation: f64) -> (Vec<[Budget; STARTS]>, Vec<[Range; 2]>) {
-        let household = &spec.household;
-        let [prices_max, wages_max] = [household.monthly_spending, household.monthly_income]
+        let profile = &spec.profile;
+        let [prices_max, wages_max] = [profile.monthly_spending, spec.inputs.monthly_income]
             .map(|amount| f64::from(MONEY_BOUND) / amount.max(1.0));
         let (mut prices, mut wages) = (1.0_f64, 1.0_f64);
         let (mut budgets, mut bounds) = (Vec::with_capacity(self.payments.len()), Vec::new());
@@ -245,15 +246,15 @@ impl Planned {
             }
             prices *= 1.0 + inflation;
             budgets.push(FACTORS.map(|factors| {
-                let income = factors.0 * household.monthly_income * wages;
-                let spending = factors.1 * household.monthly_spending * prices;
+                let income = factors.0 * spec.inputs.monthly_income * wages;
+                let spending = factors.1 * profile.monthly_spending * prices;
                 Budget {
                     planned: pair(income - spending - payment - self.emergency),
                     income: single(income),
                     spending: single(spending),
-                    income_variance: single((income * spec.world.income_volatility).powi(2)),
-                    spending_variance: single((spending * spec.world.expense_volatility).powi(2)),
-                    reserve: single(6.0 * factors.1 * household.monthly_spending),
+                    income_variance: single((income * spec.params.income_volatility).powi(2)),
+                    spending_variance: single((spending * spec.params.expense_volatility).powi(2)),
+                    reserve: single(6.0 * factors.1 * profile.monthly_spending),
                 }
             }));
         }
@@ -269,8 +270,12 @@ fn deviations(planned: f64, most: f64) -> Range {
 
 /// The balance before the first month.
 pub(crate) fn starting_balance(spec: &JobSpec) -> f64 {
-    let household = &spec.household;
-    if spec.account_aware { household.liquid_assets } else { household.liquid_assets - household.credit_debt }
+    let profile = &spec.profile;
+    if spec.params.use_account_aware_simulation {
+        profile.liquid_assets
+    } else {
+        profile.liquid_assets - profile.credit_debt
+    }
 }
 
 /// What is paid each month, which depends on no draw.
@@ -283,16 +288,18 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn new(spec: &JobSpec, months: usize) -> Self {
-        if !spec.account_aware {
-            let payments = vec![spec.household.monthly_loan_payments; months];
+        if !spec.params.use_account_aware_simulation {
+            let payments = vec![spec.profile.monthly_loan_payments; months];
             return Self { payments, owed: vec![0.0; months + 1] };
         }
-        let mut cards: Vec<f64> = spec.cards.iter().map(|card| card.balance).collect();
-        let mut loans: Vec<f64> = spec.loans.iter().map(|loan| loan.balance).collect();
+        let card_accounts: Vec<_> = spec.params.credit_cards.iter().map(Account::from).collect();
+        let loan_accounts: Vec<_> = spec.params.loans.iter().map(Account::from).collect();
+        let mut cards: Vec<f64> = card_accounts.iter().map(|card| card.balance).collect();
+        let mut loans: Vec<f64> = loan_accounts.iter().map(|loan| loan.balance).collect();
         let mut owed = vec![cards.iter().sum()];
         let mut payments = Vec::with_capacity(months);
         for _ in 0..months {
-            payments.push(pay(&spec.cards, &mut cards) + pay(&spec.loans, &mut loans));
+            payments.push(pay(&card_accounts, &mut cards) + pay(&loan_accounts, &mut loans));
             owed.push(cards.iter().sum());
         }
         Self { payments, owed }

@@ -20,7 +20,7 @@ pub(crate) struct Stream(ChaCha8Rng);
 impl Stream {
     /// The stream of the job's simulation `index`.
     pub(crate) fn new(spec: &JobSpec, index: u64) -> Self {
-        let mut stream = ChaCha8Rng::seed_from_u64(spec.seed);
+        let mut stream = ChaCha8Rng::seed_from_u64(spec.seed());
         stream.set_stream(index);
         Self(stream)
     }
@@ -213,12 +213,12 @@ pub(crate) fn polar(axes: &Axes, radius: u32, angle: u32) -> Polar {
 
 /// The final balance of simulation `index` of the job, in dollars, in double precision throughout.
 pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
-    let (household, world) = (&spec.household, &spec.world);
+    let (profile, params) = (&spec.profile, &spec.params);
     let schedule = Schedule::new(spec, spec.goal.timeline_months as usize);
     let bound = f64::from(MONEY_BOUND);
-    let reserve = 6.0 * household.monthly_spending;
+    let reserve = 6.0 * profile.monthly_spending;
     let mut balance = starting_balance(spec);
-    let (mut income, mut spending) = (household.monthly_income, household.monthly_spending);
+    let (mut income, mut spending) = (spec.inputs.monthly_income, profile.monthly_spending);
     let mut stream = Stream::new(spec, index);
     let mut draws = stream.household(0);
     for (month, payment) in schedule.payments.iter().enumerate() {
@@ -227,15 +227,15 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
             draws = stream.household(month / 6);
         }
         if i == 5 {
-            let promoted = uniform(draws.uniform[6]) < world.promotion_probability;
+            let promoted = uniform(draws.uniform[6]) < params.promotion_probability;
             let [z_promotion, z_raise] = normals_f64(draws.radius[6], draws.angle[6]);
             balance = balance.clamp(-bound, bound);
             spending = spending.clamp(-bound, bound);
             if month % 12 == 11 {
-                income *= 1.0 + world.annual_raise_mean + z_raise * world.annual_raise_volatility;
+                income *= 1.0 + params.annual_raise_mean + z_raise * params.annual_raise_volatility;
             }
             if promoted {
-                income *= 1.0 + world.promotion_raise_mean + z_promotion * world.promotion_raise_volatility;
+                income *= 1.0 + params.promotion_raise_mean + z_promotion * params.promotion_raise_volatility;
             }
             income = income.clamp(-bound, bound);
         }
@@ -245,17 +245,17 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
         let z_cash = normals_f64(radius, angle)[which];
         let emergency = uniform(draws.uniform[i]);
 
-        spending *= 1.0 + (world.inflation_rate + z_spending * world.inflation_volatility) / 12.0;
+        spending *= 1.0 + (params.inflation_rate + z_spending * params.inflation_volatility) / 12.0;
         let invested = (balance - reserve).max(0.0);
-        let variance = (income * world.income_volatility).powi(2)
-            + (spending * world.expense_volatility).powi(2)
-            + (invested * world.annual_return_std).powi(2) / 12.0;
+        let variance = (income * params.income_volatility).powi(2)
+            + (spending * params.expense_volatility).powi(2)
+            + (invested * params.annual_return_std).powi(2) / 12.0;
         let mut cash = income - payment - spending;
-        if emergency < world.emergency_probability {
-            let share = emergency / world.emergency_probability;
-            cash -= world.emergency_min + share * (world.emergency_max - world.emergency_min);
+        if emergency < params.emergency_probability {
+            let share = emergency / params.emergency_probability;
+            cash -= params.emergency_min + share * (params.emergency_max - params.emergency_min);
         }
-        balance += cash + invested * world.annual_return_mean / 12.0 + variance.sqrt() * z_cash;
+        balance += cash + invested * params.annual_return_mean / 12.0 + variance.sqrt() * z_cash;
     }
     balance - schedule.owed[schedule.payments.len()]
 }

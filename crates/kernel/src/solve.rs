@@ -30,11 +30,11 @@ pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
     let mut spec = spec.clone();
     spec.question = Question::None;
     match variable {
-        Variable::MaxSpending => spec.household.monthly_spending = value,
-        Variable::MinIncome => spec.household.monthly_income = value,
+        Variable::MaxSpending => spec.profile.monthly_spending = value,
+        Variable::MinIncome => spec.inputs.monthly_income = value,
         Variable::EarliestMonth => spec.goal.timeline_months = value as u32,
         Variable::MaxTarget => spec.goal.target_amount = value,
-        Variable::MinLiquidAssets => spec.household.liquid_assets = value,
+        Variable::MinLiquidAssets => spec.profile.liquid_assets = value,
     }
     spec
 }
@@ -54,13 +54,13 @@ struct Nature {
 impl Nature {
     fn of(spec: &JobSpec, variable: Variable) -> Self {
         use carlo_types::limits::{NUMBER_MAX, TIMELINE_MONTHS_MAX};
-        let household = &spec.household;
+        let profile = &spec.profile;
         let (own, rises) = match variable {
-            Variable::MaxSpending => (household.monthly_spending, false),
-            Variable::MinIncome => (household.monthly_income, true),
+            Variable::MaxSpending => (profile.monthly_spending, false),
+            Variable::MinIncome => (spec.inputs.monthly_income, true),
             Variable::EarliestMonth => (spec.goal.timeline_months.into(), true),
             Variable::MaxTarget => (spec.goal.target_amount, false),
-            Variable::MinLiquidAssets => (household.liquid_assets, true),
+            Variable::MinLiquidAssets => (profile.liquid_assets, true),
         };
         let domain = match variable {
             Variable::EarliestMonth => [1.0, TIMELINE_MONTHS_MAX.into()],
@@ -75,7 +75,7 @@ impl Nature {
 /// The values to try, ascending.
 pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64> {
     let nature = Nature::of(spec, asked.variable);
-    let count = spec.simulations.min(PILOT);
+    let count = spec.simulations().min(PILOT);
     let mut finals = vec![0.0; count as usize];
     let mut successes = |value: f64| -> f64 {
         let plan = Plan::new(&with(spec, asked.variable, value));

@@ -2,12 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
+pub use carlo_types::request::envelope::{CreateKey, Role, Tier};
+
 use crate::label::Label;
-use crate::problem::FieldError;
-use crate::reader::Object;
 
 /// The answer of `GET /simulations/batch/usage`: what the caller has used this month. A limit of −1 is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -72,71 +71,12 @@ pub struct PeriodUsage {
     pub tokens_used: u64,
 }
 
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// All but the calls about keys and nodes.
-    User,
-    /// Everything.
-    Admin,
-}
-
 impl Label for Role {
-    const ALL: &'static [Self] = &[Self::User, Self::Admin];
+    const ALL: &'static [Self] = &Self::ALL;
 
     fn label(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Admin => "admin",
-        }
+        self.as_str()
     }
-}
-
-/// The body of `POST /api/admin/keys`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CreateKey {
-    /// 1 to 128 letters, digits or any of `. _ - @ +`
-    #[schema(pattern = "^[A-Za-z0-9._@+-]{1,128}$")]
-    pub user_id: String,
-    /// `free`, `basic`, `pro` or `enterprise`; `free` where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tier: Option<String>,
-    /// `user` where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<Role>,
-}
-
-/// Every tier.
-const TIERS: [&str; 4] = ["free", "basic", "pro", "enterprise"];
-/// The longest name of a user.
-const USER_BYTES_MAX: usize = 128;
-
-fn is_user(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@+".contains(&byte);
-    (1..=USER_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_plain)
-}
-
-/// Reads the body of `POST /api/admin/keys`, with every fault of its names and types.
-pub fn read_key(body: &Value, faults: &mut Vec<FieldError>) -> CreateKey {
-    let mut key = Object::new(body, String::new(), "a key", faults);
-    let user_id = key.text("userId");
-    match &user_id {
-        None if !key.is_at_fault("userId") => key.fault("userId", "is required".to_owned()),
-        Some(user) if !is_user(user) => {
-            let message = format!("must be 1 to {USER_BYTES_MAX} letters, digits or any of . _ - @ +");
-            key.fault("userId", message);
-        }
-        _ => {}
-    }
-    let create = CreateKey {
-        user_id: user_id.unwrap_or_default(),
-        tier: key.one_of("tier", &TIERS, str::as_ref).map(str::to_owned),
-        role: key.one_of("role", Role::ALL, Role::label),
-    };
-    key.refuse_others();
-    create
 }
 
 /// A key, without its secret.

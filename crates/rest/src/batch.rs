@@ -1,64 +1,12 @@
 //! Batches: jobs that were submitted together.
 
-mod read;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::label::Label;
-use crate::request::SimulationRequest;
 use crate::simulation::Simulation;
-
-pub use read::{read, read_cancel};
-
-/// The body of `POST /simulations/batch`.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CreateBatch {
-    /// 1 to what the caller's tier allows.
-    #[schema(min_items = 1)]
-    pub simulations: Vec<BatchSimulation>,
-    /// Jobs of it that run at once; 3 where absent.
-    #[schema(minimum = 1, maximum = 100, default = 3)]
-    pub parallel_jobs: Option<u32>,
-    /// Whether the first job that fails cancels all others.
-    #[schema(default = false)]
-    pub fail_fast: Option<bool>,
-    /// The most that may be billed, dollars; no limit where absent.
-    #[schema(minimum = 0, maximum = 1e10)]
-    pub budget_cap_usd: Option<f64>,
-    /// More is sooner; 50 where absent.
-    #[schema(minimum = 0, maximum = 100, default = 50)]
-    pub priority: Option<u32>,
-    /// Kept as it is; at most 16 KiB.
-    #[schema(value_type = Option<Object>)]
-    pub metadata: Option<Map<String, Value>>,
-}
-
-/// One simulation of a batch.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct BatchSimulation {
-    /// The request.
-    #[serde(flatten)]
-    pub simulation: SimulationRequest,
-    /// Its name in the batch, unique there.
-    #[schema(min_length = 1, max_length = 128)]
-    pub custom_id: Option<String>,
-}
-
-/// The body of the calls that cancel. All of it may be absent.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cancel {
-    /// For people; at most 1024 bytes.
-    #[schema(max_length = 1024)]
-    pub reason: Option<String>,
-    /// Of a batch: whether its running jobs are cancelled, too. True where absent.
-    #[schema(default = true)]
-    pub cancel_running: Option<bool>,
-}
 
 /// Where a batch stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

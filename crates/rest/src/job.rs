@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use carlo_types::{Request, Results};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::label::Label;
 use crate::plans::{ComparedPlan, Solution};
-use crate::request::SimulationRequest;
 
 /// The answer of `POST /api/jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -135,7 +135,7 @@ pub struct Job {
     pub partial_results: Option<PartialResults>,
     /// The answer, when complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub results: Option<Results>,
+    pub results: Option<JobResults>,
     /// What would change it, when complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity_results: Option<SensitivityResults>,
@@ -173,109 +173,50 @@ pub struct PartialResults {
     pub simulations: u64,
 }
 
-/// The answer of a job.
+/// The answer of a job: what the simulations say, and what it was computed from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Results {
-    /// Share of the simulations that reached the goal.
-    pub success_probability: f64,
-    /// Standard error of it.
-    pub standard_error: f64,
-    /// 95 % Wilson interval of it.
-    #[serde(rename = "confidenceInterval95")]
-    pub confidence_interval_95: [f64; 2],
+pub struct JobResults {
+    /// What the simulations say.
+    #[serde(flatten)]
+    pub results: Results,
     /// Median final balance, dollars.
     pub median_outcome: f64,
-    /// Percentiles of the final balance, dollars.
-    pub percentiles: Percentiles<f64>,
-    /// 95 % order-statistic interval of each.
-    #[serde(rename = "percentileIntervals95")]
-    #[schema(value_type = Percentiles<Vec<f64>>)]
-    pub percentile_intervals_95: Percentiles<[f64; 2]>,
-    /// Mean final balance, dollars.
-    pub mean: f64,
-    /// Standard deviation of the final balance, dollars.
-    pub std: f64,
-    /// Smallest final balance, dollars.
-    pub worst_case: f64,
-    /// Largest final balance, dollars.
-    pub best_case: f64,
-    /// Simulations that were counted.
-    pub simulations_run: u64,
     /// Whether the target standard error was reached before all of them had run.
     pub stopped_early: bool,
     /// Nodes that contributed.
     pub workers_used: u32,
-    /// The final balances in bars.
-    pub histogram: Histogram,
-    /// The balance along the timeline: at most 60 months of it.
-    pub trajectory: Vec<TrajectoryPoint>,
-    /// Simulations that are worth a look, each to be replayed by its index.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notable: Option<Notable>,
     /// The request with nothing left to a default. Sent again, it gives the same answer: with the plans of `variants` to
     /// `POST /api/compare`, or with what `solution` says was asked to `POST /api/solve`, where these are there.
-    pub assumptions: SimulationRequest,
+    pub assumptions: Request,
     /// The other plans of a comparison, in the order of its request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
     /// What was solved for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub solution: Option<Solution>,
-    /// The seed, as a decimal string.
+    /// The seed, as a decimal string: JSON numbers lose its last digits.
+    #[schema(pattern = "^[0-9]+$", example = "42")]
     pub seed: String,
-    /// The version of the model.
-    pub model_version: u32,
-    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
-    pub digest: String,
+}
+
+impl std::ops::Deref for JobResults {
+    type Target = Results;
+
+    fn deref(&self) -> &Results {
+        &self.results
+    }
 }
 
 /// Another plan of a comparison, on the same luck as the job's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Variant {
     /// Its request, with nothing left to a default.
-    pub assumptions: SimulationRequest,
+    pub assumptions: Request,
     /// How it does.
     #[serde(flatten)]
     pub outcome: ComparedPlan,
-}
-
-/// Simulations that are worth a look.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Notable {
-    /// The one with the smallest final balance.
-    pub worst: NotableSimulation,
-    /// The one with the largest final balance.
-    pub best: NotableSimulation,
-    /// The one nearest to the 5th percentile, as the job's first 4,096 simulations have it.
-    pub p5: NotableSimulation,
-    /// The one nearest to the median, as these have it.
-    pub p50: NotableSimulation,
-    /// The one nearest to the 95th percentile, as these have it.
-    pub p95: NotableSimulation,
-    /// The one nearest to the target amount.
-    pub goal: NotableSimulation,
-}
-
-/// One simulation of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct NotableSimulation {
-    /// Which.
-    pub index: u64,
-    /// Its final balance, dollars.
-    pub balance: f64,
-}
-
-/// The balances after so many months, dollars.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct TrajectoryPoint {
-    pub month: u32,
-    pub p10: f64,
-    pub p25: f64,
-    pub p50: f64,
-    pub p75: f64,
-    pub p90: f64,
 }
 
 /// What changes of the plan would do to the success probability, each on the same luck as the plan itself.
@@ -304,32 +245,4 @@ pub struct Sensitivity {
     pub impact: f64,
     /// Standard error of `delta`, from the paired differences.
     pub standard_error: f64,
-}
-
-/// One value for each percentile that is reported.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Percentiles<T> {
-    pub p5: T,
-    pub p10: T,
-    pub p25: T,
-    pub p50: T,
-    pub p75: T,
-    pub p90: T,
-    pub p95: T,
-}
-
-impl<T> From<[T; 7]> for Percentiles<T> {
-    fn from([p5, p10, p25, p50, p75, p90, p95]: [T; 7]) -> Self {
-        Self { p5, p10, p25, p50, p75, p90, p95 }
-    }
-}
-
-/// Bars: `counts[i]` simulations ended between `edges[i]` and `edges[i + 1]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Histogram {
-    /// Dollars, ascending, one more than there are bars.
-    pub edges: Vec<f64>,
-    /// Simulations in each bar.
-    pub counts: Vec<u64>,
 }

@@ -1,9 +1,8 @@
 //! JSON pointers (RFC 6901) in the spelling that a body uses.
 
+use carlo_types::FieldFault;
+use carlo_types::definition::snake_case;
 use serde_json::Value;
-
-use crate::problem::FieldError;
-use crate::reader::snake_case;
 
 /// How names of several words are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +49,7 @@ pub fn as_written(pointer: &str, body: &Value, usual: Spelling) -> String {
 
 /// Spells every fault's pointer as [`as_written`] does, and keeps only the first of several faults of
 /// one field that follow each other.
-pub fn spelled(mut faults: Vec<FieldError>, body: &Value, usual: Spelling) -> Vec<FieldError> {
+pub fn spelled(mut faults: Vec<FieldFault>, body: &Value, usual: Spelling) -> Vec<FieldFault> {
     for fault in &mut faults {
         fault.pointer = as_written(&fault.pointer, body, usual);
     }

@@ -1,5 +1,6 @@
 //! Errors, as RFC 9457 shapes them.
 
+use carlo_types::FieldFault;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,7 +23,7 @@ pub struct Problem {
     pub instance: String,
     /// Every fault of the body, by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
+    pub errors: Vec<FieldFault>,
     /// `detail` once more, for clients of the older jobs API.
     pub error: String,
     /// Of the type `/problems/quota-exceeded`: which quota: `api_calls`, `simulations` or `cost`.
@@ -31,20 +32,4 @@ pub struct Problem {
     /// Of the type `/problems/over-budget`: the cap of the batch, dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_cap_usd: Option<f64>,
-}
-
-/// A fault of one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FieldError {
-    /// Where, as a JSON pointer (RFC 6901) into the body; empty for the body as a whole.
-    pub pointer: String,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl FieldError {
-    /// A fault at `pointer`.
-    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), message: message.into() }
-    }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::job::{Results, SensitivityResults};
+use crate::job::{JobResults, SensitivityResults};
 use crate::label::Label;
 
 /// Where a job stands.
@@ -69,7 +69,7 @@ pub struct Simulation {
     pub owner_id: String,
     /// The answer, when completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub results: Option<Results>,
+    pub results: Option<JobResults>,
     /// What would change it, when completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity_results: Option<SensitivityResults>,
@@ -96,7 +96,7 @@ pub struct SimulationResult {
     /// `COMPLETED`
     pub status: SimulationStatus,
     /// The answer.
-    pub results: Results,
+    pub results: JobResults,
     /// What would change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity_results: Option<SensitivityResults>,

@@ -109,7 +109,7 @@ impl Queued {
 
     /// The first lease is about to be given.
     pub(crate) fn start<P: Merge + Clone>(self, now: Now) -> Running<P> {
-        let segments = Segments::new(self.spec.simulations, self.spec.target_standard_error)
+        let segments = Segments::new(self.spec.simulations(), self.spec.params.target_standard_error)
             .expect("a job has at least one simulation");
         Running {
             ranges: Ranges::new(segments.whole(), &[]).expect("nothing is done"),
@@ -138,7 +138,7 @@ impl<P: Merge + Clone> Running<P> {
         checkpoint: Option<Checkpoint<P>>,
         now: Duration,
     ) -> Option<Self> {
-        let segments = Segments::new(spec.simulations, spec.target_standard_error)?;
+        let segments = Segments::new(spec.simulations(), spec.params.target_standard_error)?;
         let (done, parts, shares) =
             checkpoint.map_or_else(Default::default, |stored| (stored.done, stored.parts, stored.shares));
         let fold = Fold::restore(segments, &done, parts)?;

@@ -1,8 +1,8 @@
 //! The words that every other crate of carlo speaks, and nothing that does I/O.
 //!
 //! * [`ids`]: identifiers that can't be mixed up.
-//! * [`draft`] and [`spec`]: a request as it was typed, and the job it becomes once every rule of the
-//!   model's inputs holds. There is no other way to make a [`JobSpec`].
+//! * [`request`]: every input, defined once. [`definition`]: how, and what follows from it.
+//! * [`spec`]: the job that a request becomes once every rule holds. There is no other way to make a [`JobSpec`].
 //! * [`question`]: what a job asks beside the probability of its own plan.
 //! * [`blocks`]: how a job's simulations are cut into blocks and ranges.
 //! * [`lease`]: the right to simulate a range.
@@ -17,9 +17,10 @@
 //! Wire formats, JSON and storage don't belong here: they convert to and from these types at their own door.
 
 pub mod blocks;
-pub mod draft;
+pub mod definition;
 pub mod fault;
 pub mod ids;
+pub mod json;
 pub mod lease;
 pub mod limits;
 pub mod merge;
@@ -28,12 +29,12 @@ pub mod money;
 pub mod node;
 pub mod question;
 pub mod replay;
+pub mod request;
 pub mod results;
 pub mod spec;
 pub mod time;
 
 pub use blocks::{BLOCK_SIMULATIONS, BlockRange};
-pub use draft::Draft;
 pub use fault::{Fault, FaultCode, FieldFault};
 pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
 pub use lease::Lease;
@@ -43,6 +44,7 @@ pub use money::Money;
 pub use node::{Load, NodeFacts};
 pub use question::Question;
 pub use replay::{Replay, ReplayMonth};
+pub use request::Request;
 pub use results::Results;
-pub use spec::JobSpec;
+pub use spec::{Draft, JobSpec};
 pub use time::{Now, Timestamp};

@@ -12,6 +12,16 @@ pub const TIMELINE_MONTHS_MAX: u32 = 1_200;
 pub const ACCOUNTS_MAX: usize = 32;
 /// Entries of `spendingByCategory`.
 pub const CATEGORIES_MAX: usize = 100;
+/// Dated incomes and spendings of a plan.
+pub const FLOWS_MAX: usize = 64;
+/// Assets of a portfolio.
+pub const ASSETS_MAX: usize = 8;
+/// Points of a glide path: one for each year of the longest timeline.
+pub const GLIDE_POINTS_MAX: usize = 100;
+/// Months of a history that returns are bootstrapped from.
+pub const BOOTSTRAP_ROWS_MAX: usize = 2_400;
+/// People of a plan.
+pub const PEOPLE_MAX: usize = 2;
 /// Length of an informational text: a goal's type and text, an account's id.
 pub const TEXT_BYTES_MAX: usize = 1_024;
 /// Length of a name: an owner, a host, a node.
@@ -22,6 +32,15 @@ pub const FIELD_FAULTS_MAX: usize = 100;
 pub const PRIORITY_MAX: u8 = 100;
 /// The priority of a job that doesn't say.
 pub const PRIORITY_DEFAULT: u8 = 50;
+
+/// Jobs of a batch, whatever its owner's tier allows.
+pub const BATCH_JOBS_MAX: usize = 1_000;
+/// Jobs of a batch that run at once.
+pub const PARALLEL_JOBS_MAX: u32 = 100;
+/// The largest budget of a batch in dollars: beyond it, nanodollars don't fit into 64 bits.
+pub const BUDGET_CAP_USD_MAX: f64 = 1e10;
+/// The metadata of a batch, as JSON.
+pub const METADATA_BYTES_MAX: usize = 16 * 1024;
 
 /// Body of a REST request.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;

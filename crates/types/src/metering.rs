@@ -28,7 +28,7 @@ pub struct Work {
 impl Work {
     /// The size of the job of this specification.
     pub fn of(spec: &JobSpec) -> Self {
-        Self { simulations: spec.simulations, months: spec.months() }
+        Self { simulations: spec.simulations(), months: spec.months() }
     }
 
     /// The tokens of all of it.

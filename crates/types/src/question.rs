@@ -3,10 +3,10 @@
 //! Either way further plans, the *variants*, meet the same luck as the job's own, simulation by simulation (common random
 //! numbers), so that differences have small errors.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::spec::JobSpec;
+use crate::definition::rule::{list, number, part, word};
+use crate::definition::{Object, label, section};
+use crate::request::Request;
+use crate::spec::{JobSpec, NOT_THE_SAME};
 
 /// The most variants that a job names: with its own plan, eight.
 pub const VARIANTS_MAX: usize = 7;
@@ -26,62 +26,89 @@ pub enum Question {
     Solve(Solve),
 }
 
-/// Which value of `variable`, all else as it is, gives the success probability that is wanted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Solve {
-    /// What may change.
-    pub variable: Variable,
-    /// The wanted success probability: above 0, below 1.
-    pub probability: f64,
+label! {
+    /// A number of the plan that can be solved for.
+    pub Variable {
+        /// The most that may be spent each month, dollars.
+        MaxSpending = "maxSpending",
+        /// The least that must be earned each month, dollars.
+        MinIncome = "minIncome",
+        /// The earliest month after which the goal is reached.
+        EarliestMonth = "earliestMonth",
+        /// The most that can be aimed at, dollars.
+        MaxTarget = "maxTarget",
+        /// The least that must be there at the start, dollars.
+        MinLiquidAssets = "minLiquidAssets",
+    }
 }
 
-/// A number of the plan that can be solved for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Variable {
-    /// The most that may be spent each month, dollars.
-    MaxSpending,
-    /// The least that must be earned each month, dollars.
-    MinIncome,
-    /// The earliest month after which the goal is reached.
-    EarliestMonth,
-    /// The most that can be aimed at, dollars.
-    MaxTarget,
-    /// The least that must be there at the start, dollars.
-    MinLiquidAssets,
+section! {
+    /// Which value of one number, all else as it is, gives the success probability that is wanted.
+    #[derive(Copy)]
+    pub Solve / SolveDraft as "Solve" {
+        /// The number that may change.
+        variable as "for": Variable = word().required().example(Variable::MaxSpending);
+        /// The wanted success probability.
+        probability: f64 = number(0.0, 1.0).above(0.0).below(1.0).required().example(0.9);
+    }
 }
 
-impl Variable {
-    /// Every variable.
-    pub const ALL: [Self; 5] =
-        [Self::MaxSpending, Self::MinIncome, Self::EarliestMonth, Self::MaxTarget, Self::MinLiquidAssets];
+section! {
+    /// The body of `POST /api/compare`.
+    pub CompareRequest / CompareRequestDraft as "CompareRequest" with same_luck {
+        /// 1 to 8 plans. The first says how many simulations and which seed; the others say the same, or nothing.
+        requests: Vec<Request> = list(VARIANTS_MAX + 1).at_least(1).required();
+    }
+}
 
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MaxSpending => "maxSpending",
-            Self::MinIncome => "minIncome",
-            Self::EarliestMonth => "earliestMonth",
-            Self::MaxTarget => "maxTarget",
-            Self::MinLiquidAssets => "minLiquidAssets",
+section! {
+    /// The body of `POST /api/solve`.
+    pub SolveRequest / SolveRequestDraft as "SolveRequest" {
+        /// The plan.
+        request: Request = part().required();
+        /// The number that may change.
+        variable as "for": Variable = Solve::variable;
+        /// The wanted success probability.
+        probability: f64 = Solve::probability;
+    }
+}
+
+/// Plans that are compared have the first one's number of simulations and seed.
+fn same_luck(comparison: &mut CompareRequest, object: &mut Object<'_>) {
+    let Some((first, others)) = comparison.requests.split_first_mut() else { return };
+    let (simulations, seed) = (first.params.n_simulations, first.params.seed);
+    for (i, other) in (1..).zip(others) {
+        let params = &mut other.params;
+        for (name, is_other) in
+            [("nSimulations", params.n_simulations != simulations), ("seed", params.seed != seed)]
+        {
+            let (field, of_first) = (
+                format!("/requests/{i}/simulationParams/{name}"),
+                format!("/requests/0/simulationParams/{name}"),
+            );
+            if is_other && object.is_given(&field) {
+                object.fault(&[&field, &of_first], format_args!("{NOT_THE_SAME}"));
+            }
         }
+        (params.n_simulations, params.seed) = (simulations, seed);
     }
 }
 
-impl fmt::Display for Variable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+impl CompareRequest {
+    /// The job that compares the plans: a question about the first one.
+    pub fn into_spec(self) -> Option<JobSpec> {
+        let mut specs = self.requests.into_iter().map(|request| JobSpec::new(request, Question::None));
+        let first = specs.next()?;
+        let others: Vec<_> = specs.collect();
+        let question = if others.is_empty() { Question::None } else { Question::Compare(others) };
+        Some(JobSpec::new(first.request, question))
     }
 }
 
-/// A word that names no variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of maxSpending, minIncome, earliestMonth, maxTarget, minLiquidAssets")]
-pub struct UnknownVariable;
-
-impl FromStr for Variable {
-    type Err = UnknownVariable;
-
-    fn from_str(word: &str) -> Result<Self, UnknownVariable> {
-        Self::ALL.into_iter().find(|variable| variable.as_str() == word).ok_or(UnknownVariable)
+impl SolveRequest {
+    /// The job that solves.
+    pub fn into_spec(self) -> JobSpec {
+        let Self { request, variable, probability } = self;
+        JobSpec::new(request, Question::Solve(Solve { variable, probability }))
     }
 }

@@ -1,7 +1,11 @@
 //! One simulation of a job, month by month: what happened in it.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 /// A simulation, replayed. Its final balance has the bits of what the cluster computed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Replay {
     /// The simulation's index.
     pub index: u64,
@@ -21,7 +25,8 @@ pub struct Replay {
 ///
 /// The balance is the one before plus income, income noise and market return, less spending, expense noise, emergency and payment: to within
 /// rounding in double precision.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ReplayMonth {
     /// Months since the start, from 1.
     pub month: u32,
@@ -34,14 +39,20 @@ pub struct ReplayMonth {
     /// By how much spending was more than that.
     pub expense_noise: f64,
     /// What an emergency cost, where one fell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub emergency: Option<f64>,
     /// What the market gave or took.
     pub market_return: f64,
     /// What loans and cards took.
     pub payment: f64,
     /// The year's raise, as a fraction of income, in the month that brings one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub annual_raise: Option<f64>,
     /// The raise of a promotion, as a fraction of income, where one fell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub promotion_raise: Option<f64>,
     /// The balance after the month.
     pub balance: f64,

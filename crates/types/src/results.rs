@@ -2,7 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::question::Solve;
+
+mod json;
+
+use json::{FanPercentiles, PercentileIntervals, Percentiles};
 
 /// The percentiles that are reported, in percent. Every array of percentiles is in this order.
 pub const PERCENTILES: [u8; 7] = [5, 10, 25, 50, 75, 90, 95];
@@ -11,17 +18,24 @@ pub const PERCENTILES: [u8; 7] = [5, 10, 25, 50, 75, 90, 95];
 pub type Interval = [f64; 2];
 
 /// The results of a job that is complete, or of the part that has been simulated so far.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Results {
     /// Share of the simulations that reached the goal.
     pub success_probability: f64,
     /// Standard error of `success_probability`.
     pub standard_error: f64,
     /// 95 % Wilson interval of the success probability.
+    #[serde(rename = "confidenceInterval95")]
+    #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
     pub confidence_interval_95: Interval,
     /// Percentiles of the final balance in dollars, in the order of [`PERCENTILES`].
+    #[serde(with = "json::percentiles")]
+    #[schema(value_type = Percentiles)]
     pub percentiles: [f64; 7],
     /// 95 % order-statistic interval of each percentile.
+    #[serde(rename = "percentileIntervals95", with = "json::percentile_intervals")]
+    #[schema(value_type = PercentileIntervals)]
     pub percentile_intervals_95: [Interval; 7],
     /// Mean final balance, dollars.
     pub mean: f64,
@@ -38,17 +52,24 @@ pub struct Results {
     /// How the balance spreads along the timeline: at most 60 points, from the first 65,536 simulations.
     pub trajectory: Vec<FanPoint>,
     /// What a change of the plan would do; nothing where no simulations are in yet.
+    #[serde(skip)]
     pub sensitivity: Option<Sensitivity>,
     /// Simulations that are worth a look; nothing where no simulations are in yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub notable: Option<Notable>,
     /// How the variants of a job that compares plans do, in the order of the request; of one that solves for something, the plans that
     /// were tried.
+    #[serde(skip)]
     pub variants: Vec<Variant>,
     /// The answer of a job that solves for something.
+    #[serde(skip)]
     pub solution: Option<Solution>,
     /// The version of the model that computed them.
     pub model_version: u32,
-    /// Hash over model version, request, seed and merged summary.
+    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with the same digest gave the same answer to the
+    /// same question.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub digest: Digest,
 }
 
@@ -60,7 +81,7 @@ impl Results {
 }
 
 /// Bars: `counts[i]` simulations ended between `edges[i]` and `edges[i + 1]`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Histogram {
     /// Edges in dollars, ascending, one more than there are bars.
     pub edges: Vec<f64>,
@@ -72,11 +93,14 @@ pub struct Histogram {
 pub const FAN_PERCENTILES: [u8; 5] = [10, 25, 50, 75, 90];
 
 /// The balances after so many months.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct FanPoint {
     /// Months since the start, from 1 to the timeline.
     pub month: u32,
     /// Percentiles of the balance in dollars, in the order of [`FAN_PERCENTILES`].
+    #[serde(flatten, with = "json::fan_percentiles")]
+    #[schema(value_type = FanPercentiles)]
     pub percentiles: [f64; 5],
 }
 
@@ -163,7 +187,8 @@ pub struct Solution {
 }
 
 /// Simulations that are worth a look, each to be replayed by its index. Of several that are equally so, the first.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Notable {
     /// The one with the smallest final balance.
     pub worst: NotableSimulation,
@@ -180,7 +205,8 @@ pub struct Notable {
 }
 
 /// A simulation that is worth a look.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NotableSimulation {
     /// Its index.
     pub index: u64,
@@ -195,6 +221,39 @@ pub struct Digest(pub [u8; 32]);
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Self, NoDigest> {
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return Err(NoDigest);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(pair).map_err(|_| NoDigest)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| NoDigest)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// A text that is no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 64 hexadecimal digits")]
+pub struct NoDigest;
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -84,7 +84,7 @@ impl Engine {
     /// Computes a lease. `false` where its job isn't known, or has no such blocks.
     pub(crate) fn start(&mut self, lease: Lease) -> bool {
         let Some(job) = self.jobs.get(&lease.job) else { return false };
-        if !BlockRange::whole(job.spec.simulations).is_some_and(|whole| whole.contains(lease.range)) {
+        if !BlockRange::whole(job.spec.simulations()).is_some_and(|whole| whole.contains(lease.range)) {
             return false;
         }
         let threads = self.machine.threads();
@@ -291,7 +291,7 @@ impl Task {
                 Some(whole) => whole.merge(&part),
                 None => fold.whole = Some(part),
             }
-            let wanted = self.lease.range.simulations(self.job.spec.simulations);
+            let wanted = self.lease.range.simulations(self.job.spec.simulations());
             fold.whole.take_if(|whole| whole.simulations() == wanted)
         });
         let Some(outcome) = outcome.transpose() else { return };

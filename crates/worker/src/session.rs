@@ -186,9 +186,9 @@ fn receive(engine: &mut Engine, message: FromCoordinator) -> Result<(), Fault> {
 }
 
 fn specification_of(message: v1::SimulationRequest) -> Result<JobSpec, Fault> {
-    Draft::from(message).check(0).map_err(|fields| Fault {
+    Draft::from(message).check(0).map_err(|fault| Fault {
         message: "the coordinator sent a specification that breaks the rules".to_owned(),
-        ..Fault::invalid(fields)
+        ..fault
     })
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use carlo_rest::Label as _;
-use carlo_rest::account::Role;
+use carlo_rest::account::{Role, Tier};
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
@@ -167,9 +167,9 @@ pub enum KeysAction {
         /// Whose it is
         #[arg(long, value_name = "USER")]
         user: String,
-        /// free, basic, pro or enterprise, or what the server's own file names
-        #[arg(long)]
-        tier: String,
+        /// What its user may do in a month
+        #[arg(long, value_parser = tier())]
+        tier: Tier,
         /// What it may do
         #[arg(long, default_value = "user", value_parser = role())]
         role: Role,
@@ -248,6 +248,11 @@ pub struct ManyNodes {
 fn role() -> impl TypedValueParser<Value = Role> {
     PossibleValuesParser::new(Role::ALL.iter().map(|role| role.label()))
         .map(|word| Role::from_label(&word).expect("the parser lets only the words of a role pass"))
+}
+
+fn tier() -> impl TypedValueParser<Value = Tier> {
+    PossibleValuesParser::new(Tier::ALL.iter().map(|tier| tier.as_str()))
+        .map(|word| word.parse().expect("the parser lets only the words of a tier pass"))
 }
 
 fn status() -> impl TypedValueParser<Value = JobStatus> {

@@ -1,7 +1,7 @@
 //! A histogram in a terminal: one line for each range of dollars, cut at the goal, so that the dark bars are the simulations
 //! that reach it and the light ones those that don't.
 
-use carlo_rest::job::Histogram;
+use carlo_types::results::Histogram;
 
 use super::number::{dollars, percent};
 

@@ -1,6 +1,6 @@
 //! One simulation of a job, month by month.
 
-use carlo_rest::replay::{Replay, ReplayMonth};
+use carlo_types::{Replay, ReplayMonth};
 
 use super::number::{dollars, percent};
 use super::table::{Align, Table};

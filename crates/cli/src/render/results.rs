@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carlo_rest::Job;
-use carlo_rest::job::{Results, SensitivityResults};
+use carlo_rest::job::{JobResults, SensitivityResults};
 use carlo_rest::plans::ComparedPlan;
 
 use super::histogram::histogram;
@@ -12,12 +12,12 @@ use super::table::{Align, Table};
 use super::{counted, facts, plans, visible};
 
 /// The answer of a job that is complete. `whole` is the time from this program's start, where it did nothing but this job.
-pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String {
+pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> String {
     let goal = &results.assumptions.goal;
-    let target = goal.target_amount.unwrap_or_default();
+    let target = goal.target_amount;
     let parts = [
         headline(results),
-        probability(results, target, goal.timeline_months.unwrap_or_default()),
+        probability(results, target, goal.timeline_months.into()),
         others(results),
         balances(results),
         histogram(&results.histogram, [results.worst_case, results.best_case], target),
@@ -28,11 +28,11 @@ pub fn results(job: &Job, results: &Results, whole: Option<Duration>) -> String 
 }
 
 /// What the person wrote about their goal.
-fn headline(results: &Results) -> String {
+fn headline(results: &JobResults) -> String {
     visible::line(results.assumptions.goal.goal_text.as_deref().unwrap_or_default()).into_owned()
 }
 
-fn probability(results: &Results, target: f64, months: u64) -> String {
+fn probability(results: &JobResults, target: f64, months: u64) -> String {
     let [low, high] = results.confidence_interval_95;
     let decimals = percent_decimals([low, high]);
     let error = format!("{:.decimals$}", results.standard_error * 100.0);
@@ -47,7 +47,7 @@ fn probability(results: &Results, target: f64, months: u64) -> String {
 }
 
 /// What else was asked: how other plans do, and what one number should be.
-fn others(results: &Results) -> String {
+fn others(results: &JobResults) -> String {
     if let Some(solution) = &results.solution {
         return plans::solution(solution);
     }
@@ -66,11 +66,10 @@ fn others(results: &Results) -> String {
     plans::plans(&names, &compared)
 }
 
-fn balances(results: &Results) -> String {
-    let p = &results.percentiles;
+fn balances(results: &JobResults) -> String {
     let columns = ["p5", "p10", "p25", "p50 (median)", "p75", "p90", "p95"];
     let mut table = Table::new(columns.map(|name| (name, Align::Right)));
-    table.push([p.p5, p.p10, p.p25, p.p50, p.p75, p.p90, p.p95].map(dollars));
+    table.push(results.percentiles.map(dollars));
     let mean = format!("mean {} ± {} (standard deviation)", dollars(results.mean), dollars(results.std));
     let extremes = format!("worst {}, best {}", dollars(results.worst_case), dollars(results.best_case));
     format!("Final balance: {mean}, {extremes}\n{table}")
@@ -100,7 +99,7 @@ fn label(name: &str) -> String {
     label.strip_suffix("mo").map_or_else(|| format!("{label} %"), |months| format!("{months} months"))
 }
 
-fn provenance(job: &Job, results: &Results, whole: Option<Duration>) -> String {
+fn provenance(job: &Job, results: &JobResults, whole: Option<Duration>) -> String {
     let run = results.simulations_run;
     let mut lines = vec![("simulations", grouped(run))];
     if results.stopped_early {
@@ -116,7 +115,7 @@ fn provenance(job: &Job, results: &Results, whole: Option<Duration>) -> String {
     }
     lines.push(("seed", results.seed.clone()));
     lines.push(("model version", results.model_version.to_string()));
-    lines.push(("digest", results.digest.clone()));
+    lines.push(("digest", results.digest.to_string()));
     facts(&lines)
 }
 

@@ -55,7 +55,7 @@ fn spec() -> carlo_types::JobSpec {
     draft.inputs.monthly_income = Some(5_000.0);
     draft.goal.target_amount = Some(70_000.0);
     draft.goal.timeline_months = Some(36);
-    draft.params.simulations = Some(100_000);
+    draft.params.n_simulations = Some(100_000);
     draft.check(7).unwrap()
 }
 

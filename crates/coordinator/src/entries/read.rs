@@ -52,8 +52,8 @@ pub(super) fn job(
     let batch = entry.batch_id.as_deref().map(|id| convert::id("batch_id", id)).transpose();
     let batch = batch.map_err(|error| unreadable(key, error))?;
     let state = to_proto::job_state(entry.status()).ok_or_else(|| unreadable(key, "it has no status"))?;
-    let spec = Draft::from(entry.specification.unwrap_or_default()).check(0).map_err(|faults| {
-        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let spec = Draft::from(entry.specification.unwrap_or_default()).check(0).map_err(|fault| {
+        let faults: Vec<_> = fault.fields.iter().map(ToString::to_string).collect();
         unreadable(key, faults.join("; "))
     })?;
     let price = entry.price_nanodollars.unwrap_or_else(|| {

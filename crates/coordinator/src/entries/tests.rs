@@ -19,7 +19,7 @@ fn spec() -> JobSpec {
     draft.inputs.monthly_income = Some(3_000.0);
     draft.goal.target_amount = Some(5_000.0);
     draft.goal.timeline_months = Some(6);
-    draft.params.simulations = Some(40_000);
+    draft.params.n_simulations = Some(40_000);
     draft.check(3).unwrap()
 }
 

@@ -1,34 +1,28 @@
 //! Batches.
 
-use carlo_rest::batch::{Batch, BatchCost, BatchProgress, BatchStats, BatchStatus, CreateBatch};
+use carlo_rest::batch::{Batch, BatchCost, BatchProgress, BatchStats, BatchStatus};
 use carlo_rest::money::{dollars, nanodollars};
-use carlo_types::Draft;
+use carlo_types::JobSpec;
+use carlo_types::definition::Leaf as _;
+use carlo_types::request::envelope::{BatchSimulation, CreateBatch};
 use carlo_wire::{FieldError, v1};
 
 use super::{time, time_if};
 
-/// What is asked of the coordinator: `drafts` are the simulations of `create`.
-pub(crate) fn create(
-    create: CreateBatch,
-    drafts: Vec<Draft>,
-    idempotency_key: String,
-) -> v1::CreateBatchRequest {
-    let named = drafts.into_iter().zip(create.simulations);
-    let simulations = named
-        .map(|(draft, one)| v1::BatchSimulation {
-            simulation: Some(draft.into()),
-            custom_id: one.custom_id.unwrap_or_default(),
-        })
-        .collect();
+/// What is asked of the coordinator.
+pub(crate) fn create(create: CreateBatch, idempotency_key: String) -> v1::CreateBatchRequest {
+    let CreateBatch { simulations, parallel_jobs, fail_fast, budget_cap_usd, priority, metadata } = create;
+    let simulation = |BatchSimulation { request, custom_id }| v1::BatchSimulation {
+        simulation: Some((&JobSpec::of(request)).into()),
+        custom_id: custom_id.unwrap_or_default(),
+    };
     v1::CreateBatchRequest {
-        simulations,
-        parallel_jobs: create.parallel_jobs,
-        fail_fast: create.fail_fast.unwrap_or_default(),
-        budget_cap_nanodollars: create.budget_cap_usd.map(nanodollars),
-        priority: create.priority,
-        metadata_json: create
-            .metadata
-            .map_or_else(String::new, |metadata| serde_json::Value::Object(metadata).to_string()),
+        simulations: simulations.into_iter().map(simulation).collect(),
+        parallel_jobs: Some(parallel_jobs),
+        fail_fast,
+        budget_cap_nanodollars: budget_cap_usd.map(nanodollars),
+        priority: Some(priority),
+        metadata_json: metadata.map_or_else(String::new, |metadata| metadata.to_wire()),
         idempotency_key,
     }
 }

@@ -1,14 +1,14 @@
 //! Jobs and their results.
 
 use carlo_rest::job::{
-    Histogram, Job, JobStatus, NodeProgress, Notable, NotableSimulation, PartialResults, Results,
-    Sensitivity, SensitivityResults, Submitted, TrajectoryPoint, Variant,
+    Job, JobResults, JobStatus, NodeProgress, PartialResults, Sensitivity, SensitivityResults, Submitted,
+    Variant,
 };
-use carlo_types::Draft;
-use carlo_types::results::{FanPoint, SCENARIOS};
+use carlo_types::results::SCENARIOS;
+use carlo_types::{Draft, JobSpec, Question, Results};
 use carlo_wire::{FieldError, v1};
 
-use super::{duration, ends, percent, plans, request, time};
+use super::{duration, ends, percent, plans, time};
 
 /// The answer to a submission: that the job is queued. What has become of it since, on an idle cluster or when a call is repeated, is
 /// for whoever reads the job.
@@ -89,73 +89,44 @@ fn partial_results(message: v1::PartialResults) -> Result<PartialResults, FieldE
 pub(super) fn results(
     completed: v1::CompletedResults,
     seed: u64,
-) -> Result<(Results, Option<SensitivityResults>), FieldError> {
+) -> Result<(JobResults, Option<SensitivityResults>), FieldError> {
     let missing = |field| move || FieldError::new(field, "is missing");
     let results = completed.results.ok_or_else(missing("results.results"))?;
     let assumptions = completed.assumptions.ok_or_else(missing("results.assumptions"))?;
-    let results = carlo_types::Results::try_from(results)?;
-    let assumptions = Draft::from(assumptions);
+    let results = Results::try_from(results)?;
+    let assumptions = Draft::from(assumptions).check(seed).map_err(|fault| {
+        FieldError::new("results.assumptions", format!("breaks the rules of a request: {fault}"))
+    })?;
     let (variants, solution) = (variants(&assumptions, &results)?, plans::solution(&results));
     let sensitivity =
         results.sensitivity.as_ref().map(|sensitivity| changes(sensitivity, completed.recommendations));
-    let results = Results {
-        success_probability: results.success_probability,
-        standard_error: results.standard_error,
-        confidence_interval_95: results.confidence_interval_95,
+    let results = JobResults {
         median_outcome: results.median(),
-        percentiles: results.percentiles.into(),
-        percentile_intervals_95: results.percentile_intervals_95.into(),
-        mean: results.mean,
-        std: results.std,
-        worst_case: results.worst_case,
-        best_case: results.best_case,
-        simulations_run: results.simulations_run,
+        results,
         stopped_early: completed.stopped_early,
         workers_used: completed.workers_used,
-        histogram: Histogram { edges: results.histogram.edges, counts: results.histogram.counts },
-        trajectory: results.trajectory.iter().map(trajectory_point).collect(),
-        notable: results.notable.as_ref().map(notable),
         variants,
         solution,
-        assumptions: request::write(assumptions),
+        assumptions: assumptions.request,
         seed: seed.to_string(),
-        model_version: results.model_version,
-        digest: results.digest.to_string(),
     };
     Ok((results, sensitivity))
 }
 
 /// The other plans of a comparison.
-fn variants(assumptions: &Draft, results: &carlo_types::Results) -> Result<Vec<Variant>, FieldError> {
-    let plans = &assumptions.variants;
+fn variants(assumptions: &JobSpec, results: &Results) -> Result<Vec<Variant>, FieldError> {
+    let plans = match &assumptions.question {
+        Question::Compare(plans) => plans.as_slice(),
+        Question::None | Question::Solve(_) => &[],
+    };
     if results.solution.is_none() && plans.len() != results.variants.len() {
         return Err(FieldError::new("results.results.variants", "has not one for each plan"));
     }
-    let variant = |(plan, variant): (&Draft, _)| Variant {
-        assumptions: request::write(plan.clone()),
+    let variant = |(plan, variant): (&JobSpec, _)| Variant {
+        assumptions: plan.request.clone(),
         outcome: plans::compared(variant),
     };
     Ok(plans.iter().zip(&results.variants).map(variant).collect())
-}
-
-fn notable(notable: &carlo_types::results::Notable) -> Notable {
-    let simulation = |simulation: carlo_types::results::NotableSimulation| NotableSimulation {
-        index: simulation.index,
-        balance: simulation.balance,
-    };
-    Notable {
-        worst: simulation(notable.worst),
-        best: simulation(notable.best),
-        p5: simulation(notable.p5),
-        p50: simulation(notable.p50),
-        p95: simulation(notable.p95),
-        goal: simulation(notable.goal),
-    }
-}
-
-fn trajectory_point(point: &FanPoint) -> TrajectoryPoint {
-    let [p10, p25, p50, p75, p90] = point.percentiles;
-    TrajectoryPoint { month: point.month, p10, p25, p50, p75, p90 }
 }
 
 fn changes(

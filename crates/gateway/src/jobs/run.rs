@@ -6,10 +6,9 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use carlo_rest::json::Document;
 use carlo_rest::pointer::Spelling;
-use carlo_rest::problem::FieldError;
-use carlo_types::Draft;
+use carlo_types::JobSpec;
+use carlo_types::json::Document;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -20,10 +19,14 @@ use crate::{body, idempotency_key};
 /// How long a client waits for the results.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// The job of a body that is one request.
+pub(crate) fn read_request(body: &Document) -> Result<JobSpec, Failure> {
+    body::section(body).map(JobSpec::of)
+}
+
 /// Runs the job that the body describes, and returns it when it is complete.
 ///
-/// `read` makes the job's draft of the body. `to_body` turns a pointer into the draft into one into
-/// the body.
+/// `read` makes the job of the body. `to_body` turns a pointer into the job's request into one into the body.
 ///
 /// # Errors
 ///
@@ -32,14 +35,14 @@ pub(crate) async fn run(
     app: &App,
     caller: &Caller,
     request: Request,
-    read: impl FnOnce(&Document) -> Result<Draft, Vec<FieldError>>,
+    read: impl FnOnce(&Document) -> Result<JobSpec, Failure>,
     to_body: fn(&str) -> String,
 ) -> Result<v1::Job, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let draft = read(&body).map_err(Failure::invalid)?;
+    let spec = read(&body)?;
     let message = v1::SimulateRequest {
-        simulation: Some(draft.into()),
+        simulation: Some((&spec).into()),
         priority: None,
         idempotency_key,
         wait_ms: u32::try_from(WAIT_MAX.as_millis()).ok(),

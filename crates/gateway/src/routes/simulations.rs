@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use carlo_rest::batch::{self as rest_batch, Cancel};
-use carlo_rest::pointer::{Spelling, spelled};
 use carlo_rest::simulation::{Simulation, SimulationList, SimulationResult, SimulationStatus};
-use carlo_rest::{Label, Problem, SimulationRequest};
+use carlo_rest::{Label, Problem};
+use carlo_types::Request as SimulationRequest;
+use carlo_types::request::envelope::CancelJob;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -141,7 +141,7 @@ fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
     ),
-    request_body = Option<Cancel>,
+    request_body = CancelJob,
     responses(
         (status = 200, description = "It is cancelled", body = Simulation),
         HasEnded,
@@ -153,23 +153,8 @@ pub(crate) async fn cancel(
     path_ids::Job(id): path_ids::Job,
     request: Request,
 ) -> Result<Json<Simulation>, Failure> {
-    let Cancel { reason, .. } = cancellation(&app, request, "the cancellation of a job", false).await?;
+    let body = body::json_or_none(request, app.body_timeout).await?;
+    let CancelJob { reason } = body::section(&body)?;
     let job = jobs::cancel(&app, &caller, id, reason.unwrap_or_default()).await?;
     Ok(Json(Simulation::from_message(job)?))
-}
-
-/// Reads the optional body of a cancellation; `whole` names it in messages.
-pub(crate) async fn cancellation(
-    app: &App,
-    request: Request,
-    whole: &'static str,
-    of_batch: bool,
-) -> Result<Cancel, Failure> {
-    let body = body::json_or_none(request, app.body_timeout).await?;
-    let mut faults = body.duplicates;
-    let cancel = rest_batch::read_cancel(&body.value, whole, of_batch, &mut faults);
-    if faults.is_empty() {
-        return Ok(cancel);
-    }
-    Err(Failure::invalid(spelled(faults, &body.value, Spelling::SnakeCase)))
 }

@@ -129,19 +129,19 @@ async fn every_fault_of_a_batch_is_named_where_it_is_and_as_it_is_spelled() {
         pointers(&problem),
         [
             "/parallel_jobs",
-            "/extra",
             "/simulations/1/financial_profile/liquid_assets",
             "/simulations/1/financial_profile/monthly_spending",
-            "/simulations/1/user_inputs/monthly_income",
-            "/simulations/1/goal/target_amount",
             "/simulations/1/goal/timeline_months",
+            "/simulations/1/goal/target_amount",
+            "/simulations/1/user_inputs/monthly_income",
             "/simulations/2/financial_profile/liquid_assets",
             "/simulations/2/goal/target_amount",
             "/simulations/2/goal/timeline_months",
-            "/simulations/2/custom_id",
-            "/simulations/3/goal/target",
             "/simulations/3/goal/targetAmount",
+            "/simulations/3/goal/target",
             "/simulations/4",
+            "/simulations/2/custom_id",
+            "/extra",
         ]
     );
     assert!(coordinator.state.created.lock().unwrap().is_empty());
@@ -217,8 +217,8 @@ async fn a_batch_is_cancelled_as_it_was_asked_for() {
     let body = json!({"reason": "enough", "cancel_running": false});
     assert_eq!(post(&gateway, path, &body).send().await.unwrap().status(), 200);
     let cancelled = coordinator.state.cancelled.lock().unwrap().clone();
-    assert_eq!((cancelled[0].cancel_running, cancelled[0].reason.as_str()), (None, ""));
+    assert_eq!((cancelled[0].cancel_running, cancelled[0].reason.as_str()), (Some(true), ""));
     assert_eq!((cancelled[1].cancel_running, cancelled[1].reason.as_str()), (Some(false), "enough"));
     let problem = refused(post(&gateway, path, &json!({"reason": "x".repeat(1_025)})), 400).await;
-    assert_eq!(problem.detail, "/reason has more than 1024 bytes");
+    assert_eq!(problem.detail, "/reason must have at most 1024 bytes, not 1025");
 }

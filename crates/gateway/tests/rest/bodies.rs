@@ -72,8 +72,8 @@ async fn pointers_are_spelled_as_the_body_is() {
     let expected = [
         "/financial_profile/liquid_assets",
         "/financial_profile/monthly_spending",
-        "/goal/target_amount",
         "/goal/timeline_months",
+        "/goal/target_amount",
     ];
     assert_eq!(pointers(&problem), expected);
 }

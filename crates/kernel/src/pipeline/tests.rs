@@ -1,5 +1,6 @@
+use carlo_types::Draft;
 use carlo_types::JobSpec;
-use carlo_types::draft::{CardDraft, Draft, LoanDraft};
+use carlo_types::request::{CardDraft, LoanDraft};
 use proptest::prelude::*;
 
 use super::*;

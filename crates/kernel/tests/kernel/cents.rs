@@ -17,7 +17,7 @@ fn plain(liquid: f64, income: f64, spending: f64, months: u64, target: f64) -> D
     draft.goal.target_amount = Some(target);
     draft.goal.timeline_months = Some(months);
     let params = &mut draft.params;
-    params.simulations = Some(200);
+    params.n_simulations = Some(200);
     for rate in [
         &mut params.annual_return_mean,
         &mut params.annual_return_std,

@@ -12,9 +12,10 @@ const COUNT: u64 = 3 * BLOCK_SIMULATIONS + 4_321;
 /// The job that a scenario is.
 fn changed(spec: &JobSpec, scenario: &str) -> JobSpec {
     let mut draft: Draft = spec.to_draft();
-    let income = draft.inputs.monthly_income.as_mut().unwrap();
-    let spending = draft.profile.monthly_spending.as_mut().unwrap();
-    let months = draft.goal.timeline_months.as_mut().unwrap();
+    let request = &mut draft.request;
+    let income = request.inputs.monthly_income.as_mut().unwrap();
+    let spending = request.profile.monthly_spending.as_mut().unwrap();
+    let months = request.goal.timeline_months.as_mut().unwrap();
     match scenario {
         "income_plus_10" => *income *= 1.1,
         "income_minus_10" => *income *= 0.9,

@@ -32,5 +32,5 @@ fn partial(job: &Job, blocks: impl IntoIterator<Item = u64>) -> Partial {
 
 /// What a whole job comes to.
 fn whole(spec: &JobSpec, level: Level) -> Partial {
-    partial(&Job::new(spec, level), 0..blocks_of(spec.simulations))
+    partial(&Job::new(spec, level), 0..blocks_of(spec.simulations()))
 }

@@ -1,7 +1,8 @@
 //! The kernel against the model's description: the golden cases, and sums that are known in closed form.
 
 use carlo_kernel::results;
-use carlo_types::draft::{CardDraft, Draft, LoanDraft};
+use carlo_types::Draft;
+use carlo_types::request::{CardDraft, LoanDraft};
 use carlo_types::{JobSpec, Results};
 
 use crate::{golden, level, whole};
@@ -41,7 +42,7 @@ fn certain(months: u64) -> Draft {
     draft.goal.target_amount = Some(1.0);
     draft.goal.timeline_months = Some(months);
     let params = &mut draft.params;
-    params.simulations = Some(5_000);
+    params.n_simulations = Some(5_000);
     params.annual_return_mean = Some(0.0);
     params.inflation_rate = Some(0.0);
     params.annual_raise_mean = Some(0.0);

@@ -177,7 +177,7 @@ fn extreme(months: u64, returns: f64) -> Draft {
     draft.goal.target_amount = MOST;
     draft.goal.timeline_months = Some(months);
     let params = &mut draft.params;
-    params.simulations = Some(20_000);
+    params.n_simulations = Some(20_000);
     params.annual_return_mean = Some(returns);
     params.annual_return_std = Some(2.0);
     params.inflation_rate = Some(1.0);

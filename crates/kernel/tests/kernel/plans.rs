@@ -1,7 +1,7 @@
 //! Jobs that compare plans or solve for a number of one, against jobs of their own.
 
 use carlo_kernel::{Job, Partial, results, threshold};
-use carlo_types::draft::SolveDraft;
+use carlo_types::question::SolveDraft;
 use carlo_types::question::Variable;
 use carlo_types::results::Solution;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};

@@ -53,18 +53,18 @@ fn the_parts_are_independent_normals() {
     draft.profile.liquid_assets = Some(60_000.0);
     draft.goal.timeline_months = Some(1);
     let spec = draft.check(29).unwrap();
-    let (household, world) = (&spec.household, &spec.world);
-    let invested = 60_000.0 - household.credit_debt - 6.0 * household.monthly_spending;
-    let mean = invested * world.annual_return_mean / 12.0;
-    let market_std = invested * world.annual_return_std / 12_f64.sqrt();
+    let (profile, params) = (&spec.profile, &spec.params);
+    let invested = 60_000.0 - profile.credit_debt - 6.0 * profile.monthly_spending;
+    let mean = invested * params.annual_return_mean / 12.0;
+    let market_std = invested * params.annual_return_std / 12_f64.sqrt();
 
     let mut moments = [[0.0; 3]; 3];
     let (mut means, mut fourths) = ([0.0; 3], [0.0; 3]);
     for index in 0..COUNT {
         let month = replay(&spec, index).months[0];
         let parts = [
-            month.income_noise / (month.income * world.income_volatility),
-            month.expense_noise / (month.spending * world.expense_volatility),
+            month.income_noise / (month.income * params.income_volatility),
+            month.expense_noise / (month.spending * params.expense_volatility),
             (month.market_return - mean) / market_std,
         ];
         for i in 0..3 {

@@ -129,7 +129,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             return false;
         }
         let segments =
-            job.spec().and_then(|spec| Segments::new(spec.simulations, spec.target_standard_error));
+            job.spec().and_then(|spec| Segments::new(spec.simulations(), spec.params.target_standard_error));
         let segment = segments.and_then(|segments| segments.around(claim.range.start()));
         if !segment.is_some_and(|segment| segment.contains(claim.range)) {
             return false;

@@ -272,7 +272,7 @@ impl History {
                     let result = &self.world.ledger.results[&id];
                     assert_eq!(result.fold, expected(&record.spec), "{id}");
                     assert_eq!(record.simulations_done, result.fold.simulations());
-                    assert_eq!(record.stopped_early, record.simulations_done < record.spec.simulations);
+                    assert_eq!(record.stopped_early, record.simulations_done < record.spec.simulations());
                     let shares: u64 = result.shares.iter().map(|(_, simulations)| simulations).sum();
                     assert_eq!(shares, record.simulations_done, "{id}");
                     assert_eq!(record.workers_used as usize, result.shares.len(), "{id}");
@@ -314,12 +314,13 @@ impl History {
 
 /// The only right fold of a job, found without a scheduler.
 fn expected(spec: &JobSpec) -> Marks {
-    let n = spec.simulations;
+    let n = spec.simulations();
     let mut checkpoint = 65_536;
     loop {
         let simulations = checkpoint.min(n);
         let fold = Marks::first(simulations.div_ceil(BLOCK_SIMULATIONS), n);
         let met = spec
+            .params
             .target_standard_error
             .is_some_and(|target| standard_error(fold.successes(), fold.simulations()) <= target);
         if met || simulations == n {

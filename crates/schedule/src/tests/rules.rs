@@ -64,7 +64,7 @@ fn a_repeated_report_is_answered_the_same_and_counted_once() {
         let effects = world.apply(report(worker, lease, &spec, SHORT)).unwrap();
         assert!(was_accepted(&effects));
     }
-    assert_eq!(world.view(id).simulations_done, lease.range.simulations(spec.simulations));
+    assert_eq!(world.view(id).simulations_done, lease.range.simulations(spec.simulations()));
 }
 
 #[test]

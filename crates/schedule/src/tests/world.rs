@@ -27,7 +27,7 @@ pub(crate) fn spec(simulations: u64, target: Option<f64>) -> Arc<JobSpec> {
     draft.inputs.monthly_income = Some(3000.0);
     draft.goal.target_amount = Some(5000.0);
     draft.goal.timeline_months = Some(MONTHS.into());
-    draft.params.simulations = Some(simulations);
+    draft.params.n_simulations = Some(simulations);
     draft.params.target_standard_error = target;
     Arc::new(draft.check(7).unwrap())
 }
@@ -276,7 +276,7 @@ impl World {
 
 /// The right answer to a lease.
 pub(crate) fn report(node: NodeId, lease: Lease, spec: &JobSpec, took: Duration) -> Command<Marks> {
-    let partial = Marks::of(lease.range, spec.simulations);
+    let partial = Marks::of(lease.range, spec.simulations());
     Command::Report { node, lease, partial, computed_in: took }
 }
 

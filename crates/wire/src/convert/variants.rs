@@ -1,26 +1,11 @@
 //! Other plans on the same luck: how they do, and what was solved for.
 
-use carlo_types::draft::SolveDraft;
 use carlo_types::question::Solve;
 use carlo_types::results::{Solution, Variant};
 
 use super::FieldError;
 use super::results::{ends, interval};
 use crate::v1;
-
-impl From<v1::SolveFor> for SolveDraft {
-    fn from(message: v1::SolveFor) -> Self {
-        let v1::SolveFor { variable, probability } = message;
-        Self { variable, probability }
-    }
-}
-
-impl From<SolveDraft> for v1::SolveFor {
-    fn from(draft: SolveDraft) -> Self {
-        let SolveDraft { variable, probability } = draft;
-        Self { variable, probability }
-    }
-}
 
 impl From<&Variant> for v1::Variant {
     fn from(variant: &Variant) -> Self {

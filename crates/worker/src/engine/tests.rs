@@ -12,7 +12,7 @@ fn spec() -> JobSpec {
     draft.inputs.monthly_income = Some(5_000.0);
     draft.goal.target_amount = Some(70_000.0);
     draft.goal.timeline_months = Some(36);
-    draft.params.simulations = Some(SIMULATIONS);
+    draft.params.n_simulations = Some(SIMULATIONS);
     draft.check(1).unwrap()
 }
 

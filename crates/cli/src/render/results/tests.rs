@@ -1,18 +1,27 @@
-use carlo_rest::job::{Histogram, Percentiles};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::render::job::tests::running;
 
-fn answer() -> Results {
+/// A request with this target.
+fn request(target: f64) -> Value {
+    json!({
+        "financialProfile": {"liquidAssets": 13_500, "monthlySpending": 3_200}, "userInputs": {"monthlyIncome": 5_000},
+        "goal": {"goalText": "A house", "targetAmount": target, "timelineMonths": 36},
+    })
+}
+
+fn answer() -> JobResults {
+    let interval = [0.0, 0.0];
     serde_json::from_value(json!({
         "successProbability": 0.6312, "standardError": 0.00112, "confidenceInterval95": [0.6290, 0.6334],
-        "medianOutcome": 71234.5, "percentiles": Percentiles::from([1.0, 2.0, 3.0, 71234.5, 5.0, 6.0, 150_000.0]),
-        "percentileIntervals95": Percentiles::from([[0.0, 0.0]; 7]), "mean": 70_001.0, "std": 12_000.0, "worstCase": -1200.0,
+        "medianOutcome": 71234.5, "percentiles": {"p5": 1.0, "p10": 2.0, "p25": 3.0, "p50": 71_234.5, "p75": 5.0, "p90": 6.0, "p95": 150_000.0},
+        "percentileIntervals95": {"p5": interval, "p10": interval, "p25": interval, "p50": interval, "p75": interval,
+            "p90": interval, "p95": interval}, "mean": 70_001.0, "std": 12_000.0, "worstCase": -1200.0,
         "bestCase": 200_000.0, "simulationsRun": 185_472, "stoppedEarly": false, "workersUsed": 1,
-        "histogram": Histogram { edges: vec![0.0, 100_000.0], counts: vec![185_472] }, "trajectory": [],
-        "assumptions": {"goal": {"goalText": "A house", "targetAmount": 70_000.0, "timelineMonths": 36}},
-        "seed": "42", "modelVersion": 1, "digest": "ab12",
+        "histogram": {"edges": [0.0, 100_000.0], "counts": [185_472]}, "trajectory": [],
+        "assumptions": request(70_000.0),
+        "seed": "42", "modelVersion": 1, "digest": "ab".repeat(32),
     }))
     .expect("results")
 }
@@ -38,7 +47,7 @@ simulations     185,472
 speed           74,189 simulations/s on 1 node: 2.50 s; 2.75 s with start and end
 seed            42
 model version   1
-digest          ab12";
+digest          abababababababababababababababababababababababababababababababab";
     assert_eq!(after, expected);
 }
 
@@ -62,7 +71,7 @@ timeline +6 months        56.25 %   +6.25            0.10";
 
 #[test]
 fn an_early_stop_is_told_and_a_time_that_nobody_measured_is_not() {
-    let results = Results { stopped_early: true, ..answer() };
+    let results = JobResults { stopped_early: true, ..answer() };
     let text = provenance(&Job { started_at: None, ..running() }, &results, None);
     let expected = "\
 simulations     185,472
@@ -74,16 +83,16 @@ seed            42";
 #[test]
 fn what_else_was_asked_stands_beside_the_probability() {
     let plan = json!({"successProbability": 0.75, "standardError": 0.001, "confidenceInterval95": [0.748, 0.752], "delta": 0.125,
-        "deltaStandardError": 0.0005, "assumptions": {"goal": {"targetAmount": 60_000.0}}});
+        "deltaStandardError": 0.0005, "assumptions": request(60_000.0)});
     let variants = serde_json::from_value(json!([plan])).expect("variants");
-    let text = others(&Results { variants, ..answer() });
+    let text = others(&JobResults { variants, ..answer() });
     let lines: Vec<_> = text.lines().skip(1).collect();
     assert!(lines[0].starts_with("this plan") && lines[1].starts_with("plan 2"), "{text}");
     assert!(lines[1].ends_with("+12.50            0.05"), "{text}");
     let solution = serde_json::from_value(
         json!({"for": "maxTarget", "probability": 0.9, "value": 50_000.0, "interval95": null, "tried": []}),
     );
-    let text = others(&Results { solution: solution.expect("a solution"), ..answer() });
+    let text = others(&JobResults { solution: solution.expect("a solution"), ..answer() });
     assert_eq!(text, "The most to aim at for a probability of 90.0 %: $50,000");
     assert_eq!(others(&answer()), "");
 }

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use carlo_rest::plans::{CompareRequest, Comparison};
+use carlo_rest::plans::Comparison;
+use carlo_types::question::CompareRequest;
 
 use crate::caller::Caller;
 use crate::convert;

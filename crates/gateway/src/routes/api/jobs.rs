@@ -8,8 +8,8 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use carlo_rest::SimulationRequest;
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
+use carlo_types::Request as SimulationRequest;
 
 use crate::caller::Caller;
 use crate::openapi::shared::{HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use carlo_rest::SimulationRequest;
 use carlo_rest::job::SensitivityResults;
+use carlo_types::Request as SimulationRequest;
 
 use crate::caller::Caller;
 use crate::convert;
-use crate::jobs::run::run;
+use crate::jobs::run::{read_request, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
 use crate::problem::Failure;
 use crate::routes::App;
@@ -30,7 +30,7 @@ pub(crate) async fn sensitivity(
     caller: Caller,
     request: Request,
 ) -> Result<Json<SensitivityResults>, Failure> {
-    let job = run(&app, &caller, request, convert::request::read, str::to_owned).await?;
+    let job = run(&app, &caller, request, read_request, str::to_owned).await?;
     let results = convert::job::job(job)?.sensitivity_results;
     let results =
         results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))?;

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use carlo_rest::SimulationRequest;
-use carlo_rest::job::Results;
+use carlo_rest::job::JobResults;
+use carlo_types::Request as SimulationRequest;
 
 use crate::caller::Caller;
 use crate::convert;
-use crate::jobs::run::run;
+use crate::jobs::run::{read_request, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
 use crate::problem::Failure;
 use crate::routes::App;
@@ -21,7 +21,7 @@ use crate::routes::App;
     params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(
-        (status = 200, description = "The results", body = Results),
+        (status = 200, description = "The results", body = JobResults),
         CancelledMeanwhile,
     ),
 )]
@@ -29,8 +29,8 @@ pub(crate) async fn simulate(
     State(app): State<App>,
     caller: Caller,
     request: Request,
-) -> Result<Json<Results>, Failure> {
-    let job = run(&app, &caller, request, convert::request::read, str::to_owned).await?;
+) -> Result<Json<JobResults>, Failure> {
+    let job = run(&app, &caller, request, read_request, str::to_owned).await?;
     let results = convert::job::job(job)?.results;
     let results =
         results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))?;

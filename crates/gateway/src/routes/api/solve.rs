@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use carlo_rest::plans::{SolveRequest, Solved};
+use carlo_rest::plans::Solved;
+use carlo_types::question::SolveRequest;
 
 use crate::caller::Caller;
 use crate::convert;

@@ -8,13 +8,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use carlo_rest::batch::{Batch, BatchJobs, BatchList, BatchStats, BatchStatus, Cancel, CreateBatch};
+use carlo_rest::batch::{Batch, BatchJobs, BatchList, BatchStats, BatchStatus};
 use carlo_rest::pointer::Spelling;
 use carlo_rest::{Problem, Simulation};
+use carlo_types::request::envelope::{CancelBatch, CreateBatch};
 use carlo_wire::v1;
 use tokio_stream::StreamExt;
 
-use super::cancellation;
 use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::jobs::JobView;
@@ -45,8 +45,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let (create, drafts) = convert::request::read_batch(&body).map_err(Failure::invalid)?;
-    let message = convert::batch::create(create, drafts, idempotency_key);
+    let message = convert::batch::create(body::section(&body)?, idempotency_key);
     let created = app.coordinator.call(&caller).create_batch(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let batch = convert::batch::batch(created)?;
@@ -185,7 +184,7 @@ fn line(job: v1::Job) -> std::io::Result<String> {
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
     ),
-    request_body = Option<Cancel>,
+    request_body = CancelBatch,
     responses(
         (status = 200, description = "It is cancelled", body = Batch),
         HasEnded,
@@ -197,9 +196,10 @@ pub(crate) async fn cancel(
     path_ids::Batch(id): path_ids::Batch,
     request: Request,
 ) -> Result<Json<Batch>, Failure> {
-    let Cancel { reason, cancel_running } =
-        cancellation(&app, request, "the cancellation of a batch", true).await?;
-    let message = v1::CancelBatchRequest { id, reason: reason.unwrap_or_default(), cancel_running };
+    let body = body::json_or_none(request, app.body_timeout).await?;
+    let CancelBatch { reason, cancel_running } = body::section(&body)?;
+    let reason = reason.unwrap_or_default();
+    let message = v1::CancelBatchRequest { id, reason, cancel_running: Some(cancel_running) };
     let batch = app.coordinator.call(&caller).cancel_batch(message).await?;
     Ok(Json(convert::batch::batch(batch)?))
 }

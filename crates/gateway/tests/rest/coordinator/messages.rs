@@ -47,8 +47,14 @@ pub(crate) fn running() -> v1::Job {
 
 /// It stopped early.
 pub(crate) fn complete() -> v1::Job {
-    let goal = v1::Goal { target_amount: Some(70_000.0), ..Default::default() };
+    let goal = v1::Goal { target_amount: Some(70_000.0), timeline_months: Some(36), ..Default::default() };
     let params = v1::SimulationParams { seed: Some(u64::MAX), ..Default::default() };
+    let profile = v1::FinancialProfile {
+        liquid_assets: Some(13_500.0),
+        monthly_spending: Some(3_200.0),
+        monthly_income: Some(5_000.0),
+        ..Default::default()
+    };
     let results = v1::Results {
         success_probability: 0.75,
         standard_error: 0.001,
@@ -89,6 +95,7 @@ pub(crate) fn complete() -> v1::Job {
         results: Some(v1::CompletedResults {
             results: Some(results),
             assumptions: Some(v1::SimulationRequest {
+                financial_profile: Some(profile),
                 goal: Some(goal),
                 simulation_params: Some(params),
                 ..Default::default()

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use carlo_rest::account::{self, CreateKey, CreatedKey, Key, KeyList};
-use carlo_rest::pointer::{Spelling, spelled};
+use carlo_rest::account::{CreateKey, CreatedKey, Key, KeyList};
+use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -33,14 +33,10 @@ pub(crate) async fn create(
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let mut faults = body.duplicates;
-    let key = account::read_key(&body.value, &mut faults);
-    if !faults.is_empty() {
-        return Err(Failure::invalid(spelled(faults, &body.value, Spelling::SnakeCase)));
-    }
-    let role = key.role.map_or(v1::Role::Unspecified, convert::account::to_wire).into();
-    let message =
-        v1::CreateKeyRequest { user: key.user_id, tier: key.tier.unwrap_or_default(), role, idempotency_key };
+    let CreateKey { user_id, tier, role } = body::section(&body)?;
+    let role = role.map_or(v1::Role::Unspecified, convert::account::to_wire).into();
+    let tier = tier.map_or_else(String::new, |tier| tier.to_string());
+    let message = v1::CreateKeyRequest { user: user_id, tier, role, idempotency_key };
     let created = app.coordinator.call(&caller).create_key(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let created = convert::account::created(created)?;

@@ -3,14 +3,14 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use carlo_rest::replay::Replay;
+use carlo_types::Replay;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
 use crate::openapi::shared::{IfNoneMatch, NotModified};
 use crate::problem::Failure;
 use crate::routes::App;
-use crate::{convert, entity, path_ids};
+use crate::{entity, path_ids};
 
 #[utoipa::path(
     get,
@@ -36,5 +36,5 @@ pub(crate) async fn replay(
 ) -> Result<Response, Failure> {
     let message = v1::ReplayRequest { id: id.to_string(), index };
     let replay = app.coordinator.call(&caller).replay(message).await?;
-    entity::json_or_304(&headers, &convert::replay::replay(replay))
+    entity::json_or_304(&headers, &Replay::from(replay))
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::question::{Solve, Variable};
+use crate::request::{CardDraft, LoanDraft};
 
 /// The smallest request that is one.
 fn minimal() -> Draft {
@@ -12,16 +14,16 @@ fn minimal() -> Draft {
 }
 
 fn pointers(draft: &Draft) -> Vec<String> {
-    draft.check(0).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
+    draft.check(0).unwrap_err().fields.into_iter().map(|fault| fault.pointer).collect()
 }
 
 #[test]
 fn a_minimal_request_takes_the_model_s_defaults() {
     let spec = minimal().check(7).unwrap();
-    assert_eq!(spec.simulations, 100_000);
-    assert_eq!(spec.seed, 7);
-    assert_eq!((spec.world.annual_return_mean, spec.world.annual_return_std), (0.07, 0.15));
-    assert_eq!(spec.world.expense_volatility, 0.15);
+    assert_eq!(spec.simulations(), 100_000);
+    assert_eq!(spec.seed(), 7);
+    assert_eq!((spec.params.annual_return_mean, spec.params.annual_return_std), (0.07, 0.15));
+    assert_eq!(spec.params.expense_volatility, 0.15);
     assert_eq!(spec.goal.goal_type, "custom");
 }
 
@@ -31,10 +33,10 @@ fn an_empty_request_names_every_required_field() {
         pointers(&Draft::default()),
         [
             "/financialProfile/liquidAssets",
-            "/userInputs/monthlyIncome",
             "/financialProfile/monthlySpending",
-            "/goal/targetAmount",
             "/goal/timelineMonths",
+            "/goal/targetAmount",
+            "/userInputs/monthlyIncome",
         ]
     );
 }
@@ -46,7 +48,7 @@ fn every_fault_is_named_at_once() {
     draft.goal.target_amount = Some(0.0);
     draft.goal.timeline_months = Some(1201);
     draft.inputs.risk_tolerance = Some("bold".to_owned());
-    draft.params.simulations = Some(0);
+    draft.params.n_simulations = Some(0);
     draft.params.emergency_min = Some(10.0);
     draft.params.emergency_max = Some(9.0);
     draft.params.loans = vec![LoanDraft::default()];
@@ -55,15 +57,15 @@ fn every_fault_is_named_at_once() {
         pointers(&draft),
         [
             "/financialProfile/liquidAssets",
-            "/userInputs/riskTolerance",
             "/financialProfile/spendingByCategory/a~1b",
-            "/goal/targetAmount",
+            "/userInputs/riskTolerance",
             "/goal/timelineMonths",
-            "/simulationParams/emergencyMax",
+            "/goal/targetAmount",
             "/simulationParams/nSimulations",
             "/simulationParams/loans/0/balance",
             "/simulationParams/loans/0/interestRate",
             "/simulationParams/loans/0/monthlyPayment",
+            "/simulationParams/emergencyMax",
         ]
     );
 }
@@ -74,11 +76,11 @@ fn an_explicit_parameter_beats_the_implied_one() {
     draft.inputs.risk_tolerance = Some("high".to_owned());
     draft.params.annual_return_std = Some(0.3);
     draft.profile.spending_volatility = Some(0.4);
-    let world = draft.check(0).unwrap().world;
-    assert_eq!((world.annual_return_mean, world.annual_return_std), (0.10, 0.3));
-    assert_eq!(world.expense_volatility, 0.4);
+    let params = draft.check(0).unwrap().request.params;
+    assert_eq!((params.annual_return_mean, params.annual_return_std), (0.10, 0.3));
+    assert_eq!(params.expense_volatility, 0.4);
     draft.params.expense_volatility = Some(0.0);
-    assert_eq!(draft.check(0).unwrap().world.expense_volatility, 0.0);
+    assert_eq!(draft.check(0).unwrap().params.expense_volatility, 0.0);
 }
 
 #[test]
@@ -86,7 +88,7 @@ fn the_profile_s_income_is_the_fallback() {
     let mut draft = minimal();
     draft.inputs.monthly_income = None;
     draft.profile.monthly_income = Some(2500.0);
-    assert_eq!(draft.check(0).unwrap().household.monthly_income, 2500.0);
+    assert_eq!(draft.check(0).unwrap().inputs.monthly_income, 2500.0);
 }
 
 #[test]
@@ -112,8 +114,8 @@ fn variants_meet_the_luck_of_the_plan_that_they_are_compared_with() {
     let draft = Draft { variants: vec![minimal(), variant], ..minimal() };
     let spec = draft.check(7).unwrap();
     let Question::Compare(variants) = &spec.question else { panic!("no comparison: {:?}", spec.question) };
-    assert_eq!(variants.iter().map(|variant| variant.seed).collect::<Vec<_>>(), [7, 7]);
-    assert_eq!(variants[1].simulations, spec.simulations);
+    assert_eq!(variants.iter().map(JobSpec::seed).collect::<Vec<_>>(), [7, 7]);
+    assert_eq!(variants[1].simulations(), spec.simulations());
     assert_eq!(spec.months(), 12 + 12 + 24);
     assert_eq!(spec.to_draft().check(0).unwrap(), spec);
 }

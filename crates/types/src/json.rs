@@ -7,11 +7,9 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::problem::FieldError;
-use crate::reader::escape;
-
-/// Duplicate names that are reported.
-const DUPLICATES_MAX: usize = 100;
+use crate::definition::fault::escape;
+use crate::fault::FieldFault;
+use crate::limits::FIELD_FAULTS_MAX;
 
 /// A JSON text that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +17,7 @@ pub struct Document {
     /// Its value. Of a duplicate name, the last value stands.
     pub value: Value,
     /// One fault for each duplicate name.
-    pub duplicates: Vec<FieldError>,
+    pub duplicates: Vec<FieldFault>,
 }
 
 impl Document {
@@ -29,13 +27,17 @@ impl Document {
     }
 }
 
-/// Reads a JSON text.
+/// What some editors write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads a JSON text. A byte order mark before it is skipped.
 ///
 /// # Errors
 ///
 /// A text that is not JSON, with line and column. Numbers beyond the range of 64-bit floating point
 /// and nesting of more than 128 levels are refused, too.
 pub fn parse(text: &[u8]) -> Result<Document, serde_json::Error> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let mut duplicates = Vec::new();
     let value =
@@ -47,7 +49,7 @@ pub fn parse(text: &[u8]) -> Result<Document, serde_json::Error> {
 /// Reads the value at `pointer`.
 struct Reader<'a> {
     pointer: &'a mut String,
-    duplicates: &'a mut Vec<FieldError>,
+    duplicates: &'a mut Vec<FieldFault>,
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
@@ -115,8 +117,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
             self.pointer.push_str(&escape(&name));
             let value =
                 entries.next_value_seed(Reader { pointer: self.pointer, duplicates: self.duplicates })?;
-            if object.insert(name, value).is_some() && self.duplicates.len() < DUPLICATES_MAX {
-                self.duplicates.push(FieldError::new(self.pointer.as_str(), "is given twice"));
+            if object.insert(name, value).is_some() && self.duplicates.len() < FIELD_FAULTS_MAX {
+                self.duplicates.push(FieldFault::new(self.pointer.as_str(), "is given twice"));
             }
             self.pointer.truncate(parent);
         }
@@ -156,5 +158,11 @@ mod tests {
             assert!(error.contains(" at line 1 column "), "{error}");
         }
         assert!(parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        assert_eq!(parse(b"\xef\xbb\xbf{}").expect("it is JSON"), Document::empty_object());
+        assert!(parse(b"\xef\xbb{}").is_err());
     }
 }

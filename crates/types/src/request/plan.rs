@@ -1,0 +1,299 @@
+//! What a request may say beyond one savings goal: the household over a lifetime. All of it is optional; without it a request means one goal
+//! and one balance.
+//!
+//! Months count from 0. A bound that is the timeline itself means "as long as the plan lasts": a longer timeline moves it along.
+
+use super::{SHARE, SHORT_NAME, rules};
+use crate::definition::rule::{items, list, number, part, rows, whole, word};
+use crate::definition::{Input, label, section, tagged};
+use crate::limits::{
+    ASSETS_MAX, BOOTSTRAP_ROWS_MAX, FLOWS_MAX, GLIDE_POINTS_MAX, NUMBER_MAX, PEOPLE_MAX, TIMELINE_MONTHS_MAX,
+};
+
+/// A month of the timeline.
+const MONTH: Input<u32> = whole(0, TIMELINE_MONTHS_MAX as u64 - 1).unit("months from the start");
+/// Where something ends: the first month in which it isn't any more.
+const END: Input<u32> = whole(0, TIMELINE_MONTHS_MAX as u64).unit("months from the start");
+/// A mean of yearly returns.
+const MEAN: Input<f64> = number(-1.0, 1.0).unit("fractions a year");
+/// A standard deviation of yearly returns.
+const STD: Input<f64> = number(0.0, 2.0).unit("fractions a year");
+/// A rate of inflation.
+const INFLATION: Input<f64> = number(-0.2, 0.5).unit("fractions a year");
+
+section! {
+    /// What goes beyond one savings goal. Every member is optional.
+    pub Plan / PlanDraft as "Plan" {
+        /// The reserve, which isn't invested, in months of spending. 0 invests everything.
+        reserve_months: f64 = number(0.0, 120.0).unit("months of spending").default(6.0).example(3.0);
+        /// The first month without `monthlyIncome`: retirement.
+        income_until: u32 = END.implied("the timeline").example(300);
+        /// Interest on a negative balance.
+        borrowing_rate: f64 = number(0.0, 2.0).unit("fractions a year").default(0.0).example(0.12);
+        /// Dated incomes and spendings.
+        flows: Vec<Flow> = list(FLOWS_MAX);
+        /// Yearly inflation with memory, in place of `inflationRate` and `inflationVolatility`.
+        prices: Option<Prices> = part();
+        /// Several assets with a glide path, in place of `annualReturnMean` and `annualReturnStd`.
+        portfolio: Option<Portfolio> = part();
+        /// The distribution of monthly returns; normal where absent.
+        returns: Option<Returns> = part();
+        /// Spending that reacts to the balance.
+        spending_rule: Option<SpendingRule> = part();
+        /// One or two people: the plan ends with the last death, or with the timeline.
+        people: Vec<Person> = list(PEOPLE_MAX);
+        /// The factor on spending while exactly one of two people lives.
+        survivor_spending: f64 = SHARE.default(1.0).example(0.7);
+    }
+}
+
+label! {
+    /// Whether a flow brings or takes money.
+    pub FlowKind {
+        Income = "income",
+        Spending = "spending",
+    }
+}
+
+label! {
+    /// What a flow grows with.
+    pub FlowIndex {
+        /// Nothing.
+        None = "none",
+        /// The price level.
+        Prices = "prices",
+        /// The household's income, relative to its start. Needs a positive income.
+        Wages = "wages",
+    }
+}
+
+section! {
+    /// A dated income or spending: paid in month m when from ≤ m < until and (m − from) is a multiple of `everyMonths`, as
+    /// amount × (1 + annualGrowth)^(m / 12) × index. A one-off flow has `until` = `from` + 1.
+    pub Flow / FlowDraft as "Flow" {
+        /// A name for it.
+        id: Option<String> = SHORT_NAME.example("pension").outside_digest();
+        /// Whether it brings or takes money.
+        kind: FlowKind = word().required().example(FlowKind::Income);
+        /// What is paid each time, before growth.
+        amount: f64 = number(0.0, NUMBER_MAX).unit("dollars").required().example(1_900.0);
+        /// The first month.
+        from: u32 = MONTH.required().example(330);
+        /// The first month after it.
+        until: u32 = END.implied("the timeline").example(342);
+        /// Months from one payment to the next.
+        every_months: u32 = whole(1, TIMELINE_MONTHS_MAX as u64).unit("months").default(1).example(12);
+        /// What it grows with.
+        index: FlowIndex = word().default(FlowIndex::None).example(FlowIndex::Prices);
+        /// Growth of its own, in addition to the index.
+        annual_growth: f64 = number(-1.0, 1.0).unit("fractions a year").default(0.0).example(0.04);
+        /// Whose it is: 0 or 1, as `people` lists them. Paid in full while that person lives.
+        person: Option<u32> = whole(0, PEOPLE_MAX as u64 - 1).example(0);
+        /// The share of it that is paid while only the other person lives.
+        survivor_share: f64 = SHARE.default(0.0).example(0.5);
+    }
+}
+
+section! {
+    /// Yearly inflation as an AR(1) process: y(k) = mean + persistence · (y(k−1) − mean) + std · √(1 − persistence²) · Z, at least −0.5. Each
+    /// month of year k prices grow by (1 + y(k))^(1/12).
+    pub Prices / PricesDraft as "Prices" {
+        /// Mean inflation.
+        mean: f64 = INFLATION.required().example(0.025);
+        /// Standard deviation of one year's inflation.
+        std: f64 = number(0.0, 0.5).unit("fractions a year").required().example(0.018);
+        /// How much of a year's deviation from the mean lasts into the next.
+        persistence: f64 = number(0.0, 0.99).required().example(0.6);
+        /// Inflation of the year before the first. Without it the first year is drawn like any other.
+        start: Option<f64> = INFLATION.example(0.03);
+    }
+}
+
+section! {
+    /// Several assets, rebalanced every month: mean(m) = w · means − annualFee and std(m) = √(wᵀΣw), a year.
+    pub Portfolio / PortfolioDraft as "Portfolio" with rules::portfolio {
+        /// 1 to 8 assets.
+        assets: Vec<Asset> = list(ASSETS_MAX).at_least(1).required();
+        /// Correlations of yearly returns, a row for each asset: symmetric, with ones on the diagonal, positive semidefinite. The identity where
+        /// absent.
+        correlation: Vec<Vec<f64>> = rows(number(-1.0, 1.0), ASSETS_MAX, ASSETS_MAX);
+        /// What is charged on what is invested.
+        annual_fee: f64 = number(0.0, 0.1).unit("fractions a year").default(0.0).example(0.002);
+        /// Weights by month, months ascending; between its points they are interpolated, outside them constant. Equal weights where absent.
+        glide_path: Vec<GlidePoint> = list(GLIDE_POINTS_MAX);
+    }
+}
+
+section! {
+    /// An asset of a portfolio. With bootstrapped returns it needs no mean and no standard deviation.
+    pub Asset / AssetDraft as "Asset" {
+        /// A name for it.
+        id: String = SHORT_NAME.required().example("stocks").outside_digest();
+        /// Mean yearly return, arithmetic: a geometric mean would count volatility twice.
+        mean: Option<f64> = MEAN.example(0.075);
+        /// Standard deviation of yearly returns.
+        std: Option<f64> = STD.example(0.17);
+    }
+}
+
+section! {
+    /// The weights from a month on.
+    pub GlidePoint / GlidePointDraft as "GlidePoint" {
+        /// The month.
+        month: u32 = MONTH.required().example(240);
+        /// One weight for each asset, which add up to 1.
+        weights: Vec<f64> = items(SHARE, ASSETS_MAX).required();
+    }
+}
+
+tagged! {
+    /// The distribution of monthly returns. μ and σ are the year's mean and standard deviation in the month, of the portfolio or of
+    /// `annualReturnMean` and `annualReturnStd`.
+    pub Returns / ReturnsDraft as "Returns" by "model" {
+        /// μ/12 + σ/√12 · Z, with Z a standard normal draw.
+        Normal(NormalReturns / NormalReturnsDraft) = "normal",
+        /// Log-normal with the same mean and variance: never below −100 %.
+        Lognormal(LognormalReturns / LognormalReturnsDraft) = "lognormal",
+        /// Student's t with the same mean and variance, at least −100 %: fat tails.
+        StudentT(StudentTReturns / StudentTReturnsDraft) = "studentT",
+        /// Two regimes with means and standard deviations of their own; the month's regime is a Markov chain.
+        Regimes(RegimeReturns / RegimeReturnsDraft) = "regimes",
+        /// Rows of a history, in blocks of random length (stationary bootstrap, Politis and Romano 1994).
+        Bootstrap(BootstrapReturns / BootstrapReturnsDraft) = "bootstrap",
+    }
+}
+
+section! {
+    /// Normal monthly returns.
+    pub NormalReturns / NormalReturnsDraft as "NormalReturns" {}
+}
+
+section! {
+    /// Log-normal monthly returns.
+    pub LognormalReturns / LognormalReturnsDraft as "LognormalReturns" {}
+}
+
+section! {
+    /// Student's t.
+    pub StudentTReturns / StudentTReturnsDraft as "StudentTReturns" {
+        /// Degrees of freedom: the fewer, the fatter the tails.
+        degrees_of_freedom: f64 = number(2.1, 100.0).required().example(4.0);
+    }
+}
+
+section! {
+    /// Two regimes.
+    pub RegimeReturns / RegimeReturnsDraft as "RegimeReturns" with rules::regimes {
+        /// The calm regime.
+        calm: Regime = part().required();
+        /// The regime of stress. The first month is in it with the stationary probability.
+        stress: Regime = part().required();
+        /// The probability of going from calm to stress.
+        calm_to_stress: f64 = SHARE.unit("probability a month").required().example(0.025);
+        /// The probability of going from stress to calm. Not 0 together with `calmToStress`.
+        stress_to_calm: f64 = SHARE.unit("probability a month").required().example(0.12);
+    }
+}
+
+section! {
+    /// The market in one regime.
+    pub Regime / RegimeDraft as "Regime" {
+        /// Mean yearly return, arithmetic.
+        mean: f64 = MEAN.required().example(0.11);
+        /// Standard deviation of yearly returns.
+        std: f64 = STD.required().example(0.11);
+    }
+}
+
+section! {
+    /// Bootstrapped returns.
+    pub BootstrapReturns / BootstrapReturnsDraft as "BootstrapReturns" with rules::bootstrap {
+        /// Monthly returns, a row for each month with one number for each asset of the portfolio; one number without a portfolio.
+        rows: Vec<Vec<f64>> =
+            rows(number(-1.0, 10.0).unit("fractions a month"), BOOTSTRAP_ROWS_MAX, ASSETS_MAX).required();
+        /// Inflation of the same months, which then moves prices. Not together with `prices`.
+        inflation: Vec<f64> = items(number(-0.5, 1.0).unit("fractions a month"), BOOTSTRAP_ROWS_MAX);
+        /// The mean length of a block.
+        mean_block_months: f64 = number(1.0, 1200.0).unit("months").required().example(24.0);
+    }
+}
+
+tagged! {
+    /// Spending that reacts to the balance. A rule acts in months from, from + 12, … and sets the multiple of planned spending, which stays
+    /// between `floor` and `ceiling`.
+    pub SpendingRule / SpendingRuleDraft as "SpendingRule" by "rule" {
+        /// Cuts and raises at guardrails around the first year's rate of withdrawal (after Guyton and Klinger 2006).
+        Guardrails(Guardrails / GuardrailsDraft) = "guardrails",
+        /// A fixed share of the balance, a year.
+        Percent(PercentRule / PercentRuleDraft) = "percent",
+        /// A share of the balance that follows from the years that are left, as an annuity's payment does.
+        Vpw(VpwRule / VpwRuleDraft) = "vpw",
+    }
+}
+
+/// The least multiple of planned spending.
+const RULE_FLOOR: Input<f64> = number(0.0, 10.0).default(0.0).example(0.5);
+/// The largest.
+const RULE_CEILING: Input<f64> = number(0.0, 10.0).default(10.0).example(1.8);
+
+section! {
+    /// Guardrails.
+    pub Guardrails / GuardrailsDraft as "Guardrails" with rules::guardrails {
+        /// The first month in which the rule acts.
+        from: u32 = MONTH.default(0).example(24);
+        /// The least multiple of planned spending.
+        floor: f64 = RULE_FLOOR;
+        /// The largest multiple of planned spending.
+        ceiling: f64 = RULE_CEILING;
+        /// How far above the first rate of withdrawal spending is cut.
+        up: f64 = number(0.0, 10.0).required().example(0.2);
+        /// How far below it spending is raised.
+        down: f64 = SHARE.required().example(0.2);
+        /// By how much it is cut.
+        cut: f64 = SHARE.required().example(0.1);
+        /// By how much it is raised.
+        raise: f64 = number(0.0, 10.0).required().example(0.1);
+        /// The years at the end of the timeline without cuts.
+        no_cut_years: u32 = whole(0, TIMELINE_MONTHS_MAX as u64 / 12).unit("years").default(0).example(15);
+    }
+}
+
+section! {
+    /// A fixed share.
+    pub PercentRule / PercentRuleDraft as "PercentRule" with rules::percent {
+        /// The first month in which the rule acts.
+        from: u32 = MONTH.default(0).example(24);
+        /// The least multiple of planned spending.
+        floor: f64 = RULE_FLOOR;
+        /// The largest multiple of planned spending.
+        ceiling: f64 = RULE_CEILING;
+        /// The share of the balance that is spent.
+        share: f64 = SHARE.unit("fractions a year").required().example(0.04);
+    }
+}
+
+section! {
+    /// Variable percentage withdrawal.
+    pub VpwRule / VpwRuleDraft as "VpwRule" with rules::vpw {
+        /// The first month in which the rule acts.
+        from: u32 = MONTH.default(0).example(24);
+        /// The least multiple of planned spending.
+        floor: f64 = RULE_FLOOR;
+        /// The largest multiple of planned spending.
+        ceiling: f64 = RULE_CEILING;
+        /// The rate of return that the payments assume.
+        rate: f64 = number(0.0, 1.0).unit("fractions a year").required().example(0.02);
+    }
+}
+
+section! {
+    /// A person with a Gompertz lifetime from today.
+    pub Person / PersonDraft as "Person" {
+        /// Age today.
+        age: f64 = number(0.0, 120.0).unit("years").required().example(65.0);
+        /// The age at which most people like this one die.
+        modal_age: f64 = number(50.0, 120.0).unit("years").required().example(88.0);
+        /// How far lifetimes spread around it.
+        dispersion: f64 = number(1.0, 30.0).unit("years").required().example(10.0);
+    }
+}
