@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod explain;
 pub mod histogram;
 pub mod job;
+mod lifetime;
 pub mod number;
 pub mod plans;
 pub mod progress;

@@ -1,21 +1,21 @@
 //! What would help, in sentences with the numbers in them. A change is named only where what it does exceeds the error of that.
 
 use carlo_types::JobSpec;
-use carlo_types::results::{SCENARIOS, Scenario, Sensitivity};
+use carlo_types::results::{Scenario, Sensitivity};
 
 /// Standard errors that an effect must exceed: the 95 % quantile of the normal distribution, both sides.
 const ERRORS: f64 = 1.96;
 
 /// The sentences, the most helpful change first.
 pub(crate) fn sentences(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String> {
-    let mut helpful: Vec<(&str, &Scenario)> = SCENARIOS
-        .into_iter()
-        .zip(&sensitivity.scenarios)
-        .filter(|(_, scenario)| scenario.delta > ERRORS * scenario.standard_error)
+    let mut helpful: Vec<&Scenario> = sensitivity
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.delta > ERRORS * scenario.standard_error)
         .collect();
-    helpful.sort_by(|(_, a), (_, b)| b.delta.total_cmp(&a.delta));
+    helpful.sort_by(|a, b| b.delta.total_cmp(&a.delta));
     let base = sensitivity.base_probability;
-    helpful.into_iter().map(|(name, scenario)| sentence(&change(name, spec), base, scenario)).collect()
+    helpful.into_iter().map(|scenario| sentence(&change(scenario.name, spec), base, scenario)).collect()
 }
 
 /// What a scenario changes, as the beginning of a sentence.
@@ -37,7 +37,26 @@ fn change(name: &str, spec: &JobSpec) -> String {
         }
         "timeline_plus_6mo" => later(spec, 6),
         "timeline_plus_12mo" => later(spec, 12),
+        "returns_plus_1pt" => "A return of one point more a year".to_owned(),
+        "returns_minus_1pt" => "A return of one point less a year".to_owned(),
+        "retire_12mo_earlier" => retiring(spec, -12),
+        "retire_24mo_earlier" => retiring(spec, -24),
+        "retire_12mo_later" => retiring(spec, 12),
+        "retire_24mo_later" => retiring(spec, 24),
         other => format!("The change {other}"),
+    }
+}
+
+/// Retiring so many months later, in years, with the first person's age where the plan has one.
+fn retiring(spec: &JobSpec, months: i32) -> String {
+    let when = f64::from(spec.plan.income_until) + f64::from(months);
+    let direction = if months < 0 { "earlier" } else { "later" };
+    let years = if months.abs() == 12 { "a year" } else { "two years" };
+    match spec.plan.people.first() {
+        Some(person) => {
+            format!("Retiring {years} {direction}, at {:.0},", (person.age + when / 12.0).floor())
+        }
+        None => format!("Retiring {years} {direction}, after {:.1} years,", when / 12.0),
     }
 }
 
@@ -72,14 +91,19 @@ mod tests {
         draft.goal.target_amount = Some(5_000.0);
         draft.goal.timeline_months = Some(12);
         let spec = draft.check(0).unwrap();
-        let scenario =
-            |delta, standard_error| Scenario { new_probability: 0.5 + delta, delta, standard_error };
-        let mut scenarios = [scenario(0.0, 0.0); 7];
-        scenarios[0] = scenario(0.125, 0.001);
-        scenarios[1] = scenario(-0.25, 0.001);
-        scenarios[2] = scenario(0.001, 0.001);
-        scenarios[3] = scenario(0.3125, 0.0001);
-        scenarios[5] = scenario(0.25, 0.01);
+        let scenario = |name, delta, standard_error| Scenario {
+            name,
+            new_probability: 0.5 + delta,
+            delta,
+            standard_error,
+        };
+        let scenarios = vec![
+            scenario("income_plus_10", 0.125, 0.001),
+            scenario("income_minus_10", -0.25, 0.001),
+            scenario("spending_minus_10", 0.001, 0.001),
+            scenario("spending_minus_20", 0.3125, 0.0001),
+            scenario("timeline_plus_6mo", 0.25, 0.01),
+        ];
         let sensitivity = Sensitivity { simulations: 10_000, base_probability: 0.5, scenarios };
         assert_eq!(
             sentences(&spec, &sensitivity),

@@ -7,11 +7,17 @@ use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid, bin};
 use crate::job::Job;
 use crate::lanes::{Register, Task};
+use crate::lifetime::outcomes::Outcomes;
+use crate::lifetime::{self, Lifetime};
 use crate::notable::Notable;
 use crate::partial::Partial;
+use crate::plan::Plan;
+use crate::prepared::Prepared;
 use crate::sensitivity::{self, Paired};
 use crate::variants::Pairs;
 
+/// The scenarios that every request has.
+const BASIC: usize = results::SCENARIOS.len();
 /// Sums that go side by side.
 const LANES: usize = 16;
 /// Balances that are recorded at once: they stay in the first cache.
@@ -32,6 +38,10 @@ pub struct Accumulator {
     chart: Vec<u64>,
     notable: Notable,
     variants: Vec<Pairs>,
+    /// Whether each simulation succeeded, where that isn't by its final balance alone.
+    scores: Vec<f32>,
+    outcomes: Vec<Outcomes>,
+    tally_plan: lifetime::tally::Tally,
 }
 
 /// What is summed. Adding is exact.
@@ -62,6 +72,9 @@ impl Accumulator {
             chart: vec![0; job.scales().len() * chart::BINS],
             notable: job.notable(),
             variants: job.variants().iter().map(Pairs::of).collect(),
+            scores: Vec::new(),
+            outcomes: Vec::new(),
+            tally_plan: lifetime::tally::Tally::new(job.counts(), job.plan().months, job.scenarios().len()),
         }
     }
 
@@ -69,33 +82,89 @@ impl Accumulator {
     /// end holds no simulations.
     pub fn block(&mut self, job: &Job, block: u64) {
         let (first, count) = job.indices(block);
-        self.finals.resize(count, 0.0);
-        let paired = usize::try_from(sensitivity::SIMULATIONS.saturating_sub(first))
-            .map_or(count, |left| left.min(count));
-        if paired == 0 {
-            job.walk(block, &mut self.finals);
-        } else {
-            self.scenarios.iter_mut().for_each(|finals| finals.resize(count, 0.0));
-            job.walk_all(block, &mut self.finals, &mut self.scenarios, &mut self.chart);
-            self.sensitivity.add(job.plan().threshold, &self.finals[..paired], &self.scenarios);
+        let sampled = if job.sensitivity() { sensitivity::SIMULATIONS.saturating_sub(first) } else { 0 };
+        let paired = usize::try_from(sampled).map_or(count, |left| left.min(count));
+        match job.prepared() {
+            Prepared::Savings(plan) => self.savings(job, plan, block, paired),
+            Prepared::Lifetime(lifetime) => self.lifetimes(job, lifetime, block, paired),
         }
-        let own = (self.finals.as_slice(), job.plan().threshold);
-        let other = &mut self.scenarios[0];
-        for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
-            other.resize(count, 0.0);
-            job.walk_variant(variant, block, other);
-            pairs.add(own, (other, variant.plan.threshold));
-        }
+        let is_scored = !self.scores.is_empty();
         let record = Record {
             grid: self.grid,
             target: job.plan().threshold,
             first,
             finals: &self.finals,
+            scores: is_scored.then_some(&self.scores),
             counts: &mut self.counts,
             tally: &mut self.tally,
             notable: &mut self.notable,
         };
         job.level().run(record);
+    }
+
+    /// Simulates a block of a savings goal, its first `paired` simulations with every scenario.
+    fn savings(&mut self, job: &Job, plan: &Plan, block: u64, paired: usize) {
+        let (first, count) = job.indices(block);
+        self.finals.resize(count, 0.0);
+        let scenarios = if paired == 0 { &mut [][..] } else { &mut self.scenarios[..] };
+        for finals in scenarios.iter_mut() {
+            finals.resize(count, 0.0);
+        }
+        job.walk_savings(plan, block, &mut self.finals, scenarios, &mut self.chart);
+        if paired > 0 {
+            self.sensitivity.add(plan.threshold, &self.finals[..paired], &self.scenarios);
+        }
+        let own = (self.finals.as_slice(), plan.threshold);
+        let other = &mut self.scenarios[0];
+        for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
+            other.resize(count, 0.0);
+            variant.prepared.scores(job.level(), first, other);
+            pairs.add(own, (other, variant.prepared.plan().threshold));
+        }
+    }
+
+    /// Simulates a block of a plan, its first `paired` simulations with every scenario.
+    fn lifetimes(&mut self, job: &Job, lifetime: &Lifetime, block: u64, paired: usize) {
+        let (first, count) = job.indices(block);
+        let scenarios = if paired == 0 { &[][..] } else { job.scenarios() };
+        let others = job.variants().iter().filter_map(|variant| variant.prepared.lifetime());
+        let plans: Vec<&Lifetime> = [lifetime].into_iter().chain(scenarios).chain(others).collect();
+        self.outcomes.resize_with(plans.len().max(self.outcomes.len()), Outcomes::default);
+        let outcomes = &mut self.outcomes[..plans.len()];
+        outcomes[0].resize(count);
+        outcomes[1..].iter_mut().for_each(|outcomes| outcomes.resize_brief(count));
+        job.walk_lifetimes(&plans, block, outcomes, &mut self.chart);
+
+        let threshold = lifetime.plan.threshold;
+        self.scores.resize(count, 0.0);
+        outcomes[0].score(lifetime.never_short, &mut self.scores);
+        self.tally_plan.add(lifetime, first, &outcomes[0], self.grid.fixed_per_dollar());
+        std::mem::swap(&mut self.finals, &mut outcomes[0].finals);
+
+        let mut scored = Vec::new();
+        let mut others = plans[1..].iter().zip(&mut outcomes[1..]).map(|(plan, outcomes)| {
+            outcomes.score_in_place(plan.never_short);
+            &outcomes.finals
+        });
+        scored.extend(others.by_ref().take(scenarios.len()));
+        if paired > 0 {
+            self.sensitivity.add(threshold, &self.scores[..paired], scored.iter().take(BASIC).copied());
+            let further = scored.iter().skip(BASIC).copied();
+            self.tally_plan.add_scenarios(threshold, &self.scores[..paired], further);
+        }
+        let own = (self.scores.as_slice(), threshold);
+        let alone = &mut self.scenarios[0];
+        for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
+            let other_threshold = variant.prepared.plan().threshold;
+            let other = if variant.prepared.lifetime().is_some() {
+                others.next().expect("one for each plan")
+            } else {
+                alone.resize(count, 0.0);
+                variant.prepared.scores(job.level(), first, alone);
+                &*alone
+            };
+            pairs.add(own, (other, other_threshold));
+        }
     }
 
     /// What was collected.
@@ -126,12 +195,13 @@ impl Accumulator {
             chart,
             notable,
             variants,
+            plan: self.tally_plan.drain(),
         }
     }
 }
 
 /// Counts that aren't 0, by number; all are 0 afterwards.
-fn drained(counts: &mut [u64]) -> Vec<(u16, u64)> {
+pub(crate) fn drained(counts: &mut [u64]) -> Vec<(u16, u64)> {
     let mut filled = Vec::with_capacity(counts.iter().filter(|&&count| count > 0).count());
     for (number, count) in (0..).zip(counts) {
         if *count > 0 {
@@ -148,6 +218,8 @@ struct Record<'a> {
     /// The index of the first.
     first: u64,
     finals: &'a [f32],
+    /// What success depends on, where that isn't the final balance.
+    scores: Option<&'a Vec<f32>>,
     counts: &'a mut [u64],
     tally: &'a mut Tally,
     notable: &'a mut Notable,
@@ -172,11 +244,17 @@ impl Task for Record<'_> {
             let batch = sums(batch, self.target, center, per_dollar);
             let tally = &mut *self.tally;
             tally.simulations += batch.simulations;
-            tally.successes += batch.successes;
+            if self.scores.is_none() {
+                tally.successes += batch.successes;
+            }
             tally.least = if batch.least < tally.least { batch.least } else { tally.least };
             tally.most = if batch.most > tally.most { batch.most } else { tally.most };
             tally.sum += batch.sum;
             tally.squares += batch.squares;
+        }
+        if let Some(scores) = self.scores {
+            let succeeded = scores.iter().filter(|&&score| score >= self.target).count();
+            self.tally.successes += succeeded as u64;
         }
     }
 }

@@ -32,6 +32,12 @@ pub(crate) const PAIRS: usize = MONTHS + 1;
 pub(crate) enum Source {
     /// Cash, inflation, raises, promotions, emergencies: one block for each half year.
     Household = 0,
+    /// What a market needs beyond the household's normals: two blocks for each year.
+    Market = 1,
+    /// The innovations of yearly inflation: one block for each 16 years.
+    Prices = 2,
+    /// How long people live: one block.
+    Lives = 3,
     /// What splits a month's one normal into the terms that a replay shows.
     Replay = 4,
 }
@@ -102,6 +108,54 @@ pub(crate) const UNIFORMS: [Field; PAIRS] = [
 pub(crate) const fn household_block(half_year: usize) -> u64 {
     Source::Household.block(half_year as u32)
 }
+
+/// Years whose innovations of inflation share a block; two years share a pair of normals.
+pub(crate) const PRICE_YEARS: usize = 16;
+
+/// The radius and the angle of each pair of years of inflation.
+pub(crate) const PRICE_PAIRS: [[Field; 2]; PRICE_YEARS / 2] = [
+    [&[bits(0, 4, 28)], &[bits(1, 0, 20)]],
+    [&[bits(2, 4, 28)], &[bits(3, 0, 20)]],
+    [&[bits(4, 4, 28)], &[bits(5, 0, 20)]],
+    [&[bits(6, 4, 28)], &[bits(7, 0, 20)]],
+    [&[bits(8, 4, 28)], &[bits(9, 0, 20)]],
+    [&[bits(10, 4, 28)], &[bits(11, 0, 20)]],
+    [&[bits(12, 4, 28)], &[bits(13, 0, 20)]],
+    [&[bits(14, 4, 28)], &[bits(15, 0, 20)]],
+];
+
+/// The uniforms of each person's life.
+pub(crate) const LIVES: [Field; 2] = [&[bits(0, 8, 24)], &[bits(1, 8, 24)]];
+
+/// Log-normal returns: the radius and the angle of each pair of months of a year, in its first
+/// block.
+pub(crate) const LOGNORMAL_PAIRS: [[Field; 2]; 6] = [
+    [&[bits(0, 4, 28)], &[bits(6, 0, 20)]],
+    [&[bits(1, 4, 28)], &[bits(7, 0, 20)]],
+    [&[bits(2, 4, 28)], &[bits(8, 0, 20)]],
+    [&[bits(3, 4, 28)], &[bits(9, 0, 20)]],
+    [&[bits(4, 4, 28)], &[bits(10, 0, 20)]],
+    [&[bits(5, 4, 28)], &[bits(11, 0, 20)]],
+];
+
+/// A field of each month of a year, which is the same part of the month's word.
+const fn monthly(shift: u32, width: u32) -> [Bits; 12] {
+    let mut fields = [bits(0, shift, width); 12];
+    let mut month = 0;
+    while month < 12 {
+        fields[month] = bits(month, shift, width);
+        month += 1;
+    }
+    fields
+}
+
+/// Student's t: the radius of each month in the year's first block, the angle in its second.
+pub(crate) const STUDENT_RADII: [Bits; 12] = monthly(4, 28);
+pub(crate) const STUDENT_ANGLES: [Bits; 12] = monthly(0, 20);
+/// Regimes and bootstrap: the uniform that says whether the regime changes, or a block begins, in the
+/// year's first block; which row it begins with, in its second.
+pub(crate) const CHANGES: [Bits; 12] = monthly(8, 24);
+pub(crate) const CHOICES: [Bits; 12] = monthly(8, 24);
 
 /// The draws of a half year of the household, as integers.
 #[derive(Clone, Copy)]

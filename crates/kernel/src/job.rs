@@ -5,9 +5,14 @@ use carlo_types::{BLOCK_SIMULATIONS, JobSpec};
 use crate::chart::{self, Observation, Scale};
 use crate::grid::Grid;
 use crate::level::Level;
+use crate::lifetime::Lifetime;
+use crate::lifetime::outcomes::Outcomes;
+use crate::lifetime::tally::Counts;
 use crate::notable::Notable;
 use crate::pipeline::Walk;
 use crate::plan::Plan;
+use crate::prepared::{self, Prepared};
+use crate::scenarios;
 use crate::variants::{Variant, variants};
 
 /// Simulations that the grid follows from.
@@ -16,7 +21,13 @@ const PILOT: u64 = 4096;
 /// A specification made ready: its constants, its grid, and the level to run it on. Shared by every thread that works on it.
 #[derive(Debug, Clone)]
 pub struct Job {
-    plan: Plan,
+    prepared: Prepared,
+    /// The scenarios of a plan's sensitivity; a savings goal has its own way.
+    scenarios: Vec<Lifetime>,
+    /// Whether scenarios are simulated.
+    sensitivity: bool,
+    /// What is counted of a plan beyond its balances: nothing yet.
+    counts: Counts,
     grid: Grid,
     /// The stops of the fan chart, and its bins at each.
     stops: Vec<u32>,
@@ -32,20 +43,35 @@ impl Job {
     /// Prepares `spec` to run with `level`'s instructions. Simulates the first 4,096 to find the grids: a fraction of a millisecond
     /// at the usual timelines, and some fifty times that where the job solves for something.
     pub fn new(spec: &JobSpec, level: Level) -> Self {
-        let plan = Plan::new(spec);
+        let prepared = Prepared::new(spec);
         let simulations = spec.simulations();
         let count = simulations.min(PILOT) as usize;
-        let mut pilot = vec![0.0; count];
-        let stops = chart::stops(plan.months);
+        let stops = chart::stops(prepared.plan().months);
         let mut kept = vec![Vec::new(); stops.len()];
-        let observation = Observation::Collect(&mut kept);
-        let (scenarios, observed) = (&mut [][..], &stops[..]);
-        level.run(Walk { plan: &plan, first: 0, finals: &mut pilot, scenarios, observed, observation });
+        let (mut pilot, counts) = pilot(&prepared, level, count, &stops, &mut kept);
         let scales = kept.iter_mut().map(|balances| Scale::of_pilot(balances)).collect();
         let grid = Grid::of_pilot(&mut pilot, magnitude(spec));
-        let notable = Notable::of_pilot(&pilot, plan.threshold);
+        let notable = Notable::of_pilot(&pilot, prepared.plan().threshold);
         let variants = variants(spec, level);
-        Self { plan, grid, stops, scales, notable, variants, simulations, level }
+        let sensitivity = spec.params.sensitivity;
+        let scenarios = if sensitivity && prepared.lifetime().is_some() {
+            scenarios::of_plan(spec).iter().map(|(_, scenario)| Lifetime::new(scenario)).collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            prepared,
+            scenarios,
+            sensitivity,
+            counts,
+            grid,
+            stops,
+            scales,
+            notable,
+            variants,
+            simulations,
+            level,
+        }
     }
 
     /// The instructions that it runs with.
@@ -56,36 +82,70 @@ impl Job {
     /// The final balances of a block's simulations by index, dollars: for whoever wants to look at single ones. Empty past the
     /// job's end.
     pub fn final_balances(&self, block: u64) -> Vec<f32> {
-        let (_, count) = self.indices(block);
+        let (first, count) = self.indices(block);
         let mut finals = vec![0.0; count];
-        self.walk(block, &mut finals);
+        match &self.prepared {
+            Prepared::Savings(plan) => self.level.run(Walk::alone(plan, first, &mut finals)),
+            Prepared::Lifetime(lifetime) => {
+                let mut outcomes = [Outcomes::brief(count)];
+                prepared::walk(self.level, first, &[lifetime], &mut outcomes, &[], Observation::None);
+                [Outcomes { finals, .. }] = outcomes;
+            }
+        }
         finals
     }
 
-    /// Simulates a block, of which `finals` is as long as it has simulations.
-    pub(crate) fn walk(&self, block: u64, finals: &mut [f32]) {
-        let (first, _) = self.indices(block);
-        self.level.run(Walk::alone(&self.plan, first, finals));
-    }
-
-    /// Simulates a block with every scenario, and counts what the fan chart wants of it.
-    pub(crate) fn walk_all(
+    /// Simulates a block of a savings goal, of which `finals` is as long as it has simulations, with
+    /// its scenarios where there is room for them, and counts what the fan chart wants of it.
+    pub(crate) fn walk_savings(
         &self,
+        plan: &Plan,
         block: u64,
         finals: &mut [f32],
         scenarios: &mut [Vec<f32>],
         chart: &mut [u64],
     ) {
         let (first, _) = self.indices(block);
-        let observed = if first < chart::SIMULATIONS { &self.stops[..] } else { &[] };
-        let observation = Observation::Count(&self.scales, chart);
-        self.level.run(Walk { plan: &self.plan, first, finals, scenarios, observed, observation });
+        let (observed, observation) = self.observed(first, chart);
+        self.level.run(Walk { plan, first, finals, scenarios, observed, observation });
     }
 
-    /// Simulates a block with another plan than the job's own.
-    pub(crate) fn walk_variant(&self, variant: &Variant, block: u64, finals: &mut [f32]) {
+    /// Simulates a block of a plan, and of others beside it, and counts what the fan chart wants.
+    pub(crate) fn walk_lifetimes(
+        &self,
+        plans: &[&Lifetime],
+        block: u64,
+        outcomes: &mut [Outcomes],
+        chart: &mut [u64],
+    ) {
         let (first, _) = self.indices(block);
-        self.level.run(Walk::alone(&variant.plan, first, finals));
+        let (observed, observation) = self.observed(first, chart);
+        prepared::walk(self.level, first, plans, outcomes, observed, observation);
+    }
+
+    /// What the fan chart wants of the block that begins with a simulation.
+    fn observed<'a>(&'a self, first: u64, chart: &'a mut [u64]) -> (&'a [u32], Observation<'a>) {
+        if first < chart::SIMULATIONS {
+            (&self.stops, Observation::Count(&self.scales, chart))
+        } else {
+            (&[], Observation::None)
+        }
+    }
+
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    pub(crate) fn scenarios(&self) -> &[Lifetime] {
+        &self.scenarios
+    }
+
+    pub(crate) fn sensitivity(&self) -> bool {
+        self.sensitivity
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(crate) fn variants(&self) -> &[Variant] {
@@ -101,7 +161,7 @@ impl Job {
     }
 
     pub(crate) fn plan(&self) -> &Plan {
-        &self.plan
+        self.prepared.plan()
     }
 
     pub(crate) fn grid(&self) -> Grid {
@@ -113,6 +173,33 @@ impl Job {
     pub(crate) fn indices(&self, block: u64) -> (u64, usize) {
         let first = block.saturating_mul(BLOCK_SIMULATIONS).min(self.simulations);
         (first, BLOCK_SIMULATIONS.min(self.simulations - first) as usize)
+    }
+}
+
+/// Simulates the first simulations: their final balances, what is counted of them (nothing yet), and
+/// their balances at the fan chart's stops.
+fn pilot(
+    prepared: &Prepared,
+    level: Level,
+    count: usize,
+    stops: &[u32],
+    kept: &mut [Vec<f32>],
+) -> (Vec<f32>, Counts) {
+    let observation = Observation::Collect(kept);
+    match prepared {
+        Prepared::Savings(plan) => {
+            let mut finals = vec![0.0; count];
+            let (scenarios, observed) = (&mut [][..], stops);
+            level.run(Walk { plan, first: 0, finals: &mut finals, scenarios, observed, observation });
+            (finals, Counts::default())
+        }
+        Prepared::Lifetime(lifetime) => {
+            let mut outcomes = [Outcomes::brief(count)];
+            prepared::walk(level, 0, &[lifetime], &mut outcomes, stops, observation);
+            let [outcomes] = outcomes;
+            let counts = Counts::of_pilot(lifetime, &outcomes);
+            (outcomes.finals, counts)
+        }
     }
 }
 

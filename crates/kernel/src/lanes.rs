@@ -73,6 +73,7 @@ pub(crate) trait Lanes: Copy {
     /// a·b + c, rounded once.
     fn fma(self, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
     fn sqrt(self, a: Self::Float) -> Self::Float;
+    fn div(self, a: Self::Float, b: Self::Float) -> Self::Float;
     /// `a` where a > b, else `b`.
     fn larger(self, a: Self::Float, b: Self::Float) -> Self::Float;
     /// `a` where a < b, else `b`.
@@ -104,6 +105,22 @@ pub(crate) trait Lanes: Copy {
     fn below(self, a: Self::Word, b: Self::Word) -> Self::Mask;
     /// `x` where the mask holds, else 0.
     fn masked(self, mask: Self::Mask, x: Self::Float) -> Self::Float;
+    /// Where `a` < `b`; nowhere where one is no number.
+    fn less(self, a: Self::Float, b: Self::Float) -> Self::Mask;
+    /// `a` where the mask holds, else `b`.
+    fn select(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// Where both hold.
+    fn both(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;
+    /// Where one holds, or both.
+    fn either(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;
+
+    /// The bits of the numbers.
+    fn bits(self, x: Self::Float) -> Self::Word;
+    /// The numbers with these bits.
+    fn with_bits(self, a: Self::Word) -> Self::Float;
+    /// The entries of a table with these numbers; the last one where a number is no entry's. The
+    /// table is not empty.
+    fn gather(self, table: &[f32], index: Self::Word) -> Self::Float;
 }
 
 #[cfg(test)]

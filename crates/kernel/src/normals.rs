@@ -54,7 +54,7 @@ fn polynomial<L: Lanes, const N: usize>(lanes: L, coefficients: &[f32; N], x: L:
 }
 
 /// The coefficients of a direction's cosine and sine, each times a standard deviation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Axes {
     pub(crate) cos: [f32; 5],
     pub(crate) sin: [f32; 4],

@@ -98,12 +98,12 @@ impl Notable {
         }
     }
 
-    /// The answer, if there are any simulations.
-    pub(crate) fn summary(&self) -> Option<results::Notable> {
+    /// The answer, if there are any simulations; `first_short` is a plan's.
+    pub(crate) fn summary(&self, first_short: Option<results::FirstShort>) -> Option<results::Notable> {
         let [worst, best, p5, p50, p95, goal] = self
             .seen?
             .map(|seen| results::NotableSimulation { index: seen.index, balance: seen.balance().into() });
-        Some(results::Notable { worst, best, p5, p50, p95, goal })
+        Some(results::Notable { worst, best, p5, p50, p95, goal, first_short })
     }
 }
 

@@ -11,6 +11,7 @@ pub use codec::DecodeError;
 
 use crate::chart::Scale;
 use crate::grid::Grid;
+use crate::lifetime::tally::Counts;
 use crate::notable::Notable;
 use crate::sensitivity::Paired;
 use crate::variants::Pairs;
@@ -41,6 +42,8 @@ pub struct Partial {
     pub(crate) notable: Notable,
     /// What became of all simulations with each other plan of the job.
     pub(crate) variants: Vec<Pairs>,
+    /// What else is counted of a plan over a lifetime.
+    pub(crate) plan: Counts,
 }
 
 /// Balances are finite or, in an empty partial, infinite: never NaN.
@@ -53,7 +56,7 @@ impl Merge for Partial {
         let same_variants = self.variants.len() == other.variants.len()
             && self.variants.iter().zip(&other.variants).all(|(pairs, other)| pairs.fits(other));
         let same_aims = self.notable.aims == other.notable.aims;
-        self.grid == other.grid && same_aims && same_chart && same_variants
+        self.grid == other.grid && same_aims && same_chart && same_variants && self.plan.fits(&other.plan)
     }
 
     /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of two scales.
@@ -77,6 +80,7 @@ impl Merge for Partial {
         for (pairs, other) in self.variants.iter_mut().zip(&other.variants) {
             pairs.merge(other);
         }
+        self.plan.merge(&other.plan);
     }
 
     fn simulations(&self) -> u64 {
@@ -89,7 +93,7 @@ impl Merge for Partial {
 }
 
 /// Adds a sparse histogram to another one. A job's fold soon has nearly every bin that a lease may have, so most are added in place.
-fn add(whole: &mut Vec<(u16, u64)>, part: &[(u16, u64)]) {
+pub(crate) fn add(whole: &mut Vec<(u16, u64)>, part: &[(u16, u64)]) {
     let mut missing = Vec::new();
     let mut at = 0;
     for &(bin, count) in part {

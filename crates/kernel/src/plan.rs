@@ -77,7 +77,7 @@ pub(crate) struct Budget {
 }
 
 /// A range of numbers, both ends included.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Range {
     pub(crate) low: f32,
     pub(crate) high: f32,
@@ -90,6 +90,8 @@ pub(crate) struct Planned {
     pub(crate) payments: Vec<f64>,
     /// The least of a certain emergency; 0 where emergencies aren't certain.
     pub(crate) emergency: f64,
+    /// Planned inflation of a month.
+    pub(crate) inflation: f64,
     /// Planned growth of income with the year's raise and with a certain promotion.
     pub(crate) raise: f64,
     pub(crate) promotion: f64,
@@ -115,7 +117,7 @@ impl Coin {
     pub(crate) const CERTAIN: Self = Self { below: 1 << UNIFORM_BITS };
 
     /// Of this probability, to the nearest of 2²⁴ steps.
-    fn new(probability: f64) -> Self {
+    pub(crate) fn new(probability: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2²⁴")]
         let below = (probability * f64::from(Self::CERTAIN.below)).round() as u32;
         Self { below }
@@ -161,12 +163,12 @@ pub(crate) fn key(seed: u64) -> [u32; 8] {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounded to single precision on purpose")]
-fn single(x: f64) -> f32 {
+pub(crate) fn single(x: f64) -> f32 {
     x as f32
 }
 
 /// `x` as the sum of two numbers of single precision.
-fn pair(x: f64) -> [f32; 2] {
+pub(crate) fn pair(x: f64) -> [f32; 2] {
     let high = single(x);
     [high, single(x - f64::from(high))]
 }
@@ -199,6 +201,7 @@ impl Plan {
         let planned = Planned {
             payments: schedule.payments,
             emergency: if certain { least } else { 0.0 },
+            inflation: inflation.planned,
             raise: raise.planned,
             promotion: promotion.planned,
         };
@@ -223,6 +226,20 @@ impl Plan {
             raises: Axes::new(single(promotion.std), single(raise.std)),
             planned,
         }
+    }
+}
+
+impl Plan {
+    /// Whether another plan reads the same of chance.
+    pub(crate) fn shares_shocks(&self, other: &Self) -> bool {
+        let numbers = |plan: &Self| {
+            let planned = &plan.planned;
+            let emergency = [plan.emergency_least, plan.emergency_step];
+            let raises = [plan.promotion_mean, plan.raise_mean];
+            let planned = [planned.inflation, planned.raise, planned.promotion, planned.emergency];
+            (emergency, raises, planned, [plan.emergency, plan.promotion], [plan.inflation, plan.raises])
+        };
+        self.key == other.key && numbers(self) == numbers(other)
     }
 }
 
@@ -263,7 +280,7 @@ impl Planned {
 }
 
 /// The deviations d with which (1 + d) times a planned level stays within ± `most`.
-fn deviations(planned: f64, most: f64) -> Range {
+pub(crate) fn deviations(planned: f64, most: f64) -> Range {
     let factor = (most / planned.abs()).min(MONEY_BOUND.into());
     Range { low: single(-factor - 1.0), high: single(factor - 1.0) }
 }

@@ -10,7 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use carlo_types::JobSpec;
 
-use crate::draws::{ANGLES, Field, PAIRS, RADII, Source, UNIFORMS, household_block};
+use crate::draws::{ANGLES, Bits, Field, PAIRS, RADII, Source, UNIFORMS, household_block};
 use crate::normals::{ANGLE_STEP, Axes, FIRST_ANGLE, LAST_OCTAVE, LOG, OCTAVE, WITHIN_HALF_TURN};
 use crate::plan::{MONEY_BOUND, Plan, Range, Schedule, starting_balance};
 
@@ -41,10 +41,12 @@ impl Stream {
 
 /// The integer that a field holds.
 pub(crate) fn value(words: &[u32; 16], field: Field) -> u32 {
-    field.iter().fold(0, |value, bits| {
-        let part = (words[bits.word] >> bits.shift) & (u32::MAX >> (32 - bits.width));
-        value << bits.width | part
-    })
+    field.iter().fold(0, |value, &bits| value << bits.width | part(words, bits))
+}
+
+/// The integer that a part of a word holds.
+pub(crate) fn part(words: &[u32; 16], bits: Bits) -> u32 {
+    (words[bits.word] >> bits.shift) & (u32::MAX >> (32 - bits.width))
 }
 
 /// A half year's draws; `draws` says where they are.
@@ -88,11 +90,11 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
 }
 
 /// What chance has made of a planned level: a deviation of its factor from 1.
-fn grown(deviation: f32, rate: f32) -> f32 {
+pub(crate) fn grown(deviation: f32, rate: f32) -> f32 {
     (1.0 + deviation).mul_add(rate, deviation)
 }
 
-fn within(x: f32, range: Range) -> f32 {
+pub(crate) fn within(x: f32, range: Range) -> f32 {
     x.max(range.low).min(range.high)
 }
 
@@ -178,7 +180,7 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
 }
 
 /// A rate of growth, from what is planned of it and what chance adds.
-fn whole_rate(planned: f64, chance: f32) -> f64 {
+pub(crate) fn whole_rate(planned: f64, chance: f32) -> f64 {
     (1.0 + planned) * (1.0 + f64::from(chance)) - 1.0
 }
 

@@ -12,11 +12,15 @@
 
 use carlo_types::{JobSpec, Replay, ReplayMonth};
 
+use crate::lifetime::{self, Lifetime, is_lifetime};
 use crate::plan::Plan;
 use crate::reference::{self, Month, Stream};
 
 /// Simulation `index` of the job. Every `index` below 10¹² has one, also those that the job doesn't run.
 pub fn replay(spec: &JobSpec, index: u64) -> Replay {
+    if is_lifetime(spec) {
+        return lifetime::replay::replay(spec, &Lifetime::new(spec), index);
+    }
     let plan = Plan::new(spec);
     let mut stream = Stream::new(spec, index);
     let mut months = Vec::with_capacity(plan.months);
@@ -54,11 +58,12 @@ fn split_month(before: usize, month: &Month, plan: &Plan, words: [u32; 16]) -> R
         annual_raise: month.annual_raise,
         promotion_raise: month.promotion_raise,
         balance: month.balance,
+        ..ReplayMonth::default()
     }
 }
 
 /// Three normals with these standard deviations, given their sum. The one with the largest takes what rounding leaves.
-fn split(sum: f64, stds: [f64; 3], words: [u32; 16]) -> [f64; 3] {
+pub(crate) fn split(sum: f64, stds: [f64; 3], words: [u32; 16]) -> [f64; 3] {
     let normals = |i: usize| reference::normals_f64(words[i] >> 4, words[i + 1] >> 12);
     let ([z0, z1], [z2, _]) = (normals(0), normals(2));
     let free = [stds[0] * z0, stds[1] * z1, stds[2] * z2];

@@ -38,7 +38,7 @@ pub(crate) struct Shocks<L: Lanes> {
 pub(crate) struct Factor<L: Lanes> {
     pub(crate) deviation: L::Float,
     /// The square of the factor.
-    square: L::Float,
+    pub(crate) square: L::Float,
 }
 
 impl<L: Lanes> Factor<L> {
@@ -125,7 +125,7 @@ impl<L: Lanes> Balance<L> {
 
     /// Step 7: cash comes in, and a part of it that is too small to be added to it first.
     #[inline(always)]
-    fn plus(self, lanes: L, cash: L::Float, small: L::Float) -> Self {
+    pub(crate) fn plus(self, lanes: L, cash: L::Float, small: L::Float) -> Self {
         let change = lanes.add(cash, lanes.add(self.low, small));
         let high = lanes.add(self.high, change);
         Self { high, low: lanes.sub(change, lanes.sub(high, self.high)) }
@@ -166,6 +166,13 @@ impl<L: Lanes> Balance<L> {
         self.plus(lanes, cash, small)
     }
 
+    /// This balance where the mask holds, else the other.
+    #[inline(always)]
+    pub(crate) fn select(self, lanes: L, mask: L::Mask, other: Self) -> Self {
+        let high = lanes.select(mask, self.high, other.high);
+        Self { high, low: lanes.select(mask, self.low, other.low) }
+    }
+
     /// Held within ± [`MONEY_BOUND`].
     #[inline(always)]
     pub(crate) fn bounded(self, lanes: L) -> Self {
@@ -175,6 +182,6 @@ impl<L: Lanes> Balance<L> {
 
 /// `x`, or what is as near to it as the range lets it be.
 #[inline(always)]
-fn within<L: Lanes>(lanes: L, x: L::Float, range: Range) -> L::Float {
+pub(crate) fn within<L: Lanes>(lanes: L, x: L::Float, range: Range) -> L::Float {
     lanes.smaller(lanes.larger(x, lanes.float(range.low)), lanes.float(range.high))
 }

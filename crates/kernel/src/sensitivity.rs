@@ -24,17 +24,18 @@ pub(crate) struct Paired {
 
 impl Paired {
     /// Adds the first simulations of a block; `scenarios` are at least as long as `finals`.
-    pub(crate) fn add(&mut self, target: f32, finals: &[f32], scenarios: &[Vec<f32>]) {
-        self.simulations += finals.len() as u64;
-        self.successes += finals.iter().map(|&x| u64::from(x >= target)).sum::<u64>();
-        for (i, scenario) in scenarios.iter().enumerate() {
-            let (mut gained, mut lost) = (0_u32, 0_u32);
-            for (&x, &y) in finals.iter().zip(scenario) {
-                gained += u32::from(x < target && y >= target);
-                lost += u32::from(x >= target && y < target);
-            }
-            self.gained[i] += u64::from(gained);
-            self.lost[i] += u64::from(lost);
+    pub(crate) fn add<'a>(
+        &mut self,
+        target: f32,
+        scores: &[f32],
+        scenarios: impl IntoIterator<Item = &'a Vec<f32>>,
+    ) {
+        self.simulations += scores.len() as u64;
+        self.successes += scores.iter().map(|&x| u64::from(x >= target)).sum::<u64>();
+        for (i, scenario) in scenarios.into_iter().enumerate() {
+            let [gained, lost] = turned(target, scores, scenario);
+            self.gained[i] += gained;
+            self.lost[i] += lost;
         }
     }
 
@@ -56,20 +57,31 @@ impl Paired {
             && self.lost.iter().all(|&lost| lost <= self.successes)
     }
 
-    /// The answer, if there are any pairs.
-    pub(crate) fn summary(&self) -> Option<Sensitivity> {
+    /// The answer, if there are any pairs. `further` scenarios are those that only plans have.
+    pub(crate) fn summary(&self, further: Vec<(&'static str, [u64; 2])>) -> Option<Sensitivity> {
         if self.simulations == 0 {
             return None;
         }
         let n = self.simulations as f64;
         let base_probability = self.successes as f64 / n;
-        let scenarios = std::array::from_fn(|i| {
-            let (delta, standard_error) = difference(self.gained[i], self.lost[i], self.simulations);
-            let new_probability = (self.successes + self.gained[i] - self.lost[i]) as f64 / n;
-            Scenario { new_probability, delta, standard_error }
+        let pairs = self.gained.into_iter().zip(self.lost).map(|(gained, lost)| [gained, lost]);
+        let scenarios = SCENARIOS.into_iter().zip(pairs).chain(further).map(|(name, [gained, lost])| {
+            let (delta, standard_error) = difference(gained, lost, self.simulations);
+            let successes = (self.successes + gained).saturating_sub(lost);
+            Scenario { name, new_probability: successes as f64 / n, delta, standard_error }
         });
-        Some(Sensitivity { simulations: self.simulations, base_probability, scenarios })
+        Some(Sensitivity { simulations: self.simulations, base_probability, scenarios: scenarios.collect() })
     }
+}
+
+/// Of pairs of scores, those that a scenario turned to success, and to failure.
+pub(crate) fn turned(target: f32, scores: &[f32], scenario: &[f32]) -> [u64; 2] {
+    let (mut gained, mut lost) = (0_u32, 0_u32);
+    for (&x, &y) in scores.iter().zip(scenario) {
+        gained += u32::from(x < target && y >= target);
+        lost += u32::from(x >= target && y < target);
+    }
+    [gained.into(), lost.into()]
 }
 
 /// The difference of two success probabilities that were estimated from pairs, and its standard error.

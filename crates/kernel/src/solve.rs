@@ -6,12 +6,13 @@
 //! and its answer has the same bits everywhere.
 
 use carlo_types::question::{CANDIDATES, Solve, Variable};
+use carlo_types::request::plan::FlowKind;
 use carlo_types::results::{Interval, Solution};
 use carlo_types::{JobSpec, Question};
 
 use crate::level::Level;
-use crate::pipeline::Walk;
-use crate::plan::Plan;
+use crate::prepared::Prepared;
+use crate::scenarios;
 use crate::summary::Z_95;
 
 /// Simulations that the place of the candidates follows from: the first.
@@ -32,12 +33,21 @@ pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
     match variable {
         Variable::MaxSpending => spec.profile.monthly_spending = value,
         Variable::MinIncome => spec.inputs.monthly_income = value,
-        Variable::EarliestMonth => spec.goal.timeline_months = value as u32,
+        Variable::EarliestMonth => scenarios::set_timeline(&mut spec, value as u32),
         Variable::MaxTarget => spec.goal.target_amount = value,
         Variable::MinLiquidAssets => spec.profile.liquid_assets = value,
+        Variable::EarliestRetirement => spec.plan.income_until = value as u32,
+        Variable::MaxWithdrawal => {
+            for flow in spec.plan.flows.iter_mut().filter(|flow| flow.kind == FlowKind::Spending) {
+                flow.amount *= value;
+            }
+        }
     }
     spec
 }
+
+/// The largest factor on the spending of flows.
+const WITHDRAWAL_MAX: f64 = 1e6;
 
 /// How a variable behaves.
 struct Nature {
@@ -61,14 +71,23 @@ impl Nature {
             Variable::EarliestMonth => (spec.goal.timeline_months.into(), true),
             Variable::MaxTarget => (spec.goal.target_amount, false),
             Variable::MinLiquidAssets => (profile.liquid_assets, true),
+            Variable::EarliestRetirement => (spec.plan.income_until.into(), true),
+            Variable::MaxWithdrawal => (1.0, false),
         };
         let domain = match variable {
             Variable::EarliestMonth => [1.0, TIMELINE_MONTHS_MAX.into()],
+            Variable::EarliestRetirement => [0.0, spec.goal.timeline_months.into()],
+            Variable::MaxWithdrawal => [0.0, WITHDRAWAL_MAX],
             // A goal is above nothing.
             Variable::MaxTarget => [0.01, NUMBER_MAX],
             Variable::MaxSpending | Variable::MinIncome | Variable::MinLiquidAssets => [0.0, NUMBER_MAX],
         };
-        Self { domain, rises, whole: variable == Variable::EarliestMonth, own }
+        Self {
+            domain,
+            rises,
+            whole: matches!(variable, Variable::EarliestMonth | Variable::EarliestRetirement),
+            own,
+        }
     }
 }
 
@@ -76,18 +95,18 @@ impl Nature {
 pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64> {
     let nature = Nature::of(spec, asked.variable);
     let count = spec.simulations().min(PILOT);
-    let mut finals = vec![0.0; count as usize];
+    let mut scores = vec![0.0; count as usize];
     let mut successes = |value: f64| -> f64 {
-        let plan = Plan::new(&with(spec, asked.variable, value));
-        level.run(Walk::alone(&plan, 0, &mut finals));
-        finals.iter().filter(|&&balance| balance >= plan.threshold).count() as f64
+        let prepared = Prepared::new(&with(spec, asked.variable, value));
+        prepared.scores(level, 0, &mut scores);
+        scores.iter().filter(|&&score| score >= prepared.plan().threshold).count() as f64
     };
     let (n, p) = (count as f64, asked.probability);
     let reach = REACH * (p * (1.0 - p) / n).sqrt() * n + 1.0;
     let few = (p * n - reach).floor().max(1.0);
     let many = (p * n + reach).ceil().min(n);
     let ends = [few, many].map(|enough| place(&nature, |value| successes(value) >= enough));
-    spread(ends[0].min(ends[1]), ends[0].max(ends[1]), nature.whole)
+    spread(ends[0].min(ends[1]), ends[0].max(ends[1]), &nature)
 }
 
 /// The least value with which it `is_enough`, if that takes large ones, else the largest; an end of the domain where there is none.
@@ -115,14 +134,13 @@ fn place(nature: &Nature, mut is_enough: impl FnMut(f64) -> bool) -> f64 {
 }
 
 /// Values from `low` to `high`, both among them. Whole ones lie on both sides of what is enclosed.
-fn spread(low: f64, high: f64, whole: bool) -> Vec<f64> {
+fn spread(low: f64, high: f64, domain: &Nature) -> Vec<f64> {
     const LAST: u8 = CANDIDATES - 1;
     const STEPS: f64 = LAST as f64;
-    if whole {
-        use carlo_types::limits::TIMELINE_MONTHS_MAX;
-        let last = f64::from(TIMELINE_MONTHS_MAX);
+    if domain.whole {
+        let [first, last] = domain.domain;
         // One month to each side, and no month twice where there is room.
-        let low = (low - 1.0).min(last - STEPS).max(1.0);
+        let low = (low - 1.0).min(last - STEPS).max(first);
         let high = (high + 1.0).max(low + STEPS).min(last);
         return (0..=LAST).map(|i| (low + (high - low) * f64::from(i) / STEPS).round()).collect();
     }

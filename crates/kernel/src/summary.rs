@@ -6,16 +6,18 @@
 
 mod bars;
 mod fan;
+mod lifetime;
 mod plans;
 mod ranks;
 
 use carlo_types::merge::standard_error;
-use carlo_types::results::{Interval, PERCENTILES, Results};
+use carlo_types::results::{Interval, PERCENTILES, Results, SCENARIOS};
 use carlo_types::{JobSpec, Merge};
 
 use crate::MODEL_VERSION;
 use crate::digest::digest;
 use crate::partial::Partial;
+use crate::scenarios;
 use ranks::Ranks;
 
 /// The two-sided 95 % point of the normal distribution.
@@ -40,13 +42,26 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
         simulations_run: n,
         histogram: bars::histogram(partial, &ranks),
         trajectory: fan::trajectory(spec, partial),
-        sensitivity: partial.sensitivity.summary(),
-        notable: partial.notable.summary(),
+        sensitivity: partial.sensitivity.summary(further(spec, partial)),
+        notable: partial.notable.summary(lifetime::first_short(partial)),
+        path: lifetime::path(spec, partial),
+        spending: lifetime::spending(partial),
+        horizon_months: lifetime::horizon(partial),
         variants: plans::variants(partial),
         solution: plans::solution(spec, partial),
         model_version: MODEL_VERSION,
         digest: digest(spec, partial),
     }
+}
+
+/// The scenarios that only plans have, by name, each with the pairs that it turned to success and to
+/// failure.
+fn further(spec: &JobSpec, partial: &Partial) -> Vec<(&'static str, [u64; 2])> {
+    if partial.plan.scenarios.is_empty() {
+        return Vec::new();
+    }
+    let names = scenarios::of_plan(spec).into_iter().map(|(name, _)| name).skip(SCENARIOS.len());
+    names.zip(partial.plan.scenarios.iter().copied()).collect()
 }
 
 /// Mean and standard deviation, dollars.

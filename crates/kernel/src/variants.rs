@@ -8,13 +8,13 @@ use carlo_types::JobSpec;
 use carlo_types::question::{CANDIDATES, Question};
 
 use crate::level::Level;
-use crate::plan::Plan;
+use crate::prepared::Prepared;
 use crate::solve;
 
 /// A plan to simulate beside the job's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Variant {
-    pub(crate) plan: Plan,
+    pub(crate) prepared: Prepared,
     /// What the variable is in it, where the job solves for one.
     pub(crate) value: Option<f64>,
 }
@@ -24,12 +24,12 @@ pub(crate) fn variants(spec: &JobSpec, level: Level) -> Vec<Variant> {
     match &spec.question {
         Question::None => Vec::new(),
         Question::Compare(variants) => {
-            variants.iter().map(|variant| Variant { plan: Plan::new(variant), value: None }).collect()
+            variants.iter().map(|variant| Variant { prepared: Prepared::new(variant), value: None }).collect()
         }
         Question::Solve(asked) => {
             let candidate = |value| {
-                let plan = Plan::new(&solve::with(spec, asked.variable, value));
-                Variant { plan, value: Some(value) }
+                let prepared = Prepared::new(&solve::with(spec, asked.variable, value));
+                Variant { prepared, value: Some(value) }
             };
             solve::candidates(spec, asked, level).into_iter().map(candidate).collect()
         }
@@ -68,7 +68,7 @@ impl Pairs {
         self.value.map(f64::from_bits)
     }
 
-    /// Adds pairs of final balances, with the target of each side.
+    /// Adds pairs of scores, with the threshold of each side.
     pub(crate) fn add(&mut self, (own, target): (&[f32], f32), (other, other_target): (&[f32], f32)) {
         let (mut gained, mut lost) = (0_u32, 0_u32);
         for (&x, &y) in own.iter().zip(other) {

@@ -5,7 +5,8 @@
 
 use crate::definition::rule::{list, number, part, word};
 use crate::definition::{Object, label, section};
-use crate::request::Request;
+use crate::request::plan::{Flow, FlowKind};
+use crate::request::{Request, Success};
 use crate::spec::{JobSpec, NOT_THE_SAME};
 
 /// The most variants that a job names: with its own plan, eight.
@@ -39,6 +40,10 @@ label! {
         MaxTarget = "maxTarget",
         /// The least that must be there at the start, dollars.
         MinLiquidAssets = "minLiquidAssets",
+        /// The earliest month in which income may end: the least `plan.incomeUntil`.
+        EarliestRetirement = "earliestRetirement",
+        /// The largest factor on all spending flows of the plan.
+        MaxWithdrawal = "maxWithdrawal",
     }
 }
 
@@ -63,13 +68,37 @@ section! {
 
 section! {
     /// The body of `POST /api/solve`.
-    pub SolveRequest / SolveRequestDraft as "SolveRequest" {
+    pub SolveRequest / SolveRequestDraft as "SolveRequest" with solvable {
         /// The plan.
         request: Request = part().required();
         /// The number that may change.
         variable as "for": Variable = Solve::variable;
         /// The wanted success probability.
         probability: f64 = Solve::probability;
+    }
+}
+
+/// Whether a plan can be solved for a variable.
+fn solvable(asked: &mut SolveRequest, object: &mut Object<'_>) {
+    if let Some(reason) = why_not(&asked.request, asked.variable) {
+        object.fault(&["/for"], format_args!("{reason}"));
+    }
+}
+
+/// Why a plan can't be solved for a variable, if it can't.
+pub(crate) fn why_not(request: &Request, variable: Variable) -> Option<&'static str> {
+    let spends = |flow: &Flow| flow.kind == FlowKind::Spending && flow.amount > 0.0;
+    match variable {
+        Variable::MaxWithdrawal if !request.plan.flows.iter().any(spends) => {
+            Some("can't be maxWithdrawal: plan.flows has no spending")
+        }
+        Variable::EarliestRetirement if request.inputs.monthly_income == 0.0 => {
+            Some("can't be earliestRetirement: there is no monthlyIncome to retire from")
+        }
+        Variable::EarliestMonth if request.goal.success == Success::NeverShort => Some(
+            "can't be earliestMonth with neverShort: a longer timeline makes it no likelier never to be short",
+        ),
+        _ => None,
     }
 }
 

@@ -23,9 +23,9 @@ pub struct Replay {
 
 /// A month of a simulation. All sums are dollars.
 ///
-/// The balance is the one before plus income, income noise and market return, less spending, expense noise, emergency and payment: to within
-/// rounding in double precision.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+/// The balance is the one before plus income, income noise, market return, flows and interest, less spending, expense noise, emergency and
+/// payment: to within rounding in double precision.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayMonth {
     /// Months since the start, from 1.
@@ -56,4 +56,45 @@ pub struct ReplayMonth {
     pub promotion_raise: Option<f64>,
     /// The balance after the month.
     pub balance: f64,
+    /// What the plan's flows brought, less what they took; absent where the plan has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub flows: Option<f64>,
+    /// Interest on a negative balance: below 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub interest: Option<f64>,
+    /// The multiple of planned spending that a rule set. `spending` is that of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub spending_multiplier: Option<f64>,
+    /// The price level, which starts at 1, where prices follow the plan or dollars are real.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub price_level: Option<f64>,
+    /// The balance in the dollars of the start, where the goal asks for real dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub real_balance: Option<f64>,
+    /// The market's regime, where returns have regimes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub regime: Option<Regime>,
+    /// The number of the row, from 0, where returns are bootstrapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub row: Option<u32>,
+    /// Who lives, in the order of the plan's people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lives: Vec<bool>,
+}
+
+/// A regime of the market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Regime {
+    /// The calm one.
+    Calm,
+    /// That of stress.
+    Stress,
 }

@@ -58,6 +58,18 @@ pub struct Results {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub notable: Option<Notable>,
+    /// When balances were below the floor, where the goal is never to be short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub path: Option<Path>,
+    /// What a spending rule did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub spending: Option<Spending>,
+    /// How many months were lived, in a plan with people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub horizon_months: Option<Horizon>,
     /// How the variants of a job that compares plans do, in the order of the request; of one that solves for something, the plans that
     /// were tried.
     #[serde(skip)]
@@ -115,6 +127,22 @@ pub const SCENARIOS: [&str; 7] = [
     "timeline_plus_12mo",
 ];
 
+/// The names of the scenarios that only some plans have, in their order: returns with a portfolio,
+/// retirement where income ends before the timeline.
+pub const PLAN_SCENARIOS: [&str; 6] = [
+    "returns_plus_1pt",
+    "returns_minus_1pt",
+    "retire_12mo_earlier",
+    "retire_24mo_earlier",
+    "retire_12mo_later",
+    "retire_24mo_later",
+];
+
+/// The scenario with a name, if there is one.
+pub fn scenario_name(name: &str) -> Option<&'static str> {
+    SCENARIOS.into_iter().chain(PLAN_SCENARIOS).find(|&known| known == name)
+}
+
 /// What changes of the plan would do to the success probability, each on the same luck as the plan itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sensitivity {
@@ -122,8 +150,9 @@ pub struct Sensitivity {
     pub simulations: u64,
     /// The success probability of the plan itself in these.
     pub base_probability: f64,
-    /// What each scenario does, in the order of [`SCENARIOS`].
-    pub scenarios: [Scenario; 7],
+    /// What each scenario does: those of [`SCENARIOS`], and of [`PLAN_SCENARIOS`] those that the plan
+    /// has.
+    pub scenarios: Vec<Scenario>,
 }
 
 impl Sensitivity {
@@ -135,13 +164,15 @@ impl Sensitivity {
                 most = i;
             }
         }
-        SCENARIOS[most]
+        self.scenarios.get(most).map_or(SCENARIOS[0], |scenario| scenario.name)
     }
 }
 
 /// What one change does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scenario {
+    /// One of [`SCENARIOS`] or of [`PLAN_SCENARIOS`].
+    pub name: &'static str,
     /// The success probability with it.
     pub new_probability: f64,
     /// `new_probability` less the plan's own.
@@ -202,6 +233,21 @@ pub struct Notable {
     pub p95: NotableSimulation,
     /// The one nearest to the target amount.
     pub goal: NotableSimulation,
+    /// The one whose first short month is nearest to the median one of the job's first 4,096
+    /// simulations; nothing where no simulation was short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub first_short: Option<FirstShort>,
+}
+
+/// A simulation that was short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstShort {
+    /// Its index.
+    pub index: u64,
+    /// Its first short month, from 1.
+    pub month: u32,
 }
 
 /// A simulation that is worth a look.
@@ -212,6 +258,169 @@ pub struct NotableSimulation {
     pub index: u64,
     /// Its final balance, dollars.
     pub balance: f64,
+}
+
+/// When balances were below the floor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Path {
+    /// Share of the simulations that were short after any month.
+    pub short_probability: f64,
+    /// Standard error of `shortProbability`.
+    pub standard_error: f64,
+    /// 95 % Wilson interval of `shortProbability`.
+    #[serde(rename = "confidenceInterval95")]
+    #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
+    pub confidence_interval_95: Interval,
+    /// Percentiles of the first short month, from 1, among the simulations that were short; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub first_short_month: Option<ShortMonths>,
+    /// 95 % order-statistic interval of each of them.
+    #[serde(default, rename = "firstShortMonthIntervals95", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub first_short_month_intervals_95: Option<ShortMonthIntervals>,
+    /// The probability of having been short, by each of up to 60 months.
+    pub curve: Vec<CurvePoint>,
+    /// Mean over the simulations that were short of the floor less the lowest balance, dollars.
+    pub mean_deepest_shortfall: f64,
+    /// Standard error of `meanDeepestShortfall`.
+    pub mean_deepest_shortfall_standard_error: f64,
+    /// The largest of these shortfalls, dollars: exact.
+    pub largest_shortfall: f64,
+}
+
+/// Percentiles of months.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShortMonths {
+    /// The 5th percentile.
+    pub p5: u32,
+    /// The 25th percentile.
+    pub p25: u32,
+    /// The median.
+    pub p50: u32,
+    /// The 75th percentile.
+    pub p75: u32,
+    /// The 95th percentile.
+    pub p95: u32,
+}
+
+/// An interval for each percentile of months.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShortMonthIntervals {
+    /// The 5th percentile.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p5: [u32; 2],
+    /// The 25th percentile.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p25: [u32; 2],
+    /// The median.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p50: [u32; 2],
+    /// The 75th percentile.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p75: [u32; 2],
+    /// The 95th percentile.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p95: [u32; 2],
+}
+
+/// The probability of having been short by a month.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CurvePoint {
+    /// Months since the start, from 1.
+    pub month: u32,
+    /// Share of the simulations that were short after it or before.
+    pub probability: f64,
+    /// Standard error of `probability`.
+    pub standard_error: f64,
+}
+
+/// What a spending rule did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Spending {
+    /// Share of the simulations in which less than planned was spent at any time.
+    pub cut_probability: f64,
+    /// Standard error of `cutProbability`.
+    pub standard_error: f64,
+    /// 95 % Wilson interval of `cutProbability`.
+    #[serde(rename = "confidenceInterval95")]
+    #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
+    pub confidence_interval_95: Interval,
+    /// Percentiles of the least multiple of planned spending, which starts at 1.
+    pub lowest_multiplier: Multipliers,
+    /// 95 % order-statistic interval of each of them.
+    #[serde(rename = "lowestMultiplierIntervals95")]
+    pub lowest_multiplier_intervals_95: MultiplierIntervals,
+    /// The mean multiple: over the months lived, then over simulations.
+    pub mean_multiplier: f64,
+    /// Standard error of `meanMultiplier`.
+    pub mean_multiplier_standard_error: f64,
+}
+
+/// Percentiles of multiples of planned spending.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Multipliers {
+    /// The 5th percentile.
+    pub p5: f64,
+    /// The 25th percentile.
+    pub p25: f64,
+    /// The median.
+    pub p50: f64,
+}
+
+/// An interval for each percentile of multiples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MultiplierIntervals {
+    /// The 5th percentile.
+    #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
+    pub p5: Interval,
+    /// The 25th percentile.
+    #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
+    pub p25: Interval,
+    /// The median.
+    #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
+    pub p50: Interval,
+}
+
+/// How many months were lived: to the last death, at most the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Horizon {
+    /// The 5th percentile.
+    pub p5: u32,
+    /// The median.
+    pub p50: u32,
+    /// The 95th percentile.
+    pub p95: u32,
+    /// 95 % order-statistic interval of each percentile.
+    #[serde(rename = "intervals95")]
+    pub intervals_95: HorizonIntervals,
+    /// The mean.
+    pub mean: f64,
+    /// Standard error of `mean`.
+    pub mean_standard_error: f64,
+}
+
+/// An interval for each percentile of months lived.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HorizonIntervals {
+    /// The 5th percentile.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p5: [u32; 2],
+    /// The median.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p50: [u32; 2],
+    /// The 95th percentile.
+    #[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+    pub p95: [u32; 2],
 }
 
 /// A SHA-256 hash. Two runs with the same digest gave the same answer to the same question.

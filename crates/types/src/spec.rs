@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::definition::kind::Seed;
 use crate::definition::{self, Canonical, Faults, Section as _};
 use crate::fault::{Fault, FieldFault};
-use crate::question::{CANDIDATES, Question, SolveDraft, VARIANTS_MAX};
+use crate::question::{self, CANDIDATES, Question, Solve, SolveDraft, VARIANTS_MAX};
 use crate::request::{CreditCard, Loan, Request, RequestDraft};
 
 /// A checked job: every number finite and within its range.
@@ -187,7 +187,11 @@ impl Draft {
         let question = match (solve, variants.len()) {
             (None, 0) => Question::None,
             (Some(solve), 0) => {
-                Question::Solve(definition::check(solve, &format!("{pointer}/solve"), faults))
+                let solve: Solve = definition::check(solve, &format!("{pointer}/solve"), faults);
+                if let Some(reason) = question::why_not(&request, solve.variable) {
+                    faults.push(fault("/solve/for", reason));
+                }
+                Question::Solve(solve)
             }
             (Some(_), _) => {
                 faults.push(fault("/solve", "can't be asked for together with variants"));

@@ -1,6 +1,7 @@
 //! Messages ↔ the domain's types. Towards the domain every conversion may fail, with the field's name; the other way none does.
 
 mod lease;
+mod lifetime;
 mod replay;
 mod request;
 mod results;

@@ -3,6 +3,7 @@
 use carlo_rest::plans::{ComparedPlan, Comparison, Solution, Solved};
 
 use super::facts;
+use super::lifetime::years;
 use super::number::{dollars, grouped, percent, percent_decimals};
 use super::table::{Align, Table};
 
@@ -57,8 +58,12 @@ pub fn solved(solved: &Solved) -> String {
 
 /// The value that was solved for, in a sentence.
 pub fn solution(solution: &Solution) -> String {
-    let is_time = solution.variable == "earliestMonth";
-    let told = |value: f64| if is_time { format!("month {value}") } else { dollars(value) };
+    let told = |value: f64| match solution.variable.as_str() {
+        "earliestMonth" => format!("month {value}"),
+        "earliestRetirement" => format!("after month {value} ({})", years(value)),
+        "maxWithdrawal" => format!("{value:.3} times what is planned"),
+        _ => dollars(value),
+    };
     let wanted = percent(solution.probability, 1);
     let what = match solution.variable.as_str() {
         "maxSpending" => "The most to spend each month",
@@ -66,6 +71,8 @@ pub fn solution(solution: &Solution) -> String {
         "earliestMonth" => "The earliest time",
         "maxTarget" => "The most to aim at",
         "minLiquidAssets" => "The least to begin with",
+        "earliestRetirement" => "The earliest retirement",
+        "maxWithdrawal" => "The most to withdraw",
         other => other,
     };
     match (solution.value, solution.interval_95) {

@@ -1,5 +1,6 @@
 //! One simulation of a job, month by month.
 
+use carlo_types::replay::Regime;
 use carlo_types::{Replay, ReplayMonth};
 
 use super::number::{dollars, percent};
@@ -20,7 +21,7 @@ pub fn replay(replay: &Replay) -> String {
             month.emergency.map(dollars).unwrap_or_default(),
             dollars(month.market_return),
             dollars(month.balance),
-            raises(month),
+            remarks(month),
         ]);
     }
     let owed =
@@ -34,11 +35,26 @@ pub fn replay(replay: &Replay) -> String {
     )
 }
 
-/// What raised the income in this month.
-fn raises(month: &ReplayMonth) -> String {
+/// What else happened in this month.
+fn remarks(month: &ReplayMonth) -> String {
     let raise = |what: &str, rate: Option<f64>| rate.map(|rate| format!("{what} {}", percent(rate, 1)));
-    let raises = [raise("raise", month.annual_raise), raise("promotion", month.promotion_raise)];
-    raises.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let lives = |(number, lives): (usize, &bool)| (!lives).then(|| format!("person {number} has died"));
+    let mut remarks = vec![
+        raise("raise", month.annual_raise),
+        raise("promotion", month.promotion_raise),
+        month.flows.filter(|&flows| flows != 0.0).map(|flows| format!("flows {}", dollars(flows))),
+        month.interest.map(|interest| format!("interest {}", dollars(interest))),
+        month.spending_multiplier.map(|share| format!("spending {} of plan", percent(share, 0))),
+        month.price_level.map(|level| format!("prices {level:.3}")),
+        month.real_balance.map(|balance| format!("{} in today's dollars", dollars(balance))),
+        month.regime.map(|regime| match regime {
+            Regime::Calm => "calm".to_owned(),
+            Regime::Stress => "stress".to_owned(),
+        }),
+        month.row.map(|row| format!("row {row}")),
+    ];
+    remarks.extend(month.lives.iter().enumerate().map(lives));
+    remarks.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -59,6 +75,7 @@ mod tests {
             annual_raise: None,
             promotion_raise: Some(0.081),
             balance: 13_327.6,
+            ..ReplayMonth::default()
         };
         let mut simulation = Replay {
             index: 7,

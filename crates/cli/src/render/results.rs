@@ -5,8 +5,10 @@ use std::time::Duration;
 use carlo_rest::Job;
 use carlo_rest::job::{JobResults, SensitivityResults};
 use carlo_rest::plans::ComparedPlan;
+use carlo_types::request::{Dollars, Goal, Success};
 
 use super::histogram::histogram;
+use super::lifetime::lifetime;
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short};
 use super::table::{Align, Table};
 use super::{counted, facts, plans, visible};
@@ -14,16 +16,14 @@ use super::{counted, facts, plans, visible};
 /// The answer of a job that is complete. `whole` is the time from this program's start, where it did nothing but this job.
 pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> String {
     let goal = &results.assumptions.goal;
-    let target = goal.target_amount;
-    let parts = [
-        headline(results),
-        probability(results, target, goal.timeline_months.into()),
-        others(results),
+    let mut parts = vec![headline(results), probability(results, goal), others(results)];
+    parts.extend(lifetime(results));
+    parts.extend([
         balances(results),
-        histogram(&results.histogram, [results.worst_case, results.best_case], target),
+        histogram(&results.histogram, [results.worst_case, results.best_case], goal.target_amount),
         job.sensitivity_results.as_ref().map(changes).unwrap_or_default(),
         provenance(job, results, whole),
-    ];
+    ]);
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
@@ -32,14 +32,30 @@ fn headline(results: &JobResults) -> String {
     visible::line(results.assumptions.goal.goal_text.as_deref().unwrap_or_default()).into_owned()
 }
 
-fn probability(results: &JobResults, target: f64, months: u64) -> String {
+/// What success is, in a plan's own words.
+fn success(goal: &Goal) -> String {
+    let (target, months) = (dollars(goal.target_amount), counted(goal.timeline_months.into(), "month"));
+    let money = match goal.dollars {
+        Dollars::Nominal => "",
+        Dollars::Real => " (money is in today's dollars)",
+    };
+    match goal.success {
+        Success::FinalBalance => format!("{target} or more after {months}{money}"),
+        Success::NeverShort if goal.target_amount > goal.floor => {
+            let floor = dollars(goal.floor);
+            format!("never less than {floor} in {months}, and {target} or more at the end{money}")
+        }
+        Success::NeverShort => format!("never less than {} in {months}{money}", dollars(goal.floor)),
+    }
+}
+
+fn probability(results: &JobResults, goal: &Goal) -> String {
     let [low, high] = results.confidence_interval_95;
     let decimals = percent_decimals([low, high]);
     let error = format!("{:.decimals$}", results.standard_error * 100.0);
     format!(
-        "Probability of {} or more after {}: {}\n95 % interval {} to {}, standard error {error} points",
-        dollars(target),
-        counted(months, "month"),
+        "Probability of {}: {}\n95 % interval {} to {}, standard error {error} points",
+        success(goal),
         percent(results.success_probability, decimals),
         percent(low, decimals),
         percent(high, decimals),
@@ -95,7 +111,13 @@ fn changes(sensitivity: &SensitivityResults) -> String {
 
 /// The name of a change as a person would write it: `income_plus_10` is "income +10 %", `timeline_plus_6mo` "timeline +6 months".
 fn label(name: &str) -> String {
+    if let Some(moved) = name.strip_prefix("retire_") {
+        return format!("retiring {}", moved.replace("mo_", " months "));
+    }
     let label = name.replace("_plus_", " +").replace("_minus_", " -").replace('_', " ");
+    if let Some(points) = label.strip_suffix("pt") {
+        return format!("{points} point");
+    }
     label.strip_suffix("mo").map_or_else(|| format!("{label} %"), |months| format!("{months} months"))
 }
 

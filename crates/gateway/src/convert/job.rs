@@ -133,18 +133,18 @@ fn changes(
     sensitivity: &carlo_types::results::Sensitivity,
     recommendations: Vec<String>,
 ) -> SensitivityResults {
-    let change = |(name, scenario): (&str, &carlo_types::results::Scenario)| {
+    let change = |scenario: &carlo_types::results::Scenario| {
         let sensitivity = Sensitivity {
             delta: scenario.delta,
             new_probability: scenario.new_probability,
             impact: scenario.impact(),
             standard_error: scenario.standard_error,
         };
-        (name.to_owned(), sensitivity)
+        (scenario.name.to_owned(), sensitivity)
     };
     SensitivityResults {
         base_probability: sensitivity.base_probability,
-        sensitivities: SCENARIOS.into_iter().zip(&sensitivity.scenarios).map(change).collect(),
+        sensitivities: sensitivity.scenarios.iter().map(change).collect(),
         most_impactful: sensitivity.most_impactful().to_owned(),
         recommendations,
     }

@@ -123,6 +123,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn div(self, a: __m256, b: __m256) -> __m256 {
+        on!(self, x86::_mm256_div_ps(a, b))
+    }
+
+    #[inline(always)]
     fn larger(self, a: __m256, b: __m256) -> __m256 {
         on!(self, x86::_mm256_max_ps(a, b))
     }
@@ -218,5 +223,43 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn masked(self, mask: __m256i, x: __m256) -> __m256 {
         on!(self, x86::_mm256_and_ps(x86::_mm256_castsi256_ps(mask), x))
+    }
+
+    #[inline(always)]
+    fn less(self, a: __m256, b: __m256) -> __m256i {
+        on!(self, x86::_mm256_castps_si256(x86::_mm256_cmp_ps::<{ x86::_CMP_LT_OQ }>(a, b)))
+    }
+
+    #[inline(always)]
+    fn select(self, mask: __m256i, a: __m256, b: __m256) -> __m256 {
+        on!(self, x86::_mm256_blendv_ps(b, a, x86::_mm256_castsi256_ps(mask)))
+    }
+
+    #[inline(always)]
+    fn both(self, a: __m256i, b: __m256i) -> __m256i {
+        on!(self, x86::_mm256_and_si256(a, b))
+    }
+
+    #[inline(always)]
+    fn either(self, a: __m256i, b: __m256i) -> __m256i {
+        on!(self, x86::_mm256_or_si256(a, b))
+    }
+
+    #[inline(always)]
+    fn bits(self, x: __m256) -> __m256i {
+        on!(self, x86::_mm256_castps_si256(x))
+    }
+
+    #[inline(always)]
+    fn with_bits(self, a: __m256i) -> __m256 {
+        on!(self, x86::_mm256_castsi256_ps(a))
+    }
+
+    #[inline(always)]
+    fn gather(self, table: &[f32], index: __m256i) -> __m256 {
+        let last = u32::try_from(table.len() - 1).expect("tables are short");
+        let index = on!(self, x86::_mm256_min_epu32(index, x86::_mm256_set1_epi32(last as i32)));
+        // SAFETY: as in `on`; every index is at most that of the table's last entry.
+        unsafe { x86::_mm256_i32gather_ps::<4>(table.as_ptr(), index) }
     }
 }

@@ -103,6 +103,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_div_ps(a, b))
+    }
+
+    #[inline(always)]
     fn larger(self, a: __m512, b: __m512) -> __m512 {
         on!(self, x86::_mm512_max_ps(a, b))
     }
@@ -198,5 +203,45 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn masked(self, mask: __mmask16, x: __m512) -> __m512 {
         on!(self, x86::_mm512_maskz_mov_ps(mask, x))
+    }
+
+    #[inline(always)]
+    fn less(self, a: __m512, b: __m512) -> __mmask16 {
+        on!(self, x86::_mm512_cmp_ps_mask::<{ x86::_CMP_LT_OQ }>(a, b))
+    }
+
+    #[inline(always)]
+    fn select(self, mask: __mmask16, a: __m512, b: __m512) -> __m512 {
+        on!(self, x86::_mm512_mask_blend_ps(mask, b, a))
+    }
+
+    #[inline(always)]
+    fn both(self, a: __mmask16, b: __mmask16) -> __mmask16 {
+        let Self(()) = self;
+        a & b
+    }
+
+    #[inline(always)]
+    fn either(self, a: __mmask16, b: __mmask16) -> __mmask16 {
+        let Self(()) = self;
+        a | b
+    }
+
+    #[inline(always)]
+    fn bits(self, x: __m512) -> __m512i {
+        on!(self, x86::_mm512_castps_si512(x))
+    }
+
+    #[inline(always)]
+    fn with_bits(self, a: __m512i) -> __m512 {
+        on!(self, x86::_mm512_castsi512_ps(a))
+    }
+
+    #[inline(always)]
+    fn gather(self, table: &[f32], index: __m512i) -> __m512 {
+        let last = u32::try_from(table.len() - 1).expect("tables are short");
+        let index = on!(self, x86::_mm512_min_epu32(index, x86::_mm512_set1_epi32(last as i32)));
+        // SAFETY: as in `on`; every index is at most that of the table's last entry.
+        unsafe { x86::_mm512_i32gather_ps::<4>(index, table.as_ptr()) }
     }
 }

@@ -90,6 +90,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn div(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => a[i] / b[i])
+    }
+
+    #[inline(always)]
     fn larger(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => if a[i] > b[i] { a[i] } else { b[i] })
     }
@@ -167,5 +172,40 @@ impl Lanes for Portable {
     #[inline(always)]
     fn masked(self, mask: [bool; WIDTH], x: [f32; WIDTH]) -> [f32; WIDTH] {
         each!(0.0, i => if mask[i] { x[i] } else { 0.0 })
+    }
+
+    #[inline(always)]
+    fn less(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [bool; WIDTH] {
+        each!(false, i => a[i] < b[i])
+    }
+
+    #[inline(always)]
+    fn select(self, mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => if mask[i] { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
+    fn both(self, a: [bool; WIDTH], b: [bool; WIDTH]) -> [bool; WIDTH] {
+        each!(false, i => a[i] & b[i])
+    }
+
+    #[inline(always)]
+    fn either(self, a: [bool; WIDTH], b: [bool; WIDTH]) -> [bool; WIDTH] {
+        each!(false, i => a[i] | b[i])
+    }
+
+    #[inline(always)]
+    fn bits(self, x: [f32; WIDTH]) -> [u32; WIDTH] {
+        each!(0, i => x[i].to_bits())
+    }
+
+    #[inline(always)]
+    fn with_bits(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => f32::from_bits(a[i]))
+    }
+
+    #[inline(always)]
+    fn gather(self, table: &[f32], index: [u32; WIDTH]) -> [f32; WIDTH] {
+        each!(0.0, i => table[(index[i] as usize).min(table.len() - 1)])
     }
 }

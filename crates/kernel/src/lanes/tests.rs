@@ -36,6 +36,7 @@ impl Task for Operations {
             lanes.right(a, 20),
             lanes.right(a, 0),
             lanes.word(7),
+            lanes.bits(lanes.number(a)),
         ];
         let [x, y, z] = [a, b, c].map(|words| lanes.number(lanes.or(words, lanes.word(1))));
         let y = lanes.mul(y, lanes.float(1.0 / 65_536.0));
@@ -60,6 +61,15 @@ impl Task for Operations {
             lanes.mantissa(positive),
             lanes.flip(y, a),
             lanes.masked(mask, y),
+            lanes.div(x, lanes.add(y, lanes.float(0.5))),
+            lanes.select(mask, x, y),
+            lanes.masked(lanes.less(x, y), x),
+            lanes.masked(lanes.less(minus_zero, zero), x),
+            lanes.masked(lanes.both(mask, lanes.less(x, z)), x),
+            lanes.masked(lanes.either(mask, lanes.less(x, z)), x),
+            lanes.with_bits(lanes.bits(y)),
+            lanes.gather(&[1.5, -2.0, 7.0], lanes.right(a, 30)),
+            lanes.gather(&[3.0], a),
         ];
         let mut out = Vec::new();
         for word in words {

@@ -59,7 +59,7 @@ proptest! {
 
 #[test]
 fn nothing_has_no_answer() {
-    assert_eq!(NONE.summary(), None);
+    assert_eq!(NONE.summary(None), None);
     let mut none = NONE;
     none.add(0, &[]);
     none.merge(&NONE);

@@ -3,12 +3,14 @@
 //! Postcard, with the histogram in runs: how many empty bins lie before a run, then its counts, each as the difference to the
 //! one before. Neighbours differ by little, so a lease's thousands of bins take a byte or two each.
 
-use carlo_types::limits::{PARTIAL_BYTES_MAX, SIMULATIONS_MAX};
+use carlo_types::limits::{PARTIAL_BYTES_MAX, SIMULATIONS_MAX, TIMELINE_MONTHS_MAX};
+use carlo_types::results::PLAN_SCENARIOS;
 use serde::{Deserialize, Serialize};
 
 use super::Partial;
 use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid};
+use crate::lifetime::tally::{BINS_MAX, Counts, FirstShort, PathCounts, SpendingCounts, Sums};
 use crate::notable::{AIMS, Notable, Seen};
 use crate::sensitivity::Paired;
 use crate::variants::{Pairs, VARIANTS_MAX};
@@ -78,8 +80,12 @@ impl Partial {
         let Notable { aims, seen } = self.notable;
         let notable = seen.map(|seen| seen.map(|seen| (seen.balance, seen.index)));
         let extras = Extras { sensitivity: self.sensitivity, scales, aims, notable, variants };
-        postcard::to_stdvec(&(head, runs(&self.bins), extras, runs(&self.chart)))
-            .expect("writing numbers to memory can't fail")
+        let mut bytes = postcard::to_stdvec(&(head, runs(&self.bins), extras, runs(&self.chart)))
+            .expect("writing numbers to memory can't fail");
+        if !self.plan.is_empty() {
+            bytes.extend(encode_counts(&self.plan));
+        }
+        bytes
     }
 
     /// Reads [`Partial::encode`]'s bytes, which may come from anyone.
@@ -116,6 +122,7 @@ impl Partial {
                 seen: extras.notable.map(|seen| seen.map(|(balance, index)| Seen { balance, index })),
             },
             variants,
+            plan: if bytes.is_empty() { Counts::default() } else { take_counts(&mut bytes)? },
         };
         if !bytes.is_empty() {
             return Err(DecodeError("more than a partial result"));
@@ -173,6 +180,8 @@ impl Partial {
             (self.scales.len() <= chart::STOPS_MAX, "too many stops"),
             (self.chart_is_possible(), "impossible chart"),
             (self.notable_is_possible(), "impossible simulations"),
+            (self.plan.is_possible(n), "impossible counts of a plan"),
+            (self.plan.scenarios.len() <= PLAN_SCENARIOS.len(), "too many scenarios"),
             (self.variants.len() <= VARIANTS_MAX, "too many variants"),
             (variants, "impossible variants"),
             (n > SIMULATIONS_MAX || self.sum.unsigned_abs() <= sum_max, "impossible sum"),
@@ -183,6 +192,54 @@ impl Partial {
         ];
         rules.into_iter().try_for_each(|(holds, fault)| if holds { Ok(()) } else { Err(DecodeError(fault)) })
     }
+}
+
+/// What else is counted of a plan, but its histograms.
+#[derive(Serialize, Deserialize)]
+struct PlanHead {
+    path: Option<(Sums, u32, u16, Option<FirstShort>)>,
+    spending: Option<(u64, Sums)>,
+    horizon: bool,
+    scenarios: Vec<[u64; 2]>,
+}
+
+fn encode_counts(counts: &Counts) -> Vec<u8> {
+    let path = counts.path.as_ref();
+    let spending = counts.spending.as_ref();
+    let head = PlanHead {
+        path: path.map(|path| (path.deepest, path.largest, path.aim, path.notable)),
+        spending: spending.map(|spending| (spending.cut, spending.mean)),
+        horizon: counts.horizon.is_some(),
+        scenarios: counts.scenarios.clone(),
+    };
+    let mut bytes = postcard::to_stdvec(&head).expect("writing numbers to memory can't fail");
+    let histograms = [
+        path.map(|path| &path.first_short),
+        spending.map(|spending| &spending.lowest),
+        counts.horizon.as_ref(),
+    ];
+    for bins in histograms.into_iter().flatten() {
+        bytes.extend(postcard::to_stdvec(&runs(bins)).expect("writing numbers to memory can't fail"));
+    }
+    bytes
+}
+
+fn take_counts(bytes: &mut &[u8]) -> Result<Counts, DecodeError> {
+    let PlanHead { path, spending, horizon, scenarios } = take(bytes)?;
+    let months = TIMELINE_MONTHS_MAX as usize + 1;
+    let mut counts = Counts { scenarios, ..Counts::default() };
+    if let Some((deepest, largest, aim, notable)) = path {
+        let first_short = Runs(bytes).bins(months)?;
+        counts.path = Some(PathCounts { first_short, deepest, largest, aim, notable });
+    }
+    if let Some((cut, mean)) = spending {
+        let lowest = Runs(bytes).bins(BINS_MAX)?;
+        counts.spending = Some(SpendingCounts { cut, lowest, mean });
+    }
+    if horizon {
+        counts.horizon = Some(Runs(bytes).bins(months)?);
+    }
+    if counts.is_empty() { Err(NOT_CANONICAL) } else { Ok(counts) }
 }
 
 fn runs(bins: &[(u16, u64)]) -> Vec<Run> {

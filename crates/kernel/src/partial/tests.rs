@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::grid::BINS;
+use crate::lifetime::tally::Counts;
 use crate::notable::Seen;
 
 /// A partial result that could have been computed, on one grid.
@@ -72,6 +73,7 @@ fn nothing() -> Partial {
         chart: Vec::new(),
         notable: Notable { aims: [-5e5, 0.0, 5e5, 1e5].map(f32::to_bits), seen: None },
         variants: Vec::new(),
+        plan: Counts::default(),
     }
 }
 

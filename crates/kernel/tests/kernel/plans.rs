@@ -39,6 +39,7 @@ fn with(draft: &Draft, variable: Variable, value: f64) -> Draft {
         Variable::EarliestMonth => draft.goal.timeline_months = Some(value as u64),
         Variable::MaxTarget => draft.goal.target_amount = Some(value),
         Variable::MinLiquidAssets => draft.profile.liquid_assets = Some(value),
+        Variable::EarliestRetirement | Variable::MaxWithdrawal => unreachable!("only plans have them"),
     }
     draft
 }
@@ -76,7 +77,13 @@ fn variants_are_jobs_of_their_own_on_the_same_luck() {
 fn what_is_solved_for_gives_the_wanted_probability() {
     for case in [0, 4] {
         let plan = plan(case);
-        for variable in Variable::ALL {
+        for variable in [
+            Variable::MaxSpending,
+            Variable::MinIncome,
+            Variable::EarliestMonth,
+            Variable::MaxTarget,
+            Variable::MinLiquidAssets,
+        ] {
             for wanted in [0.25, 0.9] {
                 let solution = solution(&plan, variable, wanted);
                 let Some(value) = solution.value else {

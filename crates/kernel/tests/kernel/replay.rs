@@ -61,7 +61,7 @@ fn the_parts_are_independent_normals() {
     let mut moments = [[0.0; 3]; 3];
     let (mut means, mut fourths) = ([0.0; 3], [0.0; 3]);
     for index in 0..COUNT {
-        let month = replay(&spec, index).months[0];
+        let month = &replay(&spec, index).months[0];
         let parts = [
             month.income_noise / (month.income * params.income_volatility),
             month.expense_noise / (month.spending * params.expense_volatility),

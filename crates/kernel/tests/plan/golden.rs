@@ -4,6 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::model::{Outcome, simulate};
@@ -19,6 +20,8 @@ const SIMULATIONS: usize = 12_000;
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) request: Request,
+    #[serde(skip)]
+    pub(crate) request_json: Value,
     pub(crate) n: f64,
     pub(crate) success_probability: f64,
     pub(crate) percentiles: BTreeMap<String, f64>,
@@ -65,7 +68,12 @@ pub(crate) struct Horizon {
 
 /// Every case.
 pub(crate) fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("../golden/plan.json")).unwrap()
+    let cases: Vec<Value> = serde_json::from_str(include_str!("../golden/plan.json")).unwrap();
+    let case = |case: &Value| {
+        let request_json = case["request"].clone();
+        Case { request_json, ..serde_json::from_value(case.clone()).unwrap() }
+    };
+    cases.iter().map(case).collect()
 }
 
 /// The number of a percentile's name.

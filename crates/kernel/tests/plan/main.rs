@@ -8,6 +8,7 @@
 
 mod exact;
 mod golden;
+mod kernel;
 mod model;
 mod request;
 mod sample;

@@ -1,42 +1,79 @@
 //! One simulation, month by month.
 
+use carlo_types::replay::Regime;
 use carlo_types::{Replay, ReplayMonth};
 
 use crate::v1;
 
-/// Converts both ways between a message and a type whose fields have the same names and types; `each` are lists of such.
+/// Converts both ways between a message and a type whose fields have the same names and types; `each` are lists of such, `words` are words there.
 macro_rules! same_fields {
-    ($message:ident, $type:ident { $($field:ident),* $(,)? } $(each { $($list:ident),* })?) => {
+    ($message:ident, $type:ident { $($field:ident),* $(,)? } $(each { $($list:ident),* })? $(words { $($word:ident),* })?) => {
         impl From<$type> for v1::$message {
             fn from(value: $type) -> Self {
-                let $type { $($field,)* $($($list,)*)? } = value;
-                Self { $($field,)* $($($list: $list.into_iter().map(Into::into).collect(),)*)? }
+                let $type { $($field,)* $($($list,)*)? $($($word,)*)? } = value;
+                Self {
+                    $($field,)*
+                    $($($list: $list.into_iter().map(Into::into).collect(),)*)?
+                    $($($word: $word.map(Word::to_word),)*)?
+                }
             }
         }
 
         impl From<v1::$message> for $type {
             fn from(message: v1::$message) -> Self {
-                let v1::$message { $($field,)* $($($list,)*)? } = message;
-                Self { $($field,)* $($($list: $list.into_iter().map(Into::into).collect(),)*)? }
+                let v1::$message { $($field,)* $($($list,)*)? $($($word,)*)? } = message;
+                Self {
+                    $($field,)*
+                    $($($list: $list.into_iter().map(Into::into).collect(),)*)?
+                    $($($word: $word.as_deref().and_then(Word::of_word),)*)?
+                }
             }
         }
     };
 }
 
 same_fields!(ReplayedSimulation, Replay { index, starting_balance, owed, final_balance, succeeded } each { months });
-same_fields!(
-    ReplayMonth,
-    ReplayMonth {
-        month,
-        income,
-        income_noise,
-        spending,
-        expense_noise,
-        emergency,
-        market_return,
-        payment,
-        annual_raise,
-        promotion_raise,
-        balance,
+same_fields!(ReplayMonth, ReplayMonth {
+    month,
+    income,
+    income_noise,
+    spending,
+    expense_noise,
+    emergency,
+    market_return,
+    payment,
+    annual_raise,
+    promotion_raise,
+    balance,
+    flows,
+    interest,
+    spending_multiplier,
+    price_level,
+    real_balance,
+    row,
+    lives,
+} words { regime });
+
+/// A regime's word.
+trait Word: Sized {
+    fn to_word(self) -> String;
+    /// Nothing for an unknown word.
+    fn of_word(word: &str) -> Option<Self>;
+}
+
+impl Word for Regime {
+    fn to_word(self) -> String {
+        match self {
+            Self::Calm => "calm".to_owned(),
+            Self::Stress => "stress".to_owned(),
+        }
     }
-);
+
+    fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "calm" => Some(Self::Calm),
+            "stress" => Some(Self::Stress),
+            _ => None,
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use carlo_types::Results;
 use carlo_types::results::{
-    Digest, FanPoint, Histogram, Interval, Notable, NotableSimulation, SCENARIOS, Scenario, Sensitivity,
+    Digest, FanPoint, Histogram, Interval, Notable, NotableSimulation, Scenario, Sensitivity, scenario_name,
 };
 
 use super::FieldError;
@@ -40,6 +40,9 @@ impl From<&Results> for v1::Results {
             notable: results.notable.as_ref().map(Into::into),
             variants: results.variants.iter().map(Into::into).collect(),
             solution: results.solution.as_ref().map(Into::into),
+            path: results.path.as_ref().map(Into::into),
+            spending: results.spending.as_ref().map(Into::into),
+            horizon_months: results.horizon_months.as_ref().map(Into::into),
         }
     }
 }
@@ -50,8 +53,8 @@ fn fan_point(point: &FanPoint) -> v1::FanPoint {
 
 impl From<&Sensitivity> for v1::Sensitivity {
     fn from(sensitivity: &Sensitivity) -> Self {
-        let scenario = |(name, scenario): (&str, &Scenario)| v1::Scenario {
-            name: name.to_owned(),
+        let scenario = |scenario: &Scenario| v1::Scenario {
+            name: scenario.name.to_owned(),
             new_probability: scenario.new_probability,
             delta: scenario.delta,
             standard_error: scenario.standard_error,
@@ -59,7 +62,7 @@ impl From<&Sensitivity> for v1::Sensitivity {
         Self {
             simulations: sensitivity.simulations,
             base_probability: sensitivity.base_probability,
-            scenarios: SCENARIOS.into_iter().zip(&sensitivity.scenarios).map(scenario).collect(),
+            scenarios: sensitivity.scenarios.iter().map(scenario).collect(),
         }
     }
 }
@@ -76,6 +79,7 @@ impl From<&Notable> for v1::Notable {
             p50: simulation(notable.p50),
             p95: simulation(notable.p95),
             goal: simulation(notable.goal),
+            first_short: notable.first_short.map(Into::into),
         }
     }
 }
@@ -95,6 +99,7 @@ impl TryFrom<v1::Notable> for Notable {
             p50: simulation(message.p50, "results.notable.p50")?,
             p95: simulation(message.p95, "results.notable.p95")?,
             goal: simulation(message.goal, "results.notable.goal")?,
+            first_short: message.first_short.map(Into::into),
         })
     }
 }
@@ -103,24 +108,20 @@ impl TryFrom<v1::Sensitivity> for Sensitivity {
     type Error = FieldError;
 
     fn try_from(message: v1::Sensitivity) -> Result<Self, FieldError> {
-        let error =
-            || FieldError::new("results.sensitivity.scenarios", "must be the model's seven, in their order");
-        if !message.scenarios.iter().map(|scenario| scenario.name.as_str()).eq(SCENARIOS) {
-            return Err(error());
-        }
-        let scenarios: Vec<_> = message
-            .scenarios
-            .into_iter()
-            .map(|scenario| Scenario {
+        let scenario = |scenario: v1::Scenario| {
+            let unknown =
+                || FieldError::new("results.sensitivity.scenarios", "has one that the model doesn't");
+            Ok(Scenario {
+                name: scenario_name(&scenario.name).ok_or_else(unknown)?,
                 new_probability: scenario.new_probability,
                 delta: scenario.delta,
                 standard_error: scenario.standard_error,
             })
-            .collect();
+        };
         Ok(Self {
             simulations: message.simulations,
             base_probability: message.base_probability,
-            scenarios: scenarios.try_into().map_err(|_| error())?,
+            scenarios: message.scenarios.into_iter().map(scenario).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -158,6 +159,9 @@ impl TryFrom<v1::Results> for Results {
             notable: message.notable.map(TryInto::try_into).transpose()?,
             variants: message.variants.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             solution: message.solution.map(TryInto::try_into).transpose()?,
+            path: message.path.map(TryInto::try_into).transpose()?,
+            spending: message.spending.map(TryInto::try_into).transpose()?,
+            horizon_months: message.horizon_months.map(TryInto::try_into).transpose()?,
             model_version: message.model_version,
             digest: Digest(
                 message
@@ -172,7 +176,10 @@ impl TryFrom<v1::Results> for Results {
 #[cfg(test)]
 mod tests {
     use carlo_types::question::{Solve, Variable};
-    use carlo_types::results::{Solution, Variant};
+    use carlo_types::results::{
+        CurvePoint, FirstShort, Horizon, HorizonIntervals, MultiplierIntervals, Multipliers, Path,
+        ShortMonthIntervals, ShortMonths, Solution, Spending, Variant,
+    };
 
     use super::*;
 
@@ -199,12 +206,57 @@ mod tests {
                 p50: NotableSimulation { index: 2, balance: 4.0 },
                 p95: NotableSimulation { index: 0, balance: 9.0 },
                 goal: NotableSimulation { index: 3, balance: 5.0 },
+                first_short: Some(FirstShort { index: 1, month: 5 }),
             }),
             trajectory: vec![FanPoint { month: 6, percentiles: [1.0, 2.0, 3.0, 4.0, 5.0] }],
             sensitivity: Some(Sensitivity {
                 simulations: 2,
                 base_probability: 0.5,
-                scenarios: [Scenario { new_probability: 0.75, delta: 0.25, standard_error: 0.125 }; 7],
+                scenarios: (["income_plus_10", "retire_24mo_later"].map(|name| Scenario {
+                    name,
+                    new_probability: 0.75,
+                    delta: 0.25,
+                    standard_error: 0.125,
+                }))
+                .to_vec(),
+            }),
+            path: Some(Path {
+                short_probability: 0.5,
+                standard_error: 0.01,
+                confidence_interval_95: [0.48, 0.52],
+                first_short_month: Some(ShortMonths { p5: 1, p25: 2, p50: 3, p75: 4, p95: 5 }),
+                first_short_month_intervals_95: Some(ShortMonthIntervals {
+                    p5: [1, 2],
+                    p25: [2, 3],
+                    p50: [3, 4],
+                    p75: [4, 5],
+                    p95: [5, 6],
+                }),
+                curve: vec![CurvePoint { month: 6, probability: 0.5, standard_error: 0.01 }],
+                mean_deepest_shortfall: 7.0,
+                mean_deepest_shortfall_standard_error: 0.5,
+                largest_shortfall: 9.0,
+            }),
+            spending: Some(Spending {
+                cut_probability: 0.25,
+                standard_error: 0.01,
+                confidence_interval_95: [0.2, 0.3],
+                lowest_multiplier: Multipliers { p5: 0.5, p25: 0.75, p50: 1.0 },
+                lowest_multiplier_intervals_95: MultiplierIntervals {
+                    p5: [0.5, 0.5],
+                    p25: [0.7, 0.8],
+                    p50: [1.0, 1.0],
+                },
+                mean_multiplier: 0.9,
+                mean_multiplier_standard_error: 0.002,
+            }),
+            horizon_months: Some(Horizon {
+                p5: 100,
+                p50: 200,
+                p95: 300,
+                intervals_95: HorizonIntervals { p5: [99, 101], p50: [199, 201], p95: [299, 301] },
+                mean: 201.5,
+                mean_standard_error: 0.25,
             }),
             variants: vec![Variant {
                 value: Some(2_500.0),

@@ -1,0 +1,311 @@
+//! What chance decides of a plan beyond a plain household: markets, yearly inflation, lives. For a
+//! tile of simulations, from the keystream to numbers that the rules read.
+//!
+//! Each source reads blocks of its own, so none of these changes what any other draws. Plans that
+//! walk side by side share all of it.
+#![expect(
+    clippy::inline_always,
+    reason = "a task must end up inside the function that has its level's instructions"
+)]
+
+use super::rules::Lives;
+use super::{Bootstrap, Inflation, Lifetime, Market, Regimes, YEAR, Yearly};
+use crate::draws::{
+    Bits, CHANGES, CHOICES, LIVES, LOGNORMAL_PAIRS, PRICE_PAIRS, PRICE_YEARS, STUDENT_ANGLES, STUDENT_RADII,
+    Source, field,
+};
+use crate::keystream::{Streams, Uniform, WORDS};
+use crate::lanes::Lanes;
+use crate::lanes::Register;
+use crate::normals::{Axes, Polar};
+use crate::numerics;
+use crate::pipeline::{REGISTERS, Tile};
+
+/// The constants of every block that a walk reads beyond the household's.
+pub(crate) struct Blocks {
+    market: Vec<[Uniform; 2]>,
+    prices: Vec<Uniform>,
+    lives: Option<Uniform>,
+}
+
+impl Blocks {
+    /// Those of a plan over so many months, for simulations with this high half of their numbers.
+    pub(crate) fn new(plan: &Lifetime, months: usize, high: u32) -> Self {
+        let uniform = |source: Source, index: u32| Uniform::new(&plan.plan.key, source.block(index), high);
+        let years = months.div_ceil(YEAR);
+        let market = match plan.market {
+            Market::Normal { .. } => 0,
+            _ => years,
+        };
+        let prices = match plan.inflation {
+            Inflation::Yearly(_) => years.div_ceil(PRICE_YEARS),
+            Inflation::Monthly | Inflation::Rows => 0,
+        };
+        Self {
+            market: (0..)
+                .map(|year| [2 * year, 2 * year + 1].map(|index| uniform(Source::Market, index)))
+                .take(market)
+                .collect(),
+            prices: (0..).map(|index| uniform(Source::Prices, index)).take(prices).collect(),
+            lives: (!plan.alive.is_empty()).then(|| uniform(Source::Lives, 0)),
+        }
+    }
+}
+
+/// The shocks of a tile, as far as it has walked.
+pub(crate) struct Shocks<L: Lanes> {
+    /// The market's draws of each month of the year, which don't depend on the months before.
+    market: [Tile<L::Float>; YEAR],
+    /// The uniforms of regimes and bootstrap: changes, and the rows that new blocks begin with.
+    changes: [Tile<L::Word>; YEAR],
+    choices: [Tile<L::Float>; YEAR],
+    /// The month's draw.
+    pub(crate) draw: Tile<L::Float>,
+    /// The innovation of the next year, and the year's inflation as a deviation from what is planned.
+    innovation: Tile<L::Float>,
+    deviation: Tile<L::Float>,
+    /// By what prices rise in each month of the year, beyond what is planned.
+    rate: Tile<L::Float>,
+    price_words: Tile<[L::Word; WORDS]>,
+    /// The uniforms of people's lives.
+    lives: [Tile<L::Word>; 2],
+    /// The streams, prepared for the blocks of each source.
+    market_streams: Tile<Streams<L>>,
+    price_streams: Tile<Streams<L>>,
+}
+
+impl<L: Register> Shocks<L> {
+    /// Room for the shocks.
+    #[inline(always)]
+    pub(crate) fn new(lanes: L, key: &[u32; 8]) -> Self {
+        let any = Uniform::new(key, Source::Lives.block(0), 0);
+        let streams = Tile::filled(Streams::new(lanes, key, &any, 0));
+        let (number, word) = (Tile::filled(lanes.float(0.0)), Tile::filled(lanes.word(0)));
+        Self {
+            market: [number; YEAR],
+            changes: [word; YEAR],
+            choices: [number; YEAR],
+            draw: number,
+            innovation: number,
+            deviation: number,
+            rate: number,
+            price_words: Tile::filled([lanes.word(0); WORDS]),
+            lives: [word; 2],
+            market_streams: streams,
+            price_streams: streams,
+        }
+    }
+
+    /// Begins other simulations: `first` is the low half of the first one's number.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a small width")]
+    pub(crate) fn begin(&mut self, lanes: L, key: &[u32; 8], blocks: &Blocks, first: u32) {
+        self.draw = Tile::filled(lanes.float(0.0));
+        self.deviation = Tile::filled(lanes.float(0.0));
+        for register in 0..REGISTERS {
+            let first = first.wrapping_add((register * L::WIDTH) as u32);
+            if let Some(uniform) = &blocks.lives {
+                let words = Streams::new(lanes, key, uniform, first).block(lanes, uniform);
+                self.lives[0][register] = field(lanes, &words, LIVES[0]);
+                self.lives[1][register] = field(lanes, &words, LIVES[1]);
+            }
+            if let Some([uniform, _]) = blocks.market.first() {
+                self.market_streams[register] = Streams::new(lanes, key, uniform, first);
+            }
+            if let Some(uniform) = blocks.prices.first() {
+                self.price_streams[register] = Streams::new(lanes, key, uniform, first);
+            }
+        }
+    }
+
+    /// Makes what a year needs.
+    #[inline(always)]
+    pub(crate) fn year(&mut self, lanes: L, plan: &Lifetime, blocks: &Blocks, year: usize) {
+        if let Inflation::Yearly(yearly) = &plan.inflation {
+            self.yearly_inflation(lanes, yearly, blocks, year);
+        }
+        match &plan.market {
+            Market::Normal { .. } => {}
+            Market::Lognormal { .. } => self.lognormal(lanes, &blocks.market[year][0]),
+            Market::StudentT { degrees, .. } => {
+                self.student(lanes, *degrees, &blocks.market[year]);
+            }
+            Market::Regimes(_) => self.uniforms(lanes, &blocks.market[year][0], None),
+            Market::Bootstrap(bootstrap) => {
+                let choices = Some((&blocks.market[year][1], bootstrap.count));
+                self.uniforms(lanes, &blocks.market[year][0], choices);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn lognormal(&mut self, lanes: L, uniform: &Uniform) {
+        for register in 0..REGISTERS {
+            let streams = self.market_streams[register];
+            let words = streams.block(lanes, uniform);
+            for (pair, [radius, angle]) in LOGNORMAL_PAIRS.into_iter().enumerate() {
+                let (radius, angle) = (field(lanes, &words, radius), field(lanes, &words, angle));
+                let polar = Polar::new(lanes, &Axes::UNIT, radius, angle);
+                let radius = lanes.sqrt(polar.square);
+                self.market[2 * pair][register] = lanes.mul(radius, polar.cos);
+                self.market[2 * pair + 1][register] = lanes.mul(radius, polar.sin);
+            }
+        }
+    }
+
+    /// √(ν·(U^(−2/ν) − 1))·cos(2πV) has Student's t distribution with ν degrees of freedom (R.
+    /// Bailey, "Polar generation of random variates with the t-distribution", 1994).
+    #[inline(always)]
+    fn student(&mut self, lanes: L, degrees: f32, uniforms: &[Uniform; 2]) {
+        for register in 0..REGISTERS {
+            let streams = self.market_streams[register];
+            let radii = streams.block(lanes, &uniforms[0]);
+            let angles = streams.block(lanes, &uniforms[1]);
+            for (month, (radius, angle)) in STUDENT_RADII.into_iter().zip(STUDENT_ANGLES).enumerate() {
+                let radius = part(lanes, &radii, radius);
+                let angle = part(lanes, &angles, angle);
+                let polar = Polar::new(lanes, &Axes::UNIT, radius, angle);
+                let power = numerics::expm1(lanes, lanes.mul(polar.square, lanes.float(1.0 / degrees)));
+                let radius = lanes.sqrt(lanes.mul(power, lanes.float(degrees)));
+                self.market[month][register] = lanes.mul(radius, polar.cos);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn uniforms(&mut self, lanes: L, changes: &Uniform, choices: Option<(&Uniform, f32)>) {
+        for register in 0..REGISTERS {
+            let streams = self.market_streams[register];
+            let words = streams.block(lanes, changes);
+            for (month, change) in CHANGES.into_iter().enumerate() {
+                self.changes[month][register] = part(lanes, &words, change);
+            }
+            if let Some((uniform, count)) = choices {
+                let words = streams.block(lanes, uniform);
+                for (month, choice) in CHOICES.into_iter().enumerate() {
+                    let choice = part(lanes, &words, choice);
+                    self.choices[month][register] = numerics::choice(lanes, choice, count);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn yearly_inflation(&mut self, lanes: L, yearly: &Yearly, blocks: &Blocks, year: usize) {
+        let within = year % PRICE_YEARS;
+        let innovation_std = lanes.float(yearly.innovations[usize::from(year > 0)]);
+        let [inverse, least] = yearly.years[year];
+        let (inverse, least) = (lanes.float(inverse), lanes.float(least));
+        for register in 0..REGISTERS {
+            if within == 0 {
+                self.price_words[register] =
+                    self.price_streams[register].block(lanes, &blocks.prices[year / PRICE_YEARS]);
+            }
+            let mut normal = self.innovation[register];
+            if year.is_multiple_of(2) {
+                let [radius, angle] = PRICE_PAIRS[within / 2];
+                let words = &self.price_words[register];
+                let (radius, angle) = (field(lanes, words, radius), field(lanes, words, angle));
+                let polar = Polar::new(lanes, &Axes::UNIT, radius, angle);
+                let radius = lanes.sqrt(polar.square);
+                normal = lanes.mul(radius, polar.cos);
+                self.innovation[register] = lanes.mul(radius, polar.sin);
+            }
+            let kept = lanes.mul(self.deviation[register], lanes.float(yearly.persistence));
+            let deviation = lanes.fma(normal, innovation_std, kept);
+            self.deviation[register] = deviation;
+            let relative = lanes.larger(lanes.mul(deviation, inverse), least);
+            self.rate[register] = numerics::twelfth_root_rate(lanes, relative);
+        }
+    }
+
+    /// Makes the market's draw of a month. Regimes and rows follow from those of the month before.
+    #[inline(always)]
+    pub(crate) fn month(&mut self, lanes: L, market: &Market, month: usize) {
+        let within = month % YEAR;
+        match market {
+            Market::Normal { .. } => {}
+            Market::Lognormal { .. } | Market::StudentT { .. } => self.draw = self.market[within],
+            Market::Regimes(regimes) => self.regime(lanes, regimes, month),
+            Market::Bootstrap(bootstrap) => self.row(lanes, bootstrap, month),
+        }
+    }
+
+    #[inline(always)]
+    fn regime(&mut self, lanes: L, regimes: &Regimes, month: usize) {
+        let (calm, stress) = (lanes.float(0.0), lanes.float(1.0));
+        let enter = if month == 0 { regimes.begin } else { regimes.enter };
+        for (draw, &uniform) in self.draw.iter_mut().zip(self.changes[month % YEAR].iter()) {
+            let is_stress = lanes.less(calm, *draw);
+            let left = lanes.below(uniform, lanes.word(regimes.leave.below));
+            let entered = lanes.below(uniform, lanes.word(enter.below));
+            let from_stress = lanes.select(left, calm, stress);
+            *draw = lanes.select(is_stress, from_stress, lanes.select(entered, stress, calm));
+        }
+    }
+
+    #[inline(always)]
+    fn row(&mut self, lanes: L, bootstrap: &Bootstrap, month: usize) {
+        let last = lanes.float(bootstrap.count - 1.0);
+        let within = month % YEAR;
+        for (register, draw) in self.draw.iter_mut().enumerate() {
+            let choice = self.choices[within][register];
+            if month == 0 {
+                *draw = choice;
+                continue;
+            }
+            let next = lanes.masked(lanes.less(*draw, last), lanes.add(*draw, lanes.float(1.0)));
+            let uniform = self.changes[within][register];
+            let begins = lanes.below(uniform, lanes.word(bootstrap.new_block.below));
+            *draw = lanes.select(begins, choice, next);
+        }
+    }
+
+    /// By what prices rise in a month beyond what is planned, in one register; `household` is what
+    /// its own draw says.
+    #[inline(always)]
+    pub(crate) fn inflation(
+        &self,
+        lanes: L,
+        plan: &Lifetime,
+        register: usize,
+        household: L::Float,
+    ) -> L::Float {
+        match (&plan.inflation, &plan.market) {
+            (Inflation::Yearly(_), _) => self.rate[register],
+            (Inflation::Rows, Market::Bootstrap(bootstrap)) => {
+                let row = numerics::whole_word(lanes, self.draw[register]);
+                lanes.gather(&bootstrap.inflation, row)
+            }
+            (Inflation::Monthly | Inflation::Rows, _) => household,
+        }
+    }
+
+    /// Who lives in a month, in one register.
+    #[inline(always)]
+    pub(crate) fn lives(&self, lanes: L, plan: &Lifetime, month: usize, register: usize) -> Lives<L> {
+        let [first, second] = [self.lives[0][register], self.lives[1][register]];
+        match plan.alive.as_slice() {
+            [] => Lives::Always,
+            [only] => Lives::One(lanes.below(first, lanes.word(only[month]))),
+            [one, other, ..] => Lives::Two([
+                lanes.below(first, lanes.word(one[month])),
+                lanes.below(second, lanes.word(other[month])),
+            ]),
+        }
+    }
+}
+
+/// The integer that one part of a word holds.
+#[inline(always)]
+fn part<L: Lanes>(lanes: L, words: &[L::Word; WORDS], bits: Bits) -> L::Word {
+    let word = lanes.right(words[bits.word], bits.shift);
+    if bits.shift + bits.width == 32 {
+        word
+    } else {
+        lanes.and(word, lanes.word(u32::MAX >> (32 - bits.width)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! A request made ready to walk: as one savings goal, or as a plan over a lifetime.
+//!
+//! The job's own request, its scenarios, those that it is compared with and those that are tried
+//! while solving all come through here, so that each has the same answer wherever it stands.
+
+use carlo_types::JobSpec;
+
+use crate::chart::Observation;
+use crate::level::Level;
+use crate::lifetime::outcomes::Outcomes;
+use crate::lifetime::pipeline::Walk as LifetimeWalk;
+use crate::lifetime::{Lifetime, is_lifetime};
+use crate::pipeline::Walk;
+use crate::plan::Plan;
+
+/// The most plans that walk side by side: their state stays in the second cache.
+const TOGETHER_MAX: usize = 16;
+
+/// The constants of a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Prepared {
+    Savings(Box<Plan>),
+    Lifetime(Box<Lifetime>),
+}
+
+impl Prepared {
+    pub(crate) fn new(spec: &JobSpec) -> Self {
+        if is_lifetime(spec) {
+            Self::Lifetime(Box::new(Lifetime::new(spec)))
+        } else {
+            Self::Savings(Box::new(Plan::new(spec)))
+        }
+    }
+
+    /// What every request has.
+    pub(crate) fn plan(&self) -> &Plan {
+        match self {
+            Self::Savings(plan) => plan,
+            Self::Lifetime(lifetime) => &lifetime.plan,
+        }
+    }
+
+    pub(crate) fn lifetime(&self) -> Option<&Lifetime> {
+        match self {
+            Self::Savings(_) => None,
+            Self::Lifetime(lifetime) => Some(lifetime),
+        }
+    }
+
+    /// The score of each simulation from `first` on, for all of `scores`: it succeeds where that is
+    /// at least the plan's threshold.
+    pub(crate) fn scores(&self, level: Level, first: u64, scores: &mut [f32]) {
+        match self {
+            Self::Savings(plan) => level.run(Walk::alone(plan, first, scores)),
+            Self::Lifetime(lifetime) => {
+                let mut outcomes = [Outcomes::brief(scores.len())];
+                walk(level, first, &[lifetime], &mut outcomes, &[], Observation::None);
+                outcomes[0].score(lifetime.never_short, scores);
+            }
+        }
+    }
+}
+
+/// Walks plans on the same draws, those side by side that share their shocks. `observed` is of the
+/// first.
+pub(crate) fn walk(
+    level: Level,
+    first: u64,
+    plans: &[&Lifetime],
+    outcomes: &mut [Outcomes],
+    observed: &[u32],
+    observation: Observation<'_>,
+) {
+    let mut observation = Some(observation);
+    let mut left: Vec<usize> = (0..plans.len()).collect();
+    while let Some(&leader) = left.first() {
+        let (mut together, mut others) = (Vec::new(), Vec::new());
+        for i in left {
+            let fits = together.len() < TOGETHER_MAX && plans[leader].shares_shocks(plans[i]);
+            (if fits { &mut together } else { &mut others }).push(i);
+        }
+        let chosen: Vec<&Lifetime> = together.iter().map(|&i| plans[i]).collect();
+        let mut results: Vec<Outcomes> = together.iter().map(|&i| std::mem::take(&mut outcomes[i])).collect();
+        // The first plan leads the first group.
+        let (observed, observation) = match observation.take() {
+            Some(observation) => (observed, observation),
+            None => (&[][..], Observation::None),
+        };
+        level.run(LifetimeWalk { plans: &chosen, first, outcomes: &mut results, observed, observation });
+        for (&i, result) in together.iter().zip(results) {
+            outcomes[i] = result;
+        }
+        left = others;
+    }
+}

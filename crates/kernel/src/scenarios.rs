@@ -1,0 +1,77 @@
+//! The scenarios of a plan's sensitivity: which changes of a request are simulated beside it.
+//!
+//! A savings goal has its own, faster way: `pipeline` walks its scenarios as multiples of income and
+//! spending, and walks on for a longer timeline. For a plan each scenario is a request of its own on
+//! the same luck. What ends with the timeline ends with the longer one.
+
+use carlo_types::JobSpec;
+use carlo_types::request::plan::Returns;
+use carlo_types::results::{PLAN_SCENARIOS, SCENARIOS};
+
+/// A point of return a year.
+const POINT: f64 = 0.01;
+
+/// The scenarios of a request that has a plan, by name: those of every request first, in their
+/// order.
+pub(crate) fn of_plan(spec: &JobSpec) -> Vec<(&'static str, JobSpec)> {
+    let income = |factor: f64| changed(spec, |spec| spec.inputs.monthly_income *= factor);
+    let spending = |factor: f64| changed(spec, |spec| spec.profile.monthly_spending *= factor);
+    let basic = [
+        income(1.1),
+        income(0.9),
+        spending(0.9),
+        spending(0.8),
+        spending(1.1),
+        longer(spec, 6),
+        longer(spec, 12),
+    ];
+    let mut scenarios: Vec<_> = SCENARIOS.into_iter().zip(basic).collect();
+    if spec.plan.portfolio.is_some() {
+        let returns = [POINT, -POINT].map(|points| changed(spec, |spec| add_to_returns(spec, points)));
+        scenarios.extend(PLAN_SCENARIOS.into_iter().zip(returns));
+    }
+    if spec.plan.income_until < spec.goal.timeline_months {
+        let until = i64::from(spec.plan.income_until);
+        for (name, months) in PLAN_SCENARIOS[2..].iter().zip([-12, -24, 12, 24]) {
+            let moved = u32::try_from(until + months).ok();
+            if let Some(moved) = moved.filter(|&moved| moved <= spec.goal.timeline_months) {
+                scenarios.push((name, changed(spec, |spec| spec.plan.income_until = moved)));
+            }
+        }
+    }
+    scenarios
+}
+
+fn changed(spec: &JobSpec, change: impl FnOnce(&mut JobSpec)) -> JobSpec {
+    let mut spec = spec.clone();
+    change(&mut spec);
+    spec
+}
+
+/// The same household for so many months longer.
+fn longer(spec: &JobSpec, months: u32) -> JobSpec {
+    changed(spec, |spec| set_timeline(spec, spec.goal.timeline_months + months))
+}
+
+/// Gives a request another timeline. What ends with the timeline ends with the other one.
+pub(crate) fn set_timeline(spec: &mut JobSpec, months: u32) {
+    let before = std::mem::replace(&mut spec.goal.timeline_months, months);
+    let plan = &mut spec.plan;
+    let ends = plan.flows.iter_mut().map(|flow| &mut flow.until);
+    for end in ends.chain([&mut plan.income_until]) {
+        if *end == before {
+            *end = months;
+        }
+    }
+}
+
+fn add_to_returns(spec: &mut JobSpec, points: f64) {
+    for asset in spec.plan.portfolio.iter_mut().flat_map(|portfolio| &mut portfolio.assets) {
+        asset.mean = asset.mean.map(|mean| mean + points);
+    }
+    if let Some(Returns::Bootstrap(bootstrap)) = &mut spec.plan.returns {
+        for rate in bootstrap.rows.iter_mut().flatten() {
+            *rate += points / 12.0;
+        }
+    }
+}

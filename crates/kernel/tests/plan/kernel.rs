@@ -1,0 +1,157 @@
+//! The kernel against the golden cases of plans, at a million simulations each.
+
+use std::thread;
+
+use carlo_kernel::{Accumulator, Job, Level, Partial, results};
+use carlo_types::blocks::blocks_of;
+use carlo_types::results::CurvePoint;
+use carlo_types::results::{Horizon, Multipliers, PERCENTILES, Path, ShortMonths, Spending};
+use carlo_types::{JobSpec, Merge, Results};
+use serde_json::{Value, json};
+
+use crate::golden::{self, Case};
+use crate::sample::{assert_mean, assert_probability};
+
+const SIMULATIONS: usize = 1_000_000;
+/// A report with everything on stays below this, whatever it is of.
+const REPORT_BYTES_MAX: usize = 64 * 1024;
+/// Threads that share the blocks of a job.
+const THREADS: u64 = 2;
+
+/// The specification of a request with this many simulations.
+pub(crate) fn spec(request: &Value, simulations: usize, seed: u64) -> JobSpec {
+    let mut request = request.clone();
+    if request.get("simulationParams").is_none() {
+        request["simulationParams"] = json!({});
+    }
+    request["simulationParams"]["nSimulations"] = simulations.into();
+    request["simulationParams"]["seed"] = seed.to_string().into();
+    request["simulationParams"]["sensitivity"] = false.into();
+    JobSpec::read(&request).unwrap_or_else(|fault| panic!("{fault:?}"))
+}
+
+/// What a whole job comes to.
+pub(crate) fn whole(spec: &JobSpec, level: Level) -> Partial {
+    let job = Job::new(spec, level);
+    let part = |first| {
+        let mut accumulator = Accumulator::new(&job);
+        for block in (first..blocks_of(spec.simulations())).step_by(usize::try_from(THREADS).unwrap()) {
+            accumulator.block(&job, block);
+        }
+        accumulator.finish()
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|first| scope.spawn(move || part(first))).collect();
+        let mut parts = threads.into_iter().map(|thread| thread.join().unwrap());
+        let mut sum = parts.next().unwrap();
+        parts.for_each(|part| sum.merge(&part));
+        sum
+    })
+}
+
+fn assert_case(case: &Case, found: &Results) {
+    let (name, n) = (case.name.as_str(), SIMULATIONS);
+    assert_probability(name, found.success_probability, case.success_probability, n, case.n);
+    assert_mean(name, found.mean, case.mean, case.std, n, case.n);
+    assert!((found.std / case.std - 1.0).abs() < 0.02, "{name}: std {}", found.std);
+    let spread = case.percentiles["p95"] - case.percentiles["p5"];
+    for (percent, found) in PERCENTILES.into_iter().zip(found.percentiles) {
+        let expected = case.percentiles[&format!("p{percent}")];
+        assert!((found - expected).abs() <= 0.006 * spread, "{name} p{percent}: {found}, not {expected}");
+    }
+    assert_eq!(found.path.is_some(), case.path.is_some());
+    assert_eq!(found.spending.is_some(), case.spending.is_some());
+    assert_eq!(found.horizon_months.is_some(), case.horizon_months.is_some());
+    if let (Some(found), Some(expected)) = (&found.path, &case.path) {
+        assert_path(case, found, expected);
+    }
+    if let (Some(found), Some(expected)) = (&found.spending, &case.spending) {
+        assert_spending(case, found, expected);
+    }
+    if let (Some(found), Some(expected)) = (&found.horizon_months, case.horizon_months) {
+        let &Horizon { p5, p50, p95, mean, .. } = found;
+        assert_mean(name, mean, expected.mean, expected.std, n, case.n);
+        for (found, expected) in [(p5, expected.p5), (p50, expected.p50), (p95, expected.p95)] {
+            assert!((f64::from(found) - expected).abs() <= 1.0, "{name} horizon: {found}, not {expected}");
+        }
+    }
+}
+
+fn assert_path(case: &Case, found: &Path, expected: &golden::Path) {
+    let (name, n) = (case.name.as_str(), SIMULATIONS);
+    assert_probability(name, found.short_probability, expected.short_probability, n, case.n);
+    let ShortMonths { p5, p25, p50, p75, p95 } = found.first_short_month.unwrap();
+    for (percentile, found) in [("p5", p5), ("p25", p25), ("p50", p50), ("p75", p75), ("p95", p95)] {
+        let expected = expected.first_short_month[percentile];
+        assert!(
+            (f64::from(found) - expected).abs() <= 1.0,
+            "{name} {percentile}: month {found}, not {expected}"
+        );
+    }
+    for point in &expected.curve {
+        let same = |found: &&CurvePoint| found.month == point.month;
+        if let Some(found) = found.curve.iter().find(same) {
+            let what = format!("{name}: short by {}", point.month);
+            assert_probability(&what, found.probability, point.probability, n, case.n);
+        }
+    }
+    let short = found.short_probability * n as f64;
+    assert_mean(
+        name,
+        found.mean_deepest_shortfall,
+        expected.mean_deepest_shortfall,
+        expected.std_deepest_shortfall,
+        short as usize,
+        case.n * expected.short_probability,
+    );
+    let error = expected.std_deepest_shortfall / short.sqrt();
+    assert!(
+        (found.mean_deepest_shortfall_standard_error / error - 1.0).abs() < 0.05,
+        "{name}: error {error}"
+    );
+    assert!(found.largest_shortfall > found.mean_deepest_shortfall);
+}
+
+fn assert_spending(case: &Case, found: &Spending, expected: &golden::Spending) {
+    let (name, n) = (case.name.as_str(), SIMULATIONS);
+    assert_probability(name, found.cut_probability, expected.cut_probability, n, case.n);
+    let Spending { mean_multiplier, .. } = *found;
+    assert_mean(name, mean_multiplier, expected.mean_multiplier, expected.std_multiplier, n, case.n);
+    let Multipliers { p5, p25, p50 } = found.lowest_multiplier;
+    for (percentile, found) in [("p5", p5), ("p25", p25), ("p50", p50)] {
+        let expected = expected.lowest_multiplier[percentile];
+        assert!((found - expected).abs() < 0.003, "{name} {percentile}: multiplier {found}, not {expected}");
+    }
+}
+
+#[test]
+fn the_golden_cases_agree() {
+    let level = Level::detect().unwrap();
+    for case in golden::cases() {
+        let spec = spec(&case.request_json, SIMULATIONS, 20_261_128);
+        let partial = whole(&spec, level);
+        assert!(partial.encode().len() < REPORT_BYTES_MAX, "{}: {} bytes", case.name, partial.encode().len());
+        assert_case(&case, &results(&spec, &partial));
+    }
+}
+
+#[test]
+fn withdrawing_four_percent_has_the_exact_answer() {
+    let case = golden::cases().into_iter().find(|case| case.name == "withdraw_4_percent").unwrap();
+    let spec = spec(&case.request_json, SIMULATIONS, 4);
+    let found = results(&spec, &whole(&spec, Level::detect().unwrap()));
+    assert_probability("success", found.success_probability, 0.79691, SIMULATIONS, f64::INFINITY);
+}
+
+#[test]
+fn every_level_gives_the_same_partial_result() {
+    for case in golden::cases() {
+        let spec = spec(&case.request_json, 3_000, 7);
+        let levels = Level::available();
+        let expected = whole(&spec, levels[0]);
+        for &level in &levels[1..] {
+            assert_eq!(whole(&spec, level), expected, "{}: {level}", case.name);
+        }
+        assert_eq!(Partial::decode(&expected.encode()).unwrap(), expected);
+    }
+}
