@@ -4,6 +4,7 @@
 
 mod cluster;
 mod fake;
+mod lifetime;
 mod server;
 mod tenants;
 
