@@ -4,7 +4,6 @@ use carlo_rest::job::{
     Job, JobResults, JobStatus, NodeProgress, PartialResults, Sensitivity, SensitivityResults, Submitted,
     Variant,
 };
-use carlo_types::results::SCENARIOS;
 use carlo_types::{Draft, JobSpec, Question, Results};
 use carlo_wire::{FieldError, v1};
 
