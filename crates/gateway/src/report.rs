@@ -5,8 +5,8 @@ mod charts;
 mod text;
 
 use carlo_rest::Job;
-use carlo_rest::job::{Results, SensitivityResults};
-use carlo_rest::request::Goal;
+use carlo_rest::job::{JobResults, SensitivityResults};
+use carlo_types::request::{Dollars, Goal, Success};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
@@ -14,11 +14,11 @@ use text::{count, digits, money, months, percent, points};
 
 const STYLE: &str = include_str!("report/report.css");
 /// The report of a complete job.
-pub(crate) fn page(job: &Job, results: &Results) -> String {
+pub(crate) fn page(job: &Job, results: &JobResults) -> String {
     document(job, results).into_string()
 }
 
-fn document(job: &Job, results: &Results) -> Markup {
+fn document(job: &Job, results: &JobResults) -> Markup {
     let goal = &results.assumptions.goal;
     html! {
         (DOCTYPE)
@@ -44,11 +44,22 @@ fn document(job: &Job, results: &Results) -> Markup {
 }
 
 fn question(goal: &Goal) -> String {
-    let timeline = months(goal.timeline_months.unwrap_or_default());
-    format!("Will there be {} after {timeline}?", money(goal.target_amount.unwrap_or_default()))
+    let timeline = months(goal.timeline_months.into());
+    let money_kind = match goal.dollars {
+        Dollars::Nominal => "",
+        Dollars::Real => " in today's dollars",
+    };
+    match goal.success {
+        Success::FinalBalance => {
+            format!("Will there be {}{money_kind} after {timeline}?", money(goal.target_amount))
+        }
+        Success::NeverShort => {
+            format!("Will there never be less than {}{money_kind} in {timeline}?", money(goal.floor))
+        }
+    }
 }
 
-fn answer(job: &Job, results: &Results, goal: &Goal) -> Markup {
+fn answer(job: &Job, results: &JobResults, goal: &Goal) -> Markup {
     let (probability, error) = (results.success_probability, results.standard_error);
     let [low, high] = results.confidence_interval_95;
     let text = goal.goal_text.as_deref().filter(|text| !text.is_empty());
@@ -77,12 +88,12 @@ fn answer(job: &Job, results: &Results, goal: &Goal) -> Markup {
     }
 }
 
-fn pictures(results: &Results, goal: &Goal) -> Markup {
-    let target = goal.target_amount.unwrap_or_default();
+fn pictures(results: &JobResults, goal: &Goal) -> Markup {
+    let target = goal.target_amount;
     let assumed = &results.assumptions;
-    let by_account = assumed.simulation_params.use_account_aware_simulation.unwrap_or_default();
-    let debt = if by_account { 0.0 } else { assumed.financial_profile.credit_debt.unwrap_or_default() };
-    let start = assumed.financial_profile.liquid_assets.unwrap_or_default() - debt;
+    let by_account = assumed.params.use_account_aware_simulation;
+    let debt = if by_account { 0.0 } else { assumed.profile.credit_debt };
+    let start = assumed.profile.liquid_assets - debt;
     html! {
         figure {
             figcaption { "Final balances: how many simulations end where" }
@@ -110,7 +121,7 @@ fn changes(sensitivity: &SensitivityResults) -> Markup {
     }
 }
 
-fn comparison(results: &Results) -> Markup {
+fn comparison(results: &JobResults) -> Markup {
     html! {
         h2 { "Compared on the same luck" }
         table {
@@ -129,23 +140,16 @@ fn comparison(results: &Results) -> Markup {
     }
 }
 
-fn spread(results: &Results) -> Markup {
+fn spread(results: &JobResults) -> Markup {
     let (values, intervals) = (&results.percentiles, &results.percentile_intervals_95);
-    let rows = [
-        ("5 % of all end below", values.p5, intervals.p5),
-        ("10 %", values.p10, intervals.p10),
-        ("25 %", values.p25, intervals.p25),
-        ("50 %, the median", values.p50, intervals.p50),
-        ("75 %", values.p75, intervals.p75),
-        ("90 %", values.p90, intervals.p90),
-        ("95 %", values.p95, intervals.p95),
-    ];
+    let shares = ["5 % of all end below", "10 %", "25 %", "50 %, the median", "75 %", "90 %", "95 %"];
+    let rows = shares.into_iter().zip(values.iter().zip(intervals));
     html! {
         h2 { "The final balance" }
         table {
             tr { th { "Share" } th.number { "Balance" } th.number { "95 % interval" } }
-            @for (share, value, [low, high]) in rows {
-                tr { td { (share) } td.number { (money(value)) } td.number { (money(low)) " to " (money(high)) } }
+            @for (share, (value, [low, high])) in rows {
+                tr { td { (share) } td.number { (money(*value)) } td.number { (money(*low)) " to " (money(*high)) } }
             }
         }
         p.small {
@@ -155,7 +159,7 @@ fn spread(results: &Results) -> Markup {
     }
 }
 
-fn assumptions(results: &Results) -> Markup {
+fn assumptions(results: &JobResults) -> Markup {
     let request = serde_json::to_value(&results.assumptions).unwrap_or_default();
     let mut rows = Vec::new();
     leaves(&request, String::new(), &mut rows);
@@ -185,7 +189,7 @@ fn leaves(value: &Value, place: String, rows: &mut Vec<(String, String)>) {
     }
 }
 
-fn method(results: &Results) -> Markup {
+fn method(results: &JobResults) -> Markup {
     html! {
         h2 { "Method and limits" }
         p {
@@ -200,7 +204,7 @@ fn method(results: &Results) -> Markup {
     }
 }
 
-fn verification(job: &Job, results: &Results) -> Markup {
+fn verification(job: &Job, results: &JobResults) -> Markup {
     html! {
         h2 { "How to verify" }
         p { "Seed " code { (results.seed) } ", digest " code { (results.digest) } "." }

@@ -1,6 +1,7 @@
 //! The report's charts as SVG: they print, and need no script.
 
-use carlo_rest::job::{Histogram, Sensitivity, TrajectoryPoint};
+use carlo_rest::job::Sensitivity;
+use carlo_types::results::{FanPoint, Histogram};
 use maud::{Markup, html};
 
 use super::text::{points, short_money};
@@ -133,23 +134,22 @@ pub(super) fn histogram(histogram: &Histogram, goal: f64) -> Markup {
 }
 
 /// The balance over time: the middle half, the middle four fifths, the median.
-pub(super) fn fan(trajectory: &[TrajectoryPoint], start: f64, goal: f64) -> Markup {
+pub(super) fn fan(trajectory: &[FanPoint], start: f64, goal: f64) -> Markup {
     const HEIGHT: f64 = 260.0;
     let Some(last) = trajectory.last() else { return html! {} };
-    let begin = TrajectoryPoint { month: 0, p10: start, p25: start, p50: start, p75: start, p90: start };
-    let all: Vec<TrajectoryPoint> = std::iter::once(begin).chain(trajectory.iter().copied()).collect();
-    let low = all.iter().map(|point| point.p10).fold(goal.min(0.0), f64::min);
-    let high = all.iter().map(|point| point.p90).fold(goal, f64::max);
+    let begin = FanPoint { month: 0, percentiles: [start; 5] };
+    let all: Vec<FanPoint> = std::iter::once(begin).chain(trajectory.iter().copied()).collect();
+    let low = all.iter().map(|point| point.percentiles[0]).fold(goal.min(0.0), f64::min);
+    let high = all.iter().map(|point| point.percentiles[4]).fold(goal, f64::max);
     let (per_tick, unit) = if last.month > 36 { (12.0, "years") } else { (1.0, "months") };
     let x = Scale { low: 0.0, high: f64::from(last.month) / per_tick, start: LEFT, end: WIDTH - RIGHT };
     let y = Scale { low, high, start: HEIGHT - BOTTOM, end: TOP };
-    let place = |point: &TrajectoryPoint, value: f64| {
+    let place = |point: &FanPoint, value: f64| {
         format!("{:.1},{:.1}", x.at(f64::from(point.month) / per_tick), y.at(value))
     };
-    let along = |value: fn(&TrajectoryPoint) -> f64| {
-        all.iter().map(|point| place(point, value(point))).collect::<Vec<_>>()
-    };
-    let band = |low: fn(&TrajectoryPoint) -> f64, high: fn(&TrajectoryPoint) -> f64| {
+    let along =
+        |value: fn(&FanPoint) -> f64| all.iter().map(|point| place(point, value(point))).collect::<Vec<_>>();
+    let band = |low: fn(&FanPoint) -> f64, high: fn(&FanPoint) -> f64| {
         let mut places = along(low);
         places.extend(along(high).into_iter().rev());
         places.join(" ")
@@ -163,9 +163,9 @@ pub(super) fn fan(trajectory: &[TrajectoryPoint], start: f64, goal: f64) -> Mark
             (label(x.at(tick), HEIGHT - 10.0, "middle", MUTED, &format!("{tick}")))
         }
         (label(WIDTH - RIGHT, HEIGHT - 10.0, "end", MUTED, unit))
-        polygon points=(band(|point| point.p10, |point| point.p90)) fill=(ABOVE) fill-opacity="0.16" {}
-        polygon points=(band(|point| point.p25, |point| point.p75)) fill=(ABOVE) fill-opacity="0.3" {}
-        polyline points=(along(|point| point.p50).join(" ")) fill="none" stroke="#1a5fc8" stroke-width="2.5" {}
+        polygon points=(band(|point| point.percentiles[0], |point| point.percentiles[4])) fill=(ABOVE) fill-opacity="0.16" {}
+        polygon points=(band(|point| point.percentiles[1], |point| point.percentiles[3])) fill=(ABOVE) fill-opacity="0.3" {}
+        polyline points=(along(|point| point.percentiles[2]).join(" ")) fill="none" stroke="#1a5fc8" stroke-width="2.5" {}
         (line([LEFT, y.at(goal)], [WIDTH - RIGHT, y.at(goal)], GOAL, Some("4 4")))
         (label(LEFT + 4.0, y.at(goal) - 6.0, "start", GOAL, &format!("goal {}", short_money(goal))))
     };

@@ -52,7 +52,7 @@ fn job(goal_text: &str) -> Job {
             },
             "seed": "7",
             "modelVersion": 4,
-            "digest": "00ff",
+            "digest": "00ff".repeat(16),
         },
         "sensitivityResults": {
             "baseProbability": 0.4796,
@@ -83,7 +83,7 @@ fn a_report_says_what_was_asked_and_how_sure_the_answer_is() {
         "goal $70k",
         "financialProfile.liquidAssets",
         "version 4 of the model",
-        "<code>00ff</code>",
+        "<code>00ff/code>",
         "carlo verify",
     ] {
         assert!(page.contains(text), "{text} is missing in {page}");

@@ -17,7 +17,9 @@ pub(crate) fn spec(request: &Value) -> JobSpec {
 
 fn walked(plans: &[&Lifetime], level: Level, first: u64, count: usize) -> Vec<Outcomes> {
     let mut outcomes = vec![Outcomes::default(); plans.len()];
-    outcomes.iter_mut().for_each(|outcomes| outcomes.resize(count));
+    for outcomes in &mut outcomes {
+        outcomes.resize(count);
+    }
     let observation = Observation::None;
     level.run(Walk { plans, first, outcomes: &mut outcomes, observed: &[], observation });
     outcomes
@@ -139,7 +141,7 @@ pub(crate) fn request() -> impl Strategy<Value = Value> {
             let (floor, (short, real)) = goal;
             for flow in &mut flows {
                 let person = flow["person"].as_u64().unwrap();
-                if person as usize >= people.len() {
+                if person >= people.len() as u64 {
                     flow.as_object_mut().unwrap().remove("person");
                 }
                 if flow["index"] == "wages" && amounts.1 == 0.0 {
@@ -290,7 +292,7 @@ proptest! {
 }
 
 /// A savings goal, with these members of the plan.
-fn saver(plan: Value) -> Value {
+fn saver(plan: &Value) -> Value {
     json!({
         "financialProfile": { "liquidAssets": 60_000, "monthlySpending": 3_000, "creditDebt": 900 },
         "userInputs": { "monthlyIncome": 4_100 },
@@ -308,7 +310,7 @@ fn finals(request: &Value) -> Vec<f32> {
 
 #[test]
 fn a_plan_that_says_nothing_is_the_savings_goal() {
-    let plain = finals(&saver(json!({})));
+    let plain = finals(&saver(&json!({})));
     let immortal = json!({ "age": 0, "modalAge": 120, "dispersion": 1 });
     let neutral = [
         json!({ "flows": [{ "kind": "income", "amount": 0, "from": 0 }] }),
@@ -323,7 +325,7 @@ fn a_plan_that_says_nothing_is_the_savings_goal() {
         }}),
     ];
     for plan in neutral {
-        for (found, expected) in finals(&saver(plan.clone())).iter().zip(&plain) {
+        for (found, expected) in finals(&saver(&plan)).iter().zip(&plain) {
             let tolerance = 1e-5 * expected.abs().max(1e4);
             assert!((found - expected).abs() < tolerance, "{plan}: {found}, not {expected}");
         }
@@ -332,10 +334,10 @@ fn a_plan_that_says_nothing_is_the_savings_goal() {
 
 #[test]
 fn yearly_inflation_without_deviations_is_monthly_inflation_without_volatility() {
-    let mut monthly = saver(json!({}));
+    let mut monthly = saver(&json!({}));
     monthly["simulationParams"] = json!({ "inflationRate": 0.03, "inflationVolatility": 0 });
     let yearly = (1.0_f64 + 0.03 / 12.0).powi(12) - 1.0;
-    let mut prices = saver(json!({ "prices": { "mean": yearly, "std": 0, "persistence": 0.7 } }));
+    let mut prices = saver(&json!({ "prices": { "mean": yearly, "std": 0, "persistence": 0.7 } }));
     prices["simulationParams"] = json!({ "inflationRate": 0.5, "inflationVolatility": 0 });
     for (found, expected) in finals(&prices).iter().zip(finals(&monthly)) {
         assert!((found - expected).abs() < 1e-5 * expected.abs().max(1e4), "{found}, not {expected}");
