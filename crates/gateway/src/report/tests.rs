@@ -83,7 +83,7 @@ fn a_report_says_what_was_asked_and_how_sure_the_answer_is() {
         "goal $70k",
         "financialProfile.liquidAssets",
         "version 4 of the model",
-        "<code>00ff/code>",
+        "<code>00ff00ff",
         "carlo verify",
     ] {
         assert!(page.contains(text), "{text} is missing in {page}");
