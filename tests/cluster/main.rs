@@ -14,6 +14,7 @@ mod membership;
 mod previous_release;
 mod puppet;
 mod rest;
+mod rude;
 mod strangers;
 mod tls;
 mod workers;

@@ -81,6 +81,14 @@ impl AccountsService {
         Ok(message(&context.admit(revoke).await?))
     }
 
+    async fn check_key(
+        &self,
+        context: &mut RequestContext,
+        _: v1::CheckKeyRequest,
+    ) -> Result<v1::CheckKeyResponse, Fault> {
+        Ok(v1::CheckKeyResponse { user: context.authenticate().await?.user.to_string() })
+    }
+
     async fn get_usage(&self, context: &mut RequestContext, _: v1::UsageRequest) -> Result<v1::Usage, Fault> {
         let usage = context.admit(|core, caller| Ok(core.usage(caller))).await?;
         Ok(report(&usage))
@@ -123,6 +131,7 @@ service! {
         revoke_key(v1::RevokeKeyRequest) -> v1::Key;
         get_usage(v1::UsageRequest) -> v1::Usage;
         get_usage_history(v1::UsageHistoryRequest) -> v1::UsageHistory;
+        check_key(v1::CheckKeyRequest) -> v1::CheckKeyResponse;
         count_call(v1::CountCallRequest) -> v1::CountCallResponse;
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use carlo_store::Ledger;
-use carlo_tenancy::{Caller, RateStatus};
+use carlo_tenancy::{Caller, RateStatus, Refusal, Unauthenticated};
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::status;
 use carlo_wire::status::STREAM_IS_OVER;
@@ -62,6 +62,13 @@ impl RequestContext {
         let (rate, answer) = self.core.ask(move |core| core.admit(key.as_deref(), serve)).await?;
         self.rate = rate;
         answer
+    }
+
+    /// Who calls. The call is neither admitted nor counted.
+    pub(crate) async fn authenticate(&self) -> Result<Caller, Fault> {
+        let key = self.key.clone();
+        let caller = self.core.ask(move |core| core.authenticate(key.as_deref())).await?;
+        caller.map_err(refused)
     }
 
     /// Says in the metadata of the response that the stream in it is empty, because the caller has seen everything.
@@ -126,8 +133,13 @@ macro_rules! service {
 }
 pub(crate) use service;
 
+/// Why a key is not accepted, as a fault.
+pub(crate) fn refused(refusal: Unauthenticated) -> Fault {
+    Refusal::from(refusal).into()
+}
+
 /// The API key that came with a call.
-fn key(metadata: &MetadataMap) -> Option<String> {
+pub(crate) fn key(metadata: &MetadataMap) -> Option<String> {
     // What isn't text is refused as a malformed key, not as a missing one.
     let text = |name| metadata.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(key) = text(KEY) {

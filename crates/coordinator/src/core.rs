@@ -16,6 +16,7 @@ mod observations;
 mod requests;
 mod sessions;
 mod tenants;
+mod waited;
 mod watchers;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub(crate) use requests::CoreHandle;
 use requests::Request;
 use sessions::Sessions;
 pub(crate) use sessions::{Outbox, SessionId};
+use waited::Waited;
+pub(crate) use waited::WaitedRequest;
 use watchers::Watchers;
 pub(crate) use watchers::{Topic, Watch};
 
@@ -73,6 +76,7 @@ pub(crate) struct Core {
     idempotency: IdempotencyStore,
     watchers: Watchers,
     observations: Observations,
+    waited: Waited,
     /// Whether callers need keys.
     needs_keys: bool,
     epoch: Epoch,
@@ -111,6 +115,7 @@ impl Core {
             idempotency: IdempotencyStore::restore(stored.idempotency),
             watchers: Watchers::default(),
             observations: Observations::default(),
+            waited: Waited::default(),
             needs_keys: true,
             epoch,
             environment,
@@ -227,6 +232,7 @@ impl Core {
         self.observe();
         self.expire_idempotency_keys();
         self.watchers.sweep(self.clock.now().elapsed);
+        self.waited.sweep(self.clock.now().elapsed);
     }
 
     /// Applies a command and keeps what it led to for the end of the batch.

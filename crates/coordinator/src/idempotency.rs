@@ -37,20 +37,23 @@ impl IdempotencyKey {
             let message = format!("must be 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters");
             return Err(Fault::invalid(vec![FieldFault::new("/idempotency_key", message)]));
         }
-        let mut fingerprint = Sha256::new();
-        fingerprint.update(method.as_bytes());
-        fingerprint.update([0]);
-        fingerprint.update(request.encode_to_vec());
-        Ok(Some(Self {
-            key: Sha256::digest(key.as_bytes()).into(),
-            fingerprint: fingerprint.finalize().into(),
-        }))
+        let fingerprint = fingerprint(method, request);
+        Ok(Some(Self { key: Sha256::digest(key.as_bytes()).into(), fingerprint }))
     }
 
     /// Which request of this user it is.
     pub(crate) fn id(&self, user: &OwnerId) -> IdempotencyId {
         IdempotencyId { user: user.clone(), key: self.key }
     }
+}
+
+/// What tells a request of the method of this name from others.
+pub(crate) fn fingerprint(method: &str, request: &impl Message) -> Hash {
+    let mut fingerprint = Sha256::new();
+    fingerprint.update(method.as_bytes());
+    fingerprint.update([0]);
+    fingerprint.update(request.encode_to_vec());
+    fingerprint.finalize().into()
 }
 
 /// Every key that holds.

@@ -21,7 +21,7 @@ use tonic::Status;
 use crate::auth::{RequestContext, ServiceState, service};
 use crate::core::{Core, NewJob, Watch, no_such_job};
 use crate::environment::Environment;
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, with_results};
 use crate::simulate::Simulation;
 use crate::to_proto;
@@ -65,8 +65,10 @@ impl JobsService {
         let key = std::mem::take(&mut request.idempotency_key);
         let wait = request.wait_ms.take().map(|ms| Duration::from_millis(ms.into()));
         let idempotency_key = IdempotencyKey::new(&key, "Jobs.Simulate", &request);
+        let fingerprint = fingerprint("Jobs.Simulate", &request);
         let new = new_job(self.state.environment.as_ref(), request.simulation, request.priority);
-        let simulation = Simulation::begin(context, self.state.ledger.as_ref(), idempotency_key, new).await?;
+        let simulation =
+            Simulation::begin(context, self.state.ledger.as_ref(), idempotency_key, fingerprint, new).await?;
         let snapshot = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
         with_results(self.state.ledger.as_ref(), to_proto::job(snapshot)).await
     }

@@ -13,6 +13,7 @@
 //! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`auth`]: what each of their calls comes through.
 //! * [`probes`], [`metrics`]: readiness, and what is measured.
 //! * [`incoming`]: connections before their first call. [`reflection`]: what is served here, for those who ask.
+//! * [`intake`]: what a call may send before it is carried out.
 //! * [`deadline`]: the end of streams whose caller waits no longer.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`advertise`]: the URL at which others reach it.
@@ -35,6 +36,7 @@ mod entries;
 mod environment;
 mod idempotency;
 mod incoming;
+mod intake;
 mod job_metadata;
 mod jobs;
 mod lead;
@@ -75,6 +77,7 @@ pub use crate::config::{Config, Data, Settings};
 use crate::deadline::Deadlines;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, Machine};
+use crate::intake::Intake;
 use crate::jobs::JobsService;
 use crate::metrics::Instruments;
 use crate::metrics::calls::Measure;
@@ -214,6 +217,7 @@ where
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .layer(Measure(instruments))
         .layer(Deadlines)
+        .layer(Intake::new(leadership.clone()))
         .add_service(health_service)
         .add_service(reflection)
         .add_service(reflection_v1alpha)

@@ -1,4 +1,5 @@
-//! A job that its caller waits for. A caller that goes away before it has ended, or before the wait is over, cancels it.
+//! A job that its caller waits for. A caller that goes away before it has ended, or before the wait is over, cancels it, unless others
+//! wait for it, too: the same request from the same user joins the job.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::auth::RequestContext;
-use crate::core::{Core, CoreHandle, IdempotentOutcome, JobSnapshot, NewJob, no_such_job};
-use crate::entries::idempotency::IdempotencyId;
+use crate::core::{Core, CoreHandle, IdempotentOutcome, JobSnapshot, NewJob, WaitedRequest, no_such_job};
+use crate::entries::idempotency::{Hash, IdempotencyId};
 use crate::idempotency::IdempotencyKey;
 use crate::jobs::notified;
 use crate::ledger_reads::first_answer;
@@ -29,37 +30,58 @@ pub(crate) struct Simulation {
     caller: Option<Caller>,
     /// The key that is in use until then.
     idempotency: Option<IdempotencyId>,
+    /// The request that others with the same content join until then; `None` if it has a key.
+    request: Option<WaitedRequest>,
 }
 
 impl Simulation {
-    /// Submits a job, or takes up the one that the same request began.
+    /// Submits a job, or takes up the one that the same request began: the same by its idempotency key, or without one by its content.
     pub(crate) async fn begin(
         context: &mut RequestContext,
         ledger: &dyn Ledger,
         idempotency_key: Result<Option<IdempotencyKey>, Fault>,
+        fingerprint: Hash,
         new: Result<NewJob, Fault>,
     ) -> Result<Self, Fault> {
         let handle = context.core().clone();
         let submit = move |core: &mut Core, caller: &Caller| {
             let (idempotency_key, new) = (idempotency_key?, new?);
             check_size(&new, core.waited_simulations_max())?;
-            let job = new.id;
+            let request = WaitedRequest { user: caller.user.clone(), fingerprint };
+            let request = idempotency_key.is_none().then_some(request);
+            let mut simulation =
+                Self { core: handle, job: new.id, change: None, caller: None, idempotency: None, request };
+            if let Some(job) = simulation.request.as_ref().and_then(|request| core.join_waited(request)) {
+                simulation.job = job;
+                simulation.change = core.wait_for(job);
+                simulation.caller = Some(caller.clone());
+                return Ok((simulation, None, caller.clone()));
+            }
             let serve = |core: &mut Core| core.submit(caller, new);
             // The answer of a request that comes again is that of the same job.
             let told =
                 |snapshot: &JobSnapshot| v1::Job { id: snapshot.view.id.to_string(), ..v1::Job::default() };
-            let once = core.run_idempotent(caller, idempotency_key.as_ref(), serve, told)?;
-            let idempotency = idempotency_key.map(|idempotency_key| idempotency_key.id(&caller.user));
-            if let Some(idempotency) = &idempotency {
+            let outcome = core.run_idempotent(caller, idempotency_key.as_ref(), serve, told)?;
+            simulation.idempotency = idempotency_key.map(|idempotency_key| idempotency_key.id(&caller.user));
+            if let Some(idempotency) = &simulation.idempotency {
                 core.begin_idempotent(idempotency.clone());
             }
-            // Made here, so that it is dropped where its answer finds nobody.
-            let waits = matches!(once, IdempotentOutcome::Served(_)).then(|| caller.clone());
-            let change = core.wait_for(job);
-            Ok((Self { core: handle, job, change, caller: waits, idempotency }, once, caller.clone()))
+            if let Some(request) = &simulation.request {
+                core.wait_jointly(request.clone(), simulation.job);
+            }
+            simulation.change = core.wait_for(simulation.job);
+            let repeated = match outcome {
+                IdempotentOutcome::Repeated(id) => Some(id),
+                IdempotentOutcome::Served(_) => {
+                    // Set here, so that the job is cancelled where its answer finds nobody.
+                    simulation.caller = Some(caller.clone());
+                    None
+                }
+            };
+            Ok((simulation, repeated, caller.clone()))
         };
-        let (mut simulation, once, caller) = context.admit(submit).await?;
-        if let IdempotentOutcome::Repeated(id) = once {
+        let (mut simulation, repeated, caller) = context.admit(submit).await?;
+        if let Some(id) = repeated {
             let first: v1::Job = first_answer(ledger, &id).await?;
             let job = convert::id("id", &first.id)?;
             simulation.job = job;
@@ -80,32 +102,38 @@ impl Simulation {
             // It may just have started.
             self.change = self.core.ask(move |core| core.wait_for(job)).await?;
         }
-        let idempotency = self.idempotency.clone();
+        let (idempotency, request) = (self.idempotency.clone(), self.request.clone());
         let snapshot = self
             .core
             .ask(move |core| {
                 if let Some(idempotency) = &idempotency {
                     core.end_idempotent(idempotency, false);
                 }
+                if let Some(request) = &request {
+                    core.leave(request, job, true);
+                }
                 core.snapshot_with_fold(job)
             })
             .await?;
-        (self.caller, self.idempotency) = (None, None);
+        (self.caller, self.idempotency, self.request) = (None, None, None);
         snapshot.ok_or_else(|| no_such_job(job))
     }
 }
 
 impl Drop for Simulation {
     fn drop(&mut self) {
-        let (caller, idempotency) = (self.caller.take(), self.idempotency.take());
+        let (caller, idempotency, request) =
+            (self.caller.take(), self.idempotency.take(), self.request.take());
         if caller.is_none() && idempotency.is_none() {
             return;
         }
         let (core, job) = (self.core.clone(), self.job);
         let give_up = async move {
             let give_up = move |core: &mut Core| {
+                let is_wanted = request.is_some_and(|request| core.leave(&request, job, false));
                 // It may have ended just now; then its answer stays what it is.
-                let is_cancelled = caller.is_some_and(|caller| core.cancel(&caller, job, GONE).is_ok());
+                let is_cancelled =
+                    !is_wanted && caller.is_some_and(|caller| core.cancel(&caller, job, GONE).is_ok());
                 if let Some(idempotency) = idempotency {
                     core.end_idempotent(&idempotency, is_cancelled);
                 }

@@ -66,6 +66,11 @@ impl Caller {
         request
     }
 
+    /// The same caller with an account of its own, for a call that is not part of their request.
+    pub(crate) fn apart(&self) -> Self {
+        Self { key: self.key.clone(), account: Arc::default() }
+    }
+
     /// The caller's key; empty if they sent none.
     pub(crate) fn key(&self) -> &str {
         self.key.as_ref().and_then(|key| key.to_str().ok()).unwrap_or_default()
@@ -113,15 +118,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Identifies the caller and adds the limit headers to the response. If no handler called a
-/// coordinator, the request is counted here.
+/// Identifies the caller, lets them in, and adds the limit headers to the response. If no handler
+/// called a coordinator, the request is counted here.
 pub(crate) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let caller = match Caller::from_headers(request.headers()) {
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
     };
+    // Without a good key, nothing more of the request is looked at.
+    let user = match app.key_cache.user(&caller).await {
+        Ok(user) => user,
+        Err(failure) => return failure.into_response(),
+    };
     request.extensions_mut().insert(caller.clone());
-    let mut response = next.run(request).await;
+    let mut response = match app.concurrency.permit(&request, caller.key.is_some().then_some(user)) {
+        Ok(permit) => {
+            request.extensions_mut().insert(permit.clone());
+            let response = next.run(request).await;
+            drop(permit);
+            response
+        }
+        Err(failure) => return failure.into_response(),
+    };
     if !caller.with_account(|account| account.is_counted)
         && let Err(failure) = app.coordinator.call(&caller).count_call(v1::CountCallRequest {}).await
     {

@@ -1,12 +1,12 @@
-//! How many requests the gateway handles at the same time. Long polls and streams have a limit of
-//! their own, so that many clients who wait never keep out the few who ask.
+//! How many requests of the contract the gateway handles at the same time. Only requests with a good
+//! key take a place. Long polls and streams have places of their own, so that many clients who wait
+//! never keep out the few who ask, and one user gets a share of each at most.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::prefer::Wait;
@@ -23,45 +23,120 @@ const LONG_ROUTES: [&str; 6] = [
 ];
 
 /// Both limits.
-#[derive(Clone)]
 pub(crate) struct ConcurrencyLimit {
-    short: Arc<Semaphore>,
-    long: Arc<Semaphore>,
+    short: Arc<Limit>,
+    long: Arc<Limit>,
+}
+
+struct Limit {
+    /// What the requests are, for messages.
+    kind: &'static str,
+    all: Arc<Semaphore>,
+    /// What one user may have of them.
+    share: usize,
+    by_user: Mutex<HashMap<Arc<str>, usize>>,
 }
 
 /// Permission to handle one request. A handler that streams keeps it until the stream ends.
 #[derive(Clone)]
 pub(crate) struct Permit {
-    _permit: Arc<OwnedSemaphorePermit>,
+    _slot: Arc<Slot>,
+}
+
+struct Slot {
+    limit: Arc<Limit>,
+    user: Option<Arc<str>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl ConcurrencyLimit {
     /// Limits of this many requests that are answered at once, and of this many long ones.
     pub(crate) fn new(requests_max: usize, streams_max: usize) -> Self {
-        Self { short: Arc::new(Semaphore::new(requests_max)), long: Arc::new(Semaphore::new(streams_max)) }
+        let limit = |kind, max: usize| {
+            let (all, share) = (Arc::new(Semaphore::new(max)), max.div_ceil(2));
+            Arc::new(Limit { kind, all, share, by_user: Mutex::default() })
+        };
+        Self { short: limit("requests", requests_max), long: limit("long polls and streams", streams_max) }
     }
 
-    fn semaphore(&self, request: &Request) -> &Arc<Semaphore> {
+    /// A permit for this request of this user. Without a user, as with authentication off, no share
+    /// is counted.
+    ///
+    /// # Errors
+    ///
+    /// 503 if the gateway handles as many as it can, 429 if the user has their share already.
+    pub(crate) fn permit(&self, request: &Request, user: Option<Arc<str>>) -> Result<Permit, Failure> {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let is_long =
             path.is_some_and(|path| LONG_ROUTES.contains(&path)) || Wait::of(request.headers()).is_some();
-        if is_long { &self.long } else { &self.short }
+        Limit::permit(if is_long { &self.long } else { &self.short }, user)
     }
 }
 
-/// Handles the request if a permit is free, and refuses it with 503 otherwise.
-pub(crate) async fn limit(
-    State(limit): State<ConcurrencyLimit>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let Ok(permit) = Arc::clone(limit.semaphore(&request)).try_acquire_owned() else {
-        let detail = "the gateway is handling as many requests as it can";
-        return Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
-    };
-    let permit = Permit { _permit: Arc::new(permit) };
-    request.extensions_mut().insert(permit.clone());
-    let response = next.run(request).await;
-    drop(permit);
-    response
+impl Limit {
+    fn permit(self: &Arc<Self>, user: Option<Arc<str>>) -> Result<Permit, Failure> {
+        if let Some(user) = &user {
+            let mut by_user = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = by_user.entry(Arc::clone(user)).or_default();
+            if *count >= self.share {
+                let detail = format!(
+                    "the user has {} {} open at this gateway, as many as one user may",
+                    self.share, self.kind
+                );
+                return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, detail));
+            }
+            *count += 1;
+        }
+        let permit = Arc::clone(&self.all).try_acquire_owned();
+        let Ok(permit) = permit else {
+            self.release(user.as_ref());
+            let detail = format!("the gateway is handling as many {} as it can", self.kind);
+            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        };
+        Ok(Permit { _slot: Arc::new(Slot { limit: Arc::clone(self), user, _permit: permit }) })
+    }
+
+    fn release(&self, user: Option<&Arc<str>>) {
+        let Some(user) = user else { return };
+        let mut by_user = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_user.get_mut(user).expect("it was counted when it was given");
+        *count -= 1;
+        if *count == 0 {
+            by_user.remove(user);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.limit.release(self.user.as_ref());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn one_user_gets_half_and_all_together_no_more_than_there_are() {
+        let limit = ConcurrencyLimit::new(4, 2);
+        let request = |prefer: &str| Request::get("/").header("prefer", prefer).body(Body::empty()).unwrap();
+        let ask = |prefer: &str, user: Option<&str>| {
+            let permit = limit.permit(&request(prefer), user.map(Arc::from));
+            permit.map_err(|failure| failure.status().as_u16())
+        };
+        let ada = [ask("", Some("ada")), ask("", Some("ada"))];
+        assert!(ada.iter().all(Result::is_ok));
+        assert_eq!(ask("", Some("ada")).err(), Some(429));
+        let _bob = ask("", Some("bob")).unwrap();
+        let _nobody = ask("", None).unwrap();
+        assert_eq!(ask("", Some("bob")).err(), Some(503));
+        let _waiting = ask("wait=1", Some("ada")).expect("those who wait are counted apart");
+        assert_eq!(ask("wait=1", Some("ada")).err(), Some(429));
+        drop(ada);
+        let _again = ask("", Some("bob")).expect("its share was not used up by the refusal");
+        assert_eq!(limit.short.by_user.lock().unwrap().len(), 1);
+    }
 }

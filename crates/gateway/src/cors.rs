@@ -111,6 +111,7 @@ pub(crate) fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
         header("preference-applied"),
         header("ratelimit"),
         header("ratelimit-policy"),
+        header("x-job-id"),
         header("x-request-id"),
     ];
     let allow = match origins {

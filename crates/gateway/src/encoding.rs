@@ -1,4 +1,4 @@
-//! How answers travel: compressed for who accepts that, as they are for everybody else.
+//! Compression of responses, for clients that accept gzip.
 
 use axum::extract::Request;
 use axum::http::header::ACCEPT_ENCODING;
@@ -8,8 +8,9 @@ use axum::response::Response;
 
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
-/// Leaves of `Accept-Encoding` whether gzip is accepted. Who accepts neither gzip nor plain bytes gets the latter, as RFC 9110 (section
-/// 12.5.3) allows: by then what they asked for has been done, and a refusal would not say so.
+/// Reduces `Accept-Encoding` to gzip or nothing. A client that accepts neither gzip nor plain bytes
+/// gets plain bytes, as RFC 9110 (section 12.5.3) allows: its request has been carried out by then,
+/// and a refusal would not say so.
 pub(crate) async fn gzip_or_plain(mut request: Request, next: Next) -> Response {
     let headers = request.headers_mut();
     let accepts_gzip = accepts_gzip(headers);
@@ -22,7 +23,7 @@ pub(crate) async fn gzip_or_plain(mut request: Request, next: Next) -> Response 
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let mut others = false;
+    let mut accepts_others = false;
     for coding in values.flat_map(|list| list.split(',')) {
         let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
         let quality = quality.trim().strip_prefix("q=").map(|quality| quality.trim().parse::<f64>());
@@ -31,11 +32,11 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
             name if ["gzip", "x-gzip"].iter().any(|gzip| name.eq_ignore_ascii_case(gzip)) => {
                 return is_accepted;
             }
-            "*" => others = is_accepted,
+            "*" => accepts_others = is_accepted,
             _ => {}
         }
     }
-    others
+    accepts_others
 }
 
 #[cfg(test)]

@@ -31,12 +31,11 @@ pub(crate) struct Entity {
 impl Entity {
     pub(crate) fn new(value: &impl Serialize) -> Result<Self, Failure> {
         let body = serde_json::to_vec(value).map_err(|error| Failure::internal(error.to_string()))?;
-        let hash = u128::from_be_bytes(
-            *Sha256::digest(&body).first_chunk().expect("a SHA-256 hash has 32 bytes, of which these are 16"),
-        );
-        // The tag is weak, because the body may be sent compressed or not.
-        let etag = HeaderValue::try_from(format!("W/\"{hash:032x}\"")).expect("hexadecimal digits");
-        Ok(Self { etag, body: body.into() })
+        Ok(Self { etag: etag(&body), body: body.into() })
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Length of the body, bytes.
@@ -56,6 +55,14 @@ impl Entity {
         let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
         ([etag, json], self.body).into_response()
     }
+}
+
+/// The `ETag` of a body. It is weak, because the body may be sent compressed or not.
+pub(crate) fn etag(body: &[u8]) -> HeaderValue {
+    let hash = u128::from_be_bytes(
+        *Sha256::digest(body).first_chunk().expect("a SHA-256 hash has 32 bytes, of which these are 16"),
+    );
+    HeaderValue::try_from(format!("W/\"{hash:032x}\"")).expect("hexadecimal digits")
 }
 
 /// Whether `If-None-Match` names `etag`, compared weakly.

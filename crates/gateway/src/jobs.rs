@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::caller::Caller;
 use crate::entity::Entity;
+use crate::fields::Fields;
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
@@ -89,17 +90,19 @@ pub(crate) async fn show<V: JobView>(
     app: &App,
     caller: &Caller,
     id: JobId,
+    fields: Fields,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    show_as(app, caller, id, V::RESOURCE, headers, |job| Ok(V::from_message(job)?)).await
+    show_as(app, caller, id, V::RESOURCE, fields, headers, |job| Ok(V::from_message(job)?)).await
 }
 
-/// Shows a job at `resource`, whose JSON `view` makes of it.
+/// Shows a job at `resource`, whose JSON `view` makes of it. Only `fields` of its results are sent.
 pub(crate) async fn show_as<T: Serialize>(
     app: &App,
     caller: &Caller,
     id: JobId,
     resource: Resource,
+    fields: Fields,
     headers: &HeaderMap,
     view: impl FnOnce(v1::Job) -> Result<T, Failure>,
 ) -> Result<Response, Failure> {
@@ -107,17 +110,20 @@ pub(crate) async fn show_as<T: Serialize>(
     if let Some(CachedResponse { completed_at_ms, entity }) = app.response_cache.get(id, resource)
         && app.revalidator.is_valid(caller, id, completed_at_ms).await?
     {
-        return Ok(wait.applied(entity.respond(headers)));
+        return Ok(wait.applied(fields.select(entity)?.respond(headers)));
     }
-    let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
-    let job = app.coordinator.long_poll(caller, wait.duration()).get_job(message).await?;
+    let get = |wait: Wait| async move {
+        let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
+        app.coordinator.long_poll(caller, wait.duration()).get_job(message).await
+    };
+    let job = wait.until_shutdown(&app.shutdown, get).await?;
     let completed_at_ms = job.completed_at_ms;
     let entity = Entity::new(&view(job)?)?;
     if let Some(completed_at_ms) = completed_at_ms {
         let response = CachedResponse { completed_at_ms, entity: entity.clone() };
         app.response_cache.insert(id, resource, response);
     }
-    Ok(wait.applied(entity.respond(headers)))
+    Ok(wait.applied(fields.select(entity)?.respond(headers)))
 }
 
 /// Cancels a job.

@@ -4,13 +4,13 @@
 //!
 //! * [`routes`]: the router, and the handlers, in files named after their URLs.
 //! * [`server`]: connections and their limits. [`concurrency`]: limits of concurrent requests.
-//! * [`caller`]: who sent a request, and their limits.
-//! * [`body`], [`query`], [`prefer`], [`idempotency_key`], [`path_ids`]: the parts of a request, each
+//! * [`caller`]: who sent a request, and their limits. [`key_cache`]: keys that are known to be good.
+//! * [`head_limits`], [`body`], [`query`], [`fields`], [`prefer`], [`idempotency_key`], [`path_ids`]: the parts of a request, each
 //!   refused with every fault at once.
 //! * [`jobs`]: what several URLs do with jobs alike.
 //! * [`coordinator`]: the gRPC calls. [`convert`]: messages ↔ JSON.
 //! * [`response_cache`], [`revalidate`]: responses that can't change any more.
-//! * [`entity`]: response bodies with their `ETag`. [`encoding`]: compression.
+//! * [`entity`], [`static_page`]: response bodies with their `ETag`. [`encoding`]: compression.
 //! * [`problem`]: every error, and the table from faults to statuses.
 //! * [`line_json`]: JSON for lines and events.
 //! * [`readiness`], [`browser_guard`], [`cors`]: what pages in browsers may do.
@@ -26,8 +26,11 @@ mod coordinator;
 mod cors;
 mod encoding;
 mod entity;
+mod fields;
+mod head_limits;
 mod idempotency_key;
 mod jobs;
+mod key_cache;
 mod line_json;
 mod metrics;
 mod openapi;
@@ -41,6 +44,7 @@ mod response_cache;
 mod revalidate;
 mod routes;
 mod server;
+mod static_page;
 mod web;
 
 use std::time::Duration;
@@ -51,6 +55,9 @@ use carlo_service::tls::Identity;
 use carlo_wire::AddressError;
 pub use carlo_wire::Trust;
 use tokio::net::TcpListener;
+
+/// How long connections may stay idle: longer than load balancers keep theirs, which is 60 s mostly.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The configuration of a gateway. Every limit has a default in [`Config::new`].
 #[derive(Debug, Clone)]
@@ -63,11 +70,16 @@ pub struct Config {
     pub call_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
-    /// How long a client may take to send the head of a request, and stay idle between two.
+    /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,
-    /// Requests that are handled at the same time. Further ones get 503.
+    /// How long a connection may stay idle between two requests.
+    pub idle_timeout: Duration,
+    /// How long a client may take to read a part of a response.
+    pub write_timeout: Duration,
+    /// Requests that are handled at the same time. Further ones get 503. One user gets half of them.
     pub requests_max: usize,
-    /// Long polls and streams that are handled at the same time, apart from other requests.
+    /// Long polls and streams that are handled at the same time, apart from other requests. One user
+    /// gets half of them.
     pub streams_max: usize,
     /// Origins whose pages may call from a browser.
     pub cors_origins: CorsOrigins,
@@ -88,6 +100,8 @@ impl Config {
             call_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
+            idle_timeout: IDLE_TIMEOUT,
+            write_timeout: Duration::from_secs(30),
             requests_max: 512,
             streams_max: 1_000,
             cors_origins: CorsOrigins::default(),

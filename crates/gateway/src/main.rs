@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use carlo_gateway::{Config, CorsOrigins, Trust};
+use carlo_gateway::{Config, CorsOrigins, IDLE_TIMEOUT, Trust};
 use carlo_service::arguments::{self, List};
 use carlo_service::daemon::{self, Failure};
 use carlo_service::listen::{self, ListenError};
@@ -48,6 +49,15 @@ struct Arguments {
     /// Origins whose pages may call from a browser, like <https://example.org>; * is every origin.
     #[arg(long, env = "CARLO_CORS_ORIGIN", value_name = "ORIGIN[,ORIGIN]")]
     cors_origin: Vec<CorsOrigins>,
+    /// Seconds that a connection may stay idle. Must be longer than load balancers keep theirs.
+    #[arg(
+        long,
+        env = "CARLO_IDLE_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = IDLE_TIMEOUT.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    idle_timeout: u64,
     /// Serves no pages for people, the REST interface alone.
     #[arg(long, env = "CARLO_NO_WEB")]
     no_web: bool,
@@ -88,6 +98,7 @@ async fn serve(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     let coordinators = arguments::items(arguments.coordinator);
     let config = Config {
         cors_origins: CorsOrigins::all(arguments.cors_origin),
+        idle_timeout: Duration::from_secs(arguments.idle_timeout),
         tls,
         trust,
         web: !arguments.no_web,

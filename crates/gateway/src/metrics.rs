@@ -18,12 +18,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-/// Upper bounds of the histogram's buckets, seconds: from a tenth of a target to longer than any call.
+/// Upper bounds of the histogram's buckets, seconds: from a fast read to the longest long poll.
 const BUCKETS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
-/// The route of what leads nowhere: paths are not labels, or anybody could make as many as they like.
-const NOWHERE: &str = "none";
+/// The route of unknown paths. Paths themselves are no labels, or clients could make any number.
+const UNKNOWN_ROUTE: &str = "none";
 
-/// What is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     all: metrics::Metrics,
@@ -70,7 +69,6 @@ impl Metrics {
         Self { all, answers, durations, open, event_streams, ready }
     }
 
-    /// The route that shows them.
     pub(crate) fn route<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let all = self.all.clone();
         let show = async move |headers: HeaderMap| -> ([(HeaderName, &'static str); 1], String) {
@@ -112,17 +110,19 @@ impl Drop for EventStream {
     }
 }
 
-/// Measures a request.
+/// The layer that measures every request.
 pub(crate) async fn measure(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let path = request.extensions().get::<MatchedPath>().map_or(NOWHERE, MatchedPath::as_str);
+    let path = request.extensions().get::<MatchedPath>().map_or(UNKNOWN_ROUTE, MatchedPath::as_str);
     let route = path.to_owned();
-    // Any token is a method; only the usual ones are labels.
+    // Clients may send any method; only the usual ones are labels.
     let method = request.method().as_str();
-    let usual = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"].contains(&method);
-    let method = if usual { method } else { "other" }.to_owned();
+    let is_usual = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"].contains(&method);
+    let method = if is_usual { method } else { "other" }.to_owned();
     metrics.open.inc();
-    let response = Open(&metrics.open).until(next.run(request)).await;
+    let open = OpenRequest(&metrics.open);
+    let response = next.run(request).await;
+    drop(open);
     let route = Route { route };
     metrics.durations.get_or_create(&route).observe(began.elapsed().as_secs_f64());
     let answered = Answered { method, route: route.route, status: response.status().as_u16() };
@@ -130,16 +130,10 @@ pub(crate) async fn measure(State(metrics): State<Metrics>, request: Request, ne
     response
 }
 
-/// A request that is open, also where its client leaves before the answer.
-struct Open<'a>(&'a Gauge<i64, AtomicI64>);
+/// Counts a request as open until it is dropped, which also happens when the client leaves.
+struct OpenRequest<'a>(&'a Gauge<i64, AtomicI64>);
 
-impl Open<'_> {
-    async fn until(self, answer: impl Future<Output = Response>) -> Response {
-        answer.await
-    }
-}
-
-impl Drop for Open<'_> {
+impl Drop for OpenRequest<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }

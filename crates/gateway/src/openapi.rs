@@ -7,9 +7,7 @@
 pub(crate) mod shared;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderMap;
 use axum::routing::get;
 use carlo_rest::Problem;
 use carlo_types::Request;
@@ -20,6 +18,7 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use crate::problem;
+use crate::static_page::StaticPage;
 
 /// What the handlers' descriptions are added to.
 #[derive(OpenApi)]
@@ -39,8 +38,8 @@ pub(crate) struct Description;
 
 /// The route of the description.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(described: utoipa::openapi::OpenApi) -> Router<S> {
-    let json = Bytes::from(complete(described).to_string());
-    let document = async move || ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json);
+    let json = StaticPage::new("application/json", complete(described).to_string());
+    let document = async move |headers: HeaderMap| json.respond(&headers);
     Router::new().route("/openapi.json", get(document))
 }
 

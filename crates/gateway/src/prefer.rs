@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
+use carlo_service::CancellationToken;
+
+use crate::problem::Failure;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -39,6 +42,25 @@ impl Wait {
 
     pub(crate) fn duration(self) -> Duration {
         Duration::from_millis(self.milliseconds().into())
+    }
+
+    /// Makes `call` with this wait. If the gateway shuts down meanwhile, makes it again without a
+    /// wait, so that the client gets the present state at once.
+    pub(crate) async fn until_shutdown<T, F>(
+        self,
+        shutdown: &CancellationToken,
+        call: impl Fn(Self) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        if !self.is_some() {
+            return call(self).await;
+        }
+        tokio::select! {
+            result = call(self) => result,
+            () = shutdown.cancelled() => call(Self::default()).await,
+        }
     }
 
     /// Adds `Preference-Applied` to the response.

@@ -72,6 +72,11 @@ impl Failure {
         Self { status, kind: None, limit: None, detail, errors: Vec::new(), headers: Vec::new() }
     }
 
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// A 500 whose cause is logged.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, cause)

@@ -1,4 +1,4 @@
-//! The parameters of a request, every fault of them named at once.
+//! Query parameters. A refusal names every fault at once.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 
 use crate::problem::Failure;
 
-/// Past months that are listed, at most and where nobody says.
+/// Past months that are listed: at most, and by default.
 const PERIODS_MAX: u32 = 24;
 const PERIODS_DEFAULT: u32 = 6;
 
-/// Which part of a list is wanted.
+/// The part of a list that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Selection<S> {
     /// From 1.
@@ -57,7 +57,7 @@ impl<S: Label, T: Send + Sync> FromRequestParts<T> for Selection<S> {
     }
 }
 
-/// How many past months are wanted.
+/// The number of past months that is wanted.
 pub(crate) struct Periods(pub(crate) u32);
 
 impl<T: Send + Sync> FromRequestParts<T> for Periods {
@@ -77,7 +77,7 @@ impl<T: Send + Sync> FromRequestParts<T> for Periods {
     }
 }
 
-/// Refuses every parameter, for calls that have none.
+/// The layer of calls without parameters: it refuses any.
 pub(crate) async fn none(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match each(&parts, |_, _| Err("is not a parameter of this call: it has none".to_owned())) {
@@ -86,22 +86,25 @@ pub(crate) async fn none(request: Request, next: Next) -> Response {
     }
 }
 
-/// Gives every parameter, decoded, to `set`, in the order in which they were given.
-fn each(parts: &Parts, mut set: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), Failure> {
+/// Gives every decoded parameter to `set`, in their order, and collects the faults.
+pub(crate) fn each(
+    parts: &Parts,
+    mut set: impl FnMut(&str, &str) -> Result<(), String>,
+) -> Result<(), Failure> {
     let parameters: Vec<(String, String)> = Query::try_from_uri(&parts.uri)
         .map(|Query(parameters)| parameters)
         .map_err(|error| Failure::new(axum::http::StatusCode::BAD_REQUEST, error.body_text()))?;
-    let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
+    let (mut names, mut faults) = (BTreeSet::new(), Vec::new());
     for (name, value) in &parameters {
         let fault =
-            if seen.insert(name) { set(name, value).err() } else { Some("is given twice".to_owned()) };
+            if names.insert(name) { set(name, value).err() } else { Some("is given twice".to_owned()) };
         faults.extend(fault.map(|message| FieldFault::new(format!("/{name}"), message)));
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::invalid(faults)) }
 }
 
 fn whole(text: &str, max: u32) -> Option<u32> {
-    // `parse` alone would take a plus sign.
+    // `parse` alone would accept a plus sign.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)?;
     digits.parse().ok().filter(|number| (1..=max).contains(number))
 }

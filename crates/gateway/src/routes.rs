@@ -2,8 +2,9 @@
 //!
 //! Handlers are in files named after their paths: `GET /simulations/batch/usage` is in
 //! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics, encoding,
-//! problems and request ids, panics and the concurrency limit. Around everything but the probes is
-//! [`browser_guard`], around the calls of the contract also [`caller::account`].
+//! problems and request ids, limits of the head, and panics. Around everything but the probes is
+//! [`browser_guard`], around the calls of the contract also [`caller::account`], which lets in who has a key
+//! and limits how many requests are handled at the same time.
 
 pub(crate) mod api;
 mod readyz;
@@ -25,15 +26,16 @@ use utoipa_axum::routes;
 
 use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve};
 use self::simulations::batch;
-use crate::concurrency::{self, ConcurrencyLimit};
+use crate::concurrency::ConcurrencyLimit;
 use crate::coordinator::Coordinator;
 use crate::cors::CorsOrigins;
+use crate::key_cache::KeyCache;
 use crate::metrics::{self, Metrics};
 use crate::problem::{self, Failure};
 use crate::readiness::Readiness;
 use crate::response_cache::ResponseCache;
 use crate::revalidate::Revalidator;
-use crate::{Config, browser_guard, caller, cors, encoding, openapi, query, web};
+use crate::{Config, browser_guard, caller, cors, encoding, head_limits, openapi, query, web};
 
 /// What the handlers share.
 pub(crate) type App = Arc<Shared>;
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) coordinator: Arc<Coordinator>,
     pub(crate) revalidator: Arc<Revalidator>,
     pub(crate) readiness: Arc<Readiness>,
+    pub(crate) key_cache: KeyCache,
+    pub(crate) concurrency: ConcurrencyLimit,
     pub(crate) response_cache: ResponseCache,
     pub(crate) body_timeout: Duration,
     pub(crate) cors_origins: CorsOrigins,
@@ -71,6 +75,8 @@ pub(crate) fn router(
     let app = Arc::new(Shared {
         revalidator: Arc::new(Revalidator::new(Arc::clone(&coordinator))),
         readiness,
+        key_cache: KeyCache::new(Arc::clone(&coordinator)),
+        concurrency: ConcurrencyLimit::new(config.requests_max, config.streams_max),
         coordinator,
         response_cache: ResponseCache::default(),
         body_timeout: config.body_timeout,
@@ -85,13 +91,12 @@ pub(crate) fn router(
         .layer(from_fn_with_state(app.clone(), caller::account))
         .merge(openapi::routes(description))
         .merge(problem::routes())
+        .merge(if config.web { web::routes() } else { Router::new() })
         .layer(from_fn_with_state(app.clone(), browser_guard::guard))
         .route("/readyz", get(readyz::ready))
         .merge(metrics.route())
         .with_state(app);
-    let routes = if config.web { routes.merge(web::routes()) } else { routes };
-    let limit = ConcurrencyLimit::new(config.requests_max, config.streams_max);
-    let routes = with_layers(routes, limit).layer(from_fn_with_state(metrics, metrics::measure));
+    let routes = with_layers(routes).layer(from_fn_with_state(metrics, metrics::measure));
     match cors::layer(&config.cors_origins) {
         Some(layer) => routes.layer(layer),
         None => routes,
@@ -102,12 +107,15 @@ pub(crate) fn router(
 fn contract() -> OpenApiRouter<App> {
     let with_parameters = OpenApiRouter::new()
         .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get))
         .routes(routes!(simulations::list))
+        .routes(routes!(simulations::get))
+        .routes(routes!(simulations::result))
         .routes(routes!(batch::list))
         .routes(routes!(batch::usage::history));
     OpenApiRouter::with_openapi(openapi::Description::openapi())
         .routes(routes!(jobs::submit))
-        .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::events::events))
         .routes(routes!(jobs::simulations::replay))
         .routes(routes!(jobs::report::report))
@@ -123,8 +131,6 @@ fn contract() -> OpenApiRouter<App> {
         .routes(routes!(admin::keys::create, admin::keys::list))
         .routes(routes!(admin::keys::revoke))
         .routes(routes!(simulations::submit))
-        .routes(routes!(simulations::get))
-        .routes(routes!(simulations::result))
         .routes(routes!(simulations::cancel))
         .routes(routes!(batch::create))
         .routes(routes!(batch::stats))
@@ -138,14 +144,13 @@ fn contract() -> OpenApiRouter<App> {
 }
 
 /// Adds the layers that every request passes through.
-fn with_layers(routes: Router, limit: ConcurrencyLimit) -> Router {
+fn with_layers(routes: Router) -> Router {
     routes
-        .layer(from_fn_with_state(limit, concurrency::limit))
-        // Outside of the limit, because a busy gateway is alive.
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(from_fn(head_limits::limit))
         .layer(from_fn(problem::render))
         .layer(CompressionLayer::new())
         .layer(from_fn(encoding::gzip_or_plain))

@@ -84,7 +84,7 @@ impl Core {
         self.needs_keys
     }
 
-    pub(super) fn authenticate(&self, key: Option<&str>) -> Result<Caller, Unauthenticated> {
+    pub(crate) fn authenticate(&self, key: Option<&str>) -> Result<Caller, Unauthenticated> {
         if self.needs_keys {
             self.tenancy.authenticate(key.ok_or(Unauthenticated::Missing)?)
         } else {

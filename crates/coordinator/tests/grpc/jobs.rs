@@ -187,6 +187,62 @@ async fn a_caller_that_goes_away_cancels_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn the_same_request_joins_the_job_that_goes_on() {
+    let world = World::new().await;
+    let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
+    let request = |simulations, wait_ms| v1::SimulateRequest {
+        simulation: Some(simulation(simulations)),
+        wait_ms: Some(wait_ms),
+        ..Default::default()
+    };
+    let simulate = async |user: &User, simulations, wait_ms| {
+        user.jobs(async |mut call, m| call.simulate(m).await, request(simulations, wait_ms)).await.unwrap()
+    };
+    let first = simulate(&ada, 16_384, 1).await;
+    assert_eq!(simulate(&ada, 16_384, 1).await.id, first.id, "its caller was told that it goes on");
+    assert_ne!(simulate(&ada, 16_385, 1).await.id, first.id, "another request is another job");
+    assert_ne!(simulate(&bob, 16_384, 1).await.id, first.id, "and so is another user's");
+    assert_eq!(ada.usage().await.used.unwrap().jobs, 2);
+    // Whoever was told that the job goes on may leave the next time.
+    let leaving = timeout(Duration::from_millis(50), simulate(&ada, 16_384, 30_000)).await;
+    assert!(leaving.is_err());
+    assert_eq!(ada.get(&first.id).await.unwrap().status(), v1::JobStatus::Queued);
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    let (job, _) = tokio::join!(simulate(&ada, 16_384, 30_000), puppet.compute());
+    assert_eq!((job.id, job.results.is_some()), (first.id.clone(), true));
+    // The results were delivered, so the same request is a new question.
+    assert_ne!(simulate(&ada, 16_384, 1).await.id, first.id);
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_when_the_last_who_wait_for_it_have_gone() {
+    let world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let waiting = || {
+        let (ada, simulation) = (ada.clone(), Some(simulation(1)));
+        let request = v1::SimulateRequest { simulation, ..Default::default() };
+        tokio::spawn(async move { ada.jobs(async |mut call, m| call.simulate(m).await, request).await })
+    };
+    let calls = async || ada.usage().await.used.unwrap().calls;
+    let before = calls().await;
+    let (one, other) = (waiting(), waiting());
+    let list = || ada.jobs(async |mut call, m| call.list(m).await, v1::ListJobsRequest::default());
+    // Both are there once they are counted, beside the calls of this test.
+    let mut own = 1;
+    while calls().await < before + own + 2 {
+        own += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let jobs = list().await.unwrap().jobs;
+    assert_eq!(jobs.len(), 1);
+    one.abort();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(ada.get(&jobs[0].id).await.unwrap().status(), v1::JobStatus::Queued);
+    other.abort();
+    assert_eq!(ada.end_of(&jobs[0].id).await.status(), v1::JobStatus::Cancelled);
+}
+
+#[tokio::test]
 async fn events_are_numbered_and_end_with_the_results() {
     let world = World::new().await;
     let ada = world.user("ada", "pro").await;
@@ -261,6 +317,32 @@ async fn many_watch_one_job_and_none_waits_for_another() {
         }
         assert!(last.unwrap().results.is_some());
     }
+}
+
+#[tokio::test]
+async fn calls_that_are_reset_at_once_cut_no_other_call_of_the_connection() {
+    let world = World::with(|settings| {
+        settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_second = None;
+        settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_minute = None;
+    })
+    .await;
+    let ada = world.user("ada", "pro").await;
+    let id = ada.submit(1, "").await.unwrap().id;
+    let mut events = watch(&ada, &id, None).await;
+    next(&mut events).await.unwrap();
+    for _ in 0..5 {
+        let call = |_| {
+            let (ada, request) = (ada.clone(), v1::GetJobRequest { id: id.clone(), wait_ms: 30_000 });
+            tokio::spawn(async move { ada.jobs(async |mut call, m| call.get(m).await, request).await })
+        };
+        let calls: Vec<_> = (0..200).map(call).collect();
+        tokio::task::yield_now().await;
+        for call in calls {
+            call.abort();
+        }
+    }
+    ada.cancel(&id).await.unwrap();
+    assert_eq!(next(&mut events).await.unwrap().1.status(), v1::JobStatus::Cancelled);
 }
 
 #[tokio::test]

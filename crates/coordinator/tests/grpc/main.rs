@@ -7,6 +7,7 @@ mod accounts;
 mod batches;
 mod connections;
 mod deadlines;
+mod intake;
 mod jobs;
 mod puppet;
 mod services;

@@ -65,6 +65,7 @@ rpcs! {
     get_usage: idempotent AccountsClient::get_usage(v1::UsageRequest) -> v1::Usage;
     get_usage_history:
         idempotent AccountsClient::get_usage_history(v1::UsageHistoryRequest) -> v1::UsageHistory;
+    check_key: idempotent AccountsClient::check_key(v1::CheckKeyRequest) -> v1::CheckKeyResponse;
     count_call: once AccountsClient::count_call(v1::CountCallRequest) -> v1::CountCallResponse;
 
     cluster_status: idempotent ClusterClient::status(v1::ClusterStatusRequest) -> v1::ClusterStatus;

@@ -3,41 +3,54 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
 use carlo_rest::pointer::Spelling;
 use carlo_types::JobSpec;
 use carlo_types::json::Document;
 use carlo_wire::v1;
+use serde::Serialize;
 
 use crate::caller::Caller;
 use crate::problem::{Failure, Kind};
 use crate::routes::App;
 use crate::{body, idempotency_key};
 
+/// The id of the job beneath the response.
+pub(crate) const X_JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 /// How long a client waits for the results.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How a call turns its body into a job, and the job into its response.
+pub(crate) struct Conversion<T> {
+    /// Makes the job of the body.
+    pub(crate) read: fn(&Document) -> Result<JobSpec, Failure>,
+    /// Turns a pointer into the job's request into one into the body.
+    pub(crate) to_body: fn(&str) -> String,
+    /// Takes the response out of the complete job.
+    pub(crate) write: fn(v1::Job) -> Result<T, Failure>,
+}
 
 /// The job of a body that is one request.
 pub(crate) fn read_request(body: &Document) -> Result<JobSpec, Failure> {
     body::section(body).map(JobSpec::of)
 }
 
-/// Runs the job that the body describes, and returns it when it is complete.
-///
-/// `read` makes the job of the body. `to_body` turns a pointer into the job's request into one into the body.
+/// Runs the job that the body describes, and responds when it is complete. The response, also an
+/// error, says where the job is.
 ///
 /// # Errors
 ///
 /// The faults of the body, or why the job is not complete.
-pub(crate) async fn run(
+pub(crate) async fn run<T: Serialize>(
     app: &App,
     caller: &Caller,
     request: Request,
-    read: impl FnOnce(&Document) -> Result<JobSpec, Failure>,
-    to_body: fn(&str) -> String,
-) -> Result<v1::Job, Failure> {
+    Conversion { read, to_body, write }: Conversion<T>,
+) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
     let spec = read(&body)?;
@@ -49,15 +62,27 @@ pub(crate) async fn run(
     };
     let call = app.coordinator.long_poll(caller, WAIT_MAX);
     // Boxed, because every handler that waits for a job would hold this future in its own.
-    let job = Box::pin(call.simulate(message))
-        .await
-        .map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))?;
-    if job.status() == v1::JobStatus::Complete { Ok(job) } else { Err(incomplete(&job)) }
+    let job = tokio::select! {
+        job = Box::pin(call.simulate(message)) => job,
+        // The job is cancelled, and another gateway can run it.
+        () = app.shutdown.cancelled() => {
+            let detail = "this gateway is shutting down; send the request again";
+            Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail))
+        }
+    };
+    let job =
+        job.map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))?;
+    let (id, location) = (job.id.clone(), format!("/api/jobs/{}", job.id));
+    let response = if job.status() == v1::JobStatus::Complete { write(job) } else { Err(incomplete(&job)) };
+    match response {
+        Ok(response) => Ok(([(LOCATION, location), (X_JOB_ID, id)], Json(response)).into_response()),
+        Err(failure) => Err(failure.with(LOCATION, &location).with(X_JOB_ID, &id)),
+    }
 }
 
-/// Why a job has no results, with its path.
+/// Why a job has no results.
 fn incomplete(job: &v1::Job) -> Failure {
-    let failure = match job.status() {
+    match job.status() {
         v1::JobStatus::Queued | v1::JobStatus::Running => {
             let detail =
                 format!("the job {} takes longer than {} s, and goes on", job.id, WAIT_MAX.as_secs());
@@ -73,8 +98,7 @@ fn incomplete(job: &v1::Job) -> Failure {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, detail).of_kind(Kind::JobFailed)
         }
         v1::JobStatus::Complete | v1::JobStatus::Unspecified => {
-            return Failure::internal("the coordinator sent a job without a usable status");
+            Failure::internal("the coordinator sent a job without a usable status")
         }
-    };
-    failure.with(LOCATION, &format!("/api/jobs/{}", job.id))
+    }
 }

@@ -39,6 +39,16 @@ impl IntoParams for PreferWait {
     }
 }
 
+/// `fields`, of what has results.
+pub(crate) struct FieldsOfResults;
+
+impl IntoParams for FieldsOfResults {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let words = "Members of `results` that are wanted, separated by commas; all where absent";
+        vec![parameter("fields", ParameterIn::Query, words, ObjectBuilder::new().schema_type(Type::String))]
+    }
+}
+
 /// The page of a list.
 pub(crate) struct Page;
 

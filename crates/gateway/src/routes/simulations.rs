@@ -13,8 +13,11 @@ use carlo_types::request::envelope::CancelJob;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
+use crate::fields::Fields;
 use crate::jobs::JobView;
-use crate::openapi::shared::{HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
+use crate::openapi::shared::{
+    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait,
+};
 use crate::problem::Failure;
 use crate::query::Selection;
 use crate::response_cache::Resource;
@@ -77,6 +80,7 @@ pub(crate) async fn list(
     summary = "One job, with its results when it is completed",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
+        FieldsOfResults,
         PreferWait,
         IfNoneMatch,
     ),
@@ -89,9 +93,10 @@ pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
     path_ids::Job(id): path_ids::Job,
+    fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show::<Simulation>(&app, &caller, id, &headers).await
+    jobs::show::<Simulation>(&app, &caller, id, fields, &headers).await
 }
 
 #[utoipa::path(
@@ -102,6 +107,7 @@ pub(crate) async fn get(
     summary = "The results of a job",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
+        FieldsOfResults,
         PreferWait,
         IfNoneMatch,
     ),
@@ -115,9 +121,10 @@ pub(crate) async fn result(
     State(app): State<App>,
     caller: Caller,
     path_ids::Job(id): path_ids::Job,
+    fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show_as(&app, &caller, id, Resource::Result, &headers, result_of).await
+    jobs::show_as(&app, &caller, id, Resource::Result, fields, &headers, result_of).await
 }
 
 /// The results of a completed job; 409 for any other.

@@ -47,6 +47,7 @@ async fn a_keys_secret_is_shown_when_it_is_made_and_never_again() {
     let response = post(json!({"user_id": "ann", "tier": "pro", "role": "user"})).send().await.unwrap();
     assert_eq!(response.status(), 201);
     assert_eq!(response.headers()["location"], "/api/admin/keys/key_1");
+    assert_eq!(response.headers()["cache-control"], "no-store");
     let made: Value = response.json().await.unwrap();
     let mut expected = json!({
         "id": "key_1", "user_id": "ann", "tier": "pro", "role": "user", "created_at": "2023-11-14T22:13:20.123Z", "revoked_at": null,

@@ -4,7 +4,7 @@ mod messages;
 mod services;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) struct State {
     /// What is said of the caller's limits, by answers and refusals.
     pub(crate) limits: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) got: Mutex<Vec<v1::GetJobRequest>>,
+    /// Calls that may wait take as long as they may.
+    pub(crate) holds_long_polls: AtomicBool,
     /// Whether `Ready` says so.
     pub(crate) authentication_is_off: AtomicBool,
     /// The answer to each revalidation.
@@ -138,13 +140,8 @@ impl State {
 
     async fn check(&self, name: &'static str, key: Option<String>) -> Result<(), Status> {
         self.asked.notify_one();
-        let is_guarded = name != "ready";
-        let expected = self.key.lock().unwrap().clone().filter(|_| is_guarded);
-        if expected.is_some_and(|expected| key != Some(expected)) {
-            return Err(status::from_fault(&Fault::new(
-                FaultCode::Unauthenticated,
-                "the key is not one of ours",
-            )));
+        if name != "ready" {
+            self.authenticate(key.as_deref())?;
         }
         self.calls.lock().unwrap().push(name);
         let delay = *self.delay.lock().unwrap();
@@ -156,6 +153,23 @@ impl State {
             return Err(status::from_fault(fault));
         }
         Ok(())
+    }
+
+    fn authenticate(&self, key: Option<&str>) -> Result<(), Status> {
+        let expected = self.key.lock().unwrap().clone();
+        if expected.is_some_and(|expected| key != Some(&*expected)) {
+            let fault = Fault::new(FaultCode::Unauthenticated, "the key is not one of ours");
+            return Err(status::from_fault(&fault));
+        }
+        Ok(())
+    }
+
+    /// Waits as a call does that may be held back for so many milliseconds.
+    async fn hold(&self, milliseconds: u32) {
+        if milliseconds > 0 && self.holds_long_polls.load(Ordering::Relaxed) {
+            self.asked.notify_one();
+            tokio::time::sleep(Duration::from_millis(milliseconds.into())).await;
+        }
     }
 
     fn job(&self, id: &str) -> Result<v1::Job, Status> {

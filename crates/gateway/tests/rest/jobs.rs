@@ -194,6 +194,37 @@ async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
 }
 
 #[tokio::test]
+async fn of_the_results_only_the_wanted_fields_are_sent() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::complete());
+    for path in [format!("/api/jobs/{id}"), format!("/simulations/{id}"), format!("/simulations/{id}/result")]
+    {
+        // The second response comes from the cache.
+        for _ in 0..2 {
+            let path = format!("{path}?fields=digest,%20successProbability");
+            let job: Value = gateway.get(&path).send().await.unwrap().json().await.unwrap();
+            assert_eq!(
+                job["results"],
+                json!({"digest": "ab".repeat(32), "successProbability": 0.75}),
+                "{path}"
+            );
+            assert!(
+                job["status"].is_string()
+                    && job.get("sensitivity_results").or(job.get("sensitivityResults")).is_some()
+            );
+        }
+        let all: Value = gateway.get(&path).send().await.unwrap().json().await.unwrap();
+        assert!(all["results"].as_object().unwrap().len() > 10);
+        for query in ["fields=", "fields=digest,nonsense", "field=digest"] {
+            let problem = refused(gateway.get(&format!("{path}?{query}")), 400).await;
+            assert_eq!(pointers(&problem), [format!("/{}", query.split('=').next().unwrap())]);
+        }
+        refused(gateway.delete(&format!("/api/jobs/{id}?fields=digest")), 400).await;
+    }
+}
+
+#[tokio::test]
 async fn a_failed_job_says_why() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;

@@ -13,6 +13,7 @@ mod events;
 mod jobs;
 mod operators;
 mod protocol;
+mod rude;
 mod simulate;
 mod tls;
 mod web;

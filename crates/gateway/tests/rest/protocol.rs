@@ -14,7 +14,7 @@ use crate::{Gateway, problem, ready, refused};
 async fn an_unknown_route_is_a_404_problem() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
-    for path in ["/", "/api", "/api/jobs/", "/api/jobs/a/b", "/API/jobs", "/favicon.ico"] {
+    for path in ["/api", "/api/jobs/", "/api/jobs/a/b", "/API/jobs", "/nowhere"] {
         let problem = refused(gateway.get(path), 404).await;
         assert_eq!(problem.detail, format!("there is nothing at {path}"));
     }
@@ -114,6 +114,18 @@ async fn a_body_is_compressed_for_who_asks() {
     assert!(response.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]));
     let plain = gateway.get("/api/cluster/status").send().await.unwrap();
     assert!(!plain.headers().contains_key("content-encoding"));
+    // A page is compressed once for all.
+    let page = gateway.get("/openapi.json").header("accept-encoding", "gzip").send().await.unwrap();
+    let etag = page.headers()["etag"].clone();
+    assert_eq!(
+        (&page.headers()["content-encoding"], &page.headers()["vary"]),
+        (&"gzip".parse().unwrap(), &"accept-encoding".parse().unwrap())
+    );
+    let zipped = page.bytes().await.unwrap();
+    let plain = gateway.get("/openapi.json").send().await.unwrap().bytes().await.unwrap();
+    assert!(plain.starts_with(b"{") && zipped.len() * 4 < plain.len());
+    let again = gateway.get("/openapi.json").header("if-none-match", etag).send().await.unwrap();
+    assert_eq!(again.status(), 304);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `POST /api/simulate` and `POST /api/sensitivity`.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use carlo_gateway::Config;
@@ -17,7 +18,11 @@ fn post(gateway: &Gateway, path: &str) -> reqwest::RequestBuilder {
 async fn the_answer_is_the_results_alone() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
-    let results: Value = post(&gateway, "/api/simulate").send().await.unwrap().json().await.unwrap();
+    let response = post(&gateway, "/api/simulate").send().await.unwrap();
+    let id = coordinator::complete().id;
+    assert_eq!(response.headers()["location"], format!("/api/jobs/{id}"));
+    assert_eq!(response.headers()["x-job-id"], id);
+    let results: Value = response.json().await.unwrap();
     assert_eq!(results["successProbability"], 0.75);
     let changes: Value = post(&gateway, "/api/sensitivity").send().await.unwrap().json().await.unwrap();
     assert_eq!((changes["baseProbability"].as_f64(), changes.get("successProbability")), (Some(0.5), None));
@@ -45,6 +50,7 @@ async fn a_job_without_results_is_an_honest_problem_that_says_where_the_job_is()
         let response = post(&gateway, "/api/simulate").send().await.unwrap();
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()["location"], format!("/api/jobs/{id}"));
+        assert_eq!(response.headers()["x-job-id"], id);
         let problem = problem(response).await;
         assert_eq!(problem.kind, kind);
         assert_eq!(problem.detail, format!("the job {id} {words}"));
@@ -57,7 +63,7 @@ async fn those_who_wait_for_an_answer_never_keep_out_those_who_ask() {
     let mut config = Config::new(vec![coordinator.url.clone()]);
     config.requests_max = 1;
     let gateway = Gateway::start(config).await;
-    *coordinator.state.delay.lock().unwrap() = Duration::from_mins(1);
+    coordinator.state.holds_long_polls.store(true, Ordering::Relaxed);
     let question = json!({"request": ready(), "for": "maxTarget", "probability": 0.9});
     for (path, body) in [
         ("/api/simulate", ready()),
@@ -68,10 +74,37 @@ async fn those_who_wait_for_an_answer_never_keep_out_those_who_ask() {
         let request = gateway.post_to(path).header("content-type", "application/json").body(body.to_string());
         let waiting = tokio::spawn(request.send());
         coordinator.state.asked.notified().await;
-        // It is no call of a coordinator, but it takes a place.
-        assert_eq!(gateway.get("/problems").send().await.unwrap().status(), 200, "{path}");
+        assert_eq!(gateway.get("/api/jobs").send().await.unwrap().status(), 200, "{path}");
         waiting.abort();
     }
+}
+
+#[tokio::test]
+async fn a_shutdown_answers_those_who_wait_at_once() {
+    let coordinator = Coordinator::start().await;
+    let mut gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::running());
+    coordinator.state.holds_long_polls.store(true, Ordering::Relaxed);
+    let mut waiting = Vec::new();
+    for request in [
+        gateway.get(&format!("/api/jobs/{id}")).header("prefer", "wait=30"),
+        gateway.get(&format!("/simulations/batch/{}", coordinator::batch().id)).header("prefer", "wait=30"),
+        post(&gateway, "/api/simulate"),
+    ] {
+        waiting.push(tokio::spawn(request.send()));
+        coordinator.state.asked.notified().await;
+    }
+    let began = std::time::Instant::now();
+    gateway.shutdown.cancel();
+    let mut responses = Vec::new();
+    for request in waiting {
+        responses.push(request.await.unwrap().unwrap());
+    }
+    let statuses: Vec<_> = responses.iter().map(|response| response.status().as_u16()).collect();
+    assert_eq!(statuses, [200, 200, 503], "the job as it is, the batch as it is, and come again");
+    problem(responses.pop().unwrap()).await;
+    (&mut gateway.running).await.unwrap().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(3), "the drain did not have to be cut");
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! `POST /api/compare`: several plans with the same random numbers, in one job.
 
-use axum::Json;
 use axum::extract::{Request, State};
+use axum::response::Response;
 use carlo_rest::plans::Comparison;
 use carlo_types::question::CompareRequest;
 
 use crate::caller::Caller;
 use crate::convert;
-use crate::jobs::run::run;
+use crate::jobs::run::{Conversion, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
 use crate::problem::Failure;
 use crate::routes::App;
@@ -29,8 +29,11 @@ pub(crate) async fn compare(
     State(app): State<App>,
     caller: Caller,
     request: Request,
-) -> Result<Json<Comparison>, Failure> {
-    let (read, to_body) = (convert::plans::read_comparison, convert::plans::compared_pointer);
-    let job = run(&app, &caller, request, read, to_body).await?;
-    Ok(Json(convert::plans::comparison(job)?))
+) -> Result<Response, Failure> {
+    let conversion = Conversion {
+        read: convert::plans::read_comparison,
+        to_body: convert::plans::compared_pointer,
+        write: |job| Ok(convert::plans::comparison(job)?),
+    };
+    run(&app, &caller, request, conversion).await
 }

@@ -12,7 +12,10 @@ use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_types::Request as SimulationRequest;
 
 use crate::caller::Caller;
-use crate::openapi::shared::{HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
+use crate::fields::Fields;
+use crate::openapi::shared::{
+    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait,
+};
 use crate::problem::Failure;
 use crate::query::Selection;
 use crate::routes::App;
@@ -75,6 +78,7 @@ pub(crate) async fn list(
     summary = "One job, with its results when it is complete",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
+        FieldsOfResults,
         PreferWait,
         IfNoneMatch,
     ),
@@ -87,9 +91,10 @@ pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
     path_ids::Job(id): path_ids::Job,
+    fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show::<Job>(&app, &caller, id, &headers).await
+    jobs::show::<Job>(&app, &caller, id, fields, &headers).await
 }
 
 #[utoipa::path(

@@ -1,13 +1,13 @@
 //! `POST /api/simulate`: the results of a plan in the response.
 
-use axum::Json;
 use axum::extract::{Request, State};
+use axum::response::Response;
 use carlo_rest::job::JobResults;
 use carlo_types::Request as SimulationRequest;
 
 use crate::caller::Caller;
 use crate::convert;
-use crate::jobs::run::{read_request, run};
+use crate::jobs::run::{Conversion, read_request, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
 use crate::problem::Failure;
 use crate::routes::App;
@@ -29,10 +29,11 @@ pub(crate) async fn simulate(
     State(app): State<App>,
     caller: Caller,
     request: Request,
-) -> Result<Json<JobResults>, Failure> {
-    let job = run(&app, &caller, request, read_request, str::to_owned).await?;
-    let results = convert::job::job(job)?.results;
-    let results =
-        results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))?;
-    Ok(Json(results))
+) -> Result<Response, Failure> {
+    let write = |job| {
+        let results = convert::job::job(job)?.results;
+        results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))
+    };
+    let conversion = Conversion { read: read_request, to_body: str::to_owned, write };
+    run(&app, &caller, request, conversion).await
 }

@@ -1,13 +1,13 @@
 //! `POST /api/solve`: the value of one number of a plan that gives a wanted probability.
 
-use axum::Json;
 use axum::extract::{Request, State};
+use axum::response::Response;
 use carlo_rest::plans::Solved;
 use carlo_types::question::SolveRequest;
 
 use crate::caller::Caller;
 use crate::convert;
-use crate::jobs::run::run;
+use crate::jobs::run::{Conversion, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
 use crate::problem::Failure;
 use crate::routes::App;
@@ -29,8 +29,11 @@ pub(crate) async fn solve(
     State(app): State<App>,
     caller: Caller,
     request: Request,
-) -> Result<Json<Solved>, Failure> {
-    let (read, to_body) = (convert::plans::read_solve, convert::plans::solved_pointer);
-    let job = run(&app, &caller, request, read, to_body).await?;
-    Ok(Json(convert::plans::solved(job)?))
+) -> Result<Response, Failure> {
+    let conversion = Conversion {
+        read: convert::plans::read_solve,
+        to_body: convert::plans::solved_pointer,
+        write: |job| Ok(convert::plans::solved(job)?),
+    };
+    run(&app, &caller, request, conversion).await
 }

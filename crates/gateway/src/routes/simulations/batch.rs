@@ -105,8 +105,12 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let wait = Wait::of(&headers);
-    let message = v1::GetBatchRequest { id, wait_ms: wait.milliseconds() };
-    let batch = app.coordinator.long_poll(&caller, wait.duration()).get_batch(message).await?;
+    let (coordinator, caller, id) = (&app.coordinator, &caller, &id);
+    let get = |wait: Wait| async move {
+        let message = v1::GetBatchRequest { id: id.clone(), wait_ms: wait.milliseconds() };
+        coordinator.long_poll(caller, wait.duration()).get_batch(message).await
+    };
+    let batch = wait.until_shutdown(&app.shutdown, get).await?;
     Ok(wait.applied(entity::json_or_304(&headers, &convert::batch::batch(batch)?)?))
 }
 

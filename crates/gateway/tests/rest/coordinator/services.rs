@@ -35,6 +35,7 @@ impl Jobs for State {
             let kept = self.jobs.lock().unwrap().values().next().cloned();
             Ok(kept.unwrap_or_else(complete))
         };
+        self.hold(request.get_ref().wait_ms.unwrap_or_default()).await;
         let answer = self.answer("simulate", request, simulate).await;
         std::mem::forget(left);
         answer
@@ -57,6 +58,7 @@ impl Jobs for State {
             self.got.lock().unwrap().push(message);
             job
         };
+        self.hold(request.get_ref().wait_ms).await;
         self.answer("get", request, get).await
     }
 
@@ -162,6 +164,7 @@ impl Batches for State {
     }
 
     async fn get(&self, request: Request<v1::GetBatchRequest>) -> Result<Response<v1::Batch>, Status> {
+        self.hold(request.get_ref().wait_ms).await;
         self.answer("batch", request, |message| known(&message.id)).await
     }
 
@@ -270,6 +273,16 @@ impl Accounts for State {
             })
         };
         self.answer("history", request, history).await
+    }
+
+    /// It is no call of anybody's, so it is neither remembered nor refused for another reason than the key.
+    async fn check_key(
+        &self,
+        request: Request<v1::CheckKeyRequest>,
+    ) -> Result<Response<v1::CheckKeyResponse>, Status> {
+        let key = request.metadata().get("x-api-key").map(|key| key.to_str().unwrap().to_owned());
+        self.authenticate(key.as_deref())?;
+        Ok(Response::new(v1::CheckKeyResponse { user: key.unwrap_or_else(|| "local".to_owned()) }))
     }
 
     async fn count_call(

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use carlo_rest::account::{CreateKey, CreatedKey, Key, KeyList};
 use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
@@ -40,7 +41,10 @@ pub(crate) async fn create(
     let created = app.coordinator.call(&caller).create_key(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let created = convert::account::created(created)?;
-    Ok(entity::located(StatusCode::CREATED, format!("/api/admin/keys/{}", created.key.id), &created))
+    let path = format!("/api/admin/keys/{}", created.key.id);
+    // No cache may keep the secret.
+    let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((headers, entity::located(StatusCode::CREATED, path, &created)).into_response())
 }
 
 #[utoipa::path(

@@ -1,0 +1,90 @@
+//! Jobs that callers wait for in one call (`Jobs.Simulate`). A client whose call ended before its job sends the same request again: it
+//! joins the job instead of running it twice.
+//!
+//! This is in memory only. After a change of leaders the same request runs anew.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use carlo_schedule::JobState;
+use carlo_types::{JobId, OwnerId};
+
+use super::Core;
+use crate::entries::idempotency::Hash;
+
+/// How long after the last call the same request joins the job.
+const JOINED_FOR: Duration = Duration::from_mins(1);
+/// Jobs that can be joined. Beyond this many, the same request runs anew.
+const JOBS_MAX: usize = 10_000;
+
+/// A request by its sender and its content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WaitedRequest {
+    pub(crate) user: OwnerId,
+    pub(crate) fingerprint: Hash,
+}
+
+/// The jobs that can be joined.
+#[derive(Debug, Default)]
+pub(super) struct Waited(BTreeMap<WaitedRequest, WaitedJob>);
+
+#[derive(Debug)]
+struct WaitedJob {
+    job: JobId,
+    /// Calls that wait for it now.
+    waiters: usize,
+    /// Whether a caller was told that the job goes on without them.
+    goes_on: bool,
+    /// When the last call began or ended.
+    touched: Duration,
+}
+
+impl Waited {
+    pub(super) fn sweep(&mut self, now: Duration) {
+        self.0.retain(|_, waited| waited.waiters > 0 || now.saturating_sub(waited.touched) < JOINED_FOR);
+    }
+}
+
+impl Core {
+    /// The job of the same request, if there is one that can still give results. The caller counts as waiting from now on.
+    pub(crate) fn join_waited(&mut self, request: &WaitedRequest) -> Option<JobId> {
+        let now = self.clock.now().elapsed;
+        let waited = self.waited.0.get_mut(request)?;
+        let is_fresh = waited.waiters > 0 || now.saturating_sub(waited.touched) < JOINED_FOR;
+        let state = self.scheduler.job(waited.job, self.clock.now()).map(|view| view.state);
+        if !is_fresh || !matches!(state, Some(JobState::Queued | JobState::Running | JobState::Complete)) {
+            self.waited.0.remove(request);
+            return None;
+        }
+        waited.waiters += 1;
+        waited.touched = now;
+        Some(waited.job)
+    }
+
+    /// A caller waits for a new job.
+    pub(crate) fn wait_jointly(&mut self, request: WaitedRequest, job: JobId) {
+        if self.waited.0.len() < JOBS_MAX {
+            let touched = self.clock.now().elapsed;
+            self.waited.0.insert(request, WaitedJob { job, waiters: 1, goes_on: false, touched });
+        }
+    }
+
+    /// A caller no longer waits. If they were `answered` and the job has not ended, they were told that it goes on. Returns whether the
+    /// job is still wanted: others wait for it, or somebody was told that it goes on.
+    pub(crate) fn leave(&mut self, request: &WaitedRequest, job: JobId, answered: bool) -> bool {
+        let now = self.clock.now().elapsed;
+        let is_open = self.scheduler.spec(job).is_some();
+        let Some(waited) = self.waited.0.get_mut(request).filter(|waited| waited.job == job) else {
+            return false;
+        };
+        waited.waiters = waited.waiters.saturating_sub(1);
+        waited.goes_on |= answered && is_open;
+        waited.touched = now;
+        let is_wanted = waited.waiters > 0 || waited.goes_on;
+        // Somebody has the results: the same request later is a new question.
+        if (answered && !is_open) || !is_wanted {
+            self.waited.0.remove(request);
+        }
+        is_wanted
+    }
+}

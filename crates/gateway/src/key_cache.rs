@@ -1,0 +1,76 @@
+//! Keys that a coordinator has accepted lately. A request with such a key may take a place among
+//! those that are handled, and have its body read. For any other key a coordinator is asked first.
+//!
+//! This decides only who is let in to ask. Every call is authenticated by the coordinator that
+//! carries it out, so a key that was revoked a moment ago gets its 401 there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use carlo_wire::v1;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::caller::Caller;
+use crate::coordinator::Coordinator;
+use crate::problem::Failure;
+
+/// How long an accepted key is remembered.
+const REMEMBERED: Duration = Duration::from_mins(1);
+const KEYS_MAX: usize = 10_000;
+/// Keys that are being checked at the same time. They take nothing from requests with known keys.
+const CHECKS_MAX: usize = 64;
+
+pub(crate) struct KeyCache {
+    coordinator: Arc<Coordinator>,
+    accepted: Mutex<HashMap<[u8; 32], Accepted>>,
+    checks: Semaphore,
+}
+
+#[derive(Debug, Clone)]
+struct Accepted {
+    user: Arc<str>,
+    at: Instant,
+}
+
+impl KeyCache {
+    pub(crate) fn new(coordinator: Arc<Coordinator>) -> Self {
+        Self { coordinator, accepted: Mutex::default(), checks: Semaphore::new(CHECKS_MAX) }
+    }
+
+    /// The user whose key the caller has.
+    ///
+    /// # Errors
+    ///
+    /// The key is not accepted, or nobody can say now.
+    pub(crate) async fn user(&self, caller: &Caller) -> Result<Arc<str>, Failure> {
+        let hash: [u8; 32] = Sha256::digest(caller.key()).into();
+        let known = self.lock().get(&hash).filter(|known| known.at.elapsed() < REMEMBERED).cloned();
+        if let Some(Accepted { user, .. }) = known {
+            return Ok(user);
+        }
+        let Ok(_check) = self.checks.try_acquire() else {
+            let detail = "the gateway is checking as many unknown keys as it can";
+            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        };
+        let apart = caller.apart();
+        let checked = self.coordinator.call(&apart).check_key(v1::CheckKeyRequest {}).await?;
+        let user: Arc<str> = checked.user.into();
+        let mut accepted = self.lock();
+        if accepted.len() >= KEYS_MAX {
+            accepted.retain(|_, known| known.at.elapsed() < REMEMBERED);
+        }
+        if accepted.len() >= KEYS_MAX {
+            accepted.clear();
+        }
+        accepted.insert(hash, Accepted { user: Arc::clone(&user), at: Instant::now() });
+        Ok(user)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Accepted>> {
+        // No panic leaves the map half changed.
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,168 @@
+//! What a connection is doing now, and whether that takes too long. A connection is always in one of
+//! these stages: it awaits its first request, a request's head arrives, it is idle between two
+//! requests, or responses are on their way to the client. Only while the gateway itself works, or
+//! waits for something to send, is there no deadline here.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Deadlines;
+
+/// How a client that speaks HTTP/2 begins.
+const HTTP2_PREFACE: &[u8] = b"PRI ";
+/// How long a connection may be idle while others wait to be accepted.
+const IDLE_WHEN_CROWDED_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Activity(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// The first bytes that arrived, as many as tell HTTP/1.1 from HTTP/2.
+    beginning: Vec<u8>,
+    has_asked: bool,
+    /// Requests whose response has not ended.
+    open: usize,
+    /// When the connection was made, or the last response ended.
+    idle_since: Instant,
+    /// When the first byte of an HTTP/1.1 request arrived whose head is not complete.
+    head_since: Option<Instant>,
+    /// Responses whose next part waits for the client, by number, and since when.
+    waiting: BTreeMap<u64, Instant>,
+    last_number: u64,
+}
+
+impl Activity {
+    pub(super) fn new(now: Instant) -> Self {
+        Self(Mutex::new(State {
+            beginning: Vec::new(),
+            has_asked: false,
+            open: 0,
+            idle_since: now,
+            head_since: None,
+            waiting: BTreeMap::new(),
+            last_number: 0,
+        }))
+    }
+
+    /// Bytes arrived.
+    pub(super) fn received(&self, bytes: &[u8], now: Instant) {
+        let mut state = self.lock();
+        let missing = HTTP2_PREFACE.len() - state.beginning.len();
+        state.beginning.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+        // On HTTP/2, frames that are no requests arrive at any time.
+        let is_http2 = HTTP2_PREFACE.starts_with(&state.beginning);
+        if state.open == 0 && !is_http2 && state.head_since.is_none() {
+            state.head_since = Some(now);
+        }
+    }
+
+    /// A request begins to be handled. Returns the number of its response.
+    pub(super) fn begin(&self, now: Instant) -> u64 {
+        let mut state = self.lock();
+        state.has_asked = true;
+        state.open += 1;
+        state.head_since = None;
+        state.idle_since = now;
+        state.last_number += 1;
+        state.last_number
+    }
+
+    /// The response waits for the client to take its next part.
+    pub(super) fn wait_for_client(&self, number: u64, now: Instant) {
+        self.lock().waiting.insert(number, now);
+    }
+
+    /// The client asks for the next part of the response.
+    pub(super) fn client_asks(&self, number: u64) {
+        self.lock().waiting.remove(&number);
+    }
+
+    /// The response has ended, or nobody wants it.
+    pub(super) fn end(&self, number: u64, now: Instant) {
+        let mut state = self.lock();
+        state.waiting.remove(&number);
+        state.open = state.open.saturating_sub(1);
+        state.idle_since = now;
+    }
+
+    /// Why the connection must be closed, if it must.
+    pub(super) fn overdue(
+        &self,
+        deadlines: &Deadlines,
+        is_crowded: bool,
+        now: Instant,
+    ) -> Option<&'static str> {
+        let state = self.lock();
+        let passed = |since: Instant, max: Duration| now.saturating_duration_since(since) >= max;
+        if state.waiting.values().any(|since| passed(*since, deadlines.write)) {
+            return Some("the client doesn't take the response");
+        }
+        if state.open > 0 {
+            return None;
+        }
+        if !state.has_asked && passed(state.idle_since, deadlines.head) {
+            return Some("the client asked for nothing");
+        }
+        if state.head_since.is_some_and(|since| passed(since, deadlines.head)) {
+            return Some("the client doesn't complete its request");
+        }
+        let idle_max = if is_crowded { deadlines.idle.min(IDLE_WHEN_CROWDED_MAX) } else { deadlines.idle };
+        (state.has_asked && passed(state.idle_since, idle_max)).then_some("it was idle")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No panic leaves the state half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINES: Deadlines = Deadlines {
+        head: Duration::from_secs(10),
+        idle: Duration::from_secs(90),
+        write: Duration::from_secs(30),
+    };
+
+    /// Whether a connection is closed at each of these seconds.
+    fn closed(activity: &Activity, began: Instant, seconds: [u64; 2]) -> [bool; 2] {
+        seconds.map(|at| activity.overdue(&DEADLINES, false, began + Duration::from_secs(at)).is_some())
+    }
+
+    #[test]
+    fn every_stage_has_its_deadline() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let activity = Activity::new(began);
+        assert_eq!(closed(&activity, began, [9, 10]), [false, true], "nothing was asked for");
+        activity.received(b"GE", at(9));
+        activity.received(b"T / HTTP/1.1\r\n\r\n", at(9));
+        let number = activity.begin(at(9));
+        assert_eq!(closed(&activity, began, [10, 10_000]), [false, false], "the gateway works");
+        activity.wait_for_client(number, at(100));
+        assert_eq!(closed(&activity, began, [129, 130]), [false, true], "the client doesn't read");
+        activity.client_asks(number);
+        assert_eq!(closed(&activity, began, [131, 10_000]), [false, false], "there is nothing to send yet");
+        activity.end(number, at(200));
+        assert_eq!(closed(&activity, began, [289, 290]), [false, true], "it is idle");
+        assert!(activity.overdue(&DEADLINES, true, at(201)).is_some(), "idle, and others wait");
+        activity.received(b"G", at(250));
+        assert_eq!(closed(&activity, began, [259, 260]), [false, true], "the next head is not complete");
+    }
+
+    #[test]
+    fn frames_of_http2_are_no_beginning_of_a_request() {
+        let began = Instant::now();
+        let activity = Activity::new(began);
+        activity.received(b"PR", began);
+        activity.received(b"I * HTTP/2.0\r\n\r\nSM\r\n\r\n", began);
+        let number = activity.begin(began);
+        activity.end(number, began);
+        activity.received(b"pong", began);
+        assert_eq!(closed(&activity, began, [89, 90]), [false, true]);
+    }
+}

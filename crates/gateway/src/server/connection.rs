@@ -1,0 +1,128 @@
+//! One connection: its protocol, its requests, and its end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use carlo_service::CancellationToken;
+use carlo_service::tls::Identity;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+
+use super::Deadlines;
+use super::activity::Activity;
+use super::body::{OpenResponse, PacedBody};
+use super::stream::TimedStream;
+
+/// An HTTP/2 client that vanished is noticed after about twice this time.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// Requests at the same time on one HTTP/2 connection.
+const REQUESTS_PER_CONNECTION_MAX: u32 = 128;
+/// The longest head that is read. What is above the limits of `routes` gets a problem document, what
+/// is above this one, only a status.
+const HEAD_BYTES_MAX: usize = 256 * 1024;
+const HEADERS_MAX: usize = 1_024;
+/// Bytes of request bodies that may wait to be read, for each request and for the connection.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Bytes of one response that may wait to be sent.
+const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// How often a connection's deadlines are checked, depending on their lengths.
+const MIN_CHECK: Duration = Duration::from_millis(10);
+const MAX_CHECK: Duration = Duration::from_secs(1);
+/// How long a connection that is being closed may take to say so.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
+/// The limits of both protocols.
+pub(super) fn protocols() -> Builder<TokioExecutor> {
+    let mut protocols = Builder::new(TokioExecutor::new());
+    // The deadlines of heads are in `activity`: hyper's one would also end idle connections.
+    protocols.http1().timer(TokioTimer::new()).header_read_timeout(None);
+    protocols.http1().max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    let bytes = u32::try_from(HEAD_BYTES_MAX).expect("it is far below 2^32");
+    protocols
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_EVERY)
+        .max_concurrent_streams(REQUESTS_PER_CONNECTION_MAX)
+        .max_header_list_size(bytes)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES_MAX);
+    protocols
+}
+
+pub(super) struct Connection {
+    pub(super) protocols: Builder<TokioExecutor>,
+    pub(super) router: Router,
+    pub(super) deadlines: Deadlines,
+    /// Whether other connections wait to be accepted.
+    pub(super) is_crowded: Arc<AtomicBool>,
+    pub(super) shutdown: CancellationToken,
+    pub(super) tls: Option<Identity>,
+}
+
+impl Connection {
+    pub(super) async fn serve(self, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "failed to set TCP_NODELAY");
+        }
+        let Some(tls) = self.tls.clone() else { return self.answer(stream).await };
+        match tokio::time::timeout(self.deadlines.head, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.answer(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a client failed to speak TLS"),
+            Err(_) => tracing::debug!("a client took too long to speak TLS"),
+        }
+    }
+
+    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let activity = Arc::new(Activity::new(Instant::now()));
+        let stream = TimedStream::new(stream, Arc::clone(&activity), self.deadlines.write);
+        let (router, of_service) = (self.router, Arc::clone(&activity));
+        let service = TowerToHyperService::new(tower::service_fn(move |request| {
+            let response = OpenResponse::begin(Arc::clone(&of_service));
+            let router = router.clone();
+            async move {
+                let answer: Response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+                Ok::<_, Infallible>(answer.map(|body| Body::new(PacedBody::new(body, response))))
+            }
+        }));
+        let mut connection = std::pin::pin!(self.protocols.serve_connection(TokioIo::new(stream), service));
+        let Deadlines { head, idle, write } = self.deadlines;
+        let check_every = (head.min(idle).min(write) / 4).clamp(MIN_CHECK, MAX_CHECK);
+        let overdue = async {
+            loop {
+                tokio::time::sleep(check_every).await;
+                let is_crowded = self.is_crowded.load(Ordering::Relaxed);
+                if let Some(reason) = activity.overdue(&self.deadlines, is_crowded, Instant::now()) {
+                    break reason;
+                }
+            }
+        };
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            reason = overdue => {
+                tracing::debug!(reason, "closing a connection");
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(GOODBYE_MAX, connection).await.unwrap_or(Ok(()))
+            }
+            () = self.shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = %error, "a connection broke");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A rude client: without a key, without an end, without reading. A cluster of real processes answers everybody else as before, and its
+//! memory stays small.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use carlo_tests::{Auth, Cluster, PATIENCE};
+use reqwest::Method;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// Memory of a gateway that 30 connections are rude to, KiB. Each held 52 MB once.
+const MEMORY_KIB_MAX: u64 = 200 * 1024;
+
+/// The resident memory of a process, KiB.
+fn memory_kib(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process has memory")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+#[tokio::test]
+async fn a_rude_client_takes_nothing_from_the_others() -> anyhow::Result<()> {
+    let cluster = Cluster::with(Auth::On).await?;
+    let gateway = cluster.gateway.address;
+    // Bodies that come a byte at a time, without a key.
+    let head = "POST /api/jobs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{";
+    let mut slow = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(gateway).await?;
+        stream.write_all(head.as_bytes()).await?;
+        slow.push(stream);
+    }
+    // Pages that nobody takes: the window of each is closed.
+    let mut windows = Vec::new();
+    for _ in 0..30 {
+        let client =
+            reqwest::Client::builder().http2_prior_knowledge().http2_initial_stream_window_size(1).build()?;
+        for _ in 0..100 {
+            let request =
+                client.get(format!("http://{gateway}/openapi.json")).header("accept-encoding", "gzip");
+            windows.push(tokio::spawn(request.send()));
+        }
+    }
+    // Calls that are reset at once.
+    let resetting = reqwest::Client::builder().http2_prior_knowledge().build()?;
+    let key = cluster.client.key().context("the cluster has keys")?.to_owned();
+    for _ in 0..300 {
+        let request = resetting.get(format!("http://{gateway}/api/jobs")).header("x-api-key", &key);
+        let call = tokio::spawn(request.send());
+        tokio::task::yield_now().await;
+        call.abort();
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..20 {
+        let began = Instant::now();
+        let response = cluster.client.call(Method::GET, "/api/jobs", None).await?;
+        assert_eq!(response.status(), 200);
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(reqwest::get(format!("http://{gateway}{path}")).await?.status(), 200, "{path}");
+        }
+        slowest = slowest.max(began.elapsed());
+    }
+    assert!(slowest < PATIENCE / 6, "{slowest:?}");
+    let memory = memory_kib(cluster.gateway.pid()?)?;
+    assert!(memory < MEMORY_KIB_MAX, "{memory} KiB");
+    for page in windows {
+        page.abort();
+    }
+    Ok(())
+}
