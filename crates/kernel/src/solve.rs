@@ -13,7 +13,7 @@ use carlo_types::{JobSpec, Question};
 use crate::level::Level;
 use crate::prepared::Prepared;
 use crate::scenarios;
-use crate::summary::Z_95;
+use carlo_types::merge::Z_95;
 
 /// Simulations that the place of the candidates follows from: the first.
 const PILOT: u64 = 4096;

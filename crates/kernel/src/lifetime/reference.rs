@@ -290,7 +290,8 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Lifetime, index: u64, mut each: impl F
             if level > 1.0 / MONEY_BOUND { level } else { 1.0 / MONEY_BOUND }
         };
         let mut told = household.cash(plan, budget, &market, &draws, month, [prices, wages]);
-        shown = if plan.is_real { household.balance[0] / level } else { household.balance[0] };
+        let total = household.balance[0] + household.balance[1];
+        shown = if plan.is_real { total / level } else { total };
         // 11.
         if shown < plan.floor_threshold && outcome.first_short == NEVER {
             outcome.first_short = (month + 1) as f32;
@@ -416,9 +417,10 @@ impl Household {
         }
         cash = noise.sqrt().mul_add(direction, cash);
         let cash = within(cash, Range { low: -CHANGE_BOUND, high: CHANGE_BOUND });
-        let change = cash + (low + small);
+        let carried = low + small;
+        let change = cash + carried;
         let sum = high + change;
-        let low_after = change - (sum - high);
+        let low_after = (change - (sum - high)) + (carried - (change - cash));
         let sum = within(sum, Range { low: -MONEY_BOUND, high: MONEY_BOUND });
         self.balance = [sum, low_after];
         self.told(

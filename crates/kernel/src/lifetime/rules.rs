@@ -150,7 +150,8 @@ impl<L: Lanes> Household<L> {
         let balance = self.balance.plus(lanes, within(lanes, cash, bounds), small).bounded(lanes);
 
         // 11. The path.
-        let shown = if plan.is_real { lanes.div(balance.high, level) } else { balance.high };
+        let total = balance.total(lanes);
+        let shown = if plan.is_real { lanes.div(total, level) } else { total };
         self.close(lanes, plan, month, balance, shown, lives);
     }
 

@@ -8,10 +8,10 @@ use carlo_types::results::{
     ShortMonthIntervals, ShortMonths, Spending,
 };
 
-use super::{Z_95, wilson};
 use crate::chart;
 use crate::lifetime::tally::{MEAN_STEPS, MULTIPLIER_STEPS, Sums};
 use crate::partial::Partial;
+use carlo_types::merge::{Z_95, wilson_interval_95};
 
 /// The percentiles of first short months, in percent.
 const SHORT_PERCENTILES: [u8; 5] = [5, 25, 50, 75, 95];
@@ -35,7 +35,7 @@ pub(super) fn path(spec: &JobSpec, partial: &Partial) -> Option<Path> {
     Some(Path {
         short_probability: share(short, n),
         standard_error: standard_error(short, n),
-        confidence_interval_95: wilson(short, n),
+        confidence_interval_95: wilson_interval_95(short, n),
         first_short_month: (short > 0).then_some(months),
         first_short_month_intervals_95: (short > 0).then_some(intervals),
         curve: curve(spec, &counts.first_short, n),
@@ -78,7 +78,7 @@ pub(super) fn spending(partial: &Partial) -> Option<Spending> {
     Some(Spending {
         cut_probability: share(counts.cut, n),
         standard_error: standard_error(counts.cut, n),
-        confidence_interval_95: wilson(counts.cut, n),
+        confidence_interval_95: wilson_interval_95(counts.cut, n),
         lowest_multiplier,
         lowest_multiplier_intervals_95: MultiplierIntervals { p5, p25, p50 },
         mean_multiplier: steps_mean / MEAN_STEPS,

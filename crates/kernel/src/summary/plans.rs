@@ -1,10 +1,9 @@
 //! The other plans of a job: how each does, and what was solved for.
 
-use carlo_types::merge::standard_error;
+use carlo_types::merge::{standard_error, wilson_interval_95};
 use carlo_types::results::{Solution, Variant};
 use carlo_types::{JobSpec, Question};
 
-use super::wilson;
 use crate::partial::Partial;
 use crate::sensitivity::difference;
 use crate::solve;
@@ -20,7 +19,7 @@ pub(super) fn variants(partial: &Partial) -> Vec<Variant> {
             value: pairs.value(),
             success_probability: successes as f64 / n.max(1) as f64,
             standard_error: standard_error(successes, n),
-            confidence_interval_95: wilson(successes, n),
+            confidence_interval_95: wilson_interval_95(successes, n),
             delta,
             delta_standard_error,
         }
