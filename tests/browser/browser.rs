@@ -49,6 +49,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
         else {
@@ -260,6 +261,16 @@ impl Browser {
 /// Says that a test was skipped, past the harness, which shows nothing of a test that passes: tests/run counts these lines.
 pub(crate) fn skipped(what: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(format!("\nskipped: {what}\n").as_bytes())
+}
+
+/// A test that fails leaves no Chromium behind, which chromedriver alone would.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Some(group) = self.driver.id() {
+            let _ =
+                std::process::Command::new("kill").args(["-s", "KILL", "--", &format!("-{group}")]).status();
+        }
+    }
 }
 
 /// The port that chromedriver says it listens on.
