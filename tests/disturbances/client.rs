@@ -9,6 +9,7 @@ use anyhow::Context;
 use carlo_rest::job::JobStatus;
 use carlo_rest::{Job, Label as _};
 use carlo_tests::{Client as Rest, Cluster};
+use carlo_types::results::Digest;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reqwest::{Method, StatusCode};
@@ -32,7 +33,7 @@ fn simulations(seed: u64) -> u64 {
 }
 
 /// The digests of an undisturbed cluster, by seed.
-pub(crate) async fn undisturbed() -> anyhow::Result<Vec<String>> {
+pub(crate) async fn undisturbed() -> anyhow::Result<Vec<Digest>> {
     let calm = Cluster::start().await?;
     let _worker = calm.worker("calm", 2, None).await?;
     let mut digests = Vec::new();
@@ -59,7 +60,7 @@ struct State {
 
 struct Inner {
     rest: Rest,
-    answers: Vec<String>,
+    answers: Vec<Digest>,
     state: Mutex<State>,
 }
 
@@ -92,7 +93,7 @@ impl fmt::Display for Report {
 
 impl Client {
     /// A client of the gateway at `url` that begins at once. `answers` are the right digests.
-    pub(crate) fn start(url: String, answers: Vec<String>, seed: u64) -> Self {
+    pub(crate) fn start(url: String, answers: Vec<Digest>, seed: u64) -> Self {
         let inner = Arc::new(Inner { rest: Rest::new(url), answers, state: Mutex::default() });
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();

@@ -111,8 +111,8 @@ fn what_users_typed_is_text() {
 fn a_histogram_without_counts_and_a_fan_without_months_are_left_out() {
     let mut job = job("");
     let results = job.results.as_mut().expect("it is complete");
-    results.histogram.counts = vec![0; 3];
-    results.trajectory.clear();
+    results.results.histogram.counts = vec![0; 3];
+    results.results.trajectory.clear();
     let page = report(&job);
     assert_eq!(page.matches("<svg").count(), 1, "the changes alone");
     assert!(page.contains("<h1>Will there be $70,000 after 3 years?</h1>"));

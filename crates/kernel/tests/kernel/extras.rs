@@ -81,6 +81,7 @@ fn the_chart_shows_the_balances_of_shorter_jobs() {
     for point in answer.trajectory.iter().step_by(13) {
         let mut draft = spec.to_draft();
         draft.goal.timeline_months = Some(point.month.into());
+        draft.plan.income_until = None;
         let shorter = draft.check(0).unwrap();
         let job = Job::new(&shorter, level());
         let mut balances: Vec<f32> = (0..4).flat_map(|block| job.final_balances(block)).collect();
@@ -135,6 +136,7 @@ fn the_chart_resolves_skewed_balances_and_takes_debts_off() {
         let point = answer.trajectory[answer.trajectory.len() / 2];
         let mut draft = spec.to_draft();
         draft.goal.timeline_months = Some(point.month.into());
+        draft.plan.income_until = None;
         let shorter = draft.check(0).unwrap();
         let own = results(&shorter, &whole(&shorter, level()));
         for (percent, found) in FAN_PERCENTILES.into_iter().zip(point.percentiles) {
