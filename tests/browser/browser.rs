@@ -17,6 +17,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use url::{ParseError, Url};
 
+/// How often an element is looked up anew to be pressed.
+const PRESSES_MAX: u32 = 5;
+
 /// Between two looks at a page.
 const POLL: Duration = Duration::from_millis(30);
 /// For Chromium as root in a container: no sandbox, and nothing that it does by itself.
@@ -163,8 +166,16 @@ impl Browser {
         let path = format!(
             "//*[self::button or self::a or self::summary][contains(normalize-space(.), '{label}')][not(ancestor::*[@hidden])]"
         );
-        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await?;
-        element.click().await.with_context(|| format!("failed to press {label}"))
+        // A live page may draw the element anew between finding and pressing it.
+        let mut tries = 0;
+        loop {
+            let element = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await?;
+            tries += 1;
+            match element.click().await {
+                Err(_) if tries < PRESSES_MAX => {}
+                pressed => return pressed.with_context(|| format!("failed to press {label}")),
+            }
+        }
     }
 
     /// Types into the field with this label, in place of what is there, with keys alone.

@@ -84,9 +84,7 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     browser.enter("Simulations", "20,000,000").await?;
     browser.click("dialog form .primary").await?;
     browser.sees("The answer so far").await?;
-    browser.sees("attic").await.or(Ok::<_, anyhow::Error>(()))?;
     browser.screenshots("job-running").await?;
-    browser.sees("The job is complete.").await?;
     assert!(browser.path().await?.starts_with("/jobs/job_"));
     browser.sees("Single futures").await?;
     browser.press("The worst").await?;

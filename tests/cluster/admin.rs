@@ -86,7 +86,7 @@ async fn every_daemon_serves_metrics_and_probes() -> anyhow::Result<()> {
         for name in names.iter().chain(&everywhere) {
             assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");
         }
-        assert!(!text.contains("job_"), "{text}");
+        assert!(!text.contains("\"job_"), "no label is a job: {text}");
         assert_eq!(complaints(&text)?, "");
         assert_eq!(client.get("/healthz").await?.0, 200);
         assert_eq!(client.get("/readyz").await?.0, 200);

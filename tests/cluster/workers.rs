@@ -257,6 +257,6 @@ async fn a_job_that_waits_says_for_what() -> anyhow::Result<()> {
     cluster.client.job_until(&first, |job| job.status == JobStatus::Running).await?;
     let second = cluster.client.submit(&Client::request(1_000, 1)).await?;
     let why = waits_for(second.clone()).await?;
-    assert_eq!(why, "every worker is busy with 1 job of the same or a higher priority");
+    assert_eq!(why, "every worker is busy with 1 job of the same or a higher priority of its owner");
     Ok(())
 }

@@ -67,7 +67,10 @@ fn every_option_is_in_the_guide_and_no_other() -> anyhow::Result<()> {
     let options = |text: &str| -> BTreeSet<String> {
         let is_name = |character: char| character.is_ascii_lowercase() || character == '-';
         let words = text.split(|character: char| !is_name(character));
-        words.filter(|word| word.starts_with("--") && word.len() > 2).map(str::to_owned).collect()
+        words
+            .filter(|word| word.starts_with("--") && word.trim_start_matches('-') != "")
+            .map(str::to_owned)
+            .collect()
     };
     let mut known = BTreeSet::new();
     for daemon in ["carlo-coordinator", "carlo-gateway", "carlo-worker"] {

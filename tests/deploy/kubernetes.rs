@@ -78,8 +78,7 @@ fn every_container_is_confined_and_bounded() -> anyhow::Result<()> {
 #[test]
 fn what_the_manifests_set_are_options_of_the_daemons() -> anyhow::Result<()> {
     let daemons = ["carlo-coordinator", "carlo-gateway", "carlo-worker"];
-    let help = |daemon| output(Command::new(binary(daemon)?).arg("--help"));
-    let all = daemons.into_iter().map(help).collect::<anyhow::Result<Vec<_>>>()?;
+    let all = daemons.into_iter().map(crate::help).collect::<anyhow::Result<Vec<_>>>()?;
     for document in build("deploy/kubernetes/production")? {
         let daemon =
             daemons.iter().position(|daemon| document.contains(&format!("command:\n        - {daemon}")));

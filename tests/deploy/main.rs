@@ -30,3 +30,9 @@ fn output(command: &mut Command) -> anyhow::Result<String> {
     ensure!(output.status.success(), "{command:?} failed, {}:\n{text}", output.status);
     Ok(text)
 }
+
+/// What a program says of itself, on one line: where the lines break is up to the terminal.
+fn help(program: &str) -> anyhow::Result<String> {
+    let help = output(Command::new(carlo_tests::binary(program)?).arg("--help"))?;
+    Ok(help.split_whitespace().collect::<Vec<_>>().join(" "))
+}

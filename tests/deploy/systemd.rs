@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use carlo_tests::{Daemon, PATIENCE, binary};
 
-use crate::{output, repository};
+use crate::{help, output, repository};
 
 const DAEMONS: [&str; 3] = ["carlo-coordinator", "carlo-gateway", "carlo-worker"];
 /// The highest exposure level that a unit may have, in tenths: `systemd-analyze security` gives 0 to 10, and 9.6 to a bare unit.
@@ -63,7 +63,7 @@ fn the_files_of_options_name_options_that_exist() -> anyhow::Result<()> {
     for daemon in DAEMONS {
         let name = daemon.trim_start_matches("carlo-");
         let options = fs::read_to_string(repository(&format!("deploy/systemd/{name}.env")))?;
-        let help = output(Command::new(binary(daemon)?).arg("--help"))?;
+        let help = help(daemon)?;
         let assigned = options.lines().filter_map(|line| line.trim_start_matches('#').split_once('='));
         let variables: Vec<_> = assigned.map(|(variable, _)| variable).collect();
         ensure!(variables.len() >= 3, "{name}.env has {variables:?} alone");

@@ -10,7 +10,7 @@ use carlo_types::definition::Faults;
 use carlo_types::limits::{
     PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, REVALIDATIONS_MAX, TEXT_BYTES_MAX,
 };
-use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Question, Timestamp};
+use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
 use tokio::sync::{mpsc, oneshot};
@@ -254,26 +254,12 @@ pub(crate) fn check_simulation(
     let seed = environment.random() as u64;
     let mut found = Faults::default();
     let spec = Draft::from(simulation.unwrap_or_default()).check_at(pointer, seed, &mut found);
-    refuse_plan(&spec, pointer, &mut found);
     match found.none_or(spec) {
         Ok(spec) => Some(spec),
         Err(fault) => {
             faults.extend(fault.fields);
             None
         }
-    }
-}
-
-/// Refuses what the kernel doesn't compute yet: plans, and the goals that need them.
-fn refuse_plan(spec: &JobSpec, pointer: &str, faults: &mut Faults) {
-    let requests = match &spec.question {
-        Question::Compare(variants) => variants.iter().map(|variant| &variant.request).collect(),
-        Question::None | Question::Solve(_) => Vec::new(),
-    };
-    if std::iter::once(&spec.request).chain(requests).any(carlo_types::Request::has_plan) {
-        let message =
-            "can't be simulated by this version yet, and neither can success, floor, dollars and sensitivity";
-        faults.push(FieldFault::new(format!("{pointer}/plan"), message));
     }
 }
 

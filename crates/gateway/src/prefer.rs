@@ -58,8 +58,10 @@ impl Wait {
             return call(self).await;
         }
         tokio::select! {
-            result = call(self) => result,
+            // The shutdown ends the call, too, but this is the better end.
+            biased;
             () = shutdown.cancelled() => call(Self::default()).await,
+            result = call(self) => result,
         }
     }
 

@@ -12,6 +12,7 @@ const COUNT: u64 = 3 * BLOCK_SIMULATIONS + 4_321;
 /// The job that a scenario is.
 fn changed(spec: &JobSpec, scenario: &str) -> JobSpec {
     let mut draft: Draft = spec.to_draft();
+    draft.plan.income_until = None;
     let request = &mut draft.request;
     let income = request.inputs.monthly_income.as_mut().unwrap();
     let spending = request.profile.monthly_spending.as_mut().unwrap();

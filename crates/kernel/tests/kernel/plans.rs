@@ -36,7 +36,10 @@ fn with(draft: &Draft, variable: Variable, value: f64) -> Draft {
         Variable::MaxSpending => draft.profile.monthly_spending = Some(value),
         Variable::MinIncome => draft.inputs.monthly_income = Some(value),
         #[expect(clippy::cast_sign_loss, reason = "1 to 1200")]
-        Variable::EarliestMonth => draft.goal.timeline_months = Some(value as u64),
+        Variable::EarliestMonth => {
+            draft.goal.timeline_months = Some(value as u64);
+            draft.plan.income_until = None;
+        }
         Variable::MaxTarget => draft.goal.target_amount = Some(value),
         Variable::MinLiquidAssets => draft.profile.liquid_assets = Some(value),
         Variable::EarliestRetirement | Variable::MaxWithdrawal => unreachable!("only plans have them"),

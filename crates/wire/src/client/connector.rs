@@ -87,9 +87,23 @@ impl Connector {
         stream.set_nodelay(true)?;
         let transport = match &self.trust {
             None => Transport::Plain(stream),
-            Some(trust) => Transport::Tls(Box::new(trust.connect(&self.host, &[HTTP_2], stream).await?)),
+            Some(trust) => {
+                let stream = trust.connect(&self.host, &[HTTP_2], stream).await;
+                Transport::Tls(Box::new(stream.map_err(closed_in_handshake)?))
+            }
         };
         Ok(Connection { transport, has_read: false, trouble: self.trouble.clone() })
+    }
+}
+
+/// A peer that speaks no TLS may end the handshake by closing or by resetting the connection: it is
+/// the same fault.
+fn closed_in_handshake(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")
+        }
+        _ => error,
     }
 }
 
