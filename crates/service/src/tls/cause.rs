@@ -74,6 +74,11 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "its certificate is from an issuer that is not trusted here; --ca-file names one that is".to_owned()
         }
+        // The name of a trusted issuer, but not its key: mostly an authority that was made anew.
+        CertificateError::BadSignature => {
+            "its certificate is from an issuer that is not trusted here, but has the name of one that is; --ca-file names another"
+                .to_owned()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired".to_owned()
         }
