@@ -40,7 +40,10 @@ fn the_guides_commands_work_one_after_the_other() -> anyhow::Result<()> {
     // Whatever fails, nothing stays behind.
     let mut script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n".to_owned();
     for (name, block) in blocks {
-        script += &format!("echo '--- {name}'\n{block}\n");
+        for line in [&*format!("echo '--- {name}'"), block] {
+            script.push_str(line);
+            script.push('\n');
+        }
     }
     script += "echo '--- done'\n";
     let script = script.replace("7070", &free_port()?.to_string()).replace("3001", &free_port()?.to_string());
@@ -68,7 +71,7 @@ fn every_option_is_in_the_guide_and_no_other() -> anyhow::Result<()> {
         let is_name = |character: char| character.is_ascii_lowercase() || character == '-';
         let words = text.split(|character: char| !is_name(character));
         words
-            .filter(|word| word.starts_with("--") && word.trim_start_matches('-') != "")
+            .filter(|word| word.starts_with("--") && !word.trim_start_matches('-').is_empty())
             .map(str::to_owned)
             .collect()
     };

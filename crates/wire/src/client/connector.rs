@@ -135,6 +135,21 @@ pub(super) struct Connection {
     trouble: Trouble,
 }
 
+impl Connection {
+    /// Notes a failed write before anything was read: the peer has closed the connection at once.
+    fn note_write<T>(&mut self, result: &Poll<io::Result<T>>) {
+        if let Poll::Ready(Err(error)) = result
+            && !self.has_read
+        {
+            self.has_read = true;
+            self.trouble.set(match self.transport {
+                Transport::Plain(_) => Some(SAYS_NOTHING.to_owned()),
+                Transport::Tls(_) => tls::cause(error).or_else(|| Some(error.to_string())),
+            });
+        }
+    }
+}
+
 /// What the peer's first bytes say is wrong; nothing where they may be HTTP/2's.
 fn first_bytes(bytes: &[u8]) -> Option<String> {
     if TLS_RECORDS.iter().any(|record| bytes.starts_with(record)) {
@@ -172,17 +187,23 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().transport {
+        let this = self.get_mut();
+        let written = match &mut this.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        };
+        this.note_write(&written);
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().transport {
+        let this = self.get_mut();
+        let flushed = match &mut this.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
             Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        };
+        this.note_write(&flushed);
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
