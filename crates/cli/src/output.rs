@@ -25,7 +25,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn write(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
@@ -39,7 +39,7 @@ pub fn write(text: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(json: &str) -> anyhow::Result<()> {
     write_json(&format!("{json}\n"))
 }
@@ -48,7 +48,7 @@ pub fn print_json(json: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn write_json(json: &str) -> anyhow::Result<()> {
     write(&visible::json(json))
 }
@@ -57,7 +57,7 @@ pub fn write_json(json: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn answer(as_json: bool, json: &str, text: impl FnOnce() -> String) -> anyhow::Result<()> {
     if as_json { print_json(json) } else { print(&text()) }
 }

@@ -2,7 +2,7 @@
 //! is read. Then the message has so many seconds to arrive, a size by its method, and a number of parts, which is counted before it is
 //! decoded: an empty part of two bytes becomes hundreds of bytes in memory. gzip is taken off here, so that its limit is the same.
 //!
-//! Whether the caller may do what they ask is decided where it is done ([`auth`](crate::auth)). The stream of a worker checks its own token.
+//! Whether the caller may do what they ask is decided where it is done ([`auth`]). The stream of a worker checks its own token.
 
 mod body;
 mod parts;

@@ -181,7 +181,7 @@ pub const fn flag() -> Input<bool> {
     Input::new(())
 }
 
-/// One of the words of a [`label`](super::label).
+/// One of the words of a `label!`.
 pub const fn word<T: Leaf<Rule = ()>>() -> Input<T> {
     Input::new(())
 }
