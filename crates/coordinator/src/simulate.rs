@@ -1,4 +1,5 @@
-//! A job that its caller waits for. A caller that goes away before it has ended, or before the wait is over, cancels it.
+//! A job that its caller waits for. A caller that goes away before it has ended, or before the wait
+//! is over, cancels it.
 
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::auth::RequestContext;
-use crate::core::{Core, CoreHandle, IdempotentOutcome, JobSnapshot, NewJob, no_such_job};
+use crate::core::{Core, CoreHandle, IdempotentOutcome, NewJob, no_such_job};
 use crate::entries::idempotency::IdempotencyId;
 use crate::idempotency::IdempotencyKey;
-use crate::jobs::notified;
 use crate::ledger_reads::first_answer;
+use crate::request_checks::notified;
+use crate::snapshot::JobSnapshot;
 
 /// Why a job is cancelled whose caller has gone.
 const GONE: &str = "the caller that waited for it has gone";
