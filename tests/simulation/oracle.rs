@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};
 use carlo_types::limits::RANGE_FAULTS_MAX;
-use carlo_types::merge::standard_error;
+use carlo_types::merge::stopping_error;
 use carlo_types::results::Digest;
 use carlo_types::{BlockRange, JobSpec, Merge};
 use carlo_wire::v1;
@@ -50,7 +50,7 @@ fn compute(spec: &JobSpec) -> Answer {
             }
         }
         if let (Some(target), Some(whole), true) = (spec.target_standard_error, &whole, checkpoint)
-            && standard_error(whole.successes(), whole.simulations()) <= target
+            && stopping_error(whole.successes(), whole.simulations()) <= target
         {
             break;
         }

@@ -8,9 +8,10 @@ use crate::grid::{BINS, FIXED_MAX, Grid, bin};
 use crate::job::Job;
 use crate::lanes::{Register, Task};
 use crate::notable::Notable;
+use crate::paired::PairedCounts;
 use crate::partial::Partial;
-use crate::sensitivity::{self, Paired};
-use crate::variants::Pairs;
+use crate::sensitivity::{self, ScenarioCounts};
+use crate::variants::VariantCounts;
 
 /// Sums that go side by side.
 const LANES: usize = 16;
@@ -27,11 +28,11 @@ pub struct Accumulator {
     scenarios: Vec<Vec<f32>>,
     counts: Vec<u64>,
     tally: Tally,
-    sensitivity: Paired,
+    sensitivity: ScenarioCounts,
     scales: Vec<Scale>,
     chart: Vec<u64>,
     notable: Notable,
-    variants: Vec<Pairs>,
+    variants: Vec<VariantCounts>,
 }
 
 /// What is summed. Adding is exact.
@@ -57,11 +58,11 @@ impl Accumulator {
             scenarios: vec![Vec::new(); results::SCENARIOS.len()],
             counts: vec![0; BINS],
             tally: EMPTY,
-            sensitivity: Paired::default(),
+            sensitivity: ScenarioCounts::default(),
             scales: job.scales().to_vec(),
             chart: vec![0; job.scales().len() * chart::BINS],
             notable: job.notable(),
-            variants: job.variants().iter().map(Pairs::of).collect(),
+            variants: job.variants(),
         }
     }
 
@@ -79,13 +80,7 @@ impl Accumulator {
             job.walk_all(block, &mut self.finals, &mut self.scenarios, &mut self.chart);
             self.sensitivity.add(job.plan().threshold, &self.finals[..paired], &self.scenarios);
         }
-        let own = (self.finals.as_slice(), job.plan().threshold);
-        let other = &mut self.scenarios[0];
-        for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
-            other.resize(count, 0.0);
-            job.walk_variant(variant, block, other);
-            pairs.add(own, (other, variant.plan.threshold));
-        }
+        job.walk_variants(block, &self.finals, &mut self.scenarios[0], &mut self.variants);
         let record = Record {
             grid: self.grid,
             target: job.plan().threshold,
@@ -111,7 +106,9 @@ impl Accumulator {
         let notable = self.notable;
         self.notable.seen = None;
         let variants = self.variants.clone();
-        self.variants.iter_mut().for_each(Pairs::clear);
+        for counts in &mut self.variants {
+            counts.pairs = PairedCounts::default();
+        }
         Partial {
             grid: self.grid,
             simulations,

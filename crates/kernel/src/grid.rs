@@ -8,21 +8,72 @@
 //! Sums are of q = (x − c) · 2¹⁶ / s₂ rounded to an integer, where s₂ is the power of two at or above s; |q| is held within 2⁴³,
 //! so that the sum of 10¹² squares fits into 128 bits.
 
-/// Bins of |x − c| < s, on one side.
-const LINEAR_BINS: u32 = 4096;
-/// Bins of each doubling of z after that.
-const OCTAVE_BINS: u32 = 512;
-/// Doublings.
-const OCTAVES: u32 = 29;
-/// Bins on one side.
-const SIDE_BINS: u32 = LINEAR_BINS + OCTAVES * OCTAVE_BINS;
-/// All bins. A bin's number grows with the balance: `SIDE_BINS` is the first above the center.
-pub(crate) const BINS: usize = 2 * SIDE_BINS as usize;
+/// Bins that are linear near a center and logarithmic far from it, on both sides. A bin's number grows with the value.
+pub(crate) struct LogLinear {
+    /// Bins of a distance below one unit, on one side: a power of two.
+    pub(crate) linear: u32,
+    /// Bins of each doubling of 1 + distance after that: a power of two.
+    pub(crate) octave: u32,
+    /// Doublings.
+    pub(crate) octaves: u32,
+}
 
 const FRACTION_BITS: u32 = 23;
-const LINEAR_SHIFT: u32 = FRACTION_BITS - LINEAR_BINS.ilog2();
-const OCTAVE_SHIFT: u32 = FRACTION_BITS - OCTAVE_BINS.ilog2();
 const ONE: u32 = 1.0_f32.to_bits();
+
+impl LogLinear {
+    /// Bins on one side. This is also the number of the first bin above the center.
+    const fn side(&self) -> u32 {
+        self.linear + self.octaves * self.octave
+    }
+
+    /// All bins.
+    pub(crate) const fn bins(&self) -> usize {
+        2 * self.side() as usize
+    }
+
+    /// The bin of a value, in units from the center.
+    #[expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
+    #[inline(always)]
+    pub(crate) fn bin(&self, y: f32) -> u32 {
+        let side = self.side();
+        let k = (1.0 + y.abs()).to_bits() - ONE;
+        let k = if k < 1 << FRACTION_BITS {
+            k >> (FRACTION_BITS - self.linear.ilog2())
+        } else {
+            let far = (k - (1 << FRACTION_BITS)) >> (FRACTION_BITS - self.octave.ilog2());
+            let far = self.linear + far;
+            if far < side { far } else { side - 1 }
+        };
+        if y < 0.0 { side - 1 - k } else { side + k }
+    }
+
+    /// The lower and upper edge of a bin, in units from the center.
+    pub(crate) fn edges(&self, bin: usize) -> [f64; 2] {
+        let bin = u32::try_from(bin).expect("below the number of bins");
+        if let Some(k) = bin.checked_sub(self.side()) {
+            [k, k + 1].map(|k| self.distance(k))
+        } else {
+            let k = self.side() - bin;
+            [k, k - 1].map(|k| -self.distance(k))
+        }
+    }
+
+    /// The distance of a side's `k`-th edge from the center, in units.
+    fn distance(&self, k: u32) -> f64 {
+        let bits = if k <= self.linear {
+            k << (FRACTION_BITS - self.linear.ilog2())
+        } else {
+            (1 << FRACTION_BITS) + ((k - self.linear) << (FRACTION_BITS - self.octave.ilog2()))
+        };
+        f64::from(f32::from_bits(ONE + bits)) - 1.0
+    }
+}
+
+/// The bins of final balances.
+const BALANCES: LogLinear = LogLinear { linear: 4096, octave: 512, octaves: 29 };
+/// How many these are.
+pub(crate) const BINS: usize = BALANCES.bins();
 
 /// A fixed-point balance is at most this, in size.
 pub(crate) const FIXED_MAX: i64 = 1 << 43;
@@ -81,14 +132,8 @@ impl Grid {
 
     /// The lower and upper edge of a bin, dollars.
     pub(crate) fn edges(self, bin: usize) -> [f64; 2] {
-        let center = f64::from(self.center());
         let unit = 1.0 / f64::from(self.inverse());
-        let bin = u32::try_from(bin).expect("a bin's number is below BINS");
-        if bin >= SIDE_BINS {
-            [bin - SIDE_BINS, bin - SIDE_BINS + 1].map(|k| center + distance(k) * unit)
-        } else {
-            [SIDE_BINS - bin, SIDE_BINS - bin - 1].map(|k| center - distance(k) * unit)
-        }
+        BALANCES.edges(bin).map(|distance| f64::from(self.center()) + distance * unit)
     }
 }
 
@@ -96,24 +141,7 @@ impl Grid {
 #[expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
 #[inline(always)]
 pub(crate) fn bin(y: f32) -> u32 {
-    let k = (1.0 + y.abs()).to_bits() - ONE;
-    let k = if k < 1 << FRACTION_BITS {
-        k >> LINEAR_SHIFT
-    } else {
-        let octaves = LINEAR_BINS + ((k - (1 << FRACTION_BITS)) >> OCTAVE_SHIFT);
-        if octaves < SIDE_BINS { octaves } else { SIDE_BINS - 1 }
-    };
-    if y < 0.0 { SIDE_BINS - 1 - k } else { SIDE_BINS + k }
-}
-
-/// The distance of a side's `k`-th edge from the center, in units of the scale.
-fn distance(k: u32) -> f64 {
-    let bits = if k <= LINEAR_BINS {
-        k << LINEAR_SHIFT
-    } else {
-        (1 << FRACTION_BITS) + ((k - LINEAR_BINS) << OCTAVE_SHIFT)
-    };
-    f64::from(f32::from_bits(ONE + bits)) - 1.0
+    BALANCES.bin(y)
 }
 
 #[cfg(test)]
@@ -138,7 +166,7 @@ mod tests {
             let slack = 1e-6 * (high - low).max(f64::from(x).abs());
             assert!(low - slack <= f64::from(x) && f64::from(x) <= high + slack, "{x} in {low}..{high}");
         }
-        assert!(last > LINEAR_BINS as usize + SIDE_BINS as usize);
+        assert!(last > (BALANCES.linear + BALANCES.side()) as usize);
     }
 
     #[test]
@@ -153,7 +181,7 @@ mod tests {
     fn the_farthest_balances_share_the_last_bin() {
         assert_eq!(bin(f32::MAX) as usize, BINS - 1);
         assert_eq!(bin(-f32::MAX), 0);
-        assert_eq!(bin(0.0), SIDE_BINS);
+        assert_eq!(bin(0.0), BALANCES.side());
     }
 
     #[test]

@@ -6,9 +6,10 @@ use crate::chart::{self, Observation, Scale};
 use crate::grid::Grid;
 use crate::level::Level;
 use crate::notable::Notable;
+use crate::paired::PairedCounts;
 use crate::pipeline::Walk;
-use crate::plan::Plan;
-use crate::variants::{Variant, variants};
+use crate::plan::{Plan, threshold};
+use crate::variants::{VariantCounts, Variants};
 
 /// Simulations that the grid follows from.
 const PILOT: u64 = 4096;
@@ -18,12 +19,12 @@ const PILOT: u64 = 4096;
 pub struct Job {
     plan: Plan,
     grid: Grid,
-    /// The stops of the fan chart, and its bins at each.
-    stops: Vec<u32>,
+    /// The months of the fan chart, and its bins at each.
+    observed: Vec<u32>,
     scales: Vec<Scale>,
     /// Nothing yet, with its aims.
     notable: Notable,
-    variants: Vec<Variant>,
+    variants: Variants,
     simulations: u64,
     level: Level,
 }
@@ -36,16 +37,16 @@ impl Job {
         let simulations = spec.simulations;
         let count = simulations.min(PILOT) as usize;
         let mut pilot = vec![0.0; count];
-        let stops = chart::stops(plan.months);
-        let mut kept = vec![Vec::new(); stops.len()];
+        let observed = chart::months(plan.months);
+        let mut kept = vec![Vec::new(); observed.len()];
         let observation = Observation::Collect(&mut kept);
-        let (scenarios, observed) = (&mut [][..], &stops[..]);
-        level.run(Walk { plan: &plan, first: 0, finals: &mut pilot, scenarios, observed, observation });
+        let (scenarios, finals) = (&mut [][..], &mut pilot[..]);
+        level.run(Walk { plan: &plan, first: 0, finals, scenarios, observed: &observed, observation });
         let scales = kept.iter_mut().map(|balances| Scale::of_pilot(balances)).collect();
         let grid = Grid::of_pilot(&mut pilot, magnitude(spec));
         let notable = Notable::of_pilot(&pilot, plan.threshold);
-        let variants = variants(spec, level);
-        Self { plan, grid, stops, scales, notable, variants, simulations, level }
+        let variants = Variants::new(spec, level);
+        Self { plan, grid, observed, scales, notable, variants, simulations, level }
     }
 
     /// The instructions that it runs with.
@@ -77,19 +78,50 @@ impl Job {
         chart: &mut [u64],
     ) {
         let (first, _) = self.indices(block);
-        let observed = if first < chart::SIMULATIONS { &self.stops[..] } else { &[] };
+        let observed = if first < chart::SIMULATIONS { &self.observed[..] } else { &[] };
         let observation = Observation::Count(&self.scales, chart);
         self.level.run(Walk { plan: &self.plan, first, finals, scenarios, observed, observation });
     }
 
-    /// Simulates a block with another plan than the job's own.
-    pub(crate) fn walk_variant(&self, variant: &Variant, block: u64, finals: &mut [f32]) {
-        let (first, _) = self.indices(block);
-        self.level.run(Walk::alone(&variant.plan, first, finals));
+    /// Counts a block's pairs with each of the job's other plans, from its own final balances; `other` is room for a block's.
+    pub(crate) fn walk_variants(
+        &self,
+        block: u64,
+        own: &[f32],
+        other: &mut Vec<f32>,
+        counts: &mut [VariantCounts],
+    ) {
+        let (first, count) = self.indices(block);
+        let own = (own, self.plan.threshold);
+        other.resize(count, 0.0);
+        match &self.variants {
+            Variants::Plans(variants) => {
+                for (variant, counts) in variants.iter().zip(counts) {
+                    self.level.run(Walk::alone(&variant.plan, first, other));
+                    counts.pairs.add(own, (other, variant.plan.threshold));
+                }
+            }
+            Variants::Targets(targets) => {
+                for (&target, counts) in targets.iter().zip(counts) {
+                    counts.pairs.add(own, (own.0, threshold(target)));
+                }
+            }
+            Variants::Months(plan) => {
+                let observed: Vec<u32> = (1..).take(plan.months).collect();
+                let mut reached = vec![PairedCounts::default(); plan.months];
+                let observation = Observation::Reach { own, threshold: plan.threshold, counts: &mut reached };
+                let (scenarios, finals) = (&mut [][..], &mut other[..]);
+                self.level.run(Walk { plan, first, finals, scenarios, observed: &observed, observation });
+                for (counts, reached) in counts.iter_mut().zip(&reached) {
+                    counts.pairs.merge(reached);
+                }
+            }
+        }
     }
 
-    pub(crate) fn variants(&self) -> &[Variant] {
-        &self.variants
+    /// No pairs yet, of each of the job's other plans.
+    pub(crate) fn variants(&self) -> Vec<VariantCounts> {
+        self.variants.counts()
     }
 
     pub(crate) fn notable(&self) -> Notable {

@@ -1,17 +1,24 @@
-//! The simulation kernel: one household's months, sixteen at a time, and partial results that merge exactly.
+//! The simulation kernel: months of many households side by side, and partial results that merge
+//! exactly.
 //!
-//! A simulation is a pure function of ([`MODEL_VERSION`], job, index). Every [`Level`] of instructions gives the same bits, and
-//! so does the scalar [`reference`](mod@reference), which states the model plainly.
+//! A simulation is a pure function of ([`MODEL_VERSION`], job, index). Every [`Level`] of
+//! instructions gives the same bits, and so does the scalar [`reference`](mod@reference), which
+//! states the model plainly.
 //!
-//! * [`Level`]: which instructions to use. `lanes` wraps them, and holds the workspace's only `unsafe`.
-//! * [`Job`]: a specification made ready to simulate. `plan` holds its constants; `keystream`, `normals` and `walk` are the
-//!   inner loops, generic over lanes.
-//! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in canonical bytes.
-//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no simulation.
+//! * [`Level`]: which instructions to use. `lanes` wraps them, and holds the workspace's only
+//!   `unsafe`.
+//! * [`Job`]: a specification made ready to simulate. `plan` holds its constants, `rules` the rules
+//!   of a month, `draws` and `shocks` what chance decides, `pipeline` how it is computed.
+//! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in
+//!   canonical bytes.
+//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no
+//!   simulation.
 //!
-//! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are in this crate's README.
+//! Threads, leases, clocks and wire formats don't belong here. The method and its sources are in this
+//! crate's README.
 
 mod accumulator;
+mod binomial;
 mod chart;
 mod digest;
 mod draws;
@@ -23,6 +30,7 @@ mod level;
 pub mod measure;
 mod normals;
 mod notable;
+mod paired;
 mod partial;
 mod pipeline;
 mod plan;

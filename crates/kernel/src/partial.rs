@@ -12,8 +12,8 @@ pub use codec::DecodeError;
 use crate::chart::Scale;
 use crate::grid::Grid;
 use crate::notable::Notable;
-use crate::sensitivity::Paired;
-use crate::variants::Pairs;
+use crate::sensitivity::ScenarioCounts;
+use crate::variants::VariantCounts;
 
 /// The summary of some of a job's simulations. Partial results over different simulations of one job merge.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,15 +32,15 @@ pub struct Partial {
     /// Bins that hold simulations, ascending, with how many.
     pub(crate) bins: Vec<(u16, u64)>,
     /// What became of the first simulations in each scenario.
-    pub(crate) sensitivity: Paired,
-    /// The fan chart's bins at each stop; none where it counts nothing.
+    pub(crate) sensitivity: ScenarioCounts,
+    /// The fan chart's bins at each month; none where it counts nothing.
     pub(crate) scales: Vec<Scale>,
-    /// The fan chart's bins that hold simulations, those of the first stop first.
+    /// The fan chart's bins that hold simulations, those of the first month first.
     pub(crate) chart: Vec<(u16, u64)>,
     /// Simulations that are worth a look.
     pub(crate) notable: Notable,
     /// What became of all simulations with each other plan of the job.
-    pub(crate) variants: Vec<Pairs>,
+    pub(crate) variants: Vec<VariantCounts>,
 }
 
 /// Balances are finite or, in an empty partial, infinite: never NaN.
@@ -74,8 +74,8 @@ impl Merge for Partial {
         }
         add(&mut self.chart, &other.chart);
         self.notable.merge(&other.notable);
-        for (pairs, other) in self.variants.iter_mut().zip(&other.variants) {
-            pairs.merge(other);
+        for (counts, other) in self.variants.iter_mut().zip(&other.variants) {
+            counts.pairs.merge(&other.pairs);
         }
     }
 

@@ -189,7 +189,7 @@ impl Walk<'_> {
                 let count = (self.finals.len() - at).min(REGISTERS * L::WIDTH);
                 let owed = plan.owed[self.observed[i] as usize];
                 store(lanes, own, owed, &mut balances[..count]);
-                self.observation.add(i, &balances[..count]);
+                self.observation.add(i, at, &balances[..count]);
             }
             Checkpoint::End => {
                 let owed = plan.owed[plan.months];
@@ -252,7 +252,7 @@ fn walk_month<L: Lanes>(
 fn store<L: Register>(lanes: L, balances: &Tile<Balance<L>>, owed: f32, out: &mut [f32]) {
     for (out, balance) in out.chunks_mut(L::WIDTH).zip(balances.iter()) {
         let mut numbers = [0.0; WIDTH_MAX];
-        lanes.store(lanes.sub(balance.high, lanes.float(owed)), &mut numbers);
+        lanes.store(lanes.sub(balance.total(lanes), lanes.float(owed)), &mut numbers);
         out.copy_from_slice(&numbers[..out.len()]);
     }
 }

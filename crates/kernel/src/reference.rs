@@ -154,9 +154,10 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
         cash = noise_square.sqrt().mul_add(direction[which], cash);
         // 7.
         let before = f64::from(high) + f64::from(low);
-        let change = cash + (low + small);
+        let carried = low + small;
+        let change = cash + carried;
         let sum = high + change;
-        (high, low) = (sum, change - (sum - high));
+        (high, low) = (sum, (change - (sum - high)) + (carried - (change - cash)));
         each(Month {
             income: f64::from(budget.income) * (1.0 + f64::from(wages)),
             spending: f64::from(budget.spending) * (1.0 + f64::from(prices)),
@@ -174,7 +175,7 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
             balance: f64::from(high) + f64::from(low),
         });
     }
-    high - plan.owed[plan.months]
+    high + low - plan.owed[plan.months]
 }
 
 /// A rate of growth, from what is planned of it and what chance adds.

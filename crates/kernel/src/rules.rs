@@ -111,8 +111,8 @@ impl<L: Lanes> Economy<L> {
 /// "Further remarks on reducing truncation errors", 1965).
 #[derive(Clone, Copy)]
 pub(crate) struct Balance<L: Lanes> {
-    /// The balance to single precision, dollars.
-    pub(crate) high: L::Float,
+    /// Most of the balance, dollars.
+    high: L::Float,
     /// What of the balance `high` leaves out.
     low: L::Float,
 }
@@ -123,12 +123,22 @@ impl<L: Lanes> Balance<L> {
         Self { high: lanes.float(high), low: lanes.float(low) }
     }
 
+    /// The whole balance, to single precision.
+    #[inline(always)]
+    pub(crate) fn total(self, lanes: L) -> L::Float {
+        lanes.add(self.high, self.low)
+    }
+
     /// Step 7: cash comes in, and a part of it that is too small to be added to it first.
     #[inline(always)]
     fn plus(self, lanes: L, cash: L::Float, small: L::Float) -> Self {
-        let change = lanes.add(cash, lanes.add(self.low, small));
+        let carried = lanes.add(self.low, small);
+        let change = lanes.add(cash, carried);
         let high = lanes.add(self.high, change);
-        Self { high, low: lanes.sub(change, lanes.sub(high, self.high)) }
+        // What either sum has rounded away.
+        let first = lanes.sub(carried, lanes.sub(change, cash));
+        let second = lanes.sub(change, lanes.sub(high, self.high));
+        Self { high, low: lanes.add(second, first) }
     }
 
     /// Steps 4 to 7.

@@ -1,28 +1,31 @@
 //! Solving for a number of the plan: which values to try, and what they say.
 //!
-//! The success probability moves one way with each variable, so the first 4,096 simulations tell by bisection roughly where it is the
-//! wanted one. Around that place [`CANDIDATES`] values are tried with all simulations, all on the same luck, and the answer
-//! is read between the two that enclose the wanted probability. So it is one job, whose blocks may be done anywhere in any order,
-//! and its answer has the same bits everywhere.
+//! The first 4,096 simulations, the pilot, tell by bisection where the success probability is roughly the wanted one. In that
+//! range a grid of values is tried with all simulations, all on the same shocks, and the answer is read between the two that
+//! enclose the wanted probability. So it is one job, whose blocks may be done anywhere in any order, and its answer has the
+//! same bits everywhere. The value at which success is easiest is always among them: nothing is called out of reach untried.
+//!
+//! Success is taken to move one way with an amount of money, and counted in cents. Where it jumps, the grid closes in on the
+//! jump until its neighbours are a cent apart. Success is not monotone in time: for the earliest month, one walk counts the
+//! success of every month that may decide.
 
 use carlo_types::question::{CANDIDATES, Solve, Variable};
-use carlo_types::results::{Interval, Solution};
+use carlo_types::results::Solution;
 use carlo_types::{JobSpec, Question};
 
+use crate::binomial::{FOUR_SIGMA, PERCENT_95, central_counts};
+use crate::chart::Observation;
 use crate::level::Level;
+use crate::paired::PairedCounts;
 use crate::pipeline::Walk;
 use crate::plan::Plan;
-use crate::summary::Z_95;
 
-/// Simulations that the place of the candidates follows from: the first.
+/// Simulations of the pilot: the first.
 const PILOT: u64 = 4096;
-/// Standard errors of the pilot's probability that the candidates reach to on each side: the answer lies outside in less than 1 of
-/// 10,000 jobs.
-const REACH: f64 = 4.0;
-/// Where the search for a place ends: at this part of it.
-const PRECISION: f64 = 1e-7;
-/// From this ratio of the ends on, candidates are spread evenly by their logarithms.
-const RATIO_MAX: f64 = 4.0;
+/// Values of an amount that are tried in the range that the pilot leaves, besides the easiest.
+const GRID: usize = CANDIDATES as usize - 1;
+/// The most pilots that the grid costs.
+const PILOTS_MAX: usize = 160;
 
 /// The plan of `spec` with another value of a variable, and no question.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1200")]
@@ -39,139 +42,219 @@ pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
     spec
 }
 
-/// How a variable behaves.
-struct Nature {
-    /// The values that it can have.
-    domain: Interval,
+/// The values that an amount can have, in cents, and which way success moves with it.
+struct VariableDomain {
+    least: i64,
+    most: i64,
     /// Whether success gets more probable as it grows.
     rises: bool,
-    /// Whether it has whole values only.
-    whole: bool,
     /// What it is in the job's own plan.
-    own: f64,
+    own: i64,
 }
 
-impl Nature {
+impl VariableDomain {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 10¹⁴ cents")]
     fn of(spec: &JobSpec, variable: Variable) -> Self {
-        use carlo_types::limits::{NUMBER_MAX, TIMELINE_MONTHS_MAX};
+        use carlo_types::limits::NUMBER_MAX;
         let household = &spec.household;
         let (own, rises) = match variable {
             Variable::MaxSpending => (household.monthly_spending, false),
             Variable::MinIncome => (household.monthly_income, true),
-            Variable::EarliestMonth => (spec.goal.timeline_months.into(), true),
+            Variable::EarliestMonth => (0.0, true),
             Variable::MaxTarget => (spec.goal.target_amount, false),
             Variable::MinLiquidAssets => (household.liquid_assets, true),
         };
-        let domain = match variable {
-            Variable::EarliestMonth => [1.0, TIMELINE_MONTHS_MAX.into()],
-            // A goal is above nothing.
-            Variable::MaxTarget => [0.01, NUMBER_MAX],
-            Variable::MaxSpending | Variable::MinIncome | Variable::MinLiquidAssets => [0.0, NUMBER_MAX],
-        };
-        Self { domain, rises, whole: variable == Variable::EarliestMonth, own }
+        // A goal is above nothing.
+        let least = i64::from(variable == Variable::MaxTarget);
+        Self { least, most: (NUMBER_MAX * 100.0) as i64, rises, own: (own * 100.0) as i64 }
+    }
+
+    /// The end at which success is most probable.
+    fn easiest(&self) -> i64 {
+        if self.rises { self.most } else { self.least }
     }
 }
 
-/// The values to try, ascending.
-pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64> {
-    let nature = Nature::of(spec, asked.variable);
-    let count = spec.simulations.min(PILOT);
-    let mut finals = vec![0.0; count as usize];
-    let mut successes = |value: f64| -> f64 {
-        let plan = Plan::new(&with(spec, asked.variable, value));
-        level.run(Walk::alone(&plan, 0, &mut finals));
-        finals.iter().filter(|&&balance| balance >= plan.threshold).count() as f64
-    };
-    let (n, p) = (count as f64, asked.probability);
-    let reach = REACH * (p * (1.0 - p) / n).sqrt() * n + 1.0;
-    let few = (p * n - reach).floor().max(1.0);
-    let many = (p * n + reach).ceil().min(n);
-    let ends = [few, many].map(|enough| place(&nature, |value| successes(value) >= enough));
-    spread(ends[0].min(ends[1]), ends[0].max(ends[1]), nature.whole)
+fn dollars(cents: i64) -> f64 {
+    cents as f64 / 100.0
 }
 
-/// The least value with which it `is_enough`, if that takes large ones, else the largest; an end of the domain where there is none.
-fn place(nature: &Nature, mut is_enough: impl FnMut(f64) -> bool) -> f64 {
+/// The success counts of the pilot.
+struct Pilot<'a> {
+    spec: &'a JobSpec,
+    variable: Variable,
+    level: Level,
+    finals: Vec<f32>,
+}
+
+impl Pilot<'_> {
+    fn simulations(&self) -> u64 {
+        self.finals.len() as u64
+    }
+
+    /// How many succeed with this amount.
+    fn successes(&mut self, cents: i64) -> u64 {
+        let plan = Plan::new(&with(self.spec, self.variable, dollars(cents)));
+        self.level.run(Walk::alone(&plan, 0, &mut self.finals));
+        self.finals.iter().filter(|&&balance| balance >= plan.threshold).count() as u64
+    }
+
+    /// How many have reached the goal after each month up to the last one of the model.
+    fn successes_by_month(&mut self) -> Vec<u64> {
+        use carlo_types::limits::TIMELINE_MONTHS_MAX;
+        let plan = Plan::new(&with(self.spec, self.variable, TIMELINE_MONTHS_MAX.into()));
+        let observed: Vec<u32> = (1..=TIMELINE_MONTHS_MAX).collect();
+        let mut counts = vec![PairedCounts::default(); observed.len()];
+        // Beside a plan in which nothing succeeds, every success is gained.
+        let none = vec![f32::NEG_INFINITY; self.finals.len()];
+        let own = (&none[..], plan.threshold);
+        let observation = Observation::Reach { own, threshold: plan.threshold, counts: &mut counts };
+        let (scenarios, finals) = (&mut [][..], &mut self.finals[..]);
+        self.level.run(Walk { plan: &plan, first: 0, finals, scenarios, observed: &observed, observation });
+        counts.iter().map(|counts| counts.gained).collect()
+    }
+}
+
+/// The values to try, ascending: dollars, or months.
+pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64> {
+    let count = spec.simulations.min(PILOT);
+    let finals = vec![0.0; usize::try_from(count).expect("at most the pilot's")];
+    let mut pilot = Pilot { spec, variable: asked.variable, level, finals };
+    let [few, many] = central_counts(pilot.simulations(), asked.probability, FOUR_SIGMA);
+    if asked.variable == Variable::EarliestMonth {
+        let last = last_month(&pilot.successes_by_month(), few, many);
+        return (1..=last).map(f64::from).collect();
+    }
+    let domain = VariableDomain::of(spec, asked.variable);
+    let ends = [few.max(1), (many + 1).min(count)].map(|enough| bisect(&domain, enough, &mut pilot));
+    let mut values = candidate_grid(ends[0].min(ends[1]), ends[0].max(ends[1]), &mut pilot);
+    values.push(domain.easiest());
+    values.sort_unstable();
+    values.dedup();
+    values.into_iter().map(dollars).collect()
+}
+
+/// The last month whose success has to be counted with all simulations, from the pilot's successes after each: that in which
+/// the goal is certainly reached, and where it is certainly missed again; else the last one in doubt. Where no month comes into
+/// question, it is the best one.
+fn last_month(successes: &[u64], few: u64, many: u64) -> u32 {
+    let month = |i: usize| u32::try_from(i + 1).expect("at most the longest timeline");
+    let certainly = successes.iter().position(|&count| count > many);
+    let last_in_doubt = successes.iter().rposition(|count| (few..=many).contains(count));
+    match certainly {
+        Some(first) => {
+            let missed = successes[first..].iter().position(|&count| count < few);
+            month(missed.map_or(first.max(last_in_doubt.unwrap_or(0)), |after| first + after))
+        }
+        None => month(last_in_doubt.unwrap_or_else(|| {
+            let best = successes.iter().copied().max().unwrap_or(0);
+            successes.iter().position(|&count| count == best).unwrap_or(0)
+        })),
+    }
+}
+
+/// The amount, to the cent, at which the pilot's successes come to `enough`: the least with at least so many, if they rise,
+/// else the largest; an end of the domain where there is none.
+fn bisect(domain: &VariableDomain, enough: u64, pilot: &mut Pilot<'_>) -> i64 {
     // False below the place and true above it.
-    let mut is_above = |value: f64| is_enough(value) == nature.rises;
-    let [mut low, last] = nature.domain;
+    let mut is_above = |cents: i64| (pilot.successes(cents) >= enough) == domain.rises;
+    let mut low = domain.least;
     if is_above(low) {
         return low;
     }
-    let mut high = nature.own.max(1.0).min(last);
+    let mut high = domain.own.max(100).min(domain.most);
     while !is_above(high) {
-        if high >= last {
-            return last;
+        if high >= domain.most {
+            return domain.most;
         }
         low = high;
-        high = (2.0 * high).min(last);
+        high = (2 * high).min(domain.most);
     }
-    let width = if nature.whole { 1.0 } else { PRECISION * high };
-    while high - low > width {
-        let middle = if nature.whole { (low + (high - low) / 2.0).floor() } else { low + (high - low) / 2.0 };
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
         *(if is_above(middle) { &mut high } else { &mut low }) = middle;
     }
-    if nature.rises { high } else { low }
+    if domain.rises { high } else { low }
 }
 
-/// Values from `low` to `high`, both among them. Whole ones lie on both sides of what is enclosed.
-fn spread(low: f64, high: f64, whole: bool) -> Vec<f64> {
-    const LAST: u8 = CANDIDATES - 1;
-    const STEPS: f64 = LAST as f64;
-    if whole {
-        use carlo_types::limits::TIMELINE_MONTHS_MAX;
-        let last = f64::from(TIMELINE_MONTHS_MAX);
-        // One month to each side, and no month twice where there is room.
-        let low = (low - 1.0).min(last - STEPS).max(1.0);
-        let high = (high + 1.0).max(low + STEPS).min(last);
-        return (0..=LAST).map(|i| (low + (high - low) * f64::from(i) / STEPS).round()).collect();
+/// Amounts from `low` to `high`, between which the pilot's successes move in even steps, or jump from one cent to the next.
+fn candidate_grid(low: i64, high: i64, pilot: &mut Pilot<'_>) -> Vec<i64> {
+    let mut points = vec![(low, pilot.successes(low))];
+    if high > low {
+        points.push((high, pilot.successes(high)));
     }
-    let is_wide = low > 0.0 && high / low > RATIO_MAX;
-    // The sixteenth root is the ratio of neighbours: without a logarithm, whose last bit would be the platform's.
-    let ratio = if is_wide { (high / low).sqrt().sqrt().sqrt().sqrt() } else { 1.0 };
-    let mut values: Vec<f64> = (0..=LAST)
-        .map(|i| if is_wide { low * power(ratio, i) } else { low + (high - low) * f64::from(i) / STEPS })
-        .collect();
-    values[usize::from(LAST)] = high;
-    values
+    for _ in 0..PILOTS_MAX {
+        // The widest step that isn't within a cent.
+        let step = |i: usize| points[i].1.abs_diff(points[i + 1].1);
+        let is_open = |&i: &usize| points[i + 1].0 - points[i].0 > 1 && step(i) > 1;
+        let Some(i) = (0..points.len() - 1).filter(is_open).max_by_key(|&i| step(i)) else { break };
+        let middle = points[i].0 + (points[i + 1].0 - points[i].0) / 2;
+        let point = (middle, pilot.successes(middle));
+        // An end with the same successes is replaced, unless it is an end of the grid.
+        if point.1 == points[i].1 && i > 0 {
+            points[i] = point;
+        } else if point.1 == points[i + 1].1 && i + 2 < points.len() {
+            points[i + 1] = point;
+        } else if points.len() < GRID {
+            points.insert(i + 1, point);
+        } else {
+            break;
+        }
+    }
+    points.into_iter().map(|point| point.0).collect()
 }
 
-fn power(ratio: f64, exponent: u8) -> f64 {
-    (0..exponent).fold(1.0, |product, _| product * ratio)
-}
-
-/// The answer, from the values that were tried, ascending, with their success probabilities in `simulations` simulations.
-pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, f64)], simulations: u64) -> Solution {
-    let nature = Nature::of(spec, asked.variable);
-    let p = asked.probability;
-    let error = Z_95 * (p * (1.0 - p) / simulations.max(1) as f64).sqrt();
-    let round = |value: f64| if nature.whole { value.ceil() } else { value };
-    let value = crossing(tried, p, nature.rises).map(round);
+/// The answer, from the values that were tried, ascending, with how many of `simulations` succeeded.
+pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, u64)], simulations: u64) -> Solution {
+    let [few, many] = central_counts(simulations, asked.probability, PERCENT_95);
+    let enough = enough(asked.probability, simulations);
+    if asked.variable == Variable::EarliestMonth {
+        return solution_in_time(asked, tried, [few, enough, many]);
+    }
+    let domain = VariableDomain::of(spec, asked.variable);
+    let value = crossing(tried, enough, domain.rises);
     let interval_95 = value.map(|_| {
-        let end = |p: f64| {
-            // Beyond what was tried nothing is known; the end of it is a bound on one side.
-            let outermost =
-                if (p > asked.probability) == nature.rises { tried.last() } else { tried.first() };
-            crossing(tried, p, nature.rises).or(outermost.map(|tried| tried.0)).map_or(f64::NAN, round)
-        };
-        let ends = [end(p - error), end(p + error)];
+        // With a true value v, the successes at v are a binomial count: with 95 % one of few to many. Where no count bounds v on
+        // a side, that side ends with the domain.
+        let [easy, hard] = [domain.easiest(), domain.least + domain.most - domain.easiest()].map(dollars);
+        let lower = if few == 0 { Some(hard) } else { crossing(tried, few, domain.rises) };
+        let upper = if many >= simulations { None } else { crossing(tried, many + 1, domain.rises) };
+        let ends = [lower.unwrap_or(easy), upper.unwrap_or(easy)];
         [ends[0].min(ends[1]), ends[0].max(ends[1])]
     });
     Solution { asked: *asked, value, interval_95 }
 }
 
-/// The value at which the probability passes `p`, on a line between the two that enclose it; an end where it is reached there
-/// already, and nothing where it is reached nowhere.
-fn crossing(tried: &[(f64, f64)], p: f64, rises: bool) -> Option<f64> {
-    let is_reached = |tried: &(f64, f64)| tried.1 >= p;
-    let (first, last) = (tried.first()?, tried.last()?);
-    if rises && is_reached(first) {
-        return Some(first.0);
+/// The least number of successes that is at least this probability.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the simulations")]
+fn enough(probability: f64, simulations: u64) -> u64 {
+    let mut enough = (probability * simulations as f64).floor() as u64;
+    while (enough as f64 / simulations.max(1) as f64) < probability {
+        enough += 1;
     }
-    if !rises && is_reached(last) {
-        return Some(last.0);
-    }
-    let pair = tried.windows(2).find(|pair| is_reached(&pair[0]) != is_reached(&pair[1]))?;
-    let [(low, below), (high, above)] = [pair[0], pair[1]];
-    Some(low + (high - low) * (p - below) / (above - below))
+    enough
+}
+
+/// The first month after which success reaches each of these counts: the interval's lower end, the answer, its upper end.
+fn solution_in_time(asked: &Solve, tried: &[(f64, u64)], [few, enough, many]: [u64; 3]) -> Solution {
+    let first = |count: u64| tried.iter().find(|tried| tried.1 >= count).map(|tried| tried.0);
+    let value = first(enough);
+    let last = carlo_types::limits::TIMELINE_MONTHS_MAX.into();
+    let interval_95 = value.map(|value| [first(few).unwrap_or(value), first(many + 1).unwrap_or(last)]);
+    Solution { asked: *asked, value, interval_95 }
+}
+
+/// The amount at which successes come to `enough`: on a line between the two that enclose it, rounded to the cent that has
+/// enough; nothing where it is reached nowhere.
+fn crossing(tried: &[(f64, u64)], enough: u64, rises: bool) -> Option<f64> {
+    // From the hard end to the easy one.
+    let hardest_first: Vec<_> = if rises { tried.to_vec() } else { tried.iter().rev().copied().collect() };
+    let i = hardest_first.iter().position(|tried| tried.1 >= enough)?;
+    let (easy, reached) = hardest_first[i];
+    let Some((hard, missed)) = i.checked_sub(1).map(|i| hardest_first[i]) else { return Some(easy) };
+    let share = (enough - missed) as f64 / (reached - missed) as f64;
+    let cents = 100.0 * (hard + (easy - hard) * share);
+    let cents = if rises { cents.ceil() } else { cents.floor() };
+    let value = cents / 100.0;
+    Some(if rises { value.min(easy) } else { value.max(easy) })
 }

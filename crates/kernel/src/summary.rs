@@ -9,8 +9,8 @@ mod fan;
 mod plans;
 mod ranks;
 
-use carlo_types::merge::standard_error;
-use carlo_types::results::{Interval, PERCENTILES, Results};
+use carlo_types::merge::{standard_error, wilson_interval_95};
+use carlo_types::results::{PERCENTILES, Results};
 use carlo_types::{JobSpec, Merge};
 
 use crate::MODEL_VERSION;
@@ -18,32 +18,30 @@ use crate::digest::digest;
 use crate::partial::Partial;
 use ranks::Ranks;
 
-/// The two-sided 95 % point of the normal distribution.
-pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
-
 /// The results of the simulations that `partial` holds, as an answer to `spec`; also of a job that isn't finished. With no
 /// simulations at all the standard error is 1, the interval is [0, 1], and every sum of money is 0.
 pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
     let (n, successes) = (partial.simulations(), partial.successes());
     let ranks = Ranks::new(partial);
     let (mean, std) = moments(partial);
+    let solution = plans::solution(spec, partial);
     Results {
         success_probability: if n == 0 { 0.0 } else { successes as f64 / n as f64 },
         standard_error: standard_error(successes, n),
-        confidence_interval_95: wilson(successes, n),
+        confidence_interval_95: wilson_interval_95(successes, n),
         percentiles: PERCENTILES.map(|percent| ranks.percentile(percent)),
-        percentile_intervals_95: PERCENTILES.map(|percent| ranks.interval(percent, Z_95)),
+        percentile_intervals_95: PERCENTILES.map(|percent| ranks.interval(percent)),
         mean,
         std,
         worst_case: ranks.worst(),
         best_case: ranks.best(),
         simulations_run: n,
-        histogram: bars::histogram(partial, &ranks),
-        trajectory: fan::trajectory(spec, partial),
+        histogram: bars::histogram(spec, partial, &ranks),
+        trajectory: fan::trajectory(spec, partial, &ranks),
         sensitivity: partial.sensitivity.summary(),
         notable: partial.notable.summary(),
-        variants: plans::variants(partial),
-        solution: plans::solution(spec, partial),
+        variants: plans::variants(partial, solution.as_ref()),
+        solution,
         model_version: MODEL_VERSION,
         digest: digest(spec, partial),
     }
@@ -62,23 +60,3 @@ fn moments(partial: &Partial) -> (f64, f64) {
     let (least, most) = (f64::from(partial.least), f64::from(partial.most));
     ((f64::from(partial.grid.center()) + mean * dollars).clamp(least, most), variance.sqrt() * dollars)
 }
-
-/// Wilson's 95 % interval of a probability.
-fn wilson(successes: u64, simulations: u64) -> Interval {
-    if simulations == 0 {
-        return [0.0, 1.0];
-    }
-    let n = simulations as f64;
-    let p = successes as f64 / n;
-    let square = Z_95 * Z_95;
-    let middle = (p + square / (2.0 * n)) / (1.0 + square / n);
-    let half = Z_95 / (1.0 + square / n) * (p * (1.0 - p) / n + square / (4.0 * n * n)).sqrt();
-    // Where p is 0 or 1 an end of the interval is exactly that, but for rounding.
-    [
-        if successes == 0 { 0.0 } else { (middle - half).clamp(0.0, p) },
-        if successes == simulations { 1.0 } else { (middle + half).clamp(p, 1.0) },
-    ]
-}
-
-#[cfg(test)]
-mod tests;

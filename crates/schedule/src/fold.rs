@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use carlo_types::merge::standard_error;
+use carlo_types::merge::stopping_error;
 use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Merge};
 
 use crate::record::Part;
@@ -117,7 +117,7 @@ impl<P: Merge + Clone> Fold<P> {
             self.current += 1;
             let met = match (&self.prefix, self.segments.target) {
                 (Some(prefix), Some(target)) => {
-                    standard_error(prefix.successes(), prefix.simulations()) <= target
+                    stopping_error(prefix.successes(), prefix.simulations()) <= target
                 }
                 _ => false,
             };

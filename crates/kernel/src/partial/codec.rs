@@ -10,8 +10,9 @@ use super::Partial;
 use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid};
 use crate::notable::{AIMS, Notable, Seen};
-use crate::sensitivity::Paired;
-use crate::variants::{Pairs, VARIANTS_MAX};
+use crate::paired::PairedCounts;
+use crate::sensitivity::ScenarioCounts;
+use crate::variants::{VARIANTS_MAX, VariantCounts};
 
 /// Empty bins that end a run; fewer are written as counts of 0.
 const GAP: usize = 4;
@@ -39,12 +40,12 @@ struct Head {
 /// What comes between the histogram and the chart's.
 #[derive(Serialize, Deserialize)]
 struct Extras {
-    sensitivity: Paired,
+    sensitivity: ScenarioCounts,
     scales: Vec<(u32, u32)>,
     aims: [u32; AIMS],
     /// Bits of balances, and indices.
     notable: Option<[(u32, u64); 2 + AIMS]>,
-    variants: Vec<(Option<u64>, u64, u64)>,
+    variants: Vec<(Option<u64>, PairedCounts)>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +75,7 @@ impl Partial {
             squares: self.squares,
         };
         let scales = self.scales.iter().map(|scale| scale.to_bits()).collect();
-        let variants = self.variants.iter().map(|pairs| pairs.to_bits()).collect();
+        let variants = self.variants.iter().map(|counts| counts.to_bits()).collect();
         let Notable { aims, seen } = self.notable;
         let notable = seen.map(|seen| seen.map(|seen| (seen.balance, seen.index)));
         let extras = Extras { sensitivity: self.sensitivity, scales, aims, notable, variants };
@@ -95,9 +96,9 @@ impl Partial {
         let head: Head = take(&mut bytes)?;
         let bins = Runs(&mut bytes).bins(BINS)?;
         let extras: Extras = take(&mut bytes)?;
-        let scales = extras.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
+        let scales = extras.scales.iter().map(|&(center, unit)| Scale::from_bits(center, unit));
         let scales = scales.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible scale"))?;
-        let variants = extras.variants.into_iter().map(Pairs::from_bits);
+        let variants = extras.variants.into_iter().map(VariantCounts::from_bits);
         let variants = variants.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible value"))?;
         let partial = Self {
             grid: Grid::from_bits(head.center, head.scale).ok_or(DecodeError("impossible grid"))?,
@@ -124,14 +125,14 @@ impl Partial {
         Ok(partial)
     }
 
-    /// Whether every stop of the chart counts the same simulations, and no more than it may.
+    /// Whether every month of the chart counts the same simulations, and no more than it may.
     fn chart_is_possible(&self) -> bool {
-        let mut stops = vec![0_u64; self.scales.len()];
+        let mut months = vec![0_u64; self.scales.len()];
         for &(bin, count) in &self.chart {
-            let stop = &mut stops[usize::from(bin) / chart::BINS];
-            *stop = stop.saturating_add(count);
+            let month = &mut months[usize::from(bin) / chart::BINS];
+            *month = month.saturating_add(count);
         }
-        stops.iter().all(|&count| count == stops[0] && count <= chart::SIMULATIONS.min(self.simulations))
+        months.iter().all(|&count| count == months[0] && count <= chart::SIMULATIONS.min(self.simulations))
     }
 
     /// Whether the simulations worth a look can be among these.
@@ -162,7 +163,7 @@ impl Partial {
             let possible = |x: f32| x.is_finite() && x.to_bits() != (-0.0_f32).to_bits();
             possible(self.least) && possible(self.most) && self.least <= self.most
         };
-        let variants = self.variants.iter().all(|pairs| pairs.is_possible(n, self.successes));
+        let variants = self.variants.iter().all(|counts| counts.pairs.is_possible(n, self.successes));
         let rules = [
             (n <= SIMULATIONS_MAX, "too many simulations"),
             (self.successes <= n, "more successes than simulations"),
@@ -170,7 +171,7 @@ impl Partial {
             (extremes, "impossible extremes"),
             (self.sensitivity.is_possible() && self.sensitivity.simulations <= n, "impossible scenarios"),
             (self.scales.is_empty() == self.chart.is_empty(), "a chart without its scale"),
-            (self.scales.len() <= chart::STOPS_MAX, "too many stops"),
+            (self.scales.len() <= chart::MONTHS_MAX, "too many months"),
             (self.chart_is_possible(), "impossible chart"),
             (self.notable_is_possible(), "impossible simulations"),
             (self.variants.len() <= VARIANTS_MAX, "too many variants"),

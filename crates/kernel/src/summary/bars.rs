@@ -1,42 +1,116 @@
 //! The histogram that a person looks at.
+//!
+//! An edge lies at the goal, so no bar mixes both sides of it, and what lies below is exactly what failed. The bars have one
+//! round width, fine enough for the middle half of the distribution; what lies outside of the middle 80 % at least is
+//! in the first and the last bar, or beside an edge at a goal that lies so far out.
 
-use carlo_types::Merge;
 use carlo_types::results::Histogram;
+use carlo_types::{JobSpec, Merge};
 
 use super::ranks::Ranks;
 use crate::partial::Partial;
 
-/// How many bars are wanted across the middle of the distribution, before their width is made round. At most 100 come of it:
-/// the width only grows, and one bar may be added at each end.
+/// Bars across the middle 99.8 %, where they suffice.
 const BARS: f64 = 60.0;
+/// Bars across the middle half, where that needs narrower ones.
+const BARS_OF_THE_MIDDLE: f64 = 10.0;
+/// The most bars between the outermost edges.
+const BARS_MAX: f64 = 96.0;
 
-/// Bars of a round width across the middle 99.8 %, what lies outside of it in the first and the last one: these begin at the smallest and
-/// end at the largest balance. A bin of the grid counts where its middle lies.
-pub(super) fn histogram(partial: &Partial, ranks: &Ranks<'_>) -> Histogram {
-    let (worst, best) = (ranks.worst(), ranks.best());
-    if partial.simulations() == 0 {
+/// The bars of the final balances: at most 100. The first begins at the smallest balance or below it, the last ends at the
+/// largest or above it.
+pub(super) fn histogram(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) -> Histogram {
+    let (successes, goal) = (partial.successes(), spec.goal.target_amount);
+    let Some(failures) = partial.simulations().checked_sub(successes) else {
+        return Histogram::default();
+    };
+    if failures + successes == 0 {
         return Histogram::default();
     }
-    let (low, high) = (ranks.quantile(1), ranks.quantile(999));
-    // A bar narrower than the numbers around it can't be told from its neighbours.
-    let least_width = worst.abs().max(best.abs()).max(1.0) * 1e-6;
-    let width = round_up(((high - low) / BARS).max(least_width));
-    let start = (low / width).floor();
-    let bars = (high / width).floor() - start + 1.0;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 62")]
-    let bars = bars as usize;
-    let mut edges: Vec<f64> = (0..=bars).map(|i| (start + i as f64) * width).collect();
-    edges[0] = edges[0].min(worst);
-    edges[bars] = edges[bars].max(best);
-
-    let mut counts = vec![0; bars];
+    // A balance that reaches the goal by the tolerance alone counts as being at it.
+    let least = if failures == 0 { goal } else { f64::NEG_INFINITY };
+    let is_mixed = failures > 0 && successes > 0;
+    let edges = edges(is_mixed.then_some(goal), |per_mille| match per_mille {
+        0 => ranks.worst().max(least),
+        1000 => ranks.best().max(least),
+        _ => ranks.quantile(per_mille).max(least),
+    });
+    let mut counts = vec![0; edges.len() - 1];
+    let inner = &edges[1..edges.len() - 1];
     for &(bin, count) in &partial.bins {
         let [low, high] = partial.grid.edges(bin.into());
-        let middle = (low.midpoint(high)).clamp(worst, best);
-        let bar = edges[1..bars].partition_point(|&edge| edge <= middle);
-        counts[bar] += count;
+        let middle = low.midpoint(high).clamp(ranks.worst(), ranks.best());
+        counts[inner.partition_point(|&edge| edge <= middle)] += count;
+    }
+    if is_mixed {
+        let (below, above) = counts.split_at_mut(edges.partition_point(|&edge| edge < goal));
+        settle(below, above, failures);
     }
     Histogram { edges, counts }
+}
+
+/// The edges of the bars, ascending, of a distribution with these quantiles; one of them at a goal that some reach and
+/// others don't.
+fn edges(goal: Option<f64>, quantile: impl Fn(u16) -> f64) -> Vec<f64> {
+    let [worst, low, p10, p25, p75, p90, high, best] = [0, 1, 100, 250, 750, 900, 999, 1000].map(quantile);
+    // A bar narrower than the numbers around it can't be told from its neighbours.
+    let least_width = worst.abs().max(best.abs()).max(1.0) * 1e-6;
+    let middle = if p75 > p25 { (p75 - p25) / BARS_OF_THE_MIDDLE } else { f64::INFINITY };
+    let fine = ((high - low) / BARS).min(middle);
+    let width = round_up(fine.max((p90 - p10) / BARS_MAX).max(least_width));
+    let origin = goal.unwrap_or(0.0);
+    // Tails that don't fit are cut evenly, unless one is short.
+    let [below, above] = [p10 - low, high - p90].map(|tail| (tail / width).ceil());
+    let room = (BARS_MAX - ((p90 - p10) / width).ceil()).max(0.0);
+    let half = (room / 2.0).floor();
+    let [below, above] = [below.min(half.max(room - above)), above.min(half.max(room - below))];
+    let first = ((p10 - below * width - origin) / width).floor();
+    let last = ((p90 + above * width - origin) / width).floor() + 1.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 98")]
+    let bars = (last - first) as usize;
+    let mut edges: Vec<f64> = (0..=bars).map(|i| origin + (first + i as f64) * width).collect();
+    match goal {
+        Some(goal) if goal <= edges[0] => {
+            let outside = if goal < edges[0] { vec![worst, goal] } else { vec![worst] };
+            edges.splice(0..0, outside);
+        }
+        _ => edges[0] = edges[0].min(worst),
+    }
+    let end = edges.len() - 1;
+    match goal {
+        Some(goal) if goal >= edges[end] => {
+            if goal > edges[end] {
+                edges.push(goal);
+            }
+            edges.push(best.max(goal + width));
+        }
+        _ => edges[end] = edges[end].max(best),
+    }
+    edges
+}
+
+/// Moves what a bin of the grid that lies on both sides of the goal has put on the wrong one, so that the bars below hold
+/// exactly the failures.
+fn settle(below: &mut [u64], above: &mut [u64], failures: u64) {
+    let sum: u64 = below.iter().sum();
+    if sum < failures {
+        let moved = take(above.iter_mut(), failures - sum);
+        below.iter_mut().next_back().into_iter().for_each(|nearest| *nearest += moved);
+    } else {
+        let moved = take(below.iter_mut().rev(), sum - failures);
+        above.iter_mut().next().into_iter().for_each(|nearest| *nearest += moved);
+    }
+}
+
+/// Takes so many out of these counts, the first first; how many there were.
+fn take<'a>(counts: impl Iterator<Item = &'a mut u64>, wanted: u64) -> u64 {
+    let mut left = wanted;
+    for count in counts {
+        let taken = left.min(*count);
+        *count -= taken;
+        left -= taken;
+    }
+    wanted - left
 }
 
 /// The smallest of 1, 2, 2.5 and 5 times a power of ten that is at least `width`.

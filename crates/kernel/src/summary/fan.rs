@@ -3,34 +3,43 @@
 use carlo_types::JobSpec;
 use carlo_types::results::{FAN_PERCENTILES, FanPoint};
 
-use crate::chart;
+use super::ranks::Ranks;
+use crate::chart::{self, Scale};
 use crate::partial::Partial;
 
-/// The points of the chart; none where the partial result holds none of the simulations that it is made of.
-pub(super) fn trajectory(spec: &JobSpec, partial: &Partial) -> Vec<FanPoint> {
+/// The points of the chart; none where the partial result holds none of the simulations that it is made of. The last one is
+/// of all final balances, so it has the percentiles that are reported beside it.
+pub(super) fn trajectory(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) -> Vec<FanPoint> {
     let mut counts = vec![[0_u64; chart::BINS]; partial.scales.len()];
     for &(bin, count) in &partial.chart {
         counts[usize::from(bin) / chart::BINS][usize::from(bin) % chart::BINS] += count;
     }
-    let stops = chart::stops(spec.goal.timeline_months as usize);
-    let mut points = Vec::with_capacity(stops.len());
-    for ((month, scale), counts) in stops.into_iter().zip(&partial.scales).zip(&counts) {
-        let total: u64 = counts.iter().sum();
-        let percentiles =
-            FAN_PERCENTILES.map(|percent| scale.balance(at_rank(counts, total * u64::from(percent) / 100)));
+    let months = chart::months(spec.goal.timeline_months as usize);
+    let mut points = Vec::with_capacity(months.len());
+    for ((month, &scale), counts) in months.into_iter().zip(&partial.scales).zip(&counts) {
+        let percentiles = FAN_PERCENTILES.map(|percent| {
+            if month == spec.goal.timeline_months {
+                ranks.percentile(percent)
+            } else {
+                percentile(scale, counts, percent)
+            }
+        });
         points.push(FanPoint { month, percentiles });
     }
     points
 }
 
-/// Where a rank (from 0) lies, in bins above the middle of the first.
-fn at_rank(counts: &[u64; chart::BINS], rank: u64) -> f64 {
+/// The balance that `percent` of a hundred counted simulations don't exceed, by interpolation in its bin.
+fn percentile(scale: Scale, counts: &[u64; chart::BINS], percent: u8) -> f64 {
+    let total: u64 = counts.iter().sum();
+    let rank = (total * u64::from(percent)).div_ceil(100).max(1);
     let mut below = 0;
     for (bin, &count) in counts.iter().enumerate() {
-        if rank < below + count {
-            return bin as f64 - 0.5 + ((rank - below) as f64 + 0.5) / count as f64;
+        if rank <= below + count {
+            let [low, high] = scale.edges(bin);
+            return low + (high - low) * ((rank - below) as f64 - 0.5) / count as f64;
         }
         below += count;
     }
-    counts.len() as f64
+    scale.edges(chart::BINS - 1)[1]
 }

@@ -3,6 +3,7 @@
 use carlo_types::Merge;
 use carlo_types::results::Interval;
 
+use crate::binomial::{PERCENT_95, central_counts};
 use crate::partial::Partial;
 
 /// How near to an edge of its bin an order statistic is taken to lie: where all of a bin's simulations have one value, which may be
@@ -41,13 +42,19 @@ impl<'a> Ranks<'a> {
         if self.below.is_empty() { 0.0 } else { self.partial.most.into() }
     }
 
-    /// The balance of a rank, from 1 for the smallest to n; 0 where there are none.
-    pub(super) fn balance(&self, rank: u64) -> f64 {
-        let rank = rank.clamp(1, self.partial.simulations().max(1));
-        let Some(i) = self.below.partition_point(|&below| below < rank).checked_sub(1) else { return 0.0 };
+    /// The bin that holds a rank, from 1 for the smallest to n: its edges, and how far into it the rank lies. Nothing where
+    /// there are no simulations.
+    fn bin(&self, rank: u64) -> Option<(Interval, f64)> {
+        let i = self.below.partition_point(|&below| below < rank).checked_sub(1)?;
         let (bin, count) = self.partial.bins[i];
         let fraction = ((rank - self.below[i]) as f64 - 0.5) / count as f64;
-        let [low, high] = self.partial.grid.edges(bin.into());
+        Some((self.partial.grid.edges(bin.into()), fraction))
+    }
+
+    /// The balance of a rank; 0 where there are none.
+    pub(super) fn balance(&self, rank: u64) -> f64 {
+        let rank = rank.clamp(1, self.partial.simulations().max(1));
+        let Some(([low, high], fraction)) = self.bin(rank) else { return 0.0 };
         let balance = low + fraction.clamp(*WITHIN.start(), *WITHIN.end()) * (high - low);
         balance.clamp(self.worst(), self.best())
     }
@@ -63,17 +70,16 @@ impl<'a> Ranks<'a> {
         self.quantile(u16::from(percent) * 10)
     }
 
-    /// An interval that holds the distribution's percentile: between the ranks `z` binomial standard deviations from its own.
-    pub(super) fn interval(&self, percent: u8, z: f64) -> Interval {
-        let n = self.partial.simulations() as f64;
-        let p = f64::from(percent) / 100.0;
-        let half = z * (n * p * (1.0 - p)).sqrt();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "at least 0, far below 2⁶⁴"
-        )]
-        let [low, high] = [(n * p - half).floor().max(0.0) as u64, (n * p + half).ceil() as u64 + 1];
-        [self.balance(low), self.balance(high)]
+    /// A 95 % interval of the distribution's percentile. Of n simulations, those at most the percentile are a binomial count; with
+    /// at least 95 % it is one of `low` to `high`, and then the percentile lies between the order statistics `low` and
+    /// `high + 1`. Each is anywhere in its bin, so the interval reaches to the bins' edges. Where there is no such order
+    /// statistic, because n is small, the interval ends with the smallest or the largest balance.
+    pub(super) fn interval(&self, percent: u8) -> Interval {
+        let n = self.partial.simulations();
+        let [low, high] = central_counts(n, f64::from(percent) / 100.0, PERCENT_95);
+        let low = self.bin(low).map_or(self.worst(), |(edges, _)| edges[0]);
+        let high =
+            if high < n { self.bin(high + 1) } else { None }.map_or(self.best(), |(edges, _)| edges[1]);
+        [low, high].map(|balance| balance.clamp(self.worst(), self.best()))
     }
 }

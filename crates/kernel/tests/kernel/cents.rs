@@ -86,9 +86,17 @@ fn sums_of_cents_are_met() {
     for plan in 0..300 {
         let scale = 10_i64.pow(random.random_range(3..9));
         let mut cents = || random.random_range(0..scale);
-        let (liquid, income) = (cents(), cents());
-        let spending = if plan % 2 == 0 { 0 } else { cents().min(income) };
+        let (mut liquid, income, other) = (cents(), cents(), cents());
         let months = random.random_range(1..=1_200_i64);
+        // Nothing is spent, or less than comes in, or more, so that little is left of the assets.
+        let spending = match plan % 3 {
+            0 => 0,
+            1 => other.min(income),
+            _ => other.max(income),
+        };
+        if spending > income {
+            liquid = liquid / 100 + months * (spending - income);
+        }
         let balance = liquid + months * (income - spending);
         if balance == 0 {
             continue;
@@ -104,7 +112,7 @@ fn sums_of_cents_are_met() {
         assert_eq!(probability(&draft), 1.0, "seed {SEED}, plan {plan}: {draft:?}");
         let found = f64::from(Job::new(&spec(&draft), level()).final_balances(0)[0]);
         let off = (found - dollars(balance)).abs();
-        assert!(off <= (7e-8 * dollars(balance)).max(1e-3), "seed {SEED}, plan {plan}: {off}");
+        assert!(off <= (1e-7 * dollars(balance)).max(2e-3), "seed {SEED}, plan {plan}: {off}");
     }
 }
 

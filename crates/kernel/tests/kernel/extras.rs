@@ -100,3 +100,78 @@ fn a_short_job_has_a_point_for_every_month() {
         results(&spec, &whole(&spec, level())).trajectory.iter().map(|point| point.month).collect();
     assert_eq!(months, (1..=36).collect::<Vec<_>>());
 }
+
+/// A plan of somebody who lives on risky assets for 30 years: most end low, and a few very high.
+fn skewed(simulations: u64) -> JobSpec {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(600_000.0);
+    draft.profile.monthly_spending = Some(3_000.0);
+    draft.inputs.monthly_income = Some(0.0);
+    draft.inputs.risk_tolerance = Some("high".to_owned());
+    draft.goal.target_amount = Some(200_000.0);
+    draft.goal.timeline_months = Some(360);
+    draft.params.simulations = Some(simulations);
+    draft.check(7).unwrap()
+}
+
+#[test]
+fn the_chart_ends_with_the_percentiles_that_are_reported() {
+    let cases = golden::cases().into_iter().map(|case| case.spec(70_000, 5));
+    for spec in cases.chain([skewed(70_000)]) {
+        let answer = results(&spec, &whole(&spec, level()));
+        let last = answer.trajectory.last().unwrap();
+        for (percent, found) in FAN_PERCENTILES.into_iter().zip(last.percentiles) {
+            let i = carlo_types::results::PERCENTILES.iter().position(|&p| p == percent).unwrap();
+            assert_eq!(found, answer.percentiles[i], "p{percent}");
+        }
+    }
+}
+
+#[test]
+fn the_chart_resolves_skewed_balances_and_takes_debts_off() {
+    for spec in [skewed(65_536), golden::cases()[4].spec(65_536, 5)] {
+        let answer = results(&spec, &whole(&spec, level()));
+        let point = answer.trajectory[answer.trajectory.len() / 2];
+        let mut draft = spec.to_draft();
+        draft.goal.timeline_months = Some(point.month.into());
+        let shorter = draft.check(0).unwrap();
+        let own = results(&shorter, &whole(&shorter, level()));
+        for (percent, found) in FAN_PERCENTILES.into_iter().zip(point.percentiles) {
+            let i = carlo_types::results::PERCENTILES.iter().position(|&p| p == percent).unwrap();
+            let [low, high] = own.percentile_intervals_95[i];
+            assert!((low..=high).contains(&found), "month {}, p{percent}: {found}", point.month);
+        }
+    }
+}
+
+#[test]
+fn no_bar_mixes_both_sides_of_the_goal() {
+    let cases = golden::cases().into_iter().map(|case| case.spec(50_000, 5));
+    for spec in cases.chain([skewed(50_000)]) {
+        for goal in [spec.goal.target_amount, 12_345.67, 1.0, 1e6, 123.45] {
+            let mut spec = spec.clone();
+            spec.goal.target_amount = goal;
+            let answer = results(&spec, &whole(&spec, level()));
+            let bars = &answer.histogram;
+            let below: u64 = bars
+                .edges
+                .windows(2)
+                .zip(&bars.counts)
+                .filter(|(edges, _)| edges[1] <= goal)
+                .map(|bar| bar.1)
+                .sum();
+            let above: u64 = bars
+                .edges
+                .windows(2)
+                .zip(&bars.counts)
+                .filter(|(edges, _)| edges[0] >= goal)
+                .map(|bar| bar.1)
+                .sum();
+            assert_eq!(below + above, 50_000, "{goal}: {:?}", bars.edges);
+            assert_eq!(above as f64 / 50_000.0, answer.success_probability, "{goal}");
+            assert!(bars.edges.is_sorted_by(|a, b| a < b) && bars.counts.len() <= 100);
+            let largest = bars.counts.iter().max().unwrap();
+            assert!(*largest < 15_000, "{goal}: {largest} of 50,000 in one bar");
+        }
+    }
+}

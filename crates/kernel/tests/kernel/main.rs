@@ -11,6 +11,7 @@ mod partials;
 mod plans;
 mod precision;
 mod replay;
+mod vectors;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};
 use carlo_types::JobSpec;

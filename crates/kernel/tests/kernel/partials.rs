@@ -145,7 +145,7 @@ fn reports_are_small() {
     for case in golden::cases() {
         let spec = case.spec(10_000_000, 3);
         let bytes = whole(&spec, level()).encode().len();
-        assert!(bytes <= 16 * 1024, "{}: {bytes} bytes", case.name);
+        assert!(bytes <= 32 * 1024, "{}: {bytes} bytes", case.name);
     }
 }
 
@@ -193,4 +193,35 @@ fn extreme(months: u64, returns: f64) -> Draft {
     params.promotion_raise_mean = Some(returns);
     params.promotion_raise_volatility = Some(1.0);
     draft
+}
+
+/// Where balances are a few numbers, an interval holds the exact order statistics that it stands for.
+#[test]
+fn intervals_of_discrete_balances_hold_the_percentiles() {
+    let mut draft = golden::cases()[0].draft.clone();
+    let params = &mut draft.params;
+    for none in [
+        &mut params.annual_return_std,
+        &mut params.inflation_volatility,
+        &mut params.income_volatility,
+        &mut params.expense_volatility,
+        &mut params.annual_raise_volatility,
+        &mut params.promotion_probability,
+    ] {
+        *none = Some(0.0);
+    }
+    (params.emergency_min, params.emergency_max) = (Some(1_500.0), Some(1_500.0));
+    draft.goal.timeline_months = Some(18);
+    for n in [1, 2, 10, 100, 60_000] {
+        draft.params.simulations = Some(n);
+        let spec = draft.check(3).unwrap();
+        let job = Job::new(&spec, level());
+        let mut balances: Vec<f32> = (0..blocks_of(n)).flat_map(|block| job.final_balances(block)).collect();
+        balances.sort_unstable_by(f32::total_cmp);
+        let answer = results(&spec, &whole(&spec, level()));
+        for (percent, [low, high]) in PERCENTILES.into_iter().zip(answer.percentile_intervals_95) {
+            let exact = f64::from(balances[(n * u64::from(percent)).div_ceil(100) as usize - 1]);
+            assert!(low <= exact && exact <= high, "{n}, p{percent}: {exact} in {low}..{high}");
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use carlo_types::merge::standard_error;
+use carlo_types::merge::stopping_error;
 use carlo_types::{
     BLOCK_SIMULATIONS, BatchId, JobId, JobSpec, Load, Merge, Money, NodeId, OwnerId, Timestamp,
 };
@@ -321,7 +321,7 @@ fn expected(spec: &JobSpec) -> Marks {
         let fold = Marks::first(simulations.div_ceil(BLOCK_SIMULATIONS), n);
         let met = spec
             .target_standard_error
-            .is_some_and(|target| standard_error(fold.successes(), fold.simulations()) <= target);
+            .is_some_and(|target| stopping_error(fold.successes(), fold.simulations()) <= target);
         if met || simulations == n {
             return fold;
         }

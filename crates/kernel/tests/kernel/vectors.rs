@@ -1,0 +1,359 @@
+//! The bits are pinned: digests and balances of many requests, as the current model version gave them when it was
+//! released, on every set of instructions and with one thread and two.
+//!
+//! `tests/golden/vectors.json` holds them. A change of any bit without a new model version fails here; a new version
+//! writes the file anew:
+//!
+//! ```sh
+//! cargo test -p carlo-kernel --test kernel -- --ignored write_vectors
+//! ```
+
+use std::fmt::Write as _;
+
+use carlo_kernel::{Accumulator, Job, Level, MODEL_VERSION, Partial, results};
+use carlo_types::blocks::blocks_of;
+use carlo_types::draft::{CardDraft, LoanDraft, SolveDraft};
+use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
+use serde_json::{Value, json};
+
+/// Balances of each request that are in the file.
+const BALANCES: usize = 32;
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/vectors.json");
+const WHAT_TO_DO: &str = "the bits of a result have changed. If that is not intended, find out what changed them. If it is: \
+     raise MODEL_VERSION, write the vectors anew (see the top of tests/kernel/vectors.rs), commit both together, and say \
+     in CHANGELOG.md that results of older versions are computed again";
+
+/// A household that saves for a house.
+fn base(months: u64) -> Draft {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(13_500.0);
+    draft.profile.monthly_spending = Some(3_200.0);
+    draft.profile.credit_debt = Some(1_200.0);
+    draft.profile.monthly_loan_payments = Some(350.0);
+    draft.inputs.monthly_income = Some(5_000.0);
+    draft.goal.target_amount = Some(70_000.0);
+    draft.goal.timeline_months = Some(months);
+    draft.params.simulations = Some(2_000);
+    draft
+}
+
+fn with(mut draft: Draft, change: impl FnOnce(&mut Draft)) -> Draft {
+    change(&mut draft);
+    draft
+}
+
+/// Sets every volatility and probability to 0.
+fn certain(draft: &mut Draft) {
+    let params = &mut draft.params;
+    for none in [
+        &mut params.annual_return_std,
+        &mut params.inflation_volatility,
+        &mut params.income_volatility,
+        &mut params.expense_volatility,
+        &mut params.emergency_probability,
+        &mut params.annual_raise_volatility,
+        &mut params.promotion_probability,
+        &mut params.promotion_raise_volatility,
+    ] {
+        *none = Some(0.0);
+    }
+}
+
+fn accounts(draft: &mut Draft) {
+    let card = |balance, apr, payment| CardDraft {
+        id: None,
+        balance: Some(balance),
+        apr: Some(apr),
+        minimum_payment: Some(payment),
+    };
+    draft.params.use_account_aware_simulation = Some(true);
+    draft.params.credit_cards = vec![card(4_000.0, 24.0, 100.0), card(900.0, 0.0, 75.0)];
+    draft.params.loans = vec![LoanDraft {
+        id: None,
+        balance: Some(15_000.0),
+        interest_rate: Some(6.5),
+        monthly_payment: Some(410.0),
+    }];
+}
+
+/// Every number at its largest.
+fn extreme(draft: &mut Draft, returns: f64) {
+    const MOST: Option<f64> = Some(1e12);
+    draft.profile.liquid_assets = MOST;
+    draft.profile.monthly_spending = MOST;
+    draft.profile.credit_debt = MOST;
+    draft.profile.monthly_loan_payments = MOST;
+    draft.inputs.monthly_income = MOST;
+    draft.goal.target_amount = MOST;
+    let params = &mut draft.params;
+    params.annual_return_mean = Some(returns);
+    params.annual_return_std = Some(2.0);
+    params.inflation_rate = Some(1.0);
+    params.inflation_volatility = Some(1.0);
+    params.income_volatility = Some(2.0);
+    params.expense_volatility = Some(2.0);
+    params.emergency_probability = Some(1.0);
+    params.emergency_min = Some(0.0);
+    params.emergency_max = MOST;
+    params.annual_raise_mean = Some(returns);
+    params.annual_raise_volatility = Some(1.0);
+    params.promotion_probability = Some(1.0);
+    params.promotion_raise_mean = Some(returns);
+    params.promotion_raise_volatility = Some(1.0);
+}
+
+fn solving(variable: &str, probability: f64) -> impl FnOnce(&mut Draft) {
+    move |draft| {
+        draft.solve =
+            Some(SolveDraft { variable: Some(variable.to_owned()), probability: Some(probability) });
+    }
+}
+
+/// More than one block.
+fn two_blocks(draft: &mut Draft) {
+    draft.params.simulations = Some(BLOCK_SIMULATIONS + 116);
+}
+
+/// A request: its name, its seed, and what was asked.
+type Request = (&'static str, u64, Draft);
+
+/// Every request.
+fn requests() -> Vec<Request> {
+    [households(), markets(), questions(), timelines()].concat()
+}
+
+fn households() -> Vec<Request> {
+    let risk = |risk: &str| {
+        let risk = risk.to_owned();
+        move |draft: &mut Draft| draft.inputs.risk_tolerance = Some(risk)
+    };
+    vec![
+        ("two blocks", 1, with(base(36), two_blocks)),
+        ("the largest seed", u64::MAX, with(base(36), two_blocks)),
+        ("one simulation", 3, with(base(36), |draft| draft.params.simulations = Some(1))),
+        ("low risk", 4, with(base(60), risk("low"))),
+        ("high risk", 5, with(base(60), risk("high"))),
+        ("accounts", 6, with(base(36), accounts)),
+        ("accounts, ten years", 7, with(base(120), accounts)),
+        (
+            "a debt larger than the assets",
+            8,
+            with(base(24), |draft| draft.profile.credit_debt = Some(90_000.0)),
+        ),
+        ("nothing left to chance", 9, with(base(36), certain)),
+        ("nothing left to chance, 1,200 months", 10, with(base(1_200), certain)),
+        (
+            "emergencies of one size",
+            11,
+            with(base(18), |draft| {
+                certain(draft);
+                draft.params.emergency_probability = Some(0.08);
+                (draft.params.emergency_min, draft.params.emergency_max) = (Some(1_500.0), Some(1_500.0));
+            }),
+        ),
+        (
+            "certain emergencies and promotions",
+            12,
+            with(base(30), |draft| {
+                draft.params.emergency_probability = Some(1.0);
+                draft.params.promotion_probability = Some(1.0);
+            }),
+        ),
+    ]
+}
+
+fn markets() -> Vec<Request> {
+    vec![
+        (
+            "rare and large emergencies",
+            13,
+            with(base(48), |draft| {
+                draft.params.emergency_probability = Some(0.001);
+                (draft.params.emergency_min, draft.params.emergency_max) = (Some(0.0), Some(1e6));
+            }),
+        ),
+        ("extremes that grow", 14, with(base(36), |draft| extreme(draft, 1.0))),
+        (
+            "extremes that shrink, 1,200 months",
+            15,
+            with(base(1_200), |draft| {
+                extreme(draft, -1.0);
+                draft.params.simulations = Some(200);
+            }),
+        ),
+        (
+            "hyperinflation",
+            16,
+            with(base(240), |draft| {
+                draft.params.inflation_rate = Some(1.0);
+                draft.params.inflation_volatility = Some(1.0);
+                draft.params.simulations = Some(500);
+            }),
+        ),
+        (
+            "deflation, and raises that take everything",
+            17,
+            with(base(60), |draft| {
+                draft.params.inflation_rate = Some(-0.5);
+                draft.params.annual_raise_mean = Some(-1.0);
+                draft.params.annual_raise_volatility = Some(0.5);
+            }),
+        ),
+        (
+            "the widest volatilities of cash",
+            18,
+            with(base(36), |draft| {
+                draft.params.income_volatility = Some(2.0);
+                draft.profile.spending_volatility = Some(2.0);
+            }),
+        ),
+        (
+            "retired",
+            19,
+            with(base(360), |draft| {
+                draft.profile.liquid_assets = Some(1e6);
+                draft.inputs.monthly_income = Some(0.0);
+                draft.goal.target_amount = Some(1.0);
+                draft.params.simulations = Some(500);
+            }),
+        ),
+        (
+            "cents",
+            20,
+            with(base(36), |draft| {
+                draft.profile.liquid_assets = Some(0.02);
+                draft.profile.monthly_spending = Some(0.01);
+                draft.inputs.monthly_income = Some(0.03);
+                draft.goal.target_amount = Some(0.5);
+            }),
+        ),
+    ]
+}
+
+fn questions() -> Vec<Request> {
+    vec![
+        (
+            "a comparison",
+            21,
+            with(base(36), |draft| {
+                two_blocks(draft);
+                let poorer = with(base(36), |draft| draft.inputs.monthly_income = Some(4_700.0));
+                let others = [base(48), poorer, with(base(36), accounts)];
+                draft.variants = others.map(|other| with(other, two_blocks)).to_vec();
+            }),
+        ),
+        ("solved for income", 22, with(base(36), solving("minIncome", 0.8))),
+        ("solved for spending", 23, with(base(36), solving("maxSpending", 0.5))),
+        ("solved for the month", 24, with(base(36), solving("earliestMonth", 0.9))),
+        ("solved for the target", 25, with(base(36), solving("maxTarget", 0.9))),
+        ("solved for the assets", 26, with(base(36), solving("minLiquidAssets", 0.75))),
+    ]
+}
+
+fn timelines() -> Vec<Request> {
+    let few = |months: u64| {
+        move |draft: &mut Draft| draft.params.simulations = Some(if months == 1_200 { 200 } else { 2_000 })
+    };
+    [
+        ("1 month", 31, 1),
+        ("5 months", 32, 5),
+        ("6 months", 33, 6),
+        ("11 months", 34, 11),
+        ("12 months", 35, 12),
+        ("13 months", 36, 13),
+        ("1,200 months", 37, 1_200),
+    ]
+    .map(|(name, seed, months)| (name, seed, with(base(months), few(months))))
+    .to_vec()
+}
+
+/// The job's partial result, its blocks dealt to so many threads.
+fn computed(spec: &JobSpec, level: Level, threads: u64) -> Partial {
+    let job = Job::new(spec, level);
+    let share = |thread: u64| {
+        let mut accumulator = Accumulator::new(&job);
+        for block in (thread..blocks_of(spec.simulations)).step_by(threads as usize) {
+            accumulator.block(&job, block);
+        }
+        accumulator.finish()
+    };
+    let parts: Vec<Partial> = std::thread::scope(|scope| {
+        let share = &share;
+        let threads: Vec<_> = (0..threads).map(|thread| scope.spawn(move || share(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    parts
+        .into_iter()
+        .reduce(|mut sum, part| {
+            sum.merge(&part);
+            sum
+        })
+        .unwrap()
+}
+
+/// The number as C's `%a` writes it.
+fn hexadecimal(x: f32) -> String {
+    let (sign, bits) = (if x.is_sign_negative() { "-" } else { "" }, x.to_bits() & 0x7fff_ffff);
+    let (exponent, fraction) = (bits >> 23, bits & 0x007f_ffff);
+    let mut text = format!("{sign}0x");
+    let (first, exponent) = match (exponent, fraction) {
+        (0, 0) => (0, 0),
+        (0, _) => (0, -126),
+        _ => (1, exponent.cast_signed() - 127),
+    };
+    let digits = format!("{:06x}", fraction << 1);
+    let digits = digits.trim_end_matches('0');
+    let point = if digits.is_empty() { "" } else { "." };
+    write!(text, "{first}{point}{digits}p{exponent:+}").unwrap();
+    text
+}
+
+/// The vector of a request.
+fn vector(name: &str, seed: u64, draft: &Draft, level: Level, threads: u64) -> Value {
+    let spec = draft.check(seed).unwrap();
+    let balances = Job::new(&spec, level).final_balances(0);
+    json!({
+        "name": name,
+        "digest": results(&spec, &computed(&spec, level, threads)).digest.to_string(),
+        "balances": balances.iter().take(BALANCES).map(|&x| hexadecimal(x)).collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn the_bits_are_those_of_the_model_version() {
+    let file: Value = serde_json::from_str(include_str!("../golden/vectors.json")).unwrap();
+    assert_eq!(file["modelVersion"], MODEL_VERSION, "the vectors are of another version: {WHAT_TO_DO}");
+    let requests = requests();
+    assert_eq!(file["vectors"].as_array().unwrap().len(), requests.len(), "{WHAT_TO_DO}");
+    for ((name, seed, draft), expected) in requests.iter().zip(file["vectors"].as_array().unwrap()) {
+        for level in Level::available() {
+            for threads in [1, 2] {
+                let found = vector(name, *seed, draft, level, threads);
+                assert_eq!(&found, expected, "{name}, {level}, {threads} threads: {WHAT_TO_DO}");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "writes tests/golden/vectors.json for a new model version"]
+fn write_vectors() {
+    let vector = |(name, seed, draft): &Request| vector(name, *seed, draft, Level::available()[0], 1);
+    let vectors: Vec<Value> = requests().iter().map(vector).collect();
+    let file = json!({ "modelVersion": MODEL_VERSION, "vectors": vectors });
+    std::fs::write(FILE, serde_json::to_string_pretty(&file).unwrap() + "\n").unwrap();
+}
+
+#[test]
+fn hexadecimal_floats_are_those_of_c() {
+    let written = [
+        (1.0, "0x1p+0"),
+        (-0.0, "-0x0p+0"),
+        (70_000.5, "0x1.11708p+16"),
+        (-0.1, "-0x1.99999ap-4"),
+        (f32::MIN_POSITIVE / 2.0, "0x0.8p-126"),
+    ];
+    for (number, text) in written {
+        assert_eq!(hexadecimal(number), text);
+    }
+}
