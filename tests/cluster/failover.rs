@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use carlo_tests::several::{Several, gateway, url};
 use carlo_tests::{Client, Cluster, PATIENCE};
-use carlo_types::NodeId;
+use carlo_types::NodeFacts;
 use carlo_wire::v1::jobs_client::JobsClient;
 use carlo_wire::v1::worker_message::Message;
 use carlo_wire::v1::workers_client::WorkersClient;
@@ -251,15 +251,17 @@ async fn a_follower_says_who_leads_and_its_callers_go_there() -> anyhow::Result<
 
 /// Joins as a worker at a coordinator that doesn't answer yet; whether it grants a lease.
 async fn join_late(channel: tonic::transport::Channel) -> bool {
-    let hello = v1::Hello {
-        node_id: NodeId::from_random(rand::random()).to_string(),
-        hostname: "host".to_owned(),
-        name: "late".to_owned(),
-        threads: 1,
-        instruction_set: "portable".to_owned(),
-        version: "0.0.0".to_owned(),
-        model_version: 1,
-        protocol_version: PROTOCOL_VERSION,
+    let hello = {
+        let facts = NodeFacts {
+            hostname: "host".to_owned(),
+            name: "late".to_owned(),
+            threads: 1,
+            instruction_set: "portable".to_owned(),
+            version: "0.0.0".to_owned(),
+            model_version: 1,
+            protocol_version: PROTOCOL_VERSION,
+        };
+        convert::hello(&NodeSecret::from_random(rand::random(), rand::random()), &facts)
     };
     let (sender, greeting) = tokio::sync::mpsc::channel(1);
     let hello = v1::WorkerMessage { message: Some(Message::Hello(hello)) };

@@ -9,6 +9,7 @@ mod determinism;
 mod drain;
 #[cfg(feature = "etcd")]
 mod failover;
+mod hostile_workers;
 mod logs;
 mod membership;
 mod previous_release;

@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use carlo_kernel::{Accumulator, Job, Level, Partial};
 use carlo_tests::{Cluster, PATIENCE};
-use carlo_types::{Draft, NodeId};
+use carlo_types::{Draft, NodeFacts};
+use carlo_wire::convert::{self, NodeSecret};
 use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
 use carlo_wire::v1::worker_message::Message as FromWorker;
 use carlo_wire::v1::workers_client::WorkersClient;
@@ -14,15 +15,17 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// A greeting that no coordinator refuses.
 pub(crate) fn hello(name: &str) -> v1::Hello {
-    v1::Hello {
-        node_id: NodeId::from_random(rand::random()).to_string(),
-        hostname: "host".to_owned(),
-        name: name.to_owned(),
-        threads: 1,
-        instruction_set: "portable".to_owned(),
-        version: "0.0.0".to_owned(),
-        model_version: carlo_kernel::MODEL_VERSION,
-        protocol_version: PROTOCOL_VERSION,
+    {
+        let facts = NodeFacts {
+            hostname: "host".to_owned(),
+            name: name.to_owned(),
+            threads: 1,
+            instruction_set: "portable".to_owned(),
+            version: "0.0.0".to_owned(),
+            model_version: carlo_kernel::MODEL_VERSION,
+            protocol_version: PROTOCOL_VERSION,
+        };
+        convert::hello(&NodeSecret::from_random(rand::random(), rand::random()), &facts)
     }
 }
 

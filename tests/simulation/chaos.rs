@@ -15,7 +15,8 @@ use crate::ledger::Storage;
 use crate::plan::SLOWNESS;
 use crate::world::{Sabotage, World, coordinator, worker};
 
-/// How far the calendar may be off, milliseconds: eleven hours, so that no jump takes the day for which an idempotency key holds.
+/// How far the calendar may be off, milliseconds: eleven hours, so that no jump takes the day for
+/// which an idempotency key holds.
 const CALENDAR_JUMP_MS: i64 = 11 * 3_600 * 1_000;
 
 /// How long the longest freeze lasts.
@@ -94,7 +95,8 @@ impl Chaos {
         now >= self.thaws + LATE_WORDS
     }
 
-    /// The last test: the coordinator's machine loses its power once everything is done, and comes back.
+    /// The last test: the coordinator's machine loses its power once everything is done, and comes
+    /// back.
     pub(crate) fn last_restart(&mut self, sim: &mut Sim<'_>) {
         let hosts = match &self.world.storage {
             Storage::Etcd(_) => (0..self.world.plan.coordinators).map(coordinator).collect(),
@@ -165,7 +167,8 @@ impl Chaos {
         }
     }
 
-    /// One at a time: the others go on. It outlasts the other faults, because what it says late matters most when all is done.
+    /// One at a time: the others go on. It outlasts the other faults, because what it says late
+    /// matters most when all is done.
     fn freeze_worker(&mut self, sim: &Sim<'_>) {
         let index = self.random.random_range(0..self.world.plan.workers.len());
         let time = if self.random.random_ratio(1, 3) { FREEZE } else { self.time(200, 8_000) };

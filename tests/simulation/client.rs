@@ -1,4 +1,5 @@
-//! The client: it asks for the plan's jobs, follows each to its end, and checks everything that it is told.
+//! The client: it asks for the plan's jobs, follows each to its end, and checks everything that it
+//! is told.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -40,7 +41,8 @@ struct Client {
     coordinators: Coordinators,
     random: RefCell<ChaCha8Rng>,
     oracle: RefCell<Oracle>,
-    /// Everything that was ever asked for, by its seed: what was not acknowledged may be there, too.
+    /// Everything that was ever asked for, by its seed: what was not acknowledged may be there,
+    /// too.
     asked: RefCell<BTreeMap<u64, JobSpec>>,
 }
 
@@ -110,7 +112,8 @@ impl Client {
         unreachable!("attempts never end")
     }
 
-    /// Cancels a job; whether that was acknowledged. It isn't where the job had ended, maybe by a call of which the answer was lost.
+    /// Cancels a job; whether that was acknowledged. It isn't where the job had ended, maybe by a
+    /// call of which the answer was lost.
     async fn cancel(&self, id: &str) -> Result<bool, String> {
         loop {
             let request = v1::CancelJobRequest { id: id.to_owned(), reason: String::new() };
@@ -156,7 +159,8 @@ impl Client {
         Ok(())
     }
 
-    /// After everything is done and the coordinator was restarted: the same ends, the same answers, and no job that isn't right.
+    /// After everything is done and the coordinator was restarted: the same ends, the same answers,
+    /// and no job that isn't right.
     async fn audit(&self, known: &[Known]) -> Result<(), String> {
         for known in known {
             let job = self.end_of(&known.id).await?;
@@ -186,7 +190,8 @@ impl Client {
 
     /// Whether what was counted and billed is what the jobs say, to the cent.
     async fn audit_usage(&self, jobs: &[v1::Job]) -> Result<(), String> {
-        // It began with a year, and was off by hours: jobs are counted in this month and in the one before. By now it is right again.
+        // It began with a year, and was off by hours: jobs are counted in this month and in the one
+        // before. By now it is right again.
         let request = v1::UsageHistoryRequest { periods: 1 };
         let history = loop {
             let coordinator = self.coordinators.current();

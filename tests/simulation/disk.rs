@@ -1,5 +1,6 @@
-//! A disk that keeps what it was told to sync. When the power fails it has kept any part of the rest: whole writes are missing, others
-//! came out of order, and a long one may be torn between two sectors.
+//! A disk that keeps what it was told to sync. When the power fails it has kept any part of the
+//! rest: whole writes are missing, others came out of order, and a long one may be torn between two
+//! sectors.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,7 +51,8 @@ impl Disk {
         OpenDisk { disk: self.clone(), opened: state.opened }
     }
 
-    /// Takes the disk away from whoever has it open, as the end of a process does. The system keeps what was written.
+    /// Takes the disk away from whoever has it open, as the end of a process does. The system keeps
+    /// what was written.
     pub(crate) fn close(&self) {
         self.state().opened += 1;
     }
@@ -75,7 +77,8 @@ impl State {
         self.opened += 1;
         self.syncs_left = None;
         let mut kept: Vec<(usize, Vec<u8>)> = Vec::new();
-        // By place: in which order a program writes between two syncs may depend on what is not simulated.
+        // By place: in which order a program writes between two syncs may depend on what is not
+        // simulated.
         let mut unsynced = std::mem::take(&mut self.unsynced);
         unsynced.sort_by_key(|(offset, _)| *offset);
         for (offset, data) in unsynced {

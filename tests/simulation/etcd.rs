@@ -1,5 +1,6 @@
-//! etcd in a simulation: entries, candidates and leases in memory, which outlive every coordinator. A lease ends when nothing has been heard of
-//! its holder for a while: because its host was killed, cut off from etcd, or frozen. Who is frozen believes that it leads until it wakes up.
+//! etcd in a simulation: entries, candidates and leases in memory, which outlive every coordinator.
+//! A lease ends when nothing has been heard of its holder for a while: because its host was killed,
+//! cut off from etcd, or frozen. Who is frozen believes that it leads until it wakes up.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -68,7 +69,8 @@ impl SimEtcd {
         self.state().cut.insert(coordinator, until);
     }
 
-    /// Freezes a coordinator, as far as its ledger goes: what it does at the time is not durable, and it doesn't know.
+    /// Freezes a coordinator, as far as its ledger goes: what it does at the time is not durable,
+    /// and it doesn't know.
     pub(crate) fn freeze(&self, coordinator: usize, until: Duration) {
         self.state().frozen.insert(coordinator, until);
     }

@@ -1,5 +1,5 @@
-//! A proxy between workers and coordinator that forges stale reports so that one check of the coordinator can't tell them from
-//! current ones: as if that check were not there.
+//! A proxy between workers and coordinator that forges stale reports so that one check of the
+//! coordinator can't tell them from current ones: as if that check were not there.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

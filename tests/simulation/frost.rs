@@ -1,7 +1,8 @@
-//! Processes that freeze, as at SIGSTOP: nothing in one goes on, the others aren't told, and when it thaws it goes on as if no time had passed.
+//! Processes that freeze, as at SIGSTOP: nothing in one goes on, the others aren't told, and when
+//! it thaws it goes on as if no time had passed.
 //!
-//! A simulated host can't be stopped whole. So what it does is wrapped instead: its main task, its machine's threads, and both ways of its
-//! connections.
+//! A simulated host can't be stopped whole. So what it does is wrapped instead: its main task, its
+//! machine's threads, and both ways of its connections.
 
 use std::future::poll_fn;
 use std::io;

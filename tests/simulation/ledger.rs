@@ -1,5 +1,5 @@
-//! The coordinator's ledger in a simulation: the real memory or redb one, slow like a disk, failing when told to, on storage that
-//! outlives the coordinator.
+//! The coordinator's ledger in a simulation: the real memory or redb one, slow like a disk, failing
+//! when told to, on storage that outlives the coordinator.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -22,8 +22,8 @@ use crate::world::Sabotage;
 /// How often a ledger that acknowledges too early commits.
 const WRITE_BACK_EVERY: Duration = Duration::from_millis(400);
 
-/// Whose threads read. A host's own runtime would not let its clock go on until it had noticed that such a thread is done, and when that is
-/// depends on the machine.
+/// Whose threads read. A host's own runtime would not let its clock go on until it had noticed that
+/// such a thread is done, and when that is depends on the machine.
 static READERS: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime without drivers can be built"));
 
@@ -114,7 +114,8 @@ impl SimLedger {
 impl Ledger for SimLedger {
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         tokio::time::sleep(self.delay()).await;
-        // The threads of the real ledger are waited for on the spot: simulated time stands still meanwhile.
+        // The threads of the real ledger are waited for on the spot: simulated time stands still
+        // meanwhile.
         let epoch = block_on(self.inner.lead())?;
         self.latest.store(epoch.0, Ordering::SeqCst);
         self.trace.note(format_args!("ledger: epoch {epoch} leads"));

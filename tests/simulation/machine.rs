@@ -1,5 +1,5 @@
-//! A worker's machine in a simulation: the real kernel, block by block, each block taking as long as this machine's speed says. Some blocks are
-//! poison to it.
+//! A worker's machine in a simulation: the real kernel, block by block, each block taking as long
+//! as this machine's speed says. Some blocks are poison to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -1,4 +1,5 @@
-//! What the answer of a job is, computed by the kernel alone: no cluster, no cuts, no faults. And what a job says that has none.
+//! What the answer of a job is, computed by the kernel alone: no cluster, no cuts, no faults. And
+//! what a job says that has none.
 
 use std::collections::BTreeMap;
 
@@ -97,7 +98,8 @@ pub(crate) fn check(job: &v1::Job, answer: &Answer) -> Result<(), String> {
         return Err(format!("job {} has the answer {found:?} instead of {answer:?}", job.id));
     }
     let shares: u64 = job.node_progress.values().map(|node| node.simulations).sum();
-    // Of a job that stopped early, what lies past the checkpoint may have been done already; it is in no answer.
+    // Of a job that stopped early, what lies past the checkpoint may have been done already; it is
+    // in no answer.
     let most = if answer.stopped_early { job.simulations_total } else { answer.simulations };
     if !(answer.simulations..=most).contains(&shares) {
         return Err(format!(

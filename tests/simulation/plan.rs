@@ -1,4 +1,5 @@
-//! What a seed stands for: which machines there are, what they store on, and which jobs are asked for, a few of which can't be computed.
+//! What a seed stands for: which machines there are, what they store on, and which jobs are asked
+//! for, a few of which can't be computed.
 
 use std::time::Duration;
 
@@ -49,7 +50,8 @@ pub(crate) struct JobPlan {
     /// When it is submitted.
     pub(crate) at: Duration,
     pub(crate) draft: Draft,
-    /// The seed of the first attempt to submit it. Every further attempt has the next one, so that they can be told apart.
+    /// The seed of the first attempt to submit it. Every further attempt has the next one, so that
+    /// they can be told apart.
     pub(crate) seed: u64,
     pub(crate) priority: u32,
     /// How long after its acknowledgement it is cancelled, if at all.

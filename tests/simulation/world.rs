@@ -26,12 +26,14 @@ use crate::plan::{JobPlan, Plan, StoragePlan};
 use crate::trace::Trace;
 use crate::{client, forger, net};
 
-/// How long a world may take, beyond the work itself, to finish its jobs once nothing goes wrong any more, but for a worker that is still frozen.
+/// How long a world may take, beyond the work itself, to finish its jobs once nothing goes wrong
+/// any more, but for a worker that is still frozen.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Workers that a range may cost in a world where one is deadly: more than it can cost by chance. Elsewhere workers are lost all the time, too,
-/// and no range is to blame.
+/// Workers that a range may cost in a world where one is deadly: more than it can cost by chance.
+/// Elsewhere workers are lost all the time, too, and no range is to blame.
 const LOSSES_MAX: u32 = 24;
-/// How often all work may be done: an attempt to submit of which the answer was lost is a job too, and a range is done again at times.
+/// How often all work may be done: an attempt to submit of which the answer was lost is a job too,
+/// and a range is done again at times.
 const WORK_AGAIN: u32 = 3;
 /// The calendar at the beginning: 2026-01-01.
 const CALENDAR_MS: u64 = 1_767_225_600_000;
@@ -59,7 +61,8 @@ impl Sabotage {
     pub(crate) const ALL: [Self; 4] =
         [Self::AcknowledgeBeforeCommit, Self::NoFencing, Self::NoEpochCheck, Self::NoAttemptCheck];
 
-    /// Whether it shows with this storage. A leader of one's own has nobody to be fenced from, and what leads in memory is told.
+    /// Whether it shows with this storage. A leader of one's own has nobody to be fenced from, and
+    /// what leads in memory is told.
     pub(crate) fn shows_with(self, storage: StoragePlan) -> bool {
         self != Self::NoFencing || storage == StoragePlan::Etcd
     }
@@ -200,7 +203,8 @@ impl Environment for Surroundings {
     }
 }
 
-/// A coordinator's host: whenever it should lead, it does, and when it ends it starts again. Who campaigns is told nothing.
+/// A coordinator's host: whenever it should lead, it does, and when it ends it starts again. Who
+/// campaigns is told nothing.
 async fn run_coordinator(world: Arc<World>, index: usize) -> turmoil::Result {
     let mut pauses = world.next_life("pauses");
     let campaigns = matches!(world.storage, Storage::Etcd(_));

@@ -1,5 +1,6 @@
-//! Who is let in: whether callers need keys, and what workers join with. The first key and the join token are in files that only their
-//! owner can read; a coordinator makes them when it starts for the first time.
+//! Authentication of callers and workers: whether callers need keys, and the token that workers
+//! join with. The first key and the join token are in files that only their owner can read; a
+//! coordinator makes them when it starts for the first time.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -108,7 +109,8 @@ impl JoinToken {
     }
 }
 
-/// The text in a file, without the white space around it; a file that isn't there is made with a `fresh` one.
+/// The text in a file, without the white space around it; a file that isn't there is made with a
+/// `fresh` one.
 fn read_or_make(path: &Path, fresh: impl FnOnce() -> String) -> Result<String, AccessError> {
     let failed = |doing| move |source| AccessError::File { path: path.to_owned(), doing, source };
     match files::read_text(path) {

@@ -116,11 +116,7 @@ impl AccountsService {
     }
 
     fn secret(&self) -> Secret {
-        let mut bits = [0; 32];
-        let (high, low) = bits.split_at_mut(16);
-        high.copy_from_slice(&self.state.environment.random().to_be_bytes());
-        low.copy_from_slice(&self.state.environment.random().to_be_bytes());
-        Secret::from_random(bits)
+        Secret::from_random(self.state.environment.secret())
     }
 }
 

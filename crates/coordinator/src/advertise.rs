@@ -1,4 +1,5 @@
-//! The URL at which gateways and workers reach this coordinator, which the others tell while it leads.
+//! The URL at which gateways and workers reach this coordinator, which the others tell while it
+//! leads.
 
 use std::net::{IpAddr, SocketAddr};
 

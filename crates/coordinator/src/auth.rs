@@ -1,5 +1,6 @@
-//! Authentication and rate headers of every gRPC call. The key is taken from the metadata; the core admits the call and counts it
-//! in the commit of what it asks for; the response, including an error, says how the caller stands with their rate limits.
+//! Authentication and rate headers of every gRPC call. The key is taken from the metadata; the core
+//! admits the call and counts it in the commit of what it asks for; the response, including an
+//! error, says how the caller stands with their rate limits.
 
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ pub(crate) struct ServiceState {
     pub(crate) environment: Arc<dyn Environment>,
 }
 
-/// One call: the core that serves it, the key that came with it, and how its caller stands with their rate limits.
+/// One call: the core that serves it, the key that came with it, and how its caller stands with
+/// their rate limits.
 pub(crate) struct RequestContext {
     core: CoreHandle,
     key: Option<String>,
@@ -52,8 +54,8 @@ impl RequestContext {
         &self.core
     }
 
-    /// Has the core authenticate, admit and count the call, and then `serve` it. Returns once everything is durable. To be called
-    /// once for each call.
+    /// Has the core authenticate, admit and count the call, and then `serve` it. Returns once
+    /// everything is durable. To be called once for each call.
     pub(crate) async fn admit<T: Send + 'static>(
         &mut self,
         serve: impl FnOnce(&mut Core, &Caller) -> Result<T, Fault> + Send + 'static,
@@ -71,7 +73,8 @@ impl RequestContext {
         caller.map_err(refused)
     }
 
-    /// Says in the metadata of the response that the stream in it is empty, because the caller has seen everything.
+    /// Says in the metadata of the response that the stream in it is empty, because the caller has
+    /// seen everything.
     pub(crate) fn set_stream_is_over(&mut self) {
         self.stream_is_over = true;
     }
@@ -108,8 +111,9 @@ impl RequestContext {
     }
 }
 
-/// Implements a generated service trait with the service's own methods of the same names, which take a [`RequestContext`] and the
-/// message and return the answer or a [`Fault`]. The service must have a field `state` of type [`ServiceState`].
+/// Implements a generated service trait with the service's own methods of the same names, which
+/// take a [`RequestContext`] and the message and return the answer or a [`Fault`]. The service must
+/// have a field `state` of type [`ServiceState`].
 macro_rules! service {
     (impl $trait:ident for $service:ident $([$stream:ident = $type:ty])? {
         $($method:ident($request:ty) -> $response:ty;)*

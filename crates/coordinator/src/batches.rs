@@ -7,10 +7,11 @@ use std::time::Duration;
 use carlo_store::Ledger;
 use carlo_tenancy::Caller;
 use carlo_tenancy::terms::BATCH_SIZE_MAX;
-use carlo_types::limits::NAME_BYTES_MAX;
+use carlo_types::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId, Money};
 use carlo_wire::v1::batches_server::Batches;
 use carlo_wire::{convert, status, v1};
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -19,8 +20,8 @@ use crate::auth::{RequestContext, ServiceState, service};
 use crate::core::{BatchRequest, Core, CoreHandle, no_such_batch};
 use crate::environment::Environment;
 use crate::idempotency::IdempotencyKey;
-use crate::jobs::{WAIT_MAX, check_page, check_priority, check_reason, check_simulation, notified};
 use crate::ledger_reads::{resolve, with_results};
+use crate::request_checks::{WAIT_MAX, check_page, check_priority, check_reason, check_simulation, notified};
 use crate::to_proto;
 
 /// Jobs of a batch that run at once: at most, and where a request doesn't say.
@@ -28,6 +29,9 @@ const PARALLEL_JOBS_MAX: u32 = 100;
 const PARALLEL_JOBS_DEFAULT: u32 = 3;
 /// The longest text of metadata.
 const METADATA_BYTES_MAX: usize = 16 * 1_024;
+/// Bytes of the jobs of one answer: what leaves room in a message. Jobs beyond that come without
+/// results.
+const JOBS_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 8 * 7;
 /// Results that wait for a reader.
 const RESULTS_AHEAD: usize = 2;
 
@@ -68,10 +72,14 @@ impl BatchesService {
             let id = id?;
             let batch = core.batch(caller, id)?;
             let change = if wait.is_zero() { None } else { core.wait_for_batch(id) };
+            let change = match change {
+                Some(change) => Some((change, core.open_stream(caller)?)),
+                None => None,
+            };
             Ok((id, batch, change))
         };
         let (id, batch, change) = context.admit(get).await?;
-        let Some(change) = change else { return Ok(to_proto::batch(batch)) };
+        let Some((change, _permit)) = change else { return Ok(to_proto::batch(batch)) };
         notified(change, wait).await?;
         let again = context.core().ask(move |core| core.batch_view(id)).await?;
         again.map(to_proto::batch).ok_or_else(|| no_such_batch(id))
@@ -107,10 +115,20 @@ impl BatchesService {
     ) -> Result<v1::BatchJobs, Fault> {
         let jobs = move |core: &mut Core, caller: &Caller| core.batch_jobs(caller, batch_id(&request.id)?);
         let (batch, jobs) = context.admit(jobs).await?;
-        Ok(v1::BatchJobs {
-            batch: Some(to_proto::batch(batch)),
-            jobs: jobs.into_iter().map(to_proto::job).collect(),
-        })
+        let mut answer = v1::BatchJobs { batch: Some(to_proto::batch(batch)), jobs: Vec::new() };
+        let mut bytes = 0;
+        for job in jobs {
+            let mut job = to_proto::job(job);
+            // A job that expired meanwhile is shown as it was.
+            if let Ok(whole) = with_results(self.state.ledger.as_ref(), job.clone()).await
+                && bytes + whole.encoded_len() <= JOBS_BYTES_MAX
+            {
+                job = whole;
+            }
+            bytes += job.encoded_len();
+            answer.jobs.push(job);
+        }
+        Ok(answer)
     }
 
     async fn results(

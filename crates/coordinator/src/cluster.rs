@@ -29,7 +29,8 @@ impl ClusterService {
         Ok(to_proto::cluster(cluster, &self.address))
     }
 
-    /// For probes, which have no key. The core is asked, because a core that has ended serves no other call either.
+    /// For probes, which have no key. The core is asked, because a core that has ended serves no
+    /// other call either.
     async fn ready(
         &self,
         context: &mut RequestContext,

@@ -1,4 +1,4 @@
-//! What a coordinator is told.
+//! The configuration of a coordinator.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,13 +18,14 @@ pub struct Config {
     pub data: Data,
     /// The rules that it leads by.
     pub settings: Settings,
-    /// The URL at which gateways and workers reach it, told by the others while it leads; where absent, the address that it listens on.
+    /// The URL at which gateways and workers reach it, told by the others while it leads; where
+    /// absent, the address that it listens on.
     pub advertise: Option<String>,
     /// Where the admin endpoint listens; nowhere where absent.
     pub admin: Option<TcpListener>,
 }
 
-/// The rules that a coordinator leads by.
+/// How a coordinator schedules, bills and authenticates.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How it shares work out.
@@ -75,7 +76,8 @@ impl Config {
 }
 
 impl Default for Settings {
-    /// For workers of this build's model and protocol, with the tiers of the contract, open to everybody.
+    /// For workers of this build's model and protocol, with the tiers of the contract, open to
+    /// everybody.
     fn default() -> Self {
         let scheduler = carlo_schedule::Config {
             model_version: carlo_kernel::MODEL_VERSION,

@@ -6,7 +6,8 @@
 //!
 //! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
 //! * `tenants`: every call and the end of every job is counted and billed here.
-//! * `observations`: what operators look back at. `idempotency`: requests with an idempotency key. `watchers`: who waits for a change. `sessions`: the workers' streams.
+//! * `observations`: what operators look back at. `idempotency`: requests with an idempotency key.
+//!   `watchers`: who waits for a change, and `streams` how many may. `sessions`: the workers' streams.
 
 mod batches;
 mod idempotency;
@@ -15,6 +16,7 @@ mod measure;
 mod observations;
 mod requests;
 mod sessions;
+mod streams;
 mod tenants;
 mod waited;
 mod watchers;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_kernel::Partial;
-use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler, StoredJob};
+use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler, SealKey, StoredJob};
 use carlo_service::CancellationToken;
 use carlo_store::{Ledger, LedgerError, Write};
 use carlo_tenancy::Tenancy;
@@ -43,7 +45,7 @@ use crate::metrics::Instruments;
 
 pub(crate) use batches::{BatchRequest, no_such_batch};
 pub(crate) use idempotency::IdempotentOutcome;
-pub(crate) use jobs::{JobSnapshot, NewJob, no_such_job};
+pub(crate) use jobs::{NewJob, no_such_job};
 use observations::Observations;
 pub(crate) use requests::CoreHandle;
 use requests::Request;
@@ -51,6 +53,8 @@ use sessions::Sessions;
 pub(crate) use sessions::{Outbox, SessionId};
 use waited::Waited;
 pub(crate) use waited::WaitedRequest;
+pub(crate) use streams::StreamPermit;
+use streams::Streams;
 use watchers::Watchers;
 pub(crate) use watchers::{Topic, Watch};
 
@@ -58,13 +62,14 @@ pub(crate) use watchers::{Topic, Watch};
 const REQUESTS_MAX: usize = 4_096;
 /// Requests that share a commit.
 const BATCH_MAX: usize = 512;
-/// Writes, and their bytes, after which a commit takes no further request, so that it stays within what a ledger takes at once.
+/// Writes, and their bytes, after which a commit takes no further request, so that it stays within
+/// what a ledger takes at once.
 const WRITES_FULL: usize = 2_048;
 const BYTES_FULL: usize = 4 * 1024 * 1024;
 /// How often the scheduler is told that time has passed.
 const TICK: Duration = Duration::from_millis(100);
 
-/// An answer that is held back until what it tells of is durable.
+/// A reply that is sent once what it reports is durable.
 type Reply = Box<dyn FnOnce() + Send>;
 
 /// The state of one term.
@@ -77,6 +82,7 @@ pub(crate) struct Core {
     watchers: Watchers,
     observations: Observations,
     waited: Waited,
+    streams: Streams,
     /// Whether callers need keys.
     needs_keys: bool,
     epoch: Epoch,
@@ -94,7 +100,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Becomes the ledger's writer and takes up what is in it.
+    /// Becomes the ledger's only writer and loads what it holds.
     pub(crate) async fn load(
         settings: Settings,
         ledger: Arc<dyn Ledger>,
@@ -108,14 +114,16 @@ impl Core {
         let tenancy = Tenancy::restore(settings.terms, stored.tenancy)
             .map_err(|error| EntryError::Contradiction(error.into()))?;
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let seal_key = stored.seal_key.unwrap_or_else(|| environment.secret());
         let mut core = Self {
-            scheduler: Scheduler::new(settings.scheduler, epoch),
+            scheduler: Scheduler::new(settings.scheduler, epoch, SealKey::new(seal_key)),
             tenancy,
             job_metadata: BTreeMap::new(),
             idempotency: IdempotencyStore::restore(stored.idempotency),
             watchers: Watchers::default(),
             observations: Observations::default(),
             waited: Waited::default(),
+            streams: Streams::default(),
             needs_keys: true,
             epoch,
             environment,
@@ -129,6 +137,10 @@ impl Core {
             effects: Vec::new(),
             replies: Vec::new(),
         };
+        if stored.seal_key.is_none() {
+            // It is durable before the first lease is sent: nothing is sent before a commit.
+            core.writes.push(entries::write_seal_key(&seal_key));
+        }
         core.ensure_admin_key(&settings.access)?;
         core.limit_owners();
         for name in &stored.drains {
@@ -194,7 +206,7 @@ impl Core {
                     if received == 0 {
                         return Ok(());
                     }
-                    self.await_company(&mut batch).await;
+                    self.gather_requests(&mut batch).await;
                 }
                 _ = tick.tick() => self.tick(),
                 () = stop.cancelled() => return Ok(()),
@@ -213,9 +225,9 @@ impl Core {
         }
     }
 
-    /// Takes the requests of all those, too, who are ready to ask but have not had their turn on a thread yet: on a busy machine far more
-    /// requests share a commit then, and on an idle one nobody waits.
-    async fn await_company(&mut self, batch: &mut Vec<Request>) {
+    /// Yields once and adds what has been queued meanwhile: tasks that are ready to ask share this
+    /// commit. On an idle machine this takes next to no time.
+    async fn gather_requests(&mut self, batch: &mut Vec<Request>) {
         tokio::task::yield_now().await;
         while batch.len() < BATCH_MAX
             && let Ok(request) = self.requests.try_recv()

@@ -1,5 +1,6 @@
-//! Deadlines of streams. A call with one answer ends at its caller's deadline by itself, because the server drops it then; what is streamed after
-//! the first headers would go on. Here every answer ends in words when its caller waits no longer, whichever service gave it.
+//! Deadlines of streams. A call with one answer ends at its caller's deadline by itself, because
+//! the server drops it then; what is streamed after the first headers would go on. Here every
+//! answer ends in words when its caller waits no longer, whichever service gave it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

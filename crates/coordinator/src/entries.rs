@@ -5,6 +5,7 @@
 //! | `job/<id>` | `JobEntry` | at every change of the job's state |
 //! | `checkpoint/<id>` | `CheckpointEntry` | while the job runs |
 //! | `result/<id>` | `ResultEntry` | in the commit that completes the job |
+//! | `secret/leases` | `SecretEntry` | once, at the first start |
 //! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
 //! | `key/<id>` | `KeyEntry` | when a key is made or taken back |
 //! | `usage/<user>/<period>` | `UsageEntry` | with every call and every job that counts |
@@ -42,6 +43,8 @@ pub(crate) use read::EntryError;
 const PAGE: usize = 1_000;
 const JOB: &str = "job/";
 const NODE: &str = "node/";
+/// The secret that leases are sealed with.
+const SEAL: &str = "secret/leases";
 
 fn key(prefix: &str, id: JobId) -> Key {
     Key::new(format!("{prefix}{id}")).expect("an id is short and printable")
@@ -170,6 +173,8 @@ pub(crate) struct Stored {
     pub(crate) tenancy: Vec<carlo_tenancy::Record>,
     /// Requests that were answered and may come again.
     pub(crate) idempotency: Vec<idempotency::Stored>,
+    /// What leases are sealed with, once it has been drawn.
+    pub(crate) seal_key: Option<[u8; 32]>,
     /// Every batch.
     pub(crate) batches: Vec<BatchRecord>,
 }
@@ -178,6 +183,10 @@ pub(crate) struct Stored {
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     let tenancy = tenancy::load(ledger).await?;
     let mut stored = Stored { idempotency: idempotency::load(ledger).await?, ..Stored::default() };
+    let key = Key::new(SEAL).expect("it is short and printable");
+    if let Some(value) = ledger.get(&key).await? {
+        stored.seal_key = Some(read::seal_key(&key, &value)?);
+    }
     for (key, _) in scan(ledger, NODE).await? {
         stored.drains.push(key.as_str()[NODE.len()..].to_owned());
     }
@@ -201,6 +210,12 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     stored.batches = batches::load(ledger, &known, &tenancy.records).await?;
     stored.tenancy = tenancy.records;
     Ok(stored)
+}
+
+/// What makes the secret durable that leases are sealed with.
+pub(crate) fn write_seal_key(secret: &[u8; 32]) -> Write {
+    let key = Key::new(SEAL).expect("it is short and printable");
+    put(key, &v1::SecretEntry { secret: secret.to_vec() })
 }
 
 /// What deletes a checkpoint that can't be used.

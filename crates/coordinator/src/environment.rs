@@ -1,5 +1,6 @@
-//! What a coordinator takes from its machine beside the network and the ledger: the calendar and randomness. All of it comes in
-//! here, so that a simulation can run the coordinator in a world of its own. Time that passes is tokio's, which a simulation controls.
+//! What a coordinator takes from its machine beside the network and the ledger: the calendar and
+//! randomness. All of it comes in here, so that a simulation can run the coordinator in a world of
+//! its own. Time that passes is tokio's, which a simulation controls.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,15 +18,24 @@ pub trait Environment: Send + Sync + 'static {
     /// Random bits, for ids and for the seeds of requests that give none.
     fn random(&self) -> u128;
 
+    /// 256 random bits, for secrets.
+    fn secret(&self) -> [u8; 32] {
+        let mut bits = [0; 32];
+        let (high, low) = bits.split_at_mut(16);
+        high.copy_from_slice(&self.random().to_be_bytes());
+        low.copy_from_slice(&self.random().to_be_bytes());
+        bits
+    }
+
     /// Looks at the scheduler after each commit. Nobody does unless a simulation audits it.
     fn audit(&self, _scheduler: &Scheduler<Partial>) {}
 }
 
-/// The machine that this process runs on.
+/// The calendar and the random source of the machine that this process runs on.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Machine;
+pub struct SystemEnvironment;
 
-impl Environment for Machine {
+impl Environment for SystemEnvironment {
     fn wall(&self) -> Timestamp {
         // A calendar before 1970 is a machine without a clock; its jobs are dated at the beginning.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

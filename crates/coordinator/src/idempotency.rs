@@ -1,6 +1,8 @@
-//! Which requests were answered already: idempotency keys, the requests that they came with, and when. The answers are in the ledger.
+//! Requests that were answered already, by idempotency key. The answers themselves are in the
+//! ledger.
 //!
-//! A key holds for a day. Of each user the last 10,000 are kept, and of all together 200,000; the oldest make room.
+//! A key holds for a day. Of each user the last 10,000 are kept, and of all together 200,000; the
+//! oldest make room.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +30,8 @@ pub(crate) struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The request of the method of this name, of which `key` has been taken out; `None` if it has no key.
+    /// The request of the method of this name, of which `key` has been taken out; `None` if it has
+    /// no key.
     pub(crate) fn new(key: &str, method: &str, request: &impl Message) -> Result<Option<Self>, Fault> {
         if key.is_empty() {
             return Ok(None);
@@ -81,7 +84,8 @@ impl IdempotencyStore {
         store
     }
 
-    /// Whether the request was answered already. Refused, if its key came with another request or is being handled.
+    /// Whether the request was answered already. Refused, if its key came with another request or
+    /// is being handled.
     pub(crate) fn is_answered(
         &self,
         user: &OwnerId,

@@ -1,5 +1,5 @@
-//! What belongs to a job but not to its schedule: what its submitter calls it. The core keeps it beside every job that the scheduler
-//! knows, and in the same entry of the ledger.
+//! What belongs to a job but not to its schedule: what its submitter calls it. The core keeps it
+//! beside every job that the scheduler knows, and in the same entry of the ledger.
 
 /// What is known of a job beside its schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,33 +1,29 @@
-//! The jobs' service: checks what callers send, asks the core, and reads the results of complete jobs from the ledger.
+//! The jobs' service: checks what callers send, asks the core, and reads the results of complete
+//! jobs from the ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_schedule::{JobState, Page};
 use carlo_store::Ledger;
-use carlo_tenancy::Caller;
-use carlo_types::definition::Faults;
-use carlo_types::limits::{
-    PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, REVALIDATIONS_MAX, TEXT_BYTES_MAX,
-};
-use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec, Timestamp};
+use carlo_tenancy::{Caller, Refusal, Unauthenticated};
+use carlo_types::limits::REVALIDATIONS_MAX;
+use carlo_types::{Fault, FaultCode, FieldFault, JobId, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, service};
-use crate::core::{Core, NewJob, Watch, no_such_job};
-use crate::environment::Environment;
+use crate::core::{Core, StreamPermit, Watch, no_such_job};
 use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, with_results};
+use crate::request_checks::{WAIT_MAX, check_page, check_reason, new_job, notified};
 use crate::simulate::Simulation;
+use crate::snapshot::JobEvent;
 use crate::to_proto;
 
-/// The longest that a caller may wait for a change.
-pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Events that wait for a reader.
 const EVENTS_AHEAD: usize = 4;
 
@@ -80,10 +76,14 @@ impl JobsService {
             let id = id?;
             let snapshot = core.get(caller, id)?;
             let change = if wait.is_zero() { None } else { core.wait_for(id) };
+            let change = match change {
+                Some(change) => Some((change, core.open_stream(caller)?)),
+                None => None,
+            };
             Ok((id, snapshot, change))
         };
         let (id, mut snapshot, change) = context.admit(get).await?;
-        if let Some(change) = change {
+        if let Some((change, _permit)) = change {
             if !notified(change, wait).await? {
                 tracing::trace!(job = %id, "it did not change in time");
             }
@@ -162,13 +162,15 @@ impl JobsService {
         request: v1::WatchJobRequest,
     ) -> Result<Events, Fault> {
         let watch = move |core: &mut Core, caller: &Caller| {
-            core.watch(caller, job_id(&request.id)?, request.last_event_id)
+            let permit = core.open_stream(caller)?;
+            Ok((core.watch(caller, job_id(&request.id)?, request.last_event_id)?, permit))
         };
-        let watch = context.admit(watch).await?;
+        let (watch, permit) = context.admit(watch).await?;
         let (reader, events) = mpsc::channel(EVENTS_AHEAD);
-        match watch {
-            Some(watch) => drop(tokio::spawn(send_events(watch, Arc::clone(&self.state.ledger), reader))),
-            None => context.set_stream_is_over(),
+        if let Some(watch) = watch {
+            tokio::spawn(send_events(watch, permit, Arc::clone(&self.state.ledger), reader));
+        } else {
+            context.set_stream_is_over();
         }
         Ok(ReceiverStream::new(events))
     }
@@ -192,18 +194,20 @@ service! {
 /// Sends a job's events to their reader, as fast as it reads, until the last one.
 async fn send_events(
     mut watch: Watch,
+    permit: StreamPermit,
     ledger: Arc<dyn Ledger>,
     reader: mpsc::Sender<Result<v1::JobEvent, Status>>,
 ) {
     loop {
         let next = tokio::select! {
             next = watch.next() => next,
+            () = permit.revoked.cancelled() => Err(Refusal::from(Unauthenticated::Revoked).into()),
             () = reader.closed() => return,
         };
         let event = match next {
             Ok(None) => return,
             Ok(Some(event)) => {
-                let job = v1::Job::clone(&event.job);
+                let job = to_proto::job_event(JobEvent::clone(&event.job));
                 let job = if event.is_last { with_results(ledger.as_ref(), job).await } else { Ok(job) };
                 job.map(|job| v1::JobEvent { id: event.id, job: Some(job) })
             }
@@ -215,72 +219,6 @@ async fn send_events(
             return;
         }
     }
-}
-
-/// Whether what is waited for happened in time. Fails when the core ends.
-pub(crate) async fn notified(change: oneshot::Receiver<()>, wait: Duration) -> Result<bool, Fault> {
-    match timeout(wait, change).await {
-        Ok(Ok(())) => Ok(true),
-        Ok(Err(_)) => Err(Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")),
-        Err(_) => Ok(false),
-    }
-}
-
-/// The job that a request asks for, under a fresh id and with a fresh seed where it gives none.
-fn new_job(
-    environment: &dyn Environment,
-    simulation: Option<v1::SimulationRequest>,
-    priority: Option<u32>,
-) -> Result<NewJob, Fault> {
-    let mut faults = Vec::new();
-    let spec = check_simulation(environment, simulation, "", &mut faults);
-    let priority = check_priority(priority, &mut faults);
-    match (spec, priority) {
-        (Some(spec), Some(priority)) if faults.is_empty() => {
-            Ok(NewJob { id: JobId::from_random(environment.random()), spec: Arc::new(spec), priority })
-        }
-        _ => Err(Fault::invalid(faults)),
-    }
-}
-
-/// The specification that a request asks for, or its faults, with `pointer` before theirs.
-pub(crate) fn check_simulation(
-    environment: &dyn Environment,
-    simulation: Option<v1::SimulationRequest>,
-    pointer: &str,
-    faults: &mut Vec<FieldFault>,
-) -> Option<JobSpec> {
-    #[expect(clippy::cast_possible_truncation, reason = "64 of random bits are as random")]
-    let seed = environment.random() as u64;
-    let mut found = Faults::default();
-    let spec = Draft::from(simulation.unwrap_or_default()).check_at(pointer, seed, &mut found);
-    match found.none_or(spec) {
-        Ok(spec) => Some(spec),
-        Err(fault) => {
-            faults.extend(fault.fields);
-            None
-        }
-    }
-}
-
-/// The priority that a request asks for.
-pub(crate) fn check_priority(priority: Option<u32>, faults: &mut Vec<FieldFault>) -> Option<u8> {
-    let priority = priority.unwrap_or(PRIORITY_DEFAULT.into());
-    let checked = u8::try_from(priority).ok().filter(|priority| *priority <= PRIORITY_MAX);
-    if checked.is_none() {
-        let message = format!("must be between 0 and {PRIORITY_MAX}, not {priority}");
-        faults.push(FieldFault::new("/priority", message));
-    }
-    checked
-}
-
-/// Refuses a reason that is too long.
-pub(crate) fn check_reason(reason: &str) -> Result<(), Fault> {
-    if reason.len() <= TEXT_BYTES_MAX {
-        return Ok(());
-    }
-    let message = format!("must have at most {TEXT_BYTES_MAX} bytes");
-    Err(Fault::invalid(vec![FieldFault::new("/reason", message)]))
 }
 
 fn job_id(text: &str) -> Result<JobId, Fault> {
@@ -296,15 +234,4 @@ fn list_page(request: &v1::ListJobsRequest) -> Result<(Option<JobState>, Page), 
         faults.push(FieldFault::new("/status", "is not the status of a job"));
     }
     if faults.is_empty() { Ok((state.flatten(), page)) } else { Err(Fault::invalid(faults)) }
-}
-
-/// The part of a list that a request asks for. 0 is what protobuf says where a caller says nothing.
-pub(crate) fn check_page(page: u32, page_size: u32, faults: &mut Vec<FieldFault>) -> Page {
-    let page_size = if page_size == 0 { PAGE_SIZE_DEFAULT } else { page_size };
-    if page_size > PAGE_SIZE_MAX {
-        let message = format!("must be between 1 and {PAGE_SIZE_MAX}, not {page_size}");
-        faults.push(FieldFault::new("/page_size", message));
-    }
-    let skip = usize::try_from(u64::from(page.max(1) - 1) * u64::from(page_size)).unwrap_or(usize::MAX);
-    Page { skip, take: page_size as usize }
 }

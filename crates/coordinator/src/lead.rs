@@ -1,4 +1,4 @@
-//! Term after term. A coordinator waits until it may lead, loads the ledger, serves, and when it is deposed drops what it has in memory and
+//! Leadership. A coordinator waits until it may lead, loads the ledger, serves, and when it is deposed drops what it has in memory and
 //! waits again. What callers may know of that is a [`Leadership`]: the term that is being served here, or who leads instead.
 //!
 //! ```text

@@ -1,4 +1,5 @@
-//! Reads from the ledger: results, replays and first answers, which the core does not keep in memory.
+//! Reads from the ledger: results, replays and first answers, which the core does not keep in
+//! memory.
 
 use carlo_store::Ledger;
 use carlo_types::{Fault, FaultCode, JobId};

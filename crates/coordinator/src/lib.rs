@@ -14,6 +14,8 @@
 //! * [`probes`], [`metrics`]: readiness, and what is measured.
 //! * [`incoming`]: connections before their first call. [`reflection`]: what is served here, for those who ask.
 //! * [`intake`]: what a call may send before it is carried out.
+//! * [`request_checks`]: fields that several calls have. [`snapshot`]: a job at one moment.
+//! * [`report_checks`]: whether what workers report can be true.
 //! * [`deadline`]: the end of streams whose caller waits no longer.
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`advertise`]: the URL at which others reach it.
@@ -45,7 +47,10 @@ mod metrics;
 mod probes;
 mod recommend;
 mod reflection;
+mod report_checks;
+mod request_checks;
 mod simulate;
+mod snapshot;
 mod to_proto;
 mod workers;
 
@@ -76,7 +81,7 @@ use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data, Settings};
 use crate::deadline::Deadlines;
 use crate::entries::EntryError;
-pub use crate::environment::{Environment, Machine};
+pub use crate::environment::{Environment, SystemEnvironment};
 use crate::intake::Intake;
 use crate::jobs::JobsService;
 use crate::metrics::Instruments;
@@ -98,7 +103,8 @@ const PENDING_RESETS_MAX: usize = 2 * CALLS_PER_CONNECTION_MAX as usize;
 /// Why a coordinator ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The ledger failed. The coordinator ends, because what it has in memory may be ahead of what is durable.
+    /// The ledger failed. The coordinator ends, because what it has in memory may be ahead of what
+    /// is durable.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The ledger holds an entry that can't be read.
@@ -132,7 +138,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let ledger: Arc<dyn Ledger> =
         Arc::new(MeasuredLedger { inner: ledger, instruments: Arc::clone(&instruments) });
     let measured = Measured { instruments, admin: config.admin };
-    let serving = serve_all(config.settings, ledger, Arc::new(Machine), url, incoming, measured, shutdown);
+    let serving =
+        serve_all(config.settings, ledger, Arc::new(SystemEnvironment), url, incoming, measured, shutdown);
     Box::pin(serving).await
 }
 
@@ -227,7 +234,8 @@ where
         .add_service(compressed!(ClusterServer::new(cluster)))
         .add_service(compressed!(WorkersServer::new(workers)).max_decoding_message_size(MESSAGE_BYTES_MAX));
 
-    // Whichever ends first ends the other: without a leader's core, or somebody who knows of one, no call can be answered.
+    // Whichever ends first ends the other: without a leader's core, or somebody who knows of one,
+    // no call can be answered.
     let stop = shutdown.child_token();
     let serving = async {
         tokio::select! {

@@ -33,7 +33,8 @@ struct Arguments {
     /// Where gateways and workers reach it.
     #[arg(long, env = "CARLO_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
-    /// Where it keeps its ledger; made where there is none. For a coordinator that has no others beside it.
+    /// Where it keeps its ledger; made where there is none. For a coordinator that has no others
+    /// beside it.
     #[arg(
         long,
         env = "CARLO_DATA_DIR",
@@ -44,16 +45,19 @@ struct Arguments {
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     etcd: etcd::EtcdArguments,
-    /// The URL at which gateways and workers reach it, which the others tell while it leads [default: that of `--listen`].
+    /// The URL at which gateways and workers reach it, which the others tell while it leads
+    /// [default: that of `--listen`].
     #[arg(long, env = "CARLO_ADVERTISE", value_name = "URL")]
     advertise: Option<String>,
     /// Whether callers need keys and workers the join token. `off` is for loopback addresses only.
     #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
     auth: Auth,
-    /// Holds a key of the user `admin`; made at the first start, for its owner alone to read [default: DIR/admin-key].
+    /// Holds a key of the user `admin`; made at the first start, for its owner alone to read
+    /// [default: DIR/admin-key].
     #[arg(long, env = "CARLO_ADMIN_KEY_FILE", value_name = "FILE")]
     admin_key_file: Option<PathBuf>,
-    /// Holds what workers join with; made at the first start, for its owner alone to read [default: DIR/join-token].
+    /// Holds what workers join with; made at the first start, for its owner alone to read [default:
+    /// DIR/join-token].
     #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token_file: Option<PathBuf>,
     /// JSON that changes the limits of tiers and the price of a token.

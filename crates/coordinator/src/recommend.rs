@@ -1,9 +1,11 @@
-//! What would help, in sentences with the numbers in them. A change is named only where what it does exceeds the error of that.
+//! What would help, in sentences with the numbers in them. A change is named only where what it
+//! does exceeds the error of that.
 
 use carlo_types::JobSpec;
 use carlo_types::results::{Scenario, Sensitivity};
 
-/// Standard errors that an effect must exceed: the 95 % quantile of the normal distribution, both sides.
+/// Standard errors that an effect must exceed: the 95 % quantile of the normal distribution, both
+/// sides.
 const ERRORS: f64 = 1.96;
 
 /// The sentences, the most helpful change first.

@@ -1,5 +1,6 @@
-//! A job that its caller waits for. A caller that goes away before it has ended, or before the wait is over, cancels it, unless others
-//! wait for it, too: the same request from the same user joins the job.
+//! A job that its caller waits for. A caller that goes away before it has ended, or before the wait
+//! is over, cancels it, unless others wait for it, too: the same request from the same user joins
+//! the job.
 
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::auth::RequestContext;
-use crate::core::{Core, CoreHandle, IdempotentOutcome, JobSnapshot, NewJob, WaitedRequest, no_such_job};
+use crate::core::{Core, CoreHandle, IdempotentOutcome, NewJob, WaitedRequest, no_such_job};
 use crate::entries::idempotency::{Hash, IdempotencyId};
 use crate::idempotency::IdempotencyKey;
-use crate::jobs::notified;
 use crate::ledger_reads::first_answer;
+use crate::request_checks::notified;
+use crate::snapshot::JobSnapshot;
 
 /// Why a job is cancelled whose caller has gone.
 const GONE: &str = "the caller that waited for it has gone";
@@ -35,7 +37,8 @@ pub(crate) struct Simulation {
 }
 
 impl Simulation {
-    /// Submits a job, or takes up the one that the same request began: the same by its idempotency key, or without one by its content.
+    /// Submits a job, or takes up the one that the same request began: the same by its idempotency
+    /// key, or without one by its content.
     pub(crate) async fn begin(
         context: &mut RequestContext,
         ledger: &dyn Ledger,

@@ -1,15 +1,14 @@
 //! Conversion of the core's views into protobuf messages, and of their enums back.
 
-use carlo_kernel::Partial;
 use carlo_schedule::{
     BatchState, BatchStats, BatchView, ClusterView, JobState, JobView, NodeShare, NodeState, NodeView,
 };
 use carlo_tenancy::RateStatus;
-use carlo_types::{JobSpec, Money};
+use carlo_types::Money;
 use carlo_wire::v1;
 
-use crate::core::JobSnapshot;
 use crate::job_metadata::JobMetadata;
+use crate::snapshot::{JobEvent, JobSnapshot, PartialSummary};
 
 /// The states of a job: the scheduler's and the protocol's.
 const STATES: [(JobState, v1::JobStatus); 5] = [
@@ -106,7 +105,12 @@ pub(crate) fn batch_stats(stats: &BatchStats) -> v1::BatchStats {
 
 /// A job without its final results, and with its partial results where the snapshot has them.
 pub(crate) fn job(job: JobSnapshot) -> v1::Job {
-    let partial_results = job.view.spec.as_deref().zip(job.fold.as_ref()).map(partial);
+    job_event(job.into())
+}
+
+/// The same of an event.
+pub(crate) fn job_event(job: JobEvent) -> v1::Job {
+    let partial_results = job.partial.map(partial);
     v1::Job { partial_results, ..without_partial(job.view, job.metadata) }
 }
 
@@ -125,6 +129,7 @@ fn without_partial(view: JobView, metadata: JobMetadata) -> v1::Job {
         queue_position: view.queue_position,
         waiting_for: view.waiting_for,
         estimated_seconds_remaining: view.seconds_remaining,
+        estimated_seconds_to_start: view.seconds_to_start,
         allocated_nodes: u32::try_from(view.allocated_nodes).unwrap_or(u32::MAX),
         node_progress: view
             .nodes
@@ -163,15 +168,13 @@ pub(crate) fn revalidation(rate: Option<RateStatus>) -> v1::Revalidation {
     }
 }
 
-/// Results of the simulations so far.
-fn partial((spec, fold): (&JobSpec, &Partial)) -> v1::PartialResults {
-    let results = carlo_kernel::results(spec, fold);
-    let [low, high] = results.confidence_interval_95;
+fn partial(summary: PartialSummary) -> v1::PartialResults {
+    let [low, high] = summary.confidence_interval_95;
     v1::PartialResults {
-        success_probability: results.success_probability,
+        success_probability: summary.success_probability,
         confidence_interval_95: Some(v1::Interval { low, high }),
-        median: results.median(),
-        simulations: results.simulations_run,
+        median: summary.median,
+        simulations: summary.simulations,
     }
 }
 

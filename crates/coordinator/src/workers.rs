@@ -1,4 +1,5 @@
-//! The workers' service: one stream is one session. Messages are checked and partial results decoded here, off the core's task.
+//! The workers' service: one stream is one session. Messages are checked and partial results
+//! decoded here, off the core's task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +17,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{Access, JOIN_TOKEN};
-use crate::core::{Core, SessionId};
+use crate::core::{Core, CoreHandle, SessionId};
 use crate::incoming::Peer;
 use crate::lead::{Leadership, Term};
 use crate::metrics::Instruments;
+use crate::report_checks::{Expectations, Expected};
 
-/// Messages that wait for one worker to read them: a few leases, and one `Forget` for every job that ends.
+/// Messages that wait for one worker to read them: a few leases, and one `Forget` for every job
+/// that ends.
 const OUTBOX: usize = 1_024;
 /// Leases of which one heartbeat tells.
 const HEARTBEAT_LEASES_MAX: usize = 64;
@@ -92,6 +95,7 @@ async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, ter
     let Term { core, ended, .. } = term;
     let node = session.node();
     let mut leaves = false;
+    let mut expectations = Expectations::default();
     let why = loop {
         let message = tokio::select! {
             message = inbox.message() => message,
@@ -105,6 +109,10 @@ async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, ter
             Ok(None) | Err(_) if leaves => break "it was shut down".to_owned(),
             Ok(None) => break "the worker ended its stream".to_owned(),
             Err(broken) => break format!("the stream broke: {}", broken.message()),
+        };
+        let command = match command {
+            Ok(command) => check(command, &core, &mut expectations).await,
+            Err(fault) => Err(fault),
         };
         match command {
             Ok(command) => {
@@ -121,6 +129,38 @@ async fn listen(mut inbox: Streaming<v1::WorkerMessage>, session: SessionId, ter
     };
     // If the core has ended, there is nobody left to tell.
     let _ = core.worker(session, Command::Lose { node, why }).await;
+}
+
+/// Makes a fault of a report that can't be true.
+async fn check(
+    command: Command<Partial>,
+    core: &CoreHandle,
+    expectations: &mut Expectations,
+) -> Result<Command<Partial>, Fault> {
+    let Command::Report { node, lease, partial, computed_in } = command else { return Ok(command) };
+    let known = expectations.get(lease.job);
+    let expected = match known {
+        Some(expected) => Some(expected),
+        None => match core.ask(move |core| core.spec(lease.job)).await? {
+            Some(spec) => {
+                let expected = Arc::new(Expected::of(spec));
+                expectations.insert(lease.job, Arc::clone(&expected));
+                Some(expected)
+            }
+            // A job that has ended: the report won't count.
+            None => None,
+        },
+    };
+    let Some(expected) = expected else { return Ok(Command::Report { node, lease, partial, computed_in }) };
+    // A few milliseconds for each lease of about half a second, here and not on the core's task.
+    let checked = expected.check(lease.range, &partial);
+    Ok(match checked {
+        Ok(()) => Command::Report { node, lease, partial, computed_in },
+        Err(message) => {
+            tracing::warn!(%node, job = %lease.job, lease = %lease.id, "a report can't be true: {message}");
+            Command::Fail { node, lease, message }
+        }
+    })
 }
 
 fn command(node: NodeId, message: Message) -> Result<Command<Partial>, Fault> {

@@ -67,6 +67,8 @@ pub struct PeriodUsage {
     pub simulations_run: u64,
     pub simulations_completed: u64,
     pub simulations_failed: u64,
+    /// Jobs that were cancelled.
+    pub simulations_cancelled: u64,
     pub cost_usd: f64,
     pub tokens_used: u64,
 }

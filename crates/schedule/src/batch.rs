@@ -29,7 +29,8 @@ pub(crate) struct Batch {
     positions: BTreeMap<JobId, usize>,
     /// Positions in the order in which the budget is given out.
     by_estimate: Vec<usize>,
-    /// A cancellation that also takes the running jobs. It is carried out at once, so it is no part of the record.
+    /// A cancellation that also takes the running jobs. It is carried out at once, so it is no part
+    /// of the record.
     cancels_running: bool,
 }
 
@@ -246,7 +247,8 @@ impl Batch {
         active.fold(Money::ZERO, |sum, job| sum.plus(job.estimate))
     }
 
-    /// Whether a job fits the budget even if all that are open before it cost their whole estimates.
+    /// Whether a job fits the budget even if all that are open before it cost their whole
+    /// estimates.
     fn fits(&self, position: usize) -> bool {
         let Some(cap) = self.record.budget_cap else { return true };
         let mut sum = self.record.unattributed.cost;
@@ -260,7 +262,8 @@ impl Batch {
         sum <= cap
     }
 
-    /// A blocked job that can't fit the budget any more, and what the cap would have to be at least.
+    /// A blocked job that can't fit the budget any more, and what the cap would have to be at
+    /// least.
     fn unaffordable(&self) -> Option<(JobId, Money)> {
         let cap = self.record.budget_cap?;
         let mut settled = self.record.unattributed.cost;

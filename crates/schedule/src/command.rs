@@ -25,7 +25,8 @@ pub enum Command<P> {
     },
     /// A new batch: all of its jobs or none.
     SubmitBatch(NewBatch),
-    /// What an owner may have of the cluster, instead of what the configuration says. Holds until it is said again.
+    /// What an owner may have of the cluster, instead of what the configuration says. Holds until
+    /// it is said again.
     Limit {
         /// Whose.
         owner: OwnerId,
@@ -39,7 +40,8 @@ pub enum Command<P> {
         /// Why, for people.
         reason: Option<String>,
     },
-    /// The jobs of a batch that have not started shall end without a result, and with `with_running` the running ones, too.
+    /// The jobs of a batch that have not started shall end without a result, and with
+    /// `with_running` the running ones, too.
     CancelBatch {
         /// Which.
         batch: BatchId,
@@ -48,7 +50,8 @@ pub enum Command<P> {
         /// Whether running jobs end, too.
         with_running: bool,
     },
-    /// A worker's stream opened. A node that joins again is a new session: what it held is lost first.
+    /// A worker's stream opened. A node that joins again is a new session: what it held is lost
+    /// first.
     Join {
         /// The worker's id, drawn by itself.
         node: NodeId,
@@ -64,19 +67,22 @@ pub enum Command<P> {
         /// Blocks done so far of the leases that it holds.
         progress: Vec<(LeaseId, u64)>,
     },
-    /// A worker's stream broke or was closed. The caller must not say so of a stream that a newer one has replaced.
+    /// A worker's stream broke or was closed. The caller must not say so of a stream that a newer
+    /// one has replaced.
     Lose {
         /// Whose.
         node: NodeId,
         /// Why, for people.
         why: String,
     },
-    /// A worker is about to leave by itself: it gets nothing more. Unlike a drain, this ends with its session.
+    /// A worker is about to leave by itself: it gets nothing more. Unlike a drain, this ends with
+    /// its session.
     Leave {
         /// Which.
         node: NodeId,
     },
-    /// An operator wants a node idle. Holds for every worker of the node's name, also after restarts.
+    /// An operator wants a node idle. Holds for every worker of the node's name, also after
+    /// restarts.
     Drain {
         /// Which.
         node: NodeId,
@@ -86,7 +92,8 @@ pub enum Command<P> {
         /// Which.
         node: NodeId,
     },
-    /// As [`Undrain`](Self::Undrain), by the name: the drain of a name may outlive every node of it.
+    /// As [`Undrain`](Self::Undrain), by the name: the drain of a name may outlive every node of
+    /// it.
     UndrainName {
         /// Which.
         name: String,
@@ -111,7 +118,8 @@ pub enum Command<P> {
         /// Why, for people.
         message: String,
     },
-    /// Time passed; wanted about ten times a second. Lost nodes, checkpoints, second leases and expiry happen here.
+    /// Time passed; wanted about ten times a second. Lost nodes, checkpoints, second leases and
+    /// expiry happen here.
     Tick,
 }
 
@@ -201,7 +209,8 @@ pub enum Effect {
     },
 }
 
-/// What a command led to. The records must be durable, all of them in one batch, before any effect is carried out.
+/// What a command led to. The records must be durable, all of them in one batch, before any effect
+/// is carried out.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Outcome<P> {

@@ -23,14 +23,25 @@ pub struct Config {
     pub usage_half_life: Duration,
     /// Leases that a node holds at once.
     pub leases_per_node: usize,
-    /// Faults of one range after which its job fails.
+    /// Faults of one range after which its job fails, if they are of as many nodes, or of every
+    /// node that works.
     pub range_faults_max: u32,
+    /// How long a node may hold leases without any progress before they expire.
+    pub lease_stall: Duration,
+    /// How long a lease may be out, whatever progress its node claims.
+    pub lease_age_max: Duration,
+    /// How long a node gets no leases after its second fault in a row. Twice as long after each
+    /// further one.
+    pub quarantine: Duration,
+    /// The longest that a node gets no leases for its faults.
+    pub quarantine_max: Duration,
     /// Nodes lost while computing one range after which its job fails.
     pub range_losses_max: u32,
-    /// Jobs of one owner that run at once, unless [`Command::Limit`](crate::Command::Limit) says otherwise; `None` for no limit.
+    /// Jobs of one owner that run at once, unless [`Command::Limit`](crate::Command::Limit) says
+    /// otherwise; `None` for no limit.
     pub jobs_per_owner: Option<u32>,
-    /// Running jobs with work left to lease from which on started jobs go before queued ones of the same owner and priority:
-    /// every one of them holds a fold in memory.
+    /// Running jobs with work left to lease from which on started jobs go before queued ones of the
+    /// same owner and priority: every one of them holds a fold in memory.
     pub running_jobs_max: usize,
     /// Jobs that wait or run.
     pub open_jobs_max: usize,
@@ -65,6 +76,10 @@ impl Default for Config {
             usage_half_life: Duration::from_mins(1),
             leases_per_node: limits::LEASES_PER_NODE_MAX,
             range_faults_max: limits::RANGE_FAULTS_MAX,
+            lease_stall: Duration::from_mins(1),
+            lease_age_max: Duration::from_mins(10),
+            quarantine: Duration::from_secs(1),
+            quarantine_max: Duration::from_mins(1),
             range_losses_max: limits::RANGE_LOSSES_MAX,
             jobs_per_owner: None,
             running_jobs_max: 1_000,
@@ -73,7 +88,7 @@ impl Default for Config {
             ended_jobs_kept: limits::ENDED_JOBS_KEPT,
             nodes_max: limits::NODES_MAX,
             offline_nodes_max: 100,
-            offline_nodes_kept: Duration::from_mins(10),
+            offline_nodes_kept: Duration::from_mins(1),
             answers_max: 20_000,
             model_version: 1,
             protocol_version: 1,

@@ -30,6 +30,12 @@ pub(crate) struct Node {
     pub(crate) meter: Meter,
     /// Simulations that counted.
     pub(crate) simulations: u64,
+    /// When it last made progress with what it holds.
+    pub(crate) progressed: Duration,
+    /// Faults since its last answer that counted.
+    pub(crate) faults: u32,
+    /// Until when it gets no leases for its faults.
+    pub(crate) quarantined_until: Option<Duration>,
 }
 
 impl Node {
@@ -40,7 +46,7 @@ impl Node {
 
     /// Whether it gets one more lease.
     fn is_free(&self, leases_max: usize) -> bool {
-        self.is_open() && !self.is_alone && self.leases.len() < leases_max
+        self.is_open() && self.quarantined_until.is_none() && !self.is_alone && self.leases.len() < leases_max
     }
 
     /// Takes a measurement into the node's speed: path-months, and how long they took.
@@ -116,7 +122,8 @@ impl Fleet {
     /// Admits a node; one that was lost comes back with the speed that `before` had.
     pub(crate) fn join(&mut self, id: NodeId, facts: NodeFacts, before: Option<Node>, now: Now) {
         let draining = self.drains.contains(&facts.name);
-        self.gone.retain(|gone| gone.node != id);
+        // A worker that was started again under its name takes the place of the one before.
+        self.gone.retain(|gone| gone.node != id && gone.facts.name != facts.name);
         let node = Node {
             facts,
             load: Load::default(),
@@ -128,6 +135,9 @@ impl Fleet {
             is_alone: false,
             speed: before.as_ref().and_then(|before| before.speed),
             meter: Meter::new(now.elapsed),
+            progressed: now.elapsed,
+            faults: before.as_ref().map_or(0, |before| before.faults),
+            quarantined_until: before.as_ref().and_then(|before| before.quarantined_until),
             simulations: before.map_or(0, |before| before.simulations),
         };
         self.nodes.insert(id, node);
@@ -135,7 +145,8 @@ impl Fleet {
         self.sum_speed();
     }
 
-    /// Removes a node, which holds nothing any more, and remembers it as gone if `remembered` is over 0.
+    /// Removes a node, which holds nothing any more, and remembers it as gone if `remembered` is
+    /// over 0.
     pub(crate) fn leave(&mut self, id: NodeId, remembered: usize, now: Duration) -> Option<Node> {
         let node = self.nodes.remove(&id)?;
         self.free.remove(&(node.leases.len(), id));
@@ -190,6 +201,27 @@ impl Fleet {
         self.free.first().filter(|(count, _)| *count == 0).map(|(_, id)| *id)
     }
 
+    /// Nodes whose time without leases is over get leases again.
+    pub(crate) fn lift_quarantines(&mut self, now: Duration) {
+        let over =
+            |(id, node): (&NodeId, &Node)| node.quarantined_until.filter(|until| *until <= now).map(|_| *id);
+        let over: Vec<NodeId> = self.nodes.iter().filter_map(over).collect();
+        for id in over {
+            self.change(id, |node| node.quarantined_until = None);
+        }
+    }
+
+    /// Whether every node that gets leases at all is among these.
+    pub(crate) fn open_nodes_are_among(&self, nodes: &[NodeId]) -> bool {
+        self.nodes.iter().filter(|(_, node)| node.is_open()).all(|(id, _)| nodes.contains(id))
+    }
+
+    /// Nodes that hold leases and have made no progress for `stall`.
+    pub(crate) fn stalled(&self, stall: Duration, now: Duration) -> Vec<NodeId> {
+        let stalled = |node: &Node| !node.leases.is_empty() && now.saturating_sub(node.progressed) >= stall;
+        self.nodes.iter().filter(|(_, node)| stalled(node)).map(|(id, _)| *id).collect()
+    }
+
     /// Nodes that haven't been seen for `timeout`.
     pub(crate) fn silent(&self, timeout: Duration, now: Duration) -> Vec<NodeId> {
         let silent = |node: &&Node| now.saturating_sub(node.seen) >= timeout;
@@ -201,7 +233,8 @@ impl Fleet {
         self.gone.retain(|gone| now.saturating_sub(gone.since) < kept);
     }
 
-    /// A node's share of the speed of all. One that hasn't been measured is taken to be as fast, per thread, as the others.
+    /// A node's share of the speed of all. One that hasn't been measured is taken to be as fast,
+    /// per thread, as the others.
     pub(crate) fn share(&self, node: &Node) -> f64 {
         if self.nodes.len() <= 1 || self.speed <= 0.0 {
             return 1.0;
@@ -209,7 +242,8 @@ impl Fleet {
         (node.speed.unwrap_or_else(|| self.speed_per_thread * node.threads()) / self.speed).clamp(0.0, 1.0)
     }
 
-    /// Adds up the speed of the open nodes. Done when nodes come and go and at each tick, not at each report.
+    /// Adds up the speed of the open nodes. Done when nodes come and go and at each tick, not at
+    /// each report.
     pub(crate) fn sum_speed(&mut self) {
         let measured = self.nodes.values().filter_map(|node| Some((node.speed?, node.threads())));
         let (speed, threads) = measured.fold((0.0, 0.0), |(speed, threads), (s, t)| (speed + s, threads + t));
@@ -219,7 +253,8 @@ impl Fleet {
         self.speed = open.map(|node| node.speed.unwrap_or(self.speed_per_thread * node.threads())).sum();
     }
 
-    /// Whether the speed of all is more than a guess: not before the first sum after a node's first report.
+    /// Whether the speed of all is more than a guess: not before the first sum after a node's first
+    /// report.
     pub(crate) fn is_measured(&self) -> bool {
         self.is_measured
     }

@@ -1,9 +1,10 @@
 //! The fold of a job: the merged partial results, and where an early stop may happen.
 //!
-//! A job with a target standard error has checkpoints at 65,536 simulations and at every doubling up to all of them. It ends at
-//! the first of them at which the standard error over **all** simulations before it meets the target. So the blocks are cut into
-//! segments at these checkpoints; a lease never crosses one, and each segment is folded on its own until it is whole and every
-//! one before it is. A job without a target is one segment.
+//! A job with a target standard error has checkpoints at 65,536 simulations and at every doubling
+//! up to all of them. It ends at the first of them at which the standard error over **all**
+//! simulations before it meets the target. So the blocks are cut into segments at these
+//! checkpoints; a lease never crosses one, and each segment is folded on its own until it is whole
+//! and every one before it is. A job without a target is one segment.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +57,8 @@ impl Segments {
         self.segment(self.number_of(block))
     }
 
-    /// Simulations after which the target is met whatever is found: a success probability of ½ is the worst.
+    /// Simulations after which the target is met whatever is found: a success probability of ½ is
+    /// the worst.
     fn enough(self) -> f64 {
         self.target.map_or(f64::INFINITY, |target| 0.25 / (target * target))
     }
@@ -84,7 +86,8 @@ impl<P: Merge + Clone> Fold<P> {
         self.segments
     }
 
-    /// Whether `partial` can be of the same job as what is here. Ask before adding what came from outside.
+    /// Whether `partial` can be of the same job as what is here. Ask before adding what came from
+    /// outside.
     pub(crate) fn fits(&self, partial: &P) -> bool {
         self.prefix.iter().chain(self.tail.values()).all(|part| part.fits(partial))
     }
@@ -102,7 +105,8 @@ impl<P: Merge + Clone> Fold<P> {
         }
     }
 
-    /// Moves whole segments into the prefix, up to the first checkpoint at which the job is complete.
+    /// Moves whole segments into the prefix, up to the first checkpoint at which the job is
+    /// complete.
     fn advance(&mut self) {
         while !self.complete
             && let Some(segment) = self.segments.segment(self.current)
@@ -130,7 +134,8 @@ impl<P: Merge + Clone> Fold<P> {
         self.current
     }
 
-    /// Whether `range` lies beyond the first segment that isn't whole, so that an early stop may leave it out.
+    /// Whether `range` lies beyond the first segment that isn't whole, so that an early stop may
+    /// leave it out.
     pub(crate) fn is_ahead(&self, range: BlockRange) -> bool {
         self.segments.number_of(range.start()) > self.current
     }
@@ -158,8 +163,8 @@ impl<P: Merge + Clone> Fold<P> {
         Some(merged)
     }
 
-    /// The block before which leases may be given now: the end of the first segment that isn't whole, and of the next one too
-    /// unless the former is certainly the last that is needed.
+    /// The block before which leases may be given now: the end of the first segment that isn't
+    /// whole, and of the next one too unless the former is certainly the last that is needed.
     pub(crate) fn horizon(&self) -> u64 {
         let simulations = self.segments.simulations;
         let Some(current) = self.segments.segment(self.current) else { return 0 };

@@ -80,7 +80,8 @@ pub(crate) struct Running<P> {
 #[derive(Debug, Clone)]
 pub(crate) struct Contributor {
     pub(crate) simulations: u64,
-    /// How many of them lie beyond the first segment that isn't whole. Leases reach one segment ahead at most.
+    /// How many of them lie beyond the first segment that isn't whole. Leases reach one segment
+    /// ahead at most.
     ahead: u64,
     pub(crate) meter: Meter,
 }
@@ -176,7 +177,8 @@ impl<P: Merge + Clone> Running<P> {
         }
     }
 
-    /// Notes the speed of work that is under way; the first call for a node, with none, is when its clock starts.
+    /// Notes the speed of work that is under way; the first call for a node, with none, is when its
+    /// clock starts.
     pub(crate) fn measure(&mut self, node: NodeId, simulations: u64, now: Duration) {
         self.meter.add(simulations as f64, now);
         if let Some(contributor) = self.contributor(node, now) {
@@ -216,7 +218,8 @@ impl<P: Merge + Clone> Running<P> {
         Checkpoint { done: self.ranges.done(), parts: self.fold.parts(), shares: shares.map(share).collect() }
     }
 
-    /// How many simulations each node did, of those that count: of a complete job, those of its answer.
+    /// How many simulations each node did, of those that count: of a complete job, those of its
+    /// answer.
     pub(crate) fn shares(&self) -> Vec<(NodeId, u64)> {
         let left_out =
             |contributor: &Contributor| if self.fold.is_complete() { contributor.ahead } else { 0 };

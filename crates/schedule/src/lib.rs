@@ -25,6 +25,7 @@
 //! * `batch`: jobs that were submitted together: which may run, and their budget.
 //! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it may stop early.
 //! * `queue`: which job is next. `fleet`: nodes and their speed. `size`: how large a lease is. `leases`: which are out.
+//! * `seal`: how a later leader knows a lease that an earlier one granted.
 //! * `verify`: whether every index says the same; tests call it after each command.
 //!
 //! What a simulation is, how partial results merge, how records are encoded, and whom a caller may ask for doesn't belong here.
@@ -42,6 +43,7 @@ mod ranges;
 mod rate;
 pub mod record;
 mod scheduler;
+pub mod seal;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -57,4 +59,5 @@ pub use record::{
     StoredJob,
 };
 pub use scheduler::Scheduler;
+pub use seal::SealKey;
 pub use view::{BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView, OpenJob};

@@ -1,4 +1,5 @@
-//! Jobs and batches by owner, state and age, for lists. Who may see which of them is decided elsewhere.
+//! Jobs and batches by owner, state and age, for lists. Who may see which of them is decided
+//! elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

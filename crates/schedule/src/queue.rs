@@ -245,8 +245,8 @@ impl Queue {
         self.owners.get(&owner).filter(|owner| owner.queued > 0 && owner.startable == 0)?.limits.jobs_at_once
     }
 
-    /// Running jobs of the owner that have at least this priority, running jobs of other owners, and how many other owners with
-    /// something to lease have used less lately.
+    /// Running jobs of the owner that have at least this priority, running jobs of other owners,
+    /// and how many other owners with something to lease have used less lately.
     pub(crate) fn rivals(&self, key: OwnerKey, priority: u8) -> (u32, u32, usize) {
         let own = self.owners.get(&key);
         let own_running =
@@ -258,8 +258,8 @@ impl Queue {
         (own_running, others_running, less)
     }
 
-    /// From 1: how many queued jobs get their first lease before this one, if none is submitted, and this one. Owners take turns, the
-    /// one with the least usage first.
+    /// From 1: how many queued jobs get their first lease before this one, if none is submitted,
+    /// and this one. Owners take turns, the one with the least usage first.
     pub(crate) fn position(&self, place: Place) -> Option<u64> {
         let own = self.owners.get(&place.owner)?;
         let in_class = own.classes.get(&place.priority)?.queued.rank(place.job)?;

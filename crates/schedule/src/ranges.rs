@@ -1,14 +1,18 @@
 //! The blocks of a running job: pending, open (leased) or done, each block exactly one of them.
 //!
-//! How often blocks were leased, failed or went down with a node follows them when ranges are split, and ranges of different
-//! history are never joined: a poisonous block can't hide in a fresh range. Who holds a lease is not known here beyond its id.
+//! How often blocks were leased, failed or went down with a node follows them when ranges are
+//! split, and ranges of different history are never joined: a poisonous block can't hide in a fresh
+//! range. Who holds a lease is not known here beyond its id.
 
 use std::collections::BTreeMap;
 
-use carlo_types::{BlockRange, LeaseId};
+use carlo_types::{BlockRange, LeaseId, NodeId};
 
 /// How many may hold one range at once: the last ranges of a job are given twice.
 pub(crate) const HOLDERS_MAX: usize = 2;
+
+/// Nodes that a range remembers for their faults.
+const FAULTY_MAX: usize = 4;
 
 /// What happened to blocks so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,25 +20,42 @@ pub(crate) struct History {
     pub(crate) attempts: u32,
     pub(crate) faults: u32,
     pub(crate) losses: u32,
+    /// The first few nodes that reported a fault.
+    faulty: [Option<NodeId>; FAULTY_MAX],
 }
 
 impl History {
-    /// Whether it went down with a node, and may have been the reason. Then it is leased to nodes that hold nothing else, so that a range
-    /// that kills workers is told from one that was beside it.
+    /// Whether it went down with a node, and may have been the reason. Then it is leased to nodes
+    /// that hold nothing else, so that a range that kills workers is told from one that was beside
+    /// it.
     fn is_suspect(self) -> bool {
         self.losses > 0
     }
 
     fn joins(self, other: Self) -> bool {
-        self.faults == other.faults && self.losses == other.losses
+        (self.faults, self.losses, self.faulty) == (other.faults, other.losses, other.faulty)
+    }
+
+    /// The different nodes that reported a fault; no more than a few are remembered.
+    pub(crate) fn faulty_nodes(self) -> Vec<NodeId> {
+        self.faulty.into_iter().flatten().collect()
+    }
+
+    fn add_fault(&mut self, node: NodeId) {
+        self.faults += 1;
+        if !self.faulty.contains(&Some(node))
+            && let Some(slot) = self.faulty.iter_mut().find(|slot| slot.is_none())
+        {
+            *slot = Some(node);
+        }
     }
 }
 
 /// Why a lease ended without a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Release {
-    /// The node reported a fault.
-    Fault,
+    /// The node reported a fault, or gave a wrong answer or none.
+    Fault(NodeId),
     /// The node was lost while it held this range.
     Loss,
 }
@@ -64,7 +85,8 @@ pub(crate) struct Ranges {
 }
 
 impl Ranges {
-    /// Every block of `whole` is pending but those of `done`, which must be ascending and within it; `None` if they aren't.
+    /// Every block of `whole` is pending but those of `done`, which must be ascending and within
+    /// it; `None` if they aren't.
     pub(crate) fn new(whole: BlockRange, done: &[BlockRange]) -> Option<Self> {
         let mut ranges = Self {
             pending: BTreeMap::new(),
@@ -112,7 +134,8 @@ impl Ranges {
         self.open.values()
     }
 
-    /// Leases at most `blocks` blocks from the start of the first pending range. Returns the range and the attempt.
+    /// Leases at most `blocks` blocks from the start of the first pending range. Returns the range
+    /// and the attempt.
     pub(crate) fn lease(&mut self, blocks: u64, lease: LeaseId) -> Option<(BlockRange, u32)> {
         let (_, Pending { range, mut history }) = self.pending.pop_first()?;
         self.pending_blocks -= range.len();
@@ -138,8 +161,8 @@ impl Ranges {
         Some(open)
     }
 
-    /// A holder of the open range at `start` gives it up. Returns what happened to the range so far and the holders left; without
-    /// one, it is pending again.
+    /// A holder of the open range at `start` gives it up. Returns what happened to the range so far
+    /// and the holders left; without one, it is pending again.
     pub(crate) fn release(
         &mut self,
         start: u64,
@@ -148,7 +171,7 @@ impl Ranges {
     ) -> Option<(History, Vec<LeaseId>)> {
         let open = self.open.get_mut(&start)?;
         match why {
-            Release::Fault => open.history.faults += 1,
+            Release::Fault(node) => open.history.add_fault(node),
             Release::Loss => open.history.losses += 1,
         }
         open.holders.retain(|holder| *holder != lease);
@@ -160,8 +183,9 @@ impl Ranges {
         Some((history, holders))
     }
 
-    /// Takes `range` as done if every block of it is pending, or open in a range that lies wholly within it. Returns the leases of
-    /// those ranges, which have nothing left to do; `None` where it took nothing.
+    /// Takes `range` as done if every block of it is pending, or open in a range that lies wholly
+    /// within it. Returns the leases of those ranges, which have nothing left to do; `None` where
+    /// it took nothing.
     pub(crate) fn accept_stale(&mut self, range: BlockRange) -> Option<Vec<LeaseId>> {
         let (mut pieces, mut opened) = (Vec::new(), Vec::new());
         let mut next = range.start();

@@ -1,4 +1,5 @@
-//! How fast something goes, over the last seconds: an exponentially weighted rate in continuous time.
+//! How fast something goes, over the last seconds: an exponentially weighted rate in continuous
+//! time.
 
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ impl Meter {
         if age < AGE_MIN_SECONDS {
             return 0.0;
         }
-        // Early on only `age` seconds have been seen: the weights sum to this, not to the whole window.
+        // Early on only `age` seconds have been seen: the weights sum to this, not to the whole
+        // window.
         let weight = WINDOW_SECONDS * (1.0 - (-age / WINDOW_SECONDS).exp());
         let rate = self.sum * self.decay(now) / weight;
         if rate < 1.0 { 0.0 } else { rate }

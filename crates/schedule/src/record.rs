@@ -12,7 +12,8 @@ pub enum Record<P> {
     Job(JobRecord),
     /// Put the job's checkpoint.
     Checkpoint { job: JobId, checkpoint: Checkpoint<P> },
-    /// Put the summary that the job's results are made of; comes with the job's record in state complete.
+    /// Put the summary that the job's results are made of; comes with the job's record in state
+    /// complete.
     Result(ResultRecord<P>),
     /// Delete everything of the job.
     Forget { job: JobId },
@@ -207,11 +208,13 @@ pub struct Share {
     pub node: NodeId,
     /// How many simulations.
     pub simulations: u64,
-    /// How many of them an early stop may leave out of the answer: those beyond the first segment that isn't whole.
+    /// How many of them an early stop may leave out of the answer: those beyond the first segment
+    /// that isn't whole.
     pub ahead: u64,
 }
 
-/// The merged partial results of the blocks that are done within `range`. A job without a target standard error has one part.
+/// The merged partial results of the blocks that are done within `range`. A job without a target
+/// standard error has one part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part<P> {
     /// The blocks that it may cover.

@@ -1,4 +1,5 @@
-//! The state machine: what it holds, and where each command goes. The commands themselves are in the submodules.
+//! The state machine: what it holds, and where each command goes. The commands themselves are in
+//! the submodules.
 
 mod batches;
 mod ending;
@@ -25,6 +26,7 @@ use crate::listing::Listing;
 use crate::queue::{Place, Queue};
 use crate::rate::Meter;
 use crate::record::{JobState, Record};
+use crate::seal::SealKey;
 use batches::Batches;
 
 /// Started jobs of which the time in the queue is averaged.
@@ -37,6 +39,7 @@ const OWNERS_SWEPT_EVERY: Duration = Duration::from_secs(10);
 pub struct Scheduler<P> {
     pub(crate) config: Config,
     pub(crate) epoch: Epoch,
+    pub(crate) seal_key: SealKey,
     /// The latest time that was passed in.
     pub(crate) latest: Duration,
     pub(crate) jobs: BTreeMap<JobKey, Job<P>>,
@@ -60,10 +63,12 @@ pub struct Scheduler<P> {
 }
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// A scheduler without jobs and nodes, for the term `epoch`. What the ledger holds comes by [`restore`](Self::restore).
-    pub fn new(config: Config, epoch: Epoch) -> Self {
+    /// A scheduler without jobs and nodes, for the term `epoch`. What the ledger holds comes by
+    /// [`restore`](Self::restore).
+    pub fn new(config: Config, epoch: Epoch, seal_key: SealKey) -> Self {
         Self {
             epoch,
+            seal_key,
             latest: Duration::ZERO,
             jobs: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -127,7 +132,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(out)
     }
 
-    /// What follows from a command: batches go on, free nodes get leases, and changed batches are put out.
+    /// What follows from a command: batches go on, free nodes get leases, and changed batches are
+    /// put out.
     fn settle(&mut self, now: Now, out: &mut Outcome<P>) {
         self.advance_batches(now, out);
         self.fill(now, out);
@@ -224,6 +230,8 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     fn tick(&mut self, now: Now, out: &mut Outcome<P>) {
         self.lose_silent(now, out);
+        self.expire_stalled(now, out);
+        self.fleet.lift_quarantines(now.elapsed);
         self.fleet.sum_speed();
         self.fleet.forget_gone(self.config.offline_nodes_kept, now.elapsed);
         self.checkpoint(now, out);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use carlo_types::BLOCK_SIMULATIONS;
 use carlo_types::limits::LEASE_BLOCKS_MAX;
 
-/// However close the end of a job is, a lease isn't made shorter than this share of what it should last.
+/// However close the end of a job is, a lease isn't made shorter than this share of what it should
+/// last.
 const SHORTEST: f64 = 0.04;
 
 /// What the size of a lease follows from.
@@ -30,9 +31,10 @@ pub(crate) struct Sizing {
 impl Sizing {
     /// Blocks for the lease, at least one.
     ///
-    /// As many as last `target`; one for each thread while the speed is unknown. Towards the end of the job fewer, so that its end
-    /// doesn't wait for one slow node: half of what would be this node's share of the rest, were the cluster divided evenly
-    /// among the jobs that want it (guided self-scheduling, Polychronopoulos and Kuck 1987).
+    /// As many as last `target`; one for each thread while the speed is unknown. Towards the end of
+    /// the job fewer, so that its end doesn't wait for one slow node: half of what would be this
+    /// node's share of the rest, were the cluster divided evenly among the jobs that want it
+    /// (guided self-scheduling, Polychronopoulos and Kuck 1987).
     pub(crate) fn blocks(&self) -> u64 {
         let block_path_months = (BLOCK_SIMULATIONS * u64::from(self.months.max(1))) as f64;
         let full = self.speed.map_or(f64::from(self.threads.max(1)), |speed| {

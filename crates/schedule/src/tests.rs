@@ -1,4 +1,5 @@
-//! The scheduler as a whole: its rules one by one, fairness in simulated time, and random histories with crashes.
+//! The scheduler as a whole: its rules one by one, fairness in simulated time, and random histories
+//! with crashes.
 
 mod epochs;
 mod fairness;

@@ -1,5 +1,5 @@
-//! Whether everything that is known twice is the same both times. For tests and for a coordinator in doubt: it costs a walk over
-//! all jobs.
+//! Whether everything that is known twice is the same both times. For tests and for a coordinator
+//! in doubt: it costs a walk over all jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -15,6 +15,9 @@ use crate::listing::{Filter, Page};
 use crate::record::{BatchRecord, BatchState, JobState};
 use crate::scheduler::Scheduler;
 
+/// Running jobs of an owner of which the first end is looked for.
+const RUNNING_LOOKED_AT: usize = 100;
+
 /// A job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobView {
@@ -64,6 +67,8 @@ pub struct JobView {
     pub simulations_per_second: f64,
     /// An estimate, while it is open and anything is known of the cluster's speed.
     pub seconds_remaining: Option<f64>,
+    /// An estimate of the time until its first lease; 0 once it has had one, or has ended.
+    pub seconds_to_start: f64,
     /// From 1, while it is queued.
     pub queue_position: Option<u64>,
     /// Why nobody works on it, in a sentence: while it is queued, or runs on no node.
@@ -85,7 +90,8 @@ pub struct BatchView {
     pub estimated: Money,
     /// What its ended jobs have cost.
     pub spent: Bill,
-    /// What its cap leaves: without what is spent, and without the estimates of jobs that may run. `None` without a cap.
+    /// What its cap leaves: without what is spent, and without the estimates of jobs that may run.
+    /// `None` without a cap.
     pub budget_remaining: Option<Money>,
 }
 
@@ -248,8 +254,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         Some(view)
     }
 
-    /// How many jobs match, and those of the page, newest first, without what each node did for them: a page of
-    /// jobs on thousands of nodes each would not fit into a message.
+    /// How many jobs match, and those of the page, newest first, without what each node did for
+    /// them: a page of jobs on thousands of nodes each would not fit into a message.
     pub fn jobs(&self, filter: &Filter, page: Page, now: Now) -> (usize, Vec<JobView>) {
         let keys = self.listing.page(filter, page);
         let views = keys.iter().map(|key| self.view(&self.jobs[key], now.elapsed));
@@ -397,6 +403,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             nodes: Vec::new(),
             simulations_per_second: 0.0,
             seconds_remaining: None,
+            seconds_to_start: 0.0,
             queue_position: None,
             waiting_for: None,
         };
@@ -404,12 +411,16 @@ impl<P: Merge + Clone> Scheduler<P> {
             State::Queued(queued) if queued.blocked => {
                 let batch = job.batch.and_then(|id| self.batches.get(id));
                 view.waiting_for = batch.map(Batch::waiting_for);
+                view.seconds_to_start = self.seconds_to_start(1) + self.seconds_to_end(job);
             }
             State::Queued(_) => {
                 let position = self.queue.position(job.place());
                 view.queue_position = position;
                 view.seconds_remaining = self.seconds_queued(job, position.unwrap_or(1));
                 view.waiting_for = Some(self.waiting_for(job));
+                let waits_for_end = self.queue.limited_to(job.owner_key).is_some();
+                view.seconds_to_start = self.seconds_to_start(position.unwrap_or(1))
+                    + if waits_for_end { self.seconds_to_end(job) } else { 0.0 };
             }
             State::Running(running) => self.view_running(job, running, &mut view, now),
             State::Ended(ended) => {
@@ -471,6 +482,29 @@ impl<P: Merge + Clone> Scheduler<P> {
         let speed = self.fleet.speed();
         let known = self.fleet.is_measured() && speed > 0.0;
         known.then(|| simulations * f64::from(job.months) * parts as f64 / speed)
+    }
+
+    /// Until the queue's job at this position gets a lease: each node asks for one about once in
+    /// the time that a lease lasts.
+    fn seconds_to_start(&self, position: u64) -> f64 {
+        if self.fleet.idle_node().is_some() {
+            return 0.0;
+        }
+        let nodes = self.fleet.iter().filter(|(_, node)| node.is_open()).count().max(1);
+        position as f64 / nodes as f64 * self.config.lease_target.as_secs_f64()
+    }
+
+    /// Until the first of the running jobs of a job's owner ends; 0 where nothing is known of that.
+    fn seconds_to_end(&self, job: &Job<P>) -> f64 {
+        let filter = Filter { owner: Some(job.owner.clone()), state: Some(JobState::Running) };
+        let running = self.listing.page(&filter, Page { skip: 0, take: RUNNING_LOOKED_AT });
+        let parts = running.len().try_into().unwrap_or(u64::MAX);
+        let left = running.iter().filter_map(|key| {
+            let job = &self.jobs[key];
+            let expected = job.running()?.fold.expected_simulations();
+            self.seconds_at_share(expected.saturating_sub(job.simulations_done()) as f64, job, parts)
+        });
+        left.min_by(f64::total_cmp).unwrap_or_default()
     }
 
     /// A queued job will share the cluster with those that run and those before it.

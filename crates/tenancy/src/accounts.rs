@@ -34,7 +34,8 @@ impl Accounts {
         self.users.get(user).and_then(|account| account.held.get(&period)).copied().unwrap_or_default()
     }
 
-    /// The usage of a user in a period, to be added to, and the period that had to be forgotten to make room for it.
+    /// The usage of a user in a period, to be added to, and the period that had to be forgotten to
+    /// make room for it.
     pub(crate) fn usage_mut(&mut self, user: &OwnerId, period: Period) -> (&mut Usage, Option<Period>) {
         let account = self.account(user);
         let mut forgotten = None;

@@ -1,4 +1,5 @@
-//! What a batch holds of its user's month: the estimates of its open jobs, but never more than what its cap leaves.
+//! What a batch holds of its user's month: the estimates of its open jobs, but never more than what
+//! its cap leaves.
 //!
 //! Which of its jobs may start is decided where batches are scheduled; here it is only counted.
 
@@ -21,7 +22,8 @@ pub struct Budget {
     pub estimated: Money,
     /// What its ended jobs have cost.
     pub spent: Bill,
-    /// The estimates of its open jobs. Follows from the open charges, so a record of the budget can leave it out.
+    /// The estimates of its open jobs. Follows from the open charges, so a record of the budget can
+    /// leave it out.
     pub open: Money,
     /// How many of its jobs have not been settled. Follows from the open charges, too.
     pub open_jobs: usize,

@@ -1,11 +1,13 @@
 //! API keys: who calls, and in which role.
 //!
-//! A secret is 256 random bits, given out once as `carlo_` and 64 hexadecimal digits. Only its SHA-256 is kept. A plain hash is
-//! enough, without salt or stretching: nobody can guess 256 random bits.
+//! A secret is 256 random bits, given out once as `carlo_` and 64 hexadecimal digits. Only its
+//! SHA-256 is kept. A plain hash is enough, without salt or stretching: nobody can guess 256 random
+//! bits.
 //!
-//! A key is looked up by its hash in an ordered map. How long that takes may tell how many leading bits of the *hash* of a guess
-//! agree with a stored hash. That is no way to the secret: whoever could choose a guess by the first bits of its hash would
-//! still need all 256 bits of it, and SHA-256 gives no help with that. So the lookup needs no comparison in constant time.
+//! A key is looked up by its hash in an ordered map. How long that takes may tell how many leading
+//! bits of the *hash* of a guess agree with a stored hash. That is no way to the secret: whoever
+//! could choose a guess by the first bits of its hash would still need all 256 bits of it, and
+//! SHA-256 gives no help with that. So the lookup needs no comparison in constant time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -179,7 +181,8 @@ pub struct Caller {
     pub tier: Tier,
     /// What they may do.
     pub role: Role,
-    /// The key that they called with; `None` where authentication is off. Then there is no rate limit either.
+    /// The key that they called with; `None` where authentication is off. Then there is no rate
+    /// limit either.
     pub key: Option<KeyId>,
 }
 
@@ -195,14 +198,15 @@ impl Caller {
         if self.role == Role::Admin { Ok(()) } else { Err(refusal) }
     }
 
-    /// Whether the caller may see and cancel what `owner` submitted: only their own, whatever the role.
+    /// Whether the caller may see and cancel what `owner` submitted: only their own, whatever the
+    /// role.
     pub fn require_owner(&self, owner: &OwnerId) -> Result<(), Refusal> {
         if self.user == *owner { Ok(()) } else { Err(Refusal::Forbidden("it belongs to another user")) }
     }
 }
 
-/// A user's name, if it is fit for one: 1 to 128 ASCII letters, digits and `. _ - @ +`, so that it can be a part of a record's key
-/// and of a line in a log.
+/// A user's name, if it is fit for one: 1 to 128 ASCII letters, digits and `. _ - @ +`, so that it
+/// can be a part of a record's key and of a line in a log.
 pub fn parse_user(name: &str) -> Result<OwnerId, FieldFault> {
     let fits = |character: char| character.is_ascii_alphanumeric() || "._-@+".contains(character);
     if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(fits) {
@@ -221,7 +225,8 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Adds a key. When as many as may be are kept, the one that was revoked first makes room and is returned.
+    /// Adds a key. When as many as may be are kept, the one that was revoked first makes room and
+    /// is returned.
     pub(crate) fn insert(&mut self, key: Key) -> Result<Option<KeyId>, Refusal> {
         if self.by_id.contains_key(&key.id) || self.by_hash.contains_key(&key.hash) {
             return Err(Refusal::KeyExists);

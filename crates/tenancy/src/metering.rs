@@ -1,10 +1,12 @@
-//! What is held of a user's month for an open job: a [`Charge`], made at the job's admission and gone once it is settled.
+//! What is held of a user's month for an open job: a [`Charge`], made at the job's admission and
+//! gone once it is settled.
 
 use carlo_types::{BatchId, JobId, Money, OwnerId, Work};
 
 use crate::period::Period;
 
-/// What an open job may cost. As long as it exists the job's end has not been counted, so settling twice counts once.
+/// What an open job may cost. As long as it exists the job's end has not been counted, so settling
+/// twice counts once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     /// The job.
@@ -13,7 +15,8 @@ pub struct Charge {
     pub user: OwnerId,
     /// The batch that the job belongs to.
     pub batch: Option<BatchId>,
-    /// The period that the job was admitted in. It is counted, held and billed there, however late it starts or ends.
+    /// The period that the job was admitted in. It is counted, held and billed there, however late
+    /// it starts or ends.
     pub period: Period,
     /// The job's size.
     pub work: Work,

@@ -1,8 +1,9 @@
 //! The periods that quotas hold for: calendar months in UTC.
 //!
-//! A period follows from the calendar time that is passed in, and from nothing else. When a machine's calendar jumps back
-//! over a month's end, calls count in the earlier month again until it has caught up: each counts once all the same, and a
-//! calendar that jumped ahead by years does no lasting harm.
+//! A period follows from the calendar time that is passed in, and from nothing else. When a
+//! machine's calendar jumps back over a month's end, calls count in the earlier month again until
+//! it has caught up: each counts once all the same, and a calendar that jumped ahead by years does
+//! no lasting harm.
 
 use std::fmt;
 use std::str::FromStr;

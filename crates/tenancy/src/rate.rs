@@ -1,16 +1,19 @@
 //! Rate limits: how many calls a user makes in any second, any minute and any hour.
 //!
-//! The windows slide: **in no interval of a window's length are more calls admitted than its limit**. (A bucket that refills, such as
-//! GCRA, admits up to twice as many in an unlucky interval, and fixed windows do at their border. The tests hold this to account.)
+//! The windows slide: **in no interval of a window's length are more calls admitted than its
+//! limit**. (A bucket that refills, such as GCRA, admits up to twice as many in an unlucky
+//! interval, and fixed windows do at their border. The tests hold this to account.)
 //!
-//! A window remembers its calls in runs. A run counts the calls that were admitted within 1/60 of the window since its first one, and
-//! remembers when its last one was; it is forgotten once its last call has left the window. So a call that stands alone is counted for
-//! exactly the window's length, one in a burst for at most 1/60 longer, never shorter; and a window needs at most 62 runs,
-//! whatever its limit.
+//! A window remembers its calls in runs. A run counts the calls that were admitted within 1/60 of
+//! the window since its first one, and remembers when its last one was; it is forgotten once its
+//! last call has left the window. So a call that stands alone is counted for exactly the window's
+//! length, one in a burst for at most 1/60 longer, never shorter; and a window needs at most 62
+//! runs, whatever its limit.
 //!
-//! Nothing here is durable: after a restart the windows begin empty. Time is `Now::elapsed`, which never goes back. A user is forgotten
-//! after an hour without calls. Only users with a key get here, so at most [`KEYS_MAX`](crate::keys::KEYS_MAX) users are remembered,
-//! with less than 8 KB each.
+//! Nothing here is durable: after a restart the windows begin empty. Time is `Now::elapsed`, which
+//! never goes back. A user is forgotten after an hour without calls. Only users with a key get
+//! here, so at most [`KEYS_MAX`](crate::keys::KEYS_MAX) users are remembered, with less than 8 KB
+//! each.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -90,8 +93,8 @@ pub struct PolicyStatus {
     pub limit: u32,
     /// Calls that it has left: `r`.
     pub remaining: u32,
-    /// Seconds, rounded up, until more calls are left than now if none is made: `t`. The same point in time as `Retry-After`
-    /// where none is left.
+    /// Seconds, rounded up, until more calls are left than now if none is made: `t`. The same point
+    /// in time as `Retry-After` where none is left.
     pub reset_seconds: u64,
 }
 
@@ -103,15 +106,16 @@ pub struct RateStatus {
 }
 
 impl RateStatus {
-    /// The value of the header `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10, section 3), if there is a limit:
-    /// `"second";q=2;w=1, "minute";q=10;w=60`.
+    /// The value of the header `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10, section
+    /// 3), if there is a limit: `"second";q=2;w=1, "minute";q=10;w=60`.
     pub fn policy_header(&self) -> Option<String> {
         self.header(|policy| {
             format!("\"{}\";q={};w={}", policy.window.as_str(), policy.limit, policy.window.seconds())
         })
     }
 
-    /// The value of the header `RateLimit` (the draft's section 4), if there is a limit: `"second";r=1;t=1, "minute";r=9;t=60`.
+    /// The value of the header `RateLimit` (the draft's section 4), if there is a limit:
+    /// `"second";r=1;t=1, "minute";r=9;t=60`.
     pub fn limit_header(&self) -> Option<String> {
         self.header(|policy| {
             format!("\"{}\";r={};t={}", policy.window.as_str(), policy.remaining, policy.reset_seconds)

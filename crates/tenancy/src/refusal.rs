@@ -30,7 +30,8 @@ pub enum Refusal {
     /// Too many calls: 429.
     #[error("the rate limit of {limit} {window} is reached; try again in {retry_after_seconds} s")]
     RateLimited {
-        /// In which time; where several limits are reached, the one that must be waited for longest.
+        /// In which time; where several limits are reached, the one that must be waited for
+        /// longest.
         window: Window,
         /// How many calls that time has.
         limit: u32,
@@ -55,6 +56,16 @@ pub enum Refusal {
         /// After how long the next period begins.
         retry_after_seconds: u64,
     },
+    /// A user has as much at once as the tier allows: 429, type `quota-exceeded`.
+    #[error("the tier {tier} allows {limit} {share} at once")]
+    ShareUsedUp {
+        /// What.
+        share: Share,
+        /// The user's tier.
+        tier: Tier,
+        /// How much it allows.
+        limit: u32,
+    },
     /// A batch's budget doesn't reach: 402.
     #[error("the budget cap of ${cap} does not allow it: ${needed} would be needed")]
     OverBudget {
@@ -71,6 +82,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after_seconds, .. }
             | Self::QuotaExceeded { retry_after_seconds, .. } => Some(*retry_after_seconds),
+            Self::ShareUsedUp { .. } => Some(SHARE_RETRY_SECONDS),
             _ => None,
         }
     }
@@ -87,11 +99,12 @@ impl From<Refusal> for Fault {
             Refusal::KeyExists => FaultCode::Conflict,
             Refusal::Full(_) => FaultCode::Exhausted,
             Refusal::RateLimited { .. } => FaultCode::RateLimited,
-            Refusal::QuotaExceeded { .. } => FaultCode::QuotaExceeded,
+            Refusal::QuotaExceeded { .. } | Refusal::ShareUsedUp { .. } => FaultCode::QuotaExceeded,
             Refusal::OverBudget { .. } => FaultCode::OverBudget,
         };
         let limit = match refusal {
             Refusal::QuotaExceeded { quota, .. } => Some(Limit::Quota(quota.as_str().to_owned())),
+            Refusal::ShareUsedUp { share, .. } => Some(Limit::Quota(share.as_str().to_owned())),
             Refusal::OverBudget { cap, .. } => {
                 Some(Limit::BudgetCap { nanodollars: u64::try_from(cap.nanos()).unwrap_or(u64::MAX) })
             }
@@ -116,6 +129,37 @@ pub enum Unauthenticated {
     /// It was taken back.
     #[error("the API key is revoked")]
     Revoked,
+}
+
+/// When it is worth asking again for what is used up at the moment.
+const SHARE_RETRY_SECONDS: u64 = 5;
+
+/// What a user may have so much of at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// Jobs that wait or run.
+    OpenJobs,
+    /// Streams, and calls that wait for a change.
+    Streams,
+}
+
+impl Share {
+    /// Its name in the file of the tiers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenJobs => "open_jobs",
+            Self::Streams => "streams_at_once",
+        }
+    }
+}
+
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::OpenJobs => "open jobs",
+            Self::Streams => "streams and waiting calls",
+        })
+    }
 }
 
 /// What is bounded by the month.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   admit_call     rate limit ──► quota of calls ──► counted
-//!   admit_jobs     batch size ──► quota of jobs ──► budget ──► quota of money ──► counted, cost held
+//!   admit_jobs     batch size ──► open jobs ──► quota of jobs ──► budget ──► quota of money ──► counted, cost held
 //!   settle         the job has ended: held cost gives way to what it came to
 //! ```
 //!
@@ -29,7 +29,7 @@ use crate::metering::{Charge, Ended};
 use crate::period::Period;
 use crate::rate::{RateStatus, Rates};
 use crate::records::RecordId;
-use crate::refusal::{Quota, Refusal, Unauthenticated};
+use crate::refusal::{Quota, Refusal, Share, Unauthenticated};
 use crate::terms::Terms;
 use crate::tiers::{Tier, TierLimits};
 use crate::usage::{Usage, UsageReport};
@@ -43,6 +43,8 @@ pub struct Tenancy {
     accounts: Accounts,
     /// Of every open job.
     charges: BTreeMap<JobId, Charge>,
+    /// How many charges each user has; none of a user without.
+    open_jobs: BTreeMap<OwnerId, u32>,
     /// Of every batch that is not forgotten.
     budgets: BTreeMap<BatchId, Budget>,
     /// What has changed since it was last asked.
@@ -106,7 +108,8 @@ impl Tenancy {
         self.terms.limits(caller.tier)
     }
 
-    /// Makes a key of a fresh `secret`, which is not kept, or of one that was made earlier and is read from a file.
+    /// Makes a key of a fresh `secret`, which is not kept, or of one that was made earlier and is
+    /// read from a file.
     pub fn create_key(&mut self, new: NewKey, secret: &Secret, wall: Timestamp) -> Result<Key, Refusal> {
         let NewKey { id, user, tier, role } = new;
         let key = Key { id, hash: secret.hash(), user, tier, role, created_at: wall, revoked_at: None };
@@ -132,13 +135,14 @@ impl Tenancy {
         self.keys.iter()
     }
 
-    /// Who shows this text as their key. Asked anew for every call, so that a revoked key is refused at once.
+    /// Who shows this text as their key. Asked anew for every call, so that a revoked key is
+    /// refused at once.
     pub fn authenticate(&self, secret: &str) -> Result<Caller, Unauthenticated> {
         self.keys.authenticate(secret)
     }
 
-    /// Admits a call and counts it, or refuses it. A call that is over a rate limit counts nowhere; one that is over the quota counts
-    /// for the rate limits alone.
+    /// Admits a call and counts it, or refuses it. A call that is over a rate limit counts nowhere;
+    /// one that is over the quota counts for the rate limits alone.
     pub fn admit_call(&mut self, caller: &Caller, now: Now) -> Admission {
         let limits = self.terms.limits(caller.tier);
         let (rate, admitted) = if caller.key.is_some() {
@@ -175,8 +179,8 @@ impl Tenancy {
         Ok(())
     }
 
-    /// Admits jobs, all of them or none, and returns what all would cost if each ran to its last simulation. Admitting a job or a
-    /// batch again counts nothing.
+    /// Admits jobs, all of them or none, and returns what all would cost if each ran to its last
+    /// simulation. Admitting a job or a batch again counts nothing.
     pub fn admit_jobs(
         &mut self,
         caller: &Caller,
@@ -195,6 +199,7 @@ impl Tenancy {
         if batch.is_some() {
             self.check_batch_size(caller, jobs.len())?;
         }
+        self.check_open_jobs(caller, jobs.len())?;
         self.check_job_quota(caller, jobs.len(), wall)?;
         if let Some((cap, needed)) = cap.zip(costs.min()).filter(|(cap, needed)| needed > cap) {
             return Err(Refusal::OverBudget { cap, needed });
@@ -224,6 +229,15 @@ impl Tenancy {
         Err(Refusal::Invalid(vec![FieldFault::new("/simulations", message)]))
     }
 
+    fn check_open_jobs(&self, caller: &Caller, jobs: usize) -> Result<(), Refusal> {
+        let Some(limit) = self.limits(caller).open_jobs else { return Ok(()) };
+        let open = self.open_jobs.get(&caller.user).copied().unwrap_or_default();
+        if jobs <= limit.saturating_sub(open) as usize {
+            return Ok(());
+        }
+        Err(Refusal::ShareUsedUp { share: Share::OpenJobs, tier: caller.tier, limit })
+    }
+
     fn check_job_quota(&self, caller: &Caller, jobs: usize, wall: Timestamp) -> Result<(), Refusal> {
         let used = self.accounts.usage(&caller.user, Period::of(wall)).map_or(0, |usage| usage.jobs);
         let wanted = jobs as u64;
@@ -249,10 +263,16 @@ impl Tenancy {
         }
     }
 
-    /// Counts and bills a job that has ended; `bill` is what it came to. Says whether it did: not if that has happened already, or
-    /// the job was never admitted.
+    /// Counts and bills a job that has ended; `bill` is what it came to. Says whether it did: not
+    /// if that has happened already, or the job was never admitted.
     pub fn settle(&mut self, job: JobId, ended: Ended, bill: Bill) -> bool {
         let Some(charge) = self.charges.remove(&job) else { return false };
+        if let Some(open) = self.open_jobs.get_mut(&charge.user) {
+            *open -= 1;
+            if *open == 0 {
+                self.open_jobs.remove(&charge.user);
+            }
+        }
         self.changed.insert(RecordId::Charge(job));
         self.usage_mut(&charge.user, charge.period).add_end(ended, bill);
         let estimate = charge.estimate();
@@ -281,7 +301,8 @@ impl Tenancy {
         self.budgets.get(&batch)
     }
 
-    /// Forgets the budget of a batch. Returns whether it is forgotten: not while any of its jobs is open.
+    /// Forgets the budget of a batch. Returns whether it is forgotten: not while any of its jobs is
+    /// open.
     pub fn forget_batch(&mut self, batch: BatchId) -> bool {
         if self.budget(batch).is_some_and(|budget| budget.open_jobs > 0) {
             return false;
@@ -300,7 +321,8 @@ impl Tenancy {
         UsageReport::new((caller.user.clone(), caller.tier), self.limits(caller), usage, held, wall)
     }
 
-    /// What a user used in each of the `periods` periods before the current one, the latest first. 1 to 24.
+    /// What a user used in each of the `periods` periods before the current one, the latest first.
+    /// 1 to 24.
     pub fn history(
         &self,
         user: &OwnerId,
@@ -323,6 +345,7 @@ impl Tenancy {
             None => self.accounts.rehold(&charge.user, charge.period, Money::ZERO, estimate),
             Some(batch) => self.change_budget(batch, |budget| budget.open(estimate)),
         }
+        *self.open_jobs.entry(charge.user.clone()).or_default() += 1;
         self.charges.insert(charge.job, charge);
     }
 

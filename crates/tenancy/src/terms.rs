@@ -117,6 +117,8 @@ impl Reader {
                 "calls_per_minute" => reader.count(pointer, value, 1, &mut limits.calls_per_minute),
                 "calls_per_hour" => reader.count(pointer, value, 1, &mut limits.calls_per_hour),
                 "jobs_at_once" => reader.count(pointer, value, 1, &mut limits.jobs_at_once),
+                "open_jobs" => reader.count(pointer, value, 1, &mut limits.open_jobs),
+                "streams_at_once" => reader.count(pointer, value, 1, &mut limits.streams_at_once),
                 "calls_per_month" => reader.count(pointer, value, 0, &mut limits.calls_per_month),
                 "jobs_per_month" => reader.count(pointer, value, 0, &mut limits.jobs_per_month),
                 "cost_per_month_usd" => {
@@ -201,7 +203,7 @@ mod tests {
                 jobs_per_month: number(6),
                 cost_per_month: number(7).map(Money::from_whole_dollars),
                 batch_size: small(8).unwrap(),
-                weight: 1.0,
+                ..TierLimits::default_of(tier)
             };
             assert_eq!((cells[0], terms.limits(tier)), (tier.as_str(), &wanted));
         }
@@ -212,7 +214,8 @@ mod tests {
         let terms = Terms::parse(
             r#"{"price_per_token_usd": 0.00025, "tiers": {"basic": {
                 "calls_per_second": 1, "calls_per_minute": 2, "calls_per_hour": 3, "jobs_at_once": 4,
-                "calls_per_month": 5, "jobs_per_month": 0, "cost_per_month_usd": 7.5, "batch_size": 8, "weight": 2.5}}}"#,
+                "calls_per_month": 5, "jobs_per_month": 0, "cost_per_month_usd": 7.5, "batch_size": 8, "open_jobs": 9, "streams_at_once": 10,
+                "weight": 2.5}}}"#,
         );
         let mut wanted = Terms { price_per_token: Money::from_micros(250), ..Terms::default() };
         *wanted.limits_mut(Tier::Basic) = TierLimits {
@@ -224,6 +227,8 @@ mod tests {
             jobs_per_month: Some(0),
             cost_per_month: Some(Money::from_micros(7_500_000)),
             batch_size: 8,
+            open_jobs: Some(9),
+            streams_at_once: Some(10),
             weight: 2.5,
         };
         assert_eq!(terms, Ok(wanted));
@@ -242,8 +247,7 @@ mod tests {
             calls_per_month: None,
             jobs_per_month: None,
             cost_per_month: None,
-            batch_size: 5,
-            weight: 1.0,
+            ..TierLimits::default_of(Tier::Free)
         };
         assert_eq!(Terms::parse(json).unwrap().limits(Tier::Free), &wanted);
     }

@@ -1,4 +1,5 @@
-//! Tiers: which limits hold for a key. The defaults are here; [`crate::terms`] reads what an operator changes about them.
+//! Tiers: which limits hold for a key. The defaults are here; [`crate::terms`] reads what an
+//! operator changes about them.
 
 use carlo_types::Money;
 use std::fmt;
@@ -59,7 +60,12 @@ pub struct TierLimits {
     pub cost_per_month: Option<Money>,
     /// Jobs of a batch.
     pub batch_size: u32,
-    /// A user's share of the cluster while others want it, too, relative to theirs. Enforced by the scheduler.
+    /// Jobs of a user that wait or run.
+    pub open_jobs: Option<u32>,
+    /// Streams, and calls that wait for a change, of a user at once.
+    pub streams_at_once: Option<u32>,
+    /// A user's share of the cluster while others want it, too, relative to theirs. Enforced by the
+    /// scheduler.
     pub weight: f64,
 }
 
@@ -71,6 +77,12 @@ impl TierLimits {
             Tier::Basic => (5, 60, 1_000, 20),
             Tier::Pro => (20, 300, 10_000, 50),
             Tier::Enterprise => (50, 1_000, 100_000, 100),
+        };
+        let (open_jobs, streams) = match tier {
+            Tier::Free => (100, 10),
+            Tier::Basic => (1_000, 25),
+            Tier::Pro => (10_000, 100),
+            Tier::Enterprise => (50_000, 400),
         };
         let (at_once, calls, jobs, dollars) = match tier {
             Tier::Free => (Some(1), Some(1_000), Some(10), Some(1)),
@@ -87,6 +99,8 @@ impl TierLimits {
             jobs_per_month: jobs,
             cost_per_month: dollars.map(Money::from_whole_dollars),
             batch_size,
+            open_jobs: Some(open_jobs),
+            streams_at_once: Some(streams),
             weight: 1.0,
         }
     }

@@ -1,7 +1,8 @@
 //! What a user has used in a period, and how that compares with the tier's quotas.
 //!
-//! [`Usage`] is a sum: adding to it commutes, and what is kept is the sum itself, so writing a record twice is writing it once.
-//! That each event is added once is the work of [`crate::tenancy`].
+//! [`Usage`] is a sum: adding to it commutes, and what is kept is the sum itself, so writing a
+//! record twice is writing it once. That each event is added once is the work of
+//! [`crate::tenancy`].
 
 use carlo_types::{Bill, Money, OwnerId, Timestamp};
 

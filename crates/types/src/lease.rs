@@ -17,4 +17,10 @@ pub struct Lease {
     pub job: JobId,
     /// The blocks.
     pub range: BlockRange,
+    /// By which a later leader knows that this lease was granted, and to whom.
+    pub seal: Seal,
 }
+
+/// A message authentication code over a lease and its node. Only leaders of one ledger can make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seal(pub [u8; 16]);

@@ -37,7 +37,7 @@ pub mod time;
 pub use blocks::{BLOCK_SIMULATIONS, BlockRange};
 pub use fault::{Fault, FaultCode, FieldFault};
 pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
-pub use lease::Lease;
+pub use lease::{Lease, Seal};
 pub use merge::Merge;
 pub use metering::{Bill, Work};
 pub use money::Money;

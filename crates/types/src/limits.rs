@@ -46,6 +46,8 @@ pub const METADATA_BYTES_MAX: usize = 16 * 1024;
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// A gRPC message, in either direction.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// An answer of a coordinator to a gateway. The largest describes a cluster of as many nodes as may be, each with the longest facts.
+pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The encoded partial result of a lease.
 pub const PARTIAL_BYTES_MAX: usize = 256 * 1024;
 

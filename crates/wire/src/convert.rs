@@ -7,7 +7,7 @@ mod request;
 mod results;
 mod variants;
 
-pub use lease::{hello, lease, node};
+pub use lease::{NodeSecret, hello, lease, node};
 
 /// A message that can't be what it says it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -32,4 +32,4 @@ pub use client::{AddressError, Coordinator, Coordinators};
 pub use convert::FieldError;
 
 /// The version of the worker's protocol. A coordinator refuses a worker of another one.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;

@@ -21,7 +21,8 @@ use backon::BackoffBuilder;
 use carlo_kernel::Level;
 use carlo_service::CancellationToken;
 use carlo_service::log_throttle::LogThrottle;
-use carlo_types::{Fault, FaultCode, NodeFacts, NodeId};
+use carlo_types::{Fault, FaultCode, NodeFacts};
+use carlo_wire::convert::NodeSecret;
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
 
 pub use carlo_wire::Trust;
@@ -89,7 +90,8 @@ pub async fn work(
 ) -> Result<(), Error> {
     let level = Level::detect()?;
     let threads = machine.threads();
-    let node = NodeId::from_random(machine.random());
+    let secret = NodeSecret::from_random(machine.random(), machine.random());
+    let node = secret.node();
     let jitter = jitter_seed(machine.random());
     let facts = facts(config.name.clone(), threads, level);
     let mut engine = Engine::new(machine, level);
@@ -110,7 +112,9 @@ pub async fn work(
         let address = &*coordinator.address;
         let (engine, shutdown) = (&mut engine, &shutdown);
         let instruments = &instruments;
-        let session = Session { node, address, facts: &facts, join_token, engine, shutdown, instruments };
+        let secret = &secret;
+        let session =
+            Session { secret, node, address, facts: &facts, join_token, engine, shutdown, instruments };
         let Broken { mut fault, refusal, had_joined } = match session.run(coordinator.channel.clone()).await {
             Ok(End::Left) => return Ok(()),
             Err(broken) => broken,

@@ -6,10 +6,11 @@ use carlo_kernel::Partial;
 use carlo_service::CancellationToken;
 use carlo_types::limits::{HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, PARTIAL_BYTES_MAX};
 use carlo_types::{Draft, Epoch, Fault, FaultCode, JobSpec, LeaseId, Load, Merge, NodeFacts, NodeId};
+use carlo_wire::convert::{self, NodeSecret};
+use carlo_wire::status;
 use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
 use carlo_wire::v1::worker_message::Message as FromWorker;
 use carlo_wire::v1::{self, workers_client::WorkersClient};
-use carlo_wire::{convert, status};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
@@ -55,6 +56,7 @@ impl From<Fault> for Broken {
 
 /// What a session needs.
 pub(crate) struct Session<'a> {
+    pub(crate) secret: &'a NodeSecret,
     pub(crate) node: NodeId,
     /// Whom the channel leads to.
     pub(crate) address: &'a str,
@@ -70,7 +72,7 @@ impl Session<'_> {
     pub(crate) async fn run(self, channel: Channel) -> Result<End, Broken> {
         let (outbox, messages) = mpsc::channel(OUTBOX);
         let outbox = Outbox(outbox);
-        outbox.send(FromWorker::Hello(convert::hello(self.node, self.facts))).await?;
+        outbox.send(FromWorker::Hello(convert::hello(self.secret, self.facts))).await?;
         let mut client = WorkersClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! What callers ask about batches. Whoever asks about another user's is refused.
+//! What callers do with batches. Nobody reads or cancels another user's.
 
 use std::sync::Arc;
 
@@ -7,15 +7,17 @@ use carlo_tenancy::Caller;
 use carlo_types::{BatchId, Fault, FaultCode, JobId, JobSpec, Money, Work};
 use tokio::sync::oneshot;
 
-use super::{Core, JobSnapshot, Topic};
+use super::{Core, Topic};
 use crate::job_metadata::JobMetadata;
+use crate::snapshot::JobSnapshot;
 
 /// A batch to be submitted.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchRequest {
     /// A fresh id.
     pub(crate) id: BatchId,
-    /// What to simulate, each under a fresh id and with the name that the request gives it. At least one.
+    /// What to simulate, each under a fresh id and with the name that the request gives it. At
+    /// least one.
     pub(crate) jobs: Vec<(JobId, Arc<JobSpec>, Option<String>)>,
     pub(crate) parallel_jobs: u32,
     pub(crate) fail_fast: bool,
@@ -69,14 +71,16 @@ impl Core {
         self.scheduler.batch(id)
     }
 
-    /// One of the caller's batches and those of its jobs that are kept, in the order of the request.
+    /// One of the caller's batches and those of its jobs that are kept, in the order of the
+    /// request.
     pub(crate) fn batch_jobs(
         &self,
         caller: &Caller,
         id: BatchId,
     ) -> Result<(BatchView, Vec<JobSnapshot>), Fault> {
         let members = &self.require_batch(caller, id)?.jobs;
-        // Without what each node did: a thousand jobs on thousands of nodes would not fit into a message.
+        // Without what each node did: a thousand jobs on thousands of nodes would not fit into a
+        // message.
         let jobs = members.iter().filter_map(|member| {
             let mut job = self.snapshot(member.job)?;
             job.view.nodes.clear();

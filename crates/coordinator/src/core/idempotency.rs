@@ -19,8 +19,8 @@ pub(crate) enum IdempotentOutcome<T> {
 }
 
 impl Core {
-    /// Serves a request unless it was served before. `told` is the part of the answer that is told again; its entry is in the commit of
-    /// whatever the request led to.
+    /// Serves a request unless it was served before. `told` is the part of the answer that is told
+    /// again; its entry is in the commit of whatever the request led to.
     pub(crate) fn run_idempotent<T, M: Message>(
         &mut self,
         caller: &Caller,
@@ -40,7 +40,8 @@ impl Core {
         Ok(IdempotentOutcome::Served(served))
     }
 
-    /// A request is being handled from now on: until [`Core::end_idempotent`] others with its key are refused.
+    /// A request is being handled from now on: until [`Core::end_idempotent`] others with its key
+    /// are refused.
     pub(crate) fn begin_idempotent(&mut self, id: IdempotencyId) {
         self.idempotency.begin(id);
     }

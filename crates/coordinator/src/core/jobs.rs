@@ -1,15 +1,14 @@
-//! What callers ask about jobs. Whoever asks about another's is refused.
+//! What callers do with jobs. Nobody reads or cancels another user's.
 
 use std::sync::Arc;
 
-use carlo_kernel::Partial;
 use carlo_schedule::{Command, Filter, JobState, JobView, Page};
 use carlo_tenancy::{Admission, Caller, RateStatus};
 use carlo_types::{Fault, FaultCode, JobId, JobSpec, Timestamp, Work};
 use tokio::sync::oneshot;
 
 use super::{Core, Topic};
-use crate::job_metadata::JobMetadata;
+use crate::snapshot::JobSnapshot;
 
 /// A job to be submitted.
 #[derive(Debug, Clone)]
@@ -20,14 +19,6 @@ pub(crate) struct NewJob {
     pub(crate) spec: Arc<JobSpec>,
     /// 0 to 100.
     pub(crate) priority: u8,
-}
-
-/// A job as it is now, and the fold of what has been simulated of it while it runs, where that is wanted.
-#[derive(Debug)]
-pub(crate) struct JobSnapshot {
-    pub(crate) view: JobView,
-    pub(crate) metadata: JobMetadata,
-    pub(crate) fold: Option<Partial>,
 }
 
 impl Core {
@@ -67,8 +58,9 @@ impl Core {
         self.snapshot_with_fold(job).ok_or_else(|| no_such_job(job))
     }
 
-    /// Whether the caller with this key may be shown a job that ended at this time. That is a call of theirs: it is admitted and counted, and
-    /// returned is how they stand with their rates. `None`: nothing has been done.
+    /// Whether the caller with this key may be shown a job that ended at this time. That is a call
+    /// of theirs: it is admitted and counted, and returned is how they stand with their rates.
+    /// `None`: nothing has been done.
     pub(crate) fn revalidate(&mut self, key: Option<&str>, job: JobId, at: Timestamp) -> Option<RateStatus> {
         let caller = self.authenticate(key).ok()?;
         let now = self.clock.now();
@@ -81,12 +73,18 @@ impl Core {
         admitted.ok().map(|()| rate)
     }
 
+    /// The specification of an open job, for sessions that check reports.
+    pub(crate) fn spec(&self, job: JobId) -> Option<Arc<JobSpec>> {
+        self.scheduler.spec(job)
+    }
+
     /// A job, whosever it is, with its fold.
     pub(crate) fn snapshot_with_fold(&self, job: JobId) -> Option<JobSnapshot> {
         Some(JobSnapshot { fold: self.scheduler.fold(job), ..self.snapshot(job)? })
     }
 
-    /// Resolves once the job's status has changed, or it is gone; `None` if it won't change any more.
+    /// Resolves once the job's status has changed, or it is gone; `None` if it won't change any
+    /// more.
     pub(crate) fn wait_for(&mut self, job: JobId) -> Option<oneshot::Receiver<()>> {
         let is_open = self.scheduler.spec(job).is_some();
         is_open.then(|| self.watchers.wait(Topic::Job(job)))
@@ -120,7 +118,7 @@ impl Core {
     }
 }
 
-/// What is said of a job that isn't there.
+/// The fault of asking for a job that isn't there.
 pub(crate) fn no_such_job(id: JobId) -> Fault {
     Fault::new(FaultCode::NotFound, format!("there is no job {id}"))
 }

@@ -1,4 +1,5 @@
-//! How the core is asked: a request is a function that it calls on itself, and an answer that waits for the commit.
+//! Requests to the core: closures that run on its task. A reply is sent after the commit of what
+//! its request led to.
 
 use std::sync::Arc;
 
@@ -14,10 +15,11 @@ use crate::metrics::Instruments;
 /// One request to the core.
 pub(crate) type Request = Box<dyn FnOnce(&mut Core) + Send>;
 
-/// What a worker's session wants: a command, of which the answer goes to its stream.
+/// A command of a worker's session. The answer goes to the session's stream.
 pub(crate) type WorkerRequest = Command<Partial>;
 
-/// Asks the core. Every call waits while too many requests are queued, and fails once the core has ended.
+/// Asks the core. Every call waits while too many requests are queued, and fails once the core has
+/// ended.
 #[derive(Debug, Clone)]
 pub(crate) struct CoreHandle {
     requests: mpsc::Sender<Request>,
@@ -66,7 +68,7 @@ impl CoreHandle {
     }
 }
 
-/// What is said of a core that has ended.
+/// The fault of asking a core that has ended.
 pub(crate) fn ended() -> Fault {
     Fault::new(
         FaultCode::Unavailable,

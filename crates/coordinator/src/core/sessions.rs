@@ -1,4 +1,5 @@
-//! The workers' streams, as the core sees them: an outbox for each node, and what its worker knows already.
+//! The workers' streams, as the core sees them: an outbox for each node, and what its worker knows
+//! already.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

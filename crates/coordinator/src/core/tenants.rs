@@ -1,4 +1,4 @@
-//! Calls are admitted and counted, jobs settled: in the same commit as what they belong to.
+//! Admits and counts calls and settles jobs, each in the commit of the change that it belongs to.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,8 @@ impl Core {
         }
     }
 
-    /// Tells the scheduler what an owner may have: of several keys the best counts, and where all are revoked the configuration.
+    /// Tells the scheduler what an owner may have: of several keys the best counts, and where all
+    /// are revoked the configuration.
     fn limit_owner(&mut self, owner: OwnerId) {
         let keys = self.tenancy.keys().filter(|key| key.user == owner && key.revoked_at.is_none());
         let limits = keys.map(|key| self.tenancy.terms().limits(key.tier));
@@ -64,7 +65,8 @@ impl Core {
         }
     }
 
-    /// Admits and counts a call with this key, and serves it; how the caller stands with their rates comes with the answer.
+    /// Admits and counts a call with this key, and serves it; how the caller stands with their
+    /// rates comes with the answer.
     pub(crate) fn admit<T>(
         &mut self,
         key: Option<&str>,
@@ -103,7 +105,8 @@ impl Core {
         self.tenancy.settle(job.id, ended, job.bill.unwrap_or_default());
     }
 
-    /// Makes a key. Refused while authentication is off: whoever reaches the coordinator then could keep a key for later.
+    /// Makes a key. Refused while authentication is off: whoever reaches the coordinator then could
+    /// keep a key for later.
     pub(crate) fn create_key(&mut self, new: NewKey, secret: &Secret) -> Result<Key, Fault> {
         if !self.needs_keys {
             let message = "keys can't be made while authentication is off (--auth off)";
@@ -119,6 +122,7 @@ impl Core {
     pub(crate) fn revoke_key(&mut self, id: KeyId) -> Result<Key, Fault> {
         let key = self.tenancy.revoke_key(id, self.clock.now().wall)?;
         tracing::info!(key = %key.id, user = %key.user, "a key was revoked");
+        self.streams.revoke(key.id);
         self.limit_owner(key.user.clone());
         Ok(key)
     }

@@ -1,8 +1,10 @@
 //! Who waits for a change: callers that wait for a status, and streams of events.
 //!
-//! A job that somebody watches has a **feed**: its last events, of which every stream reads at its own pace. The core adds an event at
-//! most every 200 ms, and never waits for a reader. A reader that has read what it missed and then falls behind goes on with the latest
-//! event. Feeds are kept for a while after the last stream has ended, so that a client that comes back finds what it missed.
+//! A job that somebody watches has a **feed**: its last events, of which every stream reads at its
+//! own pace. The core adds an event at most every 200 ms, and never waits for a reader. A reader
+//! that has read what it missed and then falls behind goes on with the latest event. Feeds are kept
+//! for a while after the last stream has ended, so that a client that comes back finds what it
+//! missed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,12 +12,10 @@ use std::time::Duration;
 
 use carlo_tenancy::Caller;
 use carlo_types::{BatchId, Fault, FaultCode, JobId};
-use carlo_wire::v1;
-use prost::Message;
 use tokio::sync::{oneshot, watch};
 
 use super::Core;
-use crate::to_proto;
+use crate::snapshot::JobEvent;
 
 /// Events of a job that are kept.
 const EVENTS_MAX: usize = 1_000;
@@ -75,8 +75,7 @@ pub(crate) struct Window {
 pub(crate) struct Event {
     /// Grows by one per event and job.
     pub(crate) id: u64,
-    /// Without results.
-    pub(crate) job: Arc<v1::Job>,
+    pub(crate) job: Arc<JobEvent>,
     /// Whether the job has ended: nothing follows.
     pub(crate) is_last: bool,
 }
@@ -147,20 +146,20 @@ impl Window {
     }
 
     /// Adds an event with this number at least, and keeps within so many bytes.
-    fn push(&mut self, id: u64, job: v1::Job, bytes_max: usize) {
+    fn push(&mut self, id: u64, job: JobEvent, bytes_max: usize) {
         let id = self.latest().map_or(id, |latest| id.max(latest.id + 1));
-        let is_last = !matches!(job.status(), v1::JobStatus::Queued | v1::JobStatus::Running);
-        self.bytes += job.encoded_len();
+        let is_last = job.view.state.is_ended();
+        self.bytes += job.bytes();
         self.events.push_back(Event { id, job: Arc::new(job), is_last });
         while self.events.len() > EVENTS_MAX || (self.bytes > bytes_max && self.events.len() > 1) {
             let oldest = self.events.pop_front().expect("there is more than one");
-            self.bytes -= oldest.job.encoded_len();
+            self.bytes -= oldest.job.bytes();
         }
     }
 }
 
 impl Watchers {
-    /// Resolves when the topic turns next.
+    /// Resolves when the topic changes next.
     pub(super) fn wait(&mut self, topic: Topic) -> oneshot::Receiver<()> {
         let (change, notified) = oneshot::channel();
         let waiting = self.waiting.entry(topic).or_default();
@@ -222,11 +221,12 @@ impl Watchers {
 }
 
 impl Core {
-    /// Watches a job: from the event after `last_seen`, or from the job as it is now if there is no event of that id yet. `None` if the
-    /// caller has seen the last event.
+    /// Watches a job: from the event after `last_seen`, or from the job as it is now if there is no
+    /// event of that id yet. `None` if the caller has seen the last event.
     ///
-    /// Events are numbered by this process. A caller that comes from an earlier leader continues its numbers, so that ids grow also
-    /// across a change of leaders, unless somebody else already watches the job here.
+    /// Events are numbered by this process. A caller that comes from an earlier leader continues
+    /// its numbers, so that ids grow also across a change of leaders, unless somebody else already
+    /// watches the job here.
     pub(crate) fn watch(
         &mut self,
         caller: &Caller,
@@ -246,7 +246,7 @@ impl Core {
         let is_open = snapshot.view.spec.is_some();
         let id = last_id.unwrap_or_else(|| last_seen.map_or(1, |id| id + 1));
         let mut window = Window::default();
-        window.push(id, to_proto::job(snapshot), EVENTS_BYTES_MAX);
+        window.push(id, snapshot.into(), EVENTS_BYTES_MAX);
         let window = watch::Sender::new(window);
         let receiver = window.subscribe();
         if is_open {
@@ -282,7 +282,7 @@ impl Core {
             let Some(snapshot) = self.snapshot_with_fold(job) else { continue };
             let feed = self.watchers.feeds.get_mut(&job).expect("it was just found");
             feed.at = now;
-            feed.window.send_modify(|window| window.push(1, to_proto::job(snapshot), bytes_max));
+            feed.window.send_modify(|window| window.push(1, snapshot.into(), bytes_max));
             let last = feed.window.borrow().latest().filter(|event| event.is_last).map(|event| event.id);
             if let Some(id) = last {
                 self.watchers.remember_last(job, id);

@@ -1,4 +1,5 @@
-//! Batches as entries of the ledger, and back. What became of a job is in its own entry, as long as that is kept.
+//! Batches as entries of the ledger, and back. What became of a job is in its own entry, as long as
+//! that is kept.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +57,8 @@ pub(super) fn delete(id: BatchId) -> Write {
     Write::Delete(key(id))
 }
 
-/// Every batch. The budgets among `records` stand in where an entry is of a release that left money to them.
+/// Every batch. The budgets among `records` stand in where an entry is of a release that left money
+/// to them.
 pub(super) async fn load(
     ledger: &dyn Ledger,
     jobs: &BTreeMap<JobId, &JobRecord>,

@@ -1,5 +1,5 @@
-//! The bytes of every kind of entry, as this release writes them. A ledger outlives the program that wrote it, so they may only change
-//! on purpose.
+//! The bytes of every kind of entry, as this release writes them. A ledger outlives the program
+//! that wrote it, so they may only change on purpose.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -109,7 +109,8 @@ fn batch() -> BatchRecord {
     }
 }
 
-/// A checkpoint around partial results of the kernel, whose own encoding has golden files in the kernel.
+/// A checkpoint around partial results of the kernel, whose own encoding has golden files in the
+/// kernel.
 fn checkpoint() -> v1::CheckpointEntry {
     v1::CheckpointEntry {
         done: vec![v1::BlockSpan { start: 0, end: 2 }, v1::BlockSpan { start: 3, end: 4 }],
@@ -211,6 +212,7 @@ fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
     entries.insert("idempotency", put(&idempotency::write(&stored, b"answer".to_vec())));
     let key = super::checkpoint_key(job().id);
     entries.insert("checkpoint", (key, checkpoint().encode_to_vec()));
+    entries.insert("secret", put(&super::write_seal_key(&[5; 32])));
     entries.insert("result", (super::result_key(job().id), result().encode_to_vec()));
     entries
 }
@@ -264,6 +266,7 @@ async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
                         "job" => assert_eq!(stored.jobs[0].0.record, job(), "{name}"),
                         "batch" => assert_eq!(stored.batches, [read_batch()], "{name}"),
                         "node" => assert_eq!(stored.drains, ["old"], "{name}"),
+                        "secret" => assert_eq!(stored.seal_key, Some([5; 32]), "{name}"),
                         "idempotency" => assert_eq!(stored.idempotency[0].fingerprint, [9; 32], "{name}"),
                         _ => {
                             let (_, record) =

@@ -1,4 +1,5 @@
-//! First answers, kept for requests that come again with the same idempotency key, as entries of the ledger.
+//! First answers, kept for requests that come again with the same idempotency key, as entries of
+//! the ledger.
 
 use bytes::Bytes;
 use carlo_store::{Key, Ledger, Write};

@@ -1,4 +1,5 @@
-//! Reading entries. The ledger is trusted no further than a network: what can't be read is an error that names its key.
+//! Reading entries. The ledger is trusted no further than a network: what can't be read is an error
+//! that names its key.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ pub(super) fn decode<M: Message + Default>(key: &Key, value: &Bytes) -> Result<M
     M::decode(value.as_ref()).map_err(|error| unreadable(key, error))
 }
 
-/// A job's entry. `reserved` are the jobs of which an entry of an earlier release says elsewhere that they may run.
+/// A job's entry. `reserved` are the jobs of which an entry of an earlier release says elsewhere
+/// that they may run.
 pub(super) fn job(
     key: &Key,
     value: &Bytes,
@@ -123,4 +125,9 @@ pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>
 
 pub(super) fn result(key: &Key, value: &Bytes) -> Result<v1::ResultEntry, EntryError> {
     decode(key, value)
+}
+
+pub(super) fn seal_key(key: &Key, value: &Bytes) -> Result<[u8; 32], EntryError> {
+    let entry: v1::SecretEntry = decode(key, value)?;
+    entry.secret.try_into().map_err(|_| unreadable(key, "its secret has not 32 bytes"))
 }

@@ -1,4 +1,5 @@
-//! The records of keys, usage, charges and budgets as entries of the ledger, and back. Money is decimal text there: exact, whatever its size.
+//! The records of keys, usage, charges and budgets as entries of the ledger, and back. Money is
+//! decimal text there: exact, whatever its size.
 
 use std::collections::BTreeSet;
 

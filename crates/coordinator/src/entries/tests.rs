@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use carlo_kernel::{Accumulator, Job, Level, MODEL_VERSION};
-use carlo_schedule::{JobState, Part, Scheduler};
+use carlo_schedule::{JobState, Part, Scheduler, SealKey};
 use carlo_service::CancellationToken;
 use carlo_store::MemoryLedger;
 use carlo_types::{BatchId, Bill, Draft, Epoch, JobSpec, Money, NodeId, Now, OwnerId, Timestamp};
@@ -10,7 +10,7 @@ use carlo_types::{BatchId, Bill, Draft, Epoch, JobSpec, Money, NodeId, Now, Owne
 use super::*;
 use crate::Settings;
 use crate::core::Core;
-use crate::environment::Machine;
+use crate::environment::SystemEnvironment;
 
 fn spec() -> JobSpec {
     let mut draft = Draft::default();
@@ -118,7 +118,7 @@ async fn a_scheduler_restored_from_the_ledger_shows_the_same_jobs() {
     records.push(Record::Checkpoint { job: running, checkpoint: checkpoint() });
     let ledger = committed(&records).await;
 
-    let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), Epoch(2));
+    let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), Epoch(2), SealKey::new([7; 32]));
     let stored = load(&ledger).await.unwrap();
     assert_eq!((stored.jobs.len(), &*stored.drains), (JobState::ALL.len(), &["old".to_owned()][..]));
     for (job, _) in stored.jobs {
@@ -157,7 +157,8 @@ async fn a_result_remembers_who_computed_it() {
     assert_eq!(super::result(&forgotten, id).await.unwrap(), None);
 }
 
-/// A broken worker may answer with counts that no simulations have; the sum of them is no partial result any more.
+/// A broken worker may answer with counts that no simulations have; the sum of them is no partial
+/// result any more.
 #[tokio::test]
 async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() {
     let running = record(1, JobState::Running);
@@ -176,7 +177,9 @@ async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() 
         let ledger = Arc::new(ledger);
         let shared: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(&ledger);
         let (core, handle) =
-            Core::load(Settings::default(), shared, Arc::new(Machine), Arc::default()).await.unwrap();
+            Core::load(Settings::default(), shared, Arc::new(SystemEnvironment), Arc::default())
+                .await
+                .unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(core.run(stop.clone()));
         let id = running.id;

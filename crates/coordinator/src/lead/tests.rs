@@ -11,7 +11,7 @@ use tonic::Code;
 
 use super::*;
 use crate::core::NewJob;
-use crate::environment::Machine;
+use crate::environment::SystemEnvironment;
 
 const ONE: &str = "http://127.0.0.1:1";
 const OTHER: &str = "http://127.0.0.1:2";
@@ -26,8 +26,13 @@ struct Coordinator {
 
 impl Coordinator {
     fn start(ledger: Arc<dyn Ledger>, address: &str) -> Self {
-        let (leader, leadership) =
-            leader(Settings::default(), ledger, Arc::new(Machine), address.to_owned(), Arc::default());
+        let (leader, leadership) = leader(
+            Settings::default(),
+            ledger,
+            Arc::new(SystemEnvironment),
+            address.to_owned(),
+            Arc::default(),
+        );
         let stop = CancellationToken::new();
         Self { leadership, task: tokio::spawn(leader.run(stop.clone())), stop }
     }

@@ -1,4 +1,5 @@
-//! The arguments that say where etcd is. Secrets come from files or the environment, where no list of processes shows them.
+//! The arguments that say where etcd is. Secrets come from files or the environment, where no list
+//! of processes shows them.
 
 use std::path::PathBuf;
 
@@ -8,7 +9,8 @@ use carlo_service::arguments::List;
 /// Where etcd is, and who this coordinator is there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EtcdArguments {
-    /// The members of the etcd in which several coordinators keep their ledger together; one of them leads.
+    /// The members of the etcd in which several coordinators keep their ledger together; one of
+    /// them leads.
     #[arg(long, env = "CARLO_ETCD", value_name = "URL[,URL]")]
     etcd: Vec<List>,
     /// What all of this cluster's keys in etcd begin with.
@@ -23,7 +25,8 @@ pub(crate) struct EtcdArguments {
     /// The key of that certificate, in PEM.
     #[arg(long, env = "CARLO_ETCD_KEY", value_name = "FILE", requires = "etcd_cert")]
     etcd_key: Option<PathBuf>,
-    /// The user of etcd that this coordinator is. Its password is in `CARLO_ETCD_PASSWORD`, or in a file.
+    /// The user of etcd that this coordinator is. Its password is in `CARLO_ETCD_PASSWORD`, or in a
+    /// file.
     #[arg(long, env = "CARLO_ETCD_USER", value_name = "NAME")]
     etcd_user: Option<String>,
     /// A file with that user's password, instead of the variable.

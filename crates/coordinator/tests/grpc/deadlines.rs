@@ -25,8 +25,8 @@ fn soon<M>(mut request: Request<M>) -> Request<M> {
     request
 }
 
-/// Reads a stream until it ends, which it must with the words that its deadline is over. The client has no deadline of its own: it keeps
-/// only that of the first headers.
+/// Reads a stream until it ends, which it must with the words that its deadline is over. The client
+/// has no deadline of its own: it keeps only that of the first headers.
 async fn is_cut<T>(answer: Result<Response<Streaming<T>>, Status>) {
     let mut stream = answer.unwrap().into_inner();
     let over = async {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use carlo_kernel::{Accumulator, Job, Level};
-use carlo_types::{Draft, Fault, JobSpec, NodeId};
+use carlo_types::{Draft, Fault, JobSpec, NodeFacts};
+use carlo_wire::convert::{self, NodeSecret};
 use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
 use carlo_wire::v1::worker_message::Message as FromWorker;
 use carlo_wire::v1::workers_client::WorkersClient;
@@ -26,15 +27,17 @@ pub(crate) struct Puppet {
 impl Puppet {
     /// What it begins with.
     pub(crate) fn hello() -> v1::WorkerMessage {
-        let hello = v1::Hello {
-            node_id: NodeId::from_random(rand::random()).to_string(),
-            hostname: "host".to_owned(),
-            name: "puppet".to_owned(),
-            threads: 1,
-            instruction_set: "portable".to_owned(),
-            version: "0.0.0".to_owned(),
-            model_version: carlo_kernel::MODEL_VERSION,
-            protocol_version: PROTOCOL_VERSION,
+        let hello = {
+            let facts = NodeFacts {
+                hostname: "host".to_owned(),
+                name: "puppet".to_owned(),
+                threads: 1,
+                instruction_set: "portable".to_owned(),
+                version: "0.0.0".to_owned(),
+                model_version: carlo_kernel::MODEL_VERSION,
+                protocol_version: PROTOCOL_VERSION,
+            };
+            convert::hello(&NodeSecret::from_random(rand::random(), rand::random()), &facts)
         };
         v1::WorkerMessage { message: Some(FromWorker::Hello(hello)) }
     }

@@ -1,4 +1,5 @@
-//! What every gRPC server tells of itself: which services there are, and whether they serve. Neither needs a key.
+//! What every gRPC server tells of itself: which services there are, and whether they serve.
+//! Neither needs a key.
 
 use carlo_wire::v1::accounts_server::SERVICE_NAME as ACCOUNTS;
 use carlo_wire::v1::batches_server::SERVICE_NAME as BATCHES;

@@ -51,6 +51,7 @@ pub(crate) fn history(message: v1::UsageHistory) -> Result<UsageHistory, FieldEr
             simulations_run: used.jobs,
             simulations_completed: used.jobs_completed,
             simulations_failed: used.jobs_failed,
+            simulations_cancelled: used.jobs_cancelled,
             cost_usd: dollars(used.cost_nanodollars),
             tokens_used: used.tokens,
         })

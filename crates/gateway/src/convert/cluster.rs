@@ -13,7 +13,8 @@ pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError>
     let nodes = message.nodes.into_iter().map(node).collect::<Result<Vec<_>, _>>()?;
     let count = |status| nodes.iter().filter(|node| node.status == status).count() as u64;
     Ok(Cluster {
-        total_nodes: nodes.len() as u64,
+        // Lost nodes are listed for a minute, but they aren't there.
+        total_nodes: nodes.len() as u64 - count(NodeStatus::Offline),
         available_nodes: count(NodeStatus::Available),
         busy_nodes: count(NodeStatus::Busy),
         draining_nodes: count(NodeStatus::Draining),

@@ -12,13 +12,16 @@ use super::{duration, ends, percent, plans, time};
 /// The answer to a submission: that the job is queued. What has become of it since, on an idle cluster or when a call is repeated, is
 /// for whoever reads the job.
 pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
+    // JSON has no infinity.
+    let seconds = Some(message.estimated_seconds_to_start).filter(|seconds| seconds.is_finite());
+    let seconds = seconds.unwrap_or_default().max(0.0);
     let job = job(message)?;
     Ok(Submitted {
         job_id: job.id,
         status: JobStatus::Queued,
         queue_position: job.queue_position.unwrap_or(1),
-        estimated_time_remaining: job.estimated_time_remaining,
-        estimated_seconds_remaining: job.estimated_seconds_remaining,
+        estimated_time_remaining: duration::text(seconds),
+        estimated_seconds_remaining: Some(seconds),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Every RPC that the gateway makes, most of them one a line: its name here, whether it may be made twice, the
 //! service's client, the RPC, the request and the response.
 
-use carlo_types::limits::MESSAGE_BYTES_MAX;
+use carlo_types::limits::ANSWER_BYTES_MAX;
 use carlo_wire::status::STREAM_IS_OVER;
 use carlo_wire::v1;
 use carlo_wire::v1::accounts_client::AccountsClient;
@@ -18,7 +18,7 @@ macro_rules! rpcs {
         impl Call<'_> {
             $(pub(crate) async fn $name(&self, message: $request) -> Result<$response, Failure> {
                 self.$repeat(message, async |channel, request| {
-                    $client::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).$rpc(request).await
+                    $client::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX).$rpc(request).await
                 })
                 .await
             })*
@@ -33,7 +33,7 @@ impl Call<'_> {
         message: v1::WatchJobRequest,
     ) -> Result<Option<Streaming<v1::JobEvent>>, Failure> {
         let watch = async |channel, request| {
-            let client = JobsClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+            let client = JobsClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
             let (metadata, events, extensions) = { client }.watch(request).await?.into_parts();
             let events = (!metadata.contains_key(STREAM_IS_OVER)).then_some(events);
             Ok(tonic::Response::from_parts(metadata, events, extensions))

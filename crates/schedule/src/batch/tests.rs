@@ -63,7 +63,8 @@ fn number(id: JobId) -> usize {
     (0..100).find(|number| job(*number) == id).unwrap()
 }
 
-/// Does what the batch needs; the numbers of the jobs that were released, and of those that were cancelled.
+/// Does what the batch needs; the numbers of the jobs that were released, and of those that were
+/// cancelled.
 fn advance(batch: &mut Batch) -> (Vec<usize>, Vec<usize>) {
     let (mut released, mut cancelled) = (Vec::new(), Vec::new());
     while let Some(step) = batch.next() {

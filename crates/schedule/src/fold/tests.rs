@@ -58,7 +58,8 @@ fn leases_may_run_one_checkpoint_ahead_unless_the_first_open_one_is_certainly_en
     add(&mut fold, 0, 4);
     assert_eq!(fold.horizon(), 16);
     add(&mut fold, 4, 8);
-    // ¼ / 0.0012² = 173,611 simulations are enough for any probability, and this checkpoint is at 262,144.
+    // ¼ / 0.0012² = 173,611 simulations are enough for any probability, and this checkpoint is at
+    // 262,144.
     assert_eq!(fold.horizon(), 16);
     assert_eq!(Fold::<Marks>::new(segments(None)).horizon(), 62);
 }

@@ -61,7 +61,8 @@ impl Class {
     }
 }
 
-/// Queued jobs in the order of arrival, in chunks of keys so that a rank is found without walking them all.
+/// Queued jobs in the order of arrival, in chunks of keys so that a rank is found without walking
+/// them all.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queued {
     chunks: BTreeMap<u64, BTreeSet<JobKey>>,

@@ -7,7 +7,8 @@ fn place(owner: OwnerKey, priority: u8, job: u64) -> Place {
     Place { owner, priority, job: JobKey(job) }
 }
 
-/// A queue with a running job that always has something to lease for each of these priorities, each of an owner of its own.
+/// A queue with a running job that always has something to lease for each of these priorities, each
+/// of an owner of its own.
 fn busy(priorities: &[u8]) -> (Queue, Vec<Place>) {
     let mut queue = Queue::new(&Config { ageing: SECOND, ..Config::default() });
     let places = priorities.iter().enumerate().map(|(number, priority)| {

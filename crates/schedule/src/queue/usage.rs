@@ -1,7 +1,9 @@
-//! How much of the cluster an owner has had lately: path-months that count half after each half-life.
+//! How much of the cluster an owner has had lately: path-months that count half after each
+//! half-life.
 //!
-//! Kept as log₂ of the usage, moved to time zero: usages of all owners decay by the same factor, so their order, and their
-//! numbers here, only change when somebody is served, and nothing overflows however long the process lives.
+//! Kept as log₂ of the usage, moved to time zero: usages of all owners decay by the same factor, so
+//! their order, and their numbers here, only change when somebody is served, and nothing overflows
+//! however long the process lives.
 
 use std::cmp::Ordering;
 

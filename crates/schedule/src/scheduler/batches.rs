@@ -46,7 +46,8 @@ impl Batches {
         self.unsaved.remove(&id);
     }
 
-    /// Changes a batch, and keeps the list of batches by state right. `change` says whether the record is to be put out.
+    /// Changes a batch, and keeps the list of batches by state right. `change` says whether the
+    /// record is to be put out.
     fn change(&mut self, id: BatchId, change: impl FnOnce(&mut Batch) -> bool) {
         let Some(batch) = self.all.get_mut(&id) else { return };
         let before = batch.state();

@@ -1,4 +1,5 @@
-//! What ends: jobs, the time for which ended ones are kept; and checkpoints, so that no progress does.
+//! What ends: jobs, the time for which ended ones are kept; and checkpoints, so that no progress
+//! does.
 
 use std::sync::Arc;
 use std::time::Duration;

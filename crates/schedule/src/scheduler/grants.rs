@@ -1,8 +1,9 @@
-//! Giving leases: to every free node while there is something to lease, then second leases to idle nodes.
+//! Giving leases: to every free node while there is something to lease, then second leases to idle
+//! nodes.
 
 use std::sync::Arc;
 
-use carlo_types::{Lease, LeaseId, Merge, NodeId, Now};
+use carlo_types::{Lease, LeaseId, Merge, NodeId, Now, Seal};
 
 use super::{QUEUE_TIMES_MAX, Scheduler};
 use crate::command::{Effect, Outcome};
@@ -18,13 +19,15 @@ impl<P: Merge + Clone> Scheduler<P> {
             && let Some(job) = self.queue.next(now.elapsed)
         {
             self.start(job, now, out);
-            // The node holds the least of all: a suspect range waits for one to be done with what it holds, and the others wait behind it.
+            // The node holds the least of all: a suspect range waits for one to be done with what
+            // it holds, and the others wait behind it.
             if self.is_suspect(job) && self.fleet.idle_node() != Some(node) {
                 break;
             }
             self.grant(node, job, now, out);
         }
-        // Nothing is pending that may run. Idle nodes take over what has been out for longer than a lease should last.
+        // Nothing is pending that may run. Idle nodes take over what has been out for longer than a
+        // lease should last.
         while let Some(node) = self.fleet.idle_node()
             && let Some((first, lease)) = self.leases.oldest_single()
             && now.elapsed.saturating_sub(lease.granted) >= self.config.lease_target
@@ -119,13 +122,18 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// Puts a new lease on its node and on the wire.
     fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
         let ActiveLease { node, job, range, attempt, .. } = *self.leases.get(id).expect("it was just given");
+        let now = self.latest;
         let job = &self.jobs[&job];
         let is_suspect = job.running().is_some_and(|running| running.ranges.is_suspect(range.start()));
         self.fleet.change(node, |node| {
+            if node.leases.is_empty() {
+                node.progressed = now;
+            }
             node.leases.push(id);
             node.is_alone = is_suspect;
         });
-        let lease = Lease { id, epoch: self.epoch, attempt, job: job.id, range };
+        let mut lease = Lease { id, epoch: self.epoch, attempt, job: job.id, range, seal: Seal::default() };
+        lease.seal = self.seal_key.seal(node, &lease);
         let spec = Arc::clone(job.spec().expect("an open job has its specification"));
         out.effects.push(Effect::Grant { node, lease, spec });
     }

@@ -64,7 +64,10 @@ impl<P: Merge + Clone> Scheduler<P> {
             && more > 0
         {
             self.meter.add(more as f64, now.elapsed);
-            self.fleet.change(node, |node| node.meter.add(more as f64, now.elapsed));
+            self.fleet.change(node, |node| {
+                node.meter.add(more as f64, now.elapsed);
+                node.progressed = now.elapsed;
+            });
             if let Some(running) = self.jobs.get_mut(&job).and_then(|job| job.running_mut()) {
                 running.measure(node, more, now.elapsed);
             }
@@ -94,8 +97,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Gives back what a lost node held. Nobody knows which of it was being computed: a shorter lease goes before the others, and a thread
-    /// that is done with the oldest begins with the next. So all of it is under suspicion, until each has been computed alone.
+    /// Gives back what a lost node held. Nobody knows which of it was being computed: a shorter
+    /// lease goes before the others, and a thread that is done with the oldest begins with the
+    /// next. So all of it is under suspicion, until each has been computed alone.
     fn release_all(&mut self, node: &Node, why: &str, now: Now, out: &mut Outcome<P>) {
         for lease in &node.leases {
             self.release(*lease, Release::Loss, why, now, out);

@@ -47,7 +47,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.seen(node, now)?;
         let current = self.current(node, &claim).is_some();
         if current {
-            self.release(claim.id, Release::Fault, message, now, out);
+            self.blame(node, now);
+            self.release(claim.id, Release::Fault(node), message, now, out);
         }
         acknowledge(node, &claim, current, out);
         Ok(())
@@ -92,7 +93,8 @@ impl<P: Merge + Clone> Scheduler<P> {
             None
         };
         if let Some(message) = doubt {
-            self.release(claim.id, Release::Fault, &message, now, out);
+            self.blame(node, now);
+            self.release(claim.id, Release::Fault(node), &message, now, out);
             return false;
         }
         self.measure(claim.id, node, simulations, now);
@@ -112,9 +114,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         true
     }
 
-    /// Counts the answer to a lease of an earlier epoch, if its blocks are pending, or leased since in ranges that lie within it: a
-    /// simulation is a pure function, so it doesn't matter who asked for it. Such leases are mostly what the very node that brings the
-    /// answer got when it joined. Says whether it counted.
+    /// Counts the answer to a lease of an earlier epoch, if its blocks are pending, or leased since
+    /// in ranges that lie within it: a simulation is a pure function, so it doesn't matter who
+    /// asked for it. Such leases are mostly what the very node that brings the answer got when it
+    /// joined. The seal shows that an earlier leader granted the lease to this very node. Says
+    /// whether it counted.
     fn accept_stale(
         &mut self,
         node: NodeId,
@@ -123,9 +127,15 @@ impl<P: Merge + Clone> Scheduler<P> {
         now: Now,
         out: &mut Outcome<P>,
     ) -> bool {
+        if !self.seal_key.fits(node, claim) {
+            return false;
+        }
         let Some(key) = self.names.get(&claim.job).copied() else { return false };
         let job = &self.jobs[&key];
-        if job.status().is_ended() || partial.simulations() != claim.range.simulations(job.simulations) {
+        if job.status().is_ended()
+            || job.is_blocked()
+            || partial.simulations() != claim.range.simulations(job.simulations)
+        {
             return false;
         }
         let segments =
@@ -138,7 +148,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
         let overtaken = running
             .filter(|running| running.fold.fits(&partial))
-            // What lies further ahead than leases reach now was leased before progress was lost; it is leased again when its turn comes.
+            // What lies further ahead than leases reach now was leased before progress was lost; it
+            // is leased again when its turn comes.
             .filter(|running| claim.range.end() <= running.fold.horizon())
             .and_then(|running| running.ranges.accept_stale(claim.range));
         let Some(overtaken) = overtaken else { return false };
@@ -149,10 +160,45 @@ impl<P: Merge + Clone> Scheduler<P> {
         true
     }
 
+    /// A node's lease ended by its own fault. After the second one in a row the node gets no leases
+    /// for a while, so that one bad node doesn't take the work that others could do.
+    fn blame(&mut self, node: NodeId, now: Now) {
+        let (first, most) = (self.config.quarantine, self.config.quarantine_max);
+        self.fleet.change(node, |node| {
+            node.faults = node.faults.saturating_add(1);
+            if let Some(doublings) = node.faults.checked_sub(2) {
+                let time = first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(most);
+                node.quarantined_until = Some(now.elapsed.saturating_add(time));
+            }
+        });
+    }
+
+    /// Leases of nodes that live but make no progress, and leases that have been out for too long,
+    /// end as faults of their nodes.
+    pub(super) fn expire_stalled(&mut self, now: Now, out: &mut Outcome<P>) {
+        let mut expired: Vec<LeaseId> = Vec::new();
+        for node in self.fleet.stalled(self.config.lease_stall, now.elapsed) {
+            expired.extend(self.fleet.get(node).into_iter().flat_map(|node| node.leases.iter().copied()));
+        }
+        let is_old =
+            |lease: &ActiveLease| now.elapsed.saturating_sub(lease.granted) >= self.config.lease_age_max;
+        expired.extend(self.leases.iter().filter(|(_, lease)| is_old(lease)).map(|(id, _)| id));
+        for id in expired {
+            // The end of a job may have revoked it meanwhile.
+            let Some(node) = self.leases.get(id).map(|lease| lease.node) else { continue };
+            self.blame(node, now);
+            self.release(id, Release::Fault(node), "its node made no progress with it", now, out);
+            out.effects.push(Effect::Revoke { node, lease: id });
+        }
+    }
+
     /// Adds an accepted answer to the fold.
     fn add(&mut self, node: NodeId, key: JobKey, claim: &Lease, partial: P, now: Now, out: &mut Outcome<P>) {
         let simulations = partial.simulations();
-        self.fleet.change(node, |node| node.simulations += simulations);
+        self.fleet.change(node, |node| {
+            node.simulations += simulations;
+            (node.faults, node.progressed) = (0, now.elapsed);
+        });
         self.leases.accept(*claim, self.config.answers_max);
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut()).expect("its range was open");
         running.add(node, claim.range, partial, now.elapsed);
@@ -165,8 +211,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// A lease ends without an answer. Its range is pending again unless another node holds it too, and too many failures of
-    /// one range end the job.
+    /// A lease ends without an answer. Its range is pending again unless another node holds it too,
+    /// and too many failures of one range end the job.
     pub(super) fn release(
         &mut self,
         id: LeaseId,
@@ -183,7 +229,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.leases.set_holders(&holders);
         self.requeue(lease.job, now);
         let message = shorten(message);
-        let error = if history.faults >= self.config.range_faults_max {
+        let faulty = history.faulty_nodes();
+        let is_hopeless = u32::try_from(faulty.len())
+            .is_ok_and(|nodes| nodes >= self.config.range_faults_max)
+            || self.fleet.open_nodes_are_among(&faulty);
+        let error = if history.faults >= self.config.range_faults_max && is_hopeless {
             format!(
                 "blocks {} failed on {} attempts, the last time because {message}",
                 lease.range, history.faults

@@ -5,7 +5,7 @@ use std::time::Duration;
 use carlo_types::{BLOCK_SIMULATIONS, FaultCode};
 
 use super::marks::Marks;
-use super::world::{World, failure, report, spec, was_accepted};
+use super::world::{World, failure, report, seal_key, spec, was_accepted};
 use crate::{Command, Config, JobState, Outcome, StoredJob};
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -125,7 +125,7 @@ fn a_checkpoint_that_contradicts_itself_is_not_taken() {
     let mut checkpoint = world.ledger.checkpoints[&id].clone();
     checkpoint.done.clear();
     let record = world.ledger.job(id).clone();
-    let mut scheduler = crate::Scheduler::<Marks>::new(Config::default(), carlo_types::Epoch(2));
+    let mut scheduler = crate::Scheduler::<Marks>::new(Config::default(), carlo_types::Epoch(2), seal_key());
     let stored = StoredJob { record: record.clone(), checkpoint: Some(checkpoint) };
     assert_eq!(scheduler.restore(stored, world.now).unwrap_err().code, FaultCode::Internal);
     scheduler.verify();
@@ -150,4 +150,26 @@ fn a_failure_of_an_earlier_epoch_says_nothing_of_a_lease_that_looks_the_same() {
     }
     assert_eq!(world.state(id), JobState::Running);
     assert_eq!(world.first_lease(worker).unwrap().0, new);
+}
+
+#[test]
+fn a_report_counts_only_for_a_lease_that_an_earlier_leader_granted_to_its_node() {
+    let mut world = World::new(Config { leases_per_node: 1, ..Config::default() });
+    let id = world.submit(4 * BLOCK);
+    let worker = world.join(1);
+    let (old, spec) = world.first_lease(worker).unwrap();
+    world.leases.clear();
+    world.restart();
+    let other = world.join(2);
+    world.join(1);
+    let forged = carlo_types::Lease { epoch: carlo_types::Epoch(0), ..old };
+    let unsealed = carlo_types::Lease { seal: carlo_types::Seal::default(), ..old };
+    for (node, lease) in [(worker, forged), (worker, unsealed), (other, old)] {
+        assert!(
+            !was_accepted(&world.apply(report(node, lease, &spec, SHORT)).unwrap()),
+            "{lease:?} of {node}"
+        );
+    }
+    assert_eq!(world.view(id).simulations_done, 0);
+    assert!(was_accepted(&world.apply(report(worker, old, &spec, SHORT)).unwrap()));
 }

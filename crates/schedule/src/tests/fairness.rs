@@ -1,4 +1,5 @@
-//! Who gets how much of the cluster, in simulated time: workers of known speed that answer when their time has come.
+//! Who gets how much of the cluster, in simulated time: workers of known speed that answer when
+//! their time has come.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -111,8 +112,8 @@ fn a_small_job_among_huge_ones_starts_within_a_lease() {
     cluster.run(10);
     for owner in ["a", "b", "new"] {
         let small = cluster.world.submit_as(owner, 50, &spec(10_000, None));
-        // Half a second until a slot is free, and up to two leases before it on its node; an owner that has had its share
-        // waits for one lease of another.
+        // Half a second until a slot is free, and up to two leases before it on its node; an owner
+        // that has had its share waits for one lease of another.
         let took = cluster.finish(small);
         assert!(took < Duration::from_millis(1_600), "{owner}: {took:?}");
         cluster.run(2);

@@ -1,6 +1,6 @@
-//! Random histories from a seed: everything that can happen to a cluster, in any order, with every invariant checked after each
-//! step. At the end the cluster is left in peace, and every job that wasn't cancelled and didn't fail must be complete with each
-//! of its simulations counted once.
+//! Random histories from a seed: everything that can happen to a cluster, in any order, with every
+//! invariant checked after each step. At the end the cluster is left in peace, and every job that
+//! wasn't cancelled and didn't fail must be complete with each of its simulations counted once.
 //!
 //! `CARLO_TEST_SEED=n` runs one seed; a failing one is printed.
 

@@ -1,4 +1,5 @@
-//! A partial result that remembers which blocks were merged into it, so that nothing is counted twice unseen.
+//! A partial result that remembers which blocks were merged into it, so that nothing is counted
+//! twice unseen.
 
 use std::collections::BTreeMap;
 

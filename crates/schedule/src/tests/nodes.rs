@@ -5,7 +5,7 @@ use std::time::Duration;
 use carlo_types::{BLOCK_SIMULATIONS, FaultCode, Load};
 
 use super::marks::Marks;
-use super::world::{World, facts, node, report, was_accepted};
+use super::world::{World, facts, failure, node, report, was_accepted};
 use crate::{Command, Config, Effect, JobState, NodeState};
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -225,4 +225,80 @@ fn heartbeats_show_speed_before_a_lease_is_done() {
         assert!((10_000.0..25_000.0).contains(&speed), "{speeds:?}");
     }
     assert_eq!(world.view(id).simulations_done, 0);
+}
+
+#[test]
+fn one_bad_node_fails_no_job_while_others_work() {
+    let mut world = World::new(Config { leases_per_node: 1, ..Config::default() });
+    let id = world.submit(40 * BLOCK);
+    let bad = world.join(1);
+    for _ in 0..20 {
+        if let Some((lease, _)) = world.first_lease(bad) {
+            world.apply(failure(bad, lease, "it is always out of memory")).unwrap();
+        }
+        world.wait(Duration::from_millis(100));
+        world.beat(bad);
+        world.tick();
+        if world.view(id).state == JobState::Failed {
+            break;
+        }
+    }
+    // Alone it has nobody to compare with: what every node fails at can't be computed.
+    assert_eq!(world.state(id), JobState::Failed);
+
+    let id = world.submit(40 * BLOCK);
+    let good = world.join(2);
+    for _ in 0..400 {
+        if let Some((lease, _)) = world.first_lease(bad) {
+            world.apply(failure(bad, lease, "it is always out of memory")).unwrap();
+        }
+        world.answer(good, SHORT);
+        world.wait(Duration::from_millis(100));
+        for node in [bad, good] {
+            world.beat(node);
+        }
+        world.tick();
+    }
+    assert_eq!(world.state(id), JobState::Complete, "{:?}", world.view(id).error);
+}
+
+#[test]
+fn a_node_that_lives_but_makes_no_progress_loses_its_leases() {
+    let mut world = World::new(Config { leases_per_node: 1, ..Config::default() });
+    let id = world.submit(BLOCK);
+    let idle = world.join(1);
+    let (lease, spec) = world.first_lease(idle).unwrap();
+    for _ in 0..59 {
+        world.wait(Duration::from_secs(1));
+        world.beat(idle);
+        world.tick();
+    }
+    assert_eq!(world.first_lease(idle).unwrap().0, lease);
+    world.wait(Duration::from_secs(1));
+    world.beat(idle);
+    let effects = world.tick();
+    assert!(effects.contains(&Effect::Revoke { node: idle, lease: lease.id }));
+    assert!(!was_accepted(&world.apply(report(idle, lease, &spec, SHORT)).unwrap()));
+    assert_eq!(world.state(id), JobState::Running);
+}
+
+#[test]
+fn a_lost_node_is_forgotten_after_a_minute_or_when_its_name_comes_back() {
+    let mut world = World::new(Config::default());
+    let lose = |world: &mut World, number| {
+        let node = world.join(number);
+        world.apply(Command::Lose { node, why: "the stream broke".to_owned() }).unwrap();
+    };
+    lose(&mut world, 1);
+    assert_eq!(state_of(&world, 1), Some(NodeState::Offline));
+    let facts = facts("worker 1");
+    world.apply(Command::Join { node: node(2), facts }).unwrap();
+    assert_eq!((state_of(&world, 1), state_of(&world, 2)), (None, Some(NodeState::Available)));
+    lose(&mut world, 3);
+    for _ in 0..60 {
+        world.wait(Duration::from_secs(1));
+        world.beat(node(2));
+        world.tick();
+    }
+    assert_eq!(state_of(&world, 3), None);
 }

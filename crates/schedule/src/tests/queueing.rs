@@ -45,7 +45,9 @@ fn a_queued_job_says_what_it_waits_for() {
     assert_eq!(world.view(first).waiting_for, None);
     let second = world.submit_as("a", 50, &spec(BLOCK, None));
     assert_eq!(reason(&world, second), "the owner's limit of 1 job at once is reached");
+    assert!(world.view(second).seconds_to_start > 0.0);
     let other = world.submit_as("b", 50, &spec(BLOCK, None));
+    assert_eq!(world.view(first).seconds_to_start, 0.0);
     assert!(
         reason(&world, other)
             .starts_with("every worker is busy with 1 job of other owners; the job gets one")

@@ -103,6 +103,10 @@ fn the_third_fault_of_a_range_fails_its_job_with_the_last_fault_and_the_others_g
         let held = world.leases[&worker].iter().find(|(lease, _)| lease.job == poisoned).unwrap().0;
         assert_eq!(held.attempt, attempt);
         world.apply(failure(worker, held, &format!("fault {attempt}"))).unwrap();
+        // A node with faults in a row waits a while for its next lease.
+        world.wait(Duration::from_secs(1));
+        world.beat(worker);
+        world.tick();
     }
     assert_eq!(world.state(poisoned), JobState::Failed);
     let error = world.view(poisoned).error.unwrap();
@@ -118,6 +122,9 @@ fn an_answer_over_the_wrong_number_of_simulations_is_a_fault_of_the_range() {
     let id = world.submit(4 * BLOCK);
     let worker = world.join(1);
     for _ in 0..3 {
+        world.wait(Duration::from_secs(1));
+        world.beat(worker);
+        world.tick();
         let held = &world.leases[&worker];
         let (lease, _) = held.iter().find(|(lease, _)| lease.range.start() == 0).cloned().unwrap();
         let effects = world.apply(report(worker, lease, &spec(BLOCK / 2, None), SHORT)).unwrap();

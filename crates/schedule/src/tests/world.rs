@@ -12,7 +12,7 @@ use carlo_types::{
 use super::marks::Marks;
 use crate::{
     BatchRecord, Checkpoint, Command, Config, Effect, JobRecord, JobState, JobView, NewBatch, Outcome,
-    Record, ResultRecord, Scheduler, StoredJob,
+    Record, ResultRecord, Scheduler, SealKey, StoredJob,
 };
 
 /// Months of every job here.
@@ -30,6 +30,10 @@ pub(crate) fn spec(simulations: u64, target: Option<f64>) -> Arc<JobSpec> {
     draft.params.n_simulations = Some(simulations);
     draft.params.target_standard_error = target;
     Arc::new(draft.check(7).unwrap())
+}
+
+pub(crate) fn seal_key() -> SealKey {
+    SealKey::new([7; 32])
 }
 
 pub(crate) fn job(number: u128) -> JobId {
@@ -97,7 +101,7 @@ impl Ledger {
 
     /// A scheduler of a new epoch with everything that was committed.
     pub(crate) fn restore(&self, config: &Config, epoch: Epoch, now: Now) -> Scheduler<Marks> {
-        let mut scheduler = Scheduler::new(config.clone(), epoch);
+        let mut scheduler = Scheduler::new(config.clone(), epoch, seal_key());
         for record in &self.jobs {
             let checkpoint = self.checkpoints.get(&record.id).cloned();
             let outcome = scheduler.restore(StoredJob { record: record.clone(), checkpoint }, now).unwrap();
@@ -130,7 +134,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(config: Config) -> Self {
         Self {
-            scheduler: Scheduler::new(config.clone(), Epoch(1)),
+            scheduler: Scheduler::new(config.clone(), Epoch(1), seal_key()),
             config,
             ledger: Ledger::default(),
             now: Now { elapsed: Duration::ZERO, wall: Timestamp(1_000_000) },
@@ -230,7 +234,8 @@ impl World {
         self.join_with(number, facts("").threads)
     }
 
-    /// As [`join`](Self::join); until its speed is known, a node gets as many blocks as it has threads.
+    /// As [`join`](Self::join); until its speed is known, a node gets as many blocks as it has
+    /// threads.
     pub(crate) fn join_with(&mut self, number: u128, threads: u32) -> NodeId {
         let id = node(number);
         self.leases.remove(&id);

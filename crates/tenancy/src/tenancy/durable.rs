@@ -37,8 +37,8 @@ pub enum Contradiction {
 }
 
 impl Tenancy {
-    /// The tenancy that these records were taken from. They may come in any order. Terms are not among them: those of now hold, and jobs
-    /// that are open keep their price.
+    /// The tenancy that these records were taken from. They may come in any order. Terms are not
+    /// among them: those of now hold, and jobs that are open keep their price.
     pub fn restore(terms: Terms, records: impl IntoIterator<Item = Record>) -> Result<Self, Contradiction> {
         let mut tenancy = Self::new(terms);
         let mut charges = BTreeMap::new();
@@ -78,8 +78,9 @@ impl Tenancy {
         }
     }
 
-    /// What has changed since this was last called, each record once. It must be committed, together with whatever the changes belong to,
-    /// before anybody is answered; if that fails the tenancy must be restored from what is durable.
+    /// What has changed since this was last called, each record once. It must be committed,
+    /// together with whatever the changes belong to, before anybody is answered; if that fails the
+    /// tenancy must be restored from what is durable.
     #[must_use]
     pub fn take_changes(&mut self) -> Vec<Change> {
         let changed = std::mem::take(&mut self.changed);

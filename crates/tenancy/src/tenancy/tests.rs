@@ -354,3 +354,18 @@ fn records_that_contradict_each_other_are_refused() {
     let past = Budget { spent: bill(10), ..budget };
     assert_eq!(restore(vec![Record::Charge(charge), Record::Budget(past)]), Contradiction::PastCap(batch));
 }
+
+#[test]
+fn a_user_has_a_bounded_number_of_open_jobs() {
+    let mut terms = Terms::default();
+    terms.limits_mut(Tier::Pro).open_jobs = Some(3);
+    let mut tenancy = Tenancy::new(terms);
+    let ann = user("ann", Tier::Pro);
+    tenancy.admit_jobs(&ann, &jobs(0..2, 1), None, wall(NOVEMBER)).unwrap();
+    let refusal = tenancy.admit_jobs(&ann, &jobs(2..4, 1), None, wall(NOVEMBER)).unwrap_err();
+    assert_eq!(refusal, Refusal::ShareUsedUp { share: Share::OpenJobs, tier: Tier::Pro, limit: 3 });
+    assert_eq!(refusal.to_string(), "the tier pro allows 3 open jobs at once");
+    tenancy.admit_jobs(&user("bob", Tier::Pro), &jobs(2..4, 1), None, wall(NOVEMBER)).unwrap();
+    assert!(tenancy.settle(job(0), Ended::Completed, bill(1)));
+    tenancy.admit_jobs(&ann, &jobs(4..6, 1), None, wall(NOVEMBER)).unwrap();
+}

@@ -1,7 +1,10 @@
 //! Leases, and what workers say of themselves.
 
+use std::fmt;
+
 use carlo_types::limits::NAME_BYTES_MAX;
-use carlo_types::{BlockRange, Epoch, Lease, LeaseId, NodeFacts, NodeId};
+use carlo_types::{BlockRange, Epoch, Lease, LeaseId, NodeFacts, NodeId, Seal};
+use sha2::{Digest, Sha256};
 
 use super::{FieldError, id};
 use crate::v1;
@@ -15,6 +18,7 @@ impl From<&Lease> for v1::Lease {
             job_id: lease.job.to_string(),
             start_block: lease.range.start(),
             end_block: lease.range.end(),
+            seal: lease.seal.0.to_vec(),
         }
     }
 }
@@ -30,6 +34,8 @@ impl TryFrom<&v1::Lease> for Lease {
             job: id("lease.job_id", &lease.job_id)?,
             range: BlockRange::new(lease.start_block, lease.end_block)
                 .ok_or_else(|| FieldError::new("lease.end_block", "must be above lease.start_block"))?,
+            // What has another length is no seal of ours, and none fits.
+            seal: Seal(lease.seal.as_slice().try_into().unwrap_or_default()),
         })
     }
 }
@@ -39,10 +45,39 @@ pub fn lease(lease: Option<&v1::Lease>) -> Result<Lease, FieldError> {
     lease.ok_or_else(|| FieldError::missing("lease"))?.try_into()
 }
 
-/// The greeting of `node`, which has these facts.
-pub fn hello(node: NodeId, facts: &NodeFacts) -> v1::Hello {
+/// What a worker proves its node's id with: 32 random bytes, of which the id is the hash.
+#[derive(Clone, Copy)]
+pub struct NodeSecret([u8; 32]);
+
+impl NodeSecret {
+    /// The secret of these random bits.
+    pub fn from_random(high: u128, low: u128) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&high.to_be_bytes());
+        bytes[16..].copy_from_slice(&low.to_be_bytes());
+        Self(bytes)
+    }
+
+    /// The id of the node that has it.
+    pub fn node(&self) -> NodeId {
+        let [bits, _] = *Sha256::digest(self.0).as_chunks::<16>().0 else {
+            unreachable!("a SHA-256 has 32 bytes")
+        };
+        NodeId::from_random(u128::from_be_bytes(bits))
+    }
+}
+
+impl fmt::Debug for NodeSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NodeSecret(…)")
+    }
+}
+
+/// The greeting of the node with this secret and these facts.
+pub fn hello(secret: &NodeSecret, facts: &NodeFacts) -> v1::Hello {
     v1::Hello {
-        node_id: node.to_string(),
+        node_id: secret.node().to_string(),
+        secret: secret.0.to_vec(),
         hostname: facts.hostname.clone(),
         name: facts.name.clone(),
         threads: facts.threads,
@@ -56,6 +91,11 @@ pub fn hello(node: NodeId, facts: &NodeFacts) -> v1::Hello {
 /// Who greets, and with which facts.
 pub fn node(hello: v1::Hello) -> Result<(NodeId, NodeFacts), FieldError> {
     let node = id("hello.node_id", &hello.node_id)?;
+    let secret = hello.secret.as_slice().try_into().map(NodeSecret);
+    let secret = secret.map_err(|_| FieldError::new("hello.secret", "must have 32 bytes"))?;
+    if secret.node() != node {
+        return Err(FieldError::new("hello.secret", "is not the secret of hello.node_id"));
+    }
     let facts = NodeFacts {
         hostname: name("hello.hostname", hello.hostname)?,
         name: name("hello.name", hello.name)?,
@@ -89,6 +129,7 @@ mod tests {
             attempt: 2,
             job: JobId::from_random(9),
             range: BlockRange::new(4, 8).expect("4 is below 8"),
+            seal: Seal([7; 16]),
         };
         assert_eq!(lease(Some(&v1::Lease::from(&original))), Ok(original));
     }
@@ -103,7 +144,18 @@ mod tests {
 
     #[test]
     fn a_nameless_node_is_refused_by_field() {
-        let hello = v1::Hello { node_id: NodeId::from_random(1).to_string(), ..Default::default() };
+        let secret = NodeSecret::from_random(1, 2);
+        let hello =
+            v1::Hello { node_id: secret.node().to_string(), secret: secret.0.to_vec(), ..Default::default() };
         assert!(node(hello).unwrap_err().to_string().starts_with("hello.hostname must"));
+    }
+
+    #[test]
+    fn a_node_s_id_is_of_no_use_without_its_secret() {
+        let node_id = NodeSecret::from_random(1, 2).node().to_string();
+        for secret in [vec![], vec![0; 32], NodeSecret::from_random(2, 1).0.to_vec()] {
+            let hello = v1::Hello { node_id: node_id.clone(), secret, ..Default::default() };
+            assert!(node(hello).unwrap_err().to_string().starts_with("hello.secret"));
+        }
     }
 }

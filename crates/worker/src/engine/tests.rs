@@ -1,6 +1,6 @@
 use super::*;
 use crate::machine::Cores;
-use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Draft};
+use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Draft, Seal};
 
 const JOB: u128 = 1;
 const SIMULATIONS: u64 = 4 * BLOCK_SIMULATIONS + 17;
@@ -24,6 +24,7 @@ fn engine(threads: usize) -> Engine {
 
 fn lease(id: u64, start: u64, end: u64) -> Lease {
     Lease {
+        seal: Seal::default(),
         id: LeaseId(id),
         epoch: Epoch(1),
         attempt: 1,

@@ -1,4 +1,5 @@
-//! Random histories with crashes: what is counted is exactly what was committed, and no bound is ever passed.
+//! Random histories with crashes: what is counted is exactly what was committed, and no bound is
+//! ever passed.
 
 use std::collections::BTreeSet;
 

@@ -1,0 +1,60 @@
+//! A job at one moment, as the core hands it to services and streams. How it looks on the wire is
+//! decided there.
+
+use carlo_kernel::Partial;
+use carlo_schedule::JobView;
+
+use crate::job_metadata::JobMetadata;
+
+/// A job as it is now, and while it runs the fold of what has been simulated of it, where that is
+/// wanted.
+#[derive(Debug)]
+pub(crate) struct JobSnapshot {
+    pub(crate) view: JobView,
+    pub(crate) metadata: JobMetadata,
+    pub(crate) fold: Option<Partial>,
+}
+
+/// A job as streams of events keep it: with a summary of what has been simulated, in place of all
+/// of it.
+#[derive(Debug, Clone)]
+pub(crate) struct JobEvent {
+    pub(crate) view: JobView,
+    pub(crate) metadata: JobMetadata,
+    pub(crate) partial: Option<PartialSummary>,
+}
+
+/// What the simulations so far say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartialSummary {
+    pub(crate) success_probability: f64,
+    pub(crate) confidence_interval_95: [f64; 2],
+    /// Dollars.
+    pub(crate) median: f64,
+    pub(crate) simulations: u64,
+}
+
+impl JobEvent {
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [&self.view.error, &self.view.waiting_for, &self.metadata.custom_id];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        size_of::<Self>() + texts + size_of_val(self.view.nodes.as_slice())
+    }
+}
+
+impl From<JobSnapshot> for JobEvent {
+    fn from(job: JobSnapshot) -> Self {
+        let JobSnapshot { view, metadata, fold } = job;
+        let partial = view.spec.as_deref().zip(fold.as_ref()).map(|(spec, fold)| {
+            let results = carlo_kernel::results(spec, fold);
+            PartialSummary {
+                success_probability: results.success_probability,
+                confidence_interval_95: results.confidence_interval_95,
+                median: results.median(),
+                simulations: results.simulations_run,
+            }
+        });
+        Self { view, metadata, partial }
+    }
+}

@@ -1,0 +1,51 @@
+//! Seals of leases. A report of an earlier epoch's lease counts only if some leader of this ledger
+//! granted that lease to that node, and the leader that granted it may be gone. So every lease
+//! carries a code that only leaders can make.
+
+use carlo_types::{Lease, NodeId, Seal};
+use sha2::{Digest, Sha256};
+
+/// The secret that leases are sealed with, the same for all epochs of a ledger.
+#[derive(Clone, Copy)]
+pub struct SealKey([u8; 32]);
+
+impl SealKey {
+    /// The key of these bytes, which must come from the system's random source.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The seal of a lease, whatever seal it carries, that is granted to this node.
+    ///
+    /// SHA-256 over the key and the fields: all of fixed length, except for the ids' texts, which
+    /// have one length each. So no two leases have the same input, and half of the hash being left
+    /// out, a seal can't be extended to that of a longer input.
+    pub(crate) fn seal(&self, node: NodeId, lease: &Lease) -> Seal {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(node.to_string());
+        hash.update(lease.job.to_string());
+        for number in
+            [lease.epoch.0, lease.id.0, lease.attempt.into(), lease.range.start(), lease.range.end()]
+        {
+            hash.update(number.to_be_bytes());
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let mut seal = Seal::default();
+        seal.0.copy_from_slice(&hash[..16]);
+        seal
+    }
+
+    /// Whether a lease was granted to this node by a leader with this key. Takes as long wherever
+    /// seals differ.
+    pub(crate) fn fits(&self, node: NodeId, lease: &Lease) -> bool {
+        let seal = self.seal(node, lease);
+        seal.0.iter().zip(lease.seal.0).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+    }
+}
+
+impl std::fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealKey(…)")
+    }
+}
