@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use carlo_tests::several::{Several, gateway, url};
 use carlo_tests::{Client, Cluster, PATIENCE};
 use carlo_types::NodeFacts;
+use carlo_wire::convert::{self, NodeSecret};
 use carlo_wire::v1::jobs_client::JobsClient;
 use carlo_wire::v1::worker_message::Message;
 use carlo_wire::v1::workers_client::WorkersClient;

@@ -51,10 +51,10 @@ pub(crate) use requests::CoreHandle;
 use requests::Request;
 use sessions::Sessions;
 pub(crate) use sessions::{Outbox, SessionId};
-use waited::Waited;
-pub(crate) use waited::WaitedRequest;
 pub(crate) use streams::StreamPermit;
 use streams::Streams;
+use waited::Waited;
+pub(crate) use waited::WaitedRequest;
 use watchers::Watchers;
 pub(crate) use watchers::{Topic, Watch};
 
