@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use carlo_types::NodeFacts;
 use carlo_types::limits::{HEARTBEAT_EVERY, SIMULATIONS_MAX};
-use carlo_types::{NodeFacts, NodeId};
+use carlo_wire::convert::NodeSecret;
 use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
 use carlo_wire::v1::jobs_client::JobsClient;
@@ -160,7 +161,7 @@ struct Seen {
 async fn worker(number: u32, coordinators: Coordinators, seen: Arc<Seen>) {
     let (outbox, messages) = mpsc::channel(32);
     let mut client = WorkersClient::new(coordinators.channel());
-    let hello = convert::hello(NodeId::from_random(rand::random()), &facts(number));
+    let hello = convert::hello(&NodeSecret::from_random(rand::random(), rand::random()), &facts(number));
     let _ = outbox.send(v1::WorkerMessage { message: Some(FromWorker::Hello(hello)) }).await;
     let ended = match client.work(ReceiverStream::new(messages)).await {
         Ok(answer) => {

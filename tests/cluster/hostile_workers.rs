@@ -54,8 +54,10 @@ async fn an_answer_that_was_not_computed_is_found_and_the_honest_ones_complete_t
     let mut puppet = Puppet::join(&cluster, hello("liar")).await?;
     let grant = puppet.granted().await?;
     puppet.say(FromWorker::Report(fabricated(&grant)?)).await?;
-    assert!(!puppet.acknowledged(&lease_of(&grant)?).await?);
-    assert_eq!(cluster.client.job(&id).await?.status, JobStatus::Running);
+    // It counts as a fault of the worker, and its simulations count as nothing.
+    assert!(puppet.acknowledged(&lease_of(&grant)?).await?);
+    let job = cluster.client.job(&id).await?;
+    assert_eq!((job.status, job.simulations_complete), (JobStatus::Running, 0));
     let _honest = cluster.worker("honest", 1, None).await?;
     drop(puppet);
     let digest = cluster.client.complete(&id).await?.results.context("a complete job has results")?.digest;

@@ -198,6 +198,11 @@ impl Environment for Surroundings {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).random()
     }
 
+    /// A forged report is to meet the guard that is tested, and no other.
+    fn checks_reports(&self) -> bool {
+        !self.world.sabotage.is_some_and(Sabotage::is_forgery)
+    }
+
     fn audit(&self, scheduler: &Scheduler<Partial>) {
         scheduler.verify();
     }

@@ -27,6 +27,12 @@ pub trait Environment: Send + Sync + 'static {
         bits
     }
 
+    /// Whether what workers report is checked against the specification. Not where a simulation tests
+    /// what else keeps false reports out.
+    fn checks_reports(&self) -> bool {
+        true
+    }
+
     /// Looks at the scheduler after each commit. Nobody does unless a simulation audits it.
     fn audit(&self, _scheduler: &Scheduler<Partial>) {}
 }

@@ -208,12 +208,13 @@ where
             probes::admin(&metrics, Arc::clone(&instruments), leadership.clone(), Arc::clone(&ledger));
         tokio::spawn(admin.serve(listener, shutdown.clone()));
     }
+    let checks_reports = environment.checks_reports();
     let state = ServiceState { leadership: leadership.clone(), ledger, environment };
     let accounts = AccountsService::new(state.clone());
     let batches = BatchesService::new(state.clone());
     let jobs = JobsService::new(state.clone());
     let cluster = ClusterService::new(state, address.clone());
-    let workers = WorkersService::new(leadership.clone(), access, Arc::clone(&instruments));
+    let workers = WorkersService::new(leadership.clone(), access, Arc::clone(&instruments), checks_reports);
     let (health, health_service) = tonic_health::server::health_reporter();
     let following = probes::follow(leadership.clone(), health, Arc::clone(&instruments));
     let (reflection, reflection_v1alpha) = reflection::services();

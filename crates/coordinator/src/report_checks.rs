@@ -127,6 +127,38 @@ mod tests {
         assert!(other_range.contains("is not in blocks 1..2"), "{other_range}");
     }
 
+    /// Requests of the model's description, plans over a lifetime among them.
+    fn described() -> Vec<(String, Arc<JobSpec>)> {
+        let files = [
+            include_str!("../../kernel/tests/golden/model.json"),
+            include_str!("../../kernel/tests/golden/plan.json"),
+        ];
+        let cases = files.iter().flat_map(|file| {
+            let file: serde_json::Value = serde_json::from_str(file).unwrap();
+            file.as_array().unwrap().clone()
+        });
+        let spec = |case: serde_json::Value| {
+            let mut spec = JobSpec::read(&case["request"]).unwrap();
+            spec.request.params.n_simulations = 4_000;
+            (case["name"].to_string(), Arc::new(spec))
+        };
+        cases.map(spec).collect()
+    }
+
+    #[test]
+    fn every_kind_of_request_passes_on_every_instruction_set() {
+        for (name, spec) in described() {
+            let expected = Expected::of(Arc::clone(&spec));
+            for level in Level::available() {
+                let job = Job::new(&spec, level);
+                let mut accumulator = Accumulator::new(&job);
+                accumulator.block(&job, 0);
+                let checked = expected.check(BlockRange::new(0, 1).unwrap(), &accumulator.finish());
+                assert_eq!(checked, Ok(()), "{name} on {}", level.as_str());
+            }
+        }
+    }
+
     #[test]
     fn balances_that_the_simulations_do_not_have_are_found() {
         // The same household with another seed: the same shape, other numbers.

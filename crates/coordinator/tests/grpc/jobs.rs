@@ -298,6 +298,7 @@ async fn many_watch_one_job_and_none_waits_for_another() {
     let world = World::with(|settings| {
         settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_second = None;
         settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_minute = None;
+        settings.terms.limits_mut(carlo_tenancy::Tier::Pro).streams_at_once = None;
     })
     .await;
     let ada = world.user("ada", "pro").await;
@@ -324,6 +325,7 @@ async fn calls_that_are_reset_at_once_cut_no_other_call_of_the_connection() {
     let world = World::with(|settings| {
         settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_second = None;
         settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_minute = None;
+        settings.terms.limits_mut(carlo_tenancy::Tier::Pro).streams_at_once = None;
     })
     .await;
     let ada = world.user("ada", "pro").await;
