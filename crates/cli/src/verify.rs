@@ -4,14 +4,13 @@
 //! the model's version.
 //! So whoever has the file can tell whether its numbers are what they say they are, without the cluster that made them.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
 use carlo_rest::Job;
 use carlo_rest::job::JobResults;
 use serde::Deserialize;
-use serde_json::{Map, Value, json, to_value};
+use serde_json::{Value, json};
 
 use crate::exit::{Exit, say};
 use crate::output::{print, print_json};
@@ -87,7 +86,7 @@ fn compare(file: &str, stored: &JobResults, computed: &JobResults, as_json: bool
     if theirs != ours {
         return Err(Unverifiable::OtherModel { file: file.to_owned(), theirs, ours }.into());
     }
-    let differing = differing(stored, computed)?;
+    let differing = stored.differing(computed)?;
     if as_json {
         let verdict = json!({
             "isRight": differing.is_empty(),
@@ -105,14 +104,4 @@ fn compare(file: &str, stored: &JobResults, computed: &JobResults, as_json: bool
     say(&format!("error: {file} is not what its request gives; different: {}", differing.join(", ")));
     say(&format!("  its digest  {}\n  recomputed  {}", stored.digest, computed.digest));
     Ok(Exit::Different)
-}
-
-/// The names of what differs. A digest alone would not do: whoever changes a number leaves the digest as it was. How many nodes
-/// took part is no part of the answer.
-fn differing(stored: &JobResults, computed: &JobResults) -> serde_json::Result<Vec<String>> {
-    let stored = JobResults { workers_used: computed.workers_used, ..stored.clone() };
-    let (stored, computed) = (to_value(stored)?, to_value(computed)?);
-    let names: BTreeSet<_> =
-        [&stored, &computed].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
-    Ok(names.into_iter().filter(|name| stored.get(name) != computed.get(name)).cloned().collect())
 }

@@ -35,8 +35,8 @@ use carlo_wire::v1;
 use prost::Message;
 
 use crate::job_metadata::JobMetadata;
+use crate::to_proto;
 use crate::to_proto::nanodollars;
-use crate::{recommend, to_proto};
 pub(crate) use read::EntryError;
 
 /// Entries that are read at once.
@@ -142,7 +142,7 @@ fn share_entry(share: &Share) -> v1::ShareEntry {
 
 fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
     let results = carlo_kernel::results(&result.spec, &result.fold);
-    let sentences = |sensitivity| recommend::sentences(&result.spec, sensitivity);
+    let sentences = |sensitivity| carlo_kernel::recommendations(&result.spec, sensitivity);
     let recommendations = results.sensitivity.as_ref().map(sentences).unwrap_or_default();
     v1::ResultEntry {
         results: Some(v1::CompletedResults {

@@ -20,7 +20,7 @@
 //! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
 //! * [`advertise`]: the URL at which others reach it.
 //! * [`environment`]: the calendar and randomness, which a simulation replaces.
-//! * [`to_proto`]: what the scheduler shows, as messages. [`recommend`]: what would help, in sentences.
+//! * [`to_proto`]: what the scheduler shows, as messages.
 //!
 //! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
 
@@ -45,7 +45,6 @@ mod lead;
 mod ledger_reads;
 mod metrics;
 mod probes;
-mod recommend;
 mod reflection;
 mod report_checks;
 mod request_checks;

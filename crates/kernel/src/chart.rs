@@ -76,6 +76,8 @@ pub(crate) enum Observation<'a> {
     None,
     /// Those of the first simulations are kept, for every month.
     Collect(&'a mut [Vec<f32>]),
+    /// Those of all simulations are kept, for every month.
+    Keep(&'a mut [Vec<f32>]),
     /// They are counted, in each month's bins.
     Count(&'a [Scale], &'a mut [u64]),
 }
@@ -90,6 +92,7 @@ impl Observation<'_> {
                 let room = PILOT - kept[month].len().min(PILOT);
                 kept[month].extend_from_slice(&balances[..balances.len().min(room)]);
             }
+            Self::Keep(kept) => kept[month].extend_from_slice(balances),
             Self::Count(scales, counts) => {
                 count(scales[month], &mut counts[month * BINS..(month + 1) * BINS], balances);
             }

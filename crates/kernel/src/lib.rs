@@ -7,7 +7,8 @@
 //! * [`Job`]: a specification made ready to simulate. `plan` holds its constants; `keystream`, `normals` and `walk` are the
 //!   inner loops, generic over lanes.
 //! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in canonical bytes.
-//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no simulation.
+//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no simulation. [`recommendations`]: what would help,
+//!   in sentences.
 //!
 //! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are in this crate's README.
 
@@ -27,9 +28,11 @@ mod normals;
 mod notable;
 mod numerics;
 mod partial;
+mod paths;
 mod pipeline;
 mod plan;
 mod prepared;
+mod recommendations;
 pub mod reference;
 mod replay;
 mod rules;
@@ -45,6 +48,7 @@ pub use job::Job;
 pub use level::{Level, UnknownLevel};
 pub use partial::{DecodeError, Partial};
 pub use plan::threshold;
+pub use recommendations::recommendations;
 pub use replay::replay;
 pub use summary::results;
 

@@ -1,10 +1,12 @@
 //! Jobs, their lists and their results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use carlo_types::{Request, Results};
+use carlo_types::definition::{self, Faults};
+use carlo_types::{Fault, JobSpec, Question, Request, Results, results};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json, to_value};
 use utoipa::ToSchema;
 
 use crate::label::Label;
@@ -201,6 +203,59 @@ pub struct JobResults {
     pub seed: String,
 }
 
+impl JobResults {
+    /// The answer to what was asked.
+    pub fn new(asked: JobSpec, seed: u64, results: Results, stopped_early: bool, workers_used: u32) -> Self {
+        let others = match asked.question {
+            Question::Compare(others) => others,
+            Question::None | Question::Solve(_) => Vec::new(),
+        };
+        let variant = |(plan, variant): (JobSpec, _)| Variant {
+            assumptions: plan.request,
+            outcome: ComparedPlan::from(variant),
+        };
+        Self {
+            median_outcome: results.median(),
+            stopped_early,
+            workers_used,
+            assumptions: asked.request,
+            variants: others.into_iter().zip(&results.variants).map(variant).collect(),
+            solution: Solution::of(&results),
+            seed: seed.to_string(),
+            results,
+        }
+    }
+
+    /// The job that these say they are of.
+    ///
+    /// # Errors
+    ///
+    /// Where what they say was solved for is nothing that can be.
+    pub fn to_spec(&self) -> Result<JobSpec, Fault> {
+        let mut spec = JobSpec::of(self.assumptions.clone());
+        if let Some(solution) = &self.solution {
+            let mut faults = Faults::default();
+            let asked = json!({"for": solution.variable, "probability": solution.probability});
+            let asked = definition::read(&asked, &mut faults);
+            spec.question = Question::Solve(faults.none_or(asked)?);
+        } else if !self.variants.is_empty() {
+            let others = self.variants.iter().map(|variant| JobSpec::of(variant.assumptions.clone()));
+            spec.question = Question::Compare(others.collect());
+        }
+        Ok(spec)
+    }
+
+    /// The names of what differs between two answers. A digest alone would not do: whoever changes a number leaves the digest as it was. How many
+    /// nodes took part is no part of the answer.
+    pub fn differing(&self, other: &Self) -> serde_json::Result<Vec<String>> {
+        let this = Self { workers_used: other.workers_used, ..self.clone() };
+        let (this, other) = (to_value(this)?, to_value(other)?);
+        let names: BTreeSet<_> =
+            [&this, &other].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+        Ok(names.into_iter().filter(|name| this.get(name) != other.get(name)).cloned().collect())
+    }
+}
+
 impl std::ops::Deref for JobResults {
     type Target = Results;
 
@@ -231,6 +286,27 @@ pub struct SensitivityResults {
     pub most_impactful: String,
     /// What would help, most first: sentences for a person.
     pub recommendations: Vec<String>,
+}
+
+impl SensitivityResults {
+    /// The same with sentences for a person.
+    pub fn new(sensitivity: &results::Sensitivity, recommendations: Vec<String>) -> Self {
+        let change = |scenario: &results::Scenario| {
+            let change = Sensitivity {
+                delta: scenario.delta,
+                new_probability: scenario.new_probability,
+                impact: scenario.impact(),
+                standard_error: scenario.standard_error,
+            };
+            (scenario.name.to_owned(), change)
+        };
+        Self {
+            base_probability: sensitivity.base_probability,
+            sensitivities: sensitivity.scenarios.iter().map(change).collect(),
+            most_impactful: sensitivity.most_impactful().to_owned(),
+            recommendations,
+        }
+    }
 }
 
 /// What one change does.

@@ -1,5 +1,6 @@
 //! Several plans on the same luck: comparing them, and solving for a number of one.
 
+use carlo_types::{Results, results};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,6 +18,24 @@ pub struct Comparison {
     pub model_version: u32,
     /// SHA-256 over model version, requests, seed and merged summary, in hexadecimal.
     pub digest: String,
+}
+
+impl Comparison {
+    /// The answer of a job that compares plans.
+    pub fn new(results: &Results, seed: u64) -> Self {
+        let own = ComparedPlan::first(
+            results.success_probability,
+            results.standard_error,
+            results.confidence_interval_95,
+        );
+        Self {
+            plans: std::iter::once(own).chain(results.variants.iter().map(ComparedPlan::from)).collect(),
+            simulations_run: results.simulations_run,
+            seed: seed.to_string(),
+            model_version: results.model_version,
+            digest: results.digest.to_string(),
+        }
+    }
 }
 
 /// One plan of a comparison.
@@ -49,6 +68,18 @@ impl ComparedPlan {
     }
 }
 
+impl From<&results::Variant> for ComparedPlan {
+    fn from(variant: &results::Variant) -> Self {
+        Self {
+            success_probability: variant.success_probability,
+            standard_error: variant.standard_error,
+            confidence_interval_95: variant.confidence_interval_95,
+            delta: variant.delta,
+            delta_standard_error: variant.delta_standard_error,
+        }
+    }
+}
+
 /// The answer of `POST /api/solve`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -68,6 +99,20 @@ pub struct Solved {
     pub digest: String,
 }
 
+impl Solved {
+    /// The answer of a job that solves for something; nothing where it doesn't.
+    pub fn of(results: &Results, seed: u64) -> Option<Self> {
+        Some(Self {
+            solution: Solution::of(results)?,
+            base_probability: results.success_probability,
+            simulations_run: results.simulations_run,
+            seed: seed.to_string(),
+            model_version: results.model_version,
+            digest: results.digest.to_string(),
+        })
+    }
+}
+
 /// What was solved for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -84,6 +129,23 @@ pub struct Solution {
     pub interval_95: Option<[f64; 2]>,
     /// The plans that were tried, by the value.
     pub tried: Vec<TriedPlan>,
+}
+
+impl Solution {
+    /// What was solved for, with the plans that were tried; nothing where nothing was.
+    pub fn of(results: &Results) -> Option<Self> {
+        let tried = |variant: &results::Variant| {
+            let (success_probability, standard_error) = (variant.success_probability, variant.standard_error);
+            variant.value.map(|value| TriedPlan { value, success_probability, standard_error })
+        };
+        results.solution.map(|solution| Self {
+            variable: solution.asked.variable.to_string(),
+            probability: solution.asked.probability,
+            value: solution.value,
+            interval_95: solution.interval_95,
+            tried: results.variants.iter().filter_map(tried).collect(),
+        })
+    }
 }
 
 /// One plan that was tried.

@@ -18,7 +18,7 @@ const FIRST_BLOCKS: u64 = 65_536 / BLOCK_SIMULATIONS;
 
 /// Where a job's checkpoints lie.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Segments {
+pub struct Segments {
     simulations: u64,
     whole: BlockRange,
     target: Option<f64>,
@@ -26,7 +26,7 @@ pub(crate) struct Segments {
 
 impl Segments {
     /// Of a job of `simulations` simulations; `None` for a job of none.
-    pub(crate) fn new(simulations: u64, target: Option<f64>) -> Option<Self> {
+    pub fn new(simulations: u64, target: Option<f64>) -> Option<Self> {
         Some(Self { simulations, whole: BlockRange::whole(simulations)?, target })
     }
 
@@ -66,7 +66,7 @@ impl Segments {
 
 /// The partial results of a job.
 #[derive(Debug, Clone)]
-pub(crate) struct Fold<P> {
+pub struct Fold<P> {
     segments: Segments,
     /// The first segment that is not whole.
     current: u32,
@@ -78,7 +78,8 @@ pub(crate) struct Fold<P> {
 }
 
 impl<P: Merge + Clone> Fold<P> {
-    pub(crate) fn new(segments: Segments) -> Self {
+    /// Of a job that nothing is known of yet.
+    pub fn new(segments: Segments) -> Self {
         Self { segments, current: 0, prefix: None, tail: BTreeMap::new(), complete: false }
     }
 
@@ -93,7 +94,7 @@ impl<P: Merge + Clone> Fold<P> {
     }
 
     /// Adds the partial result of `range`, which lies within one segment.
-    pub(crate) fn add(&mut self, range: BlockRange, partial: P) {
+    pub fn add(&mut self, range: BlockRange, partial: P) {
         self.put(self.segments.number_of(range.start()), partial);
         self.advance();
     }
@@ -129,6 +130,11 @@ impl<P: Merge + Clone> Fold<P> {
         }
     }
 
+    /// The first segment that is not whole; nothing once the job is complete.
+    pub fn pending(&self) -> Option<BlockRange> {
+        self.segments.segment(self.current).filter(|_| !self.complete)
+    }
+
     /// The first segment that is not whole, by its number.
     pub(crate) fn current(&self) -> u32 {
         self.current
@@ -141,12 +147,12 @@ impl<P: Merge + Clone> Fold<P> {
     }
 
     /// Whether the prefix is the answer.
-    pub(crate) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.complete
     }
 
     /// The fold of a complete job.
-    pub(crate) fn into_prefix(self) -> Option<P> {
+    pub fn into_prefix(self) -> Option<P> {
         self.prefix
     }
 

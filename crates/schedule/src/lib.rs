@@ -53,6 +53,7 @@ pub mod view;
 pub use batch::BatchCounts;
 pub use command::{Command, Effect, NewBatch, Outcome, OwnerLimits};
 pub use config::Config;
+pub use fold::{Fold, Segments};
 pub use listing::{Filter, Page};
 pub use record::{
     BatchJob, BatchRecord, BatchState, Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, Share,

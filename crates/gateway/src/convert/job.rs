@@ -1,13 +1,12 @@
 //! Jobs and their results.
 
 use carlo_rest::job::{
-    Job, JobResults, JobStatus, NodeProgress, PartialResults, Sensitivity, SensitivityResults, Submitted,
-    Variant,
+    Job, JobResults, JobStatus, NodeProgress, PartialResults, SensitivityResults, Submitted,
 };
-use carlo_types::{Draft, JobSpec, Question, Results};
+use carlo_types::{Draft, Question, Results};
 use carlo_wire::{FieldError, v1};
 
-use super::{duration, ends, percent, plans, time};
+use super::{duration, ends, percent, time};
 
 /// The answer to a submission: that the job is queued. What has become of it since, on an idle cluster or when a call is repeated, is
 /// for whoever reads the job.
@@ -99,57 +98,16 @@ pub(super) fn results(
     let assumptions = Draft::from(assumptions).check(seed).map_err(|fault| {
         FieldError::new("results.assumptions", format!("breaks the rules of a request: {fault}"))
     })?;
-    let (variants, solution) = (variants(&assumptions, &results)?, plans::solution(&results));
-    let sensitivity =
-        results.sensitivity.as_ref().map(|sensitivity| changes(sensitivity, completed.recommendations));
-    let results = JobResults {
-        median_outcome: results.median(),
-        results,
-        stopped_early: completed.stopped_early,
-        workers_used: completed.workers_used,
-        variants,
-        solution,
-        assumptions: assumptions.request,
-        seed: seed.to_string(),
-    };
-    Ok((results, sensitivity))
-}
-
-/// The other plans of a comparison.
-fn variants(assumptions: &JobSpec, results: &Results) -> Result<Vec<Variant>, FieldError> {
-    let plans = match &assumptions.question {
-        Question::Compare(plans) => plans.as_slice(),
-        Question::None | Question::Solve(_) => &[],
-    };
-    if results.solution.is_none() && plans.len() != results.variants.len() {
+    if let Question::Compare(plans) = &assumptions.question
+        && plans.len() != results.variants.len()
+    {
         return Err(FieldError::new("results.results.variants", "has not one for each plan"));
     }
-    let variant = |(plan, variant): (&JobSpec, _)| Variant {
-        assumptions: plan.request.clone(),
-        outcome: plans::compared(variant),
-    };
-    Ok(plans.iter().zip(&results.variants).map(variant).collect())
-}
-
-fn changes(
-    sensitivity: &carlo_types::results::Sensitivity,
-    recommendations: Vec<String>,
-) -> SensitivityResults {
-    let change = |scenario: &carlo_types::results::Scenario| {
-        let sensitivity = Sensitivity {
-            delta: scenario.delta,
-            new_probability: scenario.new_probability,
-            impact: scenario.impact(),
-            standard_error: scenario.standard_error,
-        };
-        (scenario.name.to_owned(), sensitivity)
-    };
-    SensitivityResults {
-        base_probability: sensitivity.base_probability,
-        sensitivities: sensitivity.scenarios.iter().map(change).collect(),
-        most_impactful: sensitivity.most_impactful().to_owned(),
-        recommendations,
-    }
+    let sensitivity = results.sensitivity.as_ref();
+    let sensitivity =
+        sensitivity.map(|sensitivity| SensitivityResults::new(sensitivity, completed.recommendations));
+    let (stopped_early, workers_used) = (completed.stopped_early, completed.workers_used);
+    Ok((JobResults::new(assumptions, seed, results, stopped_early, workers_used), sensitivity))
 }
 
 fn status(message: v1::JobStatus) -> Result<JobStatus, FieldError> {

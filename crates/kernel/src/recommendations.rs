@@ -8,8 +8,8 @@ use carlo_types::results::{Scenario, Sensitivity};
 /// sides.
 const ERRORS: f64 = 1.96;
 
-/// The sentences, the most helpful change first.
-pub(crate) fn sentences(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String> {
+/// What would help, in sentences for a person, the most helpful change first. Only changes whose effect exceeds its error are named.
+pub fn recommendations(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String> {
     let mut helpful: Vec<&Scenario> = sensitivity
         .scenarios
         .iter()
@@ -108,7 +108,7 @@ mod tests {
         ];
         let sensitivity = Sensitivity { simulations: 10_000, base_probability: 0.5, scenarios };
         assert_eq!(
-            sentences(&spec, &sensitivity),
+            recommendations(&spec, &sensitivity),
             [
                 "Spending 20 % less ($400 a month) raises the probability from 50.00 % to 81.25 %, by 31.25 ± 0.02 points.",
                 "Waiting 6 months longer (18 in all) raises the probability from 50.0 % to 75.0 %, by 25.0 ± 2.0 points.",

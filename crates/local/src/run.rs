@@ -1,0 +1,129 @@
+//! The answer of a job.
+
+use std::ops::ControlFlow;
+
+use carlo_kernel::{Accumulator, Job, Partial};
+use carlo_rest::job::{JobResults, SensitivityResults};
+use carlo_schedule::{Fold, Segments};
+use carlo_types::{BLOCK_SIMULATIONS, BlockRange, JobSpec, Merge as _};
+use serde::Serialize;
+
+use crate::threads::{Interrupted, Machine, Progress};
+
+/// The answer of a job, as REST shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// What the simulations say.
+    pub results: JobResults,
+    /// What would change it; nothing where that wasn't asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitivity_results: Option<SensitivityResults>,
+}
+
+/// Simulates a job. About every 50 ms `watch` is told how far it is, on the thread that called, and may end it.
+///
+/// # Errors
+///
+/// Where `watch` ended it.
+///
+/// # Panics
+///
+/// Where the kernel does. A checked specification has at least one simulation.
+pub fn run(
+    spec: &JobSpec,
+    machine: Machine,
+    mut watch: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Answer, Interrupted> {
+    let job = Job::new(spec, machine.level());
+    let total = spec.simulations();
+    let segments = Segments::new(total, spec.params.target_standard_error);
+    let mut fold = Fold::new(segments.expect("a checked job has at least one simulation"));
+    while let Some(range) = fold.pending() {
+        let partial = simulate(&job, range, machine, &mut |blocks| {
+            let simulations = ((range.start() + blocks) * BLOCK_SIMULATIONS).min(total);
+            watch(Progress { simulations, total })
+        })?;
+        fold.add(range, partial);
+    }
+    let partial = fold.into_prefix().expect("every segment was simulated");
+    let stopped_early = partial.simulations() < total;
+    let results = carlo_kernel::results(spec, &partial);
+    let sensitivity_results = results.sensitivity.as_ref().map(|sensitivity| {
+        SensitivityResults::new(sensitivity, carlo_kernel::recommendations(spec, sensitivity))
+    });
+    let results = JobResults::new(spec.clone(), spec.seed(), results, stopped_early, 1);
+    Ok(Answer { results, sensitivity_results })
+}
+
+/// The merged partial result of blocks.
+fn simulate(
+    job: &Job,
+    range: BlockRange,
+    machine: Machine,
+    watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<Partial, Interrupted> {
+    let step = |accumulator: &mut Accumulator, block| accumulator.block(job, range.start() + block);
+    let parts = machine.share(range.len(), || Accumulator::new(job), step, watch)?;
+    let mut parts = parts.into_iter().map(Accumulator::finish);
+    let mut whole = parts.next().expect("a range has at least one block, and that a thread");
+    parts.for_each(|part| whole.merge(&part));
+    Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use carlo_types::Draft;
+
+    use super::*;
+
+    fn spec(simulations: u64, target: Option<f64>) -> JobSpec {
+        let mut draft = Draft::default();
+        draft.profile.liquid_assets = Some(20_000.0);
+        draft.profile.monthly_spending = Some(2_900.0);
+        draft.inputs.monthly_income = Some(4_000.0);
+        draft.goal.target_amount = Some(70_000.0);
+        draft.goal.timeline_months = Some(36);
+        draft.params.n_simulations = Some(simulations);
+        draft.params.target_standard_error = target;
+        draft.check(7).unwrap()
+    }
+
+    fn machine(threads: usize) -> Machine {
+        Machine::new(NonZeroUsize::new(threads)).unwrap()
+    }
+
+    #[test]
+    fn threads_cannot_be_seen_in_the_answer() {
+        let spec = spec(100_000, None);
+        let go_on = |_| ControlFlow::Continue(());
+        let alone = run(&spec, machine(1), go_on).unwrap();
+        assert_eq!(run(&spec, machine(5), go_on).unwrap(), alone);
+        assert_eq!(alone.results.simulations_run, 100_000);
+        assert!(!alone.results.stopped_early);
+        assert_eq!(alone.sensitivity_results.unwrap().sensitivities.len(), 7);
+    }
+
+    #[test]
+    fn it_ends_at_the_checkpoint_that_meets_the_target_error() {
+        let answer = run(&spec(10_000_000, Some(0.0015)), machine(2), |_| ControlFlow::Continue(())).unwrap();
+        assert!(answer.results.stopped_early);
+        assert_eq!(answer.results.simulations_run, 131_072);
+        assert!(answer.results.standard_error <= 0.0015);
+    }
+
+    #[test]
+    fn whoever_watches_can_end_it() {
+        let mut looks = Vec::new();
+        let answer = run(&spec(1_000_000_000, None), machine(2), |progress| {
+            looks.push(progress);
+            if looks.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert_eq!(answer, Err(Interrupted));
+        assert_eq!(looks.len(), 3);
+        assert!(looks.is_sorted_by_key(|progress| progress.simulations));
+        assert_eq!(looks[0].total, 1_000_000_000);
+    }
+}

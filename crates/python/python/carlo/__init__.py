@@ -1,0 +1,67 @@
+"""Will the savings reach the goal, how sure is that, and what would change it?
+
+carlo simulates a household's finances month by month and gives every number with its error bar: in this process (`run`, `compare`,
+`solve`, `replay`, `paths`, `verify`), or on a cluster (`Client`, `AsyncClient`). Both return the same objects, and the same plan and
+seed give the same bits.
+"""
+
+from pkgutil import extend_path
+
+# The messages of gRPC are the package `carlo.v1` wherever protoc has put them: they may stand elsewhere on the path.
+__path__ = extend_path(__path__, __name__)
+
+from . import errors, models
+from ._native import MODEL_VERSION
+from ._native import VERSION as __version__
+from .client import AsyncClient, Client
+from .errors import CarloError, InvalidRequest
+from .example import EXAMPLE
+from .local import Verification, compare, paths, replay, run, solve, verify
+from .models import (
+    Comparison,
+    FinancialProfile,
+    Flow,
+    Goal,
+    Job,
+    JobResults,
+    Person,
+    Plan,
+    Portfolio,
+    Replay,
+    SimulationParams,
+    SimulationRequest,
+    Solved,
+    UserInputs,
+)
+
+__all__ = [
+    "EXAMPLE",
+    "MODEL_VERSION",
+    "AsyncClient",
+    "CarloError",
+    "Client",
+    "Comparison",
+    "FinancialProfile",
+    "Flow",
+    "Goal",
+    "InvalidRequest",
+    "Job",
+    "JobResults",
+    "Person",
+    "Plan",
+    "Portfolio",
+    "Replay",
+    "SimulationParams",
+    "SimulationRequest",
+    "Solved",
+    "UserInputs",
+    "Verification",
+    "compare",
+    "errors",
+    "models",
+    "paths",
+    "replay",
+    "run",
+    "solve",
+    "verify",
+]

@@ -1,0 +1,335 @@
+"""What the client does, without doing it: each call is a generator that yields steps and gets what came of them.
+
+`client` carries the steps out, once with blocking calls and once with asyncio, so that both behave alike.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, Union
+
+import httpx
+
+from . import errors
+from .errors import ApiError, Fault, InvalidRequest, JobCancelled, JobFailed, Unreachable, WaitTimeout
+from .models import Batch, Job
+
+T = TypeVar("T")
+
+BACKOFF_SECONDS = (0.1, 5.0)
+"""Before the second attempt, and before any."""
+SILENCE_SECONDS = 45.0
+"""A stream of events says something at least every 15 s."""
+PROBLEM_BYTES_MAX = 1 << 20
+
+
+@dataclass
+class Send:
+    """A request. Its response is read, unless it is a stream: that is open until the next request, or the end."""
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    content: str | None = None
+    timeout: float | None = None
+    is_stream: bool = False
+
+
+@dataclass
+class Line:
+    """The next line of a stream, or `None` at its end."""
+
+    response: httpx.Response
+
+
+@dataclass
+class Sleep:
+    seconds: float
+
+
+@dataclass
+class Emit:
+    """An entry of what the caller iterates over."""
+
+    entry: Any
+
+
+Step = Union[Send, Line, Sleep, Emit]
+Flow = Generator[Step, Any, T]
+
+
+@dataclass
+class Settings:
+    """How patient a client is."""
+
+    patience: float
+    """Seconds for which a server may be away."""
+    retry_after_max: float
+    """The longest `Retry-After`, in seconds, that is waited for."""
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a stream of events says of a job."""
+
+    id: str | None
+    """Grows by one with every event of the job; `None` where the server gave none."""
+
+    kind: str
+    """"progress", or at the end one of "complete", "failed", "cancelled"."""
+
+    job: Job
+    """The job; with its results once it is complete."""
+
+
+def problem(response: httpx.Response) -> Exception:
+    """The exception that a refusal is."""
+    try:
+        body = json.loads(response.text[:PROBLEM_BYTES_MAX])
+    except ValueError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    listed = body.get("errors")
+    if isinstance(listed, list) and listed and response.status_code in (400, 422):
+        return InvalidRequest(Fault(str(fault.get("pointer", "")), str(fault.get("message", ""))) for fault in listed)
+    kinds: dict[int, type[ApiError]] = {
+        401: errors.Unauthenticated,
+        402: errors.OverBudget,
+        403: errors.NotAllowed,
+        404: errors.NotFound,
+        409: errors.Conflict,
+        429: errors.RateLimited,
+        502: errors.Unavailable,
+        503: errors.Unavailable,
+        504: errors.Unavailable,
+    }
+    return kinds.get(response.status_code, ApiError)(
+        response.status_code,
+        str(body.get("detail") or response.reason_phrase or "the server refused"),
+        kind=str(body.get("type", "about:blank")),
+        request_id=response.headers.get("x-request-id"),
+        retry_after=seconds(response),
+        quota=body.get("quota"),
+    )
+
+
+def seconds(response: httpx.Response) -> float | None:
+    """What `Retry-After` says, in seconds. A date is not what carlo sends."""
+    try:
+        asked = float(response.headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return max(asked, 0.0)
+
+
+class Patience:
+    """How long to wait before the next attempt, and when it is enough."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Somebody answered."""
+        self.attempts, self.since = 0, self.settings.clock()
+
+    def after(self, error: Exception, asked: float | None) -> float:
+        """Seconds to wait after a failure. Raises the failure where it is enough."""
+        low, high = BACKOFF_SECONDS
+        wait = min(low * 2.0**self.attempts, high) * random.uniform(0.5, 1.0)
+        if asked is not None:
+            if asked > self.settings.retry_after_max:
+                raise error
+            wait = asked + wait / 10
+        self.attempts += 1
+        if self.settings.clock() - self.since + wait > self.settings.patience:
+            raise error
+        return wait
+
+
+def is_passing(response: httpx.Response) -> bool:
+    """Whether the same call may succeed soon."""
+    if response.status_code == 429:
+        # A month's quota doesn't come back soon; Retry-After says so.
+        return seconds(response) is not None
+    if response.status_code == 409:
+        return "idempotency-key-in-use" in response.text
+    return response.status_code in (502, 503, 504)
+
+
+def call(
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    content: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    creates: bool = False,
+    idempotency_key: str | None = None,
+    timeout: float | None = None,
+) -> Flow[httpx.Response]:
+    """One call, again while the server is away or asks to wait. One that creates something has an idempotency key, so that it creates one
+    thing however often it is sent."""
+    send = Send(method, path, dict(headers or {}), {name: value for name, value in (params or {}).items() if value is not None}, content, timeout)
+    if content is not None:
+        send.headers["Content-Type"] = "application/json"
+    if creates:
+        send.headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
+    patience = Patience(settings)
+    while True:
+        try:
+            response: httpx.Response = yield send
+        except httpx.TransportError as error:
+            yield Sleep(patience.after(unreachable(error), None))
+            continue
+        if response.status_code < 400:
+            return response
+        refusal = problem(response)
+        if not is_passing(response):
+            raise refusal
+        if "x-job-id" in response.headers:
+            # The answer takes longer than one call may: the job goes on, and the next call with the same key waits for it.
+            patience.reset()
+        yield Sleep(patience.after(refusal, seconds(response)))
+
+
+def unreachable(error: Exception) -> Unreachable:
+    found = Unreachable(f"no server answers: {str(error) or type(error).__name__}")
+    found.__cause__ = error
+    return found
+
+
+def events(
+    settings: Settings,
+    path: str,
+    last: str | None = None,
+    *,
+    sink: Callable[[Event], object] | None = None,
+    deadline: float | None = None,
+) -> Flow[None]:
+    """Emits the events of a job until its last one, or hands them to `sink`. A stream that breaks is taken up where it broke."""
+    patience = Patience(settings)
+    while True:
+        until(deadline, settings, "the job")
+        headers = {"Accept": "text/event-stream"}
+        if last is not None:
+            headers["Last-Event-ID"] = last
+        silence = SILENCE_SECONDS if deadline is None else min(SILENCE_SECONDS, deadline - settings.clock() + 0.1)
+        try:
+            response: httpx.Response = yield Send("GET", path, headers, timeout=silence, is_stream=True)
+            if response.status_code == 204:
+                return
+            if response.status_code >= 400:
+                refusal = problem(response)
+                if not is_passing(response):
+                    raise refusal
+                yield Sleep(patience.after(refusal, seconds(response)))
+                continue
+            parser = EventParser()
+            while (line := (yield Line(response))) is not None:
+                until(deadline, settings, "the job")
+                event = parser.line(line)
+                if event is None:
+                    continue
+                patience.reset()
+                last = event.id or last
+                if sink is None:
+                    yield Emit(event)
+                else:
+                    sink(event)
+                if event.kind != "progress":
+                    return
+            yield Sleep(patience.after(Unreachable("the stream of events ended before the job"), None))
+        except httpx.TransportError as error:
+            until(deadline, settings, "the job")
+            yield Sleep(patience.after(unreachable(error), None))
+
+
+class EventParser:
+    """Server-sent events, line by line.
+
+    >>> parser = EventParser()
+    >>> parser.line("event: progress"), parser.line(": a comment"), parser.line("")
+    (None, None, None)
+    """
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.kind, self.data = "", list[str]()
+
+    def line(self, line: str) -> Event | None:
+        """The event that ends with this line, if one does."""
+        if line:
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if name == "id":
+                self.id = value
+            elif name == "event":
+                self.kind = value
+            elif name == "data":
+                self.data.append(value)
+            return None
+        kind, data, self.kind, self.data = self.kind, self.data, "", []
+        if not data:
+            return None
+        return Event(self.id, kind or "progress", Job.from_dict(json.loads("\n".join(data))))
+
+
+def until(deadline: float | None, settings: Settings, what: str) -> None:
+    """Raises where it is past the deadline."""
+    if deadline is not None and settings.clock() >= deadline:
+        raise WaitTimeout(f"{what} has not ended within the time that was given to it; it goes on")
+
+
+def ended(job: Job) -> Job:
+    """A job that is complete. What else can become of one is an exception."""
+    if job.status == "failed":
+        raise JobFailed(job)
+    if job.status == "cancelled":
+        raise JobCancelled(job)
+    return job
+
+
+def wait(settings: Settings, path: str, timeout: float | None, told: Callable[[int, int], object] | None) -> Flow[Job]:
+    """The job, once it is complete."""
+    deadline = None if timeout is None else settings.clock() + timeout
+    if told is not None:
+        # The events say how far it is.
+        def show(event: Event) -> None:
+            told(event.job.simulations_complete, event.job.simulations_total)
+
+        yield from events(settings, f"{path}/events", sink=show, deadline=deadline)
+    while True:
+        until(deadline, settings, "the job")
+        left = 20.0 if deadline is None else min(max(deadline - settings.clock(), 0.0), 20.0)
+        response = yield from call(settings, "GET", path, headers={"Prefer": f"wait={int(left)}"}, timeout=left + 15)
+        job = Job.from_dict(response.json())
+        if job.status not in ("queued", "running"):
+            return ended(job)
+
+
+def wait_batch(settings: Settings, path: str, timeout: float | None, told: Callable[[int, int], object] | None) -> Flow[Batch]:
+    """The batch, once it has ended, whatever has become of it."""
+    deadline = None if timeout is None else settings.clock() + timeout
+    while True:
+        left = 20.0 if deadline is None else min(max(deadline - settings.clock(), 0.0), 20.0)
+        # Short looks where somebody wants to see it grow.
+        held = 0 if told else int(left)
+        response = yield from call(settings, "GET", path, headers={"Prefer": f"wait={held}"} if held else {}, timeout=held + 15)
+        batch = Batch.from_dict(response.json())
+        progress = batch.progress
+        if told:
+            told(progress.total_jobs - progress.pending_jobs - progress.running_jobs, progress.total_jobs)
+        if batch.status not in ("PENDING", "RUNNING"):
+            return batch
+        until(deadline, settings, "the batch")
+        yield Sleep(0.5 if told or not held else 0.05)

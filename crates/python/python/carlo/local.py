@@ -1,0 +1,230 @@
+"""The kernel in this process: the functions that answer without a server.
+
+Each computes on every core that this process may use, without the interpreter's lock. Ctrl-C ends it within a fraction of a second. No
+threads are left between calls, so forking is safe. The same plan and seed give the same bits as `carlo run` and as any cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+from . import _native, requests
+from .models import Comparison, JobResults, Replay, SensitivityResults, Solved
+from .requests import PlanLike
+
+if TYPE_CHECKING:
+    import numpy
+    import numpy.typing
+
+Progress = Union[bool, Callable[[int, int], object]]
+"""`True` for a bar (where `tqdm` is installed), or a function of the simulations that are done and of all."""
+
+
+def run(
+    plan: PlanLike,
+    *,
+    simulations: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    progress: Progress = False,
+) -> JobResults:
+    """Simulates a plan here.
+
+    `simulations` (1 to 10^12) and `seed` (below 2^64) go before those of the plan; without either seed one is drawn, and is in the results.
+    `threads` are as many as there are cores where nobody says. Money is in dollars, rates are fractions a year. Faults of the plan are one
+    `InvalidRequest` that lists all of them.
+
+    >>> import carlo
+    >>> results = carlo.run(carlo.EXAMPLE, simulations=20_000, seed=7)
+    >>> results.simulations_run, results.seed
+    (20000, '7')
+    >>> 0 < results.success_probability < 1
+    True
+    """
+    text = requests.to_json(requests.body(plan, simulations, seed))
+    with _told(progress) as told:
+        return _results(_native.run(text, secrets.randbits(64), threads, told))
+
+
+def compare(
+    plans: Sequence[PlanLike],
+    *,
+    simulations: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    progress: Progress = False,
+) -> Comparison:
+    """Simulates up to eight plans on the same luck: the differences to the first one have small errors.
+
+    `simulations` and `seed` hold for all, and go before those of the first plan.
+
+    >>> import carlo, copy
+    >>> later = copy.deepcopy(carlo.EXAMPLE)
+    >>> later["goal"]["timelineMonths"] += 12
+    >>> comparison = carlo.compare([carlo.EXAMPLE, later], simulations=20_000, seed=7)
+    >>> comparison.plans[1].delta > 0
+    True
+    """
+    text = requests.to_json(comparison(plans, simulations, seed))
+    with _told(progress) as told:
+        return Comparison.from_dict(json.loads(_native.compare(text, secrets.randbits(64), threads, told)))
+
+
+def comparison(plans: Sequence[PlanLike], simulations: int | None, seed: int | None) -> dict[str, Any]:
+    """The body of a comparison."""
+    if isinstance(plans, Mapping):
+        raise TypeError("compare() takes a list of plans")
+    first, *others = plans or [{}]
+    if not plans:
+        return {"requests": []}
+    return {"requests": [requests.body(first, simulations, seed), *(_without_luck(plan) for plan in others)]}
+
+
+def _without_luck(plan: PlanLike) -> dict[str, Any]:
+    """The request of a plan without simulations and a seed of its own."""
+    request = requests.body(plan)
+    for spelling in ("simulationParams", "simulation_params"):
+        given = request.get(spelling)
+        if isinstance(given, Mapping):
+            request[spelling] = {name: value for name, value in given.items() if name not in ("nSimulations", "n_simulations", "seed")}
+    return request
+
+
+def solve(
+    plan: PlanLike,
+    variable: str,
+    probability: float,
+    *,
+    simulations: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    progress: Progress = False,
+) -> Solved:
+    """The value of one number of the plan that gives the success probability that is wanted.
+
+    `variable` is "maxSpending", "minIncome", "maxTarget", "minLiquidAssets" (dollars), "earliestMonth", "earliestRetirement" (months) or
+    "maxWithdrawal" (a factor).
+
+    >>> import carlo
+    >>> solved = carlo.solve(carlo.EXAMPLE, "maxTarget", 0.9, simulations=20_000, seed=7)
+    >>> solved.interval_95[0] <= solved.value <= solved.interval_95[1]
+    True
+    """
+    asked = {"request": requests.body(plan, simulations, seed), "for": variable, "probability": probability}
+    with _told(progress) as told:
+        return Solved.from_dict(json.loads(_native.solve(requests.to_json(asked), secrets.randbits(64), threads, told)))
+
+
+def replay(plan: PlanLike, index: int, *, seed: int | None = None) -> Replay:
+    """Simulation `index` (below 10^12) of a plan, month by month. The seed is `seed`, or that of the plan, which results always have.
+
+    >>> import carlo
+    >>> results = carlo.run(carlo.EXAMPLE, simulations=20_000, seed=7)
+    >>> carlo.replay(results, results.notable.worst.index).final_balance == results.worst_case
+    True
+    """
+    text = requests.to_json(requests.body(plan, None, seed))
+    return Replay.from_dict(json.loads(_native.replay(text, secrets.randbits(64), index)))
+
+
+def paths(
+    plan: PlanLike, first: int = 0, count: int = 1_000, *, seed: int | None = None, threads: int | None = None
+) -> numpy.typing.NDArray[numpy.float32]:
+    """The balances after every month of `count` consecutive simulations from index `first` on: dollars, a row for each simulation.
+
+    A new array of shape (count, months), single precision, of at most 10^9 numbers. Balances are in the dollars of the goal, less what is owed on
+    cards; the last column is the final balance that the results of the same seed count.
+
+    >>> import carlo
+    >>> carlo.paths(carlo.EXAMPLE, 0, 1000, seed=7).shape
+    (1000, 36)
+    """
+    text = requests.to_json(requests.body(plan, None, seed))
+    return _native.paths(text, secrets.randbits(64), first, count, threads)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether stored results are what their request gives."""
+
+    is_right: bool
+    """Whether everything is the same to the last bit."""
+
+    digest: str
+    """The digest that the stored results have."""
+
+    recomputed_digest: str
+    """The digest of what was computed again."""
+
+    different: list[str]
+    """The names of the results that differ."""
+
+    def __bool__(self) -> bool:
+        return self.is_right
+
+
+def verify(stored: JobResults | Mapping[str, Any], *, threads: int | None = None, progress: Progress = False) -> Verification:
+    """Computes stored results again from their own request, and compares the two to the last bit.
+
+    `stored` are results, or the dictionary of results or of a whole job, as a server or the command line wrote them.
+
+    >>> import carlo
+    >>> results = carlo.run(carlo.EXAMPLE, simulations=20_000, seed=7)
+    >>> bool(carlo.verify(results))
+    True
+    >>> carlo.verify({**results.to_dict(), "mean": 1.0}).different
+    ['mean']
+    """
+    values: Mapping[str, Any] = stored.to_dict() if isinstance(stored, JobResults) else stored
+    values = values.get("results") or values
+    with _told(progress) as told:
+        recomputed, different = _native.verify(json.dumps(values), threads, told)
+    return Verification(not different, values["digest"], recomputed, different)
+
+
+def _results(text: str) -> JobResults:
+    answer = json.loads(text)
+    results = JobResults.from_dict(answer["results"])
+    sensitivity = answer.get("sensitivityResults")
+    results.__dict__["_sensitivity"] = sensitivity and SensitivityResults.from_dict(sensitivity)
+    return results
+
+
+@contextmanager
+def _told(progress: Progress) -> Iterator[Callable[[int, int], object] | None]:
+    """The function that is told of the progress, if anybody wants to know."""
+    if callable(progress):
+        yield progress
+        return
+    bar = Bar() if progress else None
+    try:
+        yield bar.show if bar else None
+    finally:
+        if bar:
+            bar.close()
+
+
+class Bar:
+    """A bar of `tqdm`, where it is installed."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        try:
+            from tqdm.auto import tqdm
+        except ModuleNotFoundError:
+            return
+        self.bar = tqdm(unit=" simulations", unit_scale=True, leave=False)
+
+    def show(self, done: int, total: int) -> None:
+        if self.bar is not None:
+            self.bar.total = total
+            self.bar.update(max(done - self.bar.n, 0))
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,121 @@
+//! The native half of the Python package `carlo`: requests as JSON in, answers as JSON or `NumPy` arrays out.
+//!
+//! Everything that a caller of the package sees is in `python/carlo`; this module is private to it. The global interpreter lock is released
+//! while simulations run, and taken about every 50 ms to look for signals and to tell the progress.
+
+mod arrays;
+mod requests;
+mod watch;
+
+use std::num::NonZeroUsize;
+
+use carlo_local::Machine;
+use carlo_rest::plans::{Comparison, Solved};
+use carlo_types::JobSpec;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use serde::Serialize;
+
+use watch::{Watch, watched};
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::arrays::paths;
+    #[pymodule_export]
+    use super::{compare, replay, run, solve, verify};
+
+    /// The version of the model: results of the same version have the same bits.
+    #[pymodule_export]
+    const MODEL_VERSION: u32 = carlo_kernel::MODEL_VERSION;
+    /// The version of the package.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}
+
+/// The results of a request and what would change them.
+#[pyfunction]
+fn run(
+    py: Python<'_>,
+    request: &str,
+    seed: u64,
+    threads: Option<NonZeroUsize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let spec = requests::request(py, request, seed)?;
+    to_json(&simulate(py, &spec, threads, progress)?)
+}
+
+/// How plans do on the same luck.
+#[pyfunction]
+fn compare(
+    py: Python<'_>,
+    request: &str,
+    seed: u64,
+    threads: Option<NonZeroUsize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let spec = requests::comparison(py, request, seed)?;
+    let answer = simulate(py, &spec, threads, progress)?;
+    to_json(&Comparison::new(&answer.results, spec.seed()))
+}
+
+/// The value of a number of the plan that gives a wanted probability.
+#[pyfunction]
+fn solve(
+    py: Python<'_>,
+    request: &str,
+    seed: u64,
+    threads: Option<NonZeroUsize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let spec = requests::to_solve(py, request, seed)?;
+    let answer = simulate(py, &spec, threads, progress)?;
+    let solved = Solved::of(&answer.results, spec.seed());
+    to_json(&solved.ok_or_else(|| PyRuntimeError::new_err("nothing was solved for"))?)
+}
+
+/// One simulation, month by month.
+#[pyfunction]
+fn replay(py: Python<'_>, request: &str, seed: u64, index: u64) -> PyResult<String> {
+    let spec = requests::request(py, request, seed)?;
+    if index >= carlo_types::limits::SIMULATIONS_MAX {
+        return Err(PyValueError::new_err("index must be below 1e12"));
+    }
+    to_json(&py.detach(|| carlo_kernel::replay(&spec, index)))
+}
+
+/// What of stored results is not what their request gives: the recomputed results, and the names of what differs.
+#[pyfunction]
+fn verify(
+    py: Python<'_>,
+    results: &str,
+    threads: Option<NonZeroUsize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(String, Vec<String>)> {
+    let (stored, spec) = requests::stored(py, results)?;
+    let computed = simulate(py, &spec, threads, progress)?.results;
+    let differing = stored.differing(&computed).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok((computed.digest.to_string(), differing))
+}
+
+/// The answer of a job.
+fn simulate(
+    py: Python<'_>,
+    spec: &JobSpec,
+    threads: Option<NonZeroUsize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<carlo_local::Answer> {
+    let machine = machine(threads)?;
+    watched(py, progress, |watch: &mut Watch| {
+        carlo_local::run(spec, machine, |progress| watch.look(progress))
+    })
+}
+
+fn machine(threads: Option<NonZeroUsize>) -> PyResult<Machine> {
+    Machine::new(threads).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn to_json<T: Serialize>(answer: &T) -> PyResult<String> {
+    serde_json::to_string(answer).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}

@@ -1,0 +1,68 @@
+//! Requests as JSON become jobs. All faults of one become one exception of the package.
+
+use carlo_rest::job::JobResults;
+use carlo_types::definition::kind::Seed;
+use carlo_types::definition::{self, Faults, Section};
+use carlo_types::question::{CompareRequest, SolveRequest};
+use carlo_types::{Fault, JobSpec, Question, Request, json};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// The job of a request, with `seed` where it names none.
+pub(crate) fn request(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
+    read::<Request>(py, text).map(|request| seeded(JobSpec::of(request), seed))
+}
+
+/// The job of the body of a comparison.
+pub(crate) fn comparison(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
+    let spec = read::<CompareRequest>(py, text)?.into_spec();
+    Ok(seeded(spec.ok_or_else(|| PyValueError::new_err("a comparison needs a plan"))?, seed))
+}
+
+/// The job of the body of what is to be solved.
+pub(crate) fn to_solve(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
+    read::<SolveRequest>(py, text).map(|asked| seeded(asked.into_spec(), seed))
+}
+
+/// Stored results, and the job that they say they are of.
+pub(crate) fn stored(py: Python<'_>, text: &str) -> PyResult<(JobResults, JobSpec)> {
+    let stored: JobResults = serde_json::from_str(text)
+        .map_err(|error| PyValueError::new_err(format!("these are no results of a job: {error}")))?;
+    let (theirs, ours) = (stored.model_version, carlo_kernel::MODEL_VERSION);
+    if theirs != ours {
+        let message =
+            format!("these results are of model version {theirs}, and this package computes version {ours}");
+        return Err(PyValueError::new_err(message));
+    }
+    let spec = stored.to_spec().map_err(|fault| raise(py, fault))?;
+    Ok((stored, spec))
+}
+
+fn read<S: Section>(py: Python<'_>, text: &str) -> PyResult<S> {
+    let document = json::parse(text.as_bytes())
+        .map_err(|error| PyValueError::new_err(format!("the request is not JSON: {error}")))?;
+    let mut faults = Faults::of(document.duplicates);
+    let section = definition::read(&document.value, &mut faults);
+    faults.none_or(section).map_err(|fault| raise(py, fault))
+}
+
+/// The exception that lists every fault.
+fn raise(py: Python<'_>, fault: Fault) -> PyErr {
+    let faults: Vec<_> = fault.fields.into_iter().map(|fault| (fault.pointer, fault.message)).collect();
+    let exception = py
+        .import("carlo.errors")
+        .and_then(|errors| errors.getattr("InvalidRequest"))
+        .and_then(|kind| kind.call_method1("_of_pairs", (faults,)));
+    exception.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// The job with a seed, and plans that are compared with it with the same.
+fn seeded(mut spec: JobSpec, seed: u64) -> JobSpec {
+    let seed = *spec.request.params.seed.get_or_insert(Seed(seed));
+    if let Question::Compare(others) = &mut spec.question {
+        for other in others {
+            other.request.params.seed = Some(seed);
+        }
+    }
+    spec
+}

@@ -1,0 +1,58 @@
+"""What stands in deploy/examples for people who integrate carlo. A program whose runtime isn't there is skipped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import carlo
+import pytest
+from conftest import Cluster
+
+EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
+CLIENTS = EXAMPLES / "clients"
+PROGRAMS = {
+    "curl": [str(CLIENTS / "jobs.sh")],
+    "node": ["node", str(CLIENTS / "jobs.mjs")],
+    "grpc": [sys.executable, str(CLIENTS / "grpc_jobs.py")],
+}
+
+
+def ran(name: str, cluster: Cluster, request: Path, key: str | None = None) -> subprocess.CompletedProcess[str]:
+    for needed in {"curl": ("curl", "jq"), "node": ("node",), "grpc": ()}[name]:
+        if shutil.which(needed) is None:
+            pytest.skip(f"there is no {needed} here")
+    environment = {**os.environ, "CARLO_URL": cluster.url, "CARLO_COORDINATOR": cluster.coordinator_address, "CARLO_API_KEY": key or cluster.key}
+    return subprocess.run([*PROGRAMS[name], str(request)], capture_output=True, text=True, env=environment, timeout=120)
+
+
+def written(tmp_path: Path, plan: object) -> Path:
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps(plan))
+    return request
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_client_gets_the_answer(name: str, cluster: Cluster, tmp_path: Path) -> None:
+    plan = {**carlo.EXAMPLE, "simulationParams": {"nSimulations": 3_000_000, "seed": "8"}}
+    done = ran(name, cluster, written(tmp_path, plan))
+    assert done.returncode == 0, done.stderr
+    results = carlo.run(plan)
+    assert json.loads(done.stdout) == {"successProbability": results.success_probability, "digest": results.digest}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_client_names_every_fault(name: str, cluster: Cluster, tmp_path: Path) -> None:
+    done = ran(name, cluster, written(tmp_path, {**carlo.EXAMPLE, "goal": {"targetAmount": -1}}))
+    assert done.returncode == 1 and done.stdout == ""
+    assert "/goal/targetAmount" in done.stderr and "/goal/timelineMonths" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_client_without_a_good_key_is_refused(name: str, cluster: Cluster, tmp_path: Path) -> None:
+    done = ran(name, cluster, written(tmp_path, carlo.EXAMPLE), key="wrong")
+    assert done.returncode == 1 and done.stdout == "" and "key" in done.stderr, done.stderr
