@@ -1,7 +1,9 @@
 //! A complete job as one page that prints: no script, nothing from elsewhere, and the same bytes whenever
-//! it is asked for. [`charts`] draws, [`text`] writes numbers; who may ask is for the handler.
+//! it is asked for. [`charts`] draws, [`text`] writes numbers, [`lifetime`] has the sections that only plans
+//! over a lifetime have; who may ask is for the handler.
 
 mod charts;
+mod lifetime;
 mod text;
 
 use carlo_rest::Job;
@@ -34,6 +36,7 @@ fn document(job: &Job, results: &JobResults) -> Markup {
                 (pictures(results, goal))
                 @if let Some(sensitivity) = &job.sensitivity_results { (changes(sensitivity)) }
                 @if !results.variants.is_empty() { (comparison(results)) }
+                (lifetime::sections(results))
                 (spread(results))
                 (assumptions(results))
                 (method(results))
@@ -53,6 +56,11 @@ fn question(goal: &Goal) -> String {
         Success::FinalBalance => {
             format!("Will there be {}{money_kind} after {timeline}?", money(goal.target_amount))
         }
+        Success::NeverShort if goal.target_amount > goal.floor => format!(
+            "Will there never be less than {}{money_kind} in {timeline}, and {} at the end?",
+            money(goal.floor),
+            money(goal.target_amount),
+        ),
         Success::NeverShort => {
             format!("Will there never be less than {}{money_kind} in {timeline}?", money(goal.floor))
         }

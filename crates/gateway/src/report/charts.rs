@@ -1,7 +1,7 @@
 //! The report's charts as SVG: they print, and need no script.
 
 use carlo_rest::job::Sensitivity;
-use carlo_types::results::{FanPoint, Histogram};
+use carlo_types::results::{CurvePoint, FanPoint, Histogram};
 use maud::{Markup, html};
 
 use super::text::{points, short_money};
@@ -18,7 +18,7 @@ const GOAL: &str = "#b0302a";
 const ABOVE: &str = "#2f74dd";
 const BELOW: &str = "#b9c2cf";
 /// Of each change, by its name in the results.
-const CHANGES: [(&str, &str); 7] = [
+const CHANGES: [(&str, &str); 13] = [
     ("income_plus_10", "Income +10 %"),
     ("income_minus_10", "Income −10 %"),
     ("spending_minus_10", "Spending −10 %"),
@@ -26,6 +26,12 @@ const CHANGES: [(&str, &str); 7] = [
     ("spending_plus_10", "Spending +10 %"),
     ("timeline_plus_6mo", "6 months longer"),
     ("timeline_plus_12mo", "12 months longer"),
+    ("returns_plus_1pt", "Returns +1 point"),
+    ("returns_minus_1pt", "Returns −1 point"),
+    ("retire_12mo_earlier", "Retire 1 year earlier"),
+    ("retire_24mo_earlier", "Retire 2 years earlier"),
+    ("retire_12mo_later", "Retire 1 year later"),
+    ("retire_24mo_later", "Retire 2 years later"),
 ];
 
 /// What a change is called.
@@ -172,10 +178,52 @@ pub(super) fn fan(trajectory: &[FanPoint], start: f64, goal: f64) -> Markup {
     frame(HEIGHT, "Balance over time", &content)
 }
 
+/// The probability of having been short, from 0 at the start, with its 95 % band.
+pub(super) fn curve(points: &[CurvePoint]) -> Markup {
+    const HEIGHT: f64 = 220.0;
+    let Some(last) = points.last() else { return html! {} };
+    let begin = CurvePoint { month: 0, probability: 0.0, standard_error: 0.0 };
+    let all: Vec<CurvePoint> = std::iter::once(begin).chain(points.iter().copied()).collect();
+    let high = |point: &CurvePoint| point.probability + 1.96 * point.standard_error;
+    let low = |point: &CurvePoint| point.probability - 1.96 * point.standard_error;
+    let (per_tick, unit) = if last.month > 36 { (12.0, "years") } else { (1.0, "months") };
+    let x = Scale { low: 0.0, high: f64::from(last.month) / per_tick, start: LEFT, end: WIDTH - RIGHT };
+    let most = all.iter().map(high).fold(0.01, f64::max).min(1.0);
+    let y = Scale { low: 0.0, high: most, start: HEIGHT - BOTTOM, end: TOP };
+    let place = |point: &CurvePoint, share: f64| {
+        format!("{:.1},{:.1}", x.at(f64::from(point.month) / per_tick), y.at(share))
+    };
+    let line_of: Vec<_> = all.iter().map(|point| place(point, point.probability)).collect();
+    let band: Vec<_> = all
+        .iter()
+        .map(|point| place(point, low(point)))
+        .chain(all.iter().rev().map(|point| place(point, high(point))))
+        .collect();
+    let content = html! {
+        @for tick in y.ticks() {
+            (line([LEFT, y.at(tick)], [WIDTH - RIGHT, y.at(tick)], GRID, None))
+            (label(LEFT - 8.0, y.at(tick) + 4.0, "end", MUTED, &short_percent(tick)))
+        }
+        @for tick in x.ticks() {
+            (label(x.at(tick), HEIGHT - 10.0, "middle", MUTED, &format!("{tick}")))
+        }
+        (label(WIDTH - RIGHT, HEIGHT - 10.0, "end", MUTED, unit))
+        polygon points=(band.join(" ")) fill=(GOAL) fill-opacity="0.2" {}
+        polyline points=(line_of.join(" ")) fill="none" stroke=(GOAL) stroke-width="2.5" {}
+    };
+    frame(HEIGHT, "The probability of having been short", &content)
+}
+
+/// For the ticks of an axis: "5 %", "0.2 %".
+fn short_percent(share: f64) -> String {
+    let text = format!("{:.2}", 100.0 * share);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// What changes would do, the largest first, each with its 95 % interval.
 pub(super) fn tornado(changes: &[(&String, &Sensitivity)]) -> Markup {
     const ROW: f64 = 26.0;
-    const NAMES: f64 = 150.0;
+    const NAMES: f64 = 170.0;
     const NUMBERS: f64 = 96.0;
     let most = changes.iter().map(|(_, one)| one.impact + 2.0 * one.standard_error).fold(1e-9, f64::max);
     let x = Scale { low: -most, high: most, start: NAMES, end: WIDTH - NUMBERS };

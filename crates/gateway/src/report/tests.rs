@@ -117,3 +117,62 @@ fn a_histogram_without_counts_and_a_fan_without_months_are_left_out() {
     assert_eq!(page.matches("<svg").count(), 1, "the changes alone");
     assert!(page.contains("<h1>Will there be $70,000 after 3 years?</h1>"));
 }
+
+/// The job with what plans over a lifetime add to its answer.
+fn lifetime() -> Job {
+    let mut job = serde_json::to_value(job("")).expect("it is JSON");
+    let interval = json!([0.29, 0.31]);
+    let curve: Vec<_> = (1..=30)
+        .map(
+            |year| json!({"month": 12 * year, "probability": 0.01 * f64::from(year), "standardError": 0.001}),
+        )
+        .collect();
+    let results = job["results"].as_object_mut().expect("it is complete");
+    results.insert(
+        "path".to_owned(),
+        json!({
+            "shortProbability": 0.3, "standardError": 0.001, "confidenceInterval95": interval,
+            "firstShortMonth": {"p5": 121, "p25": 200, "p50": 270, "p75": 300, "p95": 355},
+            "curve": curve, "meanDeepestShortfall": 1_234.0, "meanDeepestShortfallStandardError": 10.0,
+            "largestShortfall": 9_999.0,
+        }),
+    );
+    results.insert(
+        "spending".to_owned(),
+        json!({
+            "cutProbability": 0.4, "standardError": 0.001, "confidenceInterval95": [0.398, 0.402],
+            "lowestMultiplier": {"p5": 0.5, "p25": 0.7, "p50": 0.9},
+            "lowestMultiplierIntervals95": {"p5": [0.5, 0.5], "p25": [0.69, 0.71], "p50": [0.89, 0.91]},
+            "meanMultiplier": 0.85, "meanMultiplierStandardError": 0.001,
+        }),
+    );
+    results.insert(
+        "horizonMonths".to_owned(),
+        json!({
+            "p5": 174, "p50": 333, "p95": 455, "mean": 325.9, "meanStandardError": 0.1,
+            "intervals95": {"p5": [173, 175], "p50": [333, 333], "p95": [454, 456]},
+        }),
+    );
+    results["assumptions"]["plan"] = json!({"people": [{"age": 65.0, "modalAge": 88.0, "dispersion": 10.0}]});
+    results["assumptions"]["goal"]["success"] = json!("neverShort");
+    serde_json::from_value(job).expect("it is a job")
+}
+
+#[test]
+fn a_plan_says_when_money_runs_short_and_what_the_rule_does() {
+    let page = report(&lifetime());
+    for text in [
+        "<h1>Will there never be less than $0 in 3 years, and $70,000 at the end?</h1>",
+        "Short after some month: <b>30.0 %</b>, 95 % interval 29.0 % to 31.0 %",
+        "The first time is in year 23 (age 87) in the median, between year 17 (age 81) and year 25 (age 90)",
+        "$1,234 on average ± $20, and $9,999 in the worst simulation",
+        "<td>year 30 (age 95)</td><td class=\"number\">30.0 %</td>",
+        "<b>40.0 %</b>",
+        "<td>in one of twenty</td><td class=\"number\">50.0 %</td>",
+        "<td>The median</td><td class=\"number\">27.8</td>",
+    ] {
+        assert!(page.contains(text), "{text} is missing in {page}");
+    }
+    assert_eq!(page.matches("<svg").count(), 4, "histogram, fan, changes and the curve of being short");
+    assert!(!report(&job("")).contains("Being short"));
+}
