@@ -3,7 +3,7 @@
 //! * [`systemd`]: the units and their files of options.
 //! * [`kubernetes`]: the manifests, and the recipe for Slurm.
 //! * [`guide`]: the operator's guide.
-//! * [`monitoring`]: the alerts.
+//! * [`monitoring`]: the alerts and the dashboard.
 //!
 //! The image and the compose files have `tests/compose`.
 

@@ -1,9 +1,17 @@
-//! What watches a cluster: Prometheus accepts its configuration, and its alerts fire as they should.
+//! What watches a cluster: Prometheus accepts its configuration and its alerts fire as they should, and every query of the dashboard and of
+//! the alerts has an answer from a cluster that works.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, bail, ensure};
+use carlo_tests::{Client, Daemon, PATIENCE};
+use serde_json::Value;
+use tokio::net::TcpListener;
 
 use crate::{output, repository};
 
@@ -29,5 +37,135 @@ fn prometheus_accepts_the_configuration_and_the_alerts_fire_when_they_should() -
     let late = rules.replace("- time() < 14 * 86400", "- time() < 14");
     fs::write(directory.path().join("rules.yml"), late)?;
     ensure!(promtool(&["test", "rules", "rules_test.yml"]).is_err(), "an alert that never fires passes");
+    Ok(())
+}
+
+/// A port that is free at the moment.
+async fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
+}
+
+/// The queries of the dashboard, as Grafana would send them.
+fn panels() -> anyhow::Result<Vec<String>> {
+    let dashboard: Value =
+        serde_json::from_str(&fs::read_to_string(repository("deploy/grafana/carlo.json"))?)?;
+    let panels = dashboard["panels"].as_array().context("a dashboard has panels")?;
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let queries = targets.filter_map(|target| target["expr"].as_str());
+    let queries: Vec<_> = queries.map(|query| query.replace("$__rate_interval", "1m")).collect();
+    ensure!(queries.len() >= 30, "only {} queries", queries.len());
+    Ok(queries)
+}
+
+/// The queries of the alerts that ask carlo alone. In a cluster in order they have no answer.
+fn alerts() -> anyhow::Result<Vec<String>> {
+    let rules = fs::read_to_string(repository("deploy/prometheus/rules.yml"))?;
+    let queries = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    Ok(queries.filter(|query| !query.contains("node_filesystem")).map(str::to_owned).collect())
+}
+
+/// The names of metrics in a query.
+fn names(query: &str) -> BTreeSet<String> {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    query
+        .split(|character| !is_name(character))
+        .filter(|word| word.starts_with("carlo_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+async fn ask(prometheus: SocketAddr, query: &str) -> anyhow::Result<Vec<Value>> {
+    let url =
+        reqwest::Url::parse_with_params(&format!("http://{prometheus}/api/v1/query"), [("query", query)])?;
+    let answer: Value = reqwest::get(url).await?.json().await?;
+    ensure!(answer["status"] == "success", "{query}: {answer}");
+    Ok(answer["data"]["result"].as_array().context("a result is a list")?.clone())
+}
+
+/// Prometheus, scraping once a second.
+fn prometheus(
+    directory: &Path,
+    listen: SocketAddr,
+    jobs: &[(&str, SocketAddr)],
+) -> anyhow::Result<tokio::process::Child> {
+    let mut configuration =
+        "global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:\n".to_owned();
+    for (job, target) in jobs {
+        configuration += &format!("- {{ job_name: {job}, static_configs: [{{ targets: ['{target}'] }}] }}\n");
+    }
+    fs::write(directory.join("prometheus.yml"), configuration)?;
+    tokio::process::Command::new("prometheus")
+        .arg(format!("--config.file={}", directory.join("prometheus.yml").display()))
+        .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
+        .arg(format!("--web.listen-address={listen}"))
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .context("failed to start prometheus")
+}
+
+#[tokio::test]
+async fn every_query_has_an_answer_from_a_live_cluster() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let data = directory.path().join("ledger");
+    let data = data.to_str().context("the temporary directory has a readable name")?;
+    let [coordinator_admin, worker_admin, listen] =
+        [free_address().await?, free_address().await?, free_address().await?];
+    let admin = coordinator_admin.to_string();
+    let arguments =
+        ["--listen", "127.0.0.1:0", "--data-dir", data, "--auth", "off", "--admin-listen", &admin];
+    let coordinator = Daemon::listening("carlo-coordinator", &arguments, &[]).await?;
+    let url = format!("http://{}", coordinator.address);
+    let arguments = ["--listen", "127.0.0.1:0", "--coordinator", &url];
+    let gateway = Daemon::listening("carlo-gateway", &arguments, &[]).await?;
+    let admin = worker_admin.to_string();
+    let arguments = ["--coordinator", &url, "--threads", "1", "--admin-listen", &admin];
+    let _worker = Daemon::start("carlo-worker", &arguments, &[])?;
+    let client = Client::new(format!("http://{}", gateway.address));
+    client.cluster_until(|cluster| !cluster.nodes.is_empty()).await?;
+
+    let jobs = [
+        ("carlo-coordinator", coordinator_admin),
+        ("carlo-gateway", gateway.address),
+        ("carlo-worker", worker_admin),
+    ];
+    let _prometheus = prometheus(directory.path(), listen, &jobs)?;
+    let began = Instant::now();
+    let mut missing = panels()?;
+    // Rates take two samples, and some of the series begin with the first job.
+    while !missing.is_empty() {
+        ensure!(began.elapsed() < PATIENCE, "no answer to {missing:#?}");
+        let running = client.submit(&Client::request(3_000_000, 1)).await?;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        client.complete(&running).await?;
+        let mut still = Vec::new();
+        for query in missing {
+            let answer = ask(listen, &query).await;
+            if !answer.is_ok_and(|answer| !answer.is_empty()) {
+                still.push(query);
+            }
+        }
+        missing = still;
+    }
+
+    // What an alert's silence, or an `or vector(0)`, would hide: a metric that isn't there.
+    let mut families = BTreeSet::new();
+    for (_, target) in jobs {
+        let text = reqwest::get(format!("http://{target}/metrics")).await?.text().await?;
+        families.extend(
+            text.lines().filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split(' ').next()?.to_owned())),
+        );
+    }
+    for query in alerts()? {
+        ask(listen, &query).await?;
+    }
+    for name in [panels()?, alerts()?].concat().iter().flat_map(|query| names(query)) {
+        let family =
+            ["_bucket", "_count", "_sum", "_total"].iter().find_map(|suffix| name.strip_suffix(suffix));
+        let known = families.contains(&name) || family.is_some_and(|family| families.contains(family));
+        if !known {
+            bail!("no daemon has a metric {name}");
+        }
+    }
     Ok(())
 }

@@ -217,3 +217,14 @@ fn nodes_are_listed_as_the_cluster_says() {
         assert!(stdout.contains("attic  drained"), "{stdout}");
     }
 }
+
+#[test]
+fn a_probe_ends_as_the_daemon_answers() {
+    let fake = Fake::new([(200, json!("ready")), (503, json!("no leader"))]);
+    let url = format!("{}/readyz", fake.url);
+    assert_eq!(outcome(&mut carlo(&["probe", &url])), ("\"ready\"\n".to_owned(), String::new(), Some(0)));
+    let (stdout, stderr, code) = outcome(&mut carlo(&["probe", &url]));
+    assert_eq!((stdout.as_str(), code), ("", Some(1)));
+    assert!(stderr.contains("503") && stderr.contains("no leader"), "{stderr}");
+    assert_eq!(*fake.calls.lock().unwrap(), ["GET /readyz", "GET /readyz"]);
+}
