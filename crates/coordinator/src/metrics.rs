@@ -10,6 +10,7 @@ pub(crate) mod calls;
 pub(crate) mod ledger;
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -142,14 +143,14 @@ impl Default for Instruments {
             jobs: Family::default(),
             outstanding: Family::default(),
             jobs_submitted: Counter::default(),
-            jobs_ended: Family::default(),
+            jobs_ended: from_zero(["complete", "failed", "cancelled"].map(|state| State { state })),
             queue_wait: Histogram::new(LONG_SECONDS_BUCKETS),
             job_duration: Histogram::new(LONG_SECONDS_BUCKETS),
             leases_granted: Counter::default(),
             leases_in_flight: Gauge::default(),
             leases_expired: Counter::default(),
             leases_repeated: Gauge::default(),
-            reports: Family::default(),
+            reports: from_zero(["accepted", "stale", "faulty"].map(|result| ReportResult { result })),
             lease_duration: Histogram::new(SECONDS_BUCKETS),
             checkpoint_age: Float::default(),
             commit_seconds: Histogram::new(SECONDS_BUCKETS),
@@ -160,11 +161,15 @@ impl Default for Instruments {
             worker_cores: Gauge::default(),
             speed: Float::default(),
             node_speed: Family::default(),
-            joins_refused: Family::default(),
+            joins_refused: from_zero(
+                ["token", "version", "invalid", "other"].map(|reason| Reason { reason }),
+            ),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS_BUCKETS)),
             in_progress: Gauge::default(),
-            admissions_refused: Family::default(),
+            admissions_refused: from_zero(
+                ["rate", "quota", "budget", "full"].map(|reason| Reason { reason }),
+            ),
             event_streams: Gauge::default(),
         }
     }
@@ -325,6 +330,18 @@ impl Instruments {
         self.ledger_size.set(whole(size_bytes.unwrap_or(0)));
         self.standbys.set(whole(standbys));
     }
+}
+
+/// Counters that are there before anything is counted: Prometheus sees no increase from nothing to one.
+fn from_zero<L>(labels: impl IntoIterator<Item = L>) -> Family<L, Counter>
+where
+    L: Clone + Eq + Hash,
+{
+    let counters = Family::default();
+    for labels in labels {
+        drop(counters.get_or_create(&labels));
+    }
+    counters
 }
 
 /// A gauge's value; what doesn't fit is the largest there is.
