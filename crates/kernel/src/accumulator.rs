@@ -13,8 +13,8 @@ use crate::notable::Notable;
 use crate::partial::Partial;
 use crate::plan::Plan;
 use crate::prepared::Prepared;
-use crate::sensitivity::{self, Paired};
-use crate::variants::Pairs;
+use crate::sensitivity::{self, ScenarioCounts};
+use crate::variants::VariantCounts;
 
 /// The scenarios that every request has.
 const BASIC: usize = results::SCENARIOS.len();
@@ -33,11 +33,11 @@ pub struct Accumulator {
     scenarios: Vec<Vec<f32>>,
     counts: Vec<u64>,
     tally: Tally,
-    sensitivity: Paired,
+    sensitivity: ScenarioCounts,
     scales: Vec<Scale>,
     chart: Vec<u64>,
     notable: Notable,
-    variants: Vec<Pairs>,
+    variants: Vec<VariantCounts>,
     /// Whether each simulation succeeded, where that isn't by its final balance alone.
     scores: Vec<f32>,
     outcomes: Vec<Outcomes>,
@@ -67,11 +67,11 @@ impl Accumulator {
             scenarios: vec![Vec::new(); results::SCENARIOS.len()],
             counts: vec![0; BINS],
             tally: EMPTY,
-            sensitivity: Paired::default(),
+            sensitivity: ScenarioCounts::default(),
             scales: job.scales().to_vec(),
             chart: vec![0; job.scales().len() * chart::BINS],
             notable: job.notable(),
-            variants: job.variants().iter().map(Pairs::of).collect(),
+            variants: job.variants().counts(),
             scores: Vec::new(),
             outcomes: Vec::new(),
             tally_plan: lifetime::tally::Tally::new(job.counts(), job.plan().months, job.scenarios().len()),
@@ -116,18 +116,19 @@ impl Accumulator {
         }
         let own = (self.finals.as_slice(), plan.threshold);
         let other = &mut self.scenarios[0];
-        for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
-            other.resize(count, 0.0);
+        other.resize(count, 0.0);
+        for (variant, counts) in job.variants().plans().iter().zip(&mut self.variants) {
             variant.prepared.scores(job.level(), first, other);
-            pairs.add(own, (other, variant.prepared.plan().threshold));
+            counts.pairs.add(own, (other, variant.prepared.plan().threshold));
         }
+        job.count_derived(block, own.0, other, &mut self.variants);
     }
 
     /// Simulates a block of a plan, its first `paired` simulations with every scenario.
     fn lifetimes(&mut self, job: &Job, lifetime: &Lifetime, block: u64, paired: usize) {
         let (first, count) = job.indices(block);
         let scenarios = if paired == 0 { &[][..] } else { job.scenarios() };
-        let others = job.variants().iter().filter_map(|variant| variant.prepared.lifetime());
+        let others = job.variants().plans().iter().filter_map(|variant| variant.prepared.lifetime());
         let plans: Vec<&Lifetime> = [lifetime].into_iter().chain(scenarios).chain(others).collect();
         self.outcomes.resize_with(plans.len().max(self.outcomes.len()), Outcomes::default);
         let outcomes = &mut self.outcomes[..plans.len()];
@@ -154,17 +155,18 @@ impl Accumulator {
         }
         let own = (self.scores.as_slice(), threshold);
         let alone = &mut self.scenarios[0];
-        for (variant, pairs) in job.variants().iter().zip(&mut self.variants) {
+        alone.resize(count, 0.0);
+        for (variant, counts) in job.variants().plans().iter().zip(&mut self.variants) {
             let other_threshold = variant.prepared.plan().threshold;
             let other = if variant.prepared.lifetime().is_some() {
                 others.next().expect("one for each plan")
             } else {
-                alone.resize(count, 0.0);
                 variant.prepared.scores(job.level(), first, alone);
                 &*alone
             };
-            pairs.add(own, (other, other_threshold));
+            counts.pairs.add(own, (other, other_threshold));
         }
+        job.count_derived(block, own.0, alone, &mut self.variants);
     }
 
     /// What was collected.
@@ -180,7 +182,7 @@ impl Accumulator {
         let notable = self.notable;
         self.notable.seen = None;
         let variants = self.variants.clone();
-        self.variants.iter_mut().for_each(Pairs::clear);
+        self.variants.iter_mut().for_each(VariantCounts::clear);
         Partial {
             grid: self.grid,
             simulations,

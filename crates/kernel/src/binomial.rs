@@ -1,5 +1,6 @@
-//! Central intervals of binomial counts: how many of `n` simulations lie below a quantile,
-//! for example. Intervals of percentiles are read between such counts.
+//! Central intervals of binomial counts: how many of `n` simulations lie below a quantile, or reach
+//! a goal of a known probability. Intervals of percentiles, and of what is solved for, are read
+//! between such counts.
 
 /// A confidence: what is left out on either side, as a probability and in standard deviations of a normal.
 #[derive(Debug, Clone, Copy)]
@@ -10,6 +11,8 @@ pub(crate) struct Confidence {
 
 /// 95 %, two-sided.
 pub(crate) const PERCENT_95: Confidence = Confidence { tail: 0.025, z: carlo_types::merge::Z_95 };
+/// Four standard deviations: 1 in 16,000 lies outside.
+pub(crate) const FOUR_SIGMA: Confidence = Confidence { tail: 3.167e-5, z: 4.0 };
 
 /// From this variance on, the binomial is as good as normal, with ranks rounded outwards.
 const NORMAL_VARIANCE: f64 = 1e4;
@@ -73,7 +76,7 @@ mod tests {
         for n in [1, 2, 10, 100, 1_000, 4_096, 100_000] {
             for p in [0.001, 0.05, 0.25, 0.5, 0.9, 0.999] {
                 let binomial = Binomial::new(p, n).unwrap();
-                for confidence in [PERCENT_95, Confidence { tail: 3.167e-5, z: 4.0 }] {
+                for confidence in [PERCENT_95, FOUR_SIGMA] {
                     let [low, high] = central_counts(n, p, confidence);
                     let below = |k: u64| if k == 0 { 0.0 } else { binomial.cdf(k - 1) };
                     let is_exact = n as f64 * p * (1.0 - p) <= NORMAL_VARIANCE;

@@ -8,6 +8,7 @@
 
 use crate::grid::LogLinear;
 use crate::lanes::WIDTH_MAX;
+use crate::paired::PairedCounts;
 use crate::pipeline::REGISTERS;
 
 /// Simulations that are counted: the first.
@@ -80,12 +81,20 @@ pub(crate) enum Observation<'a> {
     Keep(&'a mut [Vec<f32>]),
     /// They are counted, in each month's bins.
     Count(&'a [Scale], &'a mut [u64]),
+    /// Those that reach a goal after each month are counted, in pairs with the job's own.
+    Reach {
+        /// The job's own scores, and the least that reaches its goal.
+        own: (&'a [f32], f32),
+        threshold: f32,
+        counts: &'a mut [PairedCounts],
+    },
 }
 
 impl Observation<'_> {
-    /// Adds the balances after the `month`-th of the observed months: at most [`OBSERVED`] of them.
+    /// Adds the balances after the `month`-th of the observed months: at most [`OBSERVED`] of
+    /// them, of the simulations from the `at`-th on.
     #[inline(always)]
-    pub(crate) fn add(&mut self, month: usize, balances: &[f32]) {
+    pub(crate) fn add(&mut self, month: usize, at: usize, balances: &[f32]) {
         match self {
             Self::None => {}
             Self::Collect(kept) => {
@@ -95,6 +104,9 @@ impl Observation<'_> {
             Self::Keep(kept) => kept[month].extend_from_slice(balances),
             Self::Count(scales, counts) => {
                 count(scales[month], &mut counts[month * BINS..(month + 1) * BINS], balances);
+            }
+            Self::Reach { own, threshold, counts } => {
+                counts[month].add((&own.0[at..], own.1), (balances, *threshold));
             }
         }
     }

@@ -9,11 +9,12 @@ use crate::lifetime::Lifetime;
 use crate::lifetime::outcomes::Outcomes;
 use crate::lifetime::tally::Counts;
 use crate::notable::Notable;
+use crate::paired::PairedCounts;
 use crate::pipeline::Walk;
-use crate::plan::Plan;
+use crate::plan::{Plan, threshold};
 use crate::prepared::{self, Prepared};
 use crate::scenarios;
-use crate::variants::{Variant, variants};
+use crate::variants::{VariantCounts, Variants};
 
 /// Simulations that the grid follows from.
 const PILOT: u64 = 4096;
@@ -34,7 +35,7 @@ pub struct Job {
     scales: Vec<Scale>,
     /// Nothing yet, with its aims.
     notable: Notable,
-    variants: Vec<Variant>,
+    variants: Variants,
     simulations: u64,
     level: Level,
 }
@@ -52,7 +53,7 @@ impl Job {
         let scales = kept.iter_mut().map(|balances| Scale::of_pilot(balances)).collect();
         let grid = Grid::of_pilot(&mut pilot, magnitude(spec));
         let notable = Notable::of_pilot(&pilot, prepared.plan().threshold);
-        let variants = variants(spec, level);
+        let variants = Variants::new(spec, level);
         let sensitivity = spec.params.sensitivity;
         let scenarios = if sensitivity && prepared.lifetime().is_some() {
             scenarios::of_plan(spec).iter().map(|(_, scenario)| Lifetime::new(scenario)).collect()
@@ -148,8 +149,36 @@ impl Job {
         &self.counts
     }
 
-    pub(crate) fn variants(&self) -> &[Variant] {
+    pub(crate) fn variants(&self) -> &Variants {
         &self.variants
+    }
+
+    /// Counts a block's pairs with those of the job's other plans that aren't walked by themselves,
+    /// from its own scores. `room` is as long as they are.
+    pub(crate) fn count_derived(
+        &self,
+        block: u64,
+        own: &[f32],
+        room: &mut [f32],
+        counts: &mut [VariantCounts],
+    ) {
+        let own = (own, self.plan().threshold);
+        match &self.variants {
+            Variants::Plans(_) => {}
+            Variants::Targets(targets) => {
+                for (&target, counts) in targets.iter().zip(counts) {
+                    counts.pairs.add(own, (own.0, threshold(target)));
+                }
+            }
+            Variants::Months(longest) => {
+                let (first, _) = self.indices(block);
+                let mut reached = vec![PairedCounts::default(); longest.plan().months];
+                longest.reach(self.level, first, own, room, &mut reached);
+                for (counts, reached) in counts.iter_mut().zip(&reached) {
+                    counts.pairs.merge(reached);
+                }
+            }
+        }
     }
 
     pub(crate) fn notable(&self) -> Notable {

@@ -27,6 +27,7 @@ pub mod measure;
 mod normals;
 mod notable;
 mod numerics;
+mod paired;
 mod partial;
 mod paths;
 mod pipeline;

@@ -34,7 +34,7 @@ pub(crate) fn is_lifetime(spec: &JobSpec) -> bool {
     goal.success != Success::FinalBalance
         || goal.dollars != Dollars::Nominal
         || plan.reserve_months != 6.0
-        || plan.income_until != goal.timeline_months
+        || plan.income_until.is_some()
         || plan.borrowing_rate != 0.0
         || !plan.flows.is_empty()
         || plan.prices.is_some()
@@ -302,7 +302,7 @@ fn levels(plan: &Plan, inflation: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<[Range; 2]
 fn budgets(spec: &JobSpec, plan: &Plan, prices: &[f64], wages: &[f64]) -> Vec<[Budget; LIFE_STATES]> {
     let bound = |x: f64| x.clamp(-f64::from(MONEY_BOUND), MONEY_BOUND.into());
     let budget = |month: usize, state: usize, flows: FlowSums| {
-        let is_paid = month < spec.plan.income_until as usize;
+        let is_paid = spec.plan.income_until.is_none_or(|until| month < until as usize);
         let income = if is_paid { spec.inputs.monthly_income * wages[month] } else { 0.0 };
         let both = state == 0;
         let survivors = if both { 1.0 } else { spec.plan.survivor_spending };

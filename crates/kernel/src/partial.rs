@@ -5,7 +5,8 @@
 
 mod codec;
 
-use carlo_types::Merge;
+use carlo_types::question::Variable;
+use carlo_types::{JobSpec, Merge, Question};
 
 pub use codec::DecodeError;
 
@@ -13,8 +14,8 @@ use crate::chart::Scale;
 use crate::grid::Grid;
 use crate::lifetime::tally::Counts;
 use crate::notable::Notable;
-use crate::sensitivity::Paired;
-use crate::variants::Pairs;
+use crate::sensitivity::ScenarioCounts;
+use crate::variants::VariantCounts;
 
 /// The summary of some of a job's simulations. Partial results over different simulations of one job merge.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,7 @@ pub struct Partial {
     /// Bins that hold simulations, ascending, with how many.
     pub(crate) bins: Vec<(u16, u64)>,
     /// What became of the first simulations in each scenario.
-    pub(crate) sensitivity: Paired,
+    pub(crate) sensitivity: ScenarioCounts,
     /// The fan chart's bins at each stop; none where it counts nothing.
     pub(crate) scales: Vec<Scale>,
     /// The fan chart's bins that hold simulations, those of the first stop first.
@@ -41,7 +42,7 @@ pub struct Partial {
     /// Simulations that are worth a look.
     pub(crate) notable: Notable,
     /// What became of all simulations with each other plan of the job.
-    pub(crate) variants: Vec<Pairs>,
+    pub(crate) variants: Vec<VariantCounts>,
     /// What else is counted of a plan over a lifetime.
     pub(crate) plan: Counts,
 }
@@ -54,7 +55,7 @@ impl Merge for Partial {
     fn fits(&self, other: &Self) -> bool {
         let same_chart = self.scales == other.scales || self.scales.is_empty() || other.scales.is_empty();
         let same_variants = self.variants.len() == other.variants.len()
-            && self.variants.iter().zip(&other.variants).all(|(pairs, other)| pairs.fits(other));
+            && self.variants.iter().zip(&other.variants).all(|(counts, other)| counts.fits(other));
         let same_aims = self.notable.aims == other.notable.aims;
         self.grid == other.grid && same_aims && same_chart && same_variants && self.plan.fits(&other.plan)
     }
@@ -77,8 +78,8 @@ impl Merge for Partial {
         }
         add(&mut self.chart, &other.chart);
         self.notable.merge(&other.notable);
-        for (pairs, other) in self.variants.iter_mut().zip(&other.variants) {
-            pairs.merge(other);
+        for (counts, other) in self.variants.iter_mut().zip(&other.variants) {
+            counts.merge(other);
         }
         self.plan.merge(&other.plan);
     }
@@ -90,6 +91,28 @@ impl Merge for Partial {
     fn successes(&self) -> u64 {
         self.successes
     }
+
+    fn months(&self, spec: &JobSpec) -> u32 {
+        let own = spec.goal.timeline_months;
+        let Question::Solve(asked) = &spec.question else { return spec.months() };
+        let tried = self.variants.iter().filter_map(VariantCounts::value);
+        let months = match asked.variable {
+            // The job's own balances say it.
+            Variable::MaxTarget => own,
+            Variable::EarliestMonth if spec.is_one_walk_in_time() => {
+                own.saturating_add(tried.map(whole).max().unwrap_or(0))
+            }
+            Variable::EarliestMonth => tried.map(whole).fold(own, u32::saturating_add),
+            _ => tried.map(|_| own).fold(own, u32::saturating_add),
+        };
+        months.min(spec.months())
+    }
+}
+
+/// A number of months.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+fn whole(months: f64) -> u32 {
+    months as u32
 }
 
 /// Adds a sparse histogram to another one. A job's fold soon has nearly every bin that a lease may have, so most are added in place.

@@ -189,7 +189,7 @@ impl Walk<'_> {
                 let count = (self.finals.len() - at).min(REGISTERS * L::WIDTH);
                 let owed = plan.owed[self.observed[i] as usize];
                 store(lanes, own, owed, &mut balances[..count]);
-                self.observation.add(i, &balances[..count]);
+                self.observation.add(i, at, &balances[..count]);
             }
             Checkpoint::End => {
                 let owed = plan.owed[plan.months];

@@ -10,6 +10,7 @@ use crate::level::Level;
 use crate::lifetime::outcomes::Outcomes;
 use crate::lifetime::pipeline::Walk as LifetimeWalk;
 use crate::lifetime::{Lifetime, is_lifetime};
+use crate::paired::PairedCounts;
 use crate::pipeline::Walk;
 use crate::plan::Plan;
 
@@ -56,6 +57,33 @@ impl Prepared {
                 let mut outcomes = [Outcomes::brief(scores.len())];
                 walk(level, first, &[lifetime], &mut outcomes, &[], Observation::None);
                 outcomes[0].score(lifetime.never_short, scores);
+            }
+        }
+    }
+}
+
+impl Prepared {
+    /// Counts, for each month of the timeline, the pairs of a score of the job's own and of this plan
+    /// with a timeline that ends with the month, of the simulations from `first` on. `own` has these
+    /// scores and the least that reaches the job's goal; `room` is as long.
+    pub(crate) fn reach(
+        &self,
+        level: Level,
+        first: u64,
+        own: (&[f32], f32),
+        room: &mut [f32],
+        counts: &mut [PairedCounts],
+    ) {
+        let observed: Vec<u32> = (1..).take(self.plan().months).collect();
+        let observation = Observation::Reach { own, threshold: self.plan().threshold, counts };
+        match self {
+            Self::Savings(plan) => {
+                let (scenarios, observed) = (&mut [][..], &observed[..]);
+                level.run(Walk { plan, first, finals: room, scenarios, observed, observation });
+            }
+            Self::Lifetime(lifetime) => {
+                let mut outcomes = [Outcomes::brief(room.len())];
+                walk(level, first, &[lifetime], &mut outcomes, &observed, observation);
             }
         }
     }

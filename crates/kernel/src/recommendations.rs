@@ -51,7 +51,7 @@ fn change(name: &str, spec: &JobSpec) -> String {
 
 /// Retiring so many months later, in years, with the first person's age where the plan has one.
 fn retiring(spec: &JobSpec, months: i32) -> String {
-    let when = f64::from(spec.plan.income_until) + f64::from(months);
+    let when = f64::from(spec.plan.income_until.unwrap_or(spec.goal.timeline_months)) + f64::from(months);
     let direction = if months < 0 { "earlier" } else { "later" };
     let years = if months.abs() == 12 { "a year" } else { "two years" };
     match spec.plan.people.first() {

@@ -30,12 +30,11 @@ pub(crate) fn of_plan(spec: &JobSpec) -> Vec<(&'static str, JobSpec)> {
         let returns = [POINT, -POINT].map(|points| changed(spec, |spec| add_to_returns(spec, points)));
         scenarios.extend(PLAN_SCENARIOS.into_iter().zip(returns));
     }
-    if spec.plan.income_until < spec.goal.timeline_months {
-        let until = i64::from(spec.plan.income_until);
+    if let Some(until) = spec.plan.income_until {
         for (name, months) in PLAN_SCENARIOS[2..].iter().zip([-12, -24, 12, 24]) {
-            let moved = u32::try_from(until + months).ok();
+            let moved = u32::try_from(i64::from(until) + months).ok();
             if let Some(moved) = moved.filter(|&moved| moved <= spec.goal.timeline_months) {
-                scenarios.push((name, changed(spec, |spec| spec.plan.income_until = moved)));
+                scenarios.push((name, changed(spec, |spec| retire(spec, moved))));
             }
         }
     }
@@ -48,21 +47,14 @@ fn changed(spec: &JobSpec, change: impl FnOnce(&mut JobSpec)) -> JobSpec {
     spec
 }
 
-/// The same household for so many months longer.
+/// The same household for so many months longer. What ends with the timeline ends with the longer one.
 fn longer(spec: &JobSpec, months: u32) -> JobSpec {
-    changed(spec, |spec| set_timeline(spec, spec.goal.timeline_months + months))
+    changed(spec, |spec| spec.goal.timeline_months += months)
 }
 
-/// Gives a request another timeline. What ends with the timeline ends with the other one.
-pub(crate) fn set_timeline(spec: &mut JobSpec, months: u32) {
-    let before = std::mem::replace(&mut spec.goal.timeline_months, months);
-    let plan = &mut spec.plan;
-    let ends = plan.flows.iter_mut().map(|flow| &mut flow.until);
-    for end in ends.chain([&mut plan.income_until]) {
-        if *end == before {
-            *end = months;
-        }
-    }
+/// Ends the income with this month, or with the timeline.
+pub(crate) fn retire(spec: &mut JobSpec, month: u32) {
+    spec.plan.income_until = (month < spec.goal.timeline_months).then_some(month);
 }
 
 fn add_to_returns(spec: &mut JobSpec, points: f64) {

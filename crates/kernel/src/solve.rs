@@ -1,42 +1,55 @@
 //! Solving for a number of the plan: which values to try, and what they say.
 //!
-//! The success probability moves one way with each variable, so the first 4,096 simulations tell by bisection roughly where it is the
-//! wanted one. Around that place [`CANDIDATES`] values are tried with all simulations, all on the same luck, and the answer
-//! is read between the two that enclose the wanted probability. So it is one job, whose blocks may be done anywhere in any order,
-//! and its answer has the same bits everywhere.
+//! The first 4,096 simulations, the pilot, tell by bisection where the success probability is roughly
+//! the wanted one. In that range a grid of values is tried with all simulations, all on the same
+//! shocks, and the answer is read between the two that enclose the wanted probability. So it is one
+//! job, whose blocks may be done anywhere in any order, and its answer has the same bits everywhere.
+//! The value at which success is easiest is always among them: nothing is called out of reach
+//! untried.
+//!
+//! Success is taken to move one way with an amount, which is counted in its smallest steps: cents,
+//! months, millionths of a factor. Where it jumps, the grid closes in on the jump until its
+//! neighbours are a step apart. Success is not monotone in time: for the earliest month, one walk
+//! counts the success of every month that may decide. Only where a rule looks ahead to the end of the
+//! timeline is every timeline a walk of its own; then the pilot looks at every 20th.
 
-use carlo_types::question::{CANDIDATES, Solve, Variable};
+use carlo_types::limits::{NUMBER_MAX, TIMELINE_MONTHS_MAX};
+use carlo_types::question::{CANDIDATES, Solve, TIMELINES, Variable};
+use carlo_types::request::Success;
 use carlo_types::request::plan::FlowKind;
-use carlo_types::results::{Interval, Solution};
+use carlo_types::results::Solution;
 use carlo_types::{JobSpec, Question};
 
+use crate::binomial::{FOUR_SIGMA, PERCENT_95, central_counts};
+use crate::chart::Observation;
 use crate::level::Level;
-use crate::prepared::Prepared;
+use crate::lifetime::Lifetime;
+use crate::lifetime::outcomes::Outcomes;
+use crate::paired::PairedCounts;
+use crate::prepared::{self, Prepared};
 use crate::scenarios;
-use carlo_types::merge::Z_95;
 
-/// Simulations that the place of the candidates follows from: the first.
+/// Simulations of the pilot: the first.
 const PILOT: u64 = 4096;
-/// Standard errors of the pilot's probability that the candidates reach to on each side: the answer lies outside in less than 1 of
-/// 10,000 jobs.
-const REACH: f64 = 4.0;
-/// Where the search for a place ends: at this part of it.
-const PRECISION: f64 = 1e-7;
-/// From this ratio of the ends on, candidates are spread evenly by their logarithms.
-const RATIO_MAX: f64 = 4.0;
+/// Values of an amount that are tried in the range that the pilot leaves, besides the easiest.
+const GRID: usize = CANDIDATES as usize - 1;
+/// The most pilots that the grid costs.
+const PILOTS_MAX: usize = 160;
+/// The pilot looks at every so many-th timeline where each is a walk of its own.
+const SCAN_MONTHS: usize = 20;
 
 /// The plan of `spec` with another value of a variable, and no question.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1200")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1200")]
 pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
     let mut spec = spec.clone();
     spec.question = Question::None;
     match variable {
         Variable::MaxSpending => spec.profile.monthly_spending = value,
         Variable::MinIncome => spec.inputs.monthly_income = value,
-        Variable::EarliestMonth => scenarios::set_timeline(&mut spec, value as u32),
+        Variable::EarliestMonth => spec.goal.timeline_months = value as u32,
         Variable::MaxTarget => spec.goal.target_amount = value,
         Variable::MinLiquidAssets => spec.profile.liquid_assets = value,
-        Variable::EarliestRetirement => spec.plan.income_until = value as u32,
+        Variable::EarliestRetirement => scenarios::retire(&mut spec, value as u32),
         Variable::MaxWithdrawal => {
             for flow in spec.plan.flows.iter_mut().filter(|flow| flow.kind == FlowKind::Spending) {
                 flow.amount *= value;
@@ -49,147 +62,283 @@ pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
 /// The largest factor on the spending of flows.
 const WITHDRAWAL_MAX: f64 = 1e6;
 
-/// How a variable behaves.
-struct Nature {
-    /// The values that it can have.
-    domain: Interval,
+/// The values that an amount can have, in its smallest steps, and which way success moves with it.
+struct VariableDomain {
+    least: i64,
+    most: i64,
     /// Whether success gets more probable as it grows.
     rises: bool,
-    /// Whether it has whole values only.
-    whole: bool,
     /// What it is in the job's own plan.
-    own: f64,
+    own: i64,
+    /// How many steps make 1.
+    steps: f64,
 }
 
-impl Nature {
+impl VariableDomain {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 10¹⁴ steps")]
     fn of(spec: &JobSpec, variable: Variable) -> Self {
-        use carlo_types::limits::{NUMBER_MAX, TIMELINE_MONTHS_MAX};
-        let profile = &spec.profile;
-        let (own, rises) = match variable {
-            Variable::MaxSpending => (profile.monthly_spending, false),
-            Variable::MinIncome => (spec.inputs.monthly_income, true),
-            Variable::EarliestMonth => (spec.goal.timeline_months.into(), true),
-            Variable::MaxTarget => (spec.goal.target_amount, false),
-            Variable::MinLiquidAssets => (profile.liquid_assets, true),
-            Variable::EarliestRetirement => (spec.plan.income_until.into(), true),
-            Variable::MaxWithdrawal => (1.0, false),
+        let (profile, timeline) = (&spec.profile, spec.goal.timeline_months);
+        let (own, rises, steps) = match variable {
+            Variable::MaxSpending => (profile.monthly_spending, false, 100.0),
+            Variable::MinIncome => (spec.inputs.monthly_income, true, 100.0),
+            Variable::EarliestMonth => (timeline.into(), true, 1.0),
+            Variable::MaxTarget => (spec.goal.target_amount, false, 100.0),
+            Variable::MinLiquidAssets => (profile.liquid_assets, true, 100.0),
+            Variable::EarliestRetirement => (spec.plan.income_until.unwrap_or(timeline).into(), true, 1.0),
+            Variable::MaxWithdrawal => (1.0, false, 1e6),
         };
-        let domain = match variable {
-            Variable::EarliestMonth => [1.0, TIMELINE_MONTHS_MAX.into()],
-            Variable::EarliestRetirement => [0.0, spec.goal.timeline_months.into()],
-            Variable::MaxWithdrawal => [0.0, WITHDRAWAL_MAX],
-            // A goal is above nothing.
-            Variable::MaxTarget => [0.01, NUMBER_MAX],
-            Variable::MaxSpending | Variable::MinIncome | Variable::MinLiquidAssets => [0.0, NUMBER_MAX],
+        let most = match variable {
+            Variable::EarliestMonth => TIMELINE_MONTHS_MAX.into(),
+            Variable::EarliestRetirement => timeline.into(),
+            Variable::MaxWithdrawal => WITHDRAWAL_MAX,
+            _ => NUMBER_MAX,
         };
-        Self {
-            domain,
-            rises,
-            whole: matches!(variable, Variable::EarliestMonth | Variable::EarliestRetirement),
-            own,
-        }
+        let least = match variable {
+            Variable::EarliestMonth => 1,
+            // A final balance is above nothing.
+            Variable::MaxTarget => i64::from(spec.goal.success == Success::FinalBalance),
+            _ => 0,
+        };
+        Self { least, most: (most * steps) as i64, rises, own: (own * steps) as i64, steps }
     }
+
+    /// The end at which success is most probable.
+    fn easiest(&self) -> i64 {
+        if self.rises { self.most } else { self.least }
+    }
+
+    /// The other one.
+    fn hardest(&self) -> i64 {
+        if self.rises { self.least } else { self.most }
+    }
+
+    fn value(&self, steps: i64) -> f64 {
+        steps as f64 / self.steps
+    }
+}
+
+/// The success counts of the pilot.
+struct Pilot<'a> {
+    spec: &'a JobSpec,
+    variable: Variable,
+    level: Level,
+    scores: Vec<f32>,
+}
+
+impl Pilot<'_> {
+    /// How many succeed with this value.
+    fn successes(&mut self, value: f64) -> u64 {
+        let prepared = Prepared::new(&with(self.spec, self.variable, value));
+        prepared.scores(self.level, 0, &mut self.scores);
+        count(&self.scores, prepared.plan().threshold)
+    }
+
+    /// How many have reached the goal after each month up to the last one of the model.
+    fn successes_by_month(&mut self) -> Vec<u64> {
+        let prepared = Prepared::new(&with(self.spec, self.variable, TIMELINE_MONTHS_MAX.into()));
+        let mut counts = vec![PairedCounts::default(); prepared.plan().months];
+        // Beside a plan in which nothing succeeds, every success is gained.
+        let none = vec![f32::NEG_INFINITY; self.scores.len()];
+        let own = (&none[..], prepared.plan().threshold);
+        prepared.reach(self.level, 0, own, &mut self.scores, &mut counts);
+        counts.iter().map(|counts| counts.gained).collect()
+    }
+
+    /// How many succeed with each of these timelines.
+    fn successes_of_timelines(&mut self, months: &[u32]) -> Vec<u64> {
+        let lifetime = |&months: &u32| Lifetime::new(&with(self.spec, self.variable, months.into()));
+        let lifetimes: Vec<Lifetime> = months.iter().map(lifetime).collect();
+        let lifetimes: Vec<&Lifetime> = lifetimes.iter().collect();
+        let mut outcomes = vec![Outcomes::brief(self.scores.len()); lifetimes.len()];
+        prepared::walk(self.level, 0, &lifetimes, &mut outcomes, &[], Observation::None);
+        let successes = |(lifetime, outcomes): (&&Lifetime, &mut Outcomes)| {
+            outcomes.score_in_place(lifetime.never_short);
+            count(&outcomes.finals, lifetime.plan.threshold)
+        };
+        lifetimes.iter().zip(&mut outcomes).map(successes).collect()
+    }
+}
+
+fn count(scores: &[f32], threshold: f32) -> u64 {
+    scores.iter().filter(|&&score| score >= threshold).count() as u64
 }
 
 /// The values to try, ascending.
 pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64> {
-    let nature = Nature::of(spec, asked.variable);
-    let count = spec.simulations().min(PILOT);
-    let mut scores = vec![0.0; count as usize];
-    let mut successes = |value: f64| -> f64 {
-        let prepared = Prepared::new(&with(spec, asked.variable, value));
-        prepared.scores(level, 0, &mut scores);
-        scores.iter().filter(|&&score| score >= prepared.plan().threshold).count() as f64
-    };
-    let (n, p) = (count as f64, asked.probability);
-    let reach = REACH * (p * (1.0 - p) / n).sqrt() * n + 1.0;
-    let few = (p * n - reach).floor().max(1.0);
-    let many = (p * n + reach).ceil().min(n);
-    let ends = [few, many].map(|enough| place(&nature, |value| successes(value) >= enough));
-    spread(ends[0].min(ends[1]), ends[0].max(ends[1]), &nature)
+    let simulations = spec.simulations().min(PILOT);
+    let scores = vec![0.0; usize::try_from(simulations).expect("at most the pilot's")];
+    let mut pilot = Pilot { spec, variable: asked.variable, level, scores };
+    let [few, many] = central_counts(simulations, asked.probability, FOUR_SIGMA);
+    if asked.variable == Variable::EarliestMonth {
+        return if spec.is_one_walk_in_time() {
+            let last = last_month(&pilot.successes_by_month(), few, many);
+            (1..=last).map(f64::from).collect()
+        } else {
+            timelines(&mut pilot, few, many)
+        };
+    }
+    let domain = VariableDomain::of(spec, asked.variable);
+    let enough = [few.max(1), (many + 1).min(simulations)];
+    let ends = enough.map(|enough| bisect(&domain, enough, &mut pilot));
+    let mut values = candidate_grid(&domain, ends[0].min(ends[1]), ends[0].max(ends[1]), &mut pilot);
+    values.push(domain.easiest());
+    values.sort_unstable();
+    values.dedup();
+    values.into_iter().map(|steps| domain.value(steps)).collect()
 }
 
-/// The least value with which it `is_enough`, if that takes large ones, else the largest; an end of the domain where there is none.
-fn place(nature: &Nature, mut is_enough: impl FnMut(f64) -> bool) -> f64 {
+/// The last month whose success has to be counted with all simulations, from the pilot's successes
+/// after each: that in which the goal is certainly reached, and where it is certainly missed again;
+/// else the last one in doubt. Where no month comes into question, it is the best one.
+fn last_month(successes: &[u64], few: u64, many: u64) -> u32 {
+    let month = |i: usize| u32::try_from(i + 1).expect("at most the longest timeline");
+    let certainly = successes.iter().position(|&count| count > many);
+    let last_in_doubt = successes.iter().rposition(|count| (few..=many).contains(count));
+    match certainly {
+        Some(first) => {
+            let missed = successes[first..].iter().position(|&count| count < few);
+            month(missed.map_or(first.max(last_in_doubt.unwrap_or(0)), |after| first + after))
+        }
+        None => month(last_in_doubt.unwrap_or_else(|| best(successes))),
+    }
+}
+
+/// The first of those with the most successes.
+fn best(successes: &[u64]) -> usize {
+    let most = successes.iter().copied().max().unwrap_or(0);
+    successes.iter().position(|&count| count == most).unwrap_or(0)
+}
+
+/// The timelines to try where each is a walk of its own: those between the last scanned one that
+/// certainly misses the goal and the next that certainly reaches it; the best one where none comes
+/// into question.
+fn timelines(pilot: &mut Pilot<'_>, few: u64, many: u64) -> Vec<f64> {
+    let scanned: Vec<u32> = (1..=TIMELINE_MONTHS_MAX)
+        .filter(|&month| month == 1 || (month as usize).is_multiple_of(SCAN_MONTHS))
+        .collect();
+    let successes = pilot.successes_of_timelines(&scanned);
+    let Some(first) = successes.iter().position(|&count| count >= few.max(1)) else {
+        return vec![scanned[best(&successes)].into()];
+    };
+    let reached = successes[first..].iter().position(|&count| count > many);
+    let last = reached.map_or(first, |after| first + after);
+    let low = first.checked_sub(1).map_or(1, |before| scanned[before] + 1);
+    let stride = (scanned[last] - low).div_ceil(TIMELINES - 1).max(1);
+    let mut months: Vec<u32> = (low..scanned[last]).step_by(stride as usize).collect();
+    months.push(scanned[last]);
+    months.into_iter().map(f64::from).collect()
+}
+
+/// The amount, to a step, at which the pilot's successes come to `enough`: the least with at least so
+/// many, if they rise, else the largest; an end of the domain where there is none.
+fn bisect(domain: &VariableDomain, enough: u64, pilot: &mut Pilot<'_>) -> i64 {
     // False below the place and true above it.
-    let mut is_above = |value: f64| is_enough(value) == nature.rises;
-    let [mut low, last] = nature.domain;
+    let mut is_above = |steps: i64| (pilot.successes(domain.value(steps)) >= enough) == domain.rises;
+    let mut low = domain.least;
     if is_above(low) {
         return low;
     }
-    let mut high = nature.own.max(1.0).min(last);
+    #[expect(clippy::cast_possible_truncation, reason = "at most a million")]
+    let one = domain.steps as i64;
+    let mut high = domain.own.max(one).min(domain.most);
     while !is_above(high) {
-        if high >= last {
-            return last;
+        if high >= domain.most {
+            return domain.most;
         }
         low = high;
-        high = (2.0 * high).min(last);
+        high = (2 * high).min(domain.most);
     }
-    let width = if nature.whole { 1.0 } else { PRECISION * high };
-    while high - low > width {
-        let middle = if nature.whole { (low + (high - low) / 2.0).floor() } else { low + (high - low) / 2.0 };
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
         *(if is_above(middle) { &mut high } else { &mut low }) = middle;
     }
-    if nature.rises { high } else { low }
+    if domain.rises { high } else { low }
 }
 
-/// Values from `low` to `high`, both among them. Whole ones lie on both sides of what is enclosed.
-fn spread(low: f64, high: f64, domain: &Nature) -> Vec<f64> {
-    const LAST: u8 = CANDIDATES - 1;
-    const STEPS: f64 = LAST as f64;
-    if domain.whole {
-        let [first, last] = domain.domain;
-        // One month to each side, and no month twice where there is room.
-        let low = (low - 1.0).min(last - STEPS).max(first);
-        let high = (high + 1.0).max(low + STEPS).min(last);
-        return (0..=LAST).map(|i| (low + (high - low) * f64::from(i) / STEPS).round()).collect();
+/// Amounts from `low` to `high`, between which the pilot's successes move evenly, or jump from one
+/// step to the next.
+fn candidate_grid(domain: &VariableDomain, low: i64, high: i64, pilot: &mut Pilot<'_>) -> Vec<i64> {
+    let mut point = |steps: i64| (steps, pilot.successes(domain.value(steps)));
+    let mut points = vec![point(low)];
+    if high > low {
+        points.push(point(high));
     }
-    let is_wide = low > 0.0 && high / low > RATIO_MAX;
-    // The sixteenth root is the ratio of neighbours: without a logarithm, whose last bit would be the platform's.
-    let ratio = if is_wide { (high / low).sqrt().sqrt().sqrt().sqrt() } else { 1.0 };
-    let mut values: Vec<f64> = (0..=LAST)
-        .map(|i| if is_wide { low * power(ratio, i) } else { low + (high - low) * f64::from(i) / STEPS })
-        .collect();
-    values[usize::from(LAST)] = high;
-    values
+    for _ in 0..PILOTS_MAX {
+        // The widest move that isn't within a step.
+        let change = |i: usize| points[i].1.abs_diff(points[i + 1].1);
+        let is_open = |&i: &usize| points[i + 1].0 - points[i].0 > 1 && change(i) > 1;
+        let Some(i) = (0..points.len() - 1).filter(is_open).max_by_key(|&i| change(i)) else { break };
+        let middle = point(points[i].0 + (points[i + 1].0 - points[i].0) / 2);
+        // An end with the same successes is replaced, unless it is an end of the grid.
+        if middle.1 == points[i].1 && i > 0 {
+            points[i] = middle;
+        } else if middle.1 == points[i + 1].1 && i + 2 < points.len() {
+            points[i + 1] = middle;
+        } else if points.len() < GRID {
+            points.insert(i + 1, middle);
+        } else {
+            break;
+        }
+    }
+    points.into_iter().map(|point| point.0).collect()
 }
 
-fn power(ratio: f64, exponent: u8) -> f64 {
-    (0..exponent).fold(1.0, |product, _| product * ratio)
-}
-
-/// The answer, from the values that were tried, ascending, with their success probabilities in `simulations` simulations.
-pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, f64)], simulations: u64) -> Solution {
-    let nature = Nature::of(spec, asked.variable);
-    let p = asked.probability;
-    let error = Z_95 * (p * (1.0 - p) / simulations.max(1) as f64).sqrt();
-    let round = |value: f64| if nature.whole { value.ceil() } else { value };
-    let value = crossing(tried, p, nature.rises).map(round);
+/// The answer, from the values that were tried, ascending, with how many of `simulations` succeeded.
+pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, u64)], simulations: u64) -> Solution {
+    let [few, many] = central_counts(simulations, asked.probability, PERCENT_95);
+    let enough = enough(asked.probability, simulations);
+    if asked.variable == Variable::EarliestMonth {
+        return solution_in_time(asked, tried, [few, enough, many]);
+    }
+    let domain = VariableDomain::of(spec, asked.variable);
+    let value = crossing(&domain, tried, enough);
     let interval_95 = value.map(|_| {
-        let end = |p: f64| {
-            // Beyond what was tried nothing is known; the end of it is a bound on one side.
-            let outermost =
-                if (p > asked.probability) == nature.rises { tried.last() } else { tried.first() };
-            crossing(tried, p, nature.rises).or(outermost.map(|tried| tried.0)).map_or(f64::NAN, round)
-        };
-        let ends = [end(p - error), end(p + error)];
+        // With a true value v, the successes at v are a binomial count: with 95 % one of few to many.
+        // Where no count bounds v on a side, that side ends with the domain.
+        let [easy, hard] = [domain.easiest(), domain.hardest()].map(|steps| domain.value(steps));
+        let lower = if few == 0 { Some(hard) } else { crossing(&domain, tried, few) };
+        let upper = if many >= simulations { None } else { crossing(&domain, tried, many + 1) };
+        let ends = [lower.unwrap_or(easy), upper.unwrap_or(easy)];
         [ends[0].min(ends[1]), ends[0].max(ends[1])]
     });
-    Solution { asked: *asked, value, interval_95 }
+    Solution { asked: *asked, value, interval_95, below_again_after: None }
 }
 
-/// The value at which the probability passes `p`, on a line between the two that enclose it; an end where it is reached there
-/// already, and nothing where it is reached nowhere.
-fn crossing(tried: &[(f64, f64)], p: f64, rises: bool) -> Option<f64> {
-    let is_reached = |tried: &(f64, f64)| tried.1 >= p;
-    let (first, last) = (tried.first()?, tried.last()?);
-    if rises && is_reached(first) {
-        return Some(first.0);
+/// The least number of successes that is at least this probability.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the simulations")]
+fn enough(probability: f64, simulations: u64) -> u64 {
+    let mut enough = (probability * simulations as f64).floor() as u64;
+    while (enough as f64 / simulations.max(1) as f64) < probability {
+        enough += 1;
     }
-    if !rises && is_reached(last) {
-        return Some(last.0);
+    enough
+}
+
+/// The first month after which success reaches each of these counts: the interval's lower end, the
+/// answer, its upper end. And the first one after it that doesn't reach the answer's count any more.
+fn solution_in_time(asked: &Solve, tried: &[(f64, u64)], [few, enough, many]: [u64; 3]) -> Solution {
+    let first = |count: u64| tried.iter().find(|tried| tried.1 >= count).map(|tried| tried.0);
+    let value = first(enough);
+    let last = TIMELINE_MONTHS_MAX.into();
+    let interval_95 = value.map(|value| [first(few).unwrap_or(value), first(many + 1).unwrap_or(last)]);
+    let reached = tried.iter().skip_while(|tried| tried.1 < enough);
+    let below_again_after = reached.skip_while(|tried| tried.1 >= enough).map(|tried| tried.0).next();
+    Solution { asked: *asked, value, interval_95, below_again_after }
+}
+
+/// The amount at which successes come to `enough`: on a line between the two that enclose it, rounded
+/// to the step that has enough; nothing where it is reached nowhere.
+fn crossing(domain: &VariableDomain, tried: &[(f64, u64)], enough: u64) -> Option<f64> {
+    // From the hard end to the easy one.
+    let mut hardest_first = tried.to_vec();
+    if !domain.rises {
+        hardest_first.reverse();
     }
-    let pair = tried.windows(2).find(|pair| is_reached(&pair[0]) != is_reached(&pair[1]))?;
-    let [(low, below), (high, above)] = [pair[0], pair[1]];
-    Some(low + (high - low) * (p - below) / (above - below))
+    let i = hardest_first.iter().position(|tried| tried.1 >= enough)?;
+    let (easy, reached) = hardest_first[i];
+    let Some((hard, missed)) = i.checked_sub(1).map(|i| hardest_first[i]) else { return Some(easy) };
+    let share = (enough - missed) as f64 / (reached - missed) as f64;
+    let steps = domain.steps * (hard + (easy - hard) * share);
+    let value = if domain.rises { steps.ceil() } else { steps.floor() } / domain.steps;
+    Some(if domain.rises { value.min(easy) } else { value.max(easy) })
 }

@@ -16,6 +16,7 @@ use carlo_types::{JobSpec, Merge};
 
 use crate::MODEL_VERSION;
 use crate::digest::digest;
+use crate::paired::PairedCounts;
 use crate::partial::Partial;
 use crate::scenarios;
 use ranks::Ranks;
@@ -26,6 +27,7 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
     let (n, successes) = (partial.simulations(), partial.successes());
     let ranks = Ranks::new(partial);
     let (mean, std) = moments(partial);
+    let solution = plans::solution(spec, partial);
     Results {
         success_probability: if n == 0 { 0.0 } else { successes as f64 / n as f64 },
         standard_error: standard_error(successes, n),
@@ -44,16 +46,15 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
         path: lifetime::path(spec, partial),
         spending: lifetime::spending(partial),
         horizon_months: lifetime::horizon(partial),
-        variants: plans::variants(partial),
-        solution: plans::solution(spec, partial),
+        variants: plans::variants(partial, solution.as_ref()),
+        solution,
         model_version: MODEL_VERSION,
         digest: digest(spec, partial),
     }
 }
 
-/// The scenarios that only plans have, by name, each with the pairs that it turned to success and to
-/// failure.
-fn further(spec: &JobSpec, partial: &Partial) -> Vec<(&'static str, [u64; 2])> {
+/// The scenarios that only plans have, by name, each with its pairs.
+fn further(spec: &JobSpec, partial: &Partial) -> Vec<(&'static str, PairedCounts)> {
     if partial.plan.scenarios.is_empty() {
         return Vec::new();
     }

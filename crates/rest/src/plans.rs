@@ -127,7 +127,11 @@ pub struct Solution {
     /// 95 % interval of the value.
     #[serde(rename = "interval95")]
     pub interval_95: Option<[f64; 2]>,
-    /// The plans that were tried, by the value.
+    /// Of `earliestMonth`: the first later month after which the probability is below the wanted one
+    /// again; null where it doesn't fall so in the months that were tried.
+    #[serde(default)]
+    pub below_again_after: Option<f64>,
+    /// The plans that were tried, by the value: of many, those around it.
     pub tried: Vec<TriedPlan>,
 }
 
@@ -143,6 +147,7 @@ impl Solution {
             probability: solution.asked.probability,
             value: solution.value,
             interval_95: solution.interval_95,
+            below_again_after: solution.below_again_after,
             tried: results.variants.iter().filter_map(tried).collect(),
         })
     }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use carlo_types::merge::stopping_error;
-use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Merge};
+use carlo_types::{BLOCK_SIMULATIONS, BlockRange, JobSpec, Merge};
 
 use crate::record::Part;
 
@@ -159,6 +159,11 @@ impl<P: Merge + Clone> Fold<P> {
     /// Simulations of the fold.
     pub(crate) fn simulations(&self) -> u64 {
         self.prefix.iter().chain(self.tail.values()).map(Merge::simulations).sum()
+    }
+
+    /// Months that were computed for each simulation, as its parts say; `None` while there are none.
+    pub(crate) fn months(&self, spec: &JobSpec) -> Option<u32> {
+        self.prefix.iter().chain(self.tail.values()).map(|part| part.months(spec)).max()
     }
 
     /// Everything so far, merged.

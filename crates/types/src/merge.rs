@@ -1,5 +1,7 @@
 //! What the scheduler needs to know of a partial result.
 
+use crate::spec::JobSpec;
+
 /// A partial result of a job: the summary of some of its simulations.
 ///
 /// Merging is associative and commutative to the bit, so the order in which reports arrive can't be seen in the answer.
@@ -16,6 +18,12 @@ pub trait Merge: Sized {
 
     /// How many of them reached the goal.
     fn successes(&self) -> u64;
+
+    /// Months that were computed for each of its simulations, of the job of this specification: at most
+    /// [`JobSpec::months`], and less where it follows from the job's first simulations.
+    fn months(&self, spec: &JobSpec) -> u32 {
+        spec.months()
+    }
 }
 
 /// The standard error of a success probability estimated from `successes` of `simulations`, by the binomial formula

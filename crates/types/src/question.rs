@@ -11,8 +11,11 @@ use crate::spec::{JobSpec, NOT_THE_SAME};
 
 /// The most variants that a job names: with its own plan, eight.
 pub const VARIANTS_MAX: usize = 7;
-/// The plans that a job tries which solves for something, besides its own.
+/// The most values of an amount that a job tries which solves for it.
 pub const CANDIDATES: u8 = 17;
+/// The most timelines that a job tries which solves for the earliest month of a plan whose rule looks
+/// ahead to the end of the timeline; other plans are walked once, whatever the month.
+pub const TIMELINES: u32 = 33;
 
 /// What a job asks beside the probability of its own plan.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,7 +37,7 @@ label! {
         MaxSpending = "maxSpending",
         /// The least that must be earned each month, dollars.
         MinIncome = "minIncome",
-        /// The earliest month after which the goal is reached.
+        /// The first month after which the goal is reached with the wanted probability.
         EarliestMonth = "earliestMonth",
         /// The most that can be aimed at, dollars.
         MaxTarget = "maxTarget",
@@ -95,9 +98,14 @@ pub(crate) fn why_not(request: &Request, variable: Variable) -> Option<&'static 
         Variable::EarliestRetirement if request.inputs.monthly_income == 0.0 => {
             Some("can't be earliestRetirement: there is no monthlyIncome to retire from")
         }
-        Variable::EarliestMonth if request.goal.success == Success::NeverShort => Some(
-            "can't be earliestMonth with neverShort: a longer timeline makes it no likelier never to be short",
-        ),
+        Variable::EarliestMonth
+            if request.goal.success == Success::NeverShort && request.goal.target_amount == 0.0 =>
+        {
+            Some(
+                "can't be earliestMonth with neverShort and no targetAmount: \
+                 a longer timeline makes it no likelier never to be short",
+            )
+        }
         _ => None,
     }
 }

@@ -221,6 +221,17 @@ impl<'de> serde::Deserialize<'de> for Request {
 }
 
 impl Request {
+    /// The same with every end in so many words, also where it is the timeline: what a digest covers.
+    pub(crate) fn with_ends(&self) -> Self {
+        let mut request = self.clone();
+        let timeline = request.goal.timeline_months;
+        request.plan.income_until.get_or_insert(timeline);
+        for flow in &mut request.plan.flows {
+            flow.until.get_or_insert(timeline);
+        }
+        request
+    }
+
     /// Whether it says anything of a plan, or of a goal that needs one.
     pub fn has_plan(&self) -> bool {
         let mut draft = self.to_draft();

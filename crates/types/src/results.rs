@@ -212,9 +212,12 @@ pub struct Solution {
     pub asked: Solve,
     /// The value that gives the wanted probability; nothing where no value within the model's range does.
     pub value: Option<f64>,
-    /// Its 95 % interval: the values at which the probability is the wanted one give or take 1.96 of its standard errors, as far as the plans that were
-    /// tried reach.
+    /// Its 95 % interval: between the values whose successes are the central 95 % of the binomial count
+    /// that goes with the wanted probability. It ends with the model's range where no count bounds it.
     pub interval_95: Option<Interval>,
+    /// Of the earliest month: the first later month after which the probability is below the wanted one
+    /// again, where it falls so within the months that were tried.
+    pub below_again_after: Option<f64>,
 }
 
 /// Simulations that are worth a look, each to be replayed by its index. Of several that are equally so, the first.

@@ -11,7 +11,9 @@ use serde_json::Value;
 use crate::definition::kind::Seed;
 use crate::definition::{self, Canonical, Faults, Section as _};
 use crate::fault::{Fault, FieldFault};
-use crate::question::{self, CANDIDATES, Question, Solve, SolveDraft, VARIANTS_MAX};
+use crate::limits::TIMELINE_MONTHS_MAX;
+use crate::question::{self, CANDIDATES, Question, Solve, SolveDraft, TIMELINES, VARIANTS_MAX, Variable};
+use crate::request::plan::SpendingRule;
 use crate::request::{CreditCard, Loan, Request, RequestDraft};
 
 /// A checked job: every number finite and within its range.
@@ -105,8 +107,19 @@ impl JobSpec {
         self.params.seed.map_or(0, |Seed(seed)| seed)
     }
 
-    /// Months that are simulated for each of its simulations: those of its own plan and of its variants. Sensitivity doesn't count, and
-    /// a plan that is tried while solving counts as long as the job's own.
+    /// Whether a shorter timeline is the same household that stops earlier, so that one walk tells how
+    /// it does after every month. A rule that looks ahead to the end makes it another plan.
+    pub fn is_one_walk_in_time(&self) -> bool {
+        match &self.plan.spending_rule {
+            None | Some(SpendingRule::Percent(_)) => true,
+            Some(SpendingRule::Guardrails(rule)) => rule.no_cut_years == 0,
+            Some(SpendingRule::Vpw(_)) => false,
+        }
+    }
+
+    /// The most months that are simulated for each of its simulations: those of its own plan and of
+    /// its variants. Sensitivity doesn't count. What a job that solves has really computed, its partial
+    /// results say ([`Merge::months`](crate::Merge::months)).
     pub fn months(&self) -> u32 {
         let own = self.goal.timeline_months;
         match &self.question {
@@ -114,20 +127,25 @@ impl JobSpec {
             Question::Compare(variants) => {
                 variants.iter().fold(own, |sum, variant| sum.saturating_add(variant.goal.timeline_months))
             }
-            Question::Solve(_) => own * (1 + u32::from(CANDIDATES)),
+            Question::Solve(asked) => match asked.variable {
+                Variable::MaxTarget => own,
+                Variable::EarliestMonth if self.is_one_walk_in_time() => own + TIMELINE_MONTHS_MAX,
+                Variable::EarliestMonth => own + TIMELINES * TIMELINE_MONTHS_MAX,
+                _ => own * (1 + u32::from(CANDIDATES)),
+            },
         }
     }
 
     /// What a digest covers: every input that the model reads and that isn't at its default, and what else is asked.
     pub fn canonical(&self) -> Vec<u8> {
         let mut canonical = Canonical::default();
-        self.request.canonical(&mut canonical);
+        self.request.with_ends().canonical(&mut canonical);
         match &self.question {
             Question::None => {}
             Question::Compare(variants) => {
                 for variant in variants {
                     canonical.text("compare");
-                    canonical.item(|inner| variant.request.canonical(inner));
+                    canonical.item(|inner| variant.request.with_ends().canonical(inner));
                 }
             }
             Question::Solve(asked) => {

@@ -75,7 +75,10 @@ pub fn solution(solution: &Solution) -> String {
         "maxWithdrawal" => "The most to withdraw",
         other => other,
     };
-    match (solution.value, solution.interval_95) {
+    let below_again = solution
+        .below_again_after
+        .map_or_else(String::new, |month| format!("\nafter month {month} the probability is below it again"));
+    let found = match (solution.value, solution.interval_95) {
         (Some(value), Some([low, high])) => format!(
             "{what} for a probability of {wanted}: {}\n95 % interval {} to {}",
             told(value),
@@ -84,7 +87,8 @@ pub fn solution(solution: &Solution) -> String {
         ),
         (Some(value), None) => format!("{what} for a probability of {wanted}: {}", told(value)),
         (None, _) => format!("{what} for a probability of {wanted}: there is none, whatever it is"),
-    }
+    };
+    found + &below_again
 }
 
 #[cfg(test)]
@@ -123,6 +127,7 @@ mod tests {
             probability: 0.9,
             value: Some(2_345.4),
             interval_95: Some([2_340.0, 2_350.0]),
+            below_again_after: None,
             tried: vec![TriedPlan { value: 1.0, success_probability: 0.5, standard_error: 0.1 }; 17],
         };
         let mut solved = Solved {
@@ -147,5 +152,7 @@ mod tests {
         assert!(
             super::solved(&solved).starts_with("The earliest time for a probability of 90.0 %: month 41\n")
         );
+        solved.solution.below_again_after = Some(77.0);
+        assert!(super::solved(&solved).contains("41\nafter month 77 the probability is below it again\n"));
     }
 }

@@ -174,6 +174,7 @@ async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
                 asked: Some(v1::SolveFor { variable: Some("maxTarget".to_owned()), probability: Some(0.9) }),
                 value: Some(50_000.0),
                 interval_95: Some(v1::Interval { low: 49_000.0, high: 51_000.0 }),
+                below_again_after: None,
             });
         },
         variant(Some(48_000.0)),

@@ -10,7 +10,7 @@
 )]
 
 use super::outcomes::Outcomes;
-use super::rules::{Chance, Household, price_level};
+use super::rules::{Chance, Household, NEVER, price_level};
 use super::shocks::{Blocks, Shocks};
 use super::{Lifetime, YEAR};
 use crate::chart::{OBSERVED, Observation};
@@ -154,8 +154,20 @@ impl Walk<'_> {
     ) {
         let mut balances = [0.0; OBSERVED];
         let count = (self.outcomes[0].finals.len() - at).min(REGISTERS * L::WIDTH);
-        store_balances(lanes, self.plans[0], month, households, economy, &mut balances[..count]);
-        self.observation.add(stop, &balances[..count]);
+        let plan = self.plans[0];
+        store_balances(lanes, plan, month, households, economy, &mut balances[..count]);
+        // Who was short has not reached a goal of never being so.
+        if plan.never_short && matches!(self.observation, Observation::Reach { .. }) {
+            for (register, one) in households.iter().enumerate() {
+                let mut first_short = [0.0; WIDTH_MAX];
+                lanes.store(one.first_short, &mut first_short);
+                let balances = balances.iter_mut().skip(register * L::WIDTH);
+                for (balance, short) in balances.zip(&first_short[..L::WIDTH]) {
+                    *balance = if *short < NEVER { f32::NEG_INFINITY } else { *balance };
+                }
+            }
+        }
+        self.observation.add(stop, at, &balances[..count]);
     }
 
     /// Writes the outcomes of the plans whose timeline ends with a month.

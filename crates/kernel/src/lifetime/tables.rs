@@ -47,9 +47,8 @@ pub(crate) fn flow_sums(flows: &[Flow], month: u32) -> [FlowSums; LIFE_STATES] {
 
 /// What a flow pays in a month, before its index and its person, dollars.
 fn flow_amount(flow: &Flow, month: u32) -> f64 {
-    let is_due =
-        (flow.from..flow.until).contains(&month) && (month - flow.from).is_multiple_of(flow.every_months);
-    if !is_due {
+    let is_over = flow.until.is_some_and(|until| month >= until);
+    if month < flow.from || is_over || !(month - flow.from).is_multiple_of(flow.every_months) {
         return 0.0;
     }
     let amount = flow.amount * libm::pow(1.0 + flow.annual_growth, f64::from(month) / 12.0);

@@ -9,8 +9,8 @@ use super::Lifetime;
 use super::outcomes::Outcomes;
 use super::rules::NEVER;
 
+use crate::paired::PairedCounts;
 use crate::partial::add;
-use crate::sensitivity::turned;
 
 /// Steps of a multiple of 1 in which the least multiples are counted.
 pub(crate) const MULTIPLIER_STEPS: f64 = 4_000.0;
@@ -83,8 +83,8 @@ pub(crate) struct Counts {
     pub(crate) spending: Option<SpendingCounts>,
     /// Months lived.
     pub(crate) horizon: Option<Bins>,
-    /// Of each scenario that only plans have, pairs that it turned to success, and to failure.
-    pub(crate) scenarios: Vec<[u64; 2]>,
+    /// Of each scenario that only plans have.
+    pub(crate) scenarios: Vec<PairedCounts>,
 }
 
 impl Counts {
@@ -127,9 +127,8 @@ impl Counts {
         if let (Some(horizon), Some(other)) = (&mut self.horizon, &other.horizon) {
             add(horizon, other);
         }
-        let counts = self.scenarios.as_flattened_mut().iter_mut();
-        for (count, other) in counts.zip(other.scenarios.as_flattened()) {
-            *count = count.saturating_add(*other);
+        for (pairs, other) in self.scenarios.iter_mut().zip(&other.scenarios) {
+            pairs.merge(other);
         }
     }
 
@@ -190,7 +189,7 @@ impl Tally {
             lowest: places(counts.spending.is_some(), BINS_MAX),
             horizon: places(counts.horizon.is_some(), months + 1),
             counts: Counts {
-                scenarios: vec![[0; 2]; scenarios.saturating_sub(SCENARIOS.len())],
+                scenarios: vec![PairedCounts::default(); scenarios.saturating_sub(SCENARIOS.len())],
                 ..counts.clone()
             },
         }
@@ -204,8 +203,7 @@ impl Tally {
         scenarios: impl IntoIterator<Item = &'a Vec<f32>>,
     ) {
         for (pairs, scenario) in self.counts.scenarios.iter_mut().zip(scenarios) {
-            let turned = turned(target, scores, scenario);
-            *pairs = [pairs[0] + turned[0], pairs[1] + turned[1]];
+            pairs.add((scores, target), (scenario, target));
         }
     }
 
@@ -256,7 +254,7 @@ impl Tally {
         if let Some(horizon) = &mut counts.horizon {
             *horizon = crate::accumulator::drained(&mut self.horizon);
         }
-        self.counts.scenarios.fill([0; 2]);
+        self.counts.scenarios.fill(PairedCounts::default());
         counts
     }
 }

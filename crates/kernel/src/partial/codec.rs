@@ -4,7 +4,7 @@
 //! one before. Neighbours differ by little, so a lease's thousands of bins take a byte or two each.
 
 use carlo_types::limits::{PARTIAL_BYTES_MAX, SIMULATIONS_MAX, TIMELINE_MONTHS_MAX};
-use carlo_types::results::PLAN_SCENARIOS;
+use carlo_types::results::{PLAN_SCENARIOS, SCENARIOS};
 use serde::{Deserialize, Serialize};
 
 use super::Partial;
@@ -12,8 +12,9 @@ use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid};
 use crate::lifetime::tally::{BINS_MAX, Counts, FirstShort, PathCounts, SpendingCounts, Sums};
 use crate::notable::{AIMS, Notable, Seen};
-use crate::sensitivity::Paired;
-use crate::variants::{Pairs, VARIANTS_MAX};
+use crate::paired::PairedCounts;
+use crate::sensitivity::ScenarioCounts;
+use crate::variants::{VARIANTS_MAX, VariantCounts};
 
 /// Empty bins that end a run; fewer are written as counts of 0.
 const GAP: usize = 4;
@@ -41,12 +42,37 @@ struct Head {
 /// What comes between the histogram and the chart's.
 #[derive(Serialize, Deserialize)]
 struct Extras {
-    sensitivity: Paired,
+    sensitivity: ScenarioBytes,
     scales: Vec<(u32, u32)>,
     aims: [u32; AIMS],
     /// Bits of balances, and indices.
     notable: Option<[(u32, u64); 2 + AIMS]>,
-    variants: Vec<(Option<u64>, u64, u64)>,
+    variants: Vec<(Option<u64>, PairedCounts)>,
+}
+
+/// What became of the scenarios' pairs: all that were gained before all that were lost.
+#[derive(Serialize, Deserialize)]
+struct ScenarioBytes {
+    simulations: u64,
+    successes: u64,
+    gained: [u64; SCENARIOS.len()],
+    lost: [u64; SCENARIOS.len()],
+}
+
+impl From<&ScenarioCounts> for ScenarioBytes {
+    fn from(counts: &ScenarioCounts) -> Self {
+        let ScenarioCounts { simulations, successes, pairs } = *counts;
+        let (gained, lost) = (pairs.map(|pairs| pairs.gained), pairs.map(|pairs| pairs.lost));
+        Self { simulations, successes, gained, lost }
+    }
+}
+
+impl From<ScenarioBytes> for ScenarioCounts {
+    fn from(bytes: ScenarioBytes) -> Self {
+        let ScenarioBytes { simulations, successes, gained, lost } = bytes;
+        let pairs = std::array::from_fn(|i| PairedCounts { gained: gained[i], lost: lost[i] });
+        Self { simulations, successes, pairs }
+    }
 }
 
 #[derive(Serialize)]
@@ -76,10 +102,11 @@ impl Partial {
             squares: self.squares,
         };
         let scales = self.scales.iter().map(|scale| scale.to_bits()).collect();
-        let variants = self.variants.iter().map(|pairs| pairs.to_bits()).collect();
+        let variants = self.variants.iter().map(|counts| counts.to_bits()).collect();
         let Notable { aims, seen } = self.notable;
         let notable = seen.map(|seen| seen.map(|seen| (seen.balance, seen.index)));
-        let extras = Extras { sensitivity: self.sensitivity, scales, aims, notable, variants };
+        let sensitivity = (&self.sensitivity).into();
+        let extras = Extras { sensitivity, scales, aims, notable, variants };
         let mut bytes = postcard::to_stdvec(&(head, runs(&self.bins), extras, runs(&self.chart)))
             .expect("writing numbers to memory can't fail");
         if !self.plan.is_empty() {
@@ -103,7 +130,7 @@ impl Partial {
         let extras: Extras = take(&mut bytes)?;
         let scales = extras.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
         let scales = scales.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible scale"))?;
-        let variants = extras.variants.into_iter().map(Pairs::from_bits);
+        let variants = extras.variants.into_iter().map(VariantCounts::from_bits);
         let variants = variants.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible value"))?;
         let partial = Self {
             grid: Grid::from_bits(head.center, head.scale).ok_or(DecodeError("impossible grid"))?,
@@ -114,7 +141,7 @@ impl Partial {
             sum: head.sum,
             squares: head.squares,
             bins,
-            sensitivity: extras.sensitivity,
+            sensitivity: extras.sensitivity.into(),
             chart: Runs(&mut bytes).bins(scales.len() * chart::BINS)?,
             scales,
             notable: Notable {
@@ -169,7 +196,7 @@ impl Partial {
             let possible = |x: f32| x.is_finite() && x.to_bits() != (-0.0_f32).to_bits();
             possible(self.least) && possible(self.most) && self.least <= self.most
         };
-        let variants = self.variants.iter().all(|pairs| pairs.is_possible(n, self.successes));
+        let variants = self.variants.iter().all(|counts| counts.is_possible(n, self.successes));
         let rules = [
             (n <= SIMULATIONS_MAX, "too many simulations"),
             (self.successes <= n, "more successes than simulations"),
@@ -200,7 +227,7 @@ struct PlanHead {
     path: Option<(Sums, u32, u16, Option<FirstShort>)>,
     spending: Option<(u64, Sums)>,
     horizon: bool,
-    scenarios: Vec<[u64; 2]>,
+    scenarios: Vec<PairedCounts>,
 }
 
 fn encode_counts(counts: &Counts) -> Vec<u8> {

@@ -5,6 +5,7 @@ use super::*;
 use crate::grid::BINS;
 use crate::lifetime::tally::Counts;
 use crate::notable::Seen;
+use crate::paired::PairedCounts;
 
 /// A partial result that could have been computed, on one grid.
 fn partial() -> impl Strategy<Value = Partial> {
@@ -48,9 +49,12 @@ fn partial() -> impl Strategy<Value = Partial> {
                 }),
             },
             variants: [1.5_f64, 2.5]
-                .map(|value| (Some(value.to_bits()), (simulations - successes) / 2, successes / 3))
+                .map(|value| {
+                    let pairs = PairedCounts { gained: (simulations - successes) / 2, lost: successes / 3 };
+                    (Some(value.to_bits()), pairs)
+                })
                 .into_iter()
-                .filter_map(Pairs::from_bits)
+                .filter_map(VariantCounts::from_bits)
                 .collect(),
             ..nothing()
         }
@@ -68,7 +72,7 @@ fn nothing() -> Partial {
         sum: 0,
         squares: 0,
         bins: Vec::new(),
-        sensitivity: Paired::default(),
+        sensitivity: ScenarioCounts::default(),
         scales: Vec::new(),
         chart: Vec::new(),
         notable: Notable { aims: [-5e5, 0.0, 5e5, 1e5].map(f32::to_bits), seen: None },

@@ -5,18 +5,21 @@ use carlo_types::results::{Solution, Variant};
 use carlo_types::{JobSpec, Question};
 
 use crate::partial::Partial;
-use crate::sensitivity::difference;
 use crate::solve;
-use crate::variants::Pairs;
+use crate::variants::VariantCounts;
 
-/// How each plan does beside the job's own, in the job's order.
-pub(super) fn variants(partial: &Partial) -> Vec<Variant> {
+/// The most that are reported of the values that were tried.
+const TRIED_MAX: usize = 33;
+
+/// How each plan does beside the job's own, in the job's order; of very many that were tried while
+/// solving, those around what was found.
+pub(super) fn variants(partial: &Partial, solution: Option<&Solution>) -> Vec<Variant> {
     let n = partial.simulations;
-    let variant = |pairs: &Pairs| {
-        let successes = partial.successes + pairs.gained - pairs.lost;
-        let (delta, delta_standard_error) = difference(pairs.gained, pairs.lost, n);
+    let variant = |counts: &VariantCounts| {
+        let successes = counts.pairs.successes(partial.successes);
+        let (delta, delta_standard_error) = counts.pairs.difference(n);
         Variant {
-            value: pairs.value(),
+            value: counts.value(),
             success_probability: successes as f64 / n.max(1) as f64,
             standard_error: standard_error(successes, n),
             confidence_interval_95: wilson_interval_95(successes, n),
@@ -24,15 +27,22 @@ pub(super) fn variants(partial: &Partial) -> Vec<Variant> {
             delta_standard_error,
         }
     };
-    partial.variants.iter().map(variant).collect()
+    let all = &partial.variants;
+    let Some(solution) = solution else { return all.iter().map(variant).collect() };
+    let is_found = |counts: &VariantCounts| solution.value.is_some() && counts.value() >= solution.value;
+    let middle = all.iter().position(is_found).unwrap_or(all.len());
+    let most = all.len().min(TRIED_MAX);
+    let first = middle.saturating_sub(most / 2).min(all.len() - most);
+    all[first..first + most].iter().map(variant).collect()
 }
 
 /// The answer of a job that solves for something.
 pub(super) fn solution(spec: &JobSpec, partial: &Partial) -> Option<Solution> {
     let Question::Solve(asked) = &spec.question else { return None };
-    let tried: Vec<(f64, f64)> = variants(partial)
+    let tried: Vec<(f64, u64)> = partial
+        .variants
         .iter()
-        .filter_map(|variant| Some((variant.value?, variant.success_probability)))
+        .filter_map(|counts| Some((counts.value()?, counts.pairs.successes(partial.successes))))
         .collect();
     Some(solve::solution(spec, asked, &tried, partial.simulations))
 }

@@ -12,7 +12,6 @@ const COUNT: u64 = 3 * BLOCK_SIMULATIONS + 4_321;
 /// The job that a scenario is.
 fn changed(spec: &JobSpec, scenario: &str) -> JobSpec {
     let mut draft: Draft = spec.to_draft();
-    draft.plan.income_until = None;
     let request = &mut draft.request;
     let income = request.inputs.monthly_income.as_mut().unwrap();
     let spending = request.profile.monthly_spending.as_mut().unwrap();
@@ -82,7 +81,6 @@ fn the_chart_shows_the_balances_of_shorter_jobs() {
     for point in answer.trajectory.iter().step_by(13) {
         let mut draft = spec.to_draft();
         draft.goal.timeline_months = Some(point.month.into());
-        draft.plan.income_until = None;
         let shorter = draft.check(0).unwrap();
         let job = Job::new(&shorter, level());
         let mut balances: Vec<f32> = (0..4).flat_map(|block| job.final_balances(block)).collect();
@@ -137,7 +135,6 @@ fn the_chart_resolves_skewed_balances_and_takes_debts_off() {
         let point = answer.trajectory[answer.trajectory.len() / 2];
         let mut draft = spec.to_draft();
         draft.goal.timeline_months = Some(point.month.into());
-        draft.plan.income_until = None;
         let shorter = draft.check(0).unwrap();
         let own = results(&shorter, &whole(&shorter, level()));
         for (percent, found) in FAN_PERCENTILES.into_iter().zip(point.percentiles) {

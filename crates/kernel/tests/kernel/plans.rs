@@ -1,6 +1,7 @@
 //! Jobs that compare plans or solve for a number of one, against jobs of their own.
 
 use carlo_kernel::{Job, Partial, results, threshold};
+use carlo_types::definition::kind::Seed;
 use carlo_types::question::SolveDraft;
 use carlo_types::question::Variable;
 use carlo_types::results::Solution;
@@ -38,7 +39,6 @@ fn with(draft: &Draft, variable: Variable, value: f64) -> Draft {
         #[expect(clippy::cast_sign_loss, reason = "1 to 1200")]
         Variable::EarliestMonth => {
             draft.goal.timeline_months = Some(value as u64);
-            draft.plan.income_until = None;
         }
         Variable::MaxTarget => draft.goal.target_amount = Some(value),
         Variable::MinLiquidAssets => draft.profile.liquid_assets = Some(value),
@@ -96,7 +96,7 @@ fn what_is_solved_for_gives_the_wanted_probability() {
                 assert!(low <= value && value <= high, "{solution:?}");
                 let given = probability(&with(&plan, variable, value));
                 if variable == Variable::EarliestMonth {
-                    assert!(given >= wanted - 1e-3, "case {case}: {solution:?} gives {given}");
+                    assert!(given >= wanted, "case {case}: {solution:?} gives {given}");
                     let before = probability(&with(&plan, variable, (value - 1.0).max(1.0)));
                     assert!(before < wanted || value == 1.0, "case {case}: {solution:?} is late: {before}");
                 } else {
@@ -174,4 +174,85 @@ fn questions_are_answered_the_same_however_the_work_is_cut() {
     assert_ne!(results(&other, &expected).digest, answer.digest, "the digest is of the question");
     let plain = plan(0).check(0).unwrap();
     assert!(!whole(&plain, level()).fits(&expected), "partial results of other questions don't merge");
+}
+
+#[test]
+fn the_earliest_month_does_not_depend_on_the_timeline_of_the_request() {
+    let found = [12, 36, 120].map(|months| {
+        let mut draft = plan(0);
+        draft.profile = carlo_types::request::ProfileDraft {
+            liquid_assets: Some(5_000.0),
+            monthly_spending: Some(3_000.0),
+            ..Default::default()
+        };
+        draft.inputs.monthly_income = Some(3_400.0);
+        draft.goal.target_amount = Some(9_000.0);
+        draft.goal.timeline_months = Some(months);
+        draft.params.annual_raise_mean = Some(0.0);
+        draft.params.promotion_probability = Some(0.0);
+        let solution = solution(&draft, Variable::EarliestMonth, 0.5);
+        let month = solution.value.expect("month 36 is reached with 60 %");
+        assert!(probability(&with(&draft, Variable::EarliestMonth, month)) >= 0.5, "{solution:?}");
+        let before = probability(&with(&draft, Variable::EarliestMonth, month - 1.0));
+        assert!(before < 0.5, "{solution:?}: {before} a month before");
+        month
+    });
+    assert!(found.iter().all(|month| *month == found[0]), "{found:?}");
+}
+
+/// Emergencies of one size and nothing else: success jumps where one emergency less can be met.
+#[test]
+fn where_success_jumps_the_answer_is_the_cent_that_reaches_it() {
+    let mut draft = plan(0);
+    let params = &mut draft.params;
+    for none in [
+        &mut params.annual_return_mean,
+        &mut params.annual_return_std,
+        &mut params.inflation_rate,
+        &mut params.inflation_volatility,
+        &mut params.income_volatility,
+        &mut params.expense_volatility,
+        &mut params.annual_raise_mean,
+        &mut params.annual_raise_volatility,
+        &mut params.promotion_probability,
+    ] {
+        *none = Some(0.0);
+    }
+    (params.emergency_min, params.emergency_max) = (Some(1_234.56), Some(1_234.56));
+    for (variable, towards_failure) in [
+        (Variable::MinLiquidAssets, -0.02),
+        (Variable::MaxTarget, 0.02),
+        (Variable::MinIncome, -0.01),
+        (Variable::MaxSpending, 0.01),
+    ] {
+        for wanted in [0.5, 0.8] {
+            let value = solution(&draft, variable, wanted).value.unwrap();
+            let reached = probability(&with(&draft, variable, value));
+            assert!(reached >= wanted, "{variable}: {value} gives {reached}, not {wanted}");
+            let missed = probability(&with(&draft, variable, value + towards_failure));
+            assert!(missed < wanted, "{variable}: more than {value} gives {missed}");
+        }
+    }
+}
+
+/// The true value lies within the interval in at least 93 % of small jobs, also where nearly all or nearly none succeed.
+#[test]
+fn intervals_of_what_is_solved_for_hold_the_truth_at_the_ends() {
+    const SEEDS: u64 = 150;
+    let mut draft = plan(0);
+    draft.goal.timeline_months = Some(6);
+    for (wanted, least) in [(0.001, 140), (0.5, 138), (0.999, 140)] {
+        draft.params.n_simulations = Some(2_000_000);
+        let truth = solution(&draft, Variable::MaxTarget, wanted).value.unwrap();
+        draft.params.n_simulations = Some(1_000);
+        let mut held = 0;
+        for seed in 0..SEEDS {
+            let mut spec = asking(&draft, Variable::MaxTarget, wanted);
+            spec.params.seed = Some(Seed(seed));
+            let solution = results(&spec, &whole(&spec, level())).solution.unwrap();
+            let [low, high] = solution.interval_95.unwrap();
+            held += u64::from((low..=high).contains(&truth));
+        }
+        assert!(held >= least, "{wanted}: {held} of {SEEDS}");
+    }
 }

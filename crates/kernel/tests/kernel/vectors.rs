@@ -120,7 +120,7 @@ type Request = (&'static str, u64, Draft);
 
 /// Every request.
 fn requests() -> Vec<Request> {
-    [households(), markets(), questions(), timelines()].concat()
+    [households(), markets(), questions(), timelines(), plans(), plans_by_chance()].concat()
 }
 
 fn households() -> Vec<Request> {
@@ -248,6 +248,199 @@ fn questions() -> Vec<Request> {
         ("solved for the month", 24, with(base(36), solving("earliestMonth", 0.9))),
         ("solved for the target", 25, with(base(36), solving("maxTarget", 0.9))),
         ("solved for the assets", 26, with(base(36), solving("minLiquidAssets", 0.75))),
+    ]
+}
+
+/// The base household's request with a plan, and with other members of its goal.
+fn planned(months: u64, goal: Value, plan: Value) -> Draft {
+    let mut request = json!({
+        "financialProfile": {"liquidAssets": 250_000.0, "monthlySpending": 3_200.0},
+        "userInputs": {"monthlyIncome": 5_000.0},
+        "goal": goal,
+        "simulationParams": {"nSimulations": 1_000},
+        "plan": plan,
+    });
+    request["goal"]["timelineMonths"] = months.into();
+    if request["goal"].get("success").is_none() {
+        request["goal"]["targetAmount"] = 300_000.0.into();
+    }
+    JobSpec::read(&request).unwrap_or_else(|fault| panic!("{fault:?}")).to_draft()
+}
+
+/// Plans whose members decide: amounts, months, rules.
+fn plans() -> Vec<Request> {
+    let never_short = || json!({"success": "neverShort", "floor": -5_000.0, "targetAmount": 20_000.0});
+    vec![
+        (
+            "reserve, retirement and interest on debt",
+            51,
+            planned(240, json!({}), json!({"reserveMonths": 0, "incomeUntil": 90, "borrowingRate": 0.12})),
+        ),
+        (
+            "flows of every kind",
+            52,
+            planned(
+                180,
+                never_short(),
+                json!({"flows": [
+                    {"kind": "income", "amount": 900.0, "from": 60, "index": "prices"},
+                    {"kind": "income", "amount": 4_000.0, "from": 11, "everyMonths": 12, "index": "wages", "until": 130},
+                    {"kind": "spending", "amount": 25_000.0, "from": 40, "until": 41},
+                    {"kind": "spending", "amount": 150.0, "from": 0, "annualGrowth": 0.06},
+                ]}),
+            ),
+        ),
+        (
+            "real dollars",
+            53,
+            planned(
+                120,
+                json!({"dollars": "real"}),
+                json!({"flows": [
+                    {"kind": "income", "amount": 100.0, "from": 5, "index": "prices"},
+                ]}),
+            ),
+        ),
+        (
+            "real dollars, cards, never short",
+            54,
+            with(
+                planned(60, json!({"dollars": "real", "success": "neverShort"}), json!({"incomeUntil": 50})),
+                accounts,
+            ),
+        ),
+        (
+            "guardrails",
+            55,
+            planned(
+                360,
+                never_short(),
+                json!({"incomeUntil": 60, "reserveMonths": 0, "spendingRule": {
+                    "rule": "guardrails", "from": 60, "up": 0.2, "down": 0.2, "cut": 0.1, "raise": 0.1,
+                    "noCutYears": 10, "floor": 0.4, "ceiling": 2.5,
+                }}),
+            ),
+        ),
+        (
+            "a share of the balance",
+            56,
+            planned(
+                240,
+                json!({"success": "neverShort"}),
+                json!({"incomeUntil": 0, "spendingRule": {"rule": "percent", "share": 0.05, "floor": 0.2}}),
+            ),
+        ),
+        (
+            "an annuity",
+            57,
+            planned(
+                240,
+                json!({"success": "neverShort"}),
+                json!({"incomeUntil": 0, "spendingRule": {"rule": "vpw", "rate": 0.03, "from": 12}}),
+            ),
+        ),
+        (
+            "solved for retirement",
+            58,
+            with(
+                planned(180, never_short(), json!({"incomeUntil": 100})),
+                solving("earliestRetirement", 0.6),
+            ),
+        ),
+        (
+            "solved for the month of a path",
+            59,
+            with(planned(90, never_short(), json!({"incomeUntil": 60})), solving("earliestMonth", 0.5)),
+        ),
+    ]
+}
+
+/// Plans whose members are chance's: prices, markets, lives.
+fn plans_by_chance() -> Vec<Request> {
+    let portfolio = || {
+        json!({
+            "assets": [{"id": "stocks", "mean": 0.07, "std": 0.16}, {"id": "bonds", "mean": 0.025, "std": 0.05}],
+            "correlation": [[1.0, 0.2], [0.2, 1.0]],
+            "annualFee": 0.003,
+            "glidePath": [{"month": 12, "weights": [0.9, 0.1]}, {"month": 150, "weights": [0.3, 0.7]}],
+        })
+    };
+    let returns = |returns: Value| json!({"reserveMonths": 0, "returns": returns});
+    let rows: Vec<Vec<f64>> = (0..37_i32)
+        .map(|row| vec![f64::from(row * row % 23 - 10) / 400.0, f64::from(row % 7 - 3) / 900.0])
+        .collect();
+    let inflation: Vec<f64> = (0..37_i32).map(|row| f64::from(row % 5) / 1_000.0).collect();
+    let person = |age: f64| json!({"age": age, "modalAge": 88.0, "dispersion": 9.5});
+    vec![
+        (
+            "inflation with memory",
+            61,
+            planned(
+                150,
+                json!({"dollars": "real"}),
+                json!({"prices": {"mean": 0.025, "std": 0.02, "persistence": 0.6, "start": 0.06}}),
+            ),
+        ),
+        (
+            "inflation with memory from any year",
+            62,
+            planned(150, json!({}), json!({"prices": {"mean": 0.03, "std": 0.015, "persistence": 0.5}})),
+        ),
+        ("a portfolio", 63, planned(180, json!({}), json!({"portfolio": portfolio()}))),
+        ("log-normal returns", 64, planned(120, json!({}), returns(json!({"model": "lognormal"})))),
+        (
+            "Student's t",
+            65,
+            planned(120, json!({}), returns(json!({"model": "studentT", "degreesOfFreedom": 4.5}))),
+        ),
+        (
+            "regimes",
+            66,
+            planned(
+                120,
+                json!({}),
+                returns(json!({
+                    "model": "regimes", "calm": {"mean": 0.1, "std": 0.1}, "stress": {"mean": -0.15, "std": 0.3},
+                    "calmToStress": 0.03, "stressToCalm": 0.12,
+                })),
+            ),
+        ),
+        (
+            "a bootstrap with a portfolio and inflation",
+            67,
+            planned(
+                150,
+                json!({"dollars": "real"}),
+                json!({
+                    "portfolio": portfolio(),
+                    "returns": {"model": "bootstrap", "rows": rows, "inflation": inflation, "meanBlockMonths": 9.0},
+                }),
+            ),
+        ),
+        (
+            "one person",
+            68,
+            planned(
+                480,
+                json!({"success": "neverShort"}),
+                json!({"people": [person(62.0)], "incomeUntil": 30}),
+            ),
+        ),
+        (
+            "a couple",
+            69,
+            planned(
+                420,
+                json!({"success": "neverShort"}),
+                json!({
+                    "people": [person(66.0), person(61.5)], "survivorSpending": 0.65, "incomeUntil": 0,
+                    "flows": [
+                        {"kind": "income", "amount": 1_700.0, "from": 0, "index": "prices", "person": 0, "survivorShare": 0.6},
+                        {"kind": "income", "amount": 800.0, "from": 24, "index": "prices", "person": 1},
+                    ],
+                }),
+            ),
+        ),
     ]
 }
 

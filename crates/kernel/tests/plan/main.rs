@@ -12,3 +12,4 @@ mod kernel;
 mod model;
 mod request;
 mod sample;
+mod solve;

@@ -40,7 +40,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             bill: Bill::default(),
             expires,
         };
-        let mut result = None;
+        let (mut result, mut work) = (None, job.work);
         // A placeholder for a moment: what it ends with is taken out of the running state.
         let open = std::mem::replace(&mut job.state, State::Ended(ended.clone()));
         match open {
@@ -49,6 +49,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             State::Running(running) => {
                 ended.started_at = Some(running.started_at);
                 ended.workers_used = running.workers_used();
+                work.months = running.fold.months(&spec).unwrap_or(work.months);
                 let shares = running.shares();
                 if state == JobState::Complete {
                     let fold = running.fold.into_prefix().expect("a complete job has a fold");
@@ -68,7 +69,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             }
             State::Ended(_) => unreachable!("an ended job doesn't end again"),
         }
-        ended.bill = job.work.bill(ended.simulations_done, job.price);
+        ended.bill = work.bill(ended.simulations_done, job.price);
         job.state = State::Ended(ended);
         self.listing.remove(&job.owner, before, (job.created_at, key));
         self.listing.insert(&job.owner, state, (job.created_at, key));

@@ -84,7 +84,8 @@ impl<P: Merge + Clone> Scheduler<P> {
     ) -> bool {
         let Some(lease) = self.current(node, claim) else { return false };
         let job = &self.jobs[&lease.job];
-        let (simulations, months) = (lease.range.simulations(job.simulations), job.months);
+        let simulations = lease.range.simulations(job.simulations);
+        let months = job.spec().map_or(job.months, |spec| partial.months(spec));
         let doubt = if partial.simulations() != simulations {
             Some(format!("the answer is of {} simulations instead of {simulations}", partial.simulations()))
         } else if !job.running().is_some_and(|running| running.fold.fits(&partial)) {

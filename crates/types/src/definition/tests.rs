@@ -131,7 +131,7 @@ fn what_is_echoed_reads_as_the_same_job() {
     .expect("a good request");
     let echo = serde_json::to_value(&spec.request).expect("a request is JSON");
     assert_eq!(echo["simulationParams"]["inflationRate"], 0.025);
-    assert_eq!(echo["plan"]["flows"][0]["until"], 36);
+    assert_eq!(echo["plan"]["flows"][0]["everyMonths"], 1);
     let again = JobSpec::read(&echo).expect("what was echoed is good");
     assert_eq!(again, spec);
     assert_eq!(again.canonical(), spec.canonical());

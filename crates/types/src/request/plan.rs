@@ -26,8 +26,8 @@ section! {
     pub Plan / PlanDraft as "Plan" {
         /// The reserve, which isn't invested, in months of spending. 0 invests everything.
         reserve_months: f64 = number(0.0, 120.0).unit("months of spending").default(6.0).example(3.0);
-        /// The first month without `monthlyIncome`: retirement.
-        income_until: u32 = END.implied("the timeline").example(300);
+        /// The first month without `monthlyIncome`: retirement. Absent where that is the timeline.
+        income_until: Option<u32> = END.implied("the timeline").example(300);
         /// Interest on a negative balance.
         borrowing_rate: f64 = number(0.0, 2.0).unit("fractions a year").default(0.0).example(0.12);
         /// Dated incomes and spendings.
@@ -79,8 +79,8 @@ section! {
         amount: f64 = number(0.0, NUMBER_MAX).unit("dollars").required().example(1_900.0);
         /// The first month.
         from: u32 = MONTH.required().example(330);
-        /// The first month after it.
-        until: u32 = END.implied("the timeline").example(342);
+        /// The first month after it. Absent where that is the timeline.
+        until: Option<u32> = END.implied("the timeline").example(342);
         /// Months from one payment to the next.
         every_months: u32 = whole(1, TIMELINE_MONTHS_MAX as u64).unit("months").default(1).example(12);
         /// What it grows with.

@@ -62,34 +62,28 @@ fn implied_params(request: &mut Request) {
     or(&mut params.expense_volatility, profile.spending_volatility.unwrap_or(EXPENSE_VOLATILITY));
 }
 
-/// What ends with the timeline where nobody says.
+/// What ends with the timeline has no end of its own, also where it was given: so it still ends with
+/// the timeline when an answer's assumptions are edited to another one.
 fn ends(request: &mut Request, object: &mut Object<'_>) {
     let timeline = request.goal.timeline_months;
     let plan = &mut request.plan;
-    let or = |end: &mut u32| {
-        if *end == u32::MAX {
-            *end = timeline;
-        }
-    };
-    or(&mut plan.income_until);
-    if plan.income_until > timeline {
-        let until = plan.income_until;
+    plan.income_until = plan.income_until.filter(|&until| until != timeline);
+    if let Some(until) = plan.income_until.filter(|&until| until > timeline) {
         let fields = ["/plan/incomeUntil", "/goal/timelineMonths"];
         object.fault(&fields, format_args!("must be at most the timeline of {timeline} months, not {until}"));
     }
     for (i, flow) in plan.flows.iter_mut().enumerate() {
-        let is_open = flow.until == u32::MAX;
-        or(&mut flow.until);
-        if flow.from < flow.until {
+        let given = flow.until;
+        flow.until = given.filter(|&until| until != timeline);
+        if flow.from < flow.until.unwrap_or(timeline) {
             continue;
         }
         let (from, until) = (format!("/plan/flows/{i}/from"), format!("/plan/flows/{i}/until"));
-        if is_open {
+        if let Some(given) = given {
+            object.fault(&[&until, &from], format_args!("must be above from: {given} <= {}", flow.from));
+        } else {
             let message = format_args!("must be before the end of the timeline of {timeline} months");
             object.fault(&[&from, "/goal/timelineMonths"], message);
-        } else {
-            object
-                .fault(&[&until, &from], format_args!("must be above from: {} <= {}", flow.until, flow.from));
         }
     }
 }

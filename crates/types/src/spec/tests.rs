@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 use crate::question::{Solve, Variable};
 use crate::request::{CardDraft, LoanDraft};
@@ -144,10 +146,35 @@ fn what_is_solved_for_has_a_name_and_a_probability() {
     draft.solve = Some(SolveDraft { variable: Some("maxTarget".to_owned()), probability: Some(0.9) });
     let spec = draft.check(7).unwrap();
     assert_eq!(spec.question, Question::Solve(Solve { variable: Variable::MaxTarget, probability: 0.9 }));
-    assert_eq!(spec.months(), 12 * 18);
+    assert_eq!(spec.months(), 12);
     assert_eq!(spec.to_draft().check(0).unwrap(), spec);
     draft.solve = Some(SolveDraft { variable: Some("maxFun".to_owned()), probability: Some(1.0) });
     assert_eq!(pointers(&draft), ["/solve/for", "/solve/probability"]);
     draft.solve = Some(SolveDraft::default());
     assert_eq!(pointers(&draft), ["/solve/for", "/solve/probability"]);
+}
+
+#[test]
+fn what_ends_with_the_timeline_ends_with_another_one_when_an_answer_is_edited() {
+    let request = json!({
+        "financialProfile": {"liquidAssets": 1.0, "monthlySpending": 2.0},
+        "userInputs": {"monthlyIncome": 3.0},
+        "goal": {"targetAmount": 4.0, "timelineMonths": 360},
+        "simulationParams": {"seed": 7},
+        "plan": {"incomeUntil": 360, "flows": [{"kind": "income", "amount": 5.0, "from": 3, "until": 360}]},
+    });
+    let spec = JobSpec::read(&request).unwrap();
+    let mut echoed = serde_json::to_value(&spec.request).unwrap();
+    assert_eq!(echoed["plan"].get("incomeUntil"), None);
+    assert_eq!(echoed["plan"]["flows"][0].get("until"), None);
+    echoed["goal"]["timelineMonths"] = json!(240);
+    let edited = JobSpec::read(&echoed).unwrap();
+    assert_eq!((edited.plan.income_until, edited.plan.flows[0].until), (None, None));
+    // A digest covers the ends all the same.
+    let mut open = request.clone();
+    open["plan"] = json!({"flows": [{"kind": "income", "amount": 5.0, "from": 3}]});
+    assert_eq!(JobSpec::read(&open).unwrap().canonical(), spec.canonical());
+    let mut shorter = request;
+    shorter["plan"]["flows"][0]["until"] = json!(359);
+    assert_ne!(JobSpec::read(&shorter).unwrap().canonical(), spec.canonical());
 }

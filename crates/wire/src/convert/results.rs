@@ -270,6 +270,7 @@ mod tests {
                 asked: Solve { variable: Variable::MinIncome, probability: 0.9 },
                 value: Some(2_750.0),
                 interval_95: Some([2_700.0, 2_800.0]),
+                below_again_after: Some(48.0),
             }),
         };
         assert_eq!(Results::try_from(v1::Results::from(&results)), Ok(results));

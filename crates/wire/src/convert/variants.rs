@@ -46,6 +46,7 @@ impl From<&Solution> for v1::Solution {
             }),
             value: solution.value,
             interval_95: solution.interval_95.map(interval),
+            below_again_after: solution.below_again_after,
         }
     }
 }
@@ -67,6 +68,7 @@ impl TryFrom<v1::Solution> for Solution {
             },
             value: message.value,
             interval_95: message.interval_95.map(ends),
+            below_again_after: message.below_again_after,
         })
     }
 }

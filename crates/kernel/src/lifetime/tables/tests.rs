@@ -7,7 +7,7 @@ fn flow(kind: FlowKind, amount: f64, months: std::ops::Range<u32>) -> Flow {
         kind,
         amount,
         from: months.start,
-        until: months.end,
+        until: Some(months.end),
         every_months: 1,
         index: FlowIndex::None,
         annual_growth: 0.0,
