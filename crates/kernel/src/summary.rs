@@ -9,6 +9,7 @@ mod fan;
 mod lifetime;
 mod plans;
 mod ranks;
+mod warnings;
 
 use carlo_types::merge::{standard_error, wilson_interval_95};
 use carlo_types::results::{PERCENTILES, Results, SCENARIOS};
@@ -48,6 +49,7 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
         horizon_months: lifetime::horizon(partial),
         variants: plans::variants(partial, solution.as_ref()),
         solution,
+        warnings: warnings::warnings(spec, partial),
         model_version: MODEL_VERSION,
         digest: digest(spec, partial),
     }

@@ -282,8 +282,8 @@ pub struct SensitivityResults {
     pub base_probability: f64,
     /// What each change does, by its name.
     pub sensitivities: BTreeMap<String, Sensitivity>,
-    /// The name of the change with the largest impact.
-    pub most_impactful: String,
+    /// The name of the change with the largest impact; null where no impact exceeds twice its standard error.
+    pub most_impactful: Option<String>,
     /// What would help, most first: sentences for a person.
     pub recommendations: Vec<String>,
 }
@@ -303,7 +303,7 @@ impl SensitivityResults {
         Self {
             base_probability: sensitivity.base_probability,
             sensitivities: sensitivity.scenarios.iter().map(change).collect(),
-            most_impactful: sensitivity.most_impactful().to_owned(),
+            most_impactful: sensitivity.most_impactful().map(str::to_owned),
             recommendations,
         }
     }

@@ -128,8 +128,9 @@ pub struct Solution {
     #[serde(rename = "interval95")]
     pub interval_95: Option<[f64; 2]>,
     /// Of `earliestMonth`: the first later month after which the probability is below the wanted one
-    /// again; null where it doesn't fall so in the months that were tried.
-    #[serde(default)]
+    /// again; absent where it doesn't fall so in the months that were tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub below_again_after: Option<f64>,
     /// The plans that were tried, by the value: of many, those around it.
     pub tried: Vec<TriedPlan>,

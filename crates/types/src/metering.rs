@@ -5,9 +5,7 @@
 //! and is charged for them. A job costs its tokens times the price of a token that held when it was admitted. It pays for
 //! what had been simulated when it ended, however it ended: complete (perhaps early), failed or cancelled.
 
-use crate::limits::TIMELINE_MONTHS_MAX;
 use crate::money::Money;
-use crate::question::{Question, Variable};
 use crate::spec::JobSpec;
 
 /// Simulated months that make one token.
@@ -31,14 +29,7 @@ pub struct Work {
 impl Work {
     /// The size of the job of this specification.
     pub fn of(spec: &JobSpec) -> Self {
-        let months = match &spec.question {
-            // The months that it tries lie anywhere up to the longest timeline, whatever its own is.
-            Question::Solve(solve) if solve.variable == Variable::EarliestMonth => {
-                spec.months().max(spec.goal.timeline_months + TIMELINE_MONTHS_MAX)
-            }
-            _ => spec.months(),
-        };
-        Self { simulations: spec.simulations(), months }
+        Self { simulations: spec.simulations(), months: spec.months() }
     }
 
     /// The tokens of all of it.

@@ -5,6 +5,7 @@
 //! fields, and what a field that is absent takes from others.
 
 pub mod envelope;
+mod idle;
 pub mod plan;
 mod rules;
 
@@ -230,6 +231,11 @@ impl Request {
             flow.until.get_or_insert(timeline);
         }
         request
+    }
+
+    /// A sentence for each input that has no effect beside the others.
+    pub fn idle_inputs(&self) -> Vec<String> {
+        idle::inputs(self)
     }
 
     /// Whether it says anything of a plan, or of a goal that needs one.

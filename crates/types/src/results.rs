@@ -77,6 +77,9 @@ pub struct Results {
     /// The answer of a job that solves for something.
     #[serde(skip)]
     pub solution: Option<Solution>,
+    /// Inputs that had no effect, and bounds that were met: sentences for a person.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The version of the model that computed them.
     pub model_version: u32,
     /// SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with the same digest gave the same answer to the
@@ -156,15 +159,17 @@ pub struct Sensitivity {
 }
 
 impl Sensitivity {
-    /// The name of the scenario with the largest impact; the first of them where several have it.
-    pub fn most_impactful(&self) -> &'static str {
-        let mut most = 0;
-        for (i, scenario) in self.scenarios.iter().enumerate() {
-            if scenario.impact() > self.scenarios[most].impact() {
-                most = i;
+    /// The name of the scenario with the largest impact, the first of them where several have it; none
+    /// where no impact exceeds twice its standard error.
+    pub fn most_impactful(&self) -> Option<&'static str> {
+        let stands_out = |scenario: &&Scenario| scenario.impact() > 2.0 * scenario.standard_error;
+        let mut most: Option<&Scenario> = None;
+        for scenario in self.scenarios.iter().filter(stands_out) {
+            if most.is_none_or(|most| scenario.impact() > most.impact()) {
+                most = Some(scenario);
             }
         }
-        self.scenarios.get(most).map_or(SCENARIOS[0], |scenario| scenario.name)
+        most.map(|scenario| scenario.name)
     }
 }
 
@@ -472,5 +477,28 @@ impl<'de> Deserialize<'de> for Digest {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_change_is_the_most_impactful_where_none_stands_out_from_chance() {
+        let scenario = |name, delta: f64, standard_error| Scenario {
+            name,
+            new_probability: 0.5 + delta,
+            delta,
+            standard_error,
+        };
+        let sensitivity = |scenarios| Sensitivity { simulations: 100, base_probability: 0.5, scenarios };
+        let most = |scenarios| sensitivity(scenarios).most_impactful();
+        let noise = scenario(SCENARIOS[0], 0.03, 0.02);
+        assert_eq!(most(vec![noise, scenario(SCENARIOS[1], 0.0, 0.0)]), None);
+        assert_eq!(most(vec![noise, scenario(SCENARIOS[1], -0.02, 0.001)]), Some(SCENARIOS[1]));
+        let several = vec![scenario(SCENARIOS[2], 0.1, 0.01), scenario(SCENARIOS[3], -0.1, 0.01)];
+        assert_eq!(most(several), Some(SCENARIOS[2]));
+        assert_eq!(most(Vec::new()), None);
     }
 }

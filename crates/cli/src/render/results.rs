@@ -22,9 +22,15 @@ pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> Stri
         balances(results),
         histogram(&results.histogram, [results.worst_case, results.best_case], goal.target_amount),
         job.sensitivity_results.as_ref().map(changes).unwrap_or_default(),
+        warnings(&results.warnings),
         provenance(job, results, whole),
     ]);
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Inputs that had no effect and bounds that were met, a line each.
+fn warnings(warnings: &[String]) -> String {
+    warnings.iter().map(|warning| format!("note: {}", visible::line(warning))).collect::<Vec<_>>().join("\n")
 }
 
 /// What the person wrote about their goal.

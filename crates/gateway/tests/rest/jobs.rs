@@ -123,7 +123,7 @@ async fn a_complete_job_has_its_results_and_is_done_also_when_it_stopped_early()
     let [point] = results.trajectory[..] else { panic!("one point") };
     assert_eq!((point.month, point.percentiles), (36, [1.0, 2.0, 3.0, 4.0, 5.0]));
     let changes = job.sensitivity_results.expect("a complete job has them");
-    assert_eq!((changes.base_probability, changes.most_impactful.as_str()), (0.5, "income_plus_10"));
+    assert_eq!((changes.base_probability, changes.most_impactful.as_deref()), (0.5, Some("income_plus_10")));
     assert_eq!(changes.recommendations, ["Earn more."]);
     let later = changes.sensitivities["timeline_plus_12mo"];
     assert_eq!((later.delta, later.impact, later.new_probability), (-0.25, 0.25, 0.25));

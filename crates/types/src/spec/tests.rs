@@ -155,6 +155,53 @@ fn what_is_solved_for_has_a_name_and_a_probability() {
 }
 
 #[test]
+fn inputs_without_effect_are_named() {
+    let request = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut request = json!({
+            "financialProfile": {"liquidAssets": 1.0, "monthlySpending": 2.0},
+            "userInputs": {"monthlyIncome": 3.0}, "simulationParams": {}, "plan": {},
+            "goal": {"targetAmount": 4.0, "timelineMonths": 36},
+        });
+        change(&mut request);
+        let request = JobSpec::read(&request).unwrap_or_else(|fault| panic!("{fault:?}")).request;
+        request.idle_inputs()
+    };
+    assert_eq!(request(&|_| ()), Vec::<String>::new());
+    let card = || json!([{"balance": 100, "apr": 20, "minimumPayment": 10}]);
+    let cards = |request: &mut serde_json::Value| request["simulationParams"]["creditCards"] = card();
+    let aware = |request: &mut serde_json::Value| {
+        request["simulationParams"]["useAccountAwareSimulation"] = json!(true)
+    };
+    let debt = |request: &mut serde_json::Value| request["financialProfile"]["creditDebt"] = json!(9);
+    let one = |change: &dyn Fn(&mut serde_json::Value), begins: &str| {
+        let idle = request(change);
+        assert!(idle.len() == 1 && idle[0].starts_with(begins), "{begins}: {idle:?}");
+    };
+    one(&|request| request["financialProfile"]["loanDebt"] = json!(5), "financialProfile.loanDebt");
+    one(&cards, "simulationParams.creditCards");
+    one(&|request| (aware(request), debt(request)).1, "financialProfile.creditDebt");
+    assert_eq!(request(&|request| (aware(request), debt(request), cards(request)).2), Vec::<String>::new());
+    one(&|request| request["goal"]["floor"] = json!(5), "goal.floor");
+    one(&|request| request["plan"]["survivorSpending"] = json!(0.5), "plan.survivorSpending");
+    let rows =
+        json!({"model": "bootstrap", "rows": [[0.01], [0.0]], "inflation": [0.0, 0.0], "meanBlockMonths": 2});
+    one(
+        &|request| {
+            request["simulationParams"]["annualReturnMean"] = json!(0.03);
+            request["plan"]["returns"] = rows.clone();
+        },
+        "simulationParams.annualReturnMean",
+    );
+    one(
+        &|request| {
+            request["simulationParams"]["inflationRate"] = json!(0.03);
+            request["plan"]["prices"] = json!({"mean": 0.02, "std": 0.01, "persistence": 0.5});
+        },
+        "simulationParams.inflationRate",
+    );
+}
+
+#[test]
 fn what_ends_with_the_timeline_ends_with_another_one_when_an_answer_is_edited() {
     let request = json!({
         "financialProfile": {"liquidAssets": 1.0, "monthlySpending": 2.0},

@@ -43,6 +43,7 @@ impl From<&Results> for v1::Results {
             path: results.path.as_ref().map(Into::into),
             spending: results.spending.as_ref().map(Into::into),
             horizon_months: results.horizon_months.as_ref().map(Into::into),
+            warnings: results.warnings.clone(),
         }
     }
 }
@@ -162,6 +163,7 @@ impl TryFrom<v1::Results> for Results {
             path: message.path.map(TryInto::try_into).transpose()?,
             spending: message.spending.map(TryInto::try_into).transpose()?,
             horizon_months: message.horizon_months.map(TryInto::try_into).transpose()?,
+            warnings: message.warnings,
             model_version: message.model_version,
             digest: Digest(
                 message
@@ -258,6 +260,7 @@ mod tests {
                 mean: 201.5,
                 mean_standard_error: 0.25,
             }),
+            warnings: vec!["loanDebt has no effect".to_owned()],
             variants: vec![Variant {
                 value: Some(2_500.0),
                 success_probability: 0.75,

@@ -52,6 +52,17 @@ digest          abababababababababababababababababababababababababababababababab
 }
 
 #[test]
+fn inputs_without_effect_are_told_a_line_each() {
+    let mut answer = answer();
+    answer.results.warnings = vec!["financialProfile.loanDebt has no effect".to_owned(), "a\nb".to_owned()];
+    let text = results(&running(), &answer, None);
+    assert!(
+        text.contains("\n\nnote: financialProfile.loanDebt has no effect\nnote: a\\nb\n\nsimulations"),
+        "{text}"
+    );
+}
+
+#[test]
 fn changes_are_told_the_largest_effect_first() {
     let change = |delta: f64| json!({"delta": delta, "newProbability": 0.5 + delta, "impact": delta.abs(), "standardError": 0.001});
     let changes = super::changes(

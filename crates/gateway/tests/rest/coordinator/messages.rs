@@ -80,7 +80,7 @@ pub(crate) fn complete() -> v1::Job {
                     name: name.to_owned(),
                     new_probability: 0.25,
                     delta: -0.25,
-                    standard_error: 0.125,
+                    standard_error: 0.0625,
                 })
                 .to_vec(),
         }),
