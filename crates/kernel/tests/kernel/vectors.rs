@@ -252,6 +252,7 @@ fn questions() -> Vec<Request> {
 }
 
 /// The base household's request with a plan, and with other members of its goal.
+#[expect(clippy::needless_pass_by_value, reason = "the requests below read better without references")]
 fn planned(months: u64, goal: Value, plan: Value) -> Draft {
     let mut request = json!({
         "financialProfile": {"liquidAssets": 250_000.0, "monthlySpending": 3_200.0},
