@@ -35,7 +35,6 @@ pub(crate) fn cases() -> Vec<Case> {
 fn case(case: &Value) -> Case {
     let number = |name: &str| case[name].as_f64().unwrap();
     let draft = JobSpec::read(&case["request"]).unwrap().to_draft();
-    // Income is paid to the end of the timeline, also where a test changes it.
     Case {
         name: case["name"].as_str().unwrap().to_owned(),
         draft,

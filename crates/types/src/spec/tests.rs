@@ -170,7 +170,7 @@ fn inputs_without_effect_are_named() {
     let card = || json!([{"balance": 100, "apr": 20, "minimumPayment": 10}]);
     let cards = |request: &mut serde_json::Value| request["simulationParams"]["creditCards"] = card();
     let aware = |request: &mut serde_json::Value| {
-        request["simulationParams"]["useAccountAwareSimulation"] = json!(true)
+        request["simulationParams"]["useAccountAwareSimulation"] = json!(true);
     };
     let debt = |request: &mut serde_json::Value| request["financialProfile"]["creditDebt"] = json!(9);
     let one = |change: &dyn Fn(&mut serde_json::Value), begins: &str| {
