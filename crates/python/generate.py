@@ -116,9 +116,10 @@ def documentation(schema: Schema, document: Schema) -> str:
         # A bound that only says how the number travels says nothing of it.
         if key in schema and not (schema.get("format") in ("int32", "int64") and schema[key] == 0 and "x-unit" not in schema and "default" not in schema):
             bounds.append(f"{word} {number(schema[key])}")
-    for key, word in (("minItems", "at least"), ("maxItems", "at most")):
-        if key in schema:
-            bounds.append(f"{word} {schema[key]:,} entries")
+    counts = [(word, schema[key]) for key, word in (("minItems", "at least "), ("maxItems", "at most ")) if key in schema]
+    if len(counts) == 2 and counts[0][1] == counts[1][1]:
+        counts = [("", counts[0][1])]
+    bounds += [f"{word}{count:,} entries" for word, count in counts]
     if bounds:
         text += f" {', '.join(bounds).capitalize()}."
     if schema.get("default") is not None:
@@ -156,12 +157,11 @@ def write_class(name: str, schema: Schema, document: Schema) -> str:
         "@dataclass(kw_only=True, repr=False)" if given else "@dataclass(frozen=True, kw_only=True, repr=False)",
         f"class {name}({', '.join(inherited)}):",
         docstring(plain(schema.get("description", name)), "    "),
-        "",
     ]
     spelled = [f"**{base}._names" for base in bases]
     spelled += [f"{json.dumps(attribute(field))}: {json.dumps(field)}" for field in fields if attribute(field) != field]
     if len(spelled) > len(bases):
-        lines += ["    _names: ClassVar[dict[str, str]] = {", *(f"        {entry}," for entry in spelled), "    }"]
+        lines += ["", "    _names: ClassVar[dict[str, str]] = {", *(f"        {entry}," for entry in spelled), "    }"]
     for field, part in sorted(fields.items(), key=lambda item: (item[0] not in required, item[0])):
         kind, here = hint(part), attribute(field)
         lines.append("")

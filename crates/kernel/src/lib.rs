@@ -37,6 +37,7 @@ mod recommendations;
 pub mod reference;
 mod replay;
 mod rules;
+mod samples;
 mod scenarios;
 mod sensitivity;
 mod shocks;
@@ -51,6 +52,7 @@ pub use partial::{DecodeError, Partial};
 pub use plan::threshold;
 pub use recommendations::recommendations;
 pub use replay::replay;
+pub use samples::Samples;
 pub use summary::results;
 
 /// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.

@@ -21,7 +21,7 @@ use watch::{Watch, watched};
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::arrays::paths;
+    use super::arrays::{paths, samples};
     #[pymodule_export]
     use super::{compare, replay, run, solve, verify};
 

@@ -110,6 +110,39 @@ def test_paths_end_as_results_count(fixture: str, plan: dict[str, Any]) -> None:
     assert carlo.paths(request, 5, 0).shape == (0, months)
 
 
+@pytest.mark.parametrize("fixture", ["example", "plan"])
+def test_samples_are_what_results_count(fixture: str, plan: dict[str, Any]) -> None:
+    request = plan if fixture == "plan" else carlo.EXAMPLE
+    n = 40_000
+    results = carlo.run(request, simulations=n, seed=11)
+    samples = carlo.samples(results, 0, n)
+    assert len(samples) == n and samples.final_balance.dtype == numpy.float32
+    assert samples.succeeded.mean() == results.success_probability
+    edges, counts = results.histogram.edges, results.histogram.counts
+    # An edge of a bar may lie within a bin, which is then shared out.
+    assert numpy.abs(numpy.histogram(samples.final_balance, edges)[0] - counts).sum() <= n / 200
+    if fixture == "plan":
+        assert results.path is not None and results.horizon_months is not None
+        assert samples.first_short_month is not None and samples.horizon_months is not None
+        assert (samples.first_short_month > 0).mean() == results.path.short_probability
+        short = samples.first_short_month[samples.first_short_month > 0]
+        assert results.path.first_short_month is not None
+        assert abs(int(numpy.median(short)) - results.path.first_short_month.p50) <= 1
+        assert samples.horizon_months.mean() == pytest.approx(results.horizon_months.mean, rel=1e-6)
+    else:
+        assert samples.first_short_month is None and samples.horizon_months is None
+    assert samples.lowest_multiplier is None
+    frame = samples.to_frame("polars")
+    assert frame["index"].to_list() == list(range(n)) and frame["final_balance"].to_numpy().tolist() == samples.final_balance.tolist()
+    # Wherever they begin, they are the same; also beyond the job.
+    part = carlo.samples(results, 16_000, 2_000)
+    assert numpy.array_equal(part.final_balance, samples.final_balance[16_000:18_000])
+    assert numpy.array_equal(part.final_balance, carlo.paths(results, 16_000, 2_000)[:, -1])
+    assert len(carlo.samples(results, 10**12 - 5, 5)) == 5
+    with pytest.raises(ValueError, match="at most"):
+        carlo.samples(results, 10**12 - 5, 6)
+
+
 def test_paths_take_over_the_memory_that_they_were_computed_in() -> None:
     balances = carlo.paths(carlo.EXAMPLE, 0, 1_000, seed=1)
     base: Any = balances

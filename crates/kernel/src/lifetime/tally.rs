@@ -261,7 +261,7 @@ impl Tally {
 
 /// A whole number of months as an integer.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1,200")]
-fn whole(months: f32) -> u16 {
+pub(crate) fn whole(months: f32) -> u16 {
     months as u16
 }
 

@@ -16,7 +16,7 @@ from ._native import VERSION as __version__
 from .client import AsyncClient, Client
 from .errors import CarloError, InvalidRequest
 from .example import EXAMPLE
-from .local import Verification, compare, paths, replay, run, solve, verify
+from .local import Samples, Verification, compare, paths, replay, run, samples, solve, verify
 from .models import (
     Comparison,
     FinancialProfile,
@@ -51,6 +51,7 @@ __all__ = [
     "Plan",
     "Portfolio",
     "Replay",
+    "Samples",
     "SimulationParams",
     "SimulationRequest",
     "Solved",
@@ -62,6 +63,7 @@ __all__ = [
     "paths",
     "replay",
     "run",
+    "samples",
     "solve",
     "verify",
 ]

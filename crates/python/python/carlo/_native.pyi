@@ -16,3 +16,12 @@ def verify(results: str, threads: int | None, progress: Progress | None) -> tupl
 def paths(
     request: str, seed: int, first: int, count: int, threads: int | None
 ) -> numpy.typing.NDArray[numpy.float32]: ...
+def samples(
+    request: str, seed: int, first: int, count: int, threads: int | None
+) -> tuple[
+    numpy.typing.NDArray[numpy.float32],
+    numpy.typing.NDArray[numpy.bool_],
+    numpy.typing.NDArray[numpy.uint16] | None,
+    numpy.typing.NDArray[numpy.uint16] | None,
+    numpy.typing.NDArray[numpy.float32] | None,
+]: ...

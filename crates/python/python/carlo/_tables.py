@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -32,7 +33,7 @@ def rows(answers: list[Any]) -> Columns:
     return {name: [row.get(name) for row in flat] for name in names}
 
 
-def frame(columns: Columns, library: str | None) -> Any:
+def frame(columns: Mapping[str, Any], library: str | None) -> Any:
     """The columns as a data frame."""
     if library is not None and library not in LIBRARIES:
         raise ValueError(f"library must be one of {', '.join(LIBRARIES)}, not {library!r}")
@@ -41,5 +42,5 @@ def frame(columns: Columns, library: str | None) -> Any:
             found = import_module(name)
         except ModuleNotFoundError:
             continue
-        return found.DataFrame(columns)
+        return found.DataFrame(dict(columns))
     raise ModuleNotFoundError(f"a data frame needs {library or ' or '.join(LIBRARIES)}: install it, or use to_dict()")

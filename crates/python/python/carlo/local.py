@@ -148,6 +148,53 @@ def paths(
     return _native.paths(text, secrets.randbits(64), first, count, threads)
 
 
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What became of consecutive simulations: NumPy arrays with a number for each of them."""
+
+    first: int
+    """The index of the first."""
+
+    final_balance: numpy.typing.NDArray[numpy.float32]
+    """Final balances, in the dollars of the goal: those that results count."""
+
+    succeeded: numpy.typing.NDArray[numpy.bool_]
+    """Whether each reached the goal."""
+
+    first_short_month: numpy.typing.NDArray[numpy.uint16] | None
+    """The first month below the floor, from 1; 0 where none was. `None` unless the goal is never to be short."""
+
+    horizon_months: numpy.typing.NDArray[numpy.uint16] | None
+    """Months that somebody lived, at most the timeline. `None` in a plan without people."""
+
+    lowest_multiplier: numpy.typing.NDArray[numpy.float32] | None
+    """The least multiples of planned spending. `None` in a plan without a spending rule."""
+
+    def __len__(self) -> int:
+        return len(self.final_balance)
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """As a data frame of pandas or polars, with the index of each simulation."""
+        from . import _tables
+
+        figures = ("final_balance", "succeeded", "first_short_month", "horizon_months", "lowest_multiplier")
+        there = {name: getattr(self, name) for name in figures if getattr(self, name) is not None}
+        return _tables.frame({"index": range(self.first, self.first + len(self)), **there}, library)
+
+
+def samples(plan: PlanLike, first: int = 0, count: int = 100_000, *, seed: int | None = None, threads: int | None = None) -> Samples:
+    """What became of `count` consecutive simulations from index `first` on, at most 2 × 10^8: their arrays take over the memory that they were
+    computed in.
+
+    >>> import carlo
+    >>> samples = carlo.samples(carlo.EXAMPLE, 0, 20_000, seed=7)
+    >>> float(samples.succeeded.mean()) == carlo.run(carlo.EXAMPLE, simulations=20_000, seed=7).success_probability
+    True
+    """
+    text = requests.to_json(requests.body(plan, None, seed))
+    return Samples(first, *_native.samples(text, secrets.randbits(64), first, count, threads))
+
+
 @dataclass(frozen=True)
 class Verification:
     """Whether stored results are what their request gives."""

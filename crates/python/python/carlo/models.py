@@ -46,7 +46,6 @@ spending, which stays between `floor` and `ceiling`.
 class Asset(Input):
     """An asset of a portfolio. With bootstrapped returns it needs no mean and no standard deviation."""
 
-
     id: str
     """A name for it."""
 
@@ -62,7 +61,6 @@ class Asset(Input):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Batch(BatchDisplay, Answer):
     """One batch."""
-
 
     batch_id: str
     """`batch_…`"""
@@ -114,7 +112,6 @@ class Batch(BatchDisplay, Answer):
 class BatchCost(Answer):
     """What a batch costs, dollars."""
 
-
     actual_cost_usd: float
     """So far."""
 
@@ -135,7 +132,6 @@ class BatchCost(Answer):
 class BatchJobs(Answer):
     """The answer of `GET /simulations/batch/{batch_id}/jobs`."""
 
-
     batch: Batch
     """The batch."""
 
@@ -146,7 +142,6 @@ class BatchJobs(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class BatchList(Answer):
     """The answer of `GET /simulations/batch`."""
-
 
     batches: list[Batch]
     """Newest first."""
@@ -164,7 +159,6 @@ class BatchList(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class BatchProgress(Answer):
     """What has become of a batch's jobs."""
-
 
     cancelled_jobs: int
 
@@ -214,7 +208,6 @@ class BatchSimulation(Input):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class BatchStats(Answer):
     """The answer of `GET /simulations/batch/stats`: over all batches of the caller."""
-
 
     avg_duration_seconds: float
     """From creation to end, of those that have ended."""
@@ -269,7 +262,6 @@ class BootstrapReturns(Input):
 class CancelBatch(Input):
     """Why a batch is cancelled, and what becomes of its running jobs."""
 
-
     cancel_running: bool | None = None
     """Whether its running jobs are cancelled, too. Default true."""
 
@@ -281,7 +273,6 @@ class CancelBatch(Input):
 class CancelJob(Input):
     """Why a job is cancelled."""
 
-
     reason: str | None = None
     """For people."""
 
@@ -289,7 +280,6 @@ class CancelJob(Input):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Cancelled(Answer):
     """The answer of `DELETE /api/jobs/{id}`."""
-
 
     message: str
     """What was done, for a person."""
@@ -356,7 +346,6 @@ class Cluster(ClusterDisplay, Answer):
 class ClusterEvent(Answer):
     """Something that happened to the cluster."""
 
-
     at: str
     """When."""
 
@@ -377,7 +366,6 @@ class ClusterEvent(Answer):
 class ClusterEvents(Answer):
     """The answer of `GET /api/cluster/events`."""
 
-
     events: list[ClusterEvent]
     """At most 500 since the leading coordinator leads, the latest first. Those of keys are for administrators."""
 
@@ -385,7 +373,6 @@ class ClusterEvents(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ClusterHistory(Answer):
     """The answer of `GET /api/cluster/history`: as the leading coordinator has seen it since it leads."""
-
 
     day: list[ClusterSample]
     """The last day, a sample each five minutes, the oldest first."""
@@ -431,7 +418,6 @@ class ClusterSample(Answer):
 @dataclass(kw_only=True, repr=False)
 class CompareRequest(Input):
     """The body of `POST /api/compare`."""
-
 
     requests: list[SimulationRequest]
     """1 to 8 plans. The first says how many simulations and which seed; the others say the same, or nothing. At
@@ -495,7 +481,6 @@ class Comparison(ComparisonDisplay, Answer):
 class CreateBatch(Input):
     """Jobs that are submitted together, with a budget."""
 
-
     simulations: list[BatchSimulation]
     """1 to what the caller's tier allows. At least 1 entries, at most 1,000 entries."""
 
@@ -519,7 +504,6 @@ class CreateBatch(Input):
 class CreateKey(Input):
     """A key to be made."""
 
-
     user_id: str
     """Whose it will be."""
 
@@ -533,7 +517,6 @@ class CreateKey(Input):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Key(Answer):
     """A key, without its secret."""
-
 
     created_at: str
     """When it was made."""
@@ -557,7 +540,6 @@ class Key(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class CreatedKey(Key):
     """The answer of `POST /api/admin/keys`."""
-
 
     secret: str | None = None
     """What is sent as `X-API-Key`. It is in this answer and nowhere else; absent where the call was repeated."""
@@ -606,7 +588,6 @@ class CurvePoint(Answer):
 class FanPercentiles(Answer):
     """A value for each percentile of a fan chart."""
 
-
     p10: float
 
     p25: float
@@ -622,7 +603,6 @@ class FanPercentiles(Answer):
 class FanPoint(FanPercentiles):
     """The balances after so many months."""
 
-
     month: int
     """Months since the start, from 1 to the timeline."""
 
@@ -630,7 +610,6 @@ class FanPoint(FanPercentiles):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FieldError(Answer):
     """A fault of one field of a request."""
-
 
     message: str
     """What is wrong, for a person."""
@@ -697,7 +676,6 @@ class FinancialProfile(Input):
 class FirstShort(Answer):
     """A simulation that was short."""
 
-
     index: int
     """Its index."""
 
@@ -752,7 +730,6 @@ class Flow(Input):
 @dataclass(kw_only=True, repr=False)
 class GlidePoint(Input):
     """The weights from a month on."""
-
 
     month: int
     """The month. In months from the start. At least 0, at most 1,199."""
@@ -843,7 +820,6 @@ class Guardrails(Input):
 class Histogram(Answer):
     """Bars: `counts[i]` simulations ended between `edges[i]` and `edges[i + 1]`."""
 
-
     counts: list[int]
     """Simulations in each bar."""
 
@@ -883,15 +859,14 @@ class Horizon(Answer):
 class HorizonIntervals(Answer):
     """An interval for each percentile of months lived."""
 
-
     p5: list[int]
-    """The 5th percentile. At least 2 entries, at most 2 entries."""
+    """The 5th percentile. 2 entries."""
 
     p50: list[int]
-    """The median. At least 2 entries, at most 2 entries."""
+    """The median. 2 entries."""
 
     p95: list[int]
-    """The 95th percentile. At least 2 entries, at most 2 entries."""
+    """The 95th percentile. 2 entries."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -979,7 +954,6 @@ class Job(JobDisplay, Answer):
 class JobList(Answer):
     """The answer of `GET /api/jobs`."""
 
-
     jobs: list[Job]
     """Newest first, without results."""
 
@@ -1013,7 +987,7 @@ class Results(Answer):
     """Largest final balance, exact."""
 
     confidence_interval_95: list[float]
-    """95 % Wilson interval of the success probability. At least 2 entries, at most 2 entries."""
+    """95 % Wilson interval of the success probability. 2 entries."""
 
     digest: str
     """SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with the same
@@ -1106,7 +1080,6 @@ class JobResults(ResultsDisplay, Results):
 class KeyList(Answer):
     """The answer of `GET /api/admin/keys`."""
 
-
     keys: list[Key]
     """Every key, revoked ones too, by id."""
 
@@ -1137,7 +1110,6 @@ class Loan(Input):
 class LognormalReturns(Input):
     """Log-normal with the same mean and variance: never below −100 %."""
 
-
     model: Literal["lognormal"] = "lognormal"
     """Which it is."""
 
@@ -1146,21 +1118,19 @@ class LognormalReturns(Input):
 class MultiplierIntervals(Answer):
     """An interval for each percentile of multiples."""
 
-
     p25: list[float]
-    """The 25th percentile. At least 2 entries, at most 2 entries."""
+    """The 25th percentile. 2 entries."""
 
     p5: list[float]
-    """The 5th percentile. At least 2 entries, at most 2 entries."""
+    """The 5th percentile. 2 entries."""
 
     p50: list[float]
-    """The median. At least 2 entries, at most 2 entries."""
+    """The median. 2 entries."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Multipliers(Answer):
     """Percentiles of multiples of planned spending."""
-
 
     p25: float
     """The 25th percentile."""
@@ -1251,7 +1221,6 @@ class NodeProgress(Answer):
 class NormalReturns(Input):
     """μ/12 + σ/√12 · Z, with Z a standard normal draw."""
 
-
     model: Literal["normal"] = "normal"
     """Which it is."""
 
@@ -1293,7 +1262,6 @@ class Notable(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NotableSimulation(Answer):
     """A simulation that is worth a look."""
-
 
     balance: float
     """Its final balance, dollars."""
@@ -1341,7 +1309,7 @@ class Path(Answer):
     }
 
     confidence_interval_95: list[float]
-    """95 % Wilson interval of `shortProbability`. At least 2 entries, at most 2 entries."""
+    """95 % Wilson interval of `shortProbability`. 2 entries."""
 
     curve: list[CurvePoint]
     """The probability of having been short, by each of up to 60 months."""
@@ -1398,7 +1366,6 @@ class PercentRule(Input):
 class PercentileIntervals(Answer):
     """An interval for each percentile that is reported: its lower and its upper end."""
 
-
     p10: list[float]
 
     p25: list[float]
@@ -1418,7 +1385,6 @@ class PercentileIntervals(Answer):
 class Percentiles(Answer):
     """A value for each percentile that is reported."""
 
-
     p10: float
 
     p25: float
@@ -1437,7 +1403,6 @@ class Percentiles(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class PeriodUsage(Answer):
     """What was used in one month."""
-
 
     api_calls: int
 
@@ -1553,7 +1518,6 @@ class Prices(Input):
     persistence²) · Z, at least −0.5. Each month of year k prices grow by (1 + y(k))^(1/12).
     """
 
-
     mean: float
     """Mean inflation. In fractions a year. At least -0.2, at most 0.5."""
 
@@ -1572,7 +1536,6 @@ class Prices(Input):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Problem(Answer):
     """An error."""
-
 
     detail: str
     """This problem, for a person."""
@@ -1624,7 +1587,6 @@ class Problem(Answer):
 @dataclass(kw_only=True, repr=False)
 class Regime(Input):
     """The market in one regime."""
-
 
     mean: float
     """Mean yearly return, arithmetic. In fractions a year. At least -1, at most 1."""
@@ -1812,27 +1774,25 @@ class SensitivityResults(SensitivityDisplay, Answer):
 class ShortMonthIntervals(Answer):
     """An interval for each percentile of months."""
 
-
     p25: list[int]
-    """The 25th percentile. At least 2 entries, at most 2 entries."""
+    """The 25th percentile. 2 entries."""
 
     p5: list[int]
-    """The 5th percentile. At least 2 entries, at most 2 entries."""
+    """The 5th percentile. 2 entries."""
 
     p50: list[int]
-    """The median. At least 2 entries, at most 2 entries."""
+    """The median. 2 entries."""
 
     p75: list[int]
-    """The 75th percentile. At least 2 entries, at most 2 entries."""
+    """The 75th percentile. 2 entries."""
 
     p95: list[int]
-    """The 95th percentile. At least 2 entries, at most 2 entries."""
+    """The 95th percentile. 2 entries."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ShortMonths(Answer):
     """Percentiles of months."""
-
 
     p25: int
     """The 25th percentile."""
@@ -1853,7 +1813,6 @@ class ShortMonths(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Simulation(JobDisplay, Answer):
     """One job."""
-
 
     created_at: str
     """When it was submitted."""
@@ -1904,7 +1863,6 @@ class Simulation(JobDisplay, Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SimulationList(Answer):
     """The answer of `GET /simulations`."""
-
 
     jobs: list[Simulation]
     """Newest first, without results."""
@@ -2055,7 +2013,6 @@ class SimulationRequest(Input):
 class SimulationResult(JobDisplay, Answer):
     """The answer of `GET /simulations/{job_id}/result`."""
 
-
     job_id: str
     """`job_…`"""
 
@@ -2154,7 +2111,7 @@ class Spending(Answer):
     }
 
     confidence_interval_95: list[float]
-    """95 % Wilson interval of `cutProbability`. At least 2 entries, at most 2 entries."""
+    """95 % Wilson interval of `cutProbability`. 2 entries."""
 
     cut_probability: float
     """Share of the simulations in which less than planned was spent at any time."""
@@ -2240,7 +2197,6 @@ class TriedPlan(Answer):
 class Usage(Answer):
     """The answer of `GET /simulations/batch/usage`: what the caller has used this month. A limit of −1 is none."""
 
-
     api_calls_limit: int
     """Calls a month."""
 
@@ -2297,7 +2253,6 @@ class Usage(Answer):
 class UsageHistory(Answer):
     """The answer of `GET /simulations/batch/usage/history`."""
 
-
     current: Usage
     """This month."""
 
@@ -2331,7 +2286,6 @@ class UserInputs(Input):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Variant(ComparedPlan):
     """Another plan of a comparison, on the same luck as the job's own."""
-
 
     assumptions: SimulationRequest
     """Its request, with nothing left to a default."""
