@@ -66,14 +66,15 @@ class ResultsDisplay(Answer):
             ("median balance", _html.dollars(results.median_outcome)),
             ("90 % of balances", f"{_html.dollars(results.percentiles.p5)} to {_html.dollars(results.percentiles.p95)}"),
             ("mean, standard deviation", f"{_html.dollars(results.mean)}, {_html.dollars(results.std)}"),
-            ("worst, best", f"{_html.dollars(results.worst_case)}, {_html.dollars(results.best_case)}"),
+            ("worst, best of all", f"{_html.dollars(results.worst_case)}, {_html.dollars(results.best_case)}"),
             ("simulations", f"{results.simulations_run:,}{' (stopped early)' if results.stopped_early else ''}"),
             ("seed, digest", f"{results.seed}, {results.digest[:16]}…"),
         ]
         drawn: list[Any] = [_histogram(results), _fan(results)]
         if self.sensitivity is not None:
             drawn.append(self.sensitivity._chart())
-        return _html.page("carlo: will the goal be reached?", _html.table(numbers), _html.charts(*drawn))
+        warnings = [_html.table([("warning", sentence) for sentence in results.warnings])] if results.warnings else []
+        return _html.page("carlo: will the goal be reached?", *warnings, _html.table(numbers), _html.charts(*drawn))
 
     def plot(self, axes: Any = None) -> Any:
         """Draws the final balances and their course with matplotlib, on two `axes` where they are given. Returns the axes."""

@@ -724,7 +724,9 @@ class Flow(Input):
     """The share of it that is paid while only the other person lives. At least 0, at most 1. Default 0."""
 
     until: int | None = None
-    """The first month after it. In months from the start. Where absent: the timeline. At least 0, at most 1,200."""
+    """The first month after it. Absent where that is the timeline. In months from the start. Where absent: the
+    timeline. At least 0, at most 1,200.
+    """
 
 
 @dataclass(kw_only=True, repr=False)
@@ -1038,6 +1040,9 @@ class Results(Answer):
 
     spending: Spending | None = None
     """What a spending rule did."""
+
+    warnings: list[str] = field(default_factory=list)
+    """Inputs that had no effect, and bounds that were met: sentences for a person."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1411,6 +1416,9 @@ class PeriodUsage(Answer):
     period: str
     """`YYYY-MM`, UTC."""
 
+    simulations_cancelled: int
+    """Jobs that were cancelled."""
+
     simulations_completed: int
 
     simulations_failed: int
@@ -1458,8 +1466,8 @@ class Plan(Input):
     """Dated incomes and spendings. At most 64 entries."""
 
     income_until: int | None = None
-    """The first month without `monthlyIncome`: retirement. In months from the start. Where absent: the timeline.
-    At least 0, at most 1,200.
+    """The first month without `monthlyIncome`: retirement. Absent where that is the timeline. In months from the
+    start. Where absent: the timeline. At least 0, at most 1,200.
     """
 
     people: list[Person] | None = None
@@ -1760,14 +1768,14 @@ class SensitivityResults(SensitivityDisplay, Answer):
     base_probability: float
     """The success probability of the plan itself, in the simulations that the changes were tried on."""
 
-    most_impactful: str
-    """The name of the change with the largest impact."""
-
     recommendations: list[str]
     """What would help, most first: sentences for a person."""
 
     sensitivities: dict[str, Sensitivity]
     """What each change does, by its name."""
+
+    most_impactful: str | None = None
+    """The name of the change with the largest impact; null where no impact exceeds twice its standard error."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2031,6 +2039,7 @@ class Solution(Answer):
     """What was solved for."""
 
     _names: ClassVar[dict[str, str]] = {
+        "below_again_after": "belowAgainAfter",
         "for_": "for",
         "interval_95": "interval95",
     }
@@ -2042,7 +2051,12 @@ class Solution(Answer):
     """The wanted success probability."""
 
     tried: list[TriedPlan]
-    """The plans that were tried, by the value."""
+    """The plans that were tried, by the value: of many, those around it."""
+
+    below_again_after: float | None = None
+    """Of `earliestMonth`: the first later month after which the probability is below the wanted one again;
+    absent where it doesn't fall so in the months that were tried.
+    """
 
     interval_95: list[float] | None = None
     """95 % interval of the value."""
