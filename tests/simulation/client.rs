@@ -101,6 +101,7 @@ impl Client {
                 simulation: Some(spec.to_draft().into()),
                 priority: Some(plan.priority),
                 idempotency_key: if has_key { format!("seed-{}", spec.seed()) } else { String::new() },
+                name: None,
             };
             let answer =
                 self.call(async |mut jobs: JobsClient<Channel>| jobs.submit(request.clone()).await).await;

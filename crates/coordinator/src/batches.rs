@@ -1,14 +1,15 @@
 //! The batches' service.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_store::Ledger;
-use carlo_tenancy::Caller;
-use carlo_tenancy::terms::BATCH_SIZE_MAX;
-use carlo_types::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
-use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId, Money};
+use carlo_tenancy::{Caller, Unauthenticated};
+use carlo_types::definition::kind::Seed;
+use carlo_types::definition::{self, Faults};
+use carlo_types::limits::MESSAGE_BYTES_MAX;
+use carlo_types::request::envelope::{BatchSimulation, CancelBatch, CreateBatch};
+use carlo_types::{BatchId, Fault, FaultCode, FieldFault, JobId, JobSpec, Money};
 use carlo_wire::v1::batches_server::Batches;
 use carlo_wire::{convert, status, v1};
 use prost::Message as _;
@@ -16,19 +17,14 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::auth::{RequestContext, ServiceState, service};
+use crate::auth::{RequestContext, ServiceState, refused, service};
 use crate::core::{BatchRequest, Core, CoreHandle, no_such_batch};
 use crate::environment::Environment;
 use crate::idempotency::IdempotencyKey;
 use crate::ledger_reads::{resolve, with_results};
-use crate::request_checks::{WAIT_MAX, check_page, check_priority, check_reason, check_simulation, notified};
+use crate::request_checks::{WAIT_MAX, check_page, checked, fresh_seed, notified, rank};
 use crate::to_proto;
 
-/// Jobs of a batch that run at once: at most, and where a request doesn't say.
-const PARALLEL_JOBS_MAX: u32 = 100;
-const PARALLEL_JOBS_DEFAULT: u32 = 3;
-/// The longest text of metadata.
-const METADATA_BYTES_MAX: usize = 16 * 1_024;
 /// Bytes of the jobs of one answer: what leaves room in a message. Jobs beyond that come without
 /// results.
 const JOBS_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 8 * 7;
@@ -79,8 +75,8 @@ impl BatchesService {
             Ok((id, batch, change))
         };
         let (id, batch, change) = context.admit(get).await?;
-        let Some((change, _permit)) = change else { return Ok(to_proto::batch(batch)) };
-        notified(change, wait).await?;
+        let Some((change, permit)) = change else { return Ok(to_proto::batch(batch)) };
+        notified(change, wait, &permit).await?;
         let again = context.core().ask(move |core| core.batch_view(id)).await?;
         again.map(to_proto::batch).ok_or_else(|| no_such_batch(id))
     }
@@ -136,10 +132,22 @@ impl BatchesService {
         context: &mut RequestContext,
         request: v1::GetBatchRequest,
     ) -> Result<Results, Fault> {
-        let ended = move |core: &mut Core, caller: &Caller| core.ended_jobs(caller, batch_id(&request.id)?);
-        let ended = context.admit(ended).await?;
+        let ended = move |core: &mut Core, caller: &Caller| {
+            Ok((core.ended_jobs(caller, batch_id(&request.id)?)?, core.open_stream(caller)?))
+        };
+        let (ended, permit) = context.admit(ended).await?;
         let (reader, results) = mpsc::channel(RESULTS_AHEAD);
-        tokio::spawn(send_results(ended, context.core().clone(), Arc::clone(&self.state.ledger), reader));
+        let (core, ledger) = (context.core().clone(), Arc::clone(&self.state.ledger));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = send_results(ended, core, ledger, &reader) => {}
+                () = permit.revoked.cancelled() => {
+                    let refusal = status::from_fault(&refused(Unauthenticated::Revoked));
+                    // Where the reader is behind, the end of the stream says as much.
+                    let _ = reader.try_send(Err(refusal));
+                }
+            }
+        });
         Ok(ReceiverStream::new(results))
     }
 
@@ -150,8 +158,8 @@ impl BatchesService {
     ) -> Result<v1::Batch, Fault> {
         let cancel = move |core: &mut Core, caller: &Caller| {
             let id = batch_id(&request.id)?;
-            check_reason(&request.reason)?;
-            core.cancel_batch(caller, id, &request.reason, request.cancel_running.unwrap_or(true))
+            let CancelBatch { reason, cancel_running } = checked(request.into())?;
+            core.cancel_batch(caller, id, reason, cancel_running)
         };
         context.admit(cancel).await.map(to_proto::batch)
     }
@@ -185,7 +193,7 @@ async fn send_results(
     ended: Vec<JobId>,
     core: CoreHandle,
     ledger: Arc<dyn Ledger>,
-    reader: mpsc::Sender<Result<v1::Job, Status>>,
+    reader: &mpsc::Sender<Result<v1::Job, Status>>,
 ) {
     for id in ended {
         let job = match core.ask(move |core| core.snapshot_with_fold(id)).await {
@@ -203,59 +211,32 @@ async fn send_results(
 
 /// The batch that a request asks for, under fresh ids; or every fault of it.
 fn check(environment: &dyn Environment, request: v1::CreateBatchRequest) -> Result<BatchRequest, Fault> {
-    let mut faults = Vec::new();
-    if !(1..=BATCH_SIZE_MAX as usize).contains(&request.simulations.len()) {
-        let message = format!("must have 1 to {BATCH_SIZE_MAX} entries");
-        return Err(Fault::invalid(vec![FieldFault::new("/simulations", message)]));
-    }
-    let mut jobs = Vec::with_capacity(request.simulations.len());
-    let mut names = BTreeSet::new();
-    for (index, simulation) in request.simulations.into_iter().enumerate() {
-        let pointer = format!("/simulations/{index}");
-        let custom_id = simulation.custom_id;
-        let message = if custom_id.len() > NAME_BYTES_MAX || custom_id.chars().any(char::is_control) {
-            Some(format!("must have at most {NAME_BYTES_MAX} bytes and no control characters"))
-        } else if !custom_id.is_empty() && !names.insert(custom_id.clone()) {
-            Some("must be unique in the batch".to_owned())
-        } else {
-            None
-        };
-        faults.extend(message.map(|message| FieldFault::new(format!("{pointer}/custom_id"), message)));
-        if let Some(spec) = check_simulation(environment, simulation.simulation, &pointer, &mut faults) {
-            let custom_id = (!custom_id.is_empty()).then_some(custom_id);
-            jobs.push((JobId::from_random(environment.random()), Arc::new(spec), custom_id));
+    let mut faults = Faults::default();
+    for (index, simulation) in request.simulations.iter().enumerate() {
+        let asked = simulation.simulation.as_ref();
+        if asked.is_some_and(|asked| !asked.variants.is_empty() || asked.solve.is_some()) {
+            let message = "can't compare plans or solve for a number: submit it as a job";
+            faults.push(FieldFault::new(format!("/simulations/{index}"), message));
         }
     }
-    let parallel_jobs = request.parallel_jobs.unwrap_or(PARALLEL_JOBS_DEFAULT);
-    if !(1..=PARALLEL_JOBS_MAX).contains(&parallel_jobs) {
-        let message = format!("must be between 1 and {PARALLEL_JOBS_MAX}, not {parallel_jobs}");
-        faults.push(FieldFault::new("/parallel_jobs", message));
-    }
-    let priority = check_priority(request.priority, &mut faults);
-    check_metadata(&request.metadata_json, &mut faults);
-    match priority {
-        Some(priority) if faults.is_empty() => Ok(BatchRequest {
-            id: BatchId::from_random(environment.random()),
-            jobs,
-            parallel_jobs,
-            fail_fast: request.fail_fast,
-            cap: request.budget_cap_nanodollars.map(|cap| Money::from_nanos(cap.into())),
-            priority,
-            metadata_json: request.metadata_json,
-        }),
-        _ => Err(Fault::invalid(faults)),
-    }
-}
-
-fn check_metadata(json: &str, faults: &mut Vec<FieldFault>) {
-    if json.is_empty() {
-        return;
-    }
-    if json.len() > METADATA_BYTES_MAX {
-        faults.push(FieldFault::new("/metadata", format!("must have at most {METADATA_BYTES_MAX} bytes")));
-    } else if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json).is_err() {
-        faults.push(FieldFault::new("/metadata", "must be a JSON object"));
-    }
+    // Exactly as they came, not by way of floating point or another writer of JSON.
+    let cap = request.budget_cap_nanodollars.map(|cap| Money::from_nanos(cap.into()));
+    let metadata_json = request.metadata_json.clone();
+    let CreateBatch { simulations, parallel_jobs, fail_fast, budget_cap_usd: _, priority, metadata: _ } =
+        definition::check(request.into(), "", &mut faults);
+    let job = |BatchSimulation { mut request, custom_id }| {
+        request.params.seed.get_or_insert_with(|| Seed(fresh_seed(environment)));
+        (JobId::from_random(environment.random()), Arc::new(JobSpec::of(request)), custom_id)
+    };
+    faults.none_or(BatchRequest {
+        id: BatchId::from_random(environment.random()),
+        jobs: simulations.into_iter().map(job).collect(),
+        parallel_jobs,
+        fail_fast,
+        cap,
+        priority: rank(priority),
+        metadata_json,
+    })
 }
 
 fn batch_id(text: &str) -> Result<BatchId, Fault> {

@@ -7,7 +7,8 @@
 //! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
 //! * `tenants`: every call and the end of every job is counted and billed here.
 //! * `observations`: what operators look back at. `idempotency`: requests with an idempotency key.
-//!   `watchers`: who waits for a change, and `streams` how many may. `sessions`: the workers' streams.
+//!   `watchers`: who waits for a change, and `streams` how many may.
+//!   `storage`: what everybody has in the ledger. `sessions`: the workers' streams.
 
 mod batches;
 mod idempotency;
@@ -16,6 +17,7 @@ mod measure;
 mod observations;
 mod requests;
 mod sessions;
+mod storage;
 mod streams;
 mod tenants;
 mod waited;
@@ -51,6 +53,7 @@ pub(crate) use requests::CoreHandle;
 use requests::Request;
 use sessions::Sessions;
 pub(crate) use sessions::{Outbox, SessionId};
+use storage::Storage;
 pub(crate) use streams::StreamPermit;
 use streams::Streams;
 use waited::Waited;
@@ -83,6 +86,7 @@ pub(crate) struct Core {
     observations: Observations,
     waited: Waited,
     streams: Streams,
+    storage: Storage,
     /// Whether callers need keys.
     needs_keys: bool,
     epoch: Epoch,
@@ -124,6 +128,7 @@ impl Core {
             observations: Observations::default(),
             waited: Waited::default(),
             streams: Streams::default(),
+            storage: Storage::default(),
             needs_keys: true,
             epoch,
             environment,
@@ -149,11 +154,13 @@ impl Core {
         for (job, error) in stored.unusable {
             core.drop_checkpoint(job, error);
         }
-        for (job, metadata) in stored.jobs {
+        for (job, metadata, bytes) in stored.jobs {
+            core.storage.put_job(&job.record, bytes);
             core.job_metadata.insert(job.record.id, metadata);
             core.restore(job)?;
         }
-        for batch in stored.batches {
+        for (batch, bytes) in stored.batches {
+            core.storage.put_batch(&batch, bytes);
             let outcome = core.scheduler.restore_batch(batch, core.clock.now());
             core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
         }
@@ -264,14 +271,25 @@ impl Core {
                     self.settle(job);
                     self.watchers.notify(Topic::Job(job.id));
                 }
-                Record::Forget { job } => drop(self.job_metadata.remove(job)),
-                Record::ForgetBatch { batch } => {
+                Record::Forget { job, owner } => {
+                    self.job_metadata.remove(job);
+                    self.storage.forget_job(owner, *job);
+                }
+                Record::ForgetBatch { batch, owner } => {
                     // All of its jobs had ended, so nothing of it is held.
                     self.tenancy.forget_batch(*batch);
+                    self.storage.forget_batch(owner, *batch);
                 }
                 _ => {}
             }
+            let written = self.writes.len();
             entries::write(&record, &self.job_metadata, &mut self.writes);
+            let bytes = self.writes.get(written).map_or(0, Write::bytes);
+            match &record {
+                Record::Job(job) => self.storage.put_job(job, bytes),
+                Record::Batch(batch) => self.storage.put_batch(batch, bytes),
+                _ => {}
+            }
         }
         for effect in &effects {
             if let Effect::BatchChanged { batch } = effect {

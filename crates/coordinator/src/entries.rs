@@ -84,11 +84,11 @@ pub(crate) fn write(
             writes.push(put(checkpoint_key(*job), &checkpoint_entry(checkpoint)));
         }
         Record::Result(result) => writes.push(put(result_key(result.job), &result_entry(result))),
-        Record::Forget { job } => {
+        Record::Forget { job, .. } => {
             writes.extend([job_key(*job), checkpoint_key(*job), result_key(*job)].map(Write::Delete));
         }
         Record::Batch(batch) => writes.push(batches::write(batch)),
-        Record::ForgetBatch { batch } => writes.push(batches::delete(*batch)),
+        Record::ForgetBatch { batch, .. } => writes.push(batches::delete(*batch)),
         Record::Drain { name, draining } => {
             // The door admits only names that are fit for a key.
             let key = Key::new(format!("{NODE}{name}")).expect("a node's name is short and printable");
@@ -113,6 +113,7 @@ fn job_entry(job: &JobRecord, metadata: JobMetadata) -> v1::JobEntry {
         workers_used: job.workers_used,
         batch_id: job.batch.map(|batch| batch.to_string()),
         custom_id: metadata.custom_id,
+        name: metadata.name,
         estimated_cost_nanodollars: nanodollars(job.price * Work::of(&job.spec).tokens()),
         cost_nanodollars: job.bill.map(|bill| nanodollars(bill.cost)),
         tokens_used: job.bill.map(|bill| bill.tokens),
@@ -165,8 +166,8 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
 pub(crate) struct Stored {
     /// The names of the nodes that an operator wants idle.
     pub(crate) drains: Vec<String>,
-    /// Every job, in the order of submission, which is that of the queue.
-    pub(crate) jobs: Vec<(StoredJob<Partial>, JobMetadata)>,
+    /// Every job with the bytes of its entry, in the order of submission, which is that of the queue.
+    pub(crate) jobs: Vec<(StoredJob<Partial>, JobMetadata, usize)>,
     /// Jobs of which the checkpoint can't be read, and why.
     pub(crate) unusable: Vec<(JobId, EntryError)>,
     /// Keys, usage, charges, budgets.
@@ -175,8 +176,8 @@ pub(crate) struct Stored {
     pub(crate) idempotency: Vec<idempotency::Stored>,
     /// What leases are sealed with, once it has been drawn.
     pub(crate) seal_key: Option<[u8; 32]>,
-    /// Every batch.
-    pub(crate) batches: Vec<BatchRecord>,
+    /// Every batch with the bytes of its entry.
+    pub(crate) batches: Vec<(BatchRecord, usize)>,
 }
 
 /// Reads the ledger.
@@ -192,10 +193,11 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     }
     let mut jobs = Vec::new();
     for (key, value) in scan(ledger, JOB).await? {
-        jobs.push(read::job(&key, &value, &tenancy.reserved)?);
+        let (record, metadata) = read::job(&key, &value, &tenancy.reserved)?;
+        jobs.push((record, metadata, key.as_str().len() + value.len()));
     }
-    jobs.sort_by_key(|(record, _)| (record.created_at, record.id));
-    for (record, metadata) in jobs {
+    jobs.sort_by_key(|(record, ..)| (record.created_at, record.id));
+    for (record, metadata, bytes) in jobs {
         let checkpoint = match checkpoint(ledger, &record).await {
             Err(EntryError::Ledger(error)) => return Err(error.into()),
             Err(error) => {
@@ -204,9 +206,9 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
             }
             Ok(checkpoint) => checkpoint,
         };
-        stored.jobs.push((StoredJob { record, checkpoint }, metadata));
+        stored.jobs.push((StoredJob { record, checkpoint }, metadata, bytes));
     }
-    let known = stored.jobs.iter().map(|(job, _)| (job.record.id, &job.record)).collect();
+    let known = stored.jobs.iter().map(|(job, ..)| (job.record.id, &job.record)).collect();
     stored.batches = batches::load(ledger, &known, &tenancy.records).await?;
     stored.tenancy = tenancy.records;
     Ok(stored)

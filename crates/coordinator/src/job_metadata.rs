@@ -4,6 +4,8 @@
 /// What is known of a job beside its schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct JobMetadata {
+    /// What its submitter calls it.
+    pub(crate) name: Option<String>,
     /// Its name within its batch.
     pub(crate) custom_id: Option<String>,
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use carlo_schedule::{JobState, Page};
 use carlo_store::Ledger;
-use carlo_tenancy::{Caller, Refusal, Unauthenticated};
+use carlo_tenancy::{Caller, Unauthenticated};
 use carlo_types::limits::REVALIDATIONS_MAX;
+use carlo_types::request::envelope::{CancelJob, JobOptionsDraft};
 use carlo_types::{Fault, FaultCode, FieldFault, JobId, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
@@ -15,11 +16,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::auth::{RequestContext, ServiceState, service};
+use crate::auth::{RequestContext, ServiceState, refused, service};
 use crate::core::{Core, StreamPermit, Watch, no_such_job};
 use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, with_results};
-use crate::request_checks::{WAIT_MAX, check_page, check_reason, new_job, notified};
+use crate::request_checks::{WAIT_MAX, check_page, checked, new_job, notified};
 use crate::simulate::Simulation;
 use crate::snapshot::JobEvent;
 use crate::to_proto;
@@ -44,7 +45,8 @@ impl JobsService {
     ) -> Result<v1::Job, Fault> {
         let key = std::mem::take(&mut request.idempotency_key);
         let idempotency_key = IdempotencyKey::new(&key, "Jobs.Submit", &request);
-        let new = new_job(self.state.environment.as_ref(), request.simulation, request.priority);
+        let options = JobOptionsDraft { name: request.name, priority: request.priority.map(u64::from) };
+        let new = new_job(self.state.environment.as_ref(), request.simulation, options);
         let submit = move |core: &mut Core, caller: &Caller| {
             let (idempotency_key, new) = (idempotency_key?, new?);
             let serve = |core: &mut Core| core.submit(caller, new).map(to_proto::job);
@@ -62,7 +64,8 @@ impl JobsService {
         let wait = request.wait_ms.take().map(|ms| Duration::from_millis(ms.into()));
         let idempotency_key = IdempotencyKey::new(&key, "Jobs.Simulate", &request);
         let fingerprint = fingerprint("Jobs.Simulate", &request);
-        let new = new_job(self.state.environment.as_ref(), request.simulation, request.priority);
+        let options = JobOptionsDraft { name: None, priority: request.priority.map(u64::from) };
+        let new = new_job(self.state.environment.as_ref(), request.simulation, options);
         let simulation =
             Simulation::begin(context, self.state.ledger.as_ref(), idempotency_key, fingerprint, new).await?;
         let snapshot = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
@@ -83,8 +86,8 @@ impl JobsService {
             Ok((id, snapshot, change))
         };
         let (id, mut snapshot, change) = context.admit(get).await?;
-        if let Some((change, _permit)) = change {
-            if !notified(change, wait).await? {
+        if let Some((change, permit)) = change {
+            if !notified(change, wait, &permit).await? {
                 tracing::trace!(job = %id, "it did not change in time");
             }
             let again = context.core().ask(move |core| core.snapshot_with_fold(id)).await?;
@@ -136,8 +139,8 @@ impl JobsService {
     ) -> Result<v1::Job, Fault> {
         let cancel = move |core: &mut Core, caller: &Caller| {
             let id = job_id(&request.id)?;
-            check_reason(&request.reason)?;
-            core.cancel(caller, id, &request.reason)
+            let CancelJob { reason } = checked(request.into())?;
+            core.cancel(caller, id, reason)
         };
         context.admit(cancel).await.map(to_proto::job)
     }
@@ -201,7 +204,7 @@ async fn send_events(
     loop {
         let next = tokio::select! {
             next = watch.next() => next,
-            () = permit.revoked.cancelled() => Err(Refusal::from(Unauthenticated::Revoked).into()),
+            () = permit.revoked.cancelled() => Err(refused(Unauthenticated::Revoked)),
             () = reader.closed() => return,
         };
         let event = match next {

@@ -5,22 +5,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_schedule::Page;
-use carlo_types::definition::Faults;
-use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_BYTES_MAX};
-use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId, JobSpec};
+use carlo_tenancy::Unauthenticated;
+use carlo_types::definition::{self, Faults, Section};
+use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_MAX};
+use carlo_types::request::envelope::{JobOptions, JobOptionsDraft};
+use carlo_types::{Draft, Fault, FaultCode, FieldFault, JobId};
 use carlo_wire::v1;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::core::NewJob;
+use crate::auth::refused;
+use crate::core::{NewJob, StreamPermit};
 use crate::environment::Environment;
 
 /// The longest that a caller may wait for a change.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Whether what is waited for happened in time. Fails when the core ends.
-pub(crate) async fn notified(change: oneshot::Receiver<()>, wait: Duration) -> Result<bool, Fault> {
-    match timeout(wait, change).await {
+/// Whether what is waited for happened in time. Fails when the core ends, or the caller's key is
+/// revoked.
+pub(crate) async fn notified(
+    change: oneshot::Receiver<()>,
+    wait: Duration,
+    permit: &StreamPermit,
+) -> Result<bool, Fault> {
+    let notified = tokio::select! {
+        notified = timeout(wait, change) => notified,
+        () = permit.revoked.cancelled() => return Err(refused(Unauthenticated::Revoked)),
+    };
+    match notified {
         Ok(Ok(())) => Ok(true),
         Ok(Err(_)) => Err(Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")),
         Err(_) => Ok(false),
@@ -31,57 +43,35 @@ pub(crate) async fn notified(change: oneshot::Receiver<()>, wait: Duration) -> R
 pub(crate) fn new_job(
     environment: &dyn Environment,
     simulation: Option<v1::SimulationRequest>,
-    priority: Option<u32>,
+    options: JobOptionsDraft,
 ) -> Result<NewJob, Fault> {
-    let mut faults = Vec::new();
-    let spec = check_simulation(environment, simulation, "", &mut faults);
-    let priority = check_priority(priority, &mut faults);
-    match (spec, priority) {
-        (Some(spec), Some(priority)) if faults.is_empty() => {
-            Ok(NewJob { id: JobId::from_random(environment.random()), spec: Arc::new(spec), priority })
-        }
-        _ => Err(Fault::invalid(faults)),
-    }
+    let mut faults = Faults::default();
+    let seed = fresh_seed(environment);
+    let spec = Draft::from(simulation.unwrap_or_default()).check_at("", seed, &mut faults);
+    let JobOptions { name, priority } = definition::check(options, "", &mut faults);
+    faults.none_or(NewJob {
+        id: JobId::from_random(environment.random()),
+        spec: Arc::new(spec),
+        priority: rank(priority),
+        name,
+    })
 }
 
-/// The specification that a request asks for, or its faults, with `pointer` before theirs.
-pub(crate) fn check_simulation(
-    environment: &dyn Environment,
-    simulation: Option<v1::SimulationRequest>,
-    pointer: &str,
-    faults: &mut Vec<FieldFault>,
-) -> Option<JobSpec> {
-    #[expect(clippy::cast_possible_truncation, reason = "64 of random bits are as random")]
-    let seed = environment.random() as u64;
-    let mut found = Faults::default();
-    let spec = Draft::from(simulation.unwrap_or_default()).check_at(pointer, seed, &mut found);
-    match found.none_or(spec) {
-        Ok(spec) => Some(spec),
-        Err(fault) => {
-            faults.extend(fault.fields);
-            None
-        }
-    }
+#[expect(clippy::cast_possible_truncation, reason = "64 of random bits are as random")]
+pub(crate) fn fresh_seed(environment: &dyn Environment) -> u64 {
+    environment.random() as u64
 }
 
-/// The priority that a request asks for.
-pub(crate) fn check_priority(priority: Option<u32>, faults: &mut Vec<FieldFault>) -> Option<u8> {
-    let priority = priority.unwrap_or(PRIORITY_DEFAULT.into());
-    let checked = u8::try_from(priority).ok().filter(|priority| *priority <= PRIORITY_MAX);
-    if checked.is_none() {
-        let message = format!("must be between 0 and {PRIORITY_MAX}, not {priority}");
-        faults.push(FieldFault::new("/priority", message));
-    }
-    checked
+/// A checked priority, as the scheduler has it.
+pub(crate) fn rank(priority: u32) -> u8 {
+    u8::try_from(priority).unwrap_or(PRIORITY_MAX)
 }
 
-/// Refuses a reason that is too long.
-pub(crate) fn check_reason(reason: &str) -> Result<(), Fault> {
-    if reason.len() <= TEXT_BYTES_MAX {
-        return Ok(());
-    }
-    let message = format!("must have at most {TEXT_BYTES_MAX} bytes");
-    Err(Fault::invalid(vec![FieldFault::new("/reason", message)]))
+/// What a draft says, or every fault of it.
+pub(crate) fn checked<S: Section>(draft: S::Draft) -> Result<S, Fault> {
+    let mut faults = Faults::default();
+    let section = definition::check(draft, "", &mut faults);
+    faults.none_or(section)
 }
 
 /// The part of a list that a request asks for. 0 is what protobuf says where a caller says nothing.

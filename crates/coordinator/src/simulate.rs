@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::auth::RequestContext;
-use crate::core::{Core, CoreHandle, IdempotentOutcome, NewJob, WaitedRequest, no_such_job};
+use crate::core::{Core, CoreHandle, IdempotentOutcome, NewJob, StreamPermit, WaitedRequest, no_such_job};
 use crate::entries::idempotency::{Hash, IdempotencyId};
 use crate::idempotency::IdempotencyKey;
 use crate::ledger_reads::first_answer;
@@ -34,6 +34,8 @@ pub(crate) struct Simulation {
     idempotency: Option<IdempotencyId>,
     /// The request that others with the same content join until then; `None` if it has a key.
     request: Option<WaitedRequest>,
+    /// The call counts as one of the caller's streams.
+    permit: StreamPermit,
 }
 
 impl Simulation {
@@ -50,10 +52,18 @@ impl Simulation {
         let submit = move |core: &mut Core, caller: &Caller| {
             let (idempotency_key, new) = (idempotency_key?, new?);
             check_size(&new, core.waited_simulations_max())?;
+            let permit = core.open_stream(caller)?;
             let request = WaitedRequest { user: caller.user.clone(), fingerprint };
             let request = idempotency_key.is_none().then_some(request);
-            let mut simulation =
-                Self { core: handle, job: new.id, change: None, caller: None, idempotency: None, request };
+            let mut simulation = Self {
+                core: handle,
+                job: new.id,
+                change: None,
+                caller: None,
+                idempotency: None,
+                request,
+                permit,
+            };
             if let Some(job) = simulation.request.as_ref().and_then(|request| core.join_waited(request)) {
                 simulation.job = job;
                 simulation.change = core.wait_for(job);
@@ -99,7 +109,8 @@ impl Simulation {
         let deadline = tokio::time::Instant::now() + wait;
         let job = self.job;
         while let Some(change) = self.change.take() {
-            if !notified(change, deadline.saturating_duration_since(tokio::time::Instant::now())).await? {
+            let wait = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if !notified(change, wait, &self.permit).await? {
                 break;
             }
             // It may just have started.
@@ -135,8 +146,8 @@ impl Drop for Simulation {
             let give_up = move |core: &mut Core| {
                 let is_wanted = request.is_some_and(|request| core.leave(&request, job, false));
                 // It may have ended just now; then its answer stays what it is.
-                let is_cancelled =
-                    !is_wanted && caller.is_some_and(|caller| core.cancel(&caller, job, GONE).is_ok());
+                let is_cancelled = !is_wanted
+                    && caller.is_some_and(|caller| core.cancel(&caller, job, Some(GONE.to_owned())).is_ok());
                 if let Some(idempotency) = idempotency {
                     core.end_idempotent(&idempotency, is_cancelled);
                 }

@@ -37,7 +37,8 @@ pub(crate) struct PartialSummary {
 impl JobEvent {
     /// About how much memory it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let texts = [&self.view.error, &self.view.waiting_for, &self.metadata.custom_id];
+        let JobMetadata { custom_id, name } = &self.metadata;
+        let texts = [&self.view.error, &self.view.waiting_for, custom_id, name];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
         size_of::<Self>() + texts + size_of_val(self.view.nodes.as_slice())
     }

@@ -143,6 +143,7 @@ fn without_partial(view: JobView, metadata: JobMetadata) -> v1::Job {
         simulations_per_second: view.simulations_per_second,
         batch_id: view.batch.map(|batch| batch.to_string()),
         custom_id: metadata.custom_id,
+        name: metadata.name,
         estimated_cost_nanodollars: nanodollars(view.estimate),
         cost_nanodollars: view.bill.map(|bill| nanodollars(bill.cost)),
         tokens_used: view.bill.map(|bill| bill.tokens),

@@ -9,7 +9,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use carlo_rest::pointer::Spelling;
 use carlo_rest::{Job, Label, Simulation};
-use carlo_types::JobId;
+use carlo_types::request::envelope::SubmitJob;
+use carlo_types::{JobId, JobSpec};
 use carlo_wire::{FieldError, v1};
 use serde::Serialize;
 
@@ -65,8 +66,13 @@ impl JobView for Simulation {
 pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let spec = run::read_request(&body)?;
-    let message = v1::SubmitRequest { simulation: Some((&spec).into()), priority: None, idempotency_key };
+    let SubmitJob { request, name, priority } = body::section(&body)?;
+    let message = v1::SubmitRequest {
+        simulation: Some((&JobSpec::of(request)).into()),
+        priority: Some(priority),
+        idempotency_key,
+        name,
+    };
     let submitted = Box::pin(app.coordinator.call(caller).submit_job(message)).await;
     submitted.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))
 }

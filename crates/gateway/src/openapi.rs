@@ -13,7 +13,7 @@ use carlo_rest::Problem;
 use carlo_types::Request;
 use carlo_types::definition::schema::Components;
 use carlo_types::question::{CompareRequest, SolveRequest};
-use carlo_types::request::envelope::{CancelBatch, CancelJob, CreateBatch, CreateKey};
+use carlo_types::request::envelope::{CancelBatch, CancelJob, CreateBatch, CreateKey, SubmitJob};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -115,6 +115,7 @@ fn streams(operation: &mut Value) {
 fn inputs(schemas: &mut Value) {
     let mut defined = Components::default();
     defined.add::<Request>();
+    defined.add::<SubmitJob>();
     defined.add::<CompareRequest>();
     defined.add::<SolveRequest>();
     defined.add::<CreateBatch>();

@@ -122,7 +122,10 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub completed_at: Option<Timestamp>,
-    /// 0 to 100, more is sooner.
+    /// What its submitter calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// 0 to 100, more is sooner among the jobs of one user.
     pub priority: u32,
     /// The seed, as a decimal string: JSON numbers lose its last digits.
     pub seed: String,

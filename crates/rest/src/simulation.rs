@@ -57,6 +57,11 @@ pub struct Simulation {
     pub batch_id: Option<String>,
     /// Its name in the batch.
     pub custom_id: Option<String>,
+    /// What its submitter calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// 0 to 100, more is sooner among the jobs of one user.
+    pub priority: u32,
     /// What it costs if it runs to its last simulation, dollars.
     pub estimated_cost_usd: f64,
     /// What it has cost, once it has ended, dollars.

@@ -25,6 +25,10 @@ use crate::record::{BatchJob, BatchRecord, BatchState, JobState};
 pub(crate) struct Batch {
     pub(crate) record: BatchRecord,
     counts: BatchCounts,
+    /// What its ended jobs have cost.
+    spent: Bill,
+    /// What all of its jobs would cost if each ran to its last simulation.
+    estimated: Money,
     /// Positions in the record's jobs, by id.
     positions: BTreeMap<JobId, usize>,
     /// Positions in the order in which the budget is given out.
@@ -91,7 +95,9 @@ impl Batch {
         let positions = record.jobs.iter().enumerate().map(|(position, job)| (job.job, position)).collect();
         let mut by_estimate: Vec<usize> = (0..record.jobs.len()).collect();
         by_estimate.sort_by_key(|position| (record.jobs[*position].estimate, *position));
-        Self { record, counts, positions, by_estimate, cancels_running: false }
+        let spent = record.jobs.iter().filter_map(|job| job.bill).fold(record.unattributed, Bill::plus);
+        let estimated = record.jobs.iter().fold(Money::ZERO, |sum, job| sum.plus(job.estimate));
+        Self { record, counts, spent, estimated, positions, by_estimate, cancels_running: false }
     }
 
     pub(crate) fn counts(&self) -> BatchCounts {
@@ -105,7 +111,11 @@ impl Batch {
         let member = &mut self.record.jobs[position];
         *self.counts.of(member.state) -= 1;
         *self.counts.of(change.state) += 1;
-        (member.state, member.bill) = (change.state, change.bill.or(member.bill));
+        if let Some(bill) = change.bill.filter(|_| member.bill.is_none()) {
+            member.bill = Some(bill);
+            self.spent = self.spent.plus(bill);
+        }
+        member.state = change.state;
         member.is_blocked &= change.state == JobState::Queued;
         self.record.started_at = self.record.started_at.or(change.started_at);
         if change.state == JobState::Failed {
@@ -233,12 +243,12 @@ impl Batch {
 
     /// What all of its jobs would cost if each ran to its last simulation.
     pub(crate) fn estimated(&self) -> Money {
-        self.record.jobs.iter().fold(Money::ZERO, |sum, job| sum.plus(job.estimate))
+        self.estimated
     }
 
     /// What its ended jobs have cost, with their tokens.
     pub(crate) fn spent(&self) -> Bill {
-        self.record.jobs.iter().filter_map(|job| job.bill).fold(self.record.unattributed, Bill::plus)
+        self.spent
     }
 
     /// The estimates of its jobs that may run and have not ended.

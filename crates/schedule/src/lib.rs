@@ -25,6 +25,7 @@
 //! * `batch`: jobs that were submitted together: which may run, and their budget.
 //! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it may stop early.
 //! * `queue`: which job is next. `fleet`: nodes and their speed. `size`: how large a lease is. `leases`: which are out.
+//! * `listing`: jobs and batches by owner, state and age, in `ranked` sets.
 //! * `seal`: how a later leader knows a lease that an earlier one granted.
 //! * `verify`: whether every index says the same; tests call it after each command.
 //!
@@ -40,6 +41,7 @@ mod leases;
 pub mod listing;
 mod queue;
 mod ranges;
+mod ranked;
 mod rate;
 pub mod record;
 mod scheduler;

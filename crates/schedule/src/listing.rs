@@ -1,12 +1,13 @@
 //! Jobs and batches by owner, state and age, for lists. Who may see which of them is decided
 //! elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use carlo_types::{OwnerId, Timestamp};
 
-use crate::record::{BatchState, JobState};
+use crate::ranked::Ranked;
+use crate::record::JobState;
 
 /// Which jobs, or batches, a list is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,25 +33,13 @@ pub struct Page {
     pub take: usize,
 }
 
-/// The states that a thing in a list may be in.
-pub(crate) trait States: Copy + Ord + 'static {
-    const ALL: &'static [Self];
-}
+/// An owner and a state, or all of either.
+type Which<S> = (Option<OwnerId>, Option<S>);
 
-impl States for JobState {
-    const ALL: &'static [Self] = &Self::ALL;
-}
-
-impl States for BatchState {
-    const ALL: &'static [Self] = &Self::ALL;
-}
-
-type Entries<K> = BTreeSet<(Timestamp, K)>;
-
-/// Every job, or every batch, under its owner and under no owner, by state and age.
-#[derive(Debug, Clone, PartialEq)]
+/// Every job, or every batch, by owner and by state, each of the two also without the other.
+#[derive(Debug, Clone)]
 pub(crate) struct Listing<S, K> {
-    sets: BTreeMap<(Option<OwnerId>, S), Entries<K>>,
+    sets: BTreeMap<Which<S>, Ranked<(Timestamp, K)>>,
 }
 
 impl<S, K> Default for Listing<S, K> {
@@ -59,18 +48,17 @@ impl<S, K> Default for Listing<S, K> {
     }
 }
 
-impl<S: States + fmt::Debug, K: Copy + Ord + fmt::Debug> Listing<S, K> {
+impl<S: Copy + Ord + fmt::Debug, K: Copy + Ord + fmt::Debug> Listing<S, K> {
     pub(crate) fn insert(&mut self, owner: &OwnerId, state: S, entry: (Timestamp, K)) {
-        for owner in [None, Some(owner.clone())] {
-            self.sets.entry((owner, state)).or_default().insert(entry);
+        for key in keys(owner, state) {
+            self.sets.entry(key).or_default().insert(entry);
         }
     }
 
     pub(crate) fn remove(&mut self, owner: &OwnerId, state: S, entry: (Timestamp, K)) {
-        for owner in [None, Some(owner.clone())] {
-            let key = (owner, state);
+        for key in keys(owner, state) {
             if let Some(set) = self.sets.get_mut(&key) {
-                set.remove(&entry);
+                set.remove(entry);
                 if set.is_empty() {
                     self.sets.remove(&key);
                 }
@@ -79,27 +67,30 @@ impl<S: States + fmt::Debug, K: Copy + Ord + fmt::Debug> Listing<S, K> {
     }
 
     pub(crate) fn count(&self, filter: &Filter<S>) -> usize {
-        self.matching(filter).map(BTreeSet::len).sum()
+        self.matching(filter).map_or(0, Ranked::len)
     }
 
-    /// Those of a page, newest first.
+    /// Those of a page, newest first. A page far out takes hardly longer than the first one.
     pub(crate) fn page(&self, filter: &Filter<S>, page: Page) -> Vec<K> {
-        let mut lists: Vec<_> = self.matching(filter).map(|set| set.iter().rev()).collect();
-        let newest = std::iter::from_fn(|| {
-            let list = lists.iter_mut().max_by_key(|list| (**list).clone().next())?;
-            list.next().map(|(_, key)| *key)
-        });
-        newest.skip(page.skip).take(page.take).collect()
+        let newest = self.matching(filter).into_iter().flat_map(|set| set.descending(page.skip));
+        newest.take(page.take).map(|(_, key)| key).collect()
     }
 
-    fn matching(&self, filter: &Filter<S>) -> impl Iterator<Item = &Entries<K>> {
-        let states = S::ALL.iter().filter(|state| filter.state.is_none_or(|only| only == **state));
-        states.filter_map(|state| self.sets.get(&(filter.owner.clone(), *state)))
+    fn matching(&self, filter: &Filter<S>) -> Option<&Ranked<(Timestamp, K)>> {
+        self.sets.get(&(filter.owner.clone(), filter.state))
     }
 
     pub(crate) fn verify<'a>(&self, all: impl Iterator<Item = (&'a OwnerId, S, (Timestamp, K))>) {
         let mut expected = Self::default();
         all.for_each(|(owner, state, entry)| expected.insert(owner, state, entry));
-        assert_eq!(self.sets, expected.sets, "the lists");
+        assert!(self.sets.keys().eq(expected.sets.keys()), "the lists");
+        for (key, set) in &self.sets {
+            assert!(set.iter().eq(expected.sets[key].iter()), "the list of {key:?}");
+        }
     }
+}
+
+/// The sets that something of this owner in this state is in.
+fn keys<S: Copy>(owner: &OwnerId, state: S) -> [Which<S>; 4] {
+    [(None, None), (None, Some(state)), (Some(owner.clone()), None), (Some(owner.clone()), Some(state))]
 }

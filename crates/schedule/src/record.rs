@@ -16,11 +16,11 @@ pub enum Record<P> {
     /// complete.
     Result(ResultRecord<P>),
     /// Delete everything of the job.
-    Forget { job: JobId },
+    Forget { job: JobId, owner: OwnerId },
     /// Put the batch's record.
     Batch(BatchRecord),
     /// Delete the batch.
-    ForgetBatch { batch: BatchId },
+    ForgetBatch { batch: BatchId, owner: OwnerId },
     /// Put or delete the mark that workers of this name get no leases.
     Drain { name: String, draining: bool },
 }

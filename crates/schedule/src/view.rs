@@ -307,11 +307,14 @@ impl<P: Merge + Clone> Scheduler<P> {
     fn view_batch(&self, batch: &Batch) -> BatchView {
         let (mut done, mut expected) = (0, 0);
         for member in &batch.record.jobs {
-            let progress = match member.state {
-                JobState::Complete => None,
-                _ => self.progress(member.job),
+            let whole = (member.simulations, member.simulations);
+            let (job_done, job_expected) = match member.state {
+                JobState::Queued => (0, member.simulations),
+                JobState::Complete => whole,
+                JobState::Running | JobState::Failed | JobState::Cancelled => {
+                    self.progress(member.job).unwrap_or(whole)
+                }
             };
-            let (job_done, job_expected) = progress.unwrap_or((member.simulations, member.simulations));
             done += u128::from(job_done);
             expected += u128::from(job_expected);
         }

@@ -57,14 +57,14 @@ pub enum Refusal {
         retry_after_seconds: u64,
     },
     /// A user has as much at once as the tier allows: 429, type `quota-exceeded`.
-    #[error("the tier {tier} allows {limit} {share} at once")]
+    #[error("the tier {tier} allows {limit} {share}")]
     ShareUsedUp {
         /// What.
         share: Share,
         /// The user's tier.
         tier: Tier,
         /// How much it allows.
-        limit: u32,
+        limit: u64,
     },
     /// A batch's budget doesn't reach: 402.
     #[error("the budget cap of ${cap} does not allow it: ${needed} would be needed")]
@@ -82,7 +82,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after_seconds, .. }
             | Self::QuotaExceeded { retry_after_seconds, .. } => Some(*retry_after_seconds),
-            Self::ShareUsedUp { .. } => Some(SHARE_RETRY_SECONDS),
+            Self::ShareUsedUp { share, .. } => Some(share.retry_after_seconds()),
             _ => None,
         }
     }
@@ -131,9 +131,6 @@ pub enum Unauthenticated {
     Revoked,
 }
 
-/// When it is worth asking again for what is used up at the moment.
-const SHARE_RETRY_SECONDS: u64 = 5;
-
 /// What a user may have so much of at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
@@ -141,6 +138,8 @@ pub enum Share {
     OpenJobs,
     /// Streams, and calls that wait for a change.
     Streams,
+    /// What jobs and batches take in the ledger, in bytes.
+    StoredBytes,
 }
 
 impl Share {
@@ -149,6 +148,15 @@ impl Share {
         match self {
             Self::OpenJobs => "open_jobs",
             Self::Streams => "streams_at_once",
+            Self::StoredBytes => "stored_bytes",
+        }
+    }
+
+    /// When it is worth asking again.
+    fn retry_after_seconds(self) -> u64 {
+        match self {
+            Self::OpenJobs | Self::Streams => 5,
+            Self::StoredBytes => 3_600,
         }
     }
 }
@@ -156,8 +164,11 @@ impl Share {
 impl std::fmt::Display for Share {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::OpenJobs => "open jobs",
-            Self::Streams => "streams and waiting calls",
+            Self::OpenJobs => "open jobs at once",
+            Self::Streams => "streams and waiting calls at once",
+            Self::StoredBytes => {
+                "bytes in the ledger; jobs that have ended make room once they are deleted or expire"
+            }
         })
     }
 }

@@ -230,12 +230,21 @@ impl Tenancy {
     }
 
     fn check_open_jobs(&self, caller: &Caller, jobs: usize) -> Result<(), Refusal> {
-        let Some(limit) = self.limits(caller).open_jobs else { return Ok(()) };
         let open = self.open_jobs.get(&caller.user).copied().unwrap_or_default();
-        if jobs <= limit.saturating_sub(open) as usize {
-            return Ok(());
-        }
-        Err(Refusal::ShareUsedUp { share: Share::OpenJobs, tier: caller.tier, limit })
+        let limit = self.limits(caller).open_jobs.map(u64::from);
+        check_share(caller, Share::OpenJobs, limit, u64::from(open), jobs as u64)
+    }
+
+    /// Refuses what would take `wanted` bytes more than the `used` ones that a caller has in the
+    /// ledger, where that is more than the tier allows.
+    pub fn check_stored_bytes(&self, caller: &Caller, used: u64, wanted: u64) -> Result<(), Refusal> {
+        check_share(caller, Share::StoredBytes, self.limits(caller).stored_bytes, used, wanted)
+    }
+
+    /// Refuses one more stream beside the `open` ones of a caller, where the tier allows no more.
+    pub fn check_streams(&self, caller: &Caller, open: u32) -> Result<(), Refusal> {
+        let limit = self.limits(caller).streams_at_once.map(u64::from);
+        check_share(caller, Share::Streams, limit, u64::from(open), 1)
     }
 
     fn check_job_quota(&self, caller: &Caller, jobs: usize, wall: Timestamp) -> Result<(), Refusal> {
@@ -363,6 +372,20 @@ impl Tenancy {
         let periods = forgotten.into_iter().chain([period]);
         self.changed.extend(periods.map(|period| RecordId::Usage(user.clone(), period)));
         usage
+    }
+}
+
+/// Refuses `wanted` beside what is `used` of a share. Without authentication there are no shares.
+fn check_share(
+    caller: &Caller,
+    share: Share,
+    limit: Option<u64>,
+    used: u64,
+    wanted: u64,
+) -> Result<(), Refusal> {
+    match limit.filter(|limit| caller.key.is_some() && used.saturating_add(wanted) > *limit) {
+        Some(limit) => Err(Refusal::ShareUsedUp { share, tier: caller.tier, limit }),
+        None => Ok(()),
     }
 }
 

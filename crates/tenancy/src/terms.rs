@@ -119,6 +119,7 @@ impl Reader {
                 "jobs_at_once" => reader.count(pointer, value, 1, &mut limits.jobs_at_once),
                 "open_jobs" => reader.count(pointer, value, 1, &mut limits.open_jobs),
                 "streams_at_once" => reader.count(pointer, value, 1, &mut limits.streams_at_once),
+                "stored_bytes" => reader.count(pointer, value, 1, &mut limits.stored_bytes),
                 "calls_per_month" => reader.count(pointer, value, 0, &mut limits.calls_per_month),
                 "jobs_per_month" => reader.count(pointer, value, 0, &mut limits.jobs_per_month),
                 "cost_per_month_usd" => {
@@ -214,7 +215,7 @@ mod tests {
         let terms = Terms::parse(
             r#"{"price_per_token_usd": 0.00025, "tiers": {"basic": {
                 "calls_per_second": 1, "calls_per_minute": 2, "calls_per_hour": 3, "jobs_at_once": 4,
-                "calls_per_month": 5, "jobs_per_month": 0, "cost_per_month_usd": 7.5, "batch_size": 8, "open_jobs": 9, "streams_at_once": 10,
+                "calls_per_month": 5, "jobs_per_month": 0, "cost_per_month_usd": 7.5, "batch_size": 8, "open_jobs": 9, "streams_at_once": 10, "stored_bytes": 11,
                 "weight": 2.5}}}"#,
         );
         let mut wanted = Terms { price_per_token: Money::from_micros(250), ..Terms::default() };
@@ -229,6 +230,7 @@ mod tests {
             batch_size: 8,
             open_jobs: Some(9),
             streams_at_once: Some(10),
+            stored_bytes: Some(11),
             weight: 2.5,
         };
         assert_eq!(terms, Ok(wanted));

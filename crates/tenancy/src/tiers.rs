@@ -64,6 +64,8 @@ pub struct TierLimits {
     pub open_jobs: Option<u32>,
     /// Streams, and calls that wait for a change, of a user at once.
     pub streams_at_once: Option<u32>,
+    /// Bytes that the jobs and batches of a user take in the ledger until they are forgotten.
+    pub stored_bytes: Option<u64>,
     /// A user's share of the cluster while others want it, too, relative to theirs. Enforced by the
     /// scheduler.
     pub weight: f64,
@@ -78,11 +80,11 @@ impl TierLimits {
             Tier::Pro => (20, 300, 10_000, 50),
             Tier::Enterprise => (50, 1_000, 100_000, 100),
         };
-        let (open_jobs, streams) = match tier {
-            Tier::Free => (100, 10),
-            Tier::Basic => (1_000, 25),
-            Tier::Pro => (10_000, 100),
-            Tier::Enterprise => (50_000, 400),
+        let (open_jobs, streams, stored_mib) = match tier {
+            Tier::Free => (100, 10, 64),
+            Tier::Basic => (1_000, 25, 256),
+            Tier::Pro => (10_000, 100, 1_024),
+            Tier::Enterprise => (50_000, 400, 8_192),
         };
         let (at_once, calls, jobs, dollars) = match tier {
             Tier::Free => (Some(1), Some(1_000), Some(10), Some(1)),
@@ -101,6 +103,7 @@ impl TierLimits {
             batch_size,
             open_jobs: Some(open_jobs),
             streams_at_once: Some(streams),
+            stored_bytes: Some(stored_mib << 20),
             weight: 1.0,
         }
     }

@@ -1,5 +1,6 @@
 //! Messages ↔ the domain's types. Towards the domain every conversion may fail, with the field's name; the other way none does.
 
+mod envelope;
 mod lease;
 mod lifetime;
 mod replay;

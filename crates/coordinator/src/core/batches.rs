@@ -35,12 +35,13 @@ impl Core {
     ) -> Result<BatchView, Fault> {
         self.make_room(request.jobs.len())?;
         let BatchRequest { id, jobs, parallel_jobs, fail_fast, cap, priority, metadata_json } = request;
+        self.check_storage(caller, jobs.iter().map(|(_, spec, _)| spec.as_ref()))?;
         let works: Vec<_> = jobs.iter().map(|(job, spec, _)| (*job, Work::of(spec))).collect();
         let budget = carlo_tenancy::NewBatch { id, cap };
         self.tenancy.admit_jobs(caller, &works, Some(budget), self.clock.now().wall)?;
         let mut specs = Vec::with_capacity(jobs.len());
         for (job, spec, custom_id) in jobs {
-            self.job_metadata.insert(job, JobMetadata { custom_id });
+            self.job_metadata.insert(job, JobMetadata { custom_id, name: None });
             specs.push((job, spec));
         }
         let batch = NewBatch {
@@ -111,11 +112,10 @@ impl Core {
         &mut self,
         caller: &Caller,
         id: BatchId,
-        reason: &str,
+        reason: Option<String>,
         with_running: bool,
     ) -> Result<BatchView, Fault> {
         self.require_batch(caller, id)?;
-        let reason = (!reason.is_empty()).then(|| reason.to_owned());
         self.apply(Command::CancelBatch { batch: id, reason, with_running })?;
         tracing::info!(batch = %id, with_running, "batch cancelled");
         self.batch(caller, id)

@@ -8,6 +8,7 @@ use carlo_types::{Fault, FaultCode, JobId, JobSpec, Timestamp, Work};
 use tokio::sync::oneshot;
 
 use super::{Core, Topic};
+use crate::job_metadata::JobMetadata;
 use crate::snapshot::JobSnapshot;
 
 /// A job to be submitted.
@@ -19,17 +20,23 @@ pub(crate) struct NewJob {
     pub(crate) spec: Arc<JobSpec>,
     /// 0 to 100.
     pub(crate) priority: u8,
+    /// What its submitter calls it.
+    pub(crate) name: Option<String>,
 }
 
 impl Core {
     /// Queues a job.
     pub(crate) fn submit(&mut self, caller: &Caller, new: NewJob) -> Result<JobSnapshot, Fault> {
-        let NewJob { id: job, spec, priority } = new;
+        let NewJob { id: job, spec, priority, name } = new;
         self.make_room(1)?;
         let now = self.clock.now();
+        self.check_storage(caller, std::iter::once(spec.as_ref()))?;
         let jobs = [(job, Work::of(&spec))];
         self.tenancy.admit_jobs(caller, &jobs, None, now.wall)?;
         let price = self.tenancy.terms().price_per_token;
+        if name.is_some() {
+            self.job_metadata.insert(job, JobMetadata { custom_id: None, name });
+        }
         self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, price })?;
         Ok(self.snapshot(job).expect("it has just been submitted"))
     }
@@ -45,9 +52,13 @@ impl Core {
     }
 
     /// Ends a job.
-    pub(crate) fn cancel(&mut self, caller: &Caller, job: JobId, reason: &str) -> Result<JobSnapshot, Fault> {
+    pub(crate) fn cancel(
+        &mut self,
+        caller: &Caller,
+        job: JobId,
+        reason: Option<String>,
+    ) -> Result<JobSnapshot, Fault> {
         self.require_owner(caller, job)?;
-        let reason = (!reason.is_empty()).then(|| reason.to_owned());
         self.apply(Command::Cancel { job, reason })?;
         Ok(self.snapshot(job).expect("a cancelled job is kept"))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use carlo_service::CancellationToken;
-use carlo_tenancy::{Caller, KeyId, Refusal, Share};
+use carlo_tenancy::{Caller, KeyId};
 use carlo_types::{Fault, OwnerId};
 
 use super::Core;
@@ -54,13 +54,10 @@ impl Core {
     /// Lets a caller open one more stream, or wait in one more call.
     pub(crate) fn open_stream(&mut self, caller: &Caller) -> Result<StreamPermit, Fault> {
         let counts = Arc::clone(&self.streams.counts);
-        let limit = self.tenancy.limits(caller).streams_at_once.filter(|_| caller.key.is_some());
         {
             let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(caller.user.clone()).or_default();
-            if let Some(limit) = limit.filter(|limit| *count >= *limit) {
-                return Err(Refusal::ShareUsedUp { share: Share::Streams, tier: caller.tier, limit }.into());
-            }
+            self.tenancy.check_streams(caller, *count)?;
             *count += 1;
         }
         let revoked = match caller.key {

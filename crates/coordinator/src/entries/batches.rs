@@ -63,7 +63,7 @@ pub(super) async fn load(
     ledger: &dyn Ledger,
     jobs: &BTreeMap<JobId, &JobRecord>,
     records: &[carlo_tenancy::Record],
-) -> Result<Vec<BatchRecord>, EntryError> {
+) -> Result<Vec<(BatchRecord, usize)>, EntryError> {
     let budgets: BTreeMap<BatchId, &carlo_tenancy::Budget> = records
         .iter()
         .filter_map(|record| match record {
@@ -72,7 +72,10 @@ pub(super) async fn load(
         })
         .collect();
     let entries = scan(ledger, BATCH).await?;
-    entries.iter().map(|(key, value)| read(key, value, jobs, &budgets)).collect()
+    let read = |(key, value): &(Key, Bytes)| {
+        Ok((read(key, value, jobs, &budgets)?, key.as_str().len() + value.len()))
+    };
+    entries.iter().map(read).collect()
 }
 
 fn read(

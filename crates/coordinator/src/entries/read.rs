@@ -82,7 +82,7 @@ pub(super) fn job(
         price: Money::from_nanos(price.into()),
         bill: bill.map(|(tokens, cost)| Bill { tokens, cost: Money::from_nanos(cost.into()) }),
     };
-    Ok((record, JobMetadata { custom_id: entry.custom_id }))
+    Ok((record, JobMetadata { custom_id: entry.custom_id, name: entry.name }))
 }
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {

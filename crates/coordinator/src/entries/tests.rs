@@ -85,7 +85,7 @@ async fn a_job_in_any_state_is_read_back_as_it_was_written() {
 
 #[tokio::test]
 async fn a_job_s_particulars_are_read_back_as_they_were_written() {
-    let metadata = JobMetadata { custom_id: Some("one".to_owned()) };
+    let metadata = JobMetadata { custom_id: Some("one".to_owned()), name: Some("Retire at 60".to_owned()) };
     let mut record = record(1, JobState::Cancelled);
     (record.batch, record.error) = (Some(BatchId::from_random(7)), Some("enough".to_owned()));
     let (ledger, mut writes) = (MemoryLedger::new(), Vec::new());
@@ -93,7 +93,7 @@ async fn a_job_s_particulars_are_read_back_as_they_were_written() {
     write(&Record::Job(record.clone()), &all, &mut writes);
     ledger.commit(ledger.lead().await.unwrap(), writes).await.unwrap();
     let stored = load(&ledger).await.unwrap();
-    let (job, read) = &stored.jobs[0];
+    let (job, read, _) = &stored.jobs[0];
     assert_eq!((&job.record, read), (&record, &metadata));
 }
 
@@ -121,7 +121,7 @@ async fn a_scheduler_restored_from_the_ledger_shows_the_same_jobs() {
     let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), Epoch(2), SealKey::new([7; 32]));
     let stored = load(&ledger).await.unwrap();
     assert_eq!((stored.jobs.len(), &*stored.drains), (JobState::ALL.len(), &["old".to_owned()][..]));
-    for (job, _) in stored.jobs {
+    for (job, ..) in stored.jobs {
         let outcome = scheduler.restore(job, Now::default()).unwrap();
         assert!(outcome.records.is_empty());
     }
@@ -153,7 +153,7 @@ async fn a_result_remembers_who_computed_it() {
     add_shares(&mut job, &entry);
     assert_eq!(job.node_progress[&NodeId::from_random(8).to_string()].simulations, 16_384);
 
-    let forgotten = committed(&[Record::Forget { job: id }]).await;
+    let forgotten = committed(&[Record::Forget { job: id, owner: OwnerId::new("ada") }]).await;
     assert_eq!(super::result(&forgotten, id).await.unwrap(), None);
 }
 

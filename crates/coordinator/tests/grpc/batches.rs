@@ -214,11 +214,11 @@ async fn every_fault_of_a_batch_is_named_and_nothing_of_it_is_kept() {
     let refused = create(&ada, bad).await.unwrap_err();
     let pointers: Vec<_> = refused.fields.iter().map(|field| &*field.pointer).collect();
     let wanted = [
-        "/simulations/3/goal/targetAmount",
-        "/simulations/4/custom_id",
-        "/parallel_jobs",
+        "/parallelJobs",
         "/priority",
         "/metadata",
+        "/simulations/3/goal/targetAmount",
+        "/simulations/4/customId",
     ];
     assert_eq!((refused.code, &*pointers), (FaultCode::Invalid, &wanted[..]));
     let refused = create(&ada, request(6)).await.unwrap_err();

@@ -294,6 +294,30 @@ async fn no_number_is_given_to_two_events_over_a_crash() {
 }
 
 #[tokio::test]
+async fn a_job_keeps_its_name_and_priority_and_a_wrong_one_is_a_fault_like_any_other() {
+    let mut world = World::new().await;
+    let mut ada = world.user("ada", "pro").await;
+    let submit = async |user: &User, name: &str, priority| {
+        let request = v1::SubmitRequest {
+            simulation: Some(simulation(1)),
+            priority,
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        user.jobs(async |mut call, m| call.submit(m).await, request).await
+    };
+    let id = submit(&ada, "Retire at 60", Some(7)).await.unwrap().id;
+    world.crash().await;
+    ada = world.again(&ada);
+    let job = ada.get(&id).await.unwrap();
+    assert_eq!((job.name.as_deref(), job.priority), (Some("Retire at 60"), 7));
+    assert_eq!(submit(&ada, "plain", None).await.unwrap().priority, 50);
+    let refused = submit(&ada, "a\u{1b}[2J", Some(101)).await.unwrap_err();
+    let pointers: Vec<_> = refused.fields.iter().map(|field| &*field.pointer).collect();
+    assert_eq!((refused.code, &*pointers), (FaultCode::Invalid, &["/name", "/priority"][..]));
+}
+
+#[tokio::test]
 async fn many_watch_one_job_and_none_waits_for_another() {
     let world = World::with(|settings| {
         settings.terms.limits_mut(carlo_tenancy::Tier::Pro).calls_per_second = None;

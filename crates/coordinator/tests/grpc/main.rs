@@ -12,4 +12,5 @@ mod intake;
 mod jobs;
 mod puppet;
 mod services;
+mod shares;
 mod world;

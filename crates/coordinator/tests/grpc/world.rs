@@ -181,6 +181,7 @@ impl User {
         let request = v1::SubmitRequest {
             simulation: Some(simulation(simulations)),
             priority: None,
+            name: None,
             idempotency_key: idempotency_key.to_owned(),
         };
         self.jobs(async |mut call, m| call.submit(m).await, request).await

@@ -63,6 +63,7 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
         created_at: time("job.created_at_ms", message.created_at_ms)?,
         started_at: message.started_at_ms.map(|at| time("job.started_at_ms", at)).transpose()?,
         completed_at: message.completed_at_ms.map(|at| time("job.completed_at_ms", at)).transpose()?,
+        name: message.name,
         priority: message.priority,
         seed: message.seed.to_string(),
         waiting_for: message.waiting_for,

@@ -23,6 +23,8 @@ pub(crate) fn simulation(message: v1::Job) -> Result<Simulation, FieldError> {
         },
         batch_id: message.batch_id,
         custom_id: message.custom_id,
+        name: message.name,
+        priority: message.priority,
         estimated_cost_usd: dollars(message.estimated_cost_nanodollars),
         cost_usd: message.cost_nanodollars.map(dollars),
         tokens_used: message.tokens_used,

@@ -8,8 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use carlo_rest::simulation::{Simulation, SimulationList, SimulationResult, SimulationStatus};
 use carlo_rest::{Label, Problem};
-use carlo_types::Request as SimulationRequest;
-use carlo_types::request::envelope::CancelJob;
+use carlo_types::request::envelope::{CancelJob, SubmitJob};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -31,7 +30,7 @@ use crate::{body, entity, jobs, path_ids};
     tag = "simulations",
     summary = "Queues a job",
     params(IdempotencyKey),
-    request_body = SimulationRequest,
+    request_body = SubmitJob,
     responses(
         (status = 202, description = "It is durable", body = Simulation, headers(("Location" = String, description = "The job"))),
     ),

@@ -52,13 +52,22 @@ async fn the_coordinator_gets_the_request_with_every_default() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
     gateway.submit(&ready()).send().await.unwrap();
+    let mut named = ready();
+    (named["name"], named["priority"]) = (json!("Retire at 60"), json!(7));
+    gateway.submit(&named).send().await.unwrap();
     let submitted = coordinator.state.submitted.lock().unwrap().clone();
-    assert_eq!(submitted.len(), 1);
+    assert_eq!(submitted.len(), 2);
     let simulation = submitted[0].simulation.clone().unwrap();
     let params = simulation.simulation_params.unwrap();
     assert_eq!((params.seed, params.n_simulations), (Some(u64::MAX), Some(100_000)));
     assert_eq!(simulation.financial_profile.unwrap().liquid_assets, Some(13_500.0));
-    assert_eq!(submitted[0].priority, None);
+    let options: Vec<_> = submitted.iter().map(|job| (job.name.as_deref(), job.priority)).collect();
+    assert_eq!(options, [(None, Some(50)), (Some("Retire at 60"), Some(7))]);
+    (named["name"], named["priority"]) = (json!(""), json!(101));
+    assert_eq!(
+        pointers(&gateway.submit(&named).send().await.unwrap().json().await.unwrap()),
+        ["/name", "/priority"]
+    );
 }
 
 #[tokio::test]
@@ -71,7 +80,7 @@ async fn a_queued_job_says_what_it_waits_for() {
         json!({
             "id": id, "status": "queued", "progress": 0.0, "allocatedNodes": 0,
             "simulationsTotal": 1_000_000, "simulationsComplete": 0, "queuePosition": 3,
-            "estimatedTimeRemaining": "3 min", "estimatedSecondsRemaining": 185.0,
+            "estimatedTimeRemaining": "7 min", "estimatedSecondsRemaining": 400.0,
             "createdAt": "2023-11-14T22:13:20.123Z", "priority": 50,
             "seed": "18446744073709551615", "waitingFor": "two jobs are ahead of it",
         })

@@ -181,9 +181,10 @@ impl<P: Merge + Clone> Scheduler<P> {
             is_forgotten = batch.forget(job);
             true
         });
-        if is_forgotten {
+        let owner = self.batches.get(id).map(|batch| batch.record.owner.clone());
+        if let Some(owner) = owner.filter(|_| is_forgotten) {
             self.batches.remove(id);
-            out.records.push(Record::ForgetBatch { batch: id });
+            out.records.push(Record::ForgetBatch { batch: id, owner });
             out.effects.push(Effect::BatchChanged { batch: id });
         }
     }

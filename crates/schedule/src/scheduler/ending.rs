@@ -124,7 +124,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             let job = self.jobs.remove(&key).expect("a job that expires exists");
             self.names.remove(&job.id);
             self.listing.remove(&job.owner, job.status(), (job.created_at, key));
-            out.records.push(Record::Forget { job: job.id });
+            out.records.push(Record::Forget { job: job.id, owner: job.owner.clone() });
             if let Some(batch) = job.batch {
                 self.forget_in_batch(job.id, batch, out);
             }

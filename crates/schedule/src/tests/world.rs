@@ -81,12 +81,12 @@ impl Ledger {
                 }
                 Record::Checkpoint { job, checkpoint } => drop(self.checkpoints.insert(job, checkpoint)),
                 Record::Result(result) => drop(self.results.insert(result.job, result)),
-                Record::Forget { job } => {
+                Record::Forget { job, .. } => {
                     self.jobs.retain(|record| record.id != job);
                     self.results.remove(&job);
                 }
                 Record::Batch(batch) => drop(self.batches.insert(batch.id, batch)),
-                Record::ForgetBatch { batch } => drop(self.batches.remove(&batch)),
+                Record::ForgetBatch { batch, .. } => drop(self.batches.remove(&batch)),
                 Record::Drain { name, draining } => {
                     self.drains.retain(|drained| *drained != name);
                     self.drains.extend(draining.then_some(name));

@@ -14,6 +14,30 @@ const PRIORITY: Input<u32> = whole(0, PRIORITY_MAX as u64).default(PRIORITY_DEFA
 /// Why something is cancelled.
 const REASON: Input<String> = text(TEXT_BYTES_MAX).example("The plan has changed");
 
+/// What a job is called, for people.
+const JOB_NAME: Input<String> = SHORT_NAME.example("Retire at 60");
+
+section! {
+    /// What is said of a job beside what it simulates.
+    pub JobOptions / JobOptionsDraft as "JobOptions" {
+        /// Its name, for people.
+        name: Option<String> = JOB_NAME;
+        /// More is sooner, among the jobs of one user.
+        priority: u32 = PRIORITY;
+    }
+}
+
+section! {
+    /// A request, and what is said of its job.
+    pub SubmitJob / SubmitJobDraft as "SubmitJob" {
+        ..request: Request;
+        /// Its name, for people.
+        name: Option<String> = JOB_NAME;
+        /// More is sooner, among the jobs of one user.
+        priority: u32 = PRIORITY;
+    }
+}
+
 section! {
     /// Jobs that are submitted together, with a budget.
     pub CreateBatch / CreateBatchDraft as "CreateBatch" in snake_case with unique_ids {

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
-use carlo_types::Request as SimulationRequest;
+use carlo_types::request::envelope::SubmitJob;
 
 use crate::caller::Caller;
 use crate::fields::Fields;
@@ -28,7 +28,7 @@ use crate::{convert, entity, jobs, path_ids};
     tag = "jobs",
     summary = "Queues a job",
     params(IdempotencyKey),
-    request_body = SimulationRequest,
+    request_body = SubmitJob,
     responses(
         (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
     ),

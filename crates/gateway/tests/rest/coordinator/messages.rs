@@ -18,7 +18,8 @@ pub(crate) fn queued() -> v1::Job {
         simulations_total: 1_000_000,
         queue_position: Some(3),
         waiting_for: Some("two jobs are ahead of it".to_owned()),
-        estimated_seconds_remaining: Some(185.0),
+        estimated_seconds_remaining: Some(400.0),
+        estimated_seconds_to_start: 185.0,
         ..Default::default()
     }
 }

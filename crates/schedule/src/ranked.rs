@@ -1,0 +1,117 @@
+//! An ordered set that finds the entry at a rank without walking those before it.
+
+/// Entries of a chunk at most.
+const CHUNK_MAX: usize = 512;
+
+/// Entries in ascending order, in chunks. An entry is found, added and removed in about the square
+/// root of their number.
+#[derive(Debug, Clone)]
+pub(crate) struct Ranked<T> {
+    /// None of them is empty.
+    chunks: Vec<Vec<T>>,
+    len: usize,
+}
+
+impl<T> Default for Ranked<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), len: 0 }
+    }
+}
+
+impl<T: Ord + Copy> Ranked<T> {
+    /// Adds an entry, unless it is there.
+    pub(crate) fn insert(&mut self, entry: T) {
+        let at = self.chunk_of(entry).min(self.chunks.len().saturating_sub(1));
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            self.chunks.push(vec![entry]);
+            self.len = 1;
+            return;
+        };
+        let Err(place) = chunk.binary_search(&entry) else { return };
+        chunk.insert(place, entry);
+        self.len += 1;
+        if chunk.len() > CHUNK_MAX {
+            let upper = chunk.split_off(CHUNK_MAX / 2);
+            self.chunks.insert(at + 1, upper);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, entry: T) {
+        let at = self.chunk_of(entry);
+        let Some(chunk) = self.chunks.get_mut(at) else { return };
+        let Ok(place) = chunk.binary_search(&entry) else { return };
+        chunk.remove(place);
+        self.len -= 1;
+        if chunk.is_empty() {
+            self.chunks.remove(at);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// In ascending order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
+        self.chunks.iter().flatten().copied()
+    }
+
+    /// In descending order, without the `skip` largest.
+    pub(crate) fn descending(&self, mut skip: usize) -> impl Iterator<Item = T> {
+        let mut whole = self.chunks.len();
+        while let Some(chunk) = whole.checked_sub(1).map(|last| &self.chunks[last])
+            && skip >= chunk.len()
+        {
+            skip -= chunk.len();
+            whole -= 1;
+        }
+        self.chunks[..whole].iter().rev().flat_map(|chunk| chunk.iter().rev()).skip(skip).copied()
+    }
+
+    /// The first chunk that ends with this entry or a larger one.
+    fn chunk_of(&self, entry: T) -> usize {
+        self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| *last < entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    #[test]
+    fn it_agrees_with_a_plain_set() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let (mut ranked, mut plain) = (Ranked::default(), BTreeSet::new());
+        for step in 0..20_000_u32 {
+            // It grows, then shrinks to nothing.
+            let entry: u32 = random.random_range(0..4_000);
+            if random.random_bool(if step < 10_000 { 0.8 } else { 0.2 }) {
+                ranked.insert(entry);
+                plain.insert(entry);
+            } else {
+                ranked.remove(entry);
+                plain.remove(&entry);
+            }
+            if step % 100 == 0 {
+                let skip = random.random_range(0..4_500);
+                let page: Vec<_> = ranked.descending(skip).take(20).collect();
+                assert_eq!(page, plain.iter().rev().skip(skip).take(20).copied().collect::<Vec<_>>());
+                assert!(ranked.iter().eq(plain.iter().copied()));
+                assert_eq!((ranked.len(), ranked.is_empty()), (plain.len(), plain.is_empty()));
+            }
+        }
+        for entry in plain {
+            ranked.remove(entry);
+        }
+        assert!(ranked.is_empty() && ranked.chunks.is_empty());
+    }
+}

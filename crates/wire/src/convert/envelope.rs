@@ -1,0 +1,59 @@
+//! What is sent with requests: the options of jobs, batches, reasons. Texts that are empty are absent.
+
+use carlo_types::Draft;
+use carlo_types::request::envelope::{
+    BatchSimulationDraft, CancelBatchDraft, CancelJobDraft, CreateBatchDraft,
+};
+
+use crate::v1;
+
+/// Nanodollars of a dollar.
+const DOLLAR: f64 = 1e9;
+
+impl From<v1::CreateBatchRequest> for CreateBatchDraft {
+    fn from(message: v1::CreateBatchRequest) -> Self {
+        let v1::CreateBatchRequest {
+            simulations,
+            parallel_jobs,
+            fail_fast,
+            budget_cap_nanodollars,
+            priority,
+            metadata_json,
+            idempotency_key: _,
+        } = message;
+        Self {
+            parallel_jobs: parallel_jobs.map(u64::from),
+            fail_fast: Some(fail_fast),
+            budget_cap_usd: budget_cap_nanodollars.map(|nanodollars| nanodollars as f64 / DOLLAR),
+            priority: priority.map(u64::from),
+            metadata: given(metadata_json),
+            simulations: simulations.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// Without what it compares or solves for, which a batch doesn't take.
+impl From<v1::BatchSimulation> for BatchSimulationDraft {
+    fn from(message: v1::BatchSimulation) -> Self {
+        let v1::BatchSimulation { simulation, custom_id } = message;
+        Self { request: Draft::from(simulation.unwrap_or_default()).request, custom_id: given(custom_id) }
+    }
+}
+
+impl From<v1::CancelBatchRequest> for CancelBatchDraft {
+    fn from(message: v1::CancelBatchRequest) -> Self {
+        let v1::CancelBatchRequest { id: _, reason, cancel_running } = message;
+        Self { reason: given(reason), cancel_running }
+    }
+}
+
+impl From<v1::CancelJobRequest> for CancelJobDraft {
+    fn from(message: v1::CancelJobRequest) -> Self {
+        let v1::CancelJobRequest { id: _, reason } = message;
+        Self { reason: given(reason) }
+    }
+}
+
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
