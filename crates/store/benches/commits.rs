@@ -1,5 +1,5 @@
-//! How many commits a second the embedded ledger acknowledges, by the number of clients that wait at once, and how long it
-//! takes to open again.
+//! Measures how many commits a second the embedded ledger acknowledges, by the number of clients
+//! that commit at once, and how long it takes to open again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 /// About the size of a submitted job's record.
 const RECORD_BYTES: usize = 1_000;
-/// How long each number of clients commits.
+/// How long the clients commit, for each number of clients.
 const EACH: Duration = Duration::from_secs(2);
 
 #[tokio::main]

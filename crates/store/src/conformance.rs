@@ -1,5 +1,6 @@
-//! What every [`Ledger`] does, as checks that take a factory of fresh, empty ledgers. [`conformance_tests!`] makes a
-//! test of each. What only one implementation promises is tested beside it.
+//! The conformance suite: checks that every [`Ledger`] must pass. Each check takes a factory of
+//! fresh, empty ledgers. [`conformance_tests!`] makes a test of each check. What only one
+//! implementation promises is tested beside it.
 //!
 //! [`conformance_tests!`]: crate::conformance_tests
 
@@ -14,10 +15,11 @@ use tokio::task::JoinSet;
 use crate::key::Key;
 use crate::ledger::{COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Ledger, LedgerError, VALUE_BYTES_MAX, Write};
 
-/// Makes one `#[tokio::test]` of every check, each with a fresh ledger of `$fresh`, an async closure that returns an `Arc`
-/// of a ledger. The crate that calls it needs tokio with `macros` and `rt-multi-thread`.
+/// Makes one `#[tokio::test]` of every check. `$fresh` is an async closure that returns an `Arc` of
+/// a fresh ledger. The calling crate needs tokio with `macros` and `rt-multi-thread`.
 ///
-/// `in_turn $fresh` makes one expression that does every check one after the other, for a ledger that is costly to make.
+/// `in_turn $fresh` makes one expression that runs all checks one after the other, for a ledger
+/// that is expensive to create.
 #[macro_export]
 macro_rules! conformance_tests {
     (in_turn $fresh:expr) => {
@@ -77,7 +79,7 @@ async fn keys_of<L: Ledger>(ledger: &L, prefix: &str, after: Option<&str>, limit
     page.into_iter().map(|(key, _)| key.as_str().to_owned()).collect()
 }
 
-/// Each `lead` answers a larger epoch than all before it.
+/// Each `lead` returns a larger epoch than all earlier ones.
 pub async fn a_new_leader_has_a_larger_epoch<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let mut last = Epoch(0);
@@ -88,7 +90,7 @@ pub async fn a_new_leader_has_a_larger_epoch<L: Ledger>(fresh: impl AsyncFn() ->
     }
 }
 
-/// Who led before is refused, told who leads, and has written nothing.
+/// A deposed leader's commit is refused, the error names the current epoch, and nothing is written.
 pub async fn a_fenced_leader_writes_nothing<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let deposed = ledger.lead().await.expect("lead");
@@ -106,7 +108,7 @@ pub async fn a_fenced_leader_writes_nothing<L: Ledger>(fresh: impl AsyncFn() -> 
     assert_eq!(value_of(&*ledger, "new").await.as_deref(), Some(&b"3"[..]));
 }
 
-/// An epoch of the future, or the one before all others, is no leader's.
+/// Commits with epoch 0 or with an epoch of the future are refused.
 pub async fn an_epoch_that_never_led_is_fenced<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     for epoch in [Epoch(0), Epoch(1), Epoch(u64::MAX)] {
@@ -121,7 +123,7 @@ pub async fn an_epoch_that_never_led_is_fenced<L: Ledger>(fresh: impl AsyncFn() 
     assert_eq!(value_of(&*ledger, "a").await, None);
 }
 
-/// After `commit` returns, all of its writes are there.
+/// After `commit` returns, every reader sees all of its writes.
 pub async fn a_commit_is_read_at_once_and_by_anyone<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -138,7 +140,7 @@ pub async fn a_commit_is_read_at_once_and_by_anyone<L: Ledger>(fresh: impl Async
     assert_eq!(value_of(&*ledger, "empty").await, Some(Bytes::new()), "an empty value is a value");
 }
 
-/// The writes of a commit are made in their order.
+/// The writes of a commit are applied in order.
 pub async fn the_last_write_of_a_key_counts<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -155,7 +157,7 @@ pub async fn the_last_write_of_a_key_counts<L: Ledger>(fresh: impl AsyncFn() -> 
     assert_eq!(keys_of(&*ledger, "", None, 10).await, ["a", "c"]);
 }
 
-/// A deletion removes its entry and no other; deleting what isn't there is no error.
+/// A deletion removes its own entry only, and deleting a missing entry is no error.
 pub async fn a_deleted_entry_is_gone<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -165,7 +167,7 @@ pub async fn a_deleted_entry_is_gone<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>)
     assert_eq!(keys_of(&*ledger, "", None, 10).await, ["ab"]);
 }
 
-/// What is too large is refused with nothing of its commit written.
+/// A commit above a limit is refused, and none of its writes is applied.
 pub async fn a_commit_over_a_limit_is_refused_whole<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -190,7 +192,7 @@ pub async fn a_commit_over_a_limit_is_refused_whole<L: Ledger>(fresh: impl Async
     ledger.commit(epoch, vec![put("a", "1")]).await.expect("a refusal changes nothing for the next commit");
 }
 
-/// The largest value, and the most writes at once.
+/// The largest value and the largest number of writes are accepted.
 pub async fn a_commit_at_the_limits_is_taken<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -202,7 +204,8 @@ pub async fn a_commit_at_the_limits_is_taken<L: Ledger>(fresh: impl AsyncFn() ->
     assert_eq!(keys_of(&*ledger, "n/", None, usize::MAX).await.len(), COMMIT_WRITES_MAX);
 }
 
-/// Ascending by bytes, nothing but the prefix, and a prefix is no path: `a` has `a/1` and `ab`.
+/// A scan is in ascending byte order and returns only keys with the prefix. The prefix is plain
+/// text, not a path: `a` matches `a/1` and `ab`.
 pub async fn a_scan_is_ordered_and_keeps_to_its_prefix<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -221,7 +224,7 @@ pub async fn a_scan_is_ordered_and_keeps_to_its_prefix<L: Ledger>(fresh: impl As
     }
 }
 
-/// Pages follow one another without a gap or a repeat, and `after` need not be an entry.
+/// Pages follow one another without gaps or repeats, and `after` need not be an existing key.
 pub async fn a_scan_is_read_page_by_page<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -230,16 +233,16 @@ pub async fn a_scan_is_read_page_by_page<L: Ledger>(fresh: impl AsyncFn() -> Arc
     writes.extend([put("o", ""), put("q", "")]);
     ledger.commit(epoch, writes).await.expect("commit");
 
-    let mut seen: Vec<String> = Vec::new();
+    let mut names_read: Vec<String> = Vec::new();
     loop {
-        let page = keys_of(&*ledger, "p/", seen.last().map(String::as_str), 10).await;
+        let page = keys_of(&*ledger, "p/", names_read.last().map(String::as_str), 10).await;
         let full = page.len() == 10;
-        seen.extend(page);
+        names_read.extend(page);
         if !full {
             break;
         }
     }
-    assert_eq!(seen, names);
+    assert_eq!(names_read, names);
     assert_eq!(keys_of(&*ledger, "p/", Some("p/23x"), 10).await, ["p/24"], "after a key that isn't there");
     assert_eq!(keys_of(&*ledger, "p/", Some("a"), 1).await, ["p/00"], "after a key before the prefix");
     assert!(keys_of(&*ledger, "p/", Some("p/24"), 10).await.is_empty());
@@ -247,7 +250,7 @@ pub async fn a_scan_is_read_page_by_page<L: Ledger>(fresh: impl AsyncFn() -> Arc
     assert!(keys_of(&*ledger, "p/", None, 0).await.is_empty());
 }
 
-/// Many commits at once, none of them lost.
+/// Of many concurrent commits none is lost.
 pub async fn concurrent_commits_are_all_kept<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let epoch = ledger.lead().await.expect("lead");
@@ -268,8 +271,8 @@ pub async fn concurrent_commits_are_all_kept<L: Ledger>(fresh: impl AsyncFn() ->
     assert_eq!(keys_of(&*ledger, "", None, 1000).await.len(), 320);
 }
 
-/// Leaders that campaign while others commit: every epoch is given once, and a commit is in the ledger exactly if it was
-/// acknowledged, though it stood in one queue with commits that were fenced.
+/// Leaders campaign while others commit. Every epoch is given once. A commit is in the ledger
+/// exactly if it was acknowledged, although it was queued together with commits that were fenced.
 pub async fn concurrent_leaders_are_told_apart<L: Ledger>(fresh: impl AsyncFn() -> Arc<L>) {
     let ledger = fresh().await;
     let mut tasks = JoinSet::new();
@@ -320,8 +323,8 @@ pub async fn a_scan_never_sees_half_a_commit<L: Ledger>(fresh: impl AsyncFn() ->
         }
     });
     while !writer.is_finished() {
-        let seen = ledger.scan("", None, 10).await.expect("scan");
-        let values: Vec<_> = seen.into_iter().map(|(_, value)| value).collect();
+        let entries = ledger.scan("", None, 10).await.expect("scan");
+        let values: Vec<_> = entries.into_iter().map(|(_, value)| value).collect();
         assert!(matches!(values.as_slice(), [] | [_, _]), "{values:?}");
         assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "{values:?}");
         tokio::task::yield_now().await;

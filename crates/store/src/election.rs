@@ -1,5 +1,6 @@
-//! Several coordinators' ledger in memory, for tests and simulations: what etcd promises of entries, candidates and leases, with the leases
-//! in the hands of the test. Nothing here is durable.
+//! A ledger in memory for several coordinators, for tests and simulations. It promises what etcd
+//! promises of entries, candidates and leases, but the test decides when a lease ends. Nothing here
+//! is durable.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use crate::key::Key;
 use crate::ledger::{Ledger, LedgerError, Write};
 use crate::memory::MemoryLedger;
 
-/// Entries, and the candidates who want to write them.
+/// Entries, and the candidates that want to write them.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryElection {
     ledger: Arc<MemoryLedger>,
@@ -44,12 +45,12 @@ impl Candidates {
 }
 
 impl MemoryElection {
-    /// No entries, and nobody who leads.
+    /// An election without entries, candidates or leader.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The ledger, as the coordinator that is reached at `address` uses it.
+    /// The ledger as the coordinator at `address` uses it.
     pub fn ledger(&self, address: impl Into<String>) -> MemoryCandidate {
         MemoryCandidate {
             election: self.clone(),
@@ -59,14 +60,15 @@ impl MemoryElection {
         }
     }
 
-    /// Ends the lease of whoever leads or waits at `address`, as etcd does when it hears nothing of it: it crashed, froze or was cut off.
+    /// Ends the lease of the leader or candidate at `address`, as etcd does when it hears nothing
+    /// from it: after a crash, a freeze or a network failure.
     pub fn expire(&self, address: &str) {
         self.candidates.send_modify(|candidates| {
             candidates.waiting.retain(|candidate| candidate.address != address);
         });
     }
 
-    /// The numbers of all leases that have not ended, the leader's first.
+    /// The numbers of all active leases, the leader's first.
     pub fn leases(&self) -> Vec<u64> {
         self.candidates.borrow().waiting.iter().map(|candidate| candidate.number).collect()
     }
@@ -78,25 +80,25 @@ impl MemoryElection {
         });
     }
 
-    /// The entries themselves, whose commits can be made to fail.
+    /// The shared entries. Their commits can be made to fail.
     pub fn entries(&self) -> &MemoryLedger {
         &self.ledger
     }
 }
 
-/// One coordinator's [`MemoryElection`].
+/// One coordinator's view of a [`MemoryElection`].
 #[derive(Debug)]
 pub struct MemoryCandidate {
     election: MemoryElection,
     address: String,
-    /// One candidacy at a time.
+    /// Held during a candidacy, so that there is one at a time.
     campaigning: tokio::sync::Mutex<()>,
-    /// Its number and, once it is elected, its epoch.
+    /// The lease's number and, once elected, the epoch.
     term: Mutex<Option<(u64, Epoch)>>,
 }
 
 impl MemoryCandidate {
-    /// The number of its latest lease, which may have ended without its doing.
+    /// The number of its latest lease, which the test may have ended meanwhile.
     pub fn lease(&self) -> Option<u64> {
         self.term().map(|(number, _)| number)
     }
@@ -130,8 +132,8 @@ impl Ledger for MemoryCandidate {
             candidates.waiting.push(Candidate { number, address: self.address.clone() });
         });
         self.set(Some((number, Epoch(0))));
-        let mut seen = self.election.candidates.subscribe();
-        let decided = seen.wait_for(|now| now.leads(number) || !now.has(number)).await;
+        let mut changes = self.election.candidates.subscribe();
+        let decided = changes.wait_for(|now| now.leads(number) || !now.has(number)).await;
         if !decided.expect("the election outlives its candidates").leads(number) {
             return Err(LedgerError::storage(
                 "campaign",
@@ -144,7 +146,8 @@ impl Ledger for MemoryCandidate {
     }
 
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
-        // An epoch that is not this one's, or whose lease has ended, is nobody's.
+        // Epoch 0 never leads, so the entries refuse a commit of another epoch or of an ended
+        // lease.
         let epoch = if self.holds(epoch) { epoch } else { Epoch(0) };
         self.election.ledger.commit(epoch, writes).await
     }
@@ -161,8 +164,8 @@ impl Ledger for MemoryCandidate {
 
     async fn deposed(&self, epoch: Epoch) {
         let Some((number, _)) = self.term().filter(|(_, current)| *current == epoch) else { return };
-        let mut seen = self.election.candidates.subscribe();
-        let gone = seen.wait_for(|candidates| !candidates.has(number)).await;
+        let mut changes = self.election.candidates.subscribe();
+        let gone = changes.wait_for(|candidates| !candidates.has(number)).await;
         gone.expect("the election outlives its candidates");
     }
 
@@ -201,30 +204,30 @@ mod tests {
     #[tokio::test]
     async fn one_leads_until_it_resigns_or_its_lease_ends() {
         let election = MemoryElection::new();
-        let (one, other) = (election.ledger("http://one"), election.ledger("http://other"));
-        let first = one.lead().await.unwrap();
+        let (candidate, other) = (election.ledger("http://one"), election.ledger("http://other"));
+        let first = candidate.lead().await.unwrap();
         assert!(timeout(Duration::from_millis(20), other.lead()).await.is_err());
         assert_eq!(other.leader().await.unwrap().as_deref(), Some("http://one"));
 
         let (second, ()) = tokio::join!(other.lead(), async { election.expire("http://one") });
         let second = second.unwrap();
-        one.deposed(first).await;
-        assert!(second > first && !one.holds(first) && other.holds(second));
-        let late = one.commit(first, vec![Write::Put(Key::new("a").unwrap(), Bytes::new())]).await;
+        candidate.deposed(first).await;
+        assert!(second > first && !candidate.holds(first) && other.holds(second));
+        let late = candidate.commit(first, vec![Write::Put(Key::new("a").unwrap(), Bytes::new())]).await;
         assert!(matches!(late, Err(LedgerError::Fenced { current }) if current == second), "{late:?}");
 
-        let (third, ()) = tokio::join!(one.lead(), other.resign());
+        let (third, ()) = tokio::join!(candidate.lead(), other.resign());
         assert!(third.unwrap() > second);
     }
 
     #[tokio::test]
     async fn a_lease_that_ends_fences_though_nobody_else_leads() {
         let election = MemoryElection::new();
-        let one = election.ledger("http://one");
-        let epoch = one.lead().await.unwrap();
+        let candidate = election.ledger("http://one");
+        let epoch = candidate.lead().await.unwrap();
         election.expire("http://one");
-        let late = one.commit(epoch, Vec::new()).await;
+        let late = candidate.commit(epoch, Vec::new()).await;
         assert!(matches!(late, Err(LedgerError::Fenced { .. })), "{late:?}");
-        assert_eq!(one.leader().await.unwrap(), None);
+        assert_eq!(candidate.leader().await.unwrap(), None);
     }
 }

@@ -1,16 +1,20 @@
-//! The ledger that several coordinators share: entries in etcd, written by the one that won the election there.
+//! The ledger that several coordinators share: entries in etcd, written by the coordinator that won
+//! the election there.
 //!
-//! A candidate's key lives as long as its lease, so whoever dies is gone within [`TTL`]. The oldest key leads, and the revision at which
-//! etcd created it is the epoch. An election alone excludes nobody: a leader that was frozen may wake up and write. Therefore every
-//! transaction of a leader compares the create revision of its key, and etcd refuses it once that key is gone.
+//! A candidate's key lives as long as its lease, so the key of a dead candidate is gone within
+//! [`TTL`]. The oldest key leads, and the revision at which etcd created it is the epoch. An
+//! election alone excludes nobody: a leader that was frozen may wake up and write. Therefore every
+//! transaction of a leader compares the create revision of its key, and etcd refuses the
+//! transaction once that key is gone.
 //!
-//! * `config`: where etcd is, and who carlo is there.
-//! * `layout`: which keys there are.
-//! * `term`: one candidacy: its lease, kept alive, and its guarded transactions.
+//! * `config`: the address of etcd, credentials and TLS.
+//! * `layout`: the keys in etcd.
+//! * `term`: one candidacy: its lease, which is kept alive, and its guarded transactions.
 //! * `staged`: commits that are larger than one transaction.
 //!
-//! Each term talks to one member of etcd alone. A request without an answer is never repeated, because it may still happen, and after
-//! a later one. The term ends instead, and the next one is fenced from whatever is still on its way, at the next member.
+//! Each term talks to one member of etcd only. A request without an answer is never repeated,
+//! because it may still be executed, even after a later request. Instead the term ends. The next
+//! term uses the next member, and is protected by its epoch from requests of the old one.
 
 mod config;
 mod layout;
@@ -32,33 +36,35 @@ use crate::ledger::{Ledger, LedgerError, Write, check_limits};
 
 pub use self::config::{EtcdConfig, EtcdCredentials, EtcdTls};
 
-/// How long a leader that says nothing goes on leading. etcd grants no shorter lease than this with its defaults.
+/// How long a silent leader stays leader. With etcd's defaults no shorter lease is granted.
 const TTL: Duration = Duration::from_secs(2);
 /// How long etcd may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it may take to answer a small question.
+/// How long etcd may take to answer a small request.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(1);
-/// Entries that are read in one request.
+/// Entries read by one request.
 const PAGE: usize = 512;
-/// The largest answer that is read: a page of the largest values.
+/// The largest response that is accepted: a page of the largest values.
 const ANSWER_BYTES_MAX: usize = PAGE * (crate::ledger::VALUE_BYTES_MAX + 1024);
 
 /// A ledger in etcd.
 #[derive(Debug)]
 pub struct EtcdLedger {
     config: EtcdConfig,
-    /// What the others are told while this one leads.
+    /// The address that the other coordinators see while this one leads.
     address: String,
     layout: Layout,
-    /// One candidacy at a time. Which member it talks to: the next one after each failure.
+    /// The member of etcd to use; advanced after each failure. Held during a candidacy, so that
+    /// there is one at a time.
     member: tokio::sync::Mutex<usize>,
     term: Mutex<Option<Arc<Term>>>,
-    /// The lease of an earlier term that could not be given back.
+    /// The lease of an earlier term that could not be revoked.
     left_over: Mutex<Option<i64>>,
 }
 
 impl EtcdLedger {
-    /// A ledger at these members of etcd. `address` is what other coordinators tell while this one leads. Nothing is connected yet.
+    /// A ledger at these members of etcd. `address` is what other coordinators see while this one
+    /// leads. Doesn't connect yet.
     ///
     /// # Errors
     ///
@@ -81,11 +87,11 @@ impl EtcdLedger {
     }
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Term>>> {
-        // Whoever panicked elsewhere left a whole option.
+        // A panic elsewhere can't leave the option half written.
         self.term.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The term of this epoch, if it is ours and the latest.
+    /// The term of this epoch, if it is this ledger's latest.
     fn term_of(&self, epoch: Epoch) -> Result<Arc<Term>, LedgerError> {
         match self.term() {
             Some(term) if term.epoch() == Some(epoch) => Ok(term),
@@ -94,7 +100,7 @@ impl EtcdLedger {
         }
     }
 
-    /// Something to read with: the term's connection, where there is a term.
+    /// A client to read with: the term's, or a new one.
     async fn client(&self) -> Result<Client, LedgerError> {
         match self.term() {
             Some(term) => Ok(term.client()),
@@ -196,7 +202,7 @@ impl Ledger for EtcdLedger {
     ) -> Result<Vec<(Key, Bytes)>, LedgerError> {
         let end = layout::end_of(self.layout.entry(prefix));
         let start = match after {
-            // The key after it, in the order of bytes.
+            // The next key after it, in byte order.
             Some(after) if after.as_str() >= prefix => [self.layout.entry(after.as_str()), vec![0]].concat(),
             _ => self.layout.entry(prefix),
         };
@@ -208,8 +214,8 @@ impl Ledger for EtcdLedger {
 }
 
 impl EtcdLedger {
-    /// The first entries from `start` on, up to and without `end`; where there is no end, the one at `start`. All of one revision, and
-    /// none of half a commit.
+    /// Reads the entries from `start` up to but excluding `end`, or the single entry at `start` if
+    /// there is no end. All come from one revision, and never half of a commit.
     async fn read(
         &self,
         mut start: Vec<u8>,
@@ -247,7 +253,7 @@ impl EtcdLedger {
     }
 }
 
-/// Of the candidates' keys, the one that leads.
+/// Selects the leading candidate's key.
 fn oldest_first() -> GetOptions {
     GetOptions::new().with_prefix().with_sort(SortTarget::Create, SortOrder::Ascend).with_limit(1)
 }

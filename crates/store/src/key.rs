@@ -1,4 +1,4 @@
-//! The key of an entry. What the parts of a key mean belongs to whoever writes it.
+//! The key of an entry. The coordinator decides what the parts of a key mean.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -8,36 +8,26 @@ pub const KEY_BYTES_MAX: usize = 256;
 
 /// The key of a ledger's entry: 1 to [`KEY_BYTES_MAX`] bytes of printable ASCII without spaces, such as `job/job_1f…`.
 ///
-/// Keys are ordered by their bytes, so entries whose keys begin alike stand together.
+/// Keys are ordered by their bytes, so entries with a common prefix are adjacent.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
-/// Why a text is no [`Key`].
+/// Why a text is not a [`Key`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum KeyError {
-    /// There is nothing in it.
     #[error("a ledger key must not be empty")]
     Empty,
-    /// It is longer than [`KEY_BYTES_MAX`].
     #[error("a ledger key of {bytes} bytes is longer than {KEY_BYTES_MAX} bytes")]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// It has a character other than printable ASCII.
+    TooLong { bytes: usize },
     #[error(
         "the ledger key {key:?} has the character {character:?}: only printable ASCII without spaces is allowed"
     )]
-    Unprintable {
-        /// The whole text.
-        key: String,
-        /// The first character of it that is not allowed.
-        character: char,
-    },
+    Unprintable { key: String, character: char },
 }
 
 impl Key {
-    /// The key of this text, if it is one.
+    /// Checks the text.
     pub fn new(text: impl Into<String>) -> Result<Self, KeyError> {
         let text = text.into();
         if text.is_empty() {
@@ -52,7 +42,7 @@ impl Key {
         }
     }
 
-    /// The text.
+    #[expect(missing_docs, reason = "the name says it")]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -66,7 +56,7 @@ impl TryFrom<&str> for Key {
     }
 }
 
-/// A key is ordered as its text is, so maps of keys can be searched by text.
+/// Keys and texts have the same order, so a map of keys can be searched by text.
 impl Borrow<str> for Key {
     fn borrow(&self) -> &str {
         &self.0

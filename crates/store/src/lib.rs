@@ -1,14 +1,14 @@
-//! What carlo must not forget: a ledger of keys and values with one writer at a time.
+//! carlo's durable state: a ledger of keys and values with one writer at a time.
 //!
 //! * [`ledger`]: the [`Ledger`] trait, its writes, errors and limits.
 //! * [`key`]: the checked [`Key`].
-//! * [`memory`]: a ledger in memory that fails when it is told to, for tests and simulations.
-//! * [`election`]: the same for several coordinators, of which one leads.
-//! * [`redb`]: the embedded ledger, one file on one machine.
+//! * [`memory`]: a ledger in memory that can be made to fail, for tests and simulations.
+//! * [`election`]: the same for several coordinators, one of which leads.
+//! * [`redb`]: the embedded ledger, a file on one machine.
 //! * `etcd` (feature `etcd`): the ledger that several coordinators share.
 //! * `conformance` (feature `conformance`): the suite that every implementation passes.
 //!
-//! What the keys and values mean is the coordinator's business: no record, job or encoding is known here.
+//! Keys and values belong to the coordinator. This crate knows no records, jobs or encodings.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -1,5 +1,5 @@
-//! A ledger in memory, for tests and simulations: it outlives its users as long as they share it, which is how a test
-//! restarts a coordinator, and its commits fail when it is told so. Nothing here is durable.
+//! A ledger in memory, for tests and simulations. Tests restart a coordinator by sharing the ledger
+//! with the next one, and can make commits fail. Nothing here is durable.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -13,12 +13,12 @@ use carlo_types::Epoch;
 use crate::key::Key;
 use crate::ledger::{Ledger, LedgerError, Write, check_epoch, check_limits};
 
-/// How a commit fails. Either way its caller learns nothing but [`LedgerError::Storage`].
+/// How a commit fails. In both cases the caller gets [`LedgerError::Storage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitFault {
     /// Nothing is written.
     Lost,
-    /// Everything is written, and reported as failed all the same.
+    /// Everything is written, but reported as failed.
     Unacknowledged,
 }
 
@@ -36,12 +36,13 @@ struct State {
 }
 
 impl MemoryLedger {
-    /// An empty ledger that nobody leads yet.
+    /// An empty ledger without a leader.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes the next commit fail that no earlier call has claimed. A commit that is refused anyway does not count.
+    /// Makes the next commit fail. Further calls fail the commits after it. A commit that is
+    /// refused for another reason does not count.
     pub fn fail_next_commit(&self, fault: CommitFault) {
         self.state().faults.push_back(fault);
     }
@@ -52,7 +53,8 @@ impl MemoryLedger {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A test that panicked elsewhere left the state whole: every change below is made without a panic inside.
+        // A panic elsewhere can't leave the state half changed: nothing below panics during a
+        // change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

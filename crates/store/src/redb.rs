@@ -1,5 +1,5 @@
-//! The embedded ledger: one redb database in one file, for a coordinator that has no others beside it. This file reads;
-//! all writing is done by the one thread in `writer`, and `file` finds, makes and checks the database.
+//! The embedded ledger: one redb database in one file, for a single coordinator. This file reads.
+//! The thread in `writer` does all writing, and `file` creates, opens and checks the database.
 
 mod file;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use carlo_types::Epoch;
 use tokio::sync::{mpsc, oneshot};
 
-use self::writer::{Ask, Request};
+use self::writer::{Operation, Request};
 use crate::key::Key;
 use crate::ledger::{Ledger, LedgerError, Write, check_limits};
 
@@ -28,29 +28,30 @@ const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries"
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// In [`META`]: the version of this layout of tables.
 const SCHEMA: &str = "schema";
-/// In [`META`]: the epoch that leads; absent before the first.
+/// In [`META`]: the epoch that leads; absent before the first one.
 const EPOCH: &str = "epoch";
-/// The version that this code reads and writes.
+/// The version of the tables that this code reads and writes.
 const SCHEMA_VERSION: u64 = 1;
 
 /// A ledger in one file. Only one process can have it open.
 ///
-/// A commit is on the disk before it is acknowledged, and commits that wait at the same time reach it together. Dropping
-/// the ledger finishes what is queued, which takes some milliseconds, and closes the file.
+/// A commit is on disk before it is acknowledged, and commits that wait at the same time share one
+/// write. Dropping the ledger finishes what is queued, which takes some milliseconds, and closes
+/// the file.
 #[derive(Debug)]
 pub struct RedbLedger {
     database: Arc<Database>,
-    /// Where its file is, if it is in one.
+    /// The ledger's file; `None` if it isn't in a file.
     path: Option<PathBuf>,
-    /// Taken only by `drop`.
+    /// `None` only during `drop`.
     requests: Option<mpsc::Sender<Request>>,
-    /// Taken only by `drop`.
+    /// `None` only during `drop`.
     writer: Option<JoinHandle<()>>,
 }
 
 impl RedbLedger {
-    /// Opens the ledger at `path`, or makes it there: the directories that don't exist with mode 0700, the file with mode
-    /// 0600. Blocks while it reads and checks the file.
+    /// Opens the ledger at `path`, or creates it: missing directories with mode 0700, the file with
+    /// mode 0600. Blocks while it reads and checks the file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         let path = path.as_ref();
         let database = file::open(path)?;
@@ -58,12 +59,13 @@ impl RedbLedger {
         Self::serve(database, Some(path.to_owned()))
     }
 
-    /// A ledger in memory that is gone when it is dropped, for a cluster that lives as long as one command.
+    /// A ledger in memory, for a cluster that lives as long as one command.
     pub fn temporary() -> Result<Self, LedgerError> {
         Self::over(InMemoryBackend::new())
     }
 
-    /// A ledger over storage that is made elsewhere: a disk that fails, for tests. It is made anew if the storage is empty.
+    /// A ledger over other storage, such as a failing disk in tests. Creates the ledger if the
+    /// storage is empty.
     pub fn over(storage: impl StorageBackend) -> Result<Self, LedgerError> {
         Self::serve(file::open_over(storage)?, None)
     }
@@ -75,15 +77,16 @@ impl RedbLedger {
         Ok(Self { database, path, requests: Some(requests), writer: Some(writer) })
     }
 
-    async fn ask(&self, ask: Ask) -> Result<Epoch, LedgerError> {
+    async fn request(&self, operation: Operation) -> Result<Epoch, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let requests = self.requests.as_ref().expect("only drop takes the sender");
-        requests.send(Request { ask, reply }).await.map_err(|_| LedgerError::Closed)?;
+        requests.send(Request { operation, reply }).await.map_err(|_| LedgerError::Closed)?;
         answer.await.map_err(|_| LedgerError::Closed)?
     }
 
-    /// Runs `read` over one state of the database, on a thread that may block. The thread holds the transaction alone, not
-    /// the database: a read whose caller has gone doesn't keep a dropped ledger open.
+    /// Runs `read` over one state of the database, on a thread that may block. The thread owns the
+    /// transaction but not the database, so a read whose caller is gone doesn't keep a dropped
+    /// ledger open.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, ::redb::Error> + Send + 'static,
@@ -100,7 +103,8 @@ impl RedbLedger {
 
 impl Drop for RedbLedger {
     fn drop(&mut self) {
-        // Without a sender the writer ends after what is queued; then `database` is the last owner and closes the file.
+        // Without a sender the writer ends after what is queued. Then `database` is the last owner
+        // and closes the file.
         drop(self.requests.take());
         if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
             tracing::error!("the ledger's writer thread panicked");
@@ -115,12 +119,12 @@ impl Ledger for RedbLedger {
     }
 
     async fn lead(&self) -> Result<Epoch, LedgerError> {
-        self.ask(Ask::Lead).await
+        self.request(Operation::Lead).await
     }
 
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
         check_limits(&writes)?;
-        self.ask(Ask::Commit { epoch, writes }).await.map(|_| ())
+        self.request(Operation::Commit { epoch, writes }).await.map(|_| ())
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {

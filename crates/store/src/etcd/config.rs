@@ -1,4 +1,4 @@
-//! Where etcd is, and who carlo is there.
+//! The configuration of the connection to etcd.
 
 use std::fmt;
 
@@ -9,45 +9,45 @@ use crate::ledger::LedgerError;
 /// The longest prefix, in bytes.
 const PREFIX_BYTES_MAX: usize = 128;
 
-/// How an etcd is reached.
+/// How to connect to etcd.
 #[derive(Debug, Clone)]
 pub struct EtcdConfig {
     /// URLs of the members, at least one: `http://…` or, with [`tls`](Self::tls), `https://…`.
     pub urls: Vec<String>,
-    /// Every key begins with it and a slash. Clusters that share an etcd have different ones.
+    /// Every key begins with this prefix and a slash. Clusters that share an etcd need different
+    /// prefixes.
     pub prefix: String,
-    /// Who carlo is, where etcd asks.
+    /// The user, if etcd demands authentication.
     pub user: Option<EtcdCredentials>,
-    /// How the connection is encrypted.
+    /// TLS settings; `None` for an unencrypted connection.
     pub tls: Option<EtcdTls>,
 }
 
 /// A user of etcd.
 #[derive(Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct EtcdCredentials {
-    /// Its name.
     pub name: String,
-    /// Its password.
     pub password: String,
 }
 
-/// Never shows the password.
+/// Doesn't show the password.
 impl fmt::Debug for EtcdCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EtcdCredentials").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// How a connection to etcd is encrypted. All of it is PEM.
+/// TLS settings of a connection to etcd, as PEM.
 #[derive(Clone)]
 pub struct EtcdTls {
-    /// The certificates that sign etcd's.
+    /// The certificates of the authorities that sign etcd's certificate.
     pub authority: Vec<u8>,
-    /// The certificate and the key that show etcd who carlo is, where it wants to know.
+    /// The client certificate and its key, if etcd demands one.
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Never shows the key.
+/// Doesn't show the key.
 impl fmt::Debug for EtcdTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EtcdTls").field("has_identity", &self.identity.is_some()).finish_non_exhaustive()
@@ -60,15 +60,16 @@ impl EtcdConfig {
         Self { urls, prefix: "carlo".to_owned(), user: None, tls: None }
     }
 
-    /// Whether it can be used.
+    /// Checks that the configuration is usable.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
         if self.urls.is_empty() {
             return Err(refused("etcd", "no URL was given"));
         }
         for url in &self.urls {
             if url.contains('@') {
-                // What is before the @ may be a password: it is not repeated.
-                return Err(refused("etcd", "a user and a password don't belong into its URL"));
+                // The part before the @ may contain a password, so the URL is not repeated in the
+                // message.
+                return Err(refused("etcd", "a user and a password must not be part of its URL"));
             }
             let scheme = if self.tls.is_some() { "https://" } else { "http://" };
             if !url.starts_with(scheme) || url.len() == scheme.len() {
@@ -92,11 +93,12 @@ impl EtcdConfig {
     }
 
     pub(super) fn options(&self) -> ConnectOptions {
-        // No `with_timeout`: it would cut the campaign, too. Each call has a timeout of its own.
+        // No `with_timeout`: it would also cut off the campaign. Each call has its own timeout.
         let mut options =
             ConnectOptions::new().with_connect_timeout(super::QUESTION_TIMEOUT).with_require_leader(true);
         if let Some(EtcdCredentials { name, password }) = &self.user {
-            // A request with an expired token is refused before it does anything, so it may be repeated.
+            // etcd refuses a request with an expired token before it does anything, so it is safe
+            // to repeat.
             options = options.with_user(name, password).with_auto_token_refresh(true);
         }
         if let Some(tls) = &self.tls {
@@ -131,7 +133,7 @@ mod tests {
             (with(&["http://a:1", "https://b:1"], None), "needs the authority"),
             (with(&["http://a:1"], Some(&tls)), "a URL like https://"),
             (with(&["http://"], None), "a URL like http://127.0.0.1:2379"),
-            (with(&["http://carlo:secret@a:1"], None), "don't belong into its URL"),
+            (with(&["http://carlo:secret@a:1"], None), "must not be part of its URL"),
             (EtcdConfig { prefix: String::new(), ..with(&["http://a:1"], None) }, "the prefix must be"),
             (EtcdConfig { prefix: "a b".to_owned(), ..with(&["http://a:1"], None) }, "the prefix must be"),
         ];

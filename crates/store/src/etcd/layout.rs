@@ -1,4 +1,4 @@
-//! Which keys there are in etcd.
+//! The keys in etcd.
 //!
 //! | key | value |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | `<prefix>/leader/<lease>` | a candidate's address; the oldest one leads |
 //! | `<prefix>/entry/<key>` | an entry |
 //! | `<prefix>/staged/put/<key>`, `<prefix>/staged/delete/<key>` | a write of a commit that is larger than one transaction |
-//! | `<prefix>/staged/whole` | there once all writes of that commit are staged |
+//! | `<prefix>/staged/whole` | exists once all writes of that commit are staged |
 
 use bytes::Bytes;
 use etcd_client::KeyValue;
@@ -14,7 +14,7 @@ use etcd_client::KeyValue;
 use crate::key::Key;
 use crate::ledger::LedgerError;
 
-/// Makes keys.
+/// Makes the keys.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     prefix: String,
@@ -33,7 +33,7 @@ impl Layout {
         self.key("schema")
     }
 
-    /// What all candidates' keys begin with.
+    /// The prefix of all candidates' keys.
     pub(super) fn candidates(&self) -> Vec<u8> {
         self.key("leader/")
     }
@@ -42,12 +42,12 @@ impl Layout {
         self.key(&format!("leader/{lease:x}"))
     }
 
-    /// An entry's key, or what the keys of all entries begin with whose own begin with `text`.
+    /// The key of the entry `text`, or the prefix of all entries whose keys begin with `text`.
     pub(super) fn entry(&self, text: &str) -> Vec<u8> {
         self.key(&format!("entry/{text}"))
     }
 
-    /// What all keys of staged writes begin with.
+    /// The prefix of all staged writes.
     pub(super) fn staged(&self) -> Vec<u8> {
         self.key("staged/")
     }
@@ -64,7 +64,7 @@ impl Layout {
         self.key("staged/whole")
     }
 
-    /// The entry that was read.
+    /// Converts a key and value of etcd back to an entry.
     pub(super) fn read(&self, found: KeyValue) -> Result<(Key, Bytes), LedgerError> {
         let (key, value) = found.into_key_value();
         let text =
@@ -75,9 +75,9 @@ impl Layout {
     }
 }
 
-/// The first key that doesn't begin with `prefix`, of those that come after it.
+/// The end of the range of keys that begin with `prefix`: the first key after them.
 pub(super) fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
-    // Keys are ASCII: the last byte can grow.
+    // Keys are ASCII, so the last byte can be incremented.
     if let Some(last) = prefix.last_mut() {
         *last += 1;
     }

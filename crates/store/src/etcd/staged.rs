@@ -1,14 +1,18 @@
-//! Commits. Most are one transaction. etcd takes 128 operations and 1.5 MiB at once, so a larger commit is staged:
+//! Commits. Most are a single transaction. etcd takes 128 operations and 1.5 MiB at once, so a
+//! larger commit is staged:
 //!
-//! 1. Every write is put beside the entries, under `staged/`, by as many transactions as it takes.
+//! 1. Every write is put under `staged/`, beside the entries, by as many transactions as it takes.
 //! 2. One transaction puts `staged/whole`. **Here the commit happens.**
-//! 3. The writes are made in the entries, by as many transactions as it takes.
+//! 3. The writes are applied to the entries, by as many transactions as it takes.
 //! 4. One transaction removes everything staged.
 //!
-//! Each of these transactions is guarded by the term's key. Whoever leads next finds either no `staged/whole` and removes what is there:
-//! nothing of the commit happened. Or it finds it and does steps 3 and 4: all of it happened. Both may be done again after a crash, because
-//! they put and delete whole entries. Before that no entry is read, so no half of a commit is ever seen. A leader whose large commit fails
-//! on the way can't tell which of its transactions will still happen: it reads and writes nothing more in this term.
+//! Each of these transactions is guarded by the term's key. The next leader looks for
+//! `staged/whole`. If it is missing, nothing of the commit happened, and the leader removes what is
+//! staged. If it is there, the leader does steps 3 and 4, and all of the commit happened. Both
+//! steps may be repeated after a crash, because they put and delete whole entries. No entry is read
+//! before that, so nobody ever sees half of a commit. A leader whose large commit fails midway
+//! can't tell which of its transactions will still be executed, so it reads and writes nothing more
+//! in this term.
 
 use std::collections::BTreeMap;
 
@@ -20,17 +24,18 @@ use super::{ANSWER_BYTES_MAX, ANSWER_TIMEOUT, PAGE};
 use crate::key::{KEY_BYTES_MAX, Key};
 use crate::ledger::{LedgerError, Write};
 
-/// Operations of one transaction; etcd's `--max-txn-ops`.
+/// Operations in one transaction: etcd's default `--max-txn-ops`.
 const OPERATIONS_MAX: usize = 128;
-/// Bytes of one transaction; etcd's `--max-request-bytes` is half a mebibyte more.
+/// Bytes in one transaction. etcd's default `--max-request-bytes` is half a mebibyte more.
 const BYTES_MAX: usize = 1024 * 1024;
-/// What a key, its prefix and the encoding take at most, besides the value.
+/// The most that a key, its prefix and the encoding add to the value.
 const OVERHEAD_BYTES: usize = 2 * KEY_BYTES_MAX;
 
-/// What becomes of each key. A transaction of etcd may touch a key only once, so the last write of it is the one that is made.
+/// The final value of each key, or `None` where it is deleted. A transaction of etcd may touch a
+/// key only once, so only the last write of each key is kept.
 type Changes = BTreeMap<Key, Option<Bytes>>;
 
-/// Makes all of `writes` or none.
+/// Applies all of `writes` or none.
 pub(super) async fn commit(term: &Term, writes: Vec<Write>) -> Result<(), LedgerError> {
     let changes: Changes = writes
         .into_iter()
@@ -44,7 +49,7 @@ pub(super) async fn commit(term: &Term, writes: Vec<Write>) -> Result<(), Ledger
         [] => term.guarded(Vec::new()).await,
         [only] => {
             let _shared = term.shared().await?;
-            term.guarded(made(term, only)).await
+            term.guarded(applied(term, only)).await
         }
         several => Box::pin(term.alone(in_steps(term, several))).await,
     }
@@ -56,12 +61,13 @@ async fn in_steps(term: &Term, batches: &[Vec<(Key, Option<Bytes>)>]) -> Result<
     }
     term.guarded(vec![TxnOp::put(term.layout.staged_whole(), "", None)]).await?;
     for batch in batches {
-        term.guarded(made(term, batch)).await?;
+        term.guarded(applied(term, batch)).await?;
     }
     clear(term).await
 }
 
-/// Makes the commit that an earlier term has staged whole, and removes what it hasn't.
+/// Completes the commit that an earlier term staged in full, or removes what an earlier term staged
+/// in part.
 pub(super) async fn finish(term: &Term) -> Result<(), LedgerError> {
     let mut client = term.client();
     let whole =
@@ -73,7 +79,7 @@ pub(super) async fn finish(term: &Term) -> Result<(), LedgerError> {
             .extend(read(term, term.layout.staged_deletes()).await?.into_iter().map(|(key, _)| (key, None)));
         tracing::info!(writes = changes.len(), "finishing the commit of an earlier leader");
         for batch in cut(changes) {
-            term.guarded(made(term, &batch)).await?;
+            term.guarded(applied(term, &batch)).await?;
         }
     }
     clear(term).await
@@ -84,7 +90,7 @@ async fn clear(term: &Term) -> Result<(), LedgerError> {
     term.guarded(vec![TxnOp::delete(term.layout.staged(), Some(options))]).await
 }
 
-/// The changes in batches that fit into a transaction each.
+/// Splits the changes into batches that each fit into a transaction.
 fn cut(changes: Changes) -> Vec<Vec<(Key, Option<Bytes>)>> {
     let mut batches: Vec<Vec<_>> = Vec::new();
     let mut bytes = BYTES_MAX;
@@ -104,8 +110,8 @@ fn cut(changes: Changes) -> Vec<Vec<(Key, Option<Bytes>)>> {
     batches
 }
 
-/// The operations that make a batch.
-fn made(term: &Term, batch: &[(Key, Option<Bytes>)]) -> Vec<TxnOp> {
+/// The operations that apply a batch to the entries.
+fn applied(term: &Term, batch: &[(Key, Option<Bytes>)]) -> Vec<TxnOp> {
     let operation = |(key, value): &(Key, Option<Bytes>)| {
         let key = term.layout.entry(key.as_str());
         match value {
@@ -128,7 +134,7 @@ fn staged(term: &Term, batch: &[(Key, Option<Bytes>)]) -> Vec<TxnOp> {
     batch.iter().map(operation).collect()
 }
 
-/// The staged writes whose keys begin with `prefix`. Nobody else writes there.
+/// The staged writes whose keys begin with `prefix`. Nobody else writes them.
 async fn read(term: &Term, prefix: Vec<u8>) -> Result<Vec<(Key, Bytes)>, LedgerError> {
     let end = super::layout::end_of(prefix.clone());
     let mut client = term.client().kv_client().max_decoding_message_size(ANSWER_BYTES_MAX);

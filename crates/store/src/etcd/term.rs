@@ -1,4 +1,5 @@
-//! One candidacy and, once it is elected, one term: its lease, which is kept alive, and its transactions, each guarded by its key.
+//! One candidacy and, once elected, one term: its lease, which is kept alive, and its transactions,
+//! each guarded by the candidate's key.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -19,18 +20,19 @@ use crate::ledger::LedgerError;
 
 /// The version of the layout that this code reads and writes.
 const SCHEMA_VERSION: u64 = 1;
-/// How often a candidate looks whether it is its turn.
+/// How often a candidate checks whether it leads.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// What fails where a campaign fails.
+/// Describes a failed campaign, after the words "failed to".
 const CAMPAIGN: &str = "campaign in etcd";
-/// Between two signs of life.
+/// Time between two keep-alive messages.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
-/// Between two attempts, while the lease may still be alive.
+/// Time between two attempts while the lease may still be alive.
 const ALIVE_RETRY: Duration = Duration::from_millis(50);
-/// etcd keeps every old value until it is told not to. A leader tells it this often, of all that is older than that.
+/// etcd keeps every old value until it is told to compact. A leader compacts this often, everything
+/// that is older than this.
 const COMPACT_EVERY: Duration = Duration::from_mins(1);
 
-/// What etcd says to somebody whom it doesn't know, or doesn't let in.
+/// The messages with which etcd rejects credentials or permissions.
 const REFUSALS: [&str; 3] = ["authentication failed", "user name is empty", "permission denied"];
 
 /// One candidacy.
@@ -40,15 +42,16 @@ pub(super) struct Term {
     pub(super) layout: Layout,
     lease: i64,
     alive: Arc<Alive>,
-    /// Who keeps the lease alive, and who compacts: they end with the term.
+    /// Keep the lease alive and compact. They end with the term.
     tasks: Mutex<Vec<AbortHandle>>,
     elected: OnceLock<(Vec<u8>, Epoch)>,
-    /// Held for writing while a commit of several transactions is being made, so that nobody reads half of it. Says whether one has begun
-    /// that has not come to its end: then this term is over, and the next one finishes it.
+    /// Locked for writing while a commit of several transactions is made, so that nobody reads half
+    /// of it. `true` if such a commit began and did not complete: then this term is over, and the
+    /// next one completes the commit.
     unfinished: RwLock<bool>,
 }
 
-/// A connection; every user clones it.
+/// A client without `Debug`; users clone it.
 struct SharedClient(Client);
 
 impl std::fmt::Debug for SharedClient {
@@ -57,7 +60,7 @@ impl std::fmt::Debug for SharedClient {
     }
 }
 
-/// Until when the lease lives for sure.
+/// Until when the lease is certainly alive.
 #[derive(Debug)]
 struct Alive {
     until: Mutex<Instant>,
@@ -81,7 +84,7 @@ impl Drop for Term {
 }
 
 impl Term {
-    /// Connects to a member and gets a lease that is kept alive from now on.
+    /// Connects to a member and gets a lease, which is kept alive from now on.
     pub(super) async fn begin(
         config: &EtcdConfig,
         layout: Layout,
@@ -105,10 +108,10 @@ impl Term {
         })
     }
 
-    /// Waits until this is the oldest candidate; its epoch.
+    /// Waits until this is the oldest candidate, and returns its epoch.
     ///
-    /// It looks again and again, instead of calling etcd's `Campaign` or watching: such a call may hang for good when etcd is restarted under
-    /// it, and lets etcd itself keep the lease of a frozen candidate alive.
+    /// It polls instead of calling etcd's `Campaign` or watching. Such a call may hang forever when
+    /// etcd restarts, and it makes etcd itself keep the lease of a frozen candidate alive.
     pub(super) async fn campaign(&self, address: &str) -> Result<Epoch, LedgerError> {
         let key = self.layout.candidate(self.lease);
         let put = PutOptions::new().with_lease(self.lease);
@@ -137,7 +140,7 @@ impl Term {
         Ok(epoch)
     }
 
-    /// Whether there is no older candidate, as far as etcd says so.
+    /// Whether etcd answers that there is no older candidate.
     async fn is_oldest(&self, key: &[u8]) -> bool {
         let mut client = self.client();
         let asked = client.get(self.layout.candidates(), Some(super::oldest_first()));
@@ -149,13 +152,13 @@ impl Term {
         self.client.0.clone()
     }
 
-    /// The epoch, once it is elected.
+    /// The epoch, once elected.
     pub(super) fn epoch(&self) -> Option<Epoch> {
         self.elected.get().map(|(_, epoch)| *epoch)
     }
 
-    /// Whether the lease lives for sure. The clock decides, not the task that keeps the lease: after the process was frozen this is right
-    /// at once.
+    /// Whether the lease is certainly alive. The clock decides, not the task that renews the lease,
+    /// so that the answer is right at once after the process was frozen.
     pub(super) fn holds(&self) -> bool {
         !*self.alive.lost.borrow() && Instant::now() < self.alive.until()
     }
@@ -167,14 +170,14 @@ impl Term {
         let _ = lost.wait_for(|lost| *lost).await;
     }
 
-    /// Gives the lease back, and with it the candidate's key. Where that fails, what is left to give back.
+    /// Revokes the lease, which deletes the candidate's key. Returns the lease if that fails.
     pub(super) async fn end(&self) -> Option<i64> {
         self.stop();
         revoke(self.client(), self.lease).await.err().map(|_| self.lease)
     }
 
     pub(super) async fn revoke(&self, lease: i64) {
-        // It may have ended by itself: then etcd doesn't know it.
+        // etcd doesn't know a lease that has expired.
         let _ = revoke(self.client(), lease).await;
     }
 
@@ -185,13 +188,14 @@ impl Term {
         self.alive.lost.send_replace(true);
     }
 
-    /// Keeps commits of several transactions away for as long as it is held.
+    /// Excludes commits of several transactions while the guard lives.
     pub(super) async fn shared(&self) -> Result<RwLockReadGuard<'_, bool>, LedgerError> {
         let unfinished = self.unfinished.read().await;
         if *unfinished { Err(LedgerError::Closed) } else { Ok(unfinished) }
     }
 
-    /// Makes a commit of several transactions while nobody else reads or writes. If it fails or is dropped, the term is over.
+    /// Runs a commit of several transactions while nobody else reads or writes. If it fails or is
+    /// dropped, the term is over.
     pub(super) async fn alone(
         &self,
         commit: impl Future<Output = Result<(), LedgerError>>,
@@ -207,8 +211,8 @@ impl Term {
 
     /// One transaction: all of `operations`, if this term still leads.
     pub(super) async fn guarded(&self, operations: Vec<TxnOp>) -> Result<(), LedgerError> {
-        let (key, epoch) = self.elected.get().expect("only the elected write");
-        let revision = i64::try_from(epoch.0).expect("it was one");
+        let (key, epoch) = self.elected.get().expect("only an elected candidate writes");
+        let revision = i64::try_from(epoch.0).expect("an epoch is a revision of etcd");
         let transaction = Txn::new()
             .when(vec![Compare::create_revision(key.clone(), CompareOp::Equal, revision)])
             .and_then(operations)
@@ -227,7 +231,7 @@ impl Term {
         Err(LedgerError::Fenced { current: Epoch(u64::try_from(current).unwrap_or(0)) })
     }
 
-    /// Writes the version of the layout where there is none; refuses a later one.
+    /// Writes the version of the layout if there is none, and refuses a later one.
     pub(super) async fn check_schema(&self) -> Result<(), LedgerError> {
         let mut client = self.client();
         let found = in_time(ANSWER_TIMEOUT, "read from etcd", client.get(self.layout.schema(), None)).await?;
@@ -246,7 +250,6 @@ impl Term {
     }
 }
 
-/// Connects to one member.
 pub(super) async fn connect(config: &EtcdConfig, member: usize) -> Result<Client, LedgerError> {
     let connecting = Client::connect([&config.urls[member]], Some(config.options()));
     in_time(ANSWER_TIMEOUT, "connect to etcd", connecting).await
@@ -256,7 +259,7 @@ async fn revoke(mut client: Client, lease: i64) -> Result<(), LedgerError> {
     in_time(QUESTION_TIMEOUT, "give a lease back to etcd", client.lease_revoke(lease)).await.map(|_| ())
 }
 
-/// Keeps the lease alive until that fails, then says that it is lost.
+/// Renews the lease until that fails for good, then marks it as lost.
 async fn keep_alive(client: Client, lease: i64, alive: Arc<Alive>) {
     loop {
         let Err(ended) = beat(client.clone(), lease, &alive).await;
@@ -269,9 +272,9 @@ async fn keep_alive(client: Client, lease: i64, alive: Arc<Alive>) {
     }
 }
 
-/// Why a lease isn't kept alive any more.
+/// Why a renewal stopped.
 struct Ended {
-    /// Whether the lease is gone, and not only the connection.
+    /// Whether the lease is gone, not only the connection.
     is_final: bool,
     reason: String,
 }
@@ -282,11 +285,11 @@ impl Ended {
     }
 }
 
-/// One connection's worth of signs of life.
+/// Renews the lease over one connection, until it fails.
 async fn beat(mut client: Client, lease: i64, alive: &Alive) -> Result<Infallible, Ended> {
-    let silent = |_| Ended::unanswered("etcd doesn't answer");
+    let no_answer = |_| Ended::unanswered("etcd doesn't answer");
     let asked = Instant::now();
-    let opened = timeout_at(alive.until(), client.lease_keep_alive(lease)).await.map_err(silent)?;
+    let opened = timeout_at(alive.until(), client.lease_keep_alive(lease)).await.map_err(no_answer)?;
     let (mut keeper, mut answers) = opened.map_err(|error| match error {
         etcd_client::Error::LeaseKeepAliveError(reason) => Ended { is_final: true, reason },
         error => Ended::unanswered(error),
@@ -296,9 +299,9 @@ async fn beat(mut client: Client, lease: i64, alive: &Alive) -> Result<Infallibl
         sleep(ALIVE_EVERY).await;
         let asked = Instant::now();
         keeper.keep_alive().await.map_err(Ended::unanswered)?;
-        let answer = timeout_at(alive.until(), answers.message()).await.map_err(silent)?;
+        let answer = timeout_at(alive.until(), answers.message()).await.map_err(no_answer)?;
         match answer.map_err(Ended::unanswered)? {
-            // etcd counts from when the question arrived, which is later.
+            // etcd counts from the arrival of the request, which is later.
             Some(answer) if answer.ttl() > 0 => alive.extend(asked + TTL),
             Some(_) => return Err(Ended { is_final: true, reason: "it has expired".to_owned() }),
             None => return Err(Ended::unanswered("etcd ended the stream")),
@@ -306,7 +309,7 @@ async fn beat(mut client: Client, lease: i64, alive: &Alive) -> Result<Infallibl
     }
 }
 
-/// Lets etcd forget what has been overwritten.
+/// Makes etcd delete overwritten values, again and again.
 async fn compact(mut client: Client, key: Vec<u8>) -> Infallible {
     let mut before = None;
     loop {
@@ -315,7 +318,7 @@ async fn compact(mut client: Client, key: Vec<u8>) -> Infallible {
         {
             tracing::warn!(
                 error = &error as &(dyn Error + 'static),
-                "etcd keeps old values; it will be told again"
+                "failed to compact etcd's old values; trying again later"
             );
         }
         let now = in_time(QUESTION_TIMEOUT, "read from etcd", client.get(key.clone(), None)).await;
@@ -324,7 +327,7 @@ async fn compact(mut client: Client, key: Vec<u8>) -> Infallible {
     }
 }
 
-/// Makes a call to etcd that may take so long, to do what finishes the words "failed to".
+/// Makes a call to etcd with a time limit. `doing` completes the words "failed to".
 pub(super) async fn in_time<T>(
     limit: Duration,
     doing: &'static str,
@@ -336,12 +339,12 @@ pub(super) async fn in_time<T>(
     }
 }
 
-/// A failed call. Where etcd refuses who carlo is, another attempt won't help.
+/// Converts a failed call. If etcd rejects the credentials, another attempt won't help.
 fn failed(doing: &'static str, error: etcd_client::Error) -> LedgerError {
     match &error {
         etcd_client::Error::GRpcStatus(status) => {
             let words = status.message();
-            // By its words: etcd's own election says everything with the code UNKNOWN.
+            // The message decides, because etcd's election uses the code UNKNOWN for everything.
             if REFUSALS.iter().any(|refusal| words.contains(refusal)) {
                 return refused("etcd", format!("failed to {doing}: {words}"));
             }
@@ -351,13 +354,13 @@ fn failed(doing: &'static str, error: etcd_client::Error) -> LedgerError {
     }
 }
 
-/// What a status says, and what is behind it: of a broken connection tonic itself says only that.
+/// A status with its causes. For a broken connection tonic's own message doesn't name the cause.
 fn describe(status: &tonic::Status) -> String {
     let mut words = vec![status.message().to_owned()];
     let mut cause = status.source();
     while let Some(error) = cause {
         let more = error.to_string();
-        // A layer that only passes a cause on says the same once more.
+        // A layer that only passes a cause on repeats its message.
         if !words.iter().any(|said| said.contains(&more)) {
             words.push(more);
         }

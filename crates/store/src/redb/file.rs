@@ -1,5 +1,5 @@
-//! The file of a ledger: making it so that a crash leaves a whole one or none, and refusing, in words, what is no ledger
-//! of ours.
+//! The file of a ledger: creates it so that a crash leaves a complete one or none, and refuses
+//! files that are not a ledger.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -15,30 +15,31 @@ use tempfile::NamedTempFile;
 use super::{ENTRIES, META, SCHEMA, SCHEMA_VERSION};
 use crate::ledger::LedgerError;
 
-/// Pages that redb keeps in memory. The coordinator holds what it works with itself and reads the ledger when it starts.
+/// Pages that redb caches. The coordinator keeps its state in memory and reads the ledger only when
+/// it starts.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
-/// How every database of ours is opened.
+/// The settings with which every database is opened.
 pub(super) fn builder() -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
-/// Opens the ledger at `path`, which is made first if nothing is there.
+/// Opens the ledger at `path`, and creates it first if nothing is there.
 pub(super) fn open(path: &Path) -> Result<Database, LedgerError> {
     if !path.try_exists().map_err(|source| LedgerError::open(path, "look for the ledger", source))? {
         create(path)?;
     }
-    // The check reads the file once, which a starting coordinator does anyway. Without it redb trusts a file that was closed
-    // well, and panics later where the disk has damaged it.
+    // The check reads the file once, which a starting coordinator does anyway. Without it redb
+    // trusts a file that was closed properly, and panics later if the disk has damaged it.
     let database =
         builder().set_check_integrity_on_open(true).open(path).map_err(|error| explain(path, error))?;
     check_schema(path, &database)?;
     Ok(database)
 }
 
-/// Opens the ledger that `storage` holds, which is made first if it is empty.
+/// Opens the ledger in `storage`, and creates it first if the storage is empty.
 pub(super) fn open_over(storage: impl StorageBackend) -> Result<Database, LedgerError> {
     let path = Path::new("(not a file)");
     let is_new = storage
@@ -53,8 +54,8 @@ pub(super) fn open_over(storage: impl StorageBackend) -> Result<Database, Ledger
     Ok(database)
 }
 
-/// Makes an empty ledger at `path`. It gets its name when it is whole, because redb can't open a file whose making was cut
-/// short. If another process is faster, its file stays.
+/// Creates an empty ledger at `path`. It is renamed to its final name when it is complete, because
+/// redb can't open a half-created file. If another process is faster, that process's file stays.
 fn create(path: &Path) -> Result<(), LedgerError> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -77,7 +78,8 @@ fn create(path: &Path) -> Result<(), LedgerError> {
         }
         _ => {}
     }
-    // A file is found after a power failure only if its directory, and those that lead there, are on the disk too.
+    // A file survives a power failure only if its directory, and the directories above it, are on
+    // disk too.
     for ancestor in directory.ancestors() {
         let ancestor = if ancestor == Path::new("") { Path::new(".") } else { ancestor };
         File::open(ancestor).and_then(|directory| directory.sync_all()).map_err(failed)?;
@@ -88,7 +90,7 @@ fn create(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Makes the tables in a new database.
+/// Creates the tables in a new database.
 pub(super) fn initialise(database: &Database) -> Result<(), LedgerError> {
     let make = || -> Result<(), ::redb::Error> {
         let mut transaction = database.begin_write()?;
@@ -100,7 +102,7 @@ pub(super) fn initialise(database: &Database) -> Result<(), LedgerError> {
     make().map_err(|source| LedgerError::storage("make its tables", source))
 }
 
-/// Whether the database is a ledger of a version that this code knows.
+/// Checks that the database is a ledger of a known version.
 fn check_schema(path: &Path, database: &Database) -> Result<(), LedgerError> {
     let foreign = |reason: String| LedgerError::Unreadable { path: path.to_owned(), reason };
     let read = || -> Result<Option<u64>, ::redb::Error> {
@@ -121,7 +123,7 @@ fn check_schema(path: &Path, database: &Database) -> Result<(), LedgerError> {
     }
 }
 
-/// What redb's refusal to open `path` means to an operator.
+/// Translates redb's error for the operator.
 fn explain(path: &Path, error: DatabaseError) -> LedgerError {
     match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {

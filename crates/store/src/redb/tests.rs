@@ -14,7 +14,7 @@ mod in_memory {
 mod in_a_file {
     use super::*;
     crate::conformance_tests!(async || {
-        // The directory goes at once; an open file outlives its name.
+        // The directory is deleted at once; an open file outlives its name.
         let directory = tempfile::tempdir().unwrap();
         Arc::new(RedbLedger::open(directory.path().join("ledger")).unwrap())
     });
@@ -60,7 +60,7 @@ async fn a_dropped_ledger_has_written_what_was_queued() {
     let epoch = ledger.lead().await.unwrap();
     for n in 0..100 {
         let commit = ledger.commit(epoch, vec![put(&format!("n/{n}"), b"")]);
-        // Polled once, the request is in the queue; then its caller goes away.
+        // Polling once puts the request into the queue. Then the caller goes away.
         let _ = tokio::time::timeout(std::time::Duration::ZERO, commit).await;
     }
     drop(ledger);

@@ -1,5 +1,5 @@
-//! The thread that writes. Every request goes through one bounded queue, and what waits there is written in one
-//! transaction: the wait for the disk is shared by all of them.
+//! The thread that writes. All requests go through one bounded queue. What waits in the queue is
+//! written in one transaction, so the requests share the wait for the disk.
 
 use std::io;
 use std::sync::Arc;
@@ -12,23 +12,22 @@ use tokio::sync::{mpsc, oneshot};
 use super::{ENTRIES, EPOCH, META};
 use crate::ledger::{LedgerError, Write, check_epoch};
 
-/// Requests that are written in one transaction. More of them would share the wait for the disk, but the first would wait
-/// for the others' pages.
+/// Requests in one transaction. A larger group would share the wait for the disk further, but the
+/// first request would wait for the pages of the others.
 const GROUP_REQUESTS_MAX: usize = 64;
-/// Requests that wait for the thread; who comes later waits for a place.
+/// Requests in the queue. Further callers wait for room.
 const QUEUED_REQUESTS_MAX: usize = 256;
 
-/// What the thread is asked, and where the answer goes: the epoch that leads, if the request was carried out.
+/// A request and the channel for its answer: the epoch that leads, if the request succeeded.
 pub(super) struct Request {
-    pub(super) ask: Ask,
+    pub(super) operation: Operation,
     pub(super) reply: oneshot::Sender<Result<Epoch, LedgerError>>,
 }
 
-/// The kinds of request.
-pub(super) enum Ask {
-    /// A new epoch leads.
+pub(super) enum Operation {
+    /// Start a new epoch.
     Lead,
-    /// These writes, if this epoch leads.
+    /// Apply these writes, if this epoch leads.
     Commit { epoch: Epoch, writes: Vec<Write> },
 }
 
@@ -44,7 +43,7 @@ pub(super) fn start(database: Arc<Database>) -> io::Result<(mpsc::Sender<Request
     Ok((sender, thread))
 }
 
-/// Writes a group and answers each of its requests, leaving it empty.
+/// Writes a group and answers each of its requests. Leaves `group` empty.
 fn write_group(database: &Database, group: &mut Vec<Request>) {
     let outcomes = write(database, group).map_err(|source| {
         tracing::error!(error = %source, requests = group.len(), "the ledger failed to commit");
@@ -55,17 +54,17 @@ fn write_group(database: &Database, group: &mut Vec<Request>) {
             Ok(outcomes) => outcomes[index].clone(),
             Err(error) => Err(error.clone()),
         };
-        // Who asked may have gone; then nobody wants the answer.
+        // The caller may be gone.
         let _ = request.reply.send(answer);
     }
 }
 
-/// What became of each request, in their order, once all that they wrote is on the disk. A fenced request writes nothing
-/// and doesn't harm its neighbours.
+/// The outcome of each request, in order, once everything they wrote is on disk. A fenced request
+/// writes nothing and doesn't affect the others.
 fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, LedgerError>>, ::redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
-    // Without it, opening the file after a crash walks all of it.
+    // Without it redb reads the whole file when it opens it after a crash.
     transaction.set_quick_repair(true);
 
     let mut outcomes = Vec::with_capacity(group.len());
@@ -74,13 +73,13 @@ fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, Led
         let mut entries = transaction.open_table(ENTRIES)?;
         let mut current = Epoch(meta.get(EPOCH)?.map_or(0, |epoch| epoch.value()));
         for request in group {
-            outcomes.push(match &request.ask {
-                Ask::Lead => {
+            outcomes.push(match &request.operation {
+                Operation::Lead => {
                     current.0 += 1;
                     meta.insert(EPOCH, current.0)?;
                     Ok(current)
                 }
-                Ask::Commit { epoch, writes } => {
+                Operation::Commit { epoch, writes } => {
                     let leads = check_epoch(*epoch, current);
                     if leads.is_ok() {
                         make(&mut entries, writes)?;
@@ -98,7 +97,7 @@ fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, Led
     Ok(outcomes)
 }
 
-/// Makes the writes of one commit, in their order.
+/// Applies the writes of one commit, in order.
 fn make(entries: &mut Table<'_, &str, &[u8]>, writes: &[Write]) -> Result<(), StorageError> {
     for write in writes {
         match write {

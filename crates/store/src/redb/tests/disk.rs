@@ -1,4 +1,4 @@
-//! A disk that stops taking what it is told to keep.
+//! A disk that starts to fail.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

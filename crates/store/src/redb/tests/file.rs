@@ -1,4 +1,5 @@
-//! What an operator meets: permissions, two processes with one file, files that are no ledger.
+//! The ledger's file as an operator sees it: permissions, two processes with one file, files that
+//! are not a ledger.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -34,7 +35,7 @@ fn nobody_else_can_read_what_is_made() {
     assert_eq!(beside, 1, "nothing is left beside the ledger");
 }
 
-/// What the second process does; started by the test below.
+/// The second process, started by the test below.
 #[test]
 #[ignore = "started by a_second_process_is_refused_in_one_sentence"]
 fn second_process() {
@@ -106,7 +107,8 @@ fn a_ledger_of_a_later_version_is_refused_with_what_to_do() {
     assert!(error.to_string().contains("use the carlo that wrote it, or a later one"), "{error}");
 }
 
-/// Bytes of a closed ledger change, or its end is missing: it is refused, or everything in it is as it was.
+/// After bytes of a closed ledger were changed or cut off, it is either refused or has all its
+/// entries.
 #[tokio::test]
 async fn a_damaged_ledger_is_refused_or_whole() {
     let (_directory, path) = in_directory();
@@ -125,7 +127,7 @@ async fn a_damaged_ledger_is_refused_or_whole() {
         if seed % 10 == 0 {
             damaged.truncate(random.random_range(1..whole.len()));
         } else {
-            // Half of the time in the header, which is a thousandth of the file.
+            // Half of the time it damages the header, which is a thousandth of the file.
             let end = if seed % 2 == 0 { 320 } else { whole.len() };
             let at = random.random_range(0..end);
             let to = (at + 64).min(end);

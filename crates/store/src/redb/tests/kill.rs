@@ -1,5 +1,5 @@
-//! A process is killed with SIGKILL while it commits. What it had acknowledged is in the ledger, and no commit is there by
-//! half.
+//! A process is killed with SIGKILL while it commits. Every acknowledged commit is in the ledger,
+//! and no commit is there in part.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -10,8 +10,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 
-/// Commits on several tasks until it is killed, each time two entries, and prints the name of a commit when it is
-/// acknowledged; started by the test below.
+/// Commits two entries at a time on several tasks until it is killed, and prints the name of each
+/// acknowledged commit. Started by the test below.
 #[test]
 #[ignore = "started by what_was_acknowledged_survives_sigkill"]
 fn committing_process() {
@@ -29,7 +29,7 @@ fn committing_process() {
                     let writes =
                         ["left", "right"].map(|side| put(&format!("{side}/{name}"), name.as_bytes()));
                     ledger.commit(epoch, writes.to_vec()).await.unwrap();
-                    // One call of write for a line, so that lines of tasks don't mix.
+                    // One `write` per line, so that lines of different tasks don't mix.
                     std::io::stdout().write_all(format!("acknowledged {name}\n").as_bytes()).unwrap();
                 }
             });
@@ -49,7 +49,7 @@ fn acknowledged_until_killed(path: &Path, moment: Duration) -> Vec<String> {
     let mut said = BufReader::new(process.stdout.take().unwrap());
     let mut names = Vec::new();
     let mut line = String::new();
-    // Only whole lines count: the last one may have been cut.
+    // Only complete lines count: the last one may be cut off.
     while said.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
         if let Some(name) = line.trim_end().strip_prefix("acknowledged ") {
             if names.is_empty() {
