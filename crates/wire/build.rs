@@ -18,12 +18,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
     let descriptors = protox::compile(FILES, [&root])?;
-    // For reflection: clients that ask what is served.
+    // For server reflection.
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("carlo.v1.bin"), descriptors.encode_to_vec())?;
     let feature = |name: &str| std::env::var_os(format!("CARGO_FEATURE_{name}")).is_some();
     tonic_prost_build::configure()
-        // Ordered maps: the same message has the same bytes wherever it is written.
+        // Ordered maps, so that the same message always has the same bytes.
         .btree_map(".")
         .build_client(feature("CLIENT"))
         .build_server(feature("SERVER"))

@@ -1,7 +1,6 @@
 //! The admin endpoint: `/healthz`, `/readyz` and `/metrics` over HTTP, for probes and Prometheus.
 //!
-//! It takes no key and tells nothing that needs one. It listens on a loopback address unless told
-//! otherwise.
+//! It needs no key and serves nothing secret. It listens on a loopback address by default.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,9 +23,9 @@ use crate::CancellationToken;
 use crate::listen::{self, Acceptor, ListenError};
 use crate::metrics::Metrics;
 
-/// How long a client may take for the head of a request, and stay idle between two.
+/// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(90);
-/// Connections at the same time; further ones wait.
+/// Simultaneous connections; further ones wait.
 const CONNECTIONS_MAX: usize = 64;
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -34,10 +33,9 @@ type Probe = dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + S
 
 /// Where the admin endpoint listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum AdminListen {
-    /// At this address.
     At(SocketAddr),
-    /// Nowhere.
     Off,
 }
 
@@ -52,12 +50,12 @@ impl FromStr for AdminListen {
     }
 }
 
-/// Listens where an operator says, and otherwise on the loopback port that is the daemon's default.
-/// Where that one is taken, by another daemon of this machine, it is any free port.
+/// Listens at the operator's address, or else on the daemon's default loopback port. If another
+/// daemon of this machine uses that port, it listens on any free one.
 ///
 /// # Errors
 ///
-/// When the system refuses the address.
+/// If the system refuses the address.
 pub async fn listen(at: Option<AdminListen>, default_port: u16) -> Result<Option<TcpListener>, ListenError> {
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match at {
@@ -70,7 +68,7 @@ pub async fn listen(at: Option<AdminListen>, default_port: u16) -> Result<Option
     }
 }
 
-/// What the endpoint serves.
+/// The admin endpoint.
 #[derive(Clone)]
 pub struct Admin {
     metrics: Metrics,
@@ -78,8 +76,8 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// `ready` says how the daemon stands, in a line: `Ok` where it does what it is there for,
-    /// otherwise why not.
+    /// `ready` returns the daemon's state as a line of text: `Ok` if it is ready, otherwise the
+    /// reason why not.
     pub fn new<F>(metrics: Metrics, ready: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<String, String>> + Send + 'static,
@@ -87,7 +85,7 @@ impl Admin {
         Self { metrics, ready: Arc::new(move || Box::pin(ready())) }
     }
 
-    /// Serves until `shutdown`.
+    /// Serves requests until `shutdown`.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         if let Ok(admin) = listener.local_addr() {
             tracing::info!(%admin, "admin endpoint serves");

@@ -1,7 +1,7 @@
-//! Arguments and variables as all of carlo's programs read them.
+//! Arguments and environment variables, as all of carlo's programs read them.
 //!
-//! A variable that is empty counts as not set. A variable of a switch takes `1`, `yes`, `on`,
-//! `true` and their opposites. Lists are separated by commas; blanks around an item don't count.
+//! An empty variable counts as not set. A variable for a switch takes `1`, `yes`, `on`, `true` and
+//! their opposites. Lists are separated by commas, with optional blanks around the items.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -9,14 +9,14 @@ use std::str::FromStr;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Command, Parser};
 
-/// Parses the command line and the variables; on a mistake, or for `--help`, the process ends as
-/// with clap.
+/// Parses the command line and the variables. On an error or `--help` the process ends as clap
+/// does.
 pub fn parse<P: Parser>() -> P {
     let matches = lenient(P::command()).get_matches();
     P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// The command with these rules for variables.
+/// Applies these rules for variables to a command.
 pub fn lenient(command: Command) -> Command {
     let mut command = command;
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
@@ -25,14 +25,14 @@ pub fn lenient(command: Command) -> Command {
     }
     command.mut_args(|arg| {
         let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
-        // clap keeps the variable's value with its name.
+        // clap remembers the variable's value with the argument.
         let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
         let arg = if is_empty { arg.env(None::<&'static str>) } else { arg };
         if is_switch { arg.value_parser(BoolishValueParser::new()) } else { arg }
     })
 }
 
-/// Items separated by commas. Blanks around an item and empty items don't count.
+/// Items separated by commas. Blanks around items are trimmed, and empty items are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct List(pub Vec<String>);
 
@@ -45,7 +45,7 @@ impl FromStr for List {
     }
 }
 
-/// The items of several lists, as an option gives that may be there several times.
+/// The items of all lists: the values of an option that may be repeated.
 pub fn items(lists: Vec<List>) -> Vec<String> {
     lists.into_iter().flat_map(|list| list.0).collect()
 }
@@ -65,7 +65,7 @@ mod tests {
 
     #[derive(Debug, Parser)]
     struct Arguments {
-        // Set by cargo for every test, and never empty.
+        // cargo sets it for every test, and it is never empty.
         #[arg(long, env = "CARGO_PKG_NAME")]
         name: Option<String>,
         #[arg(long, env = "CARLO_TEST_NOT_SET")]

@@ -1,4 +1,4 @@
-//! A daemon's `main`: logs, signals, the runtime, the exit code.
+//! A daemon's `main`: logging, signals, the runtime and the exit code.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -7,10 +7,10 @@ use crate::shutdown::{self, Signals};
 use crate::telemetry::{self, LogFormat};
 use crate::{descriptors, tls};
 
-/// The exit code of arguments that can't be used, clap's too.
+/// The exit code for bad arguments, the same as clap's.
 const BAD_ARGUMENTS: u8 = 2;
 
-/// Why a daemon ends.
+/// Why a daemon ended.
 #[derive(Debug)]
 pub struct Failure {
     error: Box<dyn Error + Send + Sync>,
@@ -18,30 +18,30 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Other arguments, variables or files would help: exit code 2.
+    /// Exit code 2: other arguments, variables or files would help.
     pub fn bad_arguments(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { error: error.into(), has_bad_arguments: true }
     }
 
-    /// Anything else: exit code 1.
+    /// Exit code 1: anything else.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { error: error.into(), has_bad_arguments: false }
     }
 }
 
-/// How a daemon runs.
+/// Options of the process.
 #[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Options {
-    /// How its log lines look.
     pub log_format: LogFormat,
-    /// Threads of its runtime; as many as the machine has cores where absent.
+    /// Threads of the runtime; `None` for one per core.
     pub threads: Option<usize>,
 }
 
-/// Runs a daemon until it ends: `body` is the daemon itself, with the signals that it must heed.
+/// Runs a daemon until it ends. `body` is the daemon, which must react to the signals.
 ///
-/// An error that ends it is logged whatever the log's filter says. What still blocks at the end, a
-/// lookup of a name say, isn't waited for.
+/// An error that ends the daemon is logged whatever the log filter says. Work that still blocks at
+/// the end, such as a DNS lookup, isn't waited for.
 pub fn run<F>(options: Options, body: impl FnOnce(Signals) -> F) -> ExitCode
 where
     F: Future<Output = Result<(), Failure>>,

@@ -1,9 +1,9 @@
-//! How many files and connections the process may have open.
+//! The limit on open files and connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the soft limit of open files to the hard one. The soft one is 1,024 on most systems, for
-/// programs that use `select`; there are none here.
+/// Raises the soft limit on open files to the hard limit. The soft limit is 1,024 on most systems,
+/// for the sake of programs that use `select`. carlo doesn't.
 pub fn raise_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {

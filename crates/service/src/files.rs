@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-/// What some editors begin a UTF-8 file with.
+/// Some editors put this at the start of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The bytes without a UTF-8 byte order mark at their start.
@@ -15,7 +15,7 @@ pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 ///
 /// # Errors
 ///
-/// When the file can't be read.
+/// If the file can't be read.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = std::fs::read(path)?;
     Ok(without_byte_order_mark(&bytes).to_vec())
@@ -25,7 +25,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// When the file can't be read, or isn't UTF-8.
+/// If the file can't be read, or isn't UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }

@@ -1,14 +1,14 @@
-//! What every daemon needs and no domain knows.
+//! What every daemon needs, independent of the domain.
 //!
-//! * [`daemon`]: a daemon's `main`: logs, signals, the runtime, the exit code.
-//! * [`telemetry`], [`log_throttle`]: what is logged and how; how often the same failure is.
-//! * [`notify`]: what it tells systemd.
-//! * [`shutdown`]: SIGINT and SIGTERM end a daemon, SIGHUP makes it read its files again.
+//! * [`daemon`]: a daemon's `main`: logging, signals, the runtime and the exit code.
+//! * [`telemetry`], [`log_throttle`]: logging, and how often a repeated failure is logged.
+//! * [`notify`]: notifications for systemd.
+//! * [`shutdown`]: SIGINT and SIGTERM end a daemon, SIGHUP makes it reread its files.
 //! * [`admin`], [`metrics`]: health, readiness and metrics over HTTP.
 //! * [`arguments`], [`files`]: how variables, lists and files are read.
-//! * [`listen`], [`descriptors`]: where a daemon listens, and how many connections it may have.
-//! * [`reload`]: files that are read again when they change.
-//! * [`tls`]: what it shows those who connect, and whom it believes.
+//! * [`listen`], [`descriptors`]: listening addresses, and the limit on open connections.
+//! * [`reload`]: rereads files that change.
+//! * [`tls`]: a daemon's certificate, and the authorities it trusts.
 
 pub mod admin;
 pub mod arguments;
@@ -26,10 +26,11 @@ pub mod tls;
 
 use std::error::Error;
 
-/// Asks whoever holds it to end.
+/// Signals a task to end.
 pub use tokio_util::sync::CancellationToken;
 
-/// An error and its causes in one line, without a cause that the words before it already end with.
+/// An error and its causes in one line. A cause that the text before it already ends with is left
+/// out.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

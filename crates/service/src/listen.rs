@@ -1,4 +1,5 @@
-//! Listening: on loopback alone, because what travels is not encrypted, unless somebody says in so many words that it may.
+//! Listening. Without TLS or authentication only loopback addresses are allowed, unless the
+//! operator explicitly allows others.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,29 +9,23 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::log_throttle::LogThrottle;
 
-/// Between two attempts to accept a connection where the system refuses.
+/// The pause before the next attempt after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a daemon can't listen.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum ListenError {
-    /// The address can be reached from other machines.
     #[error(
         "failed to listen on {0}: without authentication, or without TLS (--tls-cert, --tls-key) or --plaintext, a daemon listens on a \
          loopback address only (127.0.0.1 or [::1]): what travels is not encrypted"
     )]
     NotLoopback(SocketAddr),
-    /// The system refused.
     #[error("failed to listen on {address}")]
-    Bind {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    Bind { address: SocketAddr, source: std::io::Error },
 }
 
-/// Listens on a loopback address; port 0 takes any free port.
+/// Listens on a loopback address. Port 0 means any free port.
 pub async fn loopback(address: SocketAddr) -> Result<TcpListener, ListenError> {
     if !address.ip().is_loopback() {
         return Err(ListenError::NotLoopback(address));
@@ -38,12 +33,12 @@ pub async fn loopback(address: SocketAddr) -> Result<TcpListener, ListenError> {
     anywhere(address).await
 }
 
-/// Listens on any address: for a network that is trusted with what travels.
+/// Listens on any address, for encrypted traffic or a trusted network.
 pub async fn anywhere(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
 }
 
-/// Takes connections, whatever the system says meanwhile.
+/// Accepts connections and survives errors of the system.
 #[derive(Debug)]
 pub struct Acceptor {
     listener: TcpListener,
@@ -51,13 +46,13 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Takes those who connect here.
+    /// Accepts the connections of `listener`.
     pub fn new(listener: TcpListener) -> Self {
         Self { listener, throttle: LogThrottle::default() }
     }
 
-    /// The next connection, and who it is. Where the system refuses one, mostly because the process has too many files open, it is
-    /// asked again after a pause, and the log says so once a minute.
+    /// Returns the next connection and its peer. If the system refuses one, mostly because the
+    /// process has too many open files, it tries again after a pause and logs that once a minute.
     pub async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
@@ -65,7 +60,7 @@ impl Acceptor {
                     self.throttle.reset();
                     return accepted;
                 }
-                // The peer has left already, which says nothing about the next one.
+                // The peer is gone already, which doesn't affect the next connection.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     if self.throttle.admits(&error.to_string()) {

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A message is logged again after this time.
+/// A repeated message is logged again after this time.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// Messages that are remembered. One more, and all are forgotten.
+/// The number of messages to remember. When there is one more, all are forgotten.
 const MESSAGES_MAX: usize = 16;
 
-/// When each recent message was logged last.
+/// When each recent message was last logged.
 #[derive(Debug, Default)]
 pub struct LogThrottle(BTreeMap<String, Instant>);
 
 impl LogThrottle {
-    /// Whether `message` may be logged now: it wasn't within the last minute. If so, it counts as logged.
+    /// Whether `message` may be logged now, because it was not logged within the last minute. If
+    /// so, it counts as logged.
     pub fn admits(&mut self, message: &str) -> bool {
         let now = Instant::now();
         if self.0.get(message).is_some_and(|logged| now.duration_since(*logged) < INTERVAL) {
@@ -28,7 +29,7 @@ impl LogThrottle {
         true
     }
 
-    /// Forgets all messages. To be called after a success, so that the next failure is logged at once.
+    /// Forgets all messages. Call it after a success, so that the next failure is logged at once.
     pub fn reset(&mut self) {
         self.0.clear();
     }

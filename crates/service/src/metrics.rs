@@ -1,7 +1,7 @@
-//! Metrics of a daemon, in the formats that Prometheus reads.
+//! A daemon's metrics, in Prometheus' formats.
 //!
-//! README.md lists them all. What is measured where is the daemons' business; here are those that
-//! every daemon has, and how they are written.
+//! README.md lists them all. Each daemon measures its own metrics. Here are those that all daemons
+//! have, and the encoding.
 
 mod process;
 mod text;
@@ -21,20 +21,21 @@ use prometheus_client::registry::Registry;
 use crate::telemetry;
 use crate::tls::Identity;
 
-/// The media type of `OpenMetrics`, and that of Prometheus' own format.
+/// The media types of `OpenMetrics` and of Prometheus' own format.
 const OPEN_METRICS: &str = "application/openmetrics-text";
 const OPEN_METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Upper bounds of buckets for durations, seconds: from a tenth of a millisecond to longer than any call.
+/// Upper bounds of buckets for durations in seconds, from a tenth of a millisecond to longer than
+/// any call.
 pub const SECONDS_BUCKETS: [f64; 14] =
     [0.0001, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
-/// The same for what takes as long as a job: from a hundredth of a second to a day.
+/// The same for durations of jobs, from a hundredth of a second to a day.
 pub const LONG_SECONDS_BUCKETS: [f64; 12] =
     [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0];
 
 type Refresh = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// The metrics of one daemon. Clones share them.
+/// A daemon's metrics. Clones share them.
 #[derive(Clone)]
 pub struct Metrics(Arc<Shared>);
 
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Those that every daemon has. `daemon` is its name: `coordinator`, `gateway`, `worker`.
+    /// The metrics that every daemon has. `daemon` is its name: `coordinator`, `gateway`, `worker`.
     pub fn new(daemon: &'static str) -> Self {
         let mut registry = Registry::default();
         let build = Info::new([("daemon", daemon), ("version", env!("CARGO_PKG_VERSION"))]);
@@ -65,12 +66,12 @@ impl Metrics {
         register(&mut self.registry());
     }
 
-    /// Adds the end of the certificate that the daemon shows.
+    /// Adds the expiry of the daemon's certificate.
     pub fn watch_certificate(&self, identity: &Identity) {
         self.registry().register_collector(Box::new(Certificate(identity.clone())));
     }
 
-    /// Has `refresh` bring values up to date before each scrape.
+    /// Calls `refresh` before each scrape to update values.
     pub fn on_scrape<F>(&self, refresh: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -79,15 +80,15 @@ impl Metrics {
         self.0.refresh.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(refresh));
     }
 
-    /// The metrics and their media type: `OpenMetrics` where the header `Accept` asks for it, otherwise
-    /// the text format 0.0.4.
+    /// The metrics and their media type: `OpenMetrics` if the `Accept` header asks for it,
+    /// otherwise the text format 0.0.4.
     pub async fn scrape(&self, accept: Option<&str>) -> (&'static str, String) {
         let all = self.0.refresh.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for refresh in all {
             refresh().await;
         }
         let mut text = String::new();
-        // A `String` takes everything.
+        // Writing to a `String` can't fail.
         let _ = encode(&mut text, &self.registry());
         if accept.is_some_and(|accept| accept.contains(OPEN_METRICS)) {
             (OPEN_METRICS_TYPE, text)
@@ -101,7 +102,7 @@ impl Metrics {
     }
 }
 
-/// Writes a gauge that is measured at the scrape.
+/// Writes a gauge that is measured during the scrape.
 pub fn write_gauge(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -112,7 +113,7 @@ pub fn write_gauge(
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
-/// Writes a counter that is measured at the scrape. `name` is without `_total`.
+/// Writes a counter that is measured during the scrape. `name` is without `_total`.
 pub fn write_counter(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -123,7 +124,7 @@ pub fn write_counter(
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
 }
 
-/// The log and the runtime.
+/// Metrics of the log and of the runtime.
 #[derive(Debug)]
 struct Daemon;
 
@@ -131,7 +132,7 @@ impl Collector for Daemon {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let encoder = &mut encoder;
         let dropped = telemetry::dropped_lines() as f64;
-        write_counter(encoder, "carlo_log_lines_dropped", "Log lines that stderr did not take", dropped)?;
+        write_counter(encoder, "carlo_log_lines_dropped", "Log lines that stderr did not accept", dropped)?;
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(()) };
         let runtime = runtime.metrics();
         let (workers, tasks) = (runtime.num_workers() as f64, runtime.num_alive_tasks() as f64);
@@ -149,7 +150,7 @@ impl Collector for Certificate {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Some(expires) = self.0.expires() else { return Ok(()) };
         let name = "carlo_tls_certificate_expiry_timestamp_seconds";
-        write_gauge(&mut encoder, name, "When the daemon's own certificate ends", unix_seconds(expires))
+        write_gauge(&mut encoder, name, "When the daemon's own certificate expires", unix_seconds(expires))
     }
 }
 

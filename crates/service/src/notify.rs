@@ -1,13 +1,14 @@
-//! What a daemon tells systemd, as the main process of a unit of `Type=notify`. Started by anybody else, it tells nobody.
+//! Notifications for systemd, as the main process of a unit of `Type=notify`. Without systemd they
+//! do nothing.
 
 use sd_notify::NotifyState;
 
-/// It serves: units that wait for this one may start.
+/// The daemon serves, so units that wait for it may start.
 pub fn ready() {
     tell(NotifyState::Ready);
 }
 
-/// It has begun to shut down.
+/// The daemon has begun to shut down.
 pub fn stopping() {
     tell(NotifyState::Stopping);
 }

@@ -1,4 +1,4 @@
-//! Files that are read again while a daemon runs: certificates, authorities, tokens.
+//! Rereads files while a daemon runs: certificates, authorities, tokens.
 
 use std::error::Error;
 use std::time::Duration;
@@ -10,24 +10,24 @@ use crate::log_throttle::LogThrottle;
 use crate::shutdown::Reload;
 use crate::tls::{Identity, Trust};
 
-/// Between two looks whether a file has changed.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Looks between two warnings about a certificate that ends soon: a day.
-const LOOKS_PER_WARNING: u64 = 24 * 60 * 60 / LOOK_EVERY.as_secs();
+/// How often files are checked for changes.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// The number of checks between two warnings about a certificate that expires soon: a day's.
+const CHECKS_PER_WARNING: u64 = 24 * 60 * 60 / CHECK_EVERY.as_secs();
 
 /// Something that was read from files.
 pub trait Reloadable: Send + Sync {
-    /// What it is, for the log.
+    /// Its name in the log.
     fn name(&self) -> &'static str;
 
-    /// Reads the files again. `true` where they had changed.
+    /// Reads the files again. Returns whether they had changed.
     ///
     /// # Errors
     ///
-    /// When they can't be used. What was read before stays.
+    /// If the files can't be used. The previous content stays in use.
     fn reload(&self) -> Result<bool, Box<dyn Error + Send + Sync>>;
 
-    /// Logs what an operator should know from time to time.
+    /// Logs regular warnings for the operator.
     fn remind(&self) {}
 }
 
@@ -59,36 +59,36 @@ impl Reloadable for Trust {
     }
 }
 
-/// Reads them again at every request and whenever they change, until `shutdown`.
+/// Rereads the files at every request and whenever they change, until `shutdown`.
 pub async fn keep_current(all: Vec<Box<dyn Reloadable>>, mut requests: Reload, shutdown: CancellationToken) {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = tokio::time::interval(CHECK_EVERY);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut throttle = LogThrottle::default();
     let mut number: u64 = 0;
     loop {
-        let is_asked = tokio::select! {
+        let is_requested = tokio::select! {
             () = shutdown.cancelled() => return,
             () = requests.requested() => true,
-            _ = looks.tick() => false,
+            _ = checks.tick() => false,
         };
         number += 1;
         for item in &all {
             match item.reload() {
                 Ok(true) => tracing::info!("{} changed and was read again", item.name()),
-                Ok(false) if is_asked => tracing::info!("{} has not changed", item.name()),
+                Ok(false) if is_requested => tracing::info!("{} has not changed", item.name()),
                 Ok(false) => {}
                 Err(error) => {
                     let error = crate::chain(&*error);
-                    if is_asked || throttle.admits(&error) {
+                    if is_requested || throttle.admits(&error) {
                         tracing::warn!(
                             error,
-                            "{} can't be read again; what was read before stays",
+                            "failed to reread {}; the previous content stays in use",
                             item.name()
                         );
                     }
                 }
             }
-            if number.is_multiple_of(LOOKS_PER_WARNING) {
+            if number.is_multiple_of(CHECKS_PER_WARNING) {
                 item.remind();
             }
         }

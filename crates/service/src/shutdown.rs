@@ -1,4 +1,4 @@
-//! Signals: SIGINT and SIGTERM end a daemon, SIGHUP makes it read its files again.
+//! Signals: SIGINT and SIGTERM end a daemon, SIGHUP makes it reread its files.
 
 use std::process;
 
@@ -8,30 +8,30 @@ use tokio_util::sync::CancellationToken;
 
 use crate::notify;
 
-/// Exit codes of a second signal, as shells say them: 128 + the signal's number.
+/// Exit codes after a second signal, by the shell's convention: 128 + the signal's number.
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
-/// What a daemon must heed.
+/// The signals that a daemon must react to.
 #[derive(Debug, Clone)]
 pub struct Signals {
     /// Cancelled at SIGINT and SIGTERM.
     pub shutdown: CancellationToken,
-    /// Told at SIGHUP.
+    /// Notified at SIGHUP.
     pub reload: Reload,
 }
 
-/// Requests to read files again: certificates, authorities, tokens, tiers.
+/// Requests to reread files: certificates, authorities, tokens, tiers.
 #[derive(Debug, Clone)]
 pub struct Reload(watch::Receiver<u64>);
 
 impl Reload {
-    /// Nobody ever asks.
+    /// A source without requests.
     pub fn never() -> Self {
         Self(watch::channel(0).1)
     }
 
-    /// Waits for the next request. Requests since the last one count as one.
+    /// Waits for the next request. Several requests since the last call count as one.
     pub async fn requested(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -39,23 +39,23 @@ impl Reload {
     }
 }
 
-/// A token that is cancelled at the first SIGINT or SIGTERM. At the second one the process ends at
-/// once, with the shell's exit code for it: whoever presses Ctrl-C twice means it.
+/// A token that is cancelled at the first SIGINT or SIGTERM. At the second signal the process ends
+/// at once, with the shell's exit code for it, because a user who presses Ctrl-C twice wants that.
 ///
 /// # Errors
 ///
-/// When the system lets no handler be installed.
+/// If the system refuses to install a handler.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     tokio::spawn(end(Ends::new()?, token.clone()));
     Ok(token)
 }
 
-/// The same for a daemon, which reads its files again at SIGHUP.
+/// The same for a daemon, which rereads its files at SIGHUP.
 ///
 /// # Errors
 ///
-/// When the system lets no handler be installed.
+/// If the system refuses to install a handler.
 pub fn signals() -> std::io::Result<Signals> {
     let mut hangup = signal(SignalKind::hangup())?;
     let (sender, requests) = watch::channel(0_u64);
@@ -89,7 +89,7 @@ async fn end(mut ends: Ends, token: CancellationToken) {
         if token.is_cancelled() {
             process::exit(code);
         }
-        // First of all: nothing that happens to a log line may keep a daemon from ending.
+        // Cancels first, so that a problem with logging can't keep the daemon from ending.
         token.cancel();
         notify::stopping();
         tracing::info!(signal = name, "shutting down");

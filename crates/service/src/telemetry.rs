@@ -1,8 +1,8 @@
-//! Logs: to stderr, one line an event, as text or as JSON.
+//! Logging to stderr, one line per event, as text or JSON.
 //!
-//! * [`writer`]: how lines reach stderr; a line that can't be written never harms the process.
-//! * [`filter`]: which lines there are.
-//! * [`json`]: lines for programs.
+//! * [`writer`]: writes lines to stderr. A line that can't be written never harms the process.
+//! * [`filter`]: selects what is logged.
+//! * [`json`]: the JSON format.
 
 mod filter;
 mod json;
@@ -25,24 +25,24 @@ pub use writer::dropped_lines;
 use json::JsonLines;
 use writer::LogWriter;
 
-/// The variable that says what is logged: a level, `target=level`, or several, separated by
-/// commas: `info`, `carlo_schedule=debug`.
+/// The variable that sets what is logged: a level, `target=level`, or several of them separated by
+/// commas, such as `info` or `carlo_schedule=debug`.
 pub const FILTER_VARIABLE: &str = "CARLO_LOG";
 /// The target of errors that end the process. They are logged whatever the filter says.
 const FATAL: &str = "fatal";
-/// How long the end of the process waits for its last lines to be written.
+/// How long the process waits at its end for the last lines to be written.
 const FLUSH_MAX: Duration = Duration::from_millis(300);
 
-/// Where lines go, once logging has started.
+/// The writer, once logging has started.
 static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
-/// How a log line looks.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// For a person.
+    /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -58,7 +58,7 @@ impl FromStr for LogFormat {
     }
 }
 
-/// Logging that has started. Dropping it waits a moment for the last lines to be written.
+/// Active logging. Dropping it waits briefly for the last lines to be written.
 #[must_use = "the last lines may be lost unless it is dropped at the end of the process"]
 pub struct Telemetry(());
 
@@ -68,11 +68,11 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logging for this process. `default` is the level of what [`FILTER_VARIABLE`] doesn't
-/// name, and of everything where that is empty or not set. Later calls change nothing.
+/// Starts logging for this process. `default` is the level of targets that [`FILTER_VARIABLE`]
+/// doesn't name, and of all targets if it is empty or not set. Later calls change nothing.
 ///
-/// The second value says why the variable can't be used, where it can't. Logging has started
-/// then, too, at `default`, so that the error can be logged.
+/// The second value is the error if the variable can't be used. Even then logging starts, at
+/// `default`, so that the error can be logged.
 pub fn init(format: LogFormat, default: &str) -> (Telemetry, Result<(), FilterError>) {
     let text = match std::env::var(FILTER_VARIABLE) {
         Ok(text) => Ok(Some(text)),
@@ -83,7 +83,7 @@ pub fn init(format: LogFormat, default: &str) -> (Telemetry, Result<(), FilterEr
         Ok(filter) => (filter, Ok(())),
         Err(error) => (EnvFilter::new(format!("{default},{FATAL}=error")), Err(error)),
     };
-    // Without a thread there is no log: the daemon works all the same.
+    // If the thread can't be started there is no log, but the daemon works.
     let Ok(writer) = LogWriter::start(std::io::stderr()) else { return (Telemetry(()), checked) };
     let is_debug = filter.max_level_hint().is_none_or(|level| level >= LevelFilter::DEBUG);
     let lines = tracing_subscriber::fmt()
@@ -97,30 +97,32 @@ pub fn init(format: LogFormat, default: &str) -> (Telemetry, Result<(), FilterEr
         }
     };
     if installed.is_ok() {
-        // The first call alone installs anything.
+        // Only the first call installs a subscriber.
         let _ = WRITER.set(writer);
     }
     (Telemetry(()), checked)
 }
 
-/// Writes a line for people to stderr, beside the log: without ever blocking or failing where logging has started.
+/// Writes a line for people to stderr, outside the log. Never blocks or fails once logging has
+/// started.
 pub fn say(line: &str) {
     let line = format!("{line}\n");
-    // Where nobody listens there, nobody misses it.
+    // A failure to write doesn't matter here.
     let _ = match WRITER.get() {
         Some(writer) => writer.clone().write_all(line.as_bytes()),
         None => std::io::stderr().write_all(line.as_bytes()),
     };
 }
 
-/// Waits a moment for the lines so far to be written.
+/// Waits briefly for the lines so far to be written.
 pub fn flush() {
     if let Some(writer) = WRITER.get() {
         writer.flush(FLUSH_MAX);
     }
 }
 
-/// Whether lines may be coloured: on a terminal that can, unless `NO_COLOR` (no-color.org) is set.
+/// Whether lines may be coloured: on a terminal with colours, unless `NO_COLOR` (no-color.org) is
+/// set.
 fn has_colours() -> bool {
     let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
@@ -132,8 +134,7 @@ pub fn fatal(error: &(dyn Error + 'static)) {
     tracing::error!(target: FATAL, "{}", crate::chain(error));
 }
 
-/// Has panics logged like everything else, instead of printed: they pass every filter, and are
-/// JSON where the log is.
+/// Makes panics log lines, whatever the filter says and in the log's format.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("without a message");

@@ -1,10 +1,10 @@
-//! TLS: what a daemon that listens shows those who connect, and whom one that connects believes;
-//! from PEM files, for rustls. The files are read again while the daemon runs.
+//! TLS with rustls, from PEM files: a listening daemon's certificate and a connecting daemon's
+//! trusted authorities. The files are reread while the daemon runs.
 //!
 //! * [`identity`]: the certificates and key of a daemon that listens.
-//! * [`trust`]: the authorities of one that connects.
-//! * [`validity`]: from when until when a certificate is valid.
-//! * [`cause`](mod@cause): why a connection failed, in words.
+//! * [`trust`]: the authorities that a connecting daemon trusts.
+//! * [`validity`]: the validity period of a certificate.
+//! * [`cause`](mod@cause): explains why a connection failed.
 
 mod cause;
 mod identity;
@@ -26,36 +26,28 @@ pub use identity::Identity;
 pub use tokio_rustls::{client, server};
 pub use trust::Trust;
 
-/// Why TLS can't be spoken.
+/// Why TLS can't be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum TlsError {
-    /// A file can't be read, or isn't PEM.
+    /// The file can't be read or isn't PEM.
     #[error("failed to read {}", file.display())]
-    File {
-        /// Which one.
-        file: PathBuf,
-        /// Why.
-        source: pem::Error,
-    },
-    /// Certificates and key don't go together.
+    File { file: PathBuf, source: pem::Error },
     #[error("failed to use the certificates with their key")]
     Identity(#[from] rustls::Error),
-    /// A certificate can't be trusted as an authority.
     #[error("failed to use the authorities")]
     Authorities(#[source] rustls::Error),
-    /// The name of a server is no DNS name and no address.
     #[error("{0:?} is not the name of a server")]
     ServerName(String),
 }
 
-/// Has everything in this process that speaks TLS use one implementation of its ciphers. To be
-/// called before anything does.
+/// Makes everything in this process use the same TLS ciphers. Call it before anything uses TLS.
 pub fn install_provider() {
-    // Where somebody else has, it is the same one: there is no other in this program.
+    // An error means that it was installed before, and there is only one provider in this program.
     let _ = ring::default_provider().install_default();
 }
 
-/// The certificates in a file, whose owners are believed: PEM. At least one.
+/// The trusted certificates in a PEM file, at least one.
 pub fn authorities(file: &Path) -> Result<Vec<u8>, TlsError> {
     let pem = read(file)?;
     certificates(&pem).map_err(|source| TlsError::File { file: file.to_owned(), source })?;

@@ -6,7 +6,8 @@
 //! CARLO_API_KEY=$(cat /tmp/carlo/admin-key) cargo run -p carlo-wire --features client --example submit_and_watch -- http://127.0.0.1:7070
 //! ```
 //!
-//! [`Coordinators`] knows several coordinators of one cluster and goes to the one that leads; [`status::to_fault`] reads what was refused.
+//! [`Coordinators`] knows several coordinators of one cluster and calls the one that leads.
+//! [`status::to_fault`] decodes a refusal.
 
 use anyhow::{Context, bail};
 use carlo_wire::v1::jobs_client::JobsClient;
@@ -21,10 +22,11 @@ async fn main() -> anyhow::Result<()> {
         bail!("usage: submit_and_watch URL…, with the API key in CARLO_API_KEY");
     }
     let coordinators = Coordinators::new(&urls)?;
-    // A coordinator with --auth off asks for none.
+    // A coordinator with --auth off needs no key.
     let key = std::env::var("CARLO_API_KEY").ok().map(|key| key.parse()).transpose()?;
 
-    // The key makes it safe to repeat the call when its answer was lost: it is the same job.
+    // With the idempotency key the call may be repeated after a lost answer: it refers to the same
+    // job.
     let request = v1::SubmitRequest {
         simulation: Some(simulation()),
         idempotency_key: format!("example-{}", std::process::id()),
@@ -51,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
         };
         let mut events =
             coordinators.call(open).await.map_err(|status| status::to_fault(&status))?.into_inner();
-        // A stream that breaks is opened again after the last event that was seen.
+        // If the stream breaks, it is opened again after the last event that was received.
         while let Ok(Some(event)) = events.message().await {
             last_event_id = Some(event.id);
             let job = event.job.context("an event is of a job")?;

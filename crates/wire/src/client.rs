@@ -1,4 +1,4 @@
-//! The coordinators that a client knows, and which of them it talks to.
+//! The coordinators that a client knows, and which of them it calls.
 
 mod connector;
 
@@ -15,14 +15,16 @@ use tonic::transport::{Channel, Endpoint};
 use crate::status;
 use connector::{Connector, Trouble};
 
-/// How long a connection is silent before its peer is asked for a sign of life.
+/// After this much silence the peer must answer a ping.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
-/// How long the peer may take for that. Of a leader that froze, callers learn so after 2.5 to 3.5 s: another one leads by then (etcd's shortest
-/// lease is 2 s, and its end takes up to 0.8 s to get around), so that nobody is sent back to the frozen one; and work goes on well
-/// within the 5 s that are promised. A peer that is merely busy answers in time: it costs no thought.
+/// How long the peer may take to answer a ping. Callers notice a frozen leader after 2.5 to 3.5 s.
+/// Another one leads by then (etcd's shortest lease is 2 s, and its expiry is noticed within 0.8
+/// s), so nobody is sent back to the frozen one, and work continues well within the promised 5 s. A
+/// peer that is only busy answers in time, because the transport answers pings.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// The coordinators of one cluster. Calls go to one of them until it can't be reached or says that another one leads.
+/// The coordinators of one cluster. Calls go to one of them until it can't be reached or names
+/// another leader.
 #[derive(Debug)]
 pub struct Coordinators {
     known: Vec<Coordinator>,
@@ -31,18 +33,17 @@ pub struct Coordinators {
     throttle: Mutex<LogThrottle>,
 }
 
-/// One of them.
+/// One of the coordinators.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Coordinator {
-    /// Its URL.
     pub address: Arc<str>,
-    /// The connection to it.
     pub channel: Channel,
     trouble: Trouble,
 }
 
 impl Coordinator {
-    /// Why no connection to it could be made, where the last attempt failed.
+    /// Why the last attempt to connect failed, if it did.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.get()
     }
@@ -51,11 +52,11 @@ impl Coordinator {
 type Configure = Box<dyn Fn(Endpoint) -> Endpoint + Send + Sync>;
 type Connect = Box<dyn Fn(&Endpoint) -> Channel + Send + Sync>;
 
-/// How a URL becomes a channel.
+/// How to make a channel for a URL.
 enum Reach {
-    /// Over TCP, with TLS where the URL says so.
+    /// TCP, with TLS for `https` URLs.
     Tcp { trust: Trust, configure: Configure },
-    /// Over a network of another kind.
+    /// Another kind of network.
     Other(Connect),
 }
 
@@ -68,29 +69,28 @@ impl fmt::Debug for Reach {
 #[derive(Debug)]
 struct Current {
     coordinator: Coordinator,
-    /// Which of the known ones is tried when this one fails.
+    /// The known coordinator to try when this one fails.
     next: usize,
 }
 
-/// A list of coordinators that can't be used.
+/// Why a list of coordinators can't be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants")]
 pub enum AddressError {
-    /// The list is empty.
     #[error("no coordinator was given")]
     Empty,
-    /// One of them is not a URL.
     #[error("{0:?} is not the URL of a coordinator: expected something like http://127.0.0.1:7070")]
     NotAUrl(String),
 }
 
 impl Coordinators {
-    /// Knows the coordinators at these URLs. Nothing is connected before the first call.
+    /// Uses the coordinators at these URLs. Connects at the first call.
     pub fn new(urls: &[String]) -> Result<Self, AddressError> {
         Self::trusting(urls, Trust::system(), |endpoint| endpoint)
     }
 
-    /// Knows the coordinators at these URLs, and reaches each, and whoever they say leads, by the channel that `connect` makes of an
-    /// endpoint: for networks of another kind, without TLS.
+    /// Uses the coordinators at these URLs, and whichever they name as leader. `connect` makes a
+    /// channel of an endpoint, for other kinds of networks, without TLS.
     pub fn connecting(
         urls: &[String],
         connect: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static,
@@ -98,8 +98,8 @@ impl Coordinators {
         Self::reaching(urls, Reach::Other(Box::new(connect)))
     }
 
-    /// Knows the coordinators at these URLs, and believes those who are trusted, where a URL begins with `https`. `configure` sets
-    /// what a connection needs beyond that.
+    /// Uses the coordinators at these URLs and accepts certificates that `trust` accepts at `https`
+    /// URLs. `configure` applies further settings to each endpoint.
     pub fn trusting(
         urls: &[String],
         trust: Trust,
@@ -115,7 +115,7 @@ impl Coordinators {
         Ok(Self { known, reach, current, throttle: Mutex::default() })
     }
 
-    /// Which coordinators can't be reached and why, in one line; `None` where there is nothing to say.
+    /// Which coordinators can't be reached and why, in one line; `None` if all can.
     pub fn trouble(&self) -> Option<String> {
         let current = self.current();
         let is_known = self.known.iter().any(|known| known.address == current.address);
@@ -136,8 +136,9 @@ impl Coordinators {
         self.current().channel
     }
 
-    /// Gives up on the coordinator that was `tried`: the next call goes to the one that leads, where `answer` says which that is, and
-    /// otherwise to the next one. Where somebody else has given it up already, that holds.
+    /// Gives up on the coordinator that was `tried`. The next call goes to the leader that `answer`
+    /// names, or else to the next coordinator. Does nothing if another caller has given up on it
+    /// already.
     pub fn give_up(&self, tried: &Coordinator, answer: Option<&Status>) {
         let mut current = self.lock();
         if current.coordinator.address != tried.address {
@@ -152,7 +153,8 @@ impl Coordinators {
         }
     }
 
-    /// Makes `call`; where its coordinator can't be reached or doesn't lead, at others. Only for calls that may be repeated.
+    /// Makes `call`. If its coordinator can't be reached or doesn't lead, repeats it at others.
+    /// Only for calls that may be repeated.
     pub async fn call<T, F>(&self, call: impl FnMut(Channel) -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<T, Status>>,
@@ -160,8 +162,9 @@ impl Coordinators {
         self.call_where(|_| true, call).await
     }
 
-    /// Makes `call`; where its coordinator can't be reached or doesn't lead, and `may_repeat` says so of the status, at others. Each known
-    /// coordinator is tried once, and whoever is told to lead, too. Either way further calls go elsewhere.
+    /// Makes `call`. If its coordinator can't be reached or doesn't lead, and `may_repeat` allows
+    /// it for the status, repeats it at others. Each known coordinator is tried once, and so is one
+    /// that is named as leader. In any case later calls go elsewhere.
     pub async fn call_where<T, F>(
         &self,
         may_repeat: impl Fn(&Status) -> bool,
@@ -179,7 +182,7 @@ impl Coordinators {
                 answer => return answer,
             };
             self.log(&coordinator, &status);
-            // Also where this call ends here: the next one should meet another coordinator.
+            // Also if this call isn't repeated: the next one should use another coordinator.
             self.give_up(&coordinator, Some(&status));
             let left = if status::leader(&status).is_some() { &mut redirects } else { &mut attempts };
             *left -= 1;
@@ -189,10 +192,11 @@ impl Coordinators {
         }
     }
 
-    /// Logs why a coordinator couldn't answer: at the default level where the connection is at fault, once a minute.
+    /// Logs why a coordinator couldn't answer. Connection failures are logged at `warn`, once a
+    /// minute, all else at `debug`.
     fn log(&self, coordinator: &Coordinator, status: &Status) {
         let address = &coordinator.address;
-        tracing::debug!(%address, %status, "a coordinator can't answer");
+        tracing::debug!(%address, %status, "a coordinator didn't answer");
         if !status::is_from_transport(status) {
             return;
         }
@@ -205,12 +209,12 @@ impl Coordinators {
 
     fn find(&self, address: &str) -> Option<Coordinator> {
         let known = self.known.iter().find(|known| *known.address == *address).cloned();
-        // A leader may be advertised at an address that this client wasn't told.
+        // The leader may advertise an address that this client wasn't configured with.
         known.or_else(|| self.reach.coordinator(address).ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
-        // Whoever panicked elsewhere left a whole coordinator.
+        // A panic elsewhere can't leave the value half written.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -228,7 +232,8 @@ impl Reach {
         let not_a_url = || AddressError::NotAUrl(url.to_owned());
         let connector = Connector::new(endpoint.uri(), trust).ok_or_else(not_a_url)?;
         let trouble = connector.trouble();
-        // TLS is the connector's: to tonic the connection is a plain one, of calls to an https URL.
+        // The connector speaks TLS. For tonic the connection is plain, although calls have an https
+        // URL.
         let plain = url.replacen(ENCRYPTED, PLAIN, 1);
         let plain = configured(Endpoint::from_shared(plain).map_err(|_| not_a_url())?);
         let endpoint = configure(plain.origin(endpoint.uri().clone()));
@@ -236,7 +241,7 @@ impl Reach {
     }
 }
 
-/// What a URL begins with where TLS is spoken, and where it isn't.
+/// The prefixes of URLs with and without TLS.
 const ENCRYPTED: &str = "https://";
 const PLAIN: &str = "http://";
 
@@ -250,7 +255,7 @@ fn endpoint(url: &str) -> Result<Endpoint, AddressError> {
 
 fn configured(endpoint: Endpoint) -> Endpoint {
     endpoint
-        // A peer that vanished without a word is noticed within seconds, also while nothing is said.
+        // Detects a vanished peer within seconds, even while no call is in progress.
         .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
@@ -292,7 +297,7 @@ mod tests {
         Coordinators::new(&[FIRST.to_owned(), SECOND.to_owned()]).unwrap()
     }
 
-    /// Where calls go after one was answered so.
+    /// Where calls go after this answer.
     fn after(coordinators: &Coordinators, answer: Option<&Status>) -> String {
         coordinators.give_up(&coordinators.current(), answer);
         coordinators.current().address.to_string()
@@ -302,7 +307,7 @@ mod tests {
     async fn whoever_is_told_to_lead_is_followed() {
         let coordinators = two();
         assert_eq!(after(&coordinators, Some(&status::not_leading(Some(ELSEWHERE)))), ELSEWHERE);
-        // It is gone: the known ones are asked in turn.
+        // The leader is gone, so the known coordinators are tried in turn.
         assert_eq!(after(&coordinators, None), SECOND);
         assert_eq!(after(&coordinators, Some(&status::not_leading(None))), FIRST);
         assert_eq!(after(&coordinators, Some(&status::not_leading(Some("nonsense")))), SECOND);

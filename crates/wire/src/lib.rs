@@ -1,11 +1,14 @@
-//! carlo on the wire: the messages and services generated from `proto/`, and the only place where they become the domain's types.
+//! carlo's messages and services, generated from `proto/`, and their conversions to and from the
+//! domain's types. Only this crate converts.
 //!
 //! * [`v1`]: the generated code.
-//! * [`convert`]: messages ↔ `carlo_types`, with errors that name the field. Nothing that came over a network is unwrapped.
+//! * [`convert`]: messages ↔ `carlo_types`, with errors that name the field. Nothing that was
+//!   received is unwrapped.
 //! * [`status`]: faults ↔ gRPC statuses, in one table.
-//! * [`Coordinators`] (feature `client`): the coordinators that a client knows, and which of them it talks to.
+//! * [`Coordinators`] (feature `client`): the coordinators that a client knows, and which of them
+//!   it calls.
 //!
-//! What a message means for a queue or a store is not known here.
+//! This crate doesn't know what a message means for a queue or a store.
 
 #[expect(
     missing_docs,
@@ -31,5 +34,5 @@ pub use carlo_service::tls::Trust;
 pub use client::{AddressError, Coordinator, Coordinators};
 pub use convert::FieldError;
 
-/// The version of the worker's protocol. A coordinator refuses a worker of another one.
+/// The version of the worker protocol. A coordinator refuses workers of another version.
 pub const PROTOCOL_VERSION: u32 = 2;

@@ -10,19 +10,20 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, ErrorInfo, StatusExt};
 
-/// Of every `google.rpc.ErrorInfo` of ours.
+/// The domain of every `google.rpc.ErrorInfo` that carlo sends.
 const DOMAIN: &str = "carlo";
-/// The metadata that says after how many seconds it is worth trying again.
+/// The metadata key of the number of seconds after which to try again.
 const RETRY_AFTER: &str = "retry-after";
 
-/// In its metadata: the name of the quota that is exceeded, and the budget cap that doesn't reach.
+/// Metadata keys of `google.rpc.ErrorInfo`: the quota that is exceeded, and the budget cap.
 const QUOTA: &str = "quota";
 const BUDGET_CAP: &str = "budget_cap_nanodollars";
 
-/// A kind of fault, its code, and the reason in `google.rpc.ErrorInfo` where the code alone doesn't tell it.
+/// A fault's code, its gRPC code, and the reason in `google.rpc.ErrorInfo` if several faults share
+/// the gRPC code.
 type Row = (FaultCode, Code, Option<&'static str>);
 
-/// Each kind of fault once.
+/// Each fault code once.
 const TABLE: [Row; 15] = [
     (FaultCode::Invalid, Code::InvalidArgument, None),
     (FaultCode::NotFound, Code::NotFound, None),
@@ -41,7 +42,8 @@ const TABLE: [Row; 15] = [
     (FaultCode::Internal, Code::Internal, None),
 ];
 
-/// The status that tells a caller of `fault`. What is internal stays inside: its text is for the log.
+/// Converts a fault to a status. The text of an internal fault is only for the log, so the status
+/// doesn't contain it.
 pub fn from_fault(fault: &Fault) -> Status {
     let row = TABLE.iter().find(|(kind, ..)| *kind == fault.code);
     let (code, reason) = row.map_or((Code::Internal, None), |(_, code, reason)| (*code, *reason));
@@ -74,28 +76,28 @@ fn metadata(limit: &Limit) -> (String, String) {
     }
 }
 
-/// The other way.
+/// The limit in metadata of `google.rpc.ErrorInfo`.
 fn limit(metadata: &HashMap<String, String>) -> Option<Limit> {
     let cap = || Some(Limit::BudgetCap { nanodollars: metadata.get(BUDGET_CAP)?.parse().ok()? });
     metadata.get(QUOTA).cloned().map(Limit::Quota).or_else(cap)
 }
 
-/// Whether the status is not an answer, but what the transport makes of a connection that broke or can't be made. Its text is for
-/// the log.
+/// Whether the transport made this status because a connection broke or failed. Its text is for the
+/// log.
 pub fn is_from_transport(status: &Status) -> bool {
     let has_no_words = matches!(status.code(), Code::Unknown | Code::Cancelled | Code::Aborted);
     status.source().is_some() || has_no_words && reason(status).is_none()
 }
 
-/// How tonic begins to say that an HTTP answer was none of gRPC.
+/// How tonic's message begins for an HTTP response that isn't gRPC.
 const NOT_GRPC: &str = "grpc-status header missing";
 
-/// In the metadata of a refusal: the URL of the coordinator that leads; empty where none is known.
+/// The metadata key, in a refusal, of the leader's URL; empty if no leader is known.
 const LEADER: &str = "carlo-leader";
-/// Metadata of a stream that is empty, because the caller has seen the last event.
+/// The metadata key of a stream that is empty because the caller has received the last event.
 pub const STREAM_IS_OVER: &str = "carlo-stream-is-over";
 
-/// What a coordinator that doesn't lead answers, to whatever it is asked. Nothing of the call has been done.
+/// The answer of a coordinator that doesn't lead, to every call. Nothing of the call was done.
 pub fn not_leading(leader: Option<&str>) -> Status {
     let words = match leader {
         Some(leader) => format!("this coordinator doesn't lead; {leader} does"),
@@ -107,24 +109,24 @@ pub fn not_leading(leader: Option<&str>) -> Status {
     status
 }
 
-/// Whether this is the answer of a coordinator that [doesn't lead](not_leading): nothing of the call has been done.
+/// Whether this status is [`not_leading`]: nothing of the call was done.
 pub fn is_not_leading(status: &Status) -> bool {
     status.code() == Code::Unavailable && status.metadata().contains_key(LEADER)
 }
 
-/// The URL of the coordinator that leads, as one that doesn't has told.
+/// The leader's URL in a [`not_leading`] status.
 pub fn leader(status: &Status) -> Option<&str> {
     let leader = status.metadata().get(LEADER)?.to_str().ok()?;
     (is_not_leading(status) && !leader.is_empty()).then_some(leader)
 }
 
-/// The fault that a status tells of.
+/// Converts a status to a fault.
 pub fn to_fault(status: &Status) -> Fault {
     if is_from_transport(status) {
         return Fault::new(FaultCode::Unavailable, "the coordinator can't be reached");
     }
     if status.message().starts_with(NOT_GRPC) {
-        let message = format!("what answers there is no coordinator ({})", status.message());
+        let message = format!("the server at this address is not a coordinator ({})", status.message());
         return Fault::new(FaultCode::Unavailable, message);
     }
     let reason = reason(status);
@@ -142,7 +144,7 @@ pub fn to_fault(status: &Status) -> Fault {
     Fault { code, message: status.message().to_owned(), fields, retry_after_seconds, limit }
 }
 
-/// The reason that a coordinator gave beside the code.
+/// The reason in the status's `google.rpc.ErrorInfo`.
 fn reason(status: &Status) -> Option<String> {
     info(status).map(|info| info.reason)
 }

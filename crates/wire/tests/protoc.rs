@@ -1,4 +1,5 @@
-//! The files of `proto/` compile with Google's protoc, which refuses some things that protox takes.
+//! The files of `proto/` compile with Google's protoc, which refuses some things that protox
+//! accepts.
 
 use std::path::PathBuf;
 use std::process::Command;

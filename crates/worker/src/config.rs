@@ -1,4 +1,4 @@
-//! What a worker is told.
+//! The configuration of a worker.
 
 use std::num::NonZeroUsize;
 
@@ -12,15 +12,15 @@ use crate::join_token::JoinToken;
 pub struct Config {
     /// URLs of the coordinators of one cluster.
     pub coordinators: Vec<String>,
-    /// Who is believed to be one of them at an `https` URL.
+    /// The authorities that are trusted to sign a coordinator's certificate, for `https` URLs.
     pub trust: Trust,
-    /// Threads that compute; as many as the machine has where absent.
+    /// Number of compute threads; `None` for one per available core.
     pub threads: Option<NonZeroUsize>,
-    /// A name for people; the machine's where absent.
+    /// A name for people; `None` for the host's name.
     pub name: Option<String>,
-    /// What it joins with; none for a cluster that is open to everybody.
+    /// The secret to join with; `None` for a cluster without join tokens.
     pub join_token: Option<JoinToken>,
-    /// Where the admin endpoint listens; nowhere where absent.
+    /// The listener of the admin endpoint; `None` for no endpoint.
     pub admin: Option<TcpListener>,
 }
 
@@ -37,7 +37,7 @@ impl Config {
         }
     }
 
-    /// Threads that compute.
+    /// Number of compute threads.
     pub(crate) fn threads(&self) -> usize {
         self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }

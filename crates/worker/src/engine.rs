@@ -1,8 +1,9 @@
-//! Leases in, partial results out: the kernel on every thread of a [`Machine`].
+//! The engine runs leases and produces partial results, on every thread of a [`Machine`].
 //!
-//! Each lease is spread over all threads: every thread takes the next block until there is none left. The machine serves parts in the
-//! order in which they came, so a thread that finds a lease exhausted goes on with the next one at once, and no core idles at the seam
-//! between two leases. Which lease may go before another one is the [`board`]'s business.
+//! Each lease is spread over all threads: every thread takes the next block until none is left. The
+//! machine runs parts in the order in which they were submitted, so a thread that finds a lease
+//! exhausted continues with the next lease, and no core is idle between two leases. [`board`]
+//! decides which lease may go before another one.
 
 mod board;
 
@@ -20,27 +21,27 @@ use tokio::time::Instant;
 use crate::machine::Machine;
 use board::Board;
 
-/// A lease's name across epochs.
+/// Identifies a lease across epochs.
 pub(crate) type LeaseKey = (Epoch, LeaseId);
 
-/// A lease that has been computed, or could not be.
+/// A lease that was computed, or that failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Finished {
     pub(crate) lease: Lease,
-    /// The merged summary of all its blocks, or what went wrong in words.
+    /// The merged partial result of all its blocks, or the error message.
     pub(crate) outcome: Result<Partial, String>,
     pub(crate) computed_in: Duration,
 }
 
-/// The machine, the jobs that it knows, and the leases that it computes.
+/// The machine, the known jobs and the leases in progress.
 pub(crate) struct Engine {
     machine: Box<dyn Machine>,
     level: Level,
     jobs: BTreeMap<JobId, Arc<PreparedJob>>,
     board: Arc<Board>,
-    /// Leases in work that are still wanted.
+    /// Leases in progress that are still wanted.
     running: BTreeMap<LeaseKey, Arc<Task>>,
-    /// Computed, but not acknowledged by any coordinator yet.
+    /// Finished leases that no coordinator has acknowledged yet.
     undelivered: BTreeMap<LeaseKey, Finished>,
     sender: mpsc::UnboundedSender<Finished>,
     /// Bounded by the leases that the coordinator grants: see [`Engine::start`].
@@ -62,17 +63,16 @@ impl Engine {
         }
     }
 
-    /// How busy the machine is.
     pub(crate) fn load(&mut self) -> Load {
         self.machine.load()
     }
 
-    /// Learns a job's specification.
+    /// Remembers a job's specification.
     pub(crate) fn learn(&mut self, job: JobId, spec: JobSpec) {
         self.jobs.entry(job).or_insert_with(|| Arc::new(PreparedJob { spec, prepared: OnceLock::new() }));
     }
 
-    /// Forgets a job that has ended, together with whatever is left of its leases.
+    /// Forgets a job that has ended, and drops its leases.
     pub(crate) fn forget(&mut self, job: JobId) {
         self.jobs.remove(&job);
         self.undelivered.retain(|_, finished| finished.lease.job != job);
@@ -81,7 +81,8 @@ impl Engine {
         }
     }
 
-    /// Computes a lease. `false` where its job isn't known, or has no such blocks.
+    /// Starts computing a lease. Returns `false` if its job is unknown or doesn't have these
+    /// blocks.
     pub(crate) fn start(&mut self, lease: Lease) -> bool {
         let Some(job) = self.jobs.get(&lease.job) else { return false };
         if !BlockRange::whole(job.spec.simulations()).is_some_and(|whole| whole.contains(lease.range)) {
@@ -109,7 +110,7 @@ impl Engine {
         true
     }
 
-    /// Stops computing a lease; nothing will be reported of it.
+    /// Stops computing a lease. Nothing will be reported for it.
     pub(crate) fn revoke(&mut self, key: LeaseKey) {
         if let Some(task) = self.running.remove(&key) {
             task.revoked.store(true, Ordering::Relaxed);
@@ -117,7 +118,8 @@ impl Engine {
         self.undelivered.remove(&key);
     }
 
-    /// The next lease that is finished, kept as undelivered until it is [acknowledged](Engine::acknowledge).
+    /// Waits for the next finished lease. The engine keeps it as undelivered until it is
+    /// [acknowledged](Engine::acknowledge).
     pub(crate) async fn finished(&mut self) -> Finished {
         loop {
             let finished = self.finished.recv().await.expect("the engine holds a sender itself");
@@ -130,27 +132,27 @@ impl Engine {
         }
     }
 
-    /// A coordinator knows of this lease's end.
+    /// Drops a finished lease that a coordinator has acknowledged.
     pub(crate) fn acknowledge(&mut self, key: LeaseKey) {
         self.undelivered.remove(&key);
     }
 
-    /// What is finished, but not acknowledged.
+    /// Finished leases that are not acknowledged.
     pub(crate) fn undelivered(&self) -> impl Iterator<Item = &Finished> {
         self.undelivered.values()
     }
 
-    /// Whether there is nothing left to compute or to deliver.
+    /// Whether nothing is left to compute or to deliver.
     pub(crate) fn is_idle(&self) -> bool {
         self.undelivered.is_empty() && self.running.is_empty()
     }
 
-    /// How many leases are in work.
+    /// The number of leases in progress.
     pub(crate) fn leases(&self) -> usize {
         self.running.len()
     }
 
-    /// The leases in work that were granted in `epoch`, and how many blocks of each are done.
+    /// The leases in progress that were granted in `epoch`, with the number of finished blocks.
     pub(crate) fn progress(&self, epoch: Epoch) -> impl Iterator<Item = (LeaseId, u64)> {
         self.running
             .iter()
@@ -160,7 +162,7 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// Threads that still compute find at their next block that nobody wants it.
+    /// Threads that still compute stop at their next block.
     fn drop(&mut self) {
         for task in self.running.values() {
             task.revoked.store(true, Ordering::Relaxed);
@@ -168,7 +170,7 @@ impl Drop for Engine {
     }
 }
 
-/// A specification, and the kernel's job made of it by the first thread that needs it.
+/// A specification and the kernel's job, which the first thread that needs it prepares.
 #[derive(Debug)]
 struct PreparedJob {
     spec: JobSpec,
@@ -181,12 +183,12 @@ impl PreparedJob {
     }
 }
 
-/// One thread's part of a lease: the next block, and the next, until none is left.
+/// One thread's part of a lease. It takes one block after another until none is left.
 #[derive(Debug)]
 pub struct Part {
     task: Arc<Task>,
     board: Arc<Board>,
-    /// What the blocks so far came to; none before the first.
+    /// The sum of the blocks so far; `None` before the first.
     accumulator: Option<Accumulator>,
 }
 
@@ -195,17 +197,18 @@ impl Part {
         Self { task, board, accumulator: None }
     }
 
-    /// The lease that this is a part of.
+    /// The lease that this part belongs to.
     pub fn lease(&self) -> &Lease {
         &self.task.lease
     }
 
-    /// What is to be simulated.
+    /// The specification of the simulations.
     pub fn spec(&self) -> &JobSpec {
         &self.task.job.spec
     }
 
-    /// Computes the whole part, and parts of leases that go before it on the way. A panic of the kernel costs a lease, not the worker.
+    /// Computes the whole part, and on the way parts of shorter leases that go first. A panic of
+    /// the kernel fails the lease, not the worker.
     pub fn run(mut self) {
         while match guarded(|| self.step()) {
             Ok(more) => more,
@@ -216,7 +219,8 @@ impl Part {
         self.finish();
     }
 
-    /// Computes one block; `false` where none is left. Then the part is to be [finished](Part::finish).
+    /// Computes one block. Returns `false` if none is left; then the part must be
+    /// [finished](Part::finish).
     pub fn step(&mut self) -> bool {
         self.task.began.get_or_init(Instant::now);
         let Some(block) = self.task.next() else {
@@ -229,20 +233,20 @@ impl Part {
         true
     }
 
-    /// Delivers what was computed. The last part of a lease delivers the whole.
+    /// Delivers the part's result. The last part of a lease delivers the merged result.
     pub fn finish(self) {
         if let Some(accumulator) = self.accumulator {
             self.task.deliver(guarded(|| accumulator.finish()));
         }
     }
 
-    /// Gives the whole lease up, in words why. Its other parts end at their next block.
+    /// Fails the whole lease with this message. Its other parts stop at their next block.
     pub fn fail(self, fault: String) {
         self.task.deliver(Err(fault));
     }
 
-    /// Computes what goes before the next block. It gives way in turn, but every lease is shorter than the one that gave way to it, so
-    /// this ends soon.
+    /// Computes shorter leases before the next block. They give way in turn, but only to shorter
+    /// leases, so this ends soon.
     fn give_way(&self) {
         while let Some(shorter) = self.board.before(self.task.lease.range.len()) {
             let began = Instant::now();
@@ -253,7 +257,7 @@ impl Part {
     }
 }
 
-/// A lease in work, shared by all threads.
+/// A lease in progress, shared by all threads.
 #[derive(Debug)]
 struct Task {
     lease: Lease,
@@ -262,25 +266,26 @@ struct Task {
     next_block: AtomicU64,
     blocks_done: AtomicU64,
     revoked: AtomicBool,
-    /// When the first thread came to it: the lease before it may have kept them busy until then.
+    /// When the first thread began. Threads may have been busy with the previous lease until then.
     began: OnceLock<Instant>,
-    /// How long its threads, together, were busy with shorter leases since.
+    /// The time that all threads together have spent on shorter leases since then.
     paused_us: AtomicU64,
     threads: u32,
     fold: Mutex<Fold>,
     sender: mpsc::UnboundedSender<Finished>,
 }
 
-/// What the threads of a lease that are through have summarised.
+/// The merged results of the threads that have finished.
 #[derive(Debug, Default)]
 struct Fold {
     whole: Option<Partial>,
-    /// The whole, or the first fault, is on its way.
+    /// Whether the merged result or the first error was sent.
     is_sent: bool,
 }
 
 impl Task {
-    /// Takes what a thread has summarised, or the fault that it met. The whole, or the first fault, is sent.
+    /// Merges a thread's result or error. Sends the merged result once it is complete, or the first
+    /// error.
     fn deliver(&self, part: Result<Partial, String>) {
         let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
         if fold.is_sent {
@@ -301,11 +306,11 @@ impl Task {
         fold.is_sent = true;
         let paused = Duration::from_micros(self.paused_us.load(Ordering::Relaxed)) / self.threads;
         let computed_in = self.began.get().map_or(Duration::ZERO, Instant::elapsed).saturating_sub(paused);
-        // Nobody listens any more once the worker has ended.
+        // The receiver is gone once the worker has ended.
         let _ = self.sender.send(Finished { lease: self.lease, outcome, computed_in });
     }
 
-    /// The next block to compute, while there is one and anybody wants it.
+    /// The next block to compute, if there is one and the lease is still wanted.
     fn next(&self) -> Option<u64> {
         if self.revoked.load(Ordering::Relaxed) {
             return None;
@@ -315,7 +320,8 @@ impl Task {
     }
 }
 
-/// What `compute` gives, or in words why it panicked: a panic of the kernel must cost a lease, not a worker.
+/// Runs `compute` and turns a panic into an error message, because a panic of the kernel must fail
+/// a lease, not the worker.
 fn guarded<T>(compute: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(compute)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().copied();

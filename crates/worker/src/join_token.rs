@@ -1,4 +1,4 @@
-//! The secret that a worker joins with.
+//! The secret that a worker joins with, and the file it comes from.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use carlo_service::files;
 use carlo_service::reload::Reloadable;
 use tonic::metadata::AsciiMetadataValue;
 
-/// The secret that a worker joins with. It is never printed. Clones share it, and all see what was read last.
+/// The secret that a worker joins with. It is never printed. Clones share it, so all of them use
+/// what was read last.
 #[derive(Clone)]
 pub struct JoinToken(Arc<Shared>);
 
@@ -17,39 +18,33 @@ struct Shared {
     value: RwLock<AsciiMetadataValue>,
 }
 
-/// A file without a join token in it.
+/// Why a file contains no usable join token.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum JoinTokenError {
-    /// It can't be read.
     #[error("failed to read {}", file.display())]
-    Read {
-        /// Which file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// There is something else in it.
+    Read { file: PathBuf, source: std::io::Error },
     #[error("{} holds no join token", .0.display())]
     NotAToken(PathBuf),
 }
 
 impl JoinToken {
-    /// The token of this text; `None` unless it is visible ASCII.
+    /// The token in this text; `None` unless it is visible ASCII.
     pub fn new(text: &str) -> Option<Self> {
         Some(Self(Arc::new(Shared { file: None, value: RwLock::new(value(text)?) })))
     }
 
-    /// The token in this file.
+    /// Reads the token from a file.
     ///
     /// # Errors
     ///
-    /// When the file holds none.
+    /// If the file can't be read or contains no token.
     pub fn from_file(file: &Path) -> Result<Self, JoinTokenError> {
         let value = read(file)?;
         Ok(Self(Arc::new(Shared { file: Some(file.to_owned()), value: RwLock::new(value) })))
     }
 
-    /// As a call's metadata carries it.
+    /// The value for a call's metadata.
     pub(crate) fn to_metadata(&self) -> AsciiMetadataValue {
         self.0.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,12 +1,14 @@
-//! The worker: it joins a coordinator, computes the leases that it is granted on every core, and reports a merged partial result for each.
+//! The worker joins a coordinator, computes the leases that it is granted on every core, and
+//! reports a merged partial result for each.
 //!
-//! * [`engine`]: leases in, partial results out; the kernel is here.
-//! * [`machine`]: the threads that it computes on, a rayon pool, unless a simulation brings its own.
+//! * [`engine`]: runs leases on the kernel and produces partial results.
+//! * [`machine`]: the compute threads: a rayon pool, or a simulation's own.
 //! * [`session`]: one stream to a coordinator: greeting, leases, heartbeats, reports.
-//! * [`join_token`]: what it joins with. [`metrics`]: what is measured.
-//! * [`run`]: session after session, until shut down or refused.
+//! * [`join_token`]: the secret to join with. [`metrics`]: the worker's metrics.
+//! * [`run`]: one session after another, until shutdown or refusal.
 //!
-//! What a worker has finished and nobody has acknowledged outlives its session: the next one delivers it.
+//! Finished leases that no coordinator has acknowledged outlive their session: the next session
+//! delivers them.
 
 mod config;
 mod engine;
@@ -35,40 +37,35 @@ pub use machine::Machine;
 use metrics::Instruments;
 use session::{Broken, End, Session};
 
-/// Between two attempts to join: at first, at most. Jittered, so that a thousand workers don't come back at the same instant.
-/// The jitter doubles them at most. Short, because work shall go on within 5 s of a leader's death, and the election takes half of that.
+/// The first and the longest wait between two attempts to join. Jitter at most doubles a wait, so
+/// that a thousand workers don't return at the same instant. The waits are short because work must
+/// continue within 5 s of a leader's death, and the election takes half of that.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
-/// A session that lasted this long was a good one: the next attempt starts over with the shortest wait.
+/// After a session of at least this length the next attempt starts again with the shortest wait.
 const GOOD_SESSION: Duration = Duration::from_secs(10);
 
-/// Why a worker ended by itself.
+/// Why a worker ended without being shut down.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum Error {
-    /// The coordinators' addresses can't be used.
     #[error(transparent)]
     Addresses(#[from] carlo_wire::AddressError),
-    /// `CARLO_SIMD` names no level of this machine.
     #[error(transparent)]
     Level(#[from] carlo_kernel::UnknownLevel),
-    /// The threads can't be started.
     #[error("failed to start the compute threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The coordinator doesn't want this worker, and never will.
+    /// The coordinator refuses this worker permanently.
     #[error("refused by the coordinator at {address}: {reason}")]
-    Refused {
-        /// Which.
-        address: String,
-        /// Why.
-        reason: String,
-    },
+    Refused { address: String, reason: String },
 }
 
-/// Works until `shutdown`, then finishes and reports the leases that it holds, and leaves. Coordinators that can't be reached are tried
-/// again and again.
+/// Works until `shutdown`, then finishes and reports its leases and leaves. Keeps trying while no
+/// coordinator can be reached.
 ///
 /// # Errors
 ///
-/// When the configuration can't work, or the coordinator refuses this worker's name, version or token.
+/// If the configuration can't work, or the coordinator refuses this worker's name, version or
+/// token.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let trust = config.trust.clone();
     let coordinators = Coordinators::trusting(&config.coordinators, trust, |endpoint| endpoint)?;
@@ -77,7 +74,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     work(config, &coordinators, Box::new(machine), shutdown).await
 }
 
-/// Works for `coordinators` until `shutdown`, on a machine of the caller's choice: of `config` it uses the name and the token alone.
+/// Works for `coordinators` until `shutdown` on the given machine. Of `config` it uses only the
+/// name and the token.
 ///
 /// # Errors
 ///
@@ -103,7 +101,8 @@ pub async fn work(
 
     let mut throttle = LogThrottle::default();
     let mut waits = backoff(jitter);
-    // Whoever is told who leads goes there at once, but not from one to the other without end.
+    // A redirect to the leader is followed without a wait, but only once in a row, so that
+    // coordinators can't send the worker around forever.
     let mut was_redirected = false;
     loop {
         let began = tokio::time::Instant::now();
@@ -146,7 +145,8 @@ pub async fn work(
         let wait = waits.next().unwrap_or(BACKOFF.1);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            // What it still holds can't be delivered to anybody: the ranges return to the queue.
+            // Unreported leases can't be delivered any more. The coordinator returns their ranges
+            // to the queue.
             () = shutdown.cancelled() => return Ok(()),
         }
     }
@@ -157,7 +157,8 @@ fn jitter_seed(bits: u128) -> u64 {
     bits as u64
 }
 
-/// The waits between attempts to join. Workers that differ in `jitter` don't come back at the same instant.
+/// The waits between attempts to join. Workers with different `jitter` don't return at the same
+/// instant.
 fn backoff(jitter: u64) -> impl Iterator<Item = Duration> {
     backon::ExponentialBuilder::new()
         .with_min_delay(BACKOFF.0)
@@ -181,7 +182,7 @@ fn facts(name: Option<String>, threads: usize, level: Level) -> NodeFacts {
     }
 }
 
-/// A session that ended without this worker having left.
+/// An error that ends a session although the worker didn't leave.
 fn broken(message: impl Into<String>) -> Fault {
     Fault::new(FaultCode::Unavailable, message)
 }

@@ -1,5 +1,6 @@
-//! What a worker takes from its machine beside the network: cores, how busy they are, and randomness. All of it comes in here, so that a
-//! simulation can run the worker in a world of its own. Time that passes is tokio's, which a simulation controls.
+//! What a worker needs from its machine besides the network: cores, their load, and randomness.
+//! They are behind a trait so that a simulation can run the worker. Passing time is tokio's, which
+//! a simulation controls.
 
 use carlo_types::Load;
 
@@ -7,20 +8,20 @@ use crate::engine::Part;
 
 /// The machine that a worker runs on.
 pub trait Machine: Send {
-    /// Threads that compute: a lease is cut into as many parts.
+    /// Number of compute threads. A lease is split into as many parts.
     fn threads(&self) -> usize;
 
-    /// Computes a part on one of the threads, after the parts that came before. Returns at once.
+    /// Queues a part for one of the threads, behind earlier parts. Returns at once.
     fn compute(&mut self, part: Part);
 
-    /// How busy it is; nothing where that can't be told.
+    /// How busy the machine is. Figures that can't be measured are absent.
     fn load(&mut self) -> Load;
 
     /// Random bits, for the node's id and for the jitter of its attempts to join.
     fn random(&mut self) -> u128;
 }
 
-/// The machine that this process runs on, with a thread for each core that it may use.
+/// The machine that this process runs on.
 pub(crate) struct Cores {
     pool: rayon::ThreadPool,
     system: Option<sysinfo::System>,

@@ -14,12 +14,13 @@ use carlo_service::tls::TlsError;
 use carlo_worker::{Config, Error, JoinToken, Trust};
 use clap::Parser;
 
-/// Where the admin endpoint listens unless it is told.
+/// The admin endpoint's default port.
 const ADMIN_PORT: u16 = 7072;
-/// Threads that talk to the coordinator; those that compute are others.
+/// Threads that talk to the coordinator. The compute threads are separate.
 const RUNTIME_THREADS: usize = 2;
 
-/// Computes for a carlo cluster on every core of this machine. Ends at SIGTERM or Ctrl-C once it has reported what it holds.
+/// Computes for a carlo cluster on every core of this machine. Ends at SIGTERM or Ctrl-C after it
+/// has reported its leases.
 ///
 /// Exit codes: 0 shut down, 1 failed or refused by the coordinator, 2 bad arguments.
 #[derive(Debug, Parser)]
@@ -28,7 +29,8 @@ struct Arguments {
     /// URLs of the cluster's coordinators.
     #[arg(long, env = "CARLO_COORDINATOR", value_name = "URL[,URL]", required = true)]
     coordinator: Vec<List>,
-    /// Certificates of those who vouch for coordinators at `https` URLs, as PEM [default: the system's].
+    /// Certificates of the authorities that sign coordinators' certificates at `https` URLs, as PEM
+    /// [default: the system's].
     #[arg(long, env = "CARLO_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Threads that compute [default: one for each core].
@@ -37,13 +39,14 @@ struct Arguments {
     /// A name for this worker in lists [default: the host's].
     #[arg(long, env = "CARLO_NAME")]
     name: Option<String>,
-    /// Holds what the cluster's coordinator lets workers join with: its file of the same option.
+    /// File with the token to join with: the same as the coordinator's option of this name.
     #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token_file: Option<PathBuf>,
     /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7072, or a free port].
     #[arg(long, env = "CARLO_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<AdminListen>,
-    /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_worker=debug`.
+    /// Format of log lines: text or json. `CARLO_LOG` sets what is logged, like `info` or
+    /// `carlo_worker=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
 }

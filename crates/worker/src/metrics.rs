@@ -1,4 +1,4 @@
-//! What is measured of a worker. crates/service/README.md lists the metrics.
+//! The worker's metrics. crates/service/README.md lists them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 #[derive(Debug, Clone)]
 pub(crate) struct Instruments {
     has_joined: Arc<AtomicBool>,
-    /// Why it has not joined, as far as that is known.
+    /// Why it has not joined, as far as is known.
     trouble: Arc<Mutex<String>>,
     joined: Gauge,
     ready: Gauge,
@@ -50,22 +50,27 @@ impl Default for Instruments {
 }
 
 impl Instruments {
-    /// The admin endpoint of a worker with so many threads. It is ready while it is in a session with a coordinator.
+    /// The admin endpoint of a worker with this many threads. The worker is ready while it is in a
+    /// session with a coordinator.
     pub(crate) fn admin(&self, threads: usize) -> Admin {
         let metrics = Metrics::new("worker");
         self.threads.set(i64::try_from(threads).unwrap_or(i64::MAX));
         metrics.register(|to| {
-            to.register("carlo_ready", "1 where /readyz answers 200", self.ready.clone());
-            to.register("carlo_worker_joined", "1 in a session with a coordinator", self.joined.clone());
+            to.register("carlo_ready", "1 if /readyz answers 200", self.ready.clone());
+            to.register(
+                "carlo_worker_joined",
+                "1 while in a session with a coordinator",
+                self.joined.clone(),
+            );
             to.register("carlo_worker_sessions", "Sessions that began", self.sessions.clone());
             to.register("carlo_worker_threads", "Threads that compute", self.threads.clone());
             let help = "Leases that are being computed";
             to.register("carlo_worker_leases_in_work", help, self.leases_in_work.clone());
-            let help = "Leases that are computed";
+            let help = "Leases that were computed";
             to.register("carlo_worker_leases_finished", help, self.leases_finished.clone());
-            let help = "Simulations that are computed";
+            let help = "Simulations that were computed";
             to.register("carlo_worker_simulations", help, self.simulations.clone());
-            let help = "How long a lease is computed";
+            let help = "Time to compute a lease";
             to.register("carlo_worker_lease_compute_seconds", help, self.compute_seconds.clone());
         });
         let this = self.clone();
@@ -85,7 +90,7 @@ impl Instruments {
         self.set_joined(true);
     }
 
-    /// The session ended, or there was none, because of this.
+    /// The session ended, or joining failed, for this reason.
     pub(crate) fn lose(&self, trouble: String) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
         self.set_joined(false);
@@ -97,12 +102,12 @@ impl Instruments {
         self.ready.set(i64::from(joined));
     }
 
-    /// So many leases are being computed.
     pub(crate) fn set_leases(&self, leases: usize) {
         self.leases_in_work.set(i64::try_from(leases).unwrap_or(i64::MAX));
     }
 
-    /// A lease was computed, or could not be; so many simulations in so many seconds.
+    /// Counts a lease that was computed, with its simulations, or that failed (`None`), and how
+    /// long it took.
     pub(crate) fn finish(&self, simulations: Option<u64>, seconds: f64) {
         let result = if simulations.is_some() { "computed" } else { "failed" };
         self.leases_finished.get_or_create(&Finished { result }).inc();

@@ -22,29 +22,30 @@ use crate::engine::{Engine, Finished};
 use crate::join_token::JoinToken;
 use crate::metrics::Instruments;
 
-/// The metadata that the token to join with comes in.
+/// The metadata key of the join token.
 const JOIN_TOKEN: &str = "x-join-token";
-/// How long a coordinator may take for its welcome. One that is frozen is connected to all the same, and says nothing.
+/// How long a coordinator may take to send its welcome. A frozen coordinator accepts the connection
+/// but sends nothing.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a worker that is shut down waits for its last leases and their acknowledgements.
+/// How long a worker in shutdown waits for its last leases and their acknowledgements.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
-/// Messages that wait to be sent. The stream takes them faster than leases are computed.
+/// Messages that wait to be sent. The stream sends them faster than leases are computed.
 const OUTBOX: usize = 32;
 
-/// How a session ends well.
+/// How a session ends without an error.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// Shut down, with nothing left to do.
+    /// The worker was shut down and has nothing left to do.
     Left,
 }
 
-/// How a session ends otherwise.
+/// How a session ends with an error.
 #[derive(Debug)]
 pub(crate) struct Broken {
     pub(crate) fault: Fault,
-    /// What the coordinator answered to the greeting, where it was no welcome.
+    /// The coordinator's refusal to the greeting, if it sent one.
     pub(crate) refusal: Option<Status>,
-    /// Whether there was a welcome.
+    /// Whether the coordinator had sent its welcome.
     pub(crate) had_joined: bool,
 }
 
@@ -58,7 +59,7 @@ impl From<Fault> for Broken {
 pub(crate) struct Session<'a> {
     pub(crate) secret: &'a NodeSecret,
     pub(crate) node: NodeId,
-    /// Whom the channel leads to.
+    /// The coordinator's URL.
     pub(crate) address: &'a str,
     pub(crate) facts: &'a NodeFacts,
     pub(crate) join_token: Option<&'a JoinToken>,
@@ -68,7 +69,7 @@ pub(crate) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Joins at `channel` and works until the stream breaks or the worker has left.
+    /// Joins over `channel` and works until the stream breaks or the worker has left.
     pub(crate) async fn run(self, channel: Channel) -> Result<End, Broken> {
         let (outbox, messages) = mpsc::channel(OUTBOX);
         let outbox = Outbox(outbox);
@@ -90,11 +91,11 @@ impl Session<'_> {
             () = self.shutdown.cancelled() => return Ok(End::Left),
         };
         let (inbox, first) =
-            joined.map_err(|_| broken("the coordinator gave no welcome in time"))?.map_err(|refusal| {
+            joined.map_err(|_| broken("the coordinator sent no welcome in time"))?.map_err(|refusal| {
                 Broken { fault: ended(&refusal), refusal: Some(refusal), had_joined: false }
             })?;
         let Some(FromCoordinator::Welcome(welcome)) = first.and_then(|message| message.message) else {
-            return Err(broken("the coordinator began with something else than a welcome").into());
+            return Err(broken("the coordinator's first message was not a welcome").into());
         };
         let epoch = Epoch(welcome.epoch);
         tracing::info!(node = %self.node, coordinator = self.address, %epoch, "joined");
@@ -128,7 +129,7 @@ impl Session<'_> {
             tokio::select! {
                 message = inbox.message() => match message {
                     Ok(Some(v1::CoordinatorMessage { message: Some(message) })) => receive(self.engine, message)?,
-                    // A message of a later minor version: nothing that this one needs to know.
+                    // A message of a later minor version, which this worker may ignore.
                     Ok(Some(v1::CoordinatorMessage { message: None })) => {}
                     Ok(None) => return Err(broken("the coordinator ended the session")),
                     Err(refusal) => return Err(ended(&refusal)),
@@ -157,7 +158,7 @@ impl Session<'_> {
     }
 }
 
-/// Why a stream ended, in words; what the transport has to say goes to the log.
+/// Converts the status that ended a stream. The transport's details go to the log.
 fn ended(status: &tonic::Status) -> Fault {
     tracing::debug!(%status, "the stream to the coordinator ended");
     status::to_fault(status)
@@ -165,7 +166,7 @@ fn ended(status: &tonic::Status) -> Fault {
 
 fn receive(engine: &mut Engine, message: FromCoordinator) -> Result<(), Fault> {
     match message {
-        FromCoordinator::Welcome(_) => return Err(broken("the coordinator said welcome twice")),
+        FromCoordinator::Welcome(_) => return Err(broken("the coordinator sent a second welcome")),
         FromCoordinator::Grant(grant) => {
             let lease = convert::lease(grant.lease.as_ref())?;
             if let Some(specification) = grant.specification {
@@ -173,7 +174,7 @@ fn receive(engine: &mut Engine, message: FromCoordinator) -> Result<(), Fault> {
             }
             if !engine.start(lease) {
                 return Err(broken(format!(
-                    "lease {} is of a job or of blocks that this worker doesn't know",
+                    "lease {} has a job or blocks that this worker doesn't know",
                     lease.id
                 )));
             }
@@ -199,9 +200,9 @@ fn report(finished: &Finished) -> FromWorker {
     let encoded = finished.outcome.as_ref().map_err(Clone::clone).and_then(|partial| {
         let bytes = partial.encode();
         let length = bytes.len();
-        (length <= PARTIAL_BYTES_MAX)
-            .then_some(bytes)
-            .ok_or_else(|| format!("the partial result has {length} bytes, above {PARTIAL_BYTES_MAX}"))
+        (length <= PARTIAL_BYTES_MAX).then_some(bytes).ok_or_else(|| {
+            format!("the partial result has {length} bytes, above the limit of {PARTIAL_BYTES_MAX}")
+        })
     });
     match encoded {
         Ok(partial) => FromWorker::Report(v1::Report {
@@ -218,9 +219,9 @@ struct Outbox(mpsc::Sender<v1::WorkerMessage>);
 
 impl Outbox {
     async fn send(&self, message: FromWorker) -> Result<(), Fault> {
-        // A stream that takes nothing for this long is as good as broken: the coordinator has given the node up by now.
+        // The coordinator has given up the node if the stream accepts nothing for this long.
         self.0.send_timeout(v1::WorkerMessage { message: Some(message) }, HEARTBEAT_TIMEOUT).await.map_err(
-            |_| Fault::new(FaultCode::Unavailable, "the stream to the coordinator takes nothing more"),
+            |_| Fault::new(FaultCode::Unavailable, "the stream to the coordinator accepts no more messages"),
         )
     }
 }

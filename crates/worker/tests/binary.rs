@@ -1,4 +1,4 @@
-//! The program's exit codes where its arguments can't be used.
+//! The program's exit codes for bad arguments.
 
 use std::process::{Command, Output, Stdio};
 

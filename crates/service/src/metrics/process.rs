@@ -1,4 +1,5 @@
-//! The process, from `/proc/self` (proc(5)), under the names that Prometheus' own clients use.
+//! Metrics of the process, from `/proc/self` (proc(5)), with the names that Prometheus' client
+//! libraries use.
 
 use std::fs;
 
@@ -27,7 +28,7 @@ impl Collector for Process {
             }
         }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
-            // The directory itself is open, too, while it is read.
+            // Reading the directory opens it, which adds one.
             let open = open.count().saturating_sub(1) as f64;
             write_gauge(encoder, "process_open_fds", "Open file descriptors", open)?;
         }
@@ -38,7 +39,7 @@ impl Collector for Process {
     }
 }
 
-/// What `/proc/self/stat` says.
+/// Fields of `/proc/self/stat`.
 struct Stat {
     cpu_seconds: f64,
     resident_bytes: f64,
@@ -53,11 +54,11 @@ impl Stat {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The second field, the program's name in parentheses, may have blanks in it.
+        // The second field, the program's name in parentheses, may contain blanks.
         let fields: Vec<f64> = (text.rsplit_once(')')?.1.split_whitespace().skip(1))
             .map(|field| field.parse().unwrap_or(0.0))
             .collect();
-        // Numbered as in proc(5), where the first one after the state is the fourth.
+        // Numbered as in proc(5). `fields` begins with field 4.
         let field = |number: usize| fields.get(number.checked_sub(4)?).copied();
         let ticks = clock_ticks_per_second() as f64;
         Some(Self {
@@ -70,7 +71,7 @@ impl Stat {
     }
 }
 
-/// When the machine was booted, Unix time.
+/// The machine's boot time, as Unix time.
 fn boot_time() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())

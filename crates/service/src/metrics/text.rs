@@ -1,13 +1,13 @@
-//! The text format 0.0.4 of Prometheus, made of `OpenMetrics`. They differ in the names that counters
-//! and infos have in comments, and in lines that the older format doesn't know.
+//! Converts `OpenMetrics` to Prometheus' text format 0.0.4. They differ in the names of counters
+//! and infos in comments, and in lines that the older format doesn't have.
 
-/// What `OpenMetrics` appends to the name of a sample, by the type in the comment.
+/// The suffix that `OpenMetrics` appends to the name of a sample, by the type in the comment.
 const SUFFIXES: [(&str, &str, &str); 2] = [("counter", "_total", "counter"), ("info", "_info", "gauge")];
 
 /// The same metrics in the older format.
 pub(super) fn without_open_metrics(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // OpenMetrics says HELP before TYPE; the suffix depends on the type.
+    // HELP comes before TYPE, but the suffix depends on the type.
     let mut help: Option<&str> = None;
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {

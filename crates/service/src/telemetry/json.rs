@@ -1,8 +1,8 @@
-//! One JSON object a line, in which every key is unique.
+//! One JSON object per line, with unique keys.
 //!
-//! `timestamp`, `level` and `target` come first, then the event's own fields, then those of the
-//! spans around it, the innermost first. A field of the event whose name is taken gets an
-//! underscore behind it; a field of a span whose name is taken is left out.
+//! `timestamp`, `level` and `target` come first, then the event's fields, then those of the
+//! surrounding spans, the innermost first. If the name of an event's field is used already, an
+//! underscore is appended. If the name of a span's field is used already, the field is left out.
 
 use std::error::Error;
 use std::fmt::{self, Debug, Write as _};
@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Formats events so.
+/// Formats events as JSON lines.
 pub(super) struct JsonLines;
 
 impl<S> FormatEvent<S, JsonFields> for JsonLines
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// The members of a line, in their order.
+/// The members of a line, in order.
 #[derive(Debug, Default)]
 struct Line(Vec<(String, Value)>);
 
@@ -102,7 +102,7 @@ impl Visit for Line {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        // `log.target` and its like describe a record of the `log` crate; they are normalized.
+        // Fields such as `log.target` come from the `log` crate and are normalized.
         if !field.name().starts_with("log.") {
             self.push(field.name(), value.into());
         }
@@ -114,7 +114,8 @@ impl Visit for Line {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = String::new();
-        // A `String` takes everything; a value whose own format fails has what it wrote so far.
+        // Writing to a `String` can't fail. If the value's own format fails, the part that it wrote
+        // is kept.
         let _ = write!(text, "{value:?}");
         self.push(field.name(), text.into());
     }

@@ -1,8 +1,8 @@
-//! Writes log lines to stderr without ever blocking or failing whoever logs.
+//! Writes log lines to stderr without blocking the caller and without failing.
 //!
-//! A thread does the writing. Lines wait for it in a bounded queue; a line that finds the queue
-//! full, and one that the system refuses (the reader is gone, the disk is full), is dropped and
-//! counted. Nothing that happens to stderr reaches the rest of the process.
+//! A thread writes the lines. They wait for it in a bounded queue. A line is dropped and counted if
+//! the queue is full or the system refuses it (the reader is gone, the disk is full). A problem
+//! with stderr never affects the rest of the process.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,24 +11,24 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait to be written.
+/// The capacity of the queue.
 const LINES_MAX: usize = 4_096;
-/// Between two attempts to hand the queue something that must not be dropped.
+/// The pause between two attempts to queue something that must not be dropped.
 const RETRY: Duration = Duration::from_millis(5);
-/// Between two log lines about dropped lines.
+/// The time between two log lines about dropped lines.
 const REPORT_EVERY: Duration = Duration::from_mins(1);
 
-/// Lines that were dropped since the process started.
+/// Lines dropped since the process started.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// How many log lines were dropped since the process started, because stderr didn't take them.
+/// The number of log lines dropped since the process started, because stderr didn't accept them.
 pub fn dropped_lines() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
 enum Message {
     Line(Vec<u8>),
-    /// Answered once everything before it has been written.
+    /// Answered once all earlier lines are written.
     Flush(SyncSender<()>),
 }
 
@@ -41,14 +41,14 @@ impl LogWriter {
     ///
     /// # Errors
     ///
-    /// When the system starts no thread.
+    /// If the system can't start a thread.
     pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<Self> {
         let (sender, lines) = sync_channel(LINES_MAX);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&lines, sink))?;
         Ok(Self(sender))
     }
 
-    /// Waits until the lines so far have been written, for at most `limit`.
+    /// Waits until the lines so far are written, for at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let (done, written) = sync_channel(1);
@@ -58,13 +58,13 @@ impl LogWriter {
             }
             std::thread::sleep(RETRY);
         }
-        // Whether it was in time makes no difference: the process ends either way.
+        // A timeout makes no difference: the process ends in any case.
         let _ = written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
 impl Write for LogWriter {
-    /// Takes a whole line: the formatter writes each event with one call.
+    /// The formatter writes each event with one call, so `line` is a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.0.try_send(Message::Line(line.to_vec())).is_err() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
@@ -107,26 +107,26 @@ fn write_lines(lines: &Receiver<Message>, mut sink: impl Write) {
                     DROPPED.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting.
             Message::Flush(done) => drop(done.try_send(())),
         }
     }
 }
 
-/// What the log itself says about dropped lines.
+/// Reports dropped lines in the log itself.
 struct DropReport {
     reported: u64,
     last: Option<Instant>,
 }
 
 impl DropReport {
-    /// Logs how many lines were dropped since the last report, at most once in a while.
+    /// Logs how many lines were dropped since the last report, at most once per interval.
     fn if_due(&mut self) {
         let lines = dropped_lines() - self.reported;
         if lines == 0 || self.last.is_some_and(|last| last.elapsed() < REPORT_EVERY) {
             return;
         }
-        tracing::warn!(lines, "log lines were dropped: stderr didn't take them");
+        tracing::warn!(lines, "log lines were dropped: stderr didn't accept them");
         *self = Self { reported: self.reported + lines, last: Some(Instant::now()) };
     }
 }
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// A sink that blocks until it is allowed to go on, as a pipe does that nobody reads.
+    /// A sink that blocks until the test releases it, like a pipe that nobody reads.
     struct Blocked(Receiver<()>);
 
     impl Write for Blocked {

@@ -1,18 +1,18 @@
-//! Why a connection failed, in words that say what to do.
+//! Explains why a connection failed, and what to do.
 
 use std::error::Error;
 use std::io;
 
 use tokio_rustls::rustls::{self, CertificateError};
 
-/// What the errors of this chain mean to whoever configured the connection; `None` where no error
-/// of it is known here.
+/// An explanation of the errors in this chain for the person who configured the connection; `None`
+/// if none of them is known here.
 pub fn cause(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     let mut found = None;
     while let Some(error) = next {
         if let Some(words) = known(error) {
-            // The deepest one is the cause.
+            // The innermost error is the cause.
             found = Some(words);
         }
         next = inner(error).or_else(|| error.source());
@@ -20,7 +20,7 @@ pub fn cause(error: &(dyn Error + 'static)) -> Option<String> {
     found
 }
 
-/// An I/O error hides what it was made of from `source`.
+/// An I/O error doesn't return its inner error from `source`.
 fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
     Some(inner)
@@ -33,7 +33,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return system(error);
     }
-    // A lookup's error has no type of its own.
+    // The error of a DNS lookup has no type of its own.
     let text = error.to_string();
     (text == "dns error").then(|| "its name was not found".to_owned())
 }
@@ -74,7 +74,7 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "its certificate is from an issuer that is not trusted here; --ca-file names one that is".to_owned()
         }
-        // The name of a trusted issuer, but not its key: mostly an authority that was made anew.
+        // A trusted issuer's name but another key: mostly an authority that was created again.
         CertificateError::BadSignature => {
             "its certificate is from an issuer that is not trusted here, but has the name of one that is; --ca-file names another"
                 .to_owned()
@@ -91,7 +91,7 @@ fn certificate(error: &CertificateError) -> String {
             format!("its certificate is for another name: for {presented}, not for {}", expected.to_str())
         }
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            "its certificate is an authority's own (self-signed, CA:TRUE), which no server may show: make one for \
+            "its certificate is an authority's own (self-signed, CA:TRUE), which a server must not present: make one for \
              the server with CA:FALSE, or have the authority sign one"
                 .to_owned()
         }

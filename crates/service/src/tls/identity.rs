@@ -1,4 +1,4 @@
-//! The certificates that a daemon shows, and their key.
+//! The certificate chain that a daemon presents, and its key.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use super::validity::Validity;
 use super::{TlsError, certificates, provider, read};
 
-/// What a daemon shows its clients. Clones share it, and all see the files that were read last.
+/// A daemon's certificate and key. Clones share them, so all use the files that were read last.
 #[derive(Clone)]
 pub struct Identity(Arc<Shared>);
 
@@ -31,11 +31,11 @@ struct Shared {
 struct Current {
     config: Arc<ServerConfig>,
     validity: Option<Validity>,
-    /// Of the files' bytes.
+    /// Digest of the files' contents.
     digest: [u8; 32],
 }
 
-// The key is nobody's business.
+// The key must not be printed.
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Identity({})", self.0.certificates.display())
@@ -43,12 +43,12 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// Reads the certificates, the daemon's own first, and its key. `protocols` are offered to
-    /// clients in this order (ALPN). Certificates that aren't valid now are worth a warning.
+    /// Reads the certificates, the daemon's own first, and the key. `protocols` are offered to
+    /// clients in this order (ALPN). Logs a warning if a certificate isn't valid now.
     ///
     /// # Errors
     ///
-    /// When the files can't be used.
+    /// If the files can't be used.
     pub fn from_files(certificates: &Path, key: &Path, protocols: &[&str]) -> Result<Self, TlsError> {
         let protocols: Vec<_> = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let current = load(certificates, key, &protocols)?;
@@ -58,11 +58,11 @@ impl Identity {
         Ok(identity)
     }
 
-    /// Speaks TLS with a client that has connected.
+    /// Performs the TLS handshake with a client that has connected.
     ///
     /// # Errors
     ///
-    /// When the client doesn't.
+    /// If the handshake fails.
     pub async fn accept<S>(&self, stream: S) -> std::io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -70,12 +70,12 @@ impl Identity {
         TlsAcceptor::from(self.current().config).accept(stream).await
     }
 
-    /// Reads the files again. `true` where they had changed; new connections get what is new.
+    /// Reads the files again. Returns whether they had changed. New connections use the new files.
     ///
     /// # Errors
     ///
-    /// When the files can't be used, because they are half written or don't go together. What was
-    /// read before goes on being shown.
+    /// If the files can't be used, for example because they are half written or don't match. The
+    /// previous ones stay in use.
     pub fn reload(&self) -> Result<bool, TlsError> {
         let Shared { certificates, key, protocols, .. } = &*self.0;
         if digest(&read(certificates)?, &read(key)?) == self.current().digest {
@@ -86,14 +86,14 @@ impl Identity {
         Ok(true)
     }
 
-    /// Warns about a certificate that is not valid now or ends soon.
+    /// Warns about a certificate that is not valid now or expires soon.
     pub fn warn(&self) {
         if let Some(validity) = self.current().validity {
             validity.warn(&self.0.certificates);
         }
     }
 
-    /// When the first certificate ends.
+    /// When the first certificate expires.
     pub fn expires(&self) -> Option<SystemTime> {
         self.current().validity.map(|validity| validity.until)
     }

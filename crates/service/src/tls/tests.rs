@@ -21,15 +21,15 @@ fn a_file_without_certificates_is_named() {
     Identity::from_files(&file, &file, &[]).unwrap_err();
 }
 
-/// A certificate for `localhost` and its key, in files of this directory.
+/// Writes a certificate for `localhost` and its key to this directory.
 fn write_pair(directory: &Path) {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(directory.join("cert"), pair.cert.pem()).unwrap();
     std::fs::write(directory.join("key"), pair.signing_key.serialize_pem()).unwrap();
 }
 
-/// Whether a client that believes the certificate in this directory can speak with the identity.
-async fn is_believed(identity: &Identity, trust: &Trust) -> bool {
+/// Whether a client that trusts the certificate in this directory accepts the identity.
+async fn is_trusted(identity: &Identity, trust: &Trust) -> bool {
     let (client, server) = tokio::io::duplex(16 * 1024);
     let accept = identity.accept(server);
     let connect = trust.connect("localhost", &["h2"], client);
@@ -44,26 +44,26 @@ async fn files_are_read_again_and_a_mismatched_pair_keeps_the_old_one() {
     write_pair(directory.path());
     let identity = Identity::from_files(&certificate, &key, &["h2"]).unwrap();
     let trust = Trust::from_file(&certificate).unwrap();
-    assert!(is_believed(&identity, &trust).await);
+    assert!(is_trusted(&identity, &trust).await);
     assert!(!identity.reload().unwrap() && !trust.reload().unwrap(), "nothing has changed");
 
-    // The new certificate is there, its key isn't yet.
+    // The new certificate is in place, its key isn't yet.
     let old_key = std::fs::read(&key).unwrap();
     write_pair(directory.path());
     let new_key = std::fs::read(&key).unwrap();
     std::fs::write(&key, old_key).unwrap();
     identity.reload().unwrap_err();
-    assert!(is_believed(&identity, &trust).await, "the old pair goes on being shown");
+    assert!(is_trusted(&identity, &trust).await, "the old pair stays in use");
     std::fs::write(&key, new_key).unwrap();
     assert!(identity.reload().unwrap());
-    assert!(!is_believed(&identity, &trust).await, "the old authority doesn't vouch for the new pair");
+    assert!(!is_trusted(&identity, &trust).await, "the old authority did not sign the new pair");
     assert!(trust.reload().unwrap());
-    assert!(is_believed(&identity, &trust).await);
+    assert!(is_trusted(&identity, &trust).await);
 
     std::fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nMIIB").unwrap();
     identity.reload().unwrap_err();
     trust.reload().unwrap_err();
-    assert!(is_believed(&identity, &trust).await);
+    assert!(is_trusted(&identity, &trust).await);
     assert!(identity.expires().is_some_and(|expires| expires > std::time::SystemTime::now()));
 }
 

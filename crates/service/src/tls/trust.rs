@@ -1,4 +1,4 @@
-//! Whom a daemon that connects believes.
+//! The authorities that a connecting daemon trusts.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,14 +11,14 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::{TlsError, certificates, provider, read};
 
-/// Who is believed to be a server at an `https` URL: whomever some authorities vouch for. Clones
-/// share it, and all see the authorities that were read last.
+/// The authorities that are trusted to sign a server's certificate at an `https` URL. Clones share
+/// them, so all use the authorities that were read last.
 #[derive(Debug, Clone, Default)]
 pub struct Trust(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Where the authorities are; the system's where absent.
+    /// The file with the authorities; `None` for the system's.
     file: Option<PathBuf>,
     current: RwLock<Option<Current>>,
 }
@@ -30,37 +30,37 @@ struct Current {
 }
 
 impl Trust {
-    /// Whomever the system's authorities vouch for. They are read at the first connection.
+    /// The system's authorities. They are read at the first connection.
     pub fn system() -> Self {
         Self::default()
     }
 
-    /// Whomever the certificates in this file, PEM, vouch for.
+    /// The authorities in this PEM file.
     ///
     /// # Errors
     ///
-    /// When the file can't be used.
+    /// If the file can't be used.
     pub fn from_file(file: &Path) -> Result<Self, TlsError> {
         let current = load(file)?;
         Ok(Self(Arc::new(Shared { file: Some(file.to_owned()), current: RwLock::new(Some(current)) })))
     }
 
-    /// Whomever these certificates, PEM, vouch for.
+    /// The authorities in this PEM text.
     ///
     /// # Errors
     ///
-    /// When they can't be used.
+    /// If they can't be used.
     pub fn in_authorities(pem: &[u8]) -> Result<Self, TlsError> {
         let current = config(pem, Path::new("authorities"))?;
         Ok(Self(Arc::new(Shared { file: None, current: RwLock::new(Some(current)) })))
     }
 
-    /// Speaks TLS with the server of this name, which has been connected to. `protocols` are
-    /// offered to it (ALPN).
+    /// Performs the TLS handshake with the server of this name over a connected stream. `protocols`
+    /// are offered to it (ALPN).
     ///
     /// # Errors
     ///
-    /// When the server doesn't speak TLS, or isn't believed.
+    /// If the server doesn't speak TLS, or its certificate is not trusted.
     pub async fn connect<S>(&self, name: &str, protocols: &[&str], stream: S) -> std::io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -73,11 +73,12 @@ impl Trust {
         TlsConnector::from(Arc::new(config)).connect(server, stream).await
     }
 
-    /// Reads the file again. `true` where it had changed; new connections believe what is new.
+    /// Reads the file again. Returns whether it had changed. New connections use the new
+    /// authorities.
     ///
     /// # Errors
     ///
-    /// When the file can't be used. What was read before goes on being believed.
+    /// If the file can't be used. The previous authorities stay in use.
     pub fn reload(&self) -> Result<bool, TlsError> {
         let Some(file) = &self.0.file else { return Ok(false) };
         let pem = read(file)?;
@@ -93,7 +94,8 @@ impl Trust {
             return Ok(current.config);
         }
         let mut roots = RootCertStore::empty();
-        // A system without authorities believes nobody; the connection says so.
+        // On a system without authorities no server is trusted, and connecting fails with that
+        // reason.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let current = Current { pem: Vec::new(), config: client(roots)? };
         self.set(current.clone());

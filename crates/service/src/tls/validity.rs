@@ -1,4 +1,4 @@
-//! From when until when a certificate is valid.
+//! The validity period of a certificate.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -7,17 +7,17 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::time::ASN1Time;
 
-/// An end that is nearer than this is worth a warning.
+/// Certificates that expire sooner than this are worth a warning.
 const SOON: Duration = Duration::from_hours(14 * 24);
 
-/// When a certificate is valid.
+/// The validity period of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Validity {
     pub(super) from: SystemTime,
     pub(super) until: SystemTime,
 }
 
-/// How a certificate stands at some time.
+/// Whether a certificate is valid at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     Valid,
@@ -27,14 +27,13 @@ pub(super) enum Standing {
 }
 
 impl Validity {
-    /// That of a certificate; `None` where it can't be read.
+    /// The validity of a certificate; `None` if it can't be parsed.
     pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         let validity = certificate.validity();
         Some(Self { from: time(validity.not_before)?, until: time(validity.not_after)? })
     }
 
-    /// How the certificate stands at `now`.
     pub(super) fn standing(self, now: SystemTime) -> Standing {
         match self.until.duration_since(now) {
             _ if now < self.from => Standing::NotYetValid,
@@ -44,7 +43,7 @@ impl Validity {
         }
     }
 
-    /// Logs what an operator should know of the certificate in this file.
+    /// Logs a warning about the certificate in this file if it isn't valid or expires soon.
     pub(super) fn warn(self, file: &Path) {
         let file = file.display();
         let now = SystemTime::now();

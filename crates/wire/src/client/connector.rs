@@ -1,7 +1,7 @@
-//! Connecting to a coordinator, and why it failed, in words.
+//! Connecting to a coordinator, with an explanation if that fails.
 //!
-//! tonic could connect by itself. Here a failure is known where it happens, with its cause, and the
-//! authorities may change while the process runs.
+//! tonic could connect by itself. This connector records the cause of a failure where it happens,
+//! and allows the trusted authorities to change while the process runs.
 
 use std::io;
 use std::pin::Pin;
@@ -18,20 +18,19 @@ use tonic::codegen::http::Uri;
 
 /// How long connecting may take, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// What gRPC speaks (ALPN).
+/// The ALPN name of HTTP/2, which gRPC uses.
 const HTTP_2: &str = "h2";
-/// What a TLS record begins with that is an alert, or part of a handshake.
+/// The first bytes of a TLS alert and of a TLS handshake.
 const TLS_RECORDS: [[u8; 2]; 2] = [[0x15, 0x03], [0x16, 0x03]];
 
-/// The type of the frame that a server begins with, after three bytes of length (RFC 9113, section 3.4).
+/// The type of a server's first HTTP/2 frame, after three bytes of length (RFC 9113, section 3.4).
 const SETTINGS: u8 = 4;
 
 const SPEAKS_TLS: &str = "it speaks TLS at this port: the URL should begin with https://";
-const SAYS_NOTHING: &str =
-    "it closed the connection without a word: does it speak TLS, so that the URL should begin with https://?";
-const NO_COORDINATOR: &str = "what answers there is no coordinator: it doesn't speak gRPC";
+const SAYS_NOTHING: &str = "it closed the connection without a reply: does it speak TLS, so that the URL should begin with https://?";
+const NO_COORDINATOR: &str = "the server at this address is not a coordinator: it doesn't speak gRPC";
 
-/// Why a coordinator can't be reached: the cause of the last failure, none after a success.
+/// Why a coordinator can't be reached: the cause of the last failure, or `None` after a success.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trouble(Arc<Mutex<Option<String>>>);
 
@@ -48,16 +47,16 @@ impl Trouble {
 /// Connects to one coordinator.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
-    /// Without brackets, also for an IPv6 address.
+    /// Without brackets, even for an IPv6 address.
     host: String,
     port: u16,
-    /// Whom to believe, where TLS is spoken.
+    /// The trusted authorities, if TLS is used.
     trust: Option<Trust>,
     trouble: Trouble,
 }
 
 impl Connector {
-    /// Connects to the host and port of this URL. `None` where it has none.
+    /// Connects to the host and port of this URL. `None` if it has none.
     pub(super) fn new(uri: &Uri, trust: &Trust) -> Option<Self> {
         let is_encrypted = uri.scheme_str() == Some("https");
         let host = uri.host()?.trim_matches(['[', ']']).to_owned();
@@ -96,8 +95,8 @@ impl Connector {
     }
 }
 
-/// A peer that speaks no TLS may end the handshake by closing or by resetting the connection: it is
-/// the same fault.
+/// A peer without TLS may end the handshake by closing or by resetting the connection. Both become
+/// the same error.
 fn closed_in_handshake(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
@@ -127,7 +126,7 @@ enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection, whose first bytes show whether a coordinator is at the other end.
+/// A connection that checks whether the peer's first bytes are those of a coordinator.
 #[derive(Debug)]
 pub(super) struct Connection {
     transport: Transport,
@@ -136,7 +135,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Notes a failed write before anything was read: the peer has closed the connection at once.
+    /// Records a write that failed before anything was read: the peer has closed the connection at
+    /// once.
     fn note_write<T>(&mut self, result: &Poll<io::Result<T>>) {
         if let Poll::Ready(Err(error)) = result
             && !self.has_read
@@ -150,7 +150,7 @@ impl Connection {
     }
 }
 
-/// What the peer's first bytes say is wrong; nothing where they may be HTTP/2's.
+/// What is wrong according to the peer's first bytes; `None` if they may be HTTP/2.
 fn first_bytes(bytes: &[u8]) -> Option<String> {
     if TLS_RECORDS.iter().any(|record| bytes.starts_with(record)) {
         return Some(SPEAKS_TLS.to_owned());

@@ -79,7 +79,7 @@ async fn of_a_revoked_lease_nothing_is_reported() {
     assert_eq!(engine.undelivered().count(), 1);
 }
 
-/// A machine with one thread that computes when it is told to.
+/// A machine with one thread, which computes only when the test makes it.
 #[derive(Default)]
 struct Stepped(Arc<Mutex<Vec<Part>>>);
 
@@ -123,7 +123,7 @@ async fn a_much_shorter_lease_goes_first_even_if_a_longer_one_has_begun() {
         assert_eq!(simulations, finished.lease.range.simulations(SIMULATIONS));
         order.push(finished.lease.id.0);
     }
-    // Of the same length the first one goes first.
+    // Of leases with the same length the first one goes first.
     assert_eq!(order, [3, 1, 2]);
     assert!(engine.board.before(u64::MAX).is_none(), "nothing is left behind");
 }
