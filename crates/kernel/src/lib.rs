@@ -7,8 +7,8 @@
 //! * [`Job`]: a specification made ready to simulate. `plan` holds its constants; `keystream`, `normals` and `walk` are the
 //!   inner loops, generic over lanes.
 //! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in canonical bytes.
-//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no simulation. [`recommendations`]: what would help,
-//!   in sentences.
+//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no simulation.
+//!   [`recommendations`](fn@recommendations): what would help, in sentences.
 //!
 //! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are in this crate's README.
 
