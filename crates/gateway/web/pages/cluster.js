@@ -146,7 +146,10 @@ function showHistory(element, signal) {
     linesFigure(name, {
       describe: (samples) => (samples.length ? `now ${shortCount(of(samples.at(-1)))}` : "nothing yet"),
       series: (samples) => [{ name, x: samples.map(({ at }) => at), y: samples.map(of), ...look }],
-      layout: () => ({ yaxis: { rangemode: "tozero", tickformat: "~s" }, xaxis: { type: "date" } }),
+      layout: (samples) => ({
+        yaxis: { rangemode: "tozero", tickformat: "~s", ...(samples.every((sample) => of(sample) < 5) && { dtick: 1 }) },
+        xaxis: { type: "date" },
+      }),
       columns: () => [
         { title: "When", cell: ({ at }) => time(at) },
         { title: name, numeric: true, cell: (sample) => count(of(sample)) },
