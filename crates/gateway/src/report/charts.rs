@@ -83,6 +83,17 @@ fn line(from: [f64; 2], to: [f64; 2], color: &str, dashes: Option<&str>) -> Mark
     }
 }
 
+/// The ticks of an axis of months or years, with its unit at the end.
+fn time_axis(x: &Scale, height: f64, unit: &str) -> Markup {
+    const UNIT_WIDTH: f64 = 56.0;
+    html! {
+        @for tick in x.ticks().into_iter().filter(|tick| x.at(*tick) < x.end - UNIT_WIDTH) {
+            (label(x.at(tick), height - 10.0, "middle", MUTED, &format!("{tick}")))
+        }
+        (label(x.end, height - 10.0, "end", MUTED, &format!("{} {unit}", (10.0 * x.high).round() / 10.0)))
+    }
+}
+
 fn frame(height: f64, title: &str, content: &Markup) -> Markup {
     html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(title) {
@@ -109,8 +120,18 @@ pub(super) fn histogram(histogram: &Histogram, goal: f64) -> Markup {
         })
         .count()
     };
-    let first = outside(&mut counts.iter()).min(counts.len() - 1);
-    let last = counts.len() - 1 - outside(&mut counts.iter().rev()).min(counts.len() - 1 - first);
+    let mut first = outside(&mut counts.iter()).min(counts.len() - 1);
+    let mut last = counts.len() - 1 - outside(&mut counts.iter().rev()).min(counts.len() - 1 - first);
+    // Nor a bar at either end that is wide and low: a hundredth of all that takes a fifth of the axis.
+    let sprawls = |bar: usize, first: usize, last: usize| {
+        100 * counts[bar] < total && edges[bar + 1] - edges[bar] > 0.2 * (edges[last + 1] - edges[first])
+    };
+    while first < last && sprawls(last, first, last) {
+        last -= 1;
+    }
+    while first < last && sprawls(first, first, last) {
+        first += 1;
+    }
     let x = Scale {
         low: edges[first].min(goal),
         high: edges[last + 1].max(goal),
@@ -165,10 +186,7 @@ pub(super) fn fan(trajectory: &[FanPoint], start: f64, goal: f64) -> Markup {
             (line([LEFT, y.at(tick)], [WIDTH - RIGHT, y.at(tick)], GRID, None))
             (label(LEFT - 8.0, y.at(tick) + 4.0, "end", MUTED, &short_money(tick)))
         }
-        @for tick in x.ticks() {
-            (label(x.at(tick), HEIGHT - 10.0, "middle", MUTED, &format!("{tick}")))
-        }
-        (label(WIDTH - RIGHT, HEIGHT - 10.0, "end", MUTED, unit))
+        (time_axis(&x, HEIGHT, unit))
         polygon points=(band(|point| point.percentiles[0], |point| point.percentiles[4])) fill=(ABOVE) fill-opacity="0.16" {}
         polygon points=(band(|point| point.percentiles[1], |point| point.percentiles[3])) fill=(ABOVE) fill-opacity="0.3" {}
         polyline points=(along(|point| point.percentiles[2]).join(" ")) fill="none" stroke="#1a5fc8" stroke-width="2.5" {}
@@ -204,10 +222,7 @@ pub(super) fn curve(points: &[CurvePoint]) -> Markup {
             (line([LEFT, y.at(tick)], [WIDTH - RIGHT, y.at(tick)], GRID, None))
             (label(LEFT - 8.0, y.at(tick) + 4.0, "end", MUTED, &short_percent(tick)))
         }
-        @for tick in x.ticks() {
-            (label(x.at(tick), HEIGHT - 10.0, "middle", MUTED, &format!("{tick}")))
-        }
-        (label(WIDTH - RIGHT, HEIGHT - 10.0, "end", MUTED, unit))
+        (time_axis(&x, HEIGHT, unit))
         polygon points=(band.join(" ")) fill=(GOAL) fill-opacity="0.2" {}
         polyline points=(line_of.join(" ")) fill="none" stroke=(GOAL) stroke-width="2.5" {}
     };

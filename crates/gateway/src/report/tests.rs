@@ -176,3 +176,13 @@ fn a_plan_says_when_money_runs_short_and_what_the_rule_does() {
     assert_eq!(page.matches("<svg").count(), 4, "histogram, fan, changes and the curve of being short");
     assert!(!report(&job("")).contains("Being short"));
 }
+
+#[test]
+fn a_wide_low_bar_does_not_squeeze_the_others() {
+    let mut job = job("");
+    let histogram = &mut job.results.as_mut().expect("it is complete").results.histogram;
+    histogram.edges = vec![0.0, 50_000.0, 100_000.0, 150_000.0, 9_000_000.0];
+    histogram.counts = vec![300_000, 600_000, 96_000, 4_000];
+    let page = report(&job);
+    assert!(page.contains(">$100k<") && !page.contains("$8M"), "the axis ends with the third bar");
+}
