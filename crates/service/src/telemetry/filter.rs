@@ -6,12 +6,14 @@ use super::{FATAL, FILTER_VARIABLE};
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// The first segments of all targets in these programs: the crates that log.
-const TARGETS: [&str; 36] = [
+const TARGETS: [&str; 38] = [
     "carlo",
     "carlo_cli",
     "carlo_coordinator",
     "carlo_gateway",
     "carlo_kernel",
+    "carlo_local",
+    "carlo_python",
     "carlo_rest",
     "carlo_schedule",
     "carlo_service",
