@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use carlo_types::JobId;
 use carlo_types::question::Variable;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +18,8 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
 pub const URL_DEFAULT: &str = "http://127.0.0.1:3001";
 /// The variable that names another gateway.
 pub const URL_VARIABLE: &str = "CARLO_URL";
+/// The variable that names a profile.
+pub const PROFILE_VARIABLE: &str = "CARLO_PROFILE";
 /// The variable that holds the key.
 pub const KEY_VARIABLE: &str = "CARLO_API_KEY";
 
@@ -34,6 +35,12 @@ Exit codes:
   7    refused for want of a good key, or of its rights (--key, --key-file, CARLO_API_KEY)
   8    refused by a limit, a quota or a budget; what was said tells when to come back
   130  interrupted by Ctrl-C (up ends that way, with 0)
+
+Servers may have names, in ~/.config/carlo/config.toml; --profile office uses this one, and default = \"office\" without it:
+  [profiles.office]
+  url = \"https://carlo.example:3001\"
+  key-file = \"office-key\"
+  ca-file = \"office-ca.pem\"
 
 Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) shows what the parts of run and up do.";
 
@@ -124,8 +131,8 @@ pub struct Run {
 /// `carlo replay`
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// The job: job_…
-    pub id: JobId,
+    /// The job: job_…, or the beginning of an id that no other recent job has
+    pub id: JobName,
     /// The simulation, from 0; the job's `notable` simulations are worth a look
     pub index: u64,
     /// Where.
@@ -136,8 +143,8 @@ pub struct Replay {
 /// `carlo report`
 #[derive(Debug, Args)]
 pub struct Report {
-    /// The job: job_…
-    pub id: JobId,
+    /// The job: job_…, or the beginning of an id that no other recent job has
+    pub id: JobName,
     /// Where to write it [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -162,9 +169,9 @@ pub struct Compare {
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Print the answer as one JSON object
-    #[arg(long)]
-    pub json: bool,
+    /// Where, unless here.
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
 }
 
 /// `carlo solve`
@@ -182,9 +189,9 @@ pub struct Solve {
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Print the answer as one JSON object
-    #[arg(long)]
-    pub json: bool,
+    /// Where, unless here.
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
 }
 
 /// `carlo verify`
@@ -205,6 +212,9 @@ pub struct Verify {
 pub struct Completions {
     /// Whose
     pub shell: clap_complete::Shell,
+    /// Print the script as one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `carlo man`
@@ -213,6 +223,9 @@ pub struct Man {
     /// The directory to write them to
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+    /// Print the names of the pages as one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `carlo up`

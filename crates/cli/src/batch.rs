@@ -17,6 +17,7 @@ use crate::exit::{Exit, say};
 use crate::output::{self, print};
 use crate::render;
 use crate::request::{self, RequestError};
+use crate::wait::Connection;
 
 /// How long a server may be away, or keep this program out, before waiting for a batch ends.
 const AWAY_MAX: Duration = Duration::from_mins(2);
@@ -90,8 +91,13 @@ async fn watch(client: &Client, id: &str, server: &Server) -> anyhow::Result<Exi
 
 async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<Answer<Batch>> {
     let (mut first, mut last, mut heard) = (true, String::new(), Instant::now());
+    let mut connection = Connection::default();
     loop {
-        match client.batch(id, !first).await {
+        let answer = client.batch(id, !first).await;
+        if answer.is_ok() {
+            connection.is_there();
+        }
+        match answer {
             Ok(answer) if answer.value.status.has_ended() => return Ok(answer),
             Ok(answer) => {
                 (first, heard) = (false, Instant::now());
@@ -101,7 +107,10 @@ async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<A
                     last = line;
                 }
             }
-            Err(error) if may_pass(&error) && heard.elapsed() < AWAY_MAX => sleep(AWAY_EVERY).await,
+            Err(error) if may_pass(&error) && heard.elapsed() < AWAY_MAX => {
+                connection.is_lost(&error);
+                sleep(error.retry_after().unwrap_or(AWAY_EVERY).clamp(AWAY_EVERY, AWAY_MAX)).await;
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -109,7 +118,8 @@ async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<A
 
 /// Whether the same call may well succeed in a while: also one too many in a short time.
 fn may_pass(error: &ClientError) -> bool {
-    let limited = matches!(error, ClientError::Refused(problem) if problem.kind.ends_with("/rate-limited"));
+    let limited =
+        matches!(error, ClientError::Refused(refusal) if refusal.problem.kind.ends_with("/rate-limited"));
     limited || error.is_passing()
 }
 

@@ -16,16 +16,20 @@ use carlo_service::tls;
 use carlo_types::FieldFault;
 use carlo_types::JobId;
 use carlo_types::Replay;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
+use crate::exit::say;
 use crate::render::visible;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest that an answer may take which is read bit by bit; whoever reads it notices a silence much sooner.
 const STREAM_TIMEOUT: Duration = Duration::from_hours(30 * 24);
+
+/// How long a call waits in all where the server asks for it.
+const RETRY_MAX: Duration = Duration::from_mins(1);
 
 /// What to do where nothing listens.
 const START_ONE: &str =
@@ -76,8 +80,8 @@ pub enum ClientError {
         is_refused: bool,
     },
     /// The server refused the call, or failed at it.
-    #[error("{}", Words(.0))]
-    Refused(Box<Problem>),
+    #[error("{}", Words(&.0.problem))]
+    Refused(Box<Refusal>),
     /// Something answers, but not as the contract says.
     #[error(
         "{} answered {status}, and not in the way of carlo's gateway; is the URL right?",
@@ -91,7 +95,37 @@ pub enum ClientError {
     },
 }
 
+/// What a server says that refuses a call.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Why.
+    pub problem: Problem,
+    /// After which time the same call may succeed.
+    pub retry_after: Option<Duration>,
+    /// The job that goes on all the same.
+    pub job: Option<JobId>,
+}
+
+impl Refusal {
+    fn read(headers: &HeaderMap, json: &str) -> serde_json::Result<Self> {
+        let text = |name| headers.get(name)?.to_str().ok();
+        Ok(Self {
+            problem: serde_json::from_str(json)?,
+            // The other form, a date, is none that the gateway sends.
+            retry_after: text(RETRY_AFTER.as_str())
+                .and_then(|text| text.parse().ok())
+                .map(Duration::from_secs),
+            job: text("x-job-id").and_then(|id| id.parse().ok()),
+        })
+    }
+}
+
 impl ClientError {
+    /// After which time the server wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let Self::Refused(refusal) = self { refusal.retry_after } else { None }
+    }
+
     /// Whether the same call may well succeed in a moment: the server restarts, or looks for a leader.
     pub fn is_passing(&self) -> bool {
         match self {
@@ -99,7 +133,7 @@ impl ClientError {
             Self::Unreachable { reason, .. } => {
                 !["certificate", "URL should begin"].iter().any(|words| reason.contains(words))
             }
-            Self::Refused(problem) => problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            Self::Refused(refusal) => refusal.problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
             Self::Url { .. } | Self::Key | Self::NotCarlo { .. } => false,
         }
     }
@@ -281,15 +315,43 @@ impl Client {
 
     /// Sends a request whose answer is read bit by bit, and refuses what is no success.
     async fn stream(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let response =
-            request.timeout(STREAM_TIMEOUT).send().await.map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
+        let response = self.send(request.timeout(STREAM_TIMEOUT)).await?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    /// Sends a request, again where the server says that there were too many of them and when the next one may come.
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response, ClientError> {
+        let mut patience = RETRY_MAX;
+        loop {
+            let again = request.try_clone();
+            let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            if response.status() != StatusCode::TOO_MANY_REQUESTS {
+                return Ok(response);
+            }
+            let seconds =
+                response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let wait = seconds.map(|seconds: u64| Duration::from_secs(seconds.max(1)));
+            let (Some(wait), Some(again)) = (wait.filter(|wait| *wait <= patience), again) else {
+                return Ok(response);
+            };
+            say(&format!("too many calls: waiting {} s, as the server asks", wait.as_secs()));
+            tokio::time::sleep(wait).await;
+            patience -= wait;
+            request = again;
         }
-        let json = response.text().await.map_err(|error| self.unreachable(&error))?;
-        let not_carlo = |_| ClientError::NotCarlo { url: self.base.clone(), status };
-        Err(ClientError::Refused(Box::new(serde_json::from_str(&json).map_err(not_carlo)?)))
+    }
+
+    /// What an answer says that is no success.
+    async fn refusal(&self, response: Response) -> ClientError {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let json = match response.text().await {
+            Ok(json) => json,
+            Err(error) => return self.unreachable(&error),
+        };
+        match Refusal::read(&headers, &json) {
+            Ok(refusal) => ClientError::Refused(Box::new(refusal)),
+            Err(_) => ClientError::NotCarlo { url: self.base.clone(), status },
+        }
     }
 
     async fn call<T: DeserializeOwned>(
@@ -306,18 +368,15 @@ impl Client {
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer<T>, ClientError> {
-        let unreachable = |error: reqwest::Error| self.unreachable(&error);
-        let response = request.send().await.map_err(unreachable)?;
+        let response = self.send(request).await?;
         let status = response.status();
-        let json = response.text().await.map_err(unreachable)?;
-        let not_carlo = |_| ClientError::NotCarlo { url: self.base.clone(), status };
-        if status.is_success() {
-            let value = serde_json::from_str(&json).map_err(not_carlo)?;
-            Ok(Answer { value, json })
-        } else {
-            let problem = serde_json::from_str(&json).map_err(not_carlo)?;
-            Err(ClientError::Refused(Box::new(problem)))
+        if !status.is_success() {
+            return Err(self.refusal(response).await);
         }
+        let json = response.text().await.map_err(|error| self.unreachable(&error))?;
+        let not_carlo = |_| ClientError::NotCarlo { url: self.base.clone(), status };
+        let value = serde_json::from_str(&json).map_err(not_carlo)?;
+        Ok(Answer { value, json })
     }
 }
 

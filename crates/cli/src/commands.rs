@@ -3,20 +3,23 @@
 use anyhow::Context as _;
 use carlo_service::{files, shutdown, tls};
 use carlo_types::JobId;
+use carlo_types::limits::PAGE_SIZE_MAX;
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::args::{
-    Cluster, Jobs, ManyJobs, OneJob, Replay, Report, Server, Submit, URL_DEFAULT, URL_VARIABLE,
+    Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Server, Submit, URL_DEFAULT,
+    URL_VARIABLE,
 };
 use crate::client::Client;
 use crate::exit::{self, BadArgument, Exit, say};
 use crate::output::{self, StdoutClosed, print, print_json};
 use crate::progress::Progress;
-use crate::{render, request, wait};
+use crate::{profile, render, request, wait};
 
 /// `carlo submit`: the id on stdout, for scripts; all else that a person wants to know on stderr.
 pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
-    let body = request::load(&args.request)?;
+    let body = request::load_prioritised(&args.request, args.priority)?;
     let client = connect(&args.server)?;
     let file = request::name(&args.request.file);
     let answer = client.submit(body).await.with_context(|| format!("failed to submit {file}"))?;
@@ -38,7 +41,8 @@ pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
 /// `carlo status`
 pub async fn status(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
-    each(ids, async |number, id| {
+    each(ids, async |number, name| {
+        let id = find(&client, name).await?;
         let answer = client.job(id).await.with_context(|| format!("failed to look at {id}"))?;
         let job = &answer.value;
         if server.json {
@@ -75,6 +79,7 @@ pub(crate) async fn each<T>(
 /// `carlo watch`
 pub async fn watch(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
+    let id = find(&client, id).await?;
     let progress = if server.json { Progress::aside() } else { Progress::watch() };
     follow(&client, id, &server, progress).await
 }
@@ -82,7 +87,8 @@ pub async fn watch(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
 /// `carlo cancel`
 pub async fn cancel(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
-    each(ids, async |_, id| {
+    each(ids, async |_, name| {
+        let id = find(&client, name).await?;
         let answer = client.cancel(id).await.with_context(|| format!("failed to cancel {id}"))?;
         output::answer(server.json, &answer.json, || answer.value.message.clone())
     })
@@ -115,7 +121,9 @@ pub async fn cluster(Cluster { server }: Cluster) -> anyhow::Result<Exit> {
 
 /// `carlo replay`
 pub async fn replay(Replay { id, index, server }: Replay) -> anyhow::Result<Exit> {
-    let answer = connect(&server)?
+    let client = connect(&server)?;
+    let id = find(&client, id).await?;
+    let answer = client
         .replay(id, index)
         .await
         .with_context(|| format!("failed to replay simulation {index} of {id}"))?;
@@ -125,11 +133,17 @@ pub async fn replay(Replay { id, index, server }: Replay) -> anyhow::Result<Exit
 
 /// `carlo report`
 pub async fn report(Report { id, output, server }: Report) -> anyhow::Result<Exit> {
-    let page = connect(&server)?.report(id).await.with_context(|| format!("failed to report {id}"))?;
-    match output {
-        Some(file) => std::fs::write(&file, page)
-            .with_context(|| format!("failed to write the report to {}", file.display()))?,
-        None => print(&page)?,
+    let client = connect(&server)?;
+    let id = find(&client, id).await?;
+    let page = client.report(id).await.with_context(|| format!("failed to report {id}"))?;
+    let Some(file) = output else {
+        let json = || json!({"id": id.to_string(), "html": page}).to_string();
+        return output::answer(server.json, &json(), || page.clone()).map(|()| Exit::Ok);
+    };
+    std::fs::write(&file, &page)
+        .with_context(|| format!("failed to write the report to {}", file.display()))?;
+    if server.json {
+        print_json(&json!({"id": id.to_string(), "file": file, "bytes": page.len()}).to_string())?;
     }
     Ok(Exit::Ok)
 }
@@ -137,6 +151,7 @@ pub async fn report(Report { id, output, server }: Report) -> anyhow::Result<Exi
 /// `carlo explain`
 pub async fn explain(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
+    let id = find(&client, id).await?;
     let job = client.job(id).await.with_context(|| format!("failed to look at {id}"))?;
     let cluster = client.cluster().await.context("failed to look at the cluster")?;
     if server.json {
@@ -149,10 +164,11 @@ pub async fn explain(OneJob { id, server }: OneJob) -> anyhow::Result<Exit> {
 
 /// The server, and the key for it.
 pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
-    let authorities = server.ca_file.as_deref().map(tls::authorities).transpose()?;
-    let client = Client::trusting(&server.url, authorities.as_deref())?;
-    let key = match (&server.key, &server.key_file) {
-        (Some(key), _) => key.clone(),
+    let target = profile::target(server)?;
+    let authorities = target.ca_file.as_deref().map(tls::authorities).transpose()?;
+    let client = Client::trusting(&target.url, authorities.as_deref())?;
+    let key = match (target.key, &target.key_file) {
+        (Some(key), _) => key,
         (None, Some(file)) => files::read_text(file)
             .map_err(|error| BadArgument(format!("failed to read the key in {}: {error}", file.display())))?,
         (None, None) => return Ok(client),
@@ -178,8 +194,45 @@ async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progr
 }
 
 /// A command line that reaches the same server when it is typed next.
-pub(crate) fn hint(command: &str, id: &str, Server { url, .. }: &Server) -> String {
-    let found = url == URL_DEFAULT || std::env::var(URL_VARIABLE).is_ok_and(|variable| variable == *url);
-    let server = if found { String::new() } else { format!(" --url {url}") };
+pub(crate) fn hint(command: &str, id: &str, Server { url, profile, .. }: &Server) -> String {
+    let is_set = |variable, value: &str| std::env::var(variable).is_ok_and(|set| set == value);
+    let url = url.as_deref().filter(|url| *url != URL_DEFAULT && !is_set(URL_VARIABLE, url));
+    let profile = profile.as_deref().filter(|profile| !is_set(PROFILE_VARIABLE, profile));
+    let option = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {value}"));
+    let server: String = [option("profile", profile), option("url", url)].into_iter().flatten().collect();
     format!("`carlo {command} {id}{server}`")
+}
+
+/// Jobs on a page, and pages, among which a job is looked for by the beginning of its id.
+const FIND_PAGE_SIZE: u32 = PAGE_SIZE_MAX;
+const FIND_PAGES_MAX: u32 = 10;
+
+/// No recent job has an id that begins so.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no such job: none of the newest has an id that begins with {0}")]
+pub struct NoSuchJob(String);
+
+/// The job that somebody means.
+async fn find(client: &Client, name: JobName) -> anyhow::Result<JobId> {
+    let prefix = match name {
+        JobName::Id(id) => return Ok(id),
+        JobName::Prefix(prefix) => prefix,
+    };
+    let mut found: Vec<String> = Vec::new();
+    for page in 1..=FIND_PAGES_MAX {
+        let what = || format!("failed to look for {prefix}");
+        let list = client.jobs(None, page, FIND_PAGE_SIZE).await.with_context(what)?.value;
+        found.extend(list.jobs.iter().map(|job| job.id.clone()).filter(|id| id.starts_with(&prefix)));
+        if u64::from(page) * u64::from(FIND_PAGE_SIZE) >= list.total {
+            break;
+        }
+    }
+    // A job that came meanwhile moves others to the next page.
+    found.sort_unstable();
+    found.dedup();
+    match found.as_slice() {
+        [] => Err(NoSuchJob(prefix).into()),
+        [only] => only.parse().context("failed to read the server's answer"),
+        several => Err(BadArgument(format!("several jobs begin so: {}", several.join(", "))).into()),
+    }
 }

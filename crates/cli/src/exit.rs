@@ -8,6 +8,7 @@ use carlo_service::telemetry::{self, FilterError};
 use carlo_service::tls::TlsError;
 
 use crate::client::ClientError;
+use crate::commands::NoSuchJob;
 use crate::keys::NoSuchKey;
 use crate::nodes::NoSuchNode;
 use crate::output::StdoutClosed;
@@ -64,12 +65,12 @@ impl Exit {
         if let Some(ListenError::NotLoopback(_)) = error.downcast_ref() {
             return Self::BadInput;
         }
-        if error.is::<NoSuchNode>() || error.is::<NoSuchKey>() {
+        if error.is::<NoSuchNode>() || error.is::<NoSuchKey>() || error.is::<NoSuchJob>() {
             return Self::NotFound;
         }
         match error.downcast_ref() {
             Some(ClientError::Url { .. } | ClientError::Key) => Self::BadInput,
-            Some(ClientError::Refused(problem)) => match problem.status {
+            Some(ClientError::Refused(refusal)) => match refusal.problem.status {
                 400 | 413 | 415 | 422 => Self::BadInput,
                 401 | 403 => Self::NotAllowed,
                 402 | 429 => Self::Limited,
@@ -105,6 +106,7 @@ mod tests {
     use carlo_rest::Problem;
 
     use super::*;
+    use crate::client::Refusal;
 
     fn refused(status: u16) -> anyhow::Error {
         let text = String::new;
@@ -119,7 +121,7 @@ mod tests {
             quota: None,
             budget_cap_usd: None,
         };
-        anyhow::Error::new(ClientError::Refused(Box::new(problem)))
+        anyhow::Error::new(ClientError::Refused(Box::new(Refusal { problem, retry_after: None, job: None })))
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use carlo_rest::account::CreateKey;
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::args::{self, KeysAction};
 use crate::client::Client;
@@ -48,8 +49,11 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
         }
         KeysAction::List => {
             let answer = client.keys().await.context("failed to list the keys")?;
-            let text = render::usage::keys(&answer.value, Timestamp::now());
-            output::answer(server.json, &answer.json, || text)?;
+            let text = || render::usage::keys(&answer.value, Timestamp::now());
+            // The shape of every list.
+            let (keys, total) = (&answer.value.keys, answer.value.keys.len());
+            let list = json!({"keys": keys, "total": total, "page": 1, "page_size": total});
+            output::answer(server.json, &list.to_string(), text)?;
         }
         KeysAction::Revoke { ids } => {
             return each(ids, async |_, id| {

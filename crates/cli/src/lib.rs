@@ -1,7 +1,7 @@
 //! The command line of carlo. A `main.rs` parses the arguments and calls [`execute`]; all else is here.
 //!
 //! * [`args`]: the command line as typed.
-//! * [`request`]: the file that is submitted.
+//! * [`request`]: the file that is submitted. [`profile`]: the servers that somebody uses.
 //! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
 //! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`plans`], [`verify`] and [`up`] on top.
@@ -39,6 +39,7 @@ pub mod nodes;
 pub mod output;
 pub mod plans;
 pub mod probe;
+pub mod profile;
 pub mod progress;
 pub mod render;
 pub mod request;

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
+use serde_json::json;
 
 use crate::args::{Arguments, Completions, Man};
 use crate::exit::Exit;
@@ -11,8 +12,13 @@ use crate::output;
 pub fn completions(args: &Completions) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Arguments::command(), "carlo", &mut script);
-    // Shells know control characters in scripts: they go out as they are.
-    output::write(&String::from_utf8(script).context("failed to write the completions")?)?;
+    let script = String::from_utf8(script).context("failed to write the completions")?;
+    if args.json {
+        output::print_json(&json!({"shell": args.shell.to_string(), "script": script}).to_string())?;
+    } else {
+        // Shells know control characters in scripts: they go out as they are.
+        output::write(&script)?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -22,5 +28,12 @@ pub fn pages(args: &Man) -> anyhow::Result<Exit> {
     let what = || format!("failed to write the manual to {}", directory.display());
     std::fs::create_dir_all(directory).with_context(what)?;
     clap_mangen::generate_to(Arguments::command(), directory).with_context(what)?;
+    if args.json {
+        let files = std::fs::read_dir(directory).with_context(what)?;
+        let names = files.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()));
+        let mut pages: Vec<_> = names.filter(|name| name.starts_with("carlo")).collect();
+        pages.sort_unstable();
+        output::print_json(&json!({"directory": directory, "pages": pages}).to_string())?;
+    }
     Ok(Exit::Ok)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use carlo_rest::cluster::{Node, NodeStatus};
 use carlo_types::NodeId;
+use serde_json::json;
 
 use crate::args::{self, NodesAction};
 use crate::client::Client;
@@ -15,6 +16,9 @@ use crate::render;
 
 /// Between two looks at a node that drains.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What the beginning of an id has at least: "node_" and four digits.
+const PREFIX_MIN: usize = 9;
 
 /// No node has this id or name.
 #[derive(Debug, thiserror::Error)]
@@ -70,21 +74,28 @@ async fn until_drained(client: &Client, id: &str) -> anyhow::Result<()> {
 async fn list(client: &Client, json: bool) -> anyhow::Result<Exit> {
     let cluster = client.cluster().await.context("failed to list the nodes")?.value;
     if json {
-        print_json(&serde_json::to_string(&cluster.nodes)?)?;
+        // The shape of every list.
+        let total = cluster.nodes.len();
+        let list = json!({"nodes": cluster.nodes, "total": total, "page": 1, "page_size": total});
+        print_json(&list.to_string())?;
     } else {
         print(&render::cluster::nodes(&cluster.nodes))?;
     }
     Ok(Exit::Ok)
 }
 
-/// The node that somebody means: by its id, or by a name that only one node has. A node that is there goes before one that was lost.
+/// The node that somebody means: by its id, or by a name or the beginning of an id that only one node has. A node that is there goes
+/// before one that was lost.
 async fn find(client: &Client, node: &str) -> anyhow::Result<NodeId> {
     if let Ok(id) = node.parse() {
         return Ok(id);
     }
     let nodes = client.cluster().await?.value.nodes;
+    let prefix = node.strip_suffix('…').unwrap_or(node);
+    let is_prefix = prefix.starts_with("node_") && prefix.len() >= PREFIX_MIN;
     let named = |lost: bool| -> Vec<&Node> {
-        let fits = |one: &&Node| one.name == node && (one.status == NodeStatus::Offline) == lost;
+        let is_meant = |one: &Node| one.name == node || is_prefix && one.id.starts_with(prefix);
+        let fits = |one: &&Node| is_meant(one) && (one.status == NodeStatus::Offline) == lost;
         nodes.iter().filter(fits).collect()
     };
     let named = Some(named(false)).filter(|found| !found.is_empty()).unwrap_or_else(|| named(true));

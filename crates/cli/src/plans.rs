@@ -1,13 +1,19 @@
-//! `carlo compare` and `carlo solve`: questions about several plans on the same luck, answered by a cluster in this process.
+//! `carlo compare` and `carlo solve`: questions about several plans on the same luck, answered by a cluster in this process, or by a
+//! server that is named.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use carlo_rest::Job;
 use carlo_rest::plans::{ComparedPlan, Comparison, Solved};
+use carlo_service::shutdown;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::args;
-use crate::exit::Exit;
+use crate::args::{self, Server};
+use crate::client::{Answer, Client, ClientError};
+use crate::commands::{connect, hint};
+use crate::exit::{Exit, say};
+use crate::progress::Progress;
 use crate::run::Question;
 use crate::{output, render, request, run, wait};
 
@@ -21,7 +27,21 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
         requests.push(raw(request::load_plan(file)?)?);
     }
     let body = serde_json::to_string(&BTreeMap::from([("requests", requests)]))?;
-    let answer = run::here(Question::Compare(body), args.threads).await.context("failed to compare")?;
+    let names: Vec<String> = args.files.iter().map(|file| request::name(file)).collect();
+    let text = |comparison: &Comparison| render::plans::comparison(&names, comparison);
+    let answer = match args.elsewhere.server() {
+        None => run::here(Question::Compare(body), args.threads).await.context("failed to compare")?,
+        Some(server) => {
+            let client = connect(&server)?;
+            match answered(&client, &server, client.compare(body).await).await.context("failed to compare")? {
+                There::Answered(answer) => {
+                    output::answer(server.json, &answer.json, || text(&answer.value))?;
+                    return Ok(Exit::Ok);
+                }
+                There::Followed(answer) => answer,
+            }
+        }
+    };
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Some(results) = &answer.value.results else { return wait::conclude(&answer, false, None) };
     let first = ComparedPlan::first(
@@ -36,9 +56,7 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
         model_version: results.model_version,
         digest: results.digest.to_string(),
     };
-    let names: Vec<String> = args.files.iter().map(|file| request::name(file)).collect();
-    let text = || render::plans::comparison(&names, &comparison);
-    output::answer(args.json, &serde_json::to_string(&comparison)?, text)?;
+    output::answer(args.elsewhere.json, &serde_json::to_string(&comparison)?, || text(&comparison))?;
     Ok(Exit::Ok)
 }
 
@@ -51,8 +69,20 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
     ]);
     let body = serde_json::to_string(&body)?;
     let file = request::name(&args.request.file);
-    let answer = run::here(Question::Solve(body), args.threads).await;
-    let answer = answer.with_context(|| format!("failed to solve {file}"))?;
+    let what = || format!("failed to solve {file}");
+    let answer = match args.elsewhere.server() {
+        None => run::here(Question::Solve(body), args.threads).await.with_context(what)?,
+        Some(server) => {
+            let client = connect(&server)?;
+            match answered(&client, &server, client.solve(body).await).await.with_context(what)? {
+                There::Answered(answer) => {
+                    output::answer(server.json, &answer.json, || render::plans::solved(&answer.value))?;
+                    return Ok(Exit::Ok);
+                }
+                There::Followed(answer) => answer,
+            }
+        }
+    };
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Some((results, solution)) =
         answer.value.results.as_ref().and_then(|results| Some((results, results.solution.clone()?)))
@@ -67,8 +97,41 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
         model_version: results.model_version,
         digest: results.digest.to_string(),
     };
-    output::answer(args.json, &serde_json::to_string(&solved)?, || render::plans::solved(&solved))?;
+    output::answer(args.elsewhere.json, &serde_json::to_string(&solved)?, || render::plans::solved(&solved))?;
     Ok(Exit::Ok)
+}
+
+/// What became of a question that was asked of a server.
+enum There<T> {
+    /// It answered.
+    Answered(Answer<T>),
+    /// It took longer than a call may: the job that went on, once it had ended; none after Ctrl-C.
+    Followed(Option<Answer<Job>>),
+}
+
+/// Follows the job of a call that the server ended because it took long.
+async fn answered<T>(
+    client: &Client,
+    server: &Server,
+    call: Result<Answer<T>, ClientError>,
+) -> anyhow::Result<There<T>> {
+    let id = match call {
+        Ok(answer) => return Ok(There::Answered(answer)),
+        Err(ClientError::Refused(refusal)) if refusal.job.is_some() => refusal.job,
+        Err(error) => return Err(error.into()),
+    };
+    let id = id.context("a job goes on")?;
+    say(&format!("{id} takes longer than a call"));
+    let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
+    let mut progress = Progress::aside();
+    tokio::select! {
+        answer = wait::as_told(client, id, &mut progress) => return Ok(There::Followed(Some(answer?))),
+        () = interrupt.cancelled() => {}
+    }
+    progress.clear();
+    let [watch, cancel] = ["watch", "cancel"].map(|command| hint(command, &id.to_string(), server));
+    say(&format!("{id} goes on: {watch} follows it, {cancel} ends it"));
+    Ok(There::Followed(None))
 }
 
 fn raw(json: String) -> serde_json::Result<Box<RawValue>> {

@@ -4,23 +4,26 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use carlo_service::tls;
+use serde_json::json;
 
 use crate::args::Probe;
 use crate::client::Client;
 use crate::exit::Exit;
-use crate::output::print;
+use crate::output;
 
 /// A probe that takes longer than those who ask usually wait is of no use to them.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks once; whether the answer is a success.
-pub async fn probe(Probe { url, ca_file }: Probe) -> anyhow::Result<Exit> {
+pub async fn probe(Probe { url, ca_file, json }: Probe) -> anyhow::Result<Exit> {
     let authorities = ca_file.as_deref().map(tls::authorities).transpose()?;
     let client = Client::trusting(&url, authorities.as_deref())?;
     let asked = tokio::time::timeout(TIMEOUT, client.probe());
     let (status, text) =
         asked.await.with_context(|| format!("{url} doesn't answer within {TIMEOUT:?}"))??;
     ensure!(status.is_success(), "{url} answered {status}: {}", text.trim_end());
-    print(text.trim_end())?;
+    let text = text.trim_end();
+    let answer = || json!({"url": url, "status": status.as_u16(), "answer": text}).to_string();
+    output::answer(json, &answer(), || text.to_owned())?;
     Ok(Exit::Ok)
 }

@@ -40,9 +40,19 @@ type Object = BTreeMap<String, Box<RawValue>>;
 
 /// Reads the file and makes the body of the submission.
 pub fn load(request: &args::Request) -> Result<String, RequestError> {
+    load_prioritised(request, None)
+}
+
+/// The same, with a priority in place of the file's where there is one.
+pub fn load_prioritised(request: &args::Request, priority: Option<u32>) -> Result<String, RequestError> {
     let file = &request.file;
     let bytes = read(file)?;
+    let with_priority = |body: String| match priority {
+        Some(priority) => prioritised(body, priority),
+        None => Ok(body),
+    };
     body(&bytes, request.simulations, request.seed)
+        .and_then(with_priority)
         .map_err(|source| RequestError::NotJson { file: file.clone(), source })
 }
 
@@ -82,6 +92,13 @@ fn body(bytes: &[u8], simulations: Option<u64>, seed: Option<u64>) -> serde_json
     let text: Box<RawValue> = serde_json::from_slice(bytes)?;
     let overridden = if simulations.or(seed).is_some() { overridden(&text, simulations, seed) } else { None };
     overridden.map_or_else(|| Ok(text.get().to_owned()), |request| serde_json::to_string(&request))
+}
+
+/// The request with this priority, or as it is where it has no place for it: then it is the server's to refuse.
+fn prioritised(body: String, priority: u32) -> serde_json::Result<String> {
+    let Ok(mut request) = serde_json::from_str::<Object>(&body) else { return Ok(body) };
+    request.insert("priority".to_owned(), to_raw_value(&priority)?);
+    serde_json::to_string(&request)
 }
 
 /// The request with these values in it, or nothing where it has no place for them: then it is the server's to refuse, as it is.
@@ -150,6 +167,14 @@ mod tests {
         let snake =
             value(r#"{"simulation_params": {"inflation_rate": 0.10, "n_simulations": 5}}"#, Some(7), None);
         assert_eq!(snake, json!({"simulation_params": {"inflation_rate": 0.1, "nSimulations": 7}}));
+    }
+
+    #[test]
+    fn a_priority_goes_before_the_files() {
+        for text in ["{}", r#"{"priority": 3}"#] {
+            assert_eq!(prioritised(text.to_owned(), 90).unwrap(), r#"{"priority":90}"#);
+        }
+        assert_eq!(prioritised("[1]".to_owned(), 90).unwrap(), "[1]");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, ClientError};
 use crate::exit::{Exit, say};
 use crate::output::{print, print_json};
 use crate::progress::Progress;
@@ -28,10 +28,12 @@ const SILENCE_MAX: Duration = Duration::from_secs(45);
 ///
 /// What the server refuses; a server that is away for longer than a restart takes.
 pub async fn as_told(client: &Client, id: JobId, progress: &mut Progress) -> anyhow::Result<Answer<Job>> {
-    let (mut last, mut heard) = (None, Instant::now());
+    let (mut last, mut heard, mut connection) = (None, Instant::now(), Connection::default());
     loop {
+        let mut pause = INTERVAL.1;
         match client.events(id, last).await {
             Ok(mut events) => {
+                connection.is_there();
                 while let Ok(Ok(Some(event))) = timeout(SILENCE_MAX, events.next()).await {
                     (last, heard) = (event.id.or(last), Instant::now());
                     let job: Job = event.job()?;
@@ -50,9 +52,35 @@ pub async fn as_told(client: &Client, id: JobId, progress: &mut Progress) -> any
                 progress.clear();
                 return Err(error.into());
             }
-            Err(_) => {}
+            Err(error) => {
+                progress.clear();
+                connection.is_lost(&error);
+                pause = pause.max(error.retry_after().unwrap_or_default().min(AWAY_MAX));
+            }
         }
-        sleep(INTERVAL.1).await;
+        sleep(pause).await;
+    }
+}
+
+/// Whether the server is there, said when that changes.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    is_lost: bool,
+}
+
+impl Connection {
+    /// A call succeeded.
+    pub(crate) fn is_there(&mut self) {
+        if std::mem::take(&mut self.is_lost) {
+            say("the connection is back");
+        }
+    }
+
+    /// A call failed that may succeed in a while.
+    pub(crate) fn is_lost(&mut self, error: &ClientError) {
+        if !std::mem::replace(&mut self.is_lost, true) {
+            say(&format!("the connection is lost, trying again: {error}"));
+        }
     }
 }
 

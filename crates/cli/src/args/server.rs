@@ -1,6 +1,8 @@
 //! The arguments of the commands that only talk to a server.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use carlo_rest::Label as _;
 use carlo_rest::account::{Role, Tier};
@@ -10,14 +12,18 @@ use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
-use super::{KEY_VARIABLE, Request, URL_DEFAULT, URL_VARIABLE};
+use super::{KEY_VARIABLE, PROFILE_VARIABLE, Request, URL_DEFAULT, URL_VARIABLE};
 
 /// Which server, and how its answer is printed.
 #[derive(Debug, Args)]
 pub struct Server {
     /// The gateway to talk to
-    #[arg(long, env = URL_VARIABLE, default_value = URL_DEFAULT, global = true)]
-    pub url: String,
+    #[arg(long, env = URL_VARIABLE, global = true,
+        help = format!("The gateway to talk to [default: the profile's, or {URL_DEFAULT}]"))]
+    pub url: Option<String>,
+    /// The profile of ~/.config/carlo/config.toml that names the gateway, the file with its key, and its certificates
+    #[arg(long, value_name = "NAME", env = PROFILE_VARIABLE, global = true)]
+    pub profile: Option<String>,
     /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the system's]
     #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE", global = true)]
     pub ca_file: Option<PathBuf>,
@@ -32,12 +38,53 @@ pub struct Server {
     pub json: bool,
 }
 
+/// Which server, for commands that compute here unless told otherwise.
+#[derive(Debug, Args)]
+pub struct Elsewhere {
+    /// Ask this gateway rather than compute here; CARLO_URL doesn't count
+    #[arg(long, conflicts_with = "threads")]
+    pub url: Option<String>,
+    /// Ask the gateway of this profile rather than compute here; CARLO_PROFILE doesn't count
+    #[arg(long, value_name = "NAME", conflicts_with = "threads")]
+    pub profile: Option<String>,
+    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the system's]
+    #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The key to show it; better in a file or the variable than on the command line
+    #[arg(long, env = KEY_VARIABLE, hide_env_values = true)]
+    pub key: Option<String>,
+    /// A file with the key, read where no key is given otherwise
+    #[arg(long, value_name = "FILE", env = "CARLO_API_KEY_FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Print the answer as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Elsewhere {
+    /// The server that was named, if any.
+    pub fn server(&self) -> Option<Server> {
+        let is_named = self.url.is_some() || self.profile.is_some();
+        is_named.then(|| Server {
+            url: self.url.clone(),
+            profile: self.profile.clone(),
+            ca_file: self.ca_file.clone(),
+            key: self.key.clone(),
+            key_file: self.key_file.clone(),
+            json: self.json,
+        })
+    }
+}
+
 /// `carlo submit`
 #[derive(Debug, Args)]
 pub struct Submit {
     /// What to simulate.
     #[command(flatten)]
     pub request: Request,
+    /// Which of one's own jobs goes first: 0 to 100, the highest first [default: the file's, or 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
+    pub priority: Option<u32>,
     /// Wait until the job ends, and print its answer
     #[arg(short, long)]
     pub wait: bool,
@@ -49,9 +96,9 @@ pub struct Submit {
 /// The commands about one job or several.
 #[derive(Debug, Args)]
 pub struct ManyJobs {
-    /// The jobs: job_…
+    /// The jobs: job_…, or the beginning of an id that no other recent job has
     #[arg(required = true, value_name = "ID")]
-    pub ids: Vec<JobId>,
+    pub ids: Vec<JobName>,
     /// Where.
     #[command(flatten)]
     pub server: Server,
@@ -60,8 +107,8 @@ pub struct ManyJobs {
 /// The commands about one job.
 #[derive(Debug, Args)]
 pub struct OneJob {
-    /// The job: job_…
-    pub id: JobId,
+    /// The job: job_…, or the beginning of an id that no other recent job has
+    pub id: JobName,
     /// Where.
     #[command(flatten)]
     pub server: Server,
@@ -206,6 +253,9 @@ pub struct Probe {
     /// Certificates of those who vouch for a daemon at an https URL, as PEM [default: the system's]
     #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE")]
     pub ca_file: Option<PathBuf>,
+    /// Print the answer as one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `carlo nodes`
@@ -243,6 +293,43 @@ pub struct ManyNodes {
     /// The nodes: node_…, or their names where no other node has them
     #[arg(value_name = "ID", required = true)]
     pub nodes: Vec<String>,
+}
+
+/// A job as somebody names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobName {
+    /// By its id.
+    Id(JobId),
+    /// By how its id begins, as tables show it on a narrow terminal.
+    Prefix(String),
+}
+
+/// Digits that the beginning of an id has at least.
+const PREFIX_DIGITS_MIN: usize = 4;
+
+impl FromStr for JobName {
+    type Err = <JobId as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let prefix = text.strip_suffix('…').unwrap_or(text);
+        let digits = prefix.strip_prefix("job_").unwrap_or_default();
+        let is_prefix =
+            digits.len() >= PREFIX_DIGITS_MIN && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        match text.parse() {
+            Ok(id) => Ok(Self::Id(id)),
+            Err(_) if is_prefix => Ok(Self::Prefix(prefix.to_owned())),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Prefix(prefix) => f.write_str(prefix),
+        }
+    }
 }
 
 fn role() -> impl TypedValueParser<Value = Role> {

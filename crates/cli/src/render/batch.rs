@@ -41,7 +41,7 @@ pub fn batches(list: &BatchList, now: Timestamp) -> String {
         };
     }
     let mut table = Table::new([
-        ("id", Align::Left),
+        ("id", Align::Id),
         ("status", Align::Left),
         ("jobs", Align::Right),
         ("done", Align::Right),

@@ -56,7 +56,7 @@ pub fn nodes(nodes: &[Node]) -> String {
 
 fn nodes_table(nodes: &[Node]) -> Table<9> {
     let mut table = Table::new([
-        ("node", Align::Left),
+        ("node", Align::Id),
         ("name", Align::Left),
         ("status", Align::Left),
         ("cores", Align::Right),

@@ -54,7 +54,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
         return if list.total == 0 { "no jobs".to_owned() } else { format!("no jobs on page {}", list.page) };
     }
     let mut table = Table::new([
-        ("id", Align::Left),
+        ("id", Align::Id),
         ("status", Align::Left),
         ("done", Align::Right),
         ("simulations", Align::Right),
@@ -116,7 +116,7 @@ fn so_far(partial: &PartialResults) -> String {
 
 fn nodes(job: &Job) -> Table<5> {
     let mut table = Table::new([
-        ("node", Align::Left),
+        ("node", Align::Id),
         ("state", Align::Left),
         ("share", Align::Right),
         ("simulations", Align::Right),

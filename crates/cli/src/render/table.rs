@@ -11,6 +11,8 @@ pub enum Align {
     Left,
     /// For numbers.
     Right,
+    /// For ids: to the left, and never cut so far that two of them look the same.
+    Id,
 }
 
 /// Columns of words are not made narrower than this.
@@ -47,11 +49,15 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     #[must_use]
     pub fn within(mut self, most: usize) -> Self {
         let mut widths = self.widths();
+        let least = std::array::from_fn::<_, COLUMNS, _>(|column| match self.align[column] {
+            Align::Left => WORDS_MIN,
+            Align::Right => usize::MAX,
+            Align::Id => WORDS_MIN.max(self.distinct(column) + 1),
+        });
         let gaps = 2 * COLUMNS.saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > most {
-            let words = (0..COLUMNS).filter(|column| self.align[*column] == Align::Left);
-            let widest = words.max_by_key(|column| widths[*column]);
-            let Some(widest) = widest.filter(|column| widths[*column] > WORDS_MIN) else { break };
+            let words = (0..COLUMNS).filter(|column| widths[*column] > least[*column]);
+            let Some(widest) = words.max_by_key(|column| widths[*column]) else { break };
             widths[widest] -= 1;
         }
         for row in &mut self.rows {
@@ -60,6 +66,16 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
             }
         }
         self
+    }
+
+    /// So many letters tell the cells of a column apart.
+    fn distinct(&self, column: usize) -> usize {
+        let mut cells: Vec<&str> = self.rows.iter().skip(1).map(|row| row[column].as_str()).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        let shared =
+            |[one, other]: [&str; 2]| one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+        cells.windows(2).map(|pair| shared([pair[0], pair[1]]) + 1).max().unwrap_or(0)
     }
 
     fn widths(&self) -> [usize; COLUMNS] {
@@ -74,7 +90,7 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
             let cells = row.iter().zip(widths).zip(self.align).map(|((cell, wide), align)| {
                 let blanks = " ".repeat(wide.saturating_sub(width::of(cell)));
                 match align {
-                    Align::Left => format!("{cell}{blanks}  "),
+                    Align::Left | Align::Id => format!("{cell}{blanks}  "),
                     Align::Right => format!("{blanks}{cell}  "),
                 }
             });
@@ -106,6 +122,17 @@ mod tests {
         let text = table.within(30).to_string();
         assert!(text.lines().all(|line| width::of(line) <= 30), "{text}");
         assert!(text.contains("node_01234") && text.contains('…') && text.contains("1,000,000"), "{text}");
+    }
+
+    #[test]
+    fn ids_are_cut_as_long_as_they_differ() {
+        let mut table = Table::new([("id", Align::Id), ("name", Align::Left)]);
+        for id in ["job_0123456789aaaaaaaa", "job_0123456789bbbbbbbb", "job_f"] {
+            table.push([id.to_owned(), "a rather long name".to_owned()]);
+        }
+        let text = table.within(20).to_string();
+        assert!(text.contains("job_0123456789a…  ") && text.contains("job_0123456789b…  "), "{text}");
+        assert!(text.contains("a rathe…"), "{text}");
     }
 
     #[test]

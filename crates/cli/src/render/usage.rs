@@ -44,6 +44,7 @@ pub fn history(history: &UsageHistory) -> String {
         ("jobs", Align::Right),
         ("completed", Align::Right),
         ("failed", Align::Right),
+        ("cancelled", Align::Right),
         ("tokens", Align::Right),
         ("cost", Align::Right),
     ]);
@@ -54,6 +55,7 @@ pub fn history(history: &UsageHistory) -> String {
             grouped(month.simulations_run),
             grouped(month.simulations_completed),
             grouped(month.simulations_failed),
+            grouped(month.simulations_cancelled),
             grouped(month.tokens_used),
             money(month.cost_usd),
         ]);
@@ -64,7 +66,7 @@ pub fn history(history: &UsageHistory) -> String {
 /// All keys.
 pub fn keys(list: &KeyList, now: Timestamp) -> String {
     let mut table = Table::new([
-        ("id", Align::Left),
+        ("id", Align::Id),
         ("user", Align::Left),
         ("tier", Align::Left),
         ("role", Align::Left),

@@ -22,6 +22,8 @@ pub(crate) struct Fake {
     pub(crate) url: String,
     /// `METHOD path?query` of every call so far, and its key and last event where it has them.
     pub(crate) calls: Arc<Mutex<Vec<String>>>,
+    /// The body of every call.
+    pub(crate) bodies: Arc<Mutex<Vec<String>>>,
     _runtime: Runtime,
 }
 
@@ -34,18 +36,21 @@ impl Fake {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let calls = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&calls);
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let bodies_seen = Arc::clone(&bodies);
         let answers: Answers = Arc::new(Mutex::new(answers.into_iter().collect()));
-        let handler = move |method: Method, uri: Uri, headers: HeaderMap| async move {
+        let handler = move |method: Method, uri: Uri, headers: HeaderMap, body: String| async move {
             let header = |name: &str, word: &str| {
                 let value = headers.get(name).and_then(|value| value.to_str().ok());
                 value.map(|value| format!(" {word} {value}")).unwrap_or_default()
             };
             let (key, last) = (header("x-api-key", "key"), header("last-event-id", "after"));
             seen.lock().unwrap().push(format!("{method} {uri}{key}{last}"));
+            bodies_seen.lock().unwrap().push(body);
             if uri.path().ends_with("/events") { events(&answers) } else { plain(next(&answers)) }
         };
         runtime.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
-        Self { url, calls, _runtime: runtime }
+        Self { url, calls, bodies, _runtime: runtime }
     }
 }
 
@@ -55,7 +60,14 @@ fn next(answers: &Answers) -> (u16, Value) {
 }
 
 fn plain((status, body): (u16, Value)) -> Response {
-    (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
+    let mut response = (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response();
+    // What a refusal says in headers, the tests write into its problem.
+    for name in ["retry-after", "x-job-id"] {
+        if let Some(value) = body.get(name).and_then(Value::as_str) {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+    }
+    response
 }
 
 fn events(answers: &Answers) -> Response {

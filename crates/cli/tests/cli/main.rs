@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests set up themselves is there")]
 
 mod cluster;
+mod daily;
 mod fake;
 mod lifetime;
 mod server;
@@ -16,7 +17,7 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/example
 fn carlo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_carlo"));
     let inherited = std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("CARLO_"));
-    command.env_clear().envs(inherited).args(args).stdin(Stdio::null());
+    command.env_clear().envs(inherited).env("XDG_CONFIG_HOME", "/nowhere").args(args).stdin(Stdio::null());
     command
 }
 

@@ -108,11 +108,14 @@ fn usage_says_what_is_left() {
     for line in ["calls     7 of 1,000\n", "jobs      2, no limit\n", "cost      $0.0003 of $1.00\n"] {
         assert!(stdout.contains(line), "{stdout}");
     }
-    let month = json!({"period": "2026-10", "api_calls": 12, "simulations_run": 3, "simulations_completed": 2, "simulations_failed": 1,
+    let month = json!({"period": "2026-10", "api_calls": 12, "simulations_run": 3, "simulations_completed": 2, "simulations_failed": 1, "simulations_cancelled": 0,
         "cost_usd": 0.5, "tokens_used": 5000});
     let fake = Fake::new([(200, json!({"current": usage, "history": [month]}))]);
     let (stdout, _, _) = outcome(&mut carlo(&["usage", "--history", "3", "--url", &fake.url]));
-    assert!(stdout.ends_with("2026-10     12     3          2       1   5,000  $0.50\n"), "{stdout}");
+    assert!(
+        stdout.ends_with("2026-10     12     3          2       1          0   5,000  $0.50\n"),
+        "{stdout}"
+    );
     assert_eq!(*fake.calls.lock().unwrap(), ["GET /simulations/batch/usage/history?periods=3"]);
 }
 
