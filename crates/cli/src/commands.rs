@@ -19,7 +19,7 @@ use crate::{profile, render, request, wait};
 
 /// `carlo submit`: the id on stdout, for scripts; all else that a person wants to know on stderr.
 pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
-    let body = request::load_prioritised(&args.request, args.priority)?;
+    let body = request::load_labelled(&args.request, args.name.as_deref(), args.priority)?;
     let client = connect(&args.server)?;
     let file = request::name(&args.request.file);
     let answer = client.submit(body).await.with_context(|| format!("failed to submit {file}"))?;

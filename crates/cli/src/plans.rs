@@ -38,7 +38,7 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
                     output::answer(server.json, &answer.json, || text(&answer.value))?;
                     return Ok(Exit::Ok);
                 }
-                There::Followed(answer) => answer,
+                There::Followed(answer) => answer.map(|answer| *answer),
             }
         }
     };
@@ -79,7 +79,7 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
                     output::answer(server.json, &answer.json, || render::plans::solved(&answer.value))?;
                     return Ok(Exit::Ok);
                 }
-                There::Followed(answer) => answer,
+                There::Followed(answer) => answer.map(|answer| *answer),
             }
         }
     };
@@ -106,7 +106,7 @@ enum There<T> {
     /// It answered.
     Answered(Answer<T>),
     /// It took longer than a call may: the job that went on, once it had ended; none after Ctrl-C.
-    Followed(Option<Answer<Job>>),
+    Followed(Option<Box<Answer<Job>>>),
 }
 
 /// Follows the job of a call that the server ended because it took long.
@@ -125,7 +125,7 @@ async fn answered<T>(
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let mut progress = Progress::aside();
     tokio::select! {
-        answer = wait::as_told(client, id, &mut progress) => return Ok(There::Followed(Some(answer?))),
+        answer = wait::as_told(client, id, &mut progress) => return Ok(There::Followed(Some(Box::new(answer?)))),
         () = interrupt.cancelled() => {}
     }
     progress.clear();

@@ -40,19 +40,19 @@ type Object = BTreeMap<String, Box<RawValue>>;
 
 /// Reads the file and makes the body of the submission.
 pub fn load(request: &args::Request) -> Result<String, RequestError> {
-    load_prioritised(request, None)
+    load_labelled(request, None, None)
 }
 
-/// The same, with a priority in place of the file's where there is one.
-pub fn load_prioritised(request: &args::Request, priority: Option<u32>) -> Result<String, RequestError> {
+/// The same, with a name and a priority in place of the file's where there are any.
+pub fn load_labelled(
+    request: &args::Request,
+    name: Option<&str>,
+    priority: Option<u32>,
+) -> Result<String, RequestError> {
     let file = &request.file;
     let bytes = read(file)?;
-    let with_priority = |body: String| match priority {
-        Some(priority) => prioritised(body, priority),
-        None => Ok(body),
-    };
     body(&bytes, request.simulations, request.seed)
-        .and_then(with_priority)
+        .and_then(|body| labelled(body, name, priority))
         .map_err(|source| RequestError::NotJson { file: file.clone(), source })
 }
 
@@ -94,10 +94,18 @@ fn body(bytes: &[u8], simulations: Option<u64>, seed: Option<u64>) -> serde_json
     overridden.map_or_else(|| Ok(text.get().to_owned()), |request| serde_json::to_string(&request))
 }
 
-/// The request with this priority, or as it is where it has no place for it: then it is the server's to refuse.
-fn prioritised(body: String, priority: u32) -> serde_json::Result<String> {
+/// The request with these members, or as it is where it has no place for them: then it is the server's to refuse.
+fn labelled(body: String, name: Option<&str>, priority: Option<u32>) -> serde_json::Result<String> {
+    if name.is_none() && priority.is_none() {
+        return Ok(body);
+    }
     let Ok(mut request) = serde_json::from_str::<Object>(&body) else { return Ok(body) };
-    request.insert("priority".to_owned(), to_raw_value(&priority)?);
+    if let Some(name) = name {
+        request.insert("name".to_owned(), to_raw_value(name)?);
+    }
+    if let Some(priority) = priority {
+        request.insert("priority".to_owned(), to_raw_value(&priority)?);
+    }
     serde_json::to_string(&request)
 }
 
@@ -170,11 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn a_priority_goes_before_the_files() {
-        for text in ["{}", r#"{"priority": 3}"#] {
-            assert_eq!(prioritised(text.to_owned(), 90).unwrap(), r#"{"priority":90}"#);
+    fn a_name_and_a_priority_go_before_the_files() {
+        for text in ["{}", r#"{"priority": 3, "name": "mine"}"#] {
+            let labelled = labelled(text.to_owned(), Some("a \"b\""), Some(90)).unwrap();
+            assert_eq!(labelled, r#"{"name":"a \"b\"","priority":90}"#);
         }
-        assert_eq!(prioritised("[1]".to_owned(), 90).unwrap(), "[1]");
+        assert_eq!(labelled("[1]".to_owned(), None, Some(90)).unwrap(), "[1]");
+        assert_eq!(labelled(r#"{"a": 1.0}"#.to_owned(), None, None).unwrap(), r#"{"a": 1.0}"#);
     }
 
     #[test]

@@ -41,10 +41,10 @@ pub struct Server {
 /// Which server, for commands that compute here unless told otherwise.
 #[derive(Debug, Args)]
 pub struct Elsewhere {
-    /// Ask this gateway rather than compute here; CARLO_URL doesn't count
+    /// Ask this gateway rather than compute here; `CARLO_URL` doesn't count
     #[arg(long, conflicts_with = "threads")]
     pub url: Option<String>,
-    /// Ask the gateway of this profile rather than compute here; CARLO_PROFILE doesn't count
+    /// Ask the gateway of this profile rather than compute here; `CARLO_PROFILE` doesn't count
     #[arg(long, value_name = "NAME", conflicts_with = "threads")]
     pub profile: Option<String>,
     /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the system's]
@@ -85,6 +85,9 @@ pub struct Submit {
     /// Which of one's own jobs goes first: 0 to 100, the highest first [default: the file's, or 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
     pub priority: Option<u32>,
+    /// What lists call the job, at most 128 characters [default: the file's, if any]
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
     /// Wait until the job ends, and print its answer
     #[arg(short, long)]
     pub wait: bool,

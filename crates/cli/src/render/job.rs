@@ -10,7 +10,9 @@ use super::{counted, facts};
 
 /// Everything about a job but its answer.
 pub fn job(job: &Job, now: Timestamp) -> String {
-    let mut lines = vec![("job", job.id.clone()), ("status", status(job))];
+    let mut lines = vec![("job", job.id.clone())];
+    lines.extend(job.name.iter().map(|name| ("name", name.clone())));
+    lines.push(("status", status(job)));
     lines.push((
         "progress",
         format!(
@@ -60,6 +62,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
         ("simulations", Align::Right),
         ("created", Align::Right),
         ("took", Align::Right),
+        ("name", Align::Left),
     ]);
     for job in &list.jobs {
         let took = job.started_at.map(|from| duration(seconds(from, job.completed_at.unwrap_or(now))));
@@ -70,6 +73,7 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
             grouped(job.simulations_total),
             ago(job.created_at, now),
             took.unwrap_or_default(),
+            job.name.clone().unwrap_or_default(),
         ]);
     }
     let pages = list.total.div_ceil(u64::from(list.page_size.max(1)));

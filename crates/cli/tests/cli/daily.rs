@@ -45,12 +45,21 @@ fn a_profile_names_the_server_and_its_key() {
 }
 
 #[test]
-fn a_priority_is_sent_with_the_request() {
+fn a_name_and_a_priority_are_sent_with_the_request() {
     let fake = Fake::new([submitted()]);
-    let (_, _, code) = outcome(&mut carlo(&["submit", EXAMPLE, "--priority", "90", "--url", &fake.url]));
+    let (_, _, code) = outcome(&mut carlo(&[
+        "submit",
+        EXAMPLE,
+        "--priority",
+        "90",
+        "--name",
+        "Ann's house",
+        "--url",
+        &fake.url,
+    ]));
     assert_eq!(code, Some(0));
     let body: Value = serde_json::from_str(&fake.bodies.lock().unwrap()[0]).unwrap();
-    assert_eq!(body["priority"], 90);
+    assert_eq!((&body["priority"], &body["name"]), (&json!(90), &json!("Ann's house")));
     assert_eq!(outcome(&mut carlo(&["submit", EXAMPLE, "--priority", "101"])).2, Some(2));
 }
 

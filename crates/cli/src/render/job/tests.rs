@@ -76,7 +76,7 @@ fn a_list_is_a_table_and_says_which_page_it_is() {
     };
     let mut list = JobList { jobs: vec![running(), ended], total: 5, page: 1, page_size: 2 };
     let expected = "\
-id     status    done  simulations         created     took
+id     status    done  simulations         created     took  name
 job_1  running   43 %    1,000,000  1 min 10 s ago  1 min 9 s
 job_1  complete  100 %    1,000,000  1 min 10 s ago   2.50 s
 5 jobs; page 1 of 3";
