@@ -41,8 +41,7 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
             let old = keys.into_iter().find(|key| key.id == id && key.revoked_at.is_none());
             let old = old.ok_or_else(|| NoSuchKey(id.clone()))?;
             // The new one first: whoever is interrupted in between has both.
-            let tier = old.tier.parse().with_context(what)?;
-            let new = CreateKey { user_id: old.user_id, tier: Some(tier), role: Some(old.role) };
+            let new = CreateKey { user_id: old.user_id, tier: Some(old.tier), role: Some(old.role) };
             create(&client, new, server.json).await?;
             client.revoke_key(&id).await.with_context(what)?;
             say(&format!("{id} is of no use any more"));

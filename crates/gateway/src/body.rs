@@ -22,7 +22,7 @@ pub(crate) async fn json(request: Request, timeout: Duration) -> Result<Document
         let detail = "the body must be JSON, with the header Content-Type: application/json";
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    parse(&all(request, timeout).await?)
+    parse(all(request, timeout).await?)
 }
 
 /// Reads a body that may be absent: then it is an object without fields.
@@ -34,7 +34,7 @@ pub(crate) async fn json_or_none(request: Request, timeout: Duration) -> Result<
     let bytes = all(request, timeout).await?;
     match bytes.as_slice() {
         [] => Ok(Document::empty_object()),
-        _ if typed => parse(&bytes),
+        _ if typed => parse(bytes),
         _ => {
             let detail = "a body must be JSON, with the header Content-Type: application/json";
             Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
@@ -49,7 +49,7 @@ pub(crate) fn section<S: Section>(body: &Document) -> Result<S, Failure> {
     Ok(faults.none_or(section)?)
 }
 
-fn parse(bytes: &[u8]) -> Result<Document, Failure> {
+fn parse(bytes: Vec<u8>) -> Result<Document, Failure> {
     json::parse(bytes)
         .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))
 }

@@ -23,10 +23,10 @@ impl Fields {
     fn parse(list: &str) -> Result<Self, String> {
         let known = members();
         let wanted: BTreeSet<String> =
-            list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            list.split(',').map(|name| name.trim_matches(' ').to_owned()).collect();
         let unknown: Vec<&str> =
             wanted.iter().filter(|name| !known.contains(*name)).map(|name| &**name).collect();
-        if wanted.is_empty() || !unknown.is_empty() {
+        if !unknown.is_empty() {
             let known: Vec<_> = known.into_iter().collect();
             return Err(format!("must name members of results: {}", known.join(", ")));
         }
@@ -59,6 +59,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Fields {
         })?;
         Ok(fields)
     }
+}
+
+/// What a list of fields looks like, as a regular expression.
+pub(crate) fn pattern() -> String {
+    let names = members().into_iter().collect::<Vec<_>>().join("|");
+    format!("^ *({names}) *(, *({names}) *)*$")
 }
 
 /// The names of all members of results.

@@ -1,10 +1,13 @@
 //! The description of the calls, OpenAPI 3.1, at `/openapi.json`. The page `/docs` of the web interface shows it.
 //!
 //! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds everywhere, so that no handler
-//! repeats it: the refusals, the key, the schemas of the
-//! requests, which follow from their definitions. [`shared`] has what several of them have in common.
+//! repeats it: the refusals, the headers, the key, the schemas of the requests, which follow from their definitions, and the examples.
+//! [`shared`] has what several handlers have in common.
 
+mod examples;
+mod headers;
 pub(crate) mod shared;
+mod streams;
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -25,6 +28,7 @@ use crate::static_page::StaticPage;
 #[openapi(
     info(title = "carlo", description = "Monte Carlo simulation of household finances on a cluster"),
     components(schemas(Problem)),
+    servers((url = "/", description = "The gateway that this document is from")),
     tags(
         (name = "jobs", description = "Jobs: camelCase names, lower-case states"),
         (name = "simulations", description = "The same jobs: snake_case names, upper-case states"),
@@ -35,6 +39,9 @@ use crate::static_page::StaticPage;
     )
 )]
 pub(crate) struct Description;
+
+/// The bodies that may be left out: nothing in them is required.
+const OPTIONAL_BODIES: [&str; 2] = ["cancelBatch", "cancelSimulation"];
 
 /// The route of the description.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(described: utoipa::openapi::OpenApi) -> Router<S> {
@@ -48,22 +55,24 @@ pub(crate) fn complete(described: utoipa::openapi::OpenApi) -> Value {
     let mut document = serde_json::to_value(described).expect("a description is JSON");
     for item in values(&mut document["paths"]) {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            bodies(operation);
+            streams::describe(operation);
             refusals(method, operation);
-            parameters(operation);
-            streams(operation);
+            headers::add(operation);
+            examples::add(operation);
         }
     }
     let components = &mut document["components"];
-    components["responses"]["Problem"] = json!({
-        "description": "Why it was refused, or failed",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    });
+    components["responses"] = problems();
+    components["headers"] = headers::components();
+    components["examples"] = examples::components();
     components["securitySchemes"] = json!({
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "bearer": {"type": "http", "scheme": "bearer"},
     });
     components["schemas"]["Problem"]["properties"]["type"]["description"] = problem::description().into();
     inputs(&mut components["schemas"]);
+    selected_results(&mut document);
     document["security"] = json!([{"key": []}, {"bearer": []}, {}]);
     document
 }
@@ -72,9 +81,21 @@ fn values(object: &mut Value) -> impl Iterator<Item = &mut Value> {
     object.as_object_mut().into_iter().flat_map(Map::values_mut)
 }
 
+/// The values of a member that is an object, if there is one of this name.
+fn members<'v>(object: &'v mut Value, name: &str) -> impl Iterator<Item = &'v mut Value> + use<'v> {
+    object.get_mut(name).into_iter().flat_map(values)
+}
+
+fn bodies(operation: &mut Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    if OPTIONAL_BODIES.contains(&id) {
+        operation["requestBody"]["required"] = false.into();
+    }
+}
+
 /// Every way in which a call may be refused. A handler describes those that are its own.
 fn refusals(method: &str, operation: &mut Value) {
-    let mut statuses = vec![400, 401, 403, 405, 429, 500, 502, 503, 504];
+    let mut statuses = vec![400, 401, 403, 405, 414, 421, 429, 431, 500, 502, 503, 504];
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     if parameters.iter().any(|parameter| parameter["in"] == "path") {
         statuses.push(404);
@@ -88,27 +109,38 @@ fn refusals(method: &str, operation: &mut Value) {
     for status in statuses {
         let response = &mut operation["responses"][status.to_string()];
         if response.is_null() {
-            *response = json!({"$ref": "#/components/responses/Problem"});
+            let name = match status {
+                401 => "Unauthenticated",
+                405 => "WrongMethod",
+                429 | 503 => "TryAgain",
+                _ => "Problem",
+            };
+            *response = json!({"$ref": format!("#/components/responses/{name}")});
         }
     }
 }
 
-/// Numbers of parameters have the range that is described, and not that of a signed integer.
-fn parameters(operation: &mut Value) {
-    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-        parameter["schema"].as_object_mut().map(|schema| schema.remove("format"));
-    }
-}
-
-/// What comes bit by bit is no one text that a shape could describe.
-fn streams(operation: &mut Value) {
-    for response in values(&mut operation["responses"]) {
-        for kind in ["text/event-stream", "application/jsonl"] {
-            if let Some(content) = response.get_mut("content").and_then(|content| content.get_mut(kind)) {
-                *content = json!({});
-            }
-        }
-    }
+/// The refusals that handlers share.
+fn problems() -> Value {
+    let problem = |description: &str, headers: &[&str]| {
+        json!({
+            "description": description,
+            "headers": headers::references(headers),
+            "content": {carlo_rest::problem::CONTENT_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": examples::reference("Problem"),
+            }},
+        })
+    };
+    json!({
+        "Problem": problem("Why it was refused, or failed", &[]),
+        "Unauthenticated": problem("There was no key, or none that is known", &["WWW-Authenticate"]),
+        "WrongMethod": problem("The path has other methods", &["Allow"]),
+        "TryAgain": problem(
+            "A limit is reached, or nobody can answer now. Where the call began a job that goes on, Location says where it is",
+            &["Retry-After", "Location", "X-Job-Id"],
+        ),
+    })
 }
 
 /// The schemas of what is sent, in place of those that only hold their names.
@@ -126,3 +158,36 @@ fn inputs(schemas: &mut Value) {
         schemas[name] = schema;
     }
 }
+
+/// With `fields`, an answer has some members of the results alone: it is of another shape.
+fn selected_results(document: &mut Value) {
+    let schemas = &mut document["components"]["schemas"];
+    let all = [&schemas["Results"], &schemas["JobResults"]["allOf"][1]];
+    let members: Map<_, _> =
+        all.into_iter().filter_map(|part| part["properties"].as_object().cloned()).flatten().collect();
+    schemas["SelectedResults"] = json!({
+        "type": "object",
+        "description": "Those members of `JobResults` that `fields` names.",
+        "properties": members,
+    });
+    for whole in ["Job", "Simulation", "SimulationResult"] {
+        let mut part = schemas[whole].clone();
+        part["description"] = format!("A `{whole}`, where `fields` is given.").into();
+        part["properties"]["results"] = json!({"$ref": "#/components/schemas/SelectedResults"});
+        schemas[format!("PartOf{whole}")] = part;
+    }
+    for operation in values(&mut document["paths"]).flat_map(values) {
+        let parameters = operation["parameters"].as_array();
+        if !parameters.into_iter().flatten().any(|parameter| parameter["name"] == "fields") {
+            continue;
+        }
+        if let Some(schema) = operation.pointer_mut("/responses/200/content/application~1json/schema") {
+            let whole = schema["$ref"].as_str().unwrap_or_default();
+            let part = whole.replace("/schemas/", "/schemas/PartOf");
+            *schema = json!({"anyOf": [{"$ref": whole}, {"$ref": part}]});
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

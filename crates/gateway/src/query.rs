@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Label;
 use carlo_types::FieldFault;
-use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use carlo_types::limits::{PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 
 use crate::problem::Failure;
 
@@ -30,7 +30,10 @@ pub(crate) struct Selection<S> {
 impl<S: Label> Selection<S> {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
-            "page" => self.page = whole(value, u32::MAX).ok_or("must be a whole number from 1 on")?,
+            "page" => {
+                self.page = whole(value, PAGE_MAX)
+                    .ok_or_else(|| format!("must be a whole number from 1 to {PAGE_MAX}"))?;
+            }
             "page_size" => {
                 self.page_size = whole(value, PAGE_SIZE_MAX)
                     .ok_or_else(|| format!("must be a whole number from 1 to {PAGE_SIZE_MAX}"))?;

@@ -86,7 +86,7 @@ fn answer(job: &Job, results: &JobResults, goal: &Goal) -> Markup {
         }
         @if let Some(solution) = &results.solution {
             p {
-                "What was asked: " code { (solution.variable) } " for a probability of " (percent(solution.probability, 0.0)) ". "
+                "What was asked: " code { (solution.variable.as_str()) } " for a probability of " (percent(solution.probability, 0.0)) ". "
                 @match solution.value {
                     Some(value) => { "The answer is " b { (format!("{value:.0}")) } "." }
                     None => "No value within the model's range gives it.",

@@ -104,7 +104,7 @@ pub(crate) fn router(
 }
 
 /// The calls of the contract, with their description.
-fn contract() -> OpenApiRouter<App> {
+pub(crate) fn contract() -> OpenApiRouter<App> {
     let with_parameters = OpenApiRouter::new()
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get))

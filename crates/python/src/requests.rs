@@ -39,7 +39,7 @@ pub(crate) fn stored(py: Python<'_>, text: &str) -> PyResult<(JobResults, JobSpe
 }
 
 fn read<S: Section>(py: Python<'_>, text: &str) -> PyResult<S> {
-    let document = json::parse(text.as_bytes())
+    let document = json::parse(text.into())
         .map_err(|error| PyValueError::new_err(format!("the request is not JSON: {error}")))?;
     let mut faults = Faults::of(document.duplicates);
     let section = definition::read(&document.value, &mut faults);

@@ -13,8 +13,8 @@ use crate::label::Label;
 pub struct Usage {
     /// Whose it is.
     pub user_id: String,
-    /// `free`, `basic`, `pro` or `enterprise`.
-    pub tier: String,
+    /// What decides the limits.
+    pub tier: Tier,
     /// `YYYY-MM`, UTC.
     pub period: String,
     /// Days of it that come after today.
@@ -89,7 +89,7 @@ pub struct Key {
     /// Whose it is.
     pub user_id: String,
     /// Its user's tier.
-    pub tier: String,
+    pub tier: Tier,
     /// What it may do.
     pub role: Role,
     /// When it was made.

@@ -1,8 +1,8 @@
 //! Batches: jobs that were submitted together.
 
+use carlo_types::definition::kind::Json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::label::Label;
@@ -81,9 +81,9 @@ pub struct Batch {
     pub error_message: Option<String>,
     /// Whose it is.
     pub owner_id: String,
-    /// As it was given.
+    /// As it was given: names in their order, numbers with all their digits.
     #[schema(value_type = Option<Object>)]
-    pub metadata: Option<Map<String, Value>>,
+    pub metadata: Option<Json>,
     /// Why it was cancelled.
     pub cancel_reason: Option<String>,
 }

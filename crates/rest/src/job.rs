@@ -159,8 +159,29 @@ pub struct NodeProgress {
     pub simulations: u64,
     /// Its speed at this job.
     pub simulations_per_second: f64,
-    /// `working` or `idle`, as far as this job goes.
-    pub state: String,
+    /// What it is doing, as far as this job goes.
+    pub state: NodeState,
+}
+
+/// What a node is doing for one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    /// It computes simulations of it.
+    Working,
+    /// It has, and computes none now.
+    Idle,
+}
+
+impl Label for NodeState {
+    const ALL: &'static [Self] = &[Self::Working, Self::Idle];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Idle => "idle",
+        }
+    }
 }
 
 /// What the simulations so far say.

@@ -1,5 +1,6 @@
 //! Several plans on the same luck: comparing them, and solving for a number of one.
 
+use carlo_types::question::Variable;
 use carlo_types::{Results, results};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -119,7 +120,7 @@ impl Solved {
 pub struct Solution {
     /// What was asked for.
     #[serde(rename = "for")]
-    pub variable: String,
+    pub variable: Variable,
     /// The wanted success probability.
     pub probability: f64,
     /// The value that gives it, dollars or months; null where no value within the model's range does.
@@ -144,7 +145,7 @@ impl Solution {
             variant.value.map(|value| TriedPlan { value, success_probability, standard_error })
         };
         results.solution.map(|solution| Self {
-            variable: solution.asked.variable.to_string(),
+            variable: solution.asked.variable,
             probability: solution.asked.probability,
             value: solution.value,
             interval_95: solution.interval_95,

@@ -1,10 +1,13 @@
 //! Reads JSON strictly: a name that stands twice in one object is a fault, because readers differ in
 //! which of the two values they take.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::definition::fault::escape;
@@ -18,13 +21,33 @@ pub struct Document {
     pub value: Value,
     /// One fault for each duplicate name.
     pub duplicates: Vec<FieldFault>,
+    text: Vec<u8>,
 }
 
 impl Document {
     /// The document `{}`.
     pub fn empty_object() -> Self {
-        Self { value: Value::Object(Map::new()), duplicates: Vec::new() }
+        Self { value: Value::Object(Map::new()), duplicates: Vec::new(), text: b"{}".to_vec() }
     }
+
+    /// A member of the outermost object as it is written, without white space between its parts: a [`Value`] forgets the order of
+    /// names and the digits of large numbers.
+    pub fn member(&self, name: &str) -> Option<String> {
+        let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(&self.text).ok()?;
+        members.get(name).map(|value| without_white_space(value.get()))
+    }
+}
+
+/// JSON without white space outside its texts.
+fn without_white_space(json: &str) -> String {
+    let (mut is_text, mut is_escaped) = (false, false);
+    let keeps = |letter: &char| {
+        let keeps = is_text || !letter.is_ascii_whitespace();
+        is_text ^= *letter == '"' && !is_escaped;
+        is_escaped = is_text && !is_escaped && *letter == '\\';
+        keeps
+    };
+    json.chars().filter(keeps).collect()
 }
 
 /// What some editors write before UTF-8.
@@ -36,14 +59,16 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// A text that is not JSON, with line and column. Numbers beyond the range of 64-bit floating point
 /// and nesting of more than 128 levels are refused, too.
-pub fn parse(text: &[u8]) -> Result<Document, serde_json::Error> {
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+pub fn parse(mut text: Vec<u8>) -> Result<Document, serde_json::Error> {
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len());
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(&text);
     let mut duplicates = Vec::new();
     let value =
         Reader { pointer: &mut String::new(), duplicates: &mut duplicates }.deserialize(&mut deserializer)?;
     deserializer.end()?;
-    Ok(Document { value, duplicates })
+    Ok(Document { value, duplicates, text })
 }
 
 /// Reads the value at `pointer`.
@@ -135,15 +160,15 @@ mod tests {
     fn json_is_read_as_serde_json_reads_it() {
         let text =
             r#"{"a": [1, -2, 3.5, 18446744073709551615, 1e300, "x\u00e9", null, true, {}], "b": {"c": []}}"#;
-        let document = parse(text.as_bytes()).expect("it is JSON");
+        let document = parse(text.into()).expect("it is JSON");
         assert_eq!(document.value, serde_json::from_str::<Value>(text).expect("it is JSON"));
         assert_eq!(document.duplicates, []);
     }
 
     #[test]
     fn a_duplicate_name_is_reported_wherever_it_is() {
-        let document =
-            parse(br#"{"a": 1, "l": [0, {"x/y": 1, "x/y": 2}], "a": {"a": 3}}"#).expect("it is JSON");
+        let document = parse(br#"{"a": 1, "l": [0, {"x/y": 1, "x/y": 2}], "a": {"a": 3}}"#.to_vec())
+            .expect("it is JSON");
         let pointers: Vec<_> = document.duplicates.iter().map(|fault| fault.pointer.as_str()).collect();
         assert_eq!(pointers, ["/l/1/x~1y", "/a"]);
         assert_eq!(document.value, json!({"a": {"a": 3}, "l": [0, {"x/y": 2}]}));
@@ -154,15 +179,25 @@ mod tests {
         let deep = "[".repeat(1_000_000);
         let objects = r#"{"a":"#.repeat(200_000);
         for text in ["", "{", "nan", "1e400", "{} {}", r#"{"a" 1}"#, &deep, &objects] {
-            let error = parse(text.as_bytes()).expect_err("it is no JSON").to_string();
+            let error = parse(text.into()).expect_err("it is no JSON").to_string();
             assert!(error.contains(" at line 1 column "), "{error}");
         }
-        assert!(parse(b"\"\xff\"").is_err());
+        assert!(parse(b"\"\xff\"".to_vec()).is_err());
     }
 
     #[test]
     fn a_byte_order_mark_is_skipped() {
-        assert_eq!(parse(b"\xef\xbb\xbf{}").expect("it is JSON"), Document::empty_object());
-        assert!(parse(b"\xef\xbb{}").is_err());
+        assert_eq!(parse(b"\xef\xbb\xbf{}".to_vec()).expect("it is JSON"), Document::empty_object());
+        assert!(parse(b"\xef\xbb{}".to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_member_is_there_as_it_is_written() {
+        let text = "{ \"other\": [1], \"m\\u0065\": {\"z\": 123456789012345678901234567890.10,\n\t\"a\": \"b \\\\\\\" \\u00e9\", \"c\":[ ] } }";
+        let document = parse(text.into()).expect("it is JSON");
+        let written = r#"{"z":123456789012345678901234567890.10,"a":"b \\\" \u00e9","c":[]}"#;
+        assert_eq!(document.member("me").as_deref(), Some(written));
+        assert_eq!(document.member("m"), None);
+        assert_eq!(Document::empty_object().member("me"), None);
     }
 }

@@ -22,9 +22,13 @@ pub const GLIDE_POINTS_MAX: usize = 100;
 pub const BOOTSTRAP_ROWS_MAX: usize = 2_400;
 /// People of a plan.
 pub const PEOPLE_MAX: usize = 2;
-/// Length of an informational text: a goal's type and text, an account's id.
+/// Length of an informational text of a request: a goal's type and text, an account's id, a reason.
+pub const TEXT_CHARS_MAX: usize = 1_024;
+/// Length of a worker's error message that is kept.
 pub const TEXT_BYTES_MAX: usize = 1_024;
-/// Length of a name: an owner, a host, a node.
+/// Length of a name in a request: an asset's, a job's in its batch.
+pub const NAME_CHARS_MAX: usize = 128;
+/// Length of an ASCII name: an owner, a host, a node.
 pub const NAME_BYTES_MAX: usize = 128;
 /// Faults that one answer lists; further ones are counted.
 pub const FIELD_FAULTS_MAX: usize = 100;
@@ -67,6 +71,8 @@ pub const ENDED_JOBS_KEPT: Duration = Duration::from_hours(30 * 24);
 pub const REVALIDATIONS_MAX: usize = 1_000;
 /// Length of an idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// The last page of a list that can be asked for: 2³¹ − 1, the largest number of OpenAPI's format `int32`.
+pub const PAGE_MAX: u32 = i32::MAX as u32;
 /// Entries on one page of a list.
 pub const PAGE_SIZE_MAX: u32 = 100;
 /// Entries on one page of a list that doesn't say.

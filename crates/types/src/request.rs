@@ -15,7 +15,7 @@ use crate::definition::kind::Seed;
 use crate::definition::rule::{flag, items, list, name, number, part, text, whole, word};
 use crate::definition::{Faults, Input, Section as _, label, section};
 use crate::limits::{
-    ACCOUNTS_MAX, CATEGORIES_MAX, NAME_BYTES_MAX, NUMBER_MAX, SIMULATIONS_MAX, TEXT_BYTES_MAX,
+    ACCOUNTS_MAX, CATEGORIES_MAX, NAME_CHARS_MAX, NUMBER_MAX, SIMULATIONS_MAX, TEXT_CHARS_MAX,
     TIMELINE_MONTHS_MAX,
 };
 use plan::{Plan, PlanDraft};
@@ -122,9 +122,9 @@ section! {
         /// The months that are simulated.
         timeline_months: u32 = whole(1, TIMELINE_MONTHS_MAX as u64).required().unit("months").example(36);
         /// The kind of goal: stored and echoed.
-        goal_type: String = text(TEXT_BYTES_MAX).default("custom").example("house").outside_digest();
+        goal_type: String = text(TEXT_CHARS_MAX).default("custom").example("house").outside_digest();
         /// The goal in the person's own words: stored and echoed.
-        goal_text: Option<String> = text(TEXT_BYTES_MAX).example("A deposit on a house").outside_digest();
+        goal_text: Option<String> = text(TEXT_CHARS_MAX).example("A deposit on a house").outside_digest();
         /// What success means.
         success: Success = word().default(Success::FinalBalance).example(Success::NeverShort);
         /// The balance below which a month is short.
@@ -187,7 +187,7 @@ section! {
     /// A credit card.
     pub CreditCard / CardDraft as "CreditCard" {
         /// A name for it.
-        id: Option<String> = text(TEXT_BYTES_MAX).example("visa").outside_digest();
+        id: Option<String> = text(TEXT_CHARS_MAX).example("visa").outside_digest();
         /// What is owed at the start.
         balance: f64 = MONEY.required().example(2_500.0);
         /// Interest.
@@ -201,7 +201,7 @@ section! {
     /// A loan.
     pub Loan / LoanDraft as "Loan" {
         /// A name for it.
-        id: Option<String> = text(TEXT_BYTES_MAX).example("car").outside_digest();
+        id: Option<String> = text(TEXT_CHARS_MAX).example("car").outside_digest();
         /// What is owed at the start.
         balance: f64 = MONEY.required().example(14_000.0);
         /// Interest.
@@ -261,5 +261,5 @@ impl RiskTolerance {
     }
 }
 
-/// The rule of a short name: 1 to so many bytes, nothing that a terminal would obey.
-pub(crate) const SHORT_NAME: Input<String> = name(NAME_BYTES_MAX);
+/// The rule of a short name: 1 to so many characters, nothing that a terminal would obey.
+pub(crate) const SHORT_NAME: Input<String> = name(NAME_CHARS_MAX);

@@ -129,7 +129,7 @@ fn nodes(job: &Job) -> Table<5> {
     for (id, NodeProgress { progress, simulations, simulations_per_second, state }) in &job.node_progress {
         table.push([
             id.clone(),
-            state.clone(),
+            state.label().to_owned(),
             format!("{progress:.1} %"),
             grouped(*simulations),
             short(*simulations_per_second),

@@ -94,6 +94,7 @@ pub fn solution(solution: &Solution) -> String {
 #[cfg(test)]
 mod tests {
     use carlo_rest::plans::TriedPlan;
+    use carlo_types::question::Variable;
 
     use super::*;
 
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn what_was_solved_for_is_a_sentence_also_where_there_is_none() {
         let solution = Solution {
-            variable: "maxSpending".to_owned(),
+            variable: Variable::MaxSpending,
             probability: 0.9,
             value: Some(2_345.4),
             interval_95: Some([2_340.0, 2_350.0]),
@@ -148,7 +149,7 @@ mod tests {
         assert!(told.contains("100,000 for each of 18 plans"), "{told}");
         (solved.solution.value, solved.solution.interval_95) = (None, None);
         assert!(super::solved(&solved).contains("90.0 %: there is none"));
-        (solved.solution.variable, solved.solution.value) = ("earliestMonth".to_owned(), Some(41.0));
+        (solved.solution.variable, solved.solution.value) = (Variable::EarliestMonth, Some(41.0));
         assert!(
             super::solved(&solved).starts_with("The earliest time for a probability of 90.0 %: month 41\n")
         );

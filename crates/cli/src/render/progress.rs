@@ -1,7 +1,7 @@
 //! A running job in one line, and a line for each of its nodes.
 
-use carlo_rest::Job;
 use carlo_rest::job::{JobStatus, NodeProgress};
+use carlo_rest::{Job, Label as _};
 
 use super::number::{grouped, percent, percent_decimals, short};
 
@@ -53,7 +53,7 @@ fn joined(parts: [String; 2]) -> String {
 pub fn node_line(id: &str, node: &NodeProgress) -> String {
     format!(
         "{id}  {:<7}  {:5.1} %  {} simulations  {}/s",
-        node.state,
+        node.state.label(),
         node.progress,
         grouped(node.simulations),
         short(node.simulations_per_second)

@@ -77,7 +77,7 @@ pub fn keys(list: &KeyList, now: Timestamp) -> String {
         table.push([
             key.id.clone(),
             key.user_id.clone(),
-            key.tier.clone(),
+            key.tier.to_string(),
             key.role.label().to_owned(),
             ago(key.created_at, now),
             key.revoked_at.map(|at| ago(at, now)).unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Keys, and what has been used with them.
 
-use carlo_rest::account::{CreatedKey, Key, PeriodUsage, Role, Usage, UsageHistory};
+use carlo_rest::account::{CreatedKey, Key, PeriodUsage, Role, Tier, Usage, UsageHistory};
 use carlo_rest::money::dollars;
 use carlo_wire::{FieldError, v1};
 
@@ -19,7 +19,7 @@ pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
     let spoken_for = used.cost_nanodollars.saturating_add(message.held_nanodollars);
     Ok(Usage {
         user_id: message.user,
-        tier: message.tier,
+        tier: tier(&message.tier)?,
         period: message.period,
         days_remaining: message.days_remaining,
         api_calls_used: used.calls,
@@ -38,6 +38,10 @@ pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
         is_quota_exceeded: message.exceeded.is_some(),
         quota_exceeded_reason: message.exceeded,
     })
+}
+
+fn tier(message: &str) -> Result<Tier, FieldError> {
+    message.parse().map_err(|_| FieldError::new("tier", "is unknown"))
 }
 
 /// The same of past months.
@@ -70,7 +74,7 @@ pub(crate) fn key(message: v1::Key) -> Result<Key, FieldError> {
     Ok(Key {
         id: message.id,
         user_id: message.user,
-        tier: message.tier,
+        tier: tier(&message.tier)?,
         role,
         created_at: time("key.created_at_ms", message.created_at_ms)?,
         revoked_at: time_if("key.revoked_at_ms", message.revoked_at_ms)?,

@@ -1,7 +1,8 @@
 //! Jobs and their results.
 
+use carlo_rest::Label as _;
 use carlo_rest::job::{
-    Job, JobResults, JobStatus, NodeProgress, PartialResults, SensitivityResults, Submitted,
+    Job, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults, Submitted,
 };
 use carlo_types::{Draft, Question, Results};
 use carlo_wire::{FieldError, v1};
@@ -36,11 +37,11 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
                 progress: percent(node.simulations, total),
                 simulations: node.simulations,
                 simulations_per_second: node.simulations_per_second,
-                state: node.state,
+                state: state(&node.state)?,
             };
-            (id, progress)
+            Ok((id, progress))
         })
-        .collect();
+        .collect::<Result<_, FieldError>>()?;
     let (results, sensitivity_results) =
         message.results.map(|completed| results(completed, message.seed)).transpose()?.unzip();
     // JSON has no infinity: an estimate that is none is absent.
@@ -109,6 +110,10 @@ pub(super) fn results(
         sensitivity.map(|sensitivity| SensitivityResults::new(sensitivity, completed.recommendations));
     let (stopped_early, workers_used) = (completed.stopped_early, completed.workers_used);
     Ok((JobResults::new(assumptions, seed, results, stopped_early, workers_used), sensitivity))
+}
+
+fn state(message: &str) -> Result<NodeState, FieldError> {
+    NodeState::from_label(message).ok_or_else(|| FieldError::new("job.node_progress.state", "is unknown"))
 }
 
 fn status(message: v1::JobStatus) -> Result<JobStatus, FieldError> {

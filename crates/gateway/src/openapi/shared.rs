@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use carlo_types::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use carlo_types::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses};
+
+use crate::fields;
 
 /// `Idempotency-Key`, of what creates something.
 pub(crate) struct IdempotencyKey;
@@ -29,6 +31,15 @@ impl IntoParams for IfNoneMatch {
     }
 }
 
+/// `Last-Event-ID`, of streams of events.
+pub(crate) struct LastEventId;
+
+impl IntoParams for LastEventId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("Last-Event-ID", "The last event that the client has seen", text())]
+    }
+}
+
 /// `Prefer: wait`, of what changes.
 pub(crate) struct PreferWait;
 
@@ -45,7 +56,7 @@ pub(crate) struct FieldsOfResults;
 impl IntoParams for FieldsOfResults {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let words = "Members of `results` that are wanted, separated by commas; all where absent";
-        vec![parameter("fields", ParameterIn::Query, words, ObjectBuilder::new().schema_type(Type::String))]
+        vec![parameter("fields", ParameterIn::Query, words, text().pattern(Some(fields::pattern())))]
     }
 }
 
@@ -54,15 +65,17 @@ pub(crate) struct Page;
 
 impl IntoParams for Page {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let number = |maximum: u32| {
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+                .minimum(Some(1))
+                .maximum(Some(maximum))
+        };
+        let size = format!("Entries on a page; {PAGE_SIZE_DEFAULT} where absent");
         vec![
-            parameter("page", ParameterIn::Query, "From 1", number()),
-            parameter(
-                "page_size",
-                ParameterIn::Query,
-                "Entries on a page; 20 where absent",
-                number().maximum(Some(100)),
-            ),
+            parameter("page", ParameterIn::Query, "Which page, from 1", number(PAGE_MAX)),
+            parameter("page_size", ParameterIn::Query, &size, number(PAGE_SIZE_MAX)),
         ]
     }
 }
@@ -105,7 +118,7 @@ fn conflict(words: &str) -> Responses {
 }
 
 fn text() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+    ObjectBuilder::new().schema_type(Type::String)
 }
 
 fn header(name: &str, words: &str, schema: ObjectBuilder) -> Parameter {

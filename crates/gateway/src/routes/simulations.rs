@@ -29,6 +29,7 @@ use crate::{body, entity, jobs, path_ids};
     operation_id = "submitSimulation",
     tag = "simulations",
     summary = "Queues a job",
+    description = "The same as `POST /api/jobs`, answered in the names and states that batches use.",
     params(IdempotencyKey),
     request_body = SubmitJob,
     responses(
@@ -50,6 +51,7 @@ pub(crate) async fn submit(
     operation_id = "listSimulations",
     tag = "simulations",
     summary = "The caller's jobs, newest first, without results",
+    description = "The same jobs as `GET /api/jobs` lists.",
     params(
         Page,
         ("status" = Option<SimulationStatus>, Query, description = "Only those in this state"),
@@ -77,6 +79,7 @@ pub(crate) async fn list(
     operation_id = "getSimulation",
     tag = "simulations",
     summary = "One job, with its results when it is completed",
+    description = "The same as `GET /api/jobs/{id}`, in the names and states that batches use.",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
         FieldsOfResults,
@@ -104,6 +107,7 @@ pub(crate) async fn get(
     operation_id = "getSimulationResult",
     tag = "simulations",
     summary = "The results of a job",
+    description = "409 until the job is COMPLETED; with `Prefer: wait=30` the call waits for a change of the status first.",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
         FieldsOfResults,
@@ -144,6 +148,7 @@ fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
     operation_id = "cancelSimulation",
     tag = "simulations",
     summary = "Ends a job",
+    description = "The body may be left out. What has been computed by then is billed.",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
     ),

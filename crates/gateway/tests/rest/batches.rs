@@ -113,6 +113,20 @@ async fn a_batch_is_created_as_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn metadata_comes_back_as_it_was_sent() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let metadata = r#"{"zebra":123456789012345678901234567890,"apple":1.10,"quote":"\"{ \u00e9","of":[1E+2,{"b":1,"a":-0}]}"#;
+    let body = format!(r#"{{"metadata": {}, "simulations": [{}]}}"#, metadata.replace(',', ", \n"), ready());
+    let request = gateway.post_to("/simulations/batch").header("content-type", "application/json").body(body);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 202);
+    let batch = response.text().await.unwrap();
+    assert!(batch.contains(&format!(r#""metadata":{metadata},"#)), "{batch}");
+    assert_eq!(coordinator.state.created.lock().unwrap()[0].metadata_json, metadata);
+}
+
+#[tokio::test]
 async fn every_fault_of_a_batch_is_named_where_it_is_and_as_it_is_spelled() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
@@ -173,7 +187,7 @@ async fn a_batch_its_jobs_and_its_statistics_are_shown() {
     assert_eq!((&jobs["batch"]["batch_id"], &jobs["jobs"][0]["job_id"]), (&json!("batch_7"), &json!(id)));
     let list = read("/simulations/batch?page=1&page_size=5&status=PARTIAL").await;
     assert_eq!((list["batches"].as_array().unwrap().len(), &list["page_size"]), (1, &json!(5)));
-    let past_the_end = read("/simulations/batch?page=4294967295").await;
+    let past_the_end = read("/simulations/batch?page=2147483647").await;
     assert_eq!((&past_the_end["batches"], &past_the_end["total"]), (&json!([]), &json!(1)));
     let stats = read("/simulations/batch/stats").await;
     assert_eq!((&stats["total_batches"], &stats["total_cost_usd"]), (&json!(3), &json!(1.5)));
@@ -220,5 +234,5 @@ async fn a_batch_is_cancelled_as_it_was_asked_for() {
     assert_eq!((cancelled[0].cancel_running, cancelled[0].reason.as_str()), (Some(true), ""));
     assert_eq!((cancelled[1].cancel_running, cancelled[1].reason.as_str()), (Some(false), "enough"));
     let problem = refused(post(&gateway, path, &json!({"reason": "x".repeat(1_025)})), 400).await;
-    assert_eq!(problem.detail, "/reason must have at most 1024 bytes, not 1025");
+    assert_eq!(problem.detail, "/reason must have at most 1024 characters, not 1025");
 }

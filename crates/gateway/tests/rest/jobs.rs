@@ -6,6 +6,7 @@ use carlo_rest::Cluster;
 use carlo_rest::cluster::{Node, NodeStatus};
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_types::definition::kind::Seed;
+use carlo_types::limits::PAGE_MAX;
 use carlo_types::{JobId, NodeId};
 use carlo_wire::v1;
 use serde_json::{Value, json};
@@ -386,12 +387,12 @@ async fn a_list_says_which_page_it_is_of_how_many_jobs() {
     assert_eq!((list.total, list.page, list.page_size), (1, 1, 20));
     assert_eq!(list.jobs[0].id, id);
 
-    let path = "/api/jobs?page=4294967295&page_size=100&status=running";
+    let path = "/api/jobs?page=2147483647&page_size=100&status=running";
     let list: JobList = gateway.get(path).send().await.unwrap().json().await.unwrap();
-    assert_eq!((list.page, list.page_size), (u32::MAX, 100));
+    assert_eq!((list.page, list.page_size), (PAGE_MAX, 100));
     let listed = coordinator.state.listed.lock().unwrap().clone();
     let running =
-        v1::ListJobsRequest { page: u32::MAX, page_size: 100, status: Some(v1::JobStatus::Running.into()) };
+        v1::ListJobsRequest { page: PAGE_MAX, page_size: 100, status: Some(v1::JobStatus::Running.into()) };
     assert_eq!(listed, [v1::ListJobsRequest { page: 1, page_size: 20, status: None }, running]);
 }
 
@@ -404,7 +405,7 @@ async fn parameters_out_of_range_are_refused_all_at_once() {
     assert_eq!(pointers(&problem), ["/page", "/page_size", "/status", "/pagesize", "/page"]);
     assert_eq!(problem.detail, "the request has 5 faults");
     for query in
-        ["page=", "page=-1", "page=%2B1", "page=1.5", "page=4294967296", "page_size=0", "page=%ff", "status="]
+        ["page=", "page=-1", "page=%2B1", "page=1.5", "page=2147483648", "page_size=0", "page=%ff", "status="]
     {
         let problem = refused(gateway.get(&format!("/api/jobs?{query}")), 400).await;
         let name = query.split('=').next().unwrap();

@@ -19,8 +19,20 @@ BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "C
 ClusterEventKind = Literal["leaderChanged", "joined", "left", "lost", "refused", "drained", "undrained", "keyCreated", "keyRevoked"]
 """What can happen to a cluster."""
 
+Dollars = Literal["nominal", "real"]
+"""The dollars that balances are compared and reported in."""
+
+FlowIndex = Literal["none", "prices", "wages"]
+"""What a flow grows with."""
+
+FlowKind = Literal["income", "spending"]
+"""Whether a flow brings or takes money."""
+
 JobStatus = Literal["queued", "running", "complete", "failed", "cancelled"]
 """Where a job stands."""
+
+NodeState = Literal["working", "idle"]
+"""What a node is doing for one job."""
 
 NodeStatus = Literal["available", "busy", "draining", "offline"]
 """What a node is doing."""
@@ -29,6 +41,9 @@ Returns = Union["NormalReturns", "LognormalReturns", "StudentTReturns", "RegimeR
 """The distribution of monthly returns. μ and σ are the year's mean and standard deviation in the month, of the
 portfolio or of `annualReturnMean` and `annualReturnStd`.
 """
+
+RiskTolerance = Literal["medium", "low", "high"]
+"""How much risk a person accepts. It implies the market's mean and spread where a request doesn't give them."""
 
 Role = Literal["user", "admin"]
 """What a key may do."""
@@ -40,6 +55,15 @@ SpendingRule = Union["Guardrails", "PercentRule", "VpwRule"]
 """Spending that reacts to the balance. A rule acts in months from, from + 12, … and sets the multiple of planned
 spending, which stays between `floor` and `ceiling`.
 """
+
+Success = Literal["finalBalance", "neverShort"]
+"""What success means."""
+
+Tier = Literal["free", "basic", "pro", "enterprise"]
+"""What a tier is called."""
+
+Variable = Literal["maxSpending", "minIncome", "earliestMonth", "maxTarget", "minLiquidAssets", "earliestRetirement", "maxWithdrawal"]
+"""A number of the plan that can be solved for."""
 
 
 @dataclass(kw_only=True, repr=False)
@@ -102,7 +126,7 @@ class Batch(BatchDisplay, Answer):
     """Why jobs of it did not run or failed."""
 
     metadata: dict[str, Any] | None = None
-    """As it was given."""
+    """As it was given: names in their order, numbers with all their digits."""
 
     started_at: str | None = None
     """When its first job started."""
@@ -507,10 +531,10 @@ class CreateKey(Input):
     user_id: str
     """Whose it will be."""
 
-    role: Literal["user", "admin"] | None = None
+    role: Role | None = None
     """What it may do; `user` where absent."""
 
-    tier: Literal["free", "basic", "pro", "enterprise"] | None = None
+    tier: Tier | None = None
     """The tier of its user; `free` for a new user where absent."""
 
 
@@ -527,7 +551,7 @@ class Key(Answer):
     role: Role
     """What it may do."""
 
-    tier: str
+    tier: Tier
     """Its user's tier."""
 
     user_id: str
@@ -702,7 +726,7 @@ class Flow(Input):
     from_: int
     """The first month. In months from the start. At least 0, at most 1,199."""
 
-    kind: Literal["income", "spending"]
+    kind: FlowKind
     """Whether it brings or takes money."""
 
     annual_growth: float | None = None
@@ -714,7 +738,7 @@ class Flow(Input):
     id: str | None = None
     """A name for it."""
 
-    index: Literal["none", "prices", "wages"] | None = None
+    index: FlowIndex | None = None
     """What it grows with. Default "none"."""
 
     person: int | None = None
@@ -754,7 +778,7 @@ class Goal(Input):
     timeline_months: int
     """The months that are simulated. In months. At least 1, at most 1,200."""
 
-    dollars: Literal["nominal", "real"] | None = None
+    dollars: Dollars | None = None
     """The dollars of every balance that is compared or reported. `real` divides each by the price level of its
     month. Default "nominal".
     """
@@ -770,7 +794,7 @@ class Goal(Input):
     goal_type: str | None = None
     """The kind of goal: stored and echoed. Default "custom"."""
 
-    success: Literal["finalBalance", "neverShort"] | None = None
+    success: Success | None = None
     """What success means. Default "finalBalance"."""
 
     target_amount: float | None = None
@@ -1218,8 +1242,8 @@ class NodeProgress(Answer):
     simulations_per_second: float
     """Its speed at this job."""
 
-    state: str
-    """`working` or `idle`, as far as this job goes."""
+    state: NodeState
+    """What it is doing, as far as this job goes."""
 
 
 @dataclass(kw_only=True, repr=False)
@@ -1273,6 +1297,156 @@ class NotableSimulation(Answer):
 
     index: int
     """Its index."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PartOfJob(Answer):
+    """A `Job`, where `fields` is given."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "allocated_nodes": "allocatedNodes",
+        "completed_at": "completedAt",
+        "created_at": "createdAt",
+        "estimated_seconds_remaining": "estimatedSecondsRemaining",
+        "estimated_time_remaining": "estimatedTimeRemaining",
+        "node_progress": "nodeProgress",
+        "partial_results": "partialResults",
+        "queue_position": "queuePosition",
+        "sensitivity_results": "sensitivityResults",
+        "simulations_complete": "simulationsComplete",
+        "simulations_total": "simulationsTotal",
+        "started_at": "startedAt",
+        "waiting_for": "waitingFor",
+    }
+
+    allocated_nodes: int
+    """Nodes that work on it now."""
+
+    created_at: str
+    """When it was submitted."""
+
+    id: str
+    """`job_…`"""
+
+    priority: int
+    """0 to 100, more is sooner."""
+
+    progress: float
+    """Percent, 0 to 100."""
+
+    seed: str
+    """The seed, as a decimal string: JSON numbers lose its last digits."""
+
+    simulations_complete: int
+    """Simulations that have been counted."""
+
+    simulations_total: int
+    """Simulations that were asked for."""
+
+    status: JobStatus
+    """Where it stands."""
+
+    completed_at: str | None = None
+    """When it ended."""
+
+    error: str | None = None
+    """Why it failed."""
+
+    estimated_seconds_remaining: float | None = None
+    """The same as a number."""
+
+    estimated_time_remaining: str | None = None
+    """For a person, like `"12 s"`."""
+
+    node_progress: dict[str, NodeProgress] = field(default_factory=dict)
+    """What each node has done for it, by node id."""
+
+    partial_results: PartialResults | None = None
+    """What the simulations so far say, while running."""
+
+    queue_position: int | None = None
+    """From 1, while queued."""
+
+    results: SelectedResults | None = None
+    """Those members of `JobResults` that `fields` names."""
+
+    sensitivity_results: SensitivityResults | None = None
+    """What would change it, when complete."""
+
+    started_at: str | None = None
+    """When its first simulation was leased."""
+
+    waiting_for: str | None = None
+    """Why nobody works on it, in a sentence: while it is queued, or runs on no node."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PartOfSimulation(Answer):
+    """A `Simulation`, where `fields` is given."""
+
+
+    created_at: str
+    """When it was submitted."""
+
+    estimated_cost_usd: float
+    """What it costs if it runs to its last simulation, dollars."""
+
+    job_id: str
+    """`job_…`"""
+
+    owner_id: str
+    """Whose it is."""
+
+    progress_percent: float
+    """0 to 100."""
+
+    status: SimulationStatus
+    """Where it stands."""
+
+    batch_id: str | None = None
+    """The batch that it is of."""
+
+    completed_at: str | None = None
+    """When it ended."""
+
+    cost_usd: float | None = None
+    """What it has cost, once it has ended, dollars."""
+
+    custom_id: str | None = None
+    """Its name in the batch."""
+
+    error_message: str | None = None
+    """Why it failed or was cancelled."""
+
+    results: SelectedResults | None = None
+    """Those members of `JobResults` that `fields` names."""
+
+    sensitivity_results: SensitivityResults | None = None
+    """What would change it, when completed."""
+
+    started_at: str | None = None
+    """When its first simulation was leased."""
+
+    tokens_used: int | None = None
+    """Millions of simulated months that were paid for, once it has ended."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PartOfSimulationResult(Answer):
+    """A `SimulationResult`, where `fields` is given."""
+
+
+    job_id: str
+    """`job_…`"""
+
+    results: SelectedResults
+    """Those members of `JobResults` that `fields` names."""
+
+    status: SimulationStatus
+    """`COMPLETED`"""
+
+    sensitivity_results: SensitivityResults | None = None
+    """What would change it."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1735,6 +1909,106 @@ class ReplayMonth(Answer):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class SelectedResults(Answer):
+    """Those members of `JobResults` that `fields` names."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "best_case": "bestCase",
+        "confidence_interval_95": "confidenceInterval95",
+        "horizon_months": "horizonMonths",
+        "median_outcome": "medianOutcome",
+        "model_version": "modelVersion",
+        "percentile_intervals_95": "percentileIntervals95",
+        "simulations_run": "simulationsRun",
+        "standard_error": "standardError",
+        "stopped_early": "stoppedEarly",
+        "success_probability": "successProbability",
+        "workers_used": "workersUsed",
+        "worst_case": "worstCase",
+    }
+
+    assumptions: SimulationRequest | None = None
+    """The request with nothing left to a default. Sent again, it gives the same answer: with the plans of
+    `variants` to `POST /api/compare`, or with what `solution` says was asked to `POST /api/solve`, where
+    these are there.
+    """
+
+    best_case: float | None = None
+    """Largest final balance, exact."""
+
+    confidence_interval_95: list[float] = field(default_factory=list)
+    """95 % Wilson interval of the success probability. At least 2 entries, at most 2 entries."""
+
+    digest: str | None = None
+    """SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with the same
+    digest gave the same answer to the same question.
+    """
+
+    histogram: Histogram | None = None
+    """The final balances in at most 100 bars."""
+
+    horizon_months: Horizon | None = None
+    """How many months were lived, in a plan with people."""
+
+    mean: float | None = None
+    """Mean final balance, dollars."""
+
+    median_outcome: float | None = None
+    """Median final balance, dollars."""
+
+    model_version: int | None = None
+    """The version of the model that computed them."""
+
+    notable: Notable | None = None
+    """Simulations that are worth a look; nothing where no simulations are in yet."""
+
+    path: Path | None = None
+    """When balances were below the floor, where the goal is never to be short."""
+
+    percentile_intervals_95: PercentileIntervals | None = None
+    """95 % order-statistic interval of each percentile."""
+
+    percentiles: Percentiles | None = None
+    """Percentiles of the final balance in dollars, in the order of `PERCENTILES`."""
+
+    seed: str | None = None
+    """The seed, as a decimal string: JSON numbers lose its last digits."""
+
+    simulations_run: int | None = None
+    """Simulations that these results are of."""
+
+    solution: Solution | None = None
+    """What was solved for."""
+
+    spending: Spending | None = None
+    """What a spending rule did."""
+
+    standard_error: float | None = None
+    """Standard error of `success_probability`."""
+
+    std: float | None = None
+    """Standard deviation of the final balance, dollars."""
+
+    stopped_early: bool | None = None
+    """Whether the target standard error was reached before all of them had run."""
+
+    success_probability: float | None = None
+    """Share of the simulations that reached the goal."""
+
+    trajectory: list[FanPoint] = field(default_factory=list)
+    """How the balance spreads along the timeline: at most 60 points, from the first 65,536 simulations."""
+
+    variants: list[Variant] = field(default_factory=list)
+    """The other plans of a comparison, in the order of its request."""
+
+    workers_used: int | None = None
+    """Nodes that contributed."""
+
+    worst_case: float | None = None
+    """Smallest final balance, exact."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Sensitivity(Answer):
     """What one change does."""
 
@@ -2044,7 +2318,7 @@ class Solution(Answer):
         "interval_95": "interval95",
     }
 
-    for_: str
+    for_: Variable
     """What was asked for."""
 
     probability: float
@@ -2073,7 +2347,7 @@ class SolveRequest(Input):
         "for_": "for",
     }
 
-    for_: Literal["maxSpending", "minIncome", "earliestMonth", "maxTarget", "minLiquidAssets", "earliestRetirement", "maxWithdrawal"]
+    for_: Variable
     """The number that may change."""
 
     probability: float
@@ -2250,8 +2524,8 @@ class Usage(Answer):
     simulations_used: int
     """Jobs so far."""
 
-    tier: str
-    """`free`, `basic`, `pro` or `enterprise`."""
+    tier: Tier
+    """What decides the limits."""
 
     tokens_used: int
     """Millions of simulated months so far."""
@@ -2291,7 +2565,7 @@ class UserInputs(Input):
     one of them is required. At least 0, at most 1,000,000,000,000.
     """
 
-    risk_tolerance: Literal["medium", "low", "high"] | None = None
+    risk_tolerance: RiskTolerance | None = None
     """What the market's mean and spread follow from: low is 0.04 and 0.08 a year, medium 0.07 and 0.15, high
     0.10 and 0.20. Default "medium".
     """
@@ -2357,12 +2631,15 @@ __all__ = [
     "CreatedKey",
     "CreditCard",
     "CurvePoint",
+    "Dollars",
     "FanPercentiles",
     "FanPoint",
     "FieldError",
     "FinancialProfile",
     "FirstShort",
     "Flow",
+    "FlowIndex",
+    "FlowKind",
     "GlidePoint",
     "Goal",
     "Guardrails",
@@ -2381,10 +2658,14 @@ __all__ = [
     "Multipliers",
     "Node",
     "NodeProgress",
+    "NodeState",
     "NodeStatus",
     "NormalReturns",
     "Notable",
     "NotableSimulation",
+    "PartOfJob",
+    "PartOfSimulation",
+    "PartOfSimulationResult",
     "PartialResults",
     "Path",
     "PercentRule",
@@ -2402,7 +2683,9 @@ __all__ = [
     "ReplayMonth",
     "Results",
     "Returns",
+    "RiskTolerance",
     "Role",
+    "SelectedResults",
     "Sensitivity",
     "SensitivityResults",
     "ShortMonthIntervals",
@@ -2420,10 +2703,13 @@ __all__ = [
     "SpendingRule",
     "StudentTReturns",
     "Submitted",
+    "Success",
+    "Tier",
     "TriedPlan",
     "Usage",
     "UsageHistory",
     "UserInputs",
+    "Variable",
     "Variant",
     "VpwRule",
 ]

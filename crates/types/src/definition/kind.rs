@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::fault::{At, Faults};
@@ -12,7 +13,7 @@ use super::object::Object;
 use super::rule::{Input, Items, Letters, Part, Presence, Span, Text, Whole};
 use super::schema::{self, Components, Member};
 use super::{Canonical, Name, Section};
-use crate::limits::TEXT_BYTES_MAX;
+use crate::limits::TEXT_CHARS_MAX;
 
 /// The longest text that is repeated to whom it came from.
 const SHOWN_BYTES_MAX: usize = 40;
@@ -65,6 +66,10 @@ pub trait Leaf: Sized + Clone + Debug + PartialEq + Serialize {
     fn to_wire(&self) -> Self::Wire;
     /// The JSON Schema.
     fn schema(rule: &Self::Rule) -> Value;
+    /// The schema that it refers to, if it does, and its name.
+    fn component() -> Option<(&'static str, Value)> {
+        None
+    }
     /// What a digest hashes.
     fn digest_bytes(&self) -> Vec<u8>;
     /// What stands for a value that other fields imply until it is known. No checked value is like it.
@@ -141,6 +146,10 @@ impl<T: Leaf> Kind for T {
     fn is_required(rule: &Input<T>) -> bool {
         matches!(rule.presence, Presence::Required)
     }
+
+    fn components(components: &mut Components) {
+        components.add_leaf::<T>();
+    }
 }
 
 impl<T: Leaf> Kind for Option<T> {
@@ -175,6 +184,10 @@ impl<T: Leaf> Kind for Option<T> {
 
     fn is_required(_: &Input<T>) -> bool {
         false
+    }
+
+    fn components(components: &mut Components) {
+        components.add_leaf::<T>();
     }
 }
 
@@ -251,6 +264,10 @@ impl<T: Leaf> Kind for Vec<T> {
 
     fn is_required(rule: &Items<T>) -> bool {
         rule.part.is_required
+    }
+
+    fn components(components: &mut Components) {
+        components.add_leaf::<T>();
     }
 }
 
@@ -356,6 +373,7 @@ impl Kind for BTreeMap<String, f64> {
     fn schema(rule: &Items<f64>) -> Value {
         json!({
             "type": ["object", "null"],
+            "propertyNames": {"maxLength": TEXT_CHARS_MAX},
             "additionalProperties": schema::of_item(&rule.item),
             "maxProperties": rule.part.entries_max,
         })
@@ -367,9 +385,9 @@ impl Kind for BTreeMap<String, f64> {
 }
 
 fn is_name_short(name: &str, at: &At<'_>, faults: &mut Faults) {
-    if name.len() > TEXT_BYTES_MAX {
-        faults
-            .add(at, format_args!("must have a name of at most {TEXT_BYTES_MAX} bytes, not {}", name.len()));
+    let length = name.chars().count();
+    if length > TEXT_CHARS_MAX {
+        faults.add(at, format_args!("must have a name of at most {TEXT_CHARS_MAX} characters, not {length}"));
     }
 }
 
@@ -797,10 +815,10 @@ impl Leaf for f64 {
 
 /// A whole number, also where it is written as `1e6` or `36.0`.
 fn parse_whole(value: &Value) -> Option<u64> {
-    /// The largest range in which every whole number is a floating-point number.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+    /// 2⁶⁴. A number with a point or an exponent is the floating-point number that is nearest to it.
+    const ABOVE: f64 = 18_446_744_073_709_551_616.0;
     value.as_u64().or_else(|| {
-        let is_exact = |number: &f64| number.fract() == 0.0 && (0.0..=EXACT).contains(number);
+        let is_exact = |number: &f64| number.fract() == 0.0 && (0.0..ABOVE).contains(number);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and in range")]
         value.as_f64().filter(is_exact).map(|number| number as u64)
     })
@@ -901,7 +919,7 @@ impl Leaf for String {
     }
 
     fn judge(text: String, rule: &Text) -> Result<String, String> {
-        let Text { bytes_min: min, bytes_max: max, letters } = *rule;
+        let Text { chars_min: min, chars_max: max, letters } = *rule;
         match letters {
             Letters::NoControls if text.chars().any(char::is_control) => {
                 return Err("must have no control characters".to_owned());
@@ -913,10 +931,10 @@ impl Leaf for String {
             }
             _ => {}
         }
-        match text.len() {
+        match text.chars().count() {
             length if (min..=max).contains(&length) => Ok(text),
-            length if min == 0 => Err(format!("must have at most {max} bytes, not {length}")),
-            length => Err(format!("must have {min} to {max} bytes, not {length}")),
+            length if min == 0 => Err(format!("must have at most {max} characters, not {length}")),
+            length => Err(format!("must have {min} to {max} characters, not {length}")),
         }
     }
 
@@ -933,9 +951,9 @@ impl Leaf for String {
     }
 
     fn schema(rule: &Text) -> Value {
-        let mut schema = json!({"type": "string", "maxLength": rule.bytes_max});
-        if rule.bytes_min > 0 {
-            schema["minLength"] = rule.bytes_min.into();
+        let mut schema = json!({"type": "string", "maxLength": rule.chars_max});
+        if rule.chars_min > 0 {
+            schema["minLength"] = rule.chars_min.into();
         }
         match rule.letters {
             Letters::Any => {}
@@ -997,10 +1015,22 @@ impl Leaf for Seed {
     }
 }
 
-/// Any object of JSON, kept as it is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Json(pub Map<String, Value>);
+/// Any object of JSON, kept as it is written: names in their order, numbers with all their digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Json(String);
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.0.clone()).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Self::judge(text.get().to_owned(), &JsonBytes(usize::MAX)).map_err(serde::de::Error::custom)
+    }
+}
 
 /// Objects of JSON of at most so many bytes.
 #[derive(Debug, Clone, Copy)]
@@ -1019,19 +1049,22 @@ impl Leaf for Json {
         if text.len() > *max {
             return Err(format!("must have at most {max} bytes, not {}", text.len()));
         }
-        serde_json::from_str(&text).map(Self).map_err(|_| "must be a JSON object".to_owned())
+        match serde_json::from_str::<Map<String, Value>>(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(_) => Err("must be a JSON object".to_owned()),
+        }
     }
 
     fn of((): ()) -> Self {
-        Self(Map::new())
+        Self("{}".to_owned())
     }
 
     fn stand_in(_: &JsonBytes) -> Self {
-        Self(Map::new())
+        Self::of(())
     }
 
     fn to_wire(&self) -> String {
-        Value::Object(self.0.clone()).to_string()
+        self.0.clone()
     }
 
     fn schema(_: &JsonBytes) -> Value {

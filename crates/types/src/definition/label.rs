@@ -88,8 +88,13 @@ macro_rules! label {
             }
 
             fn schema((): &()) -> serde_json::Value {
+                $crate::definition::schema::reference(stringify!($name))
+            }
+
+            fn component() -> Option<(&'static str, serde_json::Value)> {
                 let words: Vec<_> = Self::ALL.iter().map(|known| known.as_str()).collect();
-                serde_json::json!({"type": "string", "enum": words})
+                let doc = $crate::definition::paragraphs(concat!($($doc, "\n"),*));
+                Some((stringify!($name), serde_json::json!({"type": "string", "enum": words, "description": doc})))
             }
 
             fn digest_bytes(&self) -> Vec<u8> {

@@ -139,11 +139,11 @@ pub const fn whole<T: Leaf<Rule = Whole>>(low: u64, high: u64) -> Input<T> {
     Input::new(Whole { low, high })
 }
 
-/// Lengths of a text.
+/// Lengths of a text, in characters (Unicode scalar values), as JSON Schema counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text {
-    pub(super) bytes_min: usize,
-    pub(super) bytes_max: usize,
+    pub(super) chars_min: usize,
+    pub(super) chars_max: usize,
     pub(super) letters: Letters,
 }
 
@@ -156,19 +156,19 @@ pub(super) enum Letters {
     Identifier,
 }
 
-/// A text of at most so many bytes.
-pub const fn text(bytes_max: usize) -> Input<String> {
-    Input::new(Text { bytes_min: 0, bytes_max, letters: Letters::Any })
+/// A text of at most so many characters.
+pub const fn text(chars_max: usize) -> Input<String> {
+    Input::new(Text { chars_min: 0, chars_max, letters: Letters::Any })
 }
 
-/// A name of 1 to so many bytes, without control characters.
-pub const fn name(bytes_max: usize) -> Input<String> {
-    Input::new(Text { bytes_min: 1, bytes_max, letters: Letters::NoControls })
+/// A name of 1 to so many characters, without control characters.
+pub const fn name(chars_max: usize) -> Input<String> {
+    Input::new(Text { chars_min: 1, chars_max, letters: Letters::NoControls })
 }
 
 /// An identifier of 1 to so many letters, digits and `. _ - @ +`.
-pub const fn identifier(bytes_max: usize) -> Input<String> {
-    Input::new(Text { bytes_min: 1, bytes_max, letters: Letters::Identifier })
+pub const fn identifier(chars_max: usize) -> Input<String> {
+    Input::new(Text { chars_min: 1, chars_max, letters: Letters::Identifier })
 }
 
 /// An object of JSON of at most so many bytes.

@@ -66,6 +66,13 @@ impl Components {
         }
     }
 
+    /// Adds the schema that a single value refers to, if it does.
+    pub(crate) fn add_leaf<T: Leaf>(&mut self) {
+        if let Some((name, schema)) = T::component() {
+            self.0.insert(name.to_owned(), schema);
+        }
+    }
+
     /// The same of an object with a tag.
     pub(crate) fn add_tagged<T: Tagged>(&mut self) {
         let (tag, mut refs) = (T::TAG.camel(), Vec::new());

@@ -6,13 +6,13 @@ use crate::definition::rule::{flag, identifier, json, list, number, text, whole,
 use crate::definition::{Input, Object, label, section};
 use crate::limits::{
     BATCH_JOBS_MAX, BUDGET_CAP_USD_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, PARALLEL_JOBS_MAX,
-    PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_BYTES_MAX,
+    PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_CHARS_MAX,
 };
 
 /// What is sooner.
 const PRIORITY: Input<u32> = whole(0, PRIORITY_MAX as u64).default(PRIORITY_DEFAULT as u32).example(80);
 /// Why something is cancelled.
-const REASON: Input<String> = text(TEXT_BYTES_MAX).example("The plan has changed");
+const REASON: Input<String> = text(TEXT_CHARS_MAX).example("The plan has changed");
 
 /// What a job is called, for people.
 const JOB_NAME: Input<String> = SHORT_NAME.example("Retire at 60");

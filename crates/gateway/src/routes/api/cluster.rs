@@ -17,6 +17,7 @@ use crate::{convert, path_ids};
     operation_id = "getCluster",
     tag = "cluster",
     summary = "The cluster and its nodes",
+    description = "Nodes with their speed and load, and how many jobs wait.",
     responses(
         (status = 200, description = "The cluster", body = Cluster),
     ),
@@ -32,6 +33,7 @@ pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Jso
     operation_id = "getClusterHistory",
     tag = "cluster",
     summary = "Samples of the last hour and day",
+    description = "As the leading coordinator has seen the cluster since it leads.",
     responses(
         (status = 200, description = "The samples", body = ClusterHistory),
     ),
@@ -47,6 +49,7 @@ pub(crate) async fn history(State(app): State<App>, caller: Caller) -> Result<Js
     operation_id = "getClusterEvents",
     tag = "cluster",
     summary = "What has happened: nodes that joined or were lost, changes of the leader, keys",
+    description = "At most 500, since the leading coordinator leads. Events of keys are for administrators.",
     responses(
         (status = 200, description = "The events, the latest first", body = ClusterEvents),
     ),
@@ -62,6 +65,7 @@ pub(crate) async fn events(State(app): State<App>, caller: Caller) -> Result<Jso
     operation_id = "drainNode",
     tag = "cluster",
     summary = "The node finishes what it holds and gets nothing more",
+    description = "For administrators. It holds for every worker of the node's name, also after restarts.",
     params(
         ("id" = String, Path, description = "A node's id, `node_…`"),
     ),
@@ -84,6 +88,7 @@ pub(crate) async fn drain(
     operation_id = "undrainNode",
     tag = "cluster",
     summary = "The node gets work again",
+    description = "For administrators. It takes a node's id, or the name that drained nodes had.",
     params(
         ("id" = String, Path, description = "A node's id, `node_…`, or the name that drained nodes had"),
     ),

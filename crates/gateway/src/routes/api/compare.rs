@@ -18,6 +18,7 @@ use crate::routes::App;
     operation_id = "compare",
     tag = "jobs",
     summary = "Up to eight plans on the same luck, at once",
+    description = "All plans meet the same random numbers, simulation by simulation, so that differences have small errors. Waits as `POST /api/simulate` does.",
     params(IdempotencyKey),
     request_body = CompareRequest,
     responses(

@@ -27,6 +27,7 @@ use crate::{convert, entity, jobs, path_ids};
     operation_id = "submitJob",
     tag = "jobs",
     summary = "Queues a job",
+    description = "The answer comes once the job is durable; it runs when nodes are free. Follow it with `GET /api/jobs/{id}/events`, or with `Prefer: wait` on `GET /api/jobs/{id}`. Every fault of the body is named at once.",
     params(IdempotencyKey),
     request_body = SubmitJob,
     responses(
@@ -49,6 +50,7 @@ pub(crate) async fn submit(
     operation_id = "listJobs",
     tag = "jobs",
     summary = "The caller's jobs, newest first, without results",
+    description = "Pages of at most 100 jobs. A job that has ended is kept for 30 days, or until 100,000 others have ended since.",
     params(
         Page,
         ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
@@ -76,6 +78,7 @@ pub(crate) async fn list(
     operation_id = "getJob",
     tag = "jobs",
     summary = "One job, with its results when it is complete",
+    description = "`Prefer: wait=30` holds the call until the status changes. An ETag of an earlier answer in If-None-Match gets 304 while nothing has changed.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
         FieldsOfResults,
@@ -103,6 +106,7 @@ pub(crate) async fn get(
     operation_id = "cancelJob",
     tag = "jobs",
     summary = "Ends a queued or running job",
+    description = "What has been computed by then is billed.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
     ),

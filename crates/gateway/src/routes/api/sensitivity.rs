@@ -18,6 +18,7 @@ use crate::routes::App;
     operation_id = "sensitivity",
     tag = "jobs",
     summary = "What changes of the plan would do, at once",
+    description = "As `POST /api/simulate`, with the sensitivity alone: seven changes of the plan, each on the same random numbers as the plan itself.",
     params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(

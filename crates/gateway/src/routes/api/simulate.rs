@@ -18,6 +18,7 @@ use crate::routes::App;
     operation_id = "simulate",
     tag = "jobs",
     summary = "Results at once, of at most 10 million simulations",
+    description = "A job runs beneath the call, and the call waits for it. Where it takes over 30 s, the answer is 503 with the Location of the job, which goes on; the same body from the same user within a minute joins it.",
     params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(

@@ -18,6 +18,7 @@ use crate::routes::App;
     operation_id = "solve",
     tag = "jobs",
     summary = "The value of one number of a plan that gives a wanted probability, at once",
+    description = "All else of the plan stays as it is. Waits as `POST /api/simulate` does.",
     params(IdempotencyKey),
     request_body = SolveRequest,
     responses(

@@ -31,6 +31,7 @@ use crate::{body, convert, entity, idempotency_key, line_json, path_ids};
     operation_id = "createBatch",
     tag = "batches",
     summary = "Queues all jobs of a batch, or none",
+    description = "Each simulation is a job of its own. `parallel_jobs` of them run at once; what they may cost is reserved before they start, so that a batch never exceeds its budget.",
     params(IdempotencyKey),
     request_body = CreateBatch,
     responses(
@@ -45,7 +46,11 @@ pub(crate) async fn create(
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let message = convert::batch::create(body::section(&body)?, idempotency_key);
+    let mut message = convert::batch::create(body::section(&body)?, idempotency_key);
+    if !message.metadata_json.is_empty() {
+        // What was read has another order of names, and numbers of 64 bits.
+        message.metadata_json = body.member("metadata").unwrap_or(message.metadata_json);
+    }
     let created = app.coordinator.call(&caller).create_batch(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let batch = convert::batch::batch(created)?;
@@ -58,6 +63,7 @@ pub(crate) async fn create(
     operation_id = "listBatches",
     tag = "batches",
     summary = "The caller's batches, newest first",
+    description = "Pages of at most 100 batches.",
     params(
         Page,
         ("status" = Option<BatchStatus>, Query, description = "Only those in this state"),
@@ -88,6 +94,7 @@ pub(crate) async fn list(
     operation_id = "getBatch",
     tag = "batches",
     summary = "One batch",
+    description = "`Prefer: wait=30` holds the call until something of the batch changes.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
         PreferWait,
@@ -120,6 +127,7 @@ pub(crate) async fn get(
     operation_id = "getBatchJobs",
     tag = "batches",
     summary = "A batch and its jobs without their results",
+    description = "The batch and every job of it in one answer.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
         IfNoneMatch,
@@ -151,11 +159,12 @@ pub(crate) async fn jobs(
     operation_id = "getBatchResults",
     tag = "batches",
     summary = "Every job that has ended, one a line, with its results",
+    description = "In the order of the request; jobs that have not ended are left out.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
     ),
     responses(
-        (status = 200, description = "Lines, each the JSON of a `Simulation`", body = String, content_type = "application/jsonl"),
+        (status = 200, description = "Lines, each the JSON of a `Simulation`", body = Simulation, content_type = "application/jsonl"),
     ),
 )]
 pub(crate) async fn results(
@@ -185,6 +194,7 @@ fn line(job: v1::Job) -> std::io::Result<String> {
     operation_id = "cancelBatch",
     tag = "batches",
     summary = "Ends a batch",
+    description = "The body may be left out. Jobs that wait are cancelled, and running ones, too, unless `cancel_running` is false.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
     ),
@@ -214,6 +224,7 @@ pub(crate) async fn cancel(
     operation_id = "getBatchStats",
     tag = "batches",
     summary = "Over all batches of the caller",
+    description = "Counts, costs and means of all batches of the caller.",
     responses(
         (status = 200, description = "The numbers", body = BatchStats),
     ),

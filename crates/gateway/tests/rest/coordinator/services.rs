@@ -156,9 +156,10 @@ impl Jobs for State {
 #[tonic::async_trait]
 impl Batches for State {
     async fn create(&self, request: Request<v1::CreateBatchRequest>) -> Result<Response<v1::Batch>, Status> {
-        let create = |message| {
+        let create = |message: v1::CreateBatchRequest| {
+            let metadata_json = message.metadata_json.clone();
             self.created.lock().unwrap().push(message);
-            Ok(batch())
+            Ok(v1::Batch { metadata_json, ..batch() })
         };
         self.answer("create", request, create).await
     }

@@ -21,6 +21,7 @@ use crate::{body, convert, entity, idempotency_key, path_ids};
     operation_id = "createKey",
     tag = "admin",
     summary = "Makes a key; its secret is shown once",
+    description = "For administrators. Only a hash of the secret is kept, so it can't be shown again.",
     params(IdempotencyKey),
     request_body = CreateKey,
     responses(
@@ -53,6 +54,7 @@ pub(crate) async fn create(
     operation_id = "listKeys",
     tag = "admin",
     summary = "Every key, without its secret",
+    description = "For administrators. Revoked keys are listed, too.",
     responses(
         (status = 200, description = "The keys", body = KeyList),
     ),
@@ -69,6 +71,7 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     operation_id = "revokeKey",
     tag = "admin",
     summary = "Takes a key back, for good",
+    description = "For administrators. The key is refused from now on; the user's jobs stay.",
     params(
         ("id" = String, Path, description = "A key's id"),
     ),

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use carlo_rest::Label;
+use carlo_rest::{Job, Label};
 use carlo_service::CancellationToken;
 use carlo_wire::v1;
 use tokio::sync::mpsc;
@@ -22,6 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::caller::Caller;
 use crate::concurrency::Permit;
+use crate::openapi::shared::LastEventId;
 use crate::problem::Failure;
 use crate::routes::App;
 use crate::{convert, line_json, path_ids};
@@ -45,13 +46,14 @@ const UNREAD_MAX: Duration = Duration::from_secs(5);
     operation_id = "watchJob",
     tag = "jobs",
     summary = "A job as server-sent events, until it has ended",
+    description = "Each event carries an id. Who comes back with the last one in Last-Event-ID misses nothing; who has seen the end gets 204. A comment every 15 s keeps the line open.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The last event that the client has seen"),
+        LastEventId,
     ),
     responses(
         (status = 204, description = "The client has seen the last event: there is nothing to reconnect for"),
-        (status = 200, description = "`progress` events with the job without results, then one of `complete`, `failed`, `cancelled` with all of it", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "`progress` events with the job without results, then one of `complete`, `failed`, `cancelled` with all of it", body = Job, content_type = "text/event-stream"),
     ),
 )]
 pub(crate) async fn events(

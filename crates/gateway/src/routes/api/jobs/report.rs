@@ -25,6 +25,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     operation_id = "reportJob",
     tag = "jobs",
     summary = "A complete job as a page that prints, with charts and every assumption",
+    description = "The same job gives the same bytes.",
     params(("id" = String, Path, description = "A job's id, `job_…`")),
     responses(
         (status = 200, description = "The page: HTML without scripts", body = String, content_type = "text/html"),

@@ -17,6 +17,7 @@ use crate::routes::App;
     operation_id = "getUsage",
     tag = "accounts",
     summary = "What the caller has used this month",
+    description = "Calls, jobs and dollars of this calendar month (UTC), what the tier allows, and what is left of it.",
     responses(
         (status = 200, description = "The usage", body = Usage),
     ),
@@ -32,8 +33,9 @@ pub(crate) async fn usage(State(app): State<App>, caller: Caller) -> Result<Json
     operation_id = "getUsageHistory",
     tag = "accounts",
     summary = "The same of past months",
+    description = "Past calendar months, the latest first, after the present one.",
     params(
-        ("periods" = Option<u32>, Query, description = "Past months; 6 where absent", minimum = 1, maximum = 24),
+        ("periods" = Option<u32>, Query, description = "Past months; 6 where absent", minimum = 1, maximum = 24, format = Int32),
     ),
     responses(
         (status = 200, description = "The usage", body = UsageHistory),

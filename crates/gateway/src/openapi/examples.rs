@@ -1,0 +1,56 @@
+//! Examples of what is sent and answered, by the name of their schema. They are in `examples.json`; a test compares them with the
+//! schemas.
+
+use serde_json::{Map, Value, json};
+
+/// Every example, by the name of its schema.
+pub(super) fn all() -> Map<String, Value> {
+    serde_json::from_str(include_str!("examples.json")).expect("the examples are JSON, which a test reads")
+}
+
+/// The examples that others refer to.
+pub(super) fn components() -> Value {
+    all().into_iter().map(|(name, value)| (name, json!({"value": value}))).collect()
+}
+
+/// A reference to the example of this name.
+pub(super) fn reference(name: &str) -> Value {
+    json!({name: {"$ref": format!("#/components/examples/{name}")}})
+}
+
+/// Adds the examples of what an operation takes and answers.
+pub(super) fn add(operation: &mut Value) {
+    let mut bodies = Vec::new();
+    if let Some(fields) = operation.as_object_mut() {
+        for (name, field) in fields {
+            match name.as_str() {
+                "requestBody" => bodies.push(field),
+                "responses" => bodies.extend(super::values(field)),
+                _ => {}
+            }
+        }
+    }
+    for content in bodies.into_iter().flat_map(|body| super::members(body, "content")) {
+        if let Some(name) = name_of(&content["schema"]) {
+            content["examples"] = reference(&name);
+        } else if let Some(text) = text(&content["schema"]) {
+            content["example"] = text.into();
+        }
+    }
+}
+
+/// The name of the schema that is referred to.
+fn name_of(schema: &Value) -> Option<String> {
+    Some(schema.get("$ref")?.as_str()?.rsplit('/').next()?.to_owned())
+}
+
+/// A stream with one item.
+fn text(schema: &Value) -> Option<String> {
+    let examples = all();
+    let example = |schema: &Value| examples.get(&name_of(schema)?).map(Value::to_string);
+    if let Some(line) = schema.get("x-item-schema") {
+        return Some(example(line)? + "\n");
+    }
+    let data = example(schema.pointer("/properties/data/contentSchema")?)?;
+    Some(format!("retry: 3000\n\nid: 1\nevent: complete\ndata: {data}\n\n"))
+}
