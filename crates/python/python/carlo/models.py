@@ -925,7 +925,7 @@ class Job(JobDisplay, Answer):
     """`job_…`"""
 
     priority: int
-    """0 to 100, more is sooner."""
+    """0 to 100, more is sooner among the jobs of one user."""
 
     progress: float
     """Percent, 0 to 100."""
@@ -953,6 +953,9 @@ class Job(JobDisplay, Answer):
 
     estimated_time_remaining: str | None = None
     """For a person, like `"12 s"`."""
+
+    name: str | None = None
+    """What its submitter calls it."""
 
     node_progress: dict[str, NodeProgress] = field(default_factory=dict)
     """What each node has done for it, by node id."""
@@ -1329,7 +1332,7 @@ class PartOfJob(Answer):
     """`job_…`"""
 
     priority: int
-    """0 to 100, more is sooner."""
+    """0 to 100, more is sooner among the jobs of one user."""
 
     progress: float
     """Percent, 0 to 100."""
@@ -1358,6 +1361,9 @@ class PartOfJob(Answer):
     estimated_time_remaining: str | None = None
     """For a person, like `"12 s"`."""
 
+    name: str | None = None
+    """What its submitter calls it."""
+
     node_progress: dict[str, NodeProgress] = field(default_factory=dict)
     """What each node has done for it, by node id."""
 
@@ -1384,7 +1390,6 @@ class PartOfJob(Answer):
 class PartOfSimulation(Answer):
     """A `Simulation`, where `fields` is given."""
 
-
     created_at: str
     """When it was submitted."""
 
@@ -1396,6 +1401,9 @@ class PartOfSimulation(Answer):
 
     owner_id: str
     """Whose it is."""
+
+    priority: int
+    """0 to 100, more is sooner among the jobs of one user."""
 
     progress_percent: float
     """0 to 100."""
@@ -1418,6 +1426,9 @@ class PartOfSimulation(Answer):
     error_message: str | None = None
     """Why it failed or was cancelled."""
 
+    name: str | None = None
+    """What its submitter calls it."""
+
     results: SelectedResults | None = None
     """Those members of `JobResults` that `fields` names."""
 
@@ -1434,7 +1445,6 @@ class PartOfSimulation(Answer):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class PartOfSimulationResult(Answer):
     """A `SimulationResult`, where `fields` is given."""
-
 
     job_id: str
     """`job_…`"""
@@ -1937,7 +1947,7 @@ class SelectedResults(Answer):
     """Largest final balance, exact."""
 
     confidence_interval_95: list[float] = field(default_factory=list)
-    """95 % Wilson interval of the success probability. At least 2 entries, at most 2 entries."""
+    """95 % Wilson interval of the success probability. 2 entries."""
 
     digest: str | None = None
     """SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with the same
@@ -2000,6 +2010,9 @@ class SelectedResults(Answer):
 
     variants: list[Variant] = field(default_factory=list)
     """The other plans of a comparison, in the order of its request."""
+
+    warnings: list[str] = field(default_factory=list)
+    """Inputs that had no effect, and bounds that were met: sentences for a person."""
 
     workers_used: int | None = None
     """Nodes that contributed."""
@@ -2108,6 +2121,9 @@ class Simulation(JobDisplay, Answer):
     owner_id: str
     """Whose it is."""
 
+    priority: int
+    """0 to 100, more is sooner among the jobs of one user."""
+
     progress_percent: float
     """0 to 100."""
 
@@ -2128,6 +2144,9 @@ class Simulation(JobDisplay, Answer):
 
     error_message: str | None = None
     """Why it failed or was cancelled."""
+
+    name: str | None = None
+    """What its submitter calls it."""
 
     results: JobResults | None = None
     """The answer, when completed."""
@@ -2435,6 +2454,38 @@ class StudentTReturns(Input):
     """Which it is."""
 
 
+@dataclass(kw_only=True, repr=False)
+class SubmitJob(Input):
+    """A request, and what is said of its job."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "financial_profile": "financialProfile",
+        "simulation_params": "simulationParams",
+        "user_inputs": "userInputs",
+    }
+
+    financial_profile: FinancialProfile
+    """What the household has, owes and spends."""
+
+    goal: Goal
+    """What is to be reached, and when."""
+
+    name: str | None = None
+    """Its name, for people."""
+
+    plan: Plan | None = None
+    """What goes beyond one savings goal: dated incomes and spendings, prices, a portfolio, lifetimes."""
+
+    priority: int | None = None
+    """More is sooner, among the jobs of one user. At least 0, at most 100. Default 50."""
+
+    simulation_params: SimulationParams | None = None
+    """How to simulate it."""
+
+    user_inputs: UserInputs | None = None
+    """What the person says of themselves."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Submitted(Answer):
     """The answer of `POST /api/jobs`."""
@@ -2702,6 +2753,7 @@ __all__ = [
     "Spending",
     "SpendingRule",
     "StudentTReturns",
+    "SubmitJob",
     "Submitted",
     "Success",
     "Tier",
