@@ -101,7 +101,7 @@ struct Random<'a> {
 }
 
 impl Random<'_> {
-    /// SplitMix64.
+    /// `SplitMix64`.
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -233,7 +233,7 @@ impl Random<'_> {
 
 /// The type of a schema, without null.
 fn kind(schema: &Value) -> &str {
-    let named = |kind: &'_ Value| kind.as_str().filter(|kind| *kind != "null").is_some();
+    let named = |kind: &Value| kind.as_str().is_some_and(|kind| kind != "null");
     match &schema["type"] {
         Value::Array(kinds) => {
             kinds.iter().find(|kind| named(kind)).and_then(Value::as_str).unwrap_or("null")
@@ -346,10 +346,10 @@ fn schemas_are_such_that_generators_can_use_them() {
                 fault("is an integer with a bound that is none");
             }
         }
-        if path.starts_with("/paths") && path.contains("/parameters/") && path.ends_with("/schema") {
-            if object.get("type").is_some_and(Value::is_array) {
-                fault("is a parameter that may be null, which no parameter can be");
-            }
+        let is_parameter =
+            path.starts_with("/paths") && path.contains("/parameters/") && path.ends_with("/schema");
+        if is_parameter && object.get("type").is_some_and(Value::is_array) {
+            fault("is a parameter that may be null, which no parameter can be");
         }
         if path.ends_with("/requestBody/content/application~1json/schema") && object.get("oneOf").is_some() {
             fault("is a body that is one of several");
