@@ -145,7 +145,7 @@ impl Client {
     }
 
     async fn get(&self, id: &str) -> Result<v1::Job, Status> {
-        let request = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 };
+        let request = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0, with_points: false };
         self.call(async |mut jobs: JobsClient<Channel>| jobs.get(request.clone()).await).await
     }
 

@@ -10,6 +10,8 @@ use carlo_types::question::Variable;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::sweep::Over;
+
 pub use server::*;
 
 /// Where the gateway of `carlo up` listens, and where every client looks for one.
@@ -66,6 +68,8 @@ pub enum Command {
     Compare(Compare),
     /// Find the value of one number of a request that gives a wanted probability
     Solve(Solve),
+    /// Compute a request at many values of one or two of its numbers, all on the same luck
+    Sweep(Sweep),
     /// Recompute a stored answer on this machine and compare
     Verify(Verify),
     /// Run a whole cluster on this machine until Ctrl-C
@@ -192,6 +196,36 @@ pub struct Solve {
     /// Where, unless here.
     #[command(flatten)]
     pub elsewhere: Elsewhere,
+}
+
+/// `carlo sweep`
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// The plan of which one or two numbers change.
+    #[command(flatten)]
+    pub request: Request,
+    /// A number and its values, once or twice: /plan/incomeUntil=240:480:12 (from, to, step), or numbers with commas between them
+    #[arg(long, value_name = "POINTER=VALUES", required = true)]
+    pub over: Vec<Over>,
+    /// How to print the points; json is the whole job
+    #[arg(long, value_enum, default_value_t = SweepFormat::Text)]
+    pub format: SweepFormat,
+    /// Threads that compute [default: as many as the machine has]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// How the points of a sweep are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SweepFormat {
+    /// A table for one axis, a heat map for two
+    Text,
+    /// The whole job
+    Json,
+    /// A line of names, then one for each point
+    Csv,
+    /// An object for each point
+    Jsonl,
 }
 
 /// `carlo verify`

@@ -219,6 +219,11 @@ impl Client {
         self.call(Method::POST, self.path(&["jobs"]), Some(body)).await
     }
 
+    /// `POST /api/sweep` with this body.
+    pub async fn sweep(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
+        self.call(Method::POST, self.path(&["sweep"]), Some(body)).await
+    }
+
     /// `GET /api/jobs/{id}/simulations/{index}`
     pub async fn replay(&self, id: JobId, index: u64) -> Result<Answer<Replay>, ClientError> {
         let url = self.path(&["jobs", &id.to_string(), "simulations", &index.to_string()]);

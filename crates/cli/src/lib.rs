@@ -44,6 +44,7 @@ pub mod progress;
 pub mod render;
 pub mod request;
 pub mod run;
+pub mod sweep;
 pub mod up;
 pub mod verify;
 pub mod wait;
@@ -65,6 +66,7 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Report(report) => client(commands::report(report)),
         Command::Compare(compare) => embedded(plans::compare(compare)),
         Command::Solve(solve) => embedded(plans::solve(solve)),
+        Command::Sweep(sweep) => embedded(sweep::sweep(sweep)),
         Command::Verify(verify) => embedded(verify::verify(verify)),
         Command::Up(up) => embedded(up::up(up)),
         Command::Submit(submit) => client(commands::submit(submit)),

@@ -44,11 +44,7 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
     };
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Some(results) = &answer.value.results else { return wait::conclude(&answer, false, None) };
-    let first = ComparedPlan::first(
-        results.success_probability,
-        results.standard_error,
-        results.confidence_interval_95,
-    );
+    let first = ComparedPlan::first(&results.results);
     let comparison = Comparison {
         plans: std::iter::once(first).chain(results.variants.iter().map(|plan| plan.outcome)).collect(),
         simulations_run: results.simulations_run,

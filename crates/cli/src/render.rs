@@ -11,6 +11,7 @@ pub mod plans;
 pub mod progress;
 pub mod replay;
 pub mod results;
+pub mod sweep;
 pub mod table;
 pub mod up;
 pub mod usage;

@@ -44,6 +44,8 @@ pub enum Question {
     Compare(String),
     /// `POST /api/solve`
     Solve(String),
+    /// `POST /api/sweep`
+    Sweep(String),
 }
 
 /// The ended job of a question, from a cluster in this process with so many threads; nothing where Ctrl-C came first.
@@ -110,8 +112,12 @@ async fn simulate(
     progress: &mut Progress,
 ) -> anyhow::Result<Answer<Job>> {
     match question {
-        Question::Job(body) => {
-            let submitted = once_ready(async || client.submit(body.clone()).await).await?.value;
+        Question::Job(body) | Question::Sweep(body) => {
+            let submit = async || match question {
+                Question::Sweep(_) => client.sweep(body.clone()).await,
+                _ => client.submit(body.clone()).await,
+            };
+            let submitted = once_ready(submit).await?.value;
             let id = submitted.job_id.parse().context("failed to read the server's answer")?;
             *job = Some(id);
             wait::until_ended(client, id, progress).await

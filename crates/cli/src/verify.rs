@@ -72,6 +72,9 @@ fn question(stored: &JobResults) -> serde_json::Result<Question> {
             let asked = json!({"request": plan, "for": variable, "probability": probability});
             Question::Solve(asked.to_string())
         }
+        None if let Some(sweep) = &stored.sweep => {
+            Question::Sweep(json!({"request": plan, "axes": sweep.axes}).to_string())
+        }
         None if stored.variants.is_empty() => Question::Job(serde_json::to_string(plan)?),
         None => {
             let others = stored.variants.iter().map(|variant| &variant.assumptions);

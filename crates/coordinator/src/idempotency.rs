@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn request(key: &str, id: &str) -> IdempotencyKey {
-        let message = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 };
+        let message = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0, with_points: false };
         IdempotencyKey::new(key, "Get", &message).unwrap().unwrap()
     }
 

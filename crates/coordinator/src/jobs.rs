@@ -94,7 +94,14 @@ impl JobsService {
             // A job that expired between the two looks is gone.
             snapshot = again.ok_or_else(|| no_such_job(id))?;
         }
-        with_results(self.state.ledger.as_ref(), to_proto::job(snapshot)).await
+        let sweep = if request.with_points {
+            (snapshot.view.spec.clone(), snapshot.fold.clone())
+        } else {
+            (None, None)
+        };
+        let mut job = to_proto::job(snapshot);
+        to_proto::add_points(&mut job, sweep.0.as_deref(), sweep.1.as_ref());
+        with_results(self.state.ledger.as_ref(), job).await
     }
 
     /// Each entry is a call of its own, with the key that it names; this one is not counted.

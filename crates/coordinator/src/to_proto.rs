@@ -1,10 +1,11 @@
 //! Conversion of the core's views into protobuf messages, and of their enums back.
 
+use carlo_kernel::Partial;
 use carlo_schedule::{
     BatchState, BatchStats, BatchView, ClusterView, JobState, JobView, NodeShare, NodeState, NodeView,
 };
 use carlo_tenancy::RateStatus;
-use carlo_types::Money;
+use carlo_types::{JobSpec, Money, Question};
 use carlo_wire::v1;
 
 use crate::job_metadata::JobMetadata;
@@ -176,6 +177,18 @@ fn partial(summary: PartialSummary) -> v1::PartialResults {
         confidence_interval_95: Some(v1::Interval { low, high }),
         median: summary.median,
         simulations: summary.simulations,
+        points: Vec::new(),
+        axes: Vec::new(),
+    }
+}
+
+/// Adds the points of a sweep to what its simulations so far say.
+pub(crate) fn add_points(job: &mut v1::Job, spec: Option<&JobSpec>, fold: Option<&Partial>) {
+    let (Some(partial), Some(spec), Some(fold)) = (&mut job.partial_results, spec, fold) else { return };
+    if let Question::Sweep(_) = &spec.question {
+        let results = carlo_kernel::results(spec, fold);
+        partial.points = results.variants.iter().map(Into::into).collect();
+        partial.axes = v1::SimulationRequest::from(spec).sweep;
     }
 }
 

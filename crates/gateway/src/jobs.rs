@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use carlo_rest::pointer::Spelling;
 use carlo_rest::{Job, Label, Simulation};
+use carlo_types::json::Document;
 use carlo_types::request::envelope::SubmitJob;
 use carlo_types::{JobId, JobSpec};
 use carlo_wire::{FieldError, v1};
@@ -62,19 +63,34 @@ impl JobView for Simulation {
     }
 }
 
-/// Queues the job that the body describes.
+/// Queues the job that the body describes, which is one request.
 pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
+    let read = |body: &Document| {
+        let SubmitJob { request, name, priority } = body::section(body)?;
+        Ok(v1::SubmitRequest {
+            simulation: Some((&JobSpec::of(request)).into()),
+            priority: Some(priority),
+            name,
+            ..v1::SubmitRequest::default()
+        })
+    };
+    submit_as(app, caller, request, read, str::to_owned).await
+}
+
+/// Queues the job that `read` makes of the body. `to_body` turns a pointer into the job's request into one
+/// into the body.
+pub(crate) async fn submit_as(
+    app: &App,
+    caller: &Caller,
+    request: Request,
+    read: fn(&Document) -> Result<v1::SubmitRequest, Failure>,
+    to_body: fn(&str) -> String,
+) -> Result<v1::Job, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let SubmitJob { request, name, priority } = body::section(&body)?;
-    let message = v1::SubmitRequest {
-        simulation: Some((&JobSpec::of(request)).into()),
-        priority: Some(priority),
-        idempotency_key,
-        name,
-    };
+    let message = v1::SubmitRequest { idempotency_key, ..read(&body)? };
     let submitted = Box::pin(app.coordinator.call(caller).submit_job(message)).await;
-    submitted.map_err(|failure| failure.spelled(&body.value, Spelling::CamelCase))
+    submitted.map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))
 }
 
 /// One page of the caller's jobs, and how many jobs there are on all pages.
@@ -119,7 +135,8 @@ pub(crate) async fn show_as<T: Serialize>(
         return Ok(wait.applied(fields.select(entity)?.respond(headers)));
     }
     let get = |wait: Wait| async move {
-        let message = v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds() };
+        let message =
+            v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds(), with_points: false };
         app.coordinator.long_poll(caller, wait.duration()).get_job(message).await
     };
     let job = wait.until_shutdown(&app.shutdown, get).await?;

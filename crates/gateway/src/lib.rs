@@ -32,6 +32,7 @@ mod idempotency_key;
 mod jobs;
 mod key_cache;
 mod line_json;
+mod media_type;
 mod metrics;
 mod openapi;
 mod path_ids;

@@ -17,6 +17,7 @@ use carlo_types::Request;
 use carlo_types::definition::schema::Components;
 use carlo_types::question::{CompareRequest, SolveRequest};
 use carlo_types::request::envelope::{CancelBatch, CancelJob, CreateBatch, CreateKey, SubmitJob};
+use carlo_types::sweep::SweepRequest;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -150,6 +151,7 @@ fn inputs(schemas: &mut Value) {
     defined.add::<SubmitJob>();
     defined.add::<CompareRequest>();
     defined.add::<SolveRequest>();
+    defined.add::<SweepRequest>();
     defined.add::<CreateBatch>();
     defined.add::<CancelBatch>();
     defined.add::<CancelJob>();

@@ -24,7 +24,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve};
+use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve, sweep};
 use self::simulations::batch;
 use crate::concurrency::ConcurrencyLimit;
 use crate::coordinator::Coordinator;
@@ -119,10 +119,12 @@ pub(crate) fn contract() -> OpenApiRouter<App> {
         .routes(routes!(jobs::events::events))
         .routes(routes!(jobs::simulations::replay))
         .routes(routes!(jobs::report::report))
+        .routes(routes!(jobs::sweep::points))
         .routes(routes!(simulate::simulate))
         .routes(routes!(sensitivity::sensitivity))
         .routes(routes!(compare::compare))
         .routes(routes!(solve::solve))
+        .routes(routes!(sweep::sweep))
         .routes(routes!(cluster::status))
         .routes(routes!(cluster::history))
         .routes(routes!(cluster::events))

@@ -104,7 +104,7 @@ impl Accumulator {
 
     /// Simulates a block of a savings goal, its first `paired` simulations with every scenario.
     fn savings(&mut self, job: &Job, plan: &Plan, block: u64, paired: usize) {
-        let (first, count) = job.indices(block);
+        let (_, count) = job.indices(block);
         self.finals.resize(count, 0.0);
         let scenarios = if paired == 0 { &mut [][..] } else { &mut self.scenarios[..] };
         for finals in scenarios.iter_mut() {
@@ -114,14 +114,7 @@ impl Accumulator {
         if paired > 0 {
             self.sensitivity.add(plan.threshold, &self.finals[..paired], &self.scenarios);
         }
-        let own = (self.finals.as_slice(), plan.threshold);
-        let other = &mut self.scenarios[0];
-        other.resize(count, 0.0);
-        for (variant, counts) in job.variants().plans().iter().zip(&mut self.variants) {
-            variant.prepared.scores(job.level(), first, other);
-            counts.pairs.add(own, (other, variant.prepared.plan().threshold));
-        }
-        job.count_derived(block, own.0, other, &mut self.variants);
+        job.count_variants(block, &self.finals, &mut self.variants);
     }
 
     /// Simulates a block of a plan, its first `paired` simulations with every scenario.
@@ -142,31 +135,31 @@ impl Accumulator {
         self.tally_plan.add(lifetime, first, &outcomes[0], self.grid.fixed_per_dollar());
         std::mem::swap(&mut self.finals, &mut outcomes[0].finals);
 
-        let mut scored = Vec::new();
-        let mut others = plans[1..].iter().zip(&mut outcomes[1..]).map(|(plan, outcomes)| {
+        let (scenarios, others) = outcomes[1..].split_at_mut(scenarios.len());
+        for (plan, outcomes) in plans[1..].iter().zip(&mut *scenarios) {
             outcomes.score_in_place(plan.never_short);
-            &outcomes.finals
-        });
-        scored.extend(others.by_ref().take(scenarios.len()));
+        }
         if paired > 0 {
-            self.sensitivity.add(threshold, &self.scores[..paired], scored.iter().take(BASIC).copied());
-            let further = scored.iter().skip(BASIC).copied();
-            self.tally_plan.add_scenarios(threshold, &self.scores[..paired], further);
+            let scored = || scenarios.iter().map(|outcomes| &outcomes.finals);
+            self.sensitivity.add(threshold, &self.scores[..paired], scored().take(BASIC));
+            self.tally_plan.add_scenarios(threshold, &self.scores[..paired], scored().skip(BASIC));
         }
         let own = (self.scores.as_slice(), threshold);
-        let alone = &mut self.scenarios[0];
-        alone.resize(count, 0.0);
-        for (variant, counts) in job.variants().plans().iter().zip(&mut self.variants) {
-            let other_threshold = variant.prepared.plan().threshold;
-            let other = if variant.prepared.lifetime().is_some() {
-                others.next().expect("one for each plan")
-            } else {
-                variant.prepared.scores(job.level(), first, alone);
-                &*alone
-            };
-            counts.pairs.add(own, (other, other_threshold));
+        if job.variants().plans().is_empty() {
+            job.count_variants(block, own.0, &mut self.variants);
         }
-        job.count_derived(block, own.0, alone, &mut self.variants);
+        let (alone, mut others) = (&mut self.scenarios[0], others.iter_mut());
+        for (variant, counts) in job.variants().plans().iter().zip(&mut self.variants) {
+            if variant.prepared.lifetime().is_some() {
+                counts.add(own, &variant.prepared, others.next().expect("one for each plan"));
+            } else {
+                let mut outcomes = Outcomes { finals: std::mem::take(alone), ..Outcomes::default() };
+                outcomes.finals.resize(count, 0.0);
+                variant.prepared.scores(job.level(), first, &mut outcomes.finals);
+                counts.add(own, &variant.prepared, &mut outcomes);
+                *alone = outcomes.finals;
+            }
+        }
     }
 
     /// What was collected.
@@ -305,7 +298,7 @@ fn sums(batch: &[f32], target: f32, center: f32, per_dollar: f64) -> Tally {
 
 /// A balance in fixed-point steps from the center.
 #[inline(always)]
-fn fixed(x: f32, center: f32, per_dollar: f64) -> i64 {
+pub(crate) fn fixed(x: f32, center: f32, per_dollar: f64) -> i64 {
     const BOUND: f64 = FIXED_MAX as f64;
     let q = (f64::from(x) - f64::from(center)) * per_dollar;
     let q = if q < BOUND { q } else { BOUND };

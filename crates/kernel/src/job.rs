@@ -12,7 +12,7 @@ use crate::notable::Notable;
 use crate::paired::PairedCounts;
 use crate::pipeline::Walk;
 use crate::plan::{Plan, threshold};
-use crate::prepared::{self, Prepared};
+use crate::prepared::{self, Prepared, TOGETHER_MAX};
 use crate::scenarios;
 use crate::variants::{VariantCounts, Variants};
 
@@ -153,27 +153,35 @@ impl Job {
         &self.variants
     }
 
-    /// Counts a block's pairs with those of the job's other plans that aren't walked by themselves,
-    /// from its own scores. `room` is as long as they are.
-    pub(crate) fn count_derived(
-        &self,
-        block: u64,
-        own: &[f32],
-        room: &mut [f32],
-        counts: &mut [VariantCounts],
-    ) {
+    /// Counts a block of the job's other plans, beside its own scores.
+    pub(crate) fn count_variants(&self, block: u64, own: &[f32], counts: &mut [VariantCounts]) {
+        let (first, _) = self.indices(block);
         let own = (own, self.plan().threshold);
         match &self.variants {
-            Variants::Plans(_) => {}
+            Variants::Plans(variants) => {
+                let variants = variants.chunks(TOGETHER_MAX).zip(counts.chunks_mut(TOGETHER_MAX));
+                for (variants, counts) in variants {
+                    let plans = variants.iter().map(|variant| &variant.prepared);
+                    count_together(self.level, first, own, plans, counts);
+                }
+            }
+            // A thousand points would take much memory if all were prepared at once.
+            Variants::Points(points) => {
+                let points = points.chunks(TOGETHER_MAX).zip(counts.chunks_mut(TOGETHER_MAX));
+                for (points, counts) in points {
+                    let prepared: Vec<_> = points.iter().map(|point| Prepared::new(&point.spec)).collect();
+                    count_together(self.level, first, own, prepared.iter(), counts);
+                }
+            }
             Variants::Targets(targets) => {
                 for (&target, counts) in targets.iter().zip(counts) {
                     counts.pairs.add(own, (own.0, threshold(target)));
                 }
             }
             Variants::Months(longest) => {
-                let (first, _) = self.indices(block);
+                let mut room = vec![0.0; own.0.len()];
                 let mut reached = vec![PairedCounts::default(); longest.plan().months];
-                longest.reach(self.level, first, own, room, &mut reached);
+                longest.reach(self.level, first, own, &mut room, &mut reached);
                 for (counts, reached) in counts.iter_mut().zip(&reached) {
                     counts.pairs.merge(reached);
                 }
@@ -202,6 +210,21 @@ impl Job {
     pub(crate) fn indices(&self, block: u64) -> (u64, usize) {
         let first = block.saturating_mul(BLOCK_SIMULATIONS).min(self.simulations);
         (first, BLOCK_SIMULATIONS.min(self.simulations - first) as usize)
+    }
+}
+
+/// Counts the simulations from `first` on of plans beside the job's own scores.
+fn count_together<'a>(
+    level: Level,
+    first: u64,
+    own: (&[f32], f32),
+    plans: impl Iterator<Item = &'a Prepared> + Clone,
+    counts: &mut [VariantCounts],
+) {
+    let mut outcomes = vec![Outcomes::brief(own.0.len()); counts.len()];
+    prepared::walk_all(level, first, plans.clone(), &mut outcomes);
+    for ((plan, outcomes), counts) in plans.zip(&mut outcomes).zip(counts) {
+        counts.add(own, plan, outcomes);
     }
 }
 

@@ -13,6 +13,7 @@
 //! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are in this crate's README.
 
 mod accumulator;
+mod balances;
 mod binomial;
 mod chart;
 mod digest;

@@ -15,7 +15,7 @@ use crate::pipeline::Walk;
 use crate::plan::Plan;
 
 /// The most plans that walk side by side: their state stays in the second cache.
-const TOGETHER_MAX: usize = 16;
+pub(crate) const TOGETHER_MAX: usize = 16;
 
 /// The constants of a request.
 #[derive(Debug, Clone)]
@@ -85,6 +85,31 @@ impl Prepared {
                 let mut outcomes = [Outcomes::brief(room.len())];
                 walk(level, first, &[lifetime], &mut outcomes, &observed, observation);
             }
+        }
+    }
+}
+
+/// Walks any plans on the same draws, each into its outcomes, which have room for what success
+/// depends on.
+pub(crate) fn walk_all<'a>(
+    level: Level,
+    first: u64,
+    plans: impl Iterator<Item = &'a Prepared> + Clone,
+    outcomes: &mut [Outcomes],
+) {
+    let lifetimes: Vec<&Lifetime> = plans.clone().filter_map(Prepared::lifetime).collect();
+    let mut walked: Vec<Outcomes> = Vec::with_capacity(lifetimes.len());
+    for (plan, outcomes) in plans.clone().zip(&mut *outcomes) {
+        match plan {
+            Prepared::Savings(plan) => level.run(Walk::alone(plan, first, &mut outcomes.finals)),
+            Prepared::Lifetime(_) => walked.push(std::mem::take(outcomes)),
+        }
+    }
+    walk(level, first, &lifetimes, &mut walked, &[], Observation::None);
+    let mut walked = walked.into_iter();
+    for (plan, outcomes) in plans.zip(outcomes) {
+        if plan.lifetime().is_some() {
+            *outcomes = walked.next().unwrap_or_default();
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use carlo_types::definition::{self, Faults};
+use carlo_types::sweep::SweepRequest;
 use carlo_types::{Fault, JobSpec, Question, Request, Results, results};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::label::Label;
 use crate::plans::{ComparedPlan, Solution};
+use crate::sweep::SweepResults;
 
 /// The answer of `POST /api/jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -213,7 +215,8 @@ pub struct JobResults {
     /// Nodes that contributed.
     pub workers_used: u32,
     /// The request with nothing left to a default. Sent again, it gives the same answer: with the plans of `variants` to
-    /// `POST /api/compare`, or with what `solution` says was asked to `POST /api/solve`, where these are there.
+    /// `POST /api/compare`, with what `solution` says was asked to `POST /api/solve`, or with the axes of `sweep` to `POST /api/sweep`, where
+    /// these are there.
     pub assumptions: Request,
     /// The other plans of a comparison, in the order of its request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -222,6 +225,10 @@ pub struct JobResults {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub solution: Option<Solution>,
+    /// The points of a sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub sweep: Option<SweepResults>,
     /// The seed, as a decimal string: JSON numbers lose its last digits.
     #[schema(pattern = "^[0-9]+$", example = "42")]
     pub seed: String,
@@ -230,9 +237,10 @@ pub struct JobResults {
 impl JobResults {
     /// The answer to what was asked.
     pub fn new(asked: JobSpec, seed: u64, results: Results, stopped_early: bool, workers_used: u32) -> Self {
+        let sweep = SweepResults::of(&asked, &results);
         let others = match asked.question {
             Question::Compare(others) => others,
-            Question::None | Question::Solve(_) => Vec::new(),
+            Question::None | Question::Solve(_) | Question::Sweep(_) => Vec::new(),
         };
         let variant = |(plan, variant): (JobSpec, _)| Variant {
             assumptions: plan.request,
@@ -245,6 +253,7 @@ impl JobResults {
             assumptions: asked.request,
             variants: others.into_iter().zip(&results.variants).map(variant).collect(),
             solution: Solution::of(&results),
+            sweep,
             seed: seed.to_string(),
             results,
         }
@@ -254,7 +263,7 @@ impl JobResults {
     ///
     /// # Errors
     ///
-    /// Where what they say was solved for is nothing that can be.
+    /// Where what they say was solved for, or swept over, is nothing that can be.
     pub fn to_spec(&self) -> Result<JobSpec, Fault> {
         let mut spec = JobSpec::of(self.assumptions.clone());
         if let Some(solution) = &self.solution {
@@ -262,6 +271,11 @@ impl JobResults {
             let asked = json!({"for": solution.variable, "probability": solution.probability});
             let asked = definition::read(&asked, &mut faults);
             spec.question = Question::Solve(faults.none_or(asked)?);
+        } else if let Some(sweep) = &self.sweep {
+            let mut faults = Faults::default();
+            let body = json!({"request": self.assumptions, "axes": sweep.axes});
+            let swept: SweepRequest = definition::read(&body, &mut faults);
+            return faults.none_or(swept).map(SweepRequest::into_spec);
         } else if !self.variants.is_empty() {
             let others = self.variants.iter().map(|variant| JobSpec::of(variant.assumptions.clone()));
             spec.question = Question::Compare(others.collect());

@@ -2,7 +2,7 @@
 //!
 //! * [`job`]: jobs, their lists and their results.
 //! * [`simulation`], [`batch`]: the same jobs in the words of `/simulations`, and batches of them.
-//! * [`plans`]: several plans on the same luck.
+//! * [`plans`]: several plans on the same luck. [`sweep`]: one at many values of its numbers.
 //! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
 //! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts.
@@ -21,6 +21,7 @@ pub mod plans;
 pub mod pointer;
 pub mod problem;
 pub mod simulation;
+pub mod sweep;
 
 pub use batch::Batch;
 pub use cluster::Cluster;

@@ -24,13 +24,10 @@ pub struct Comparison {
 impl Comparison {
     /// The answer of a job that compares plans.
     pub fn new(results: &Results, seed: u64) -> Self {
-        let own = ComparedPlan::first(
-            results.success_probability,
-            results.standard_error,
-            results.confidence_interval_95,
-        );
         Self {
-            plans: std::iter::once(own).chain(results.variants.iter().map(ComparedPlan::from)).collect(),
+            plans: std::iter::once(ComparedPlan::first(results))
+                .chain(results.variants.iter().map(ComparedPlan::from))
+                .collect(),
             simulations_run: results.simulations_run,
             seed: seed.to_string(),
             model_version: results.model_version,
@@ -54,17 +51,27 @@ pub struct ComparedPlan {
     pub delta: f64,
     /// Standard error of `delta`, from the paired differences.
     pub delta_standard_error: f64,
+    /// Its mean final balance, dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mean: Option<f64>,
+    /// Its median final balance, dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub median: Option<f64>,
 }
 
 impl ComparedPlan {
-    /// The first plan, which the others are compared with, by its own results.
-    pub fn first(success_probability: f64, standard_error: f64, confidence_interval_95: [f64; 2]) -> Self {
+    /// The first plan, which the others are compared with.
+    pub fn first(results: &Results) -> Self {
         Self {
-            success_probability,
-            standard_error,
-            confidence_interval_95,
+            success_probability: results.success_probability,
+            standard_error: results.standard_error,
+            confidence_interval_95: results.confidence_interval_95,
             delta: 0.0,
             delta_standard_error: 0.0,
+            mean: Some(results.mean),
+            median: Some(results.median()),
         }
     }
 }
@@ -77,6 +84,8 @@ impl From<&results::Variant> for ComparedPlan {
             confidence_interval_95: variant.confidence_interval_95,
             delta: variant.delta,
             delta_standard_error: variant.delta_standard_error,
+            mean: variant.mean,
+            median: variant.median,
         }
     }
 }

@@ -32,6 +32,7 @@ pub mod replay;
 pub mod request;
 pub mod results;
 pub mod spec;
+pub mod sweep;
 pub mod time;
 
 pub use blocks::{BLOCK_SIMULATIONS, BlockRange};

@@ -8,6 +8,7 @@ use crate::definition::{Object, label, section};
 use crate::request::plan::{Flow, FlowKind};
 use crate::request::{Request, Success};
 use crate::spec::{JobSpec, NOT_THE_SAME};
+use crate::sweep::SweepAxis;
 
 /// The most variants that a job names: with its own plan, eight.
 pub const VARIANTS_MAX: usize = 7;
@@ -28,6 +29,9 @@ pub enum Question {
     Compare(Vec<JobSpec>),
     /// What one number of the plan has to be.
     Solve(Solve),
+    /// How the plan does with its numbers at other values: one or two axes, at most
+    /// [`POINTS_MAX`](crate::sweep::POINTS_MAX) points.
+    Sweep(Vec<SweepAxis>),
 }
 
 label! {

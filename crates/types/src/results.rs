@@ -208,6 +208,10 @@ pub struct Variant {
     pub delta: f64,
     /// Standard error of `delta`, from the paired differences.
     pub delta_standard_error: f64,
+    /// Its mean final balance, dollars; none for a job that solves for something.
+    pub mean: Option<f64>,
+    /// Its median final balance, dollars.
+    pub median: Option<f64>,
 }
 
 /// What was solved for.

@@ -15,6 +15,7 @@ use crate::limits::TIMELINE_MONTHS_MAX;
 use crate::question::{self, CANDIDATES, Question, Solve, SolveDraft, TIMELINES, VARIANTS_MAX, Variable};
 use crate::request::plan::SpendingRule;
 use crate::request::{CreditCard, Loan, Request, RequestDraft};
+use crate::sweep::{self, AXES_MAX, SweepAxis, SweepAxisDraft};
 
 /// A checked job: every number finite and within its range.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,8 @@ pub struct Draft {
     pub variants: Vec<Draft>,
     /// What to solve for.
     pub solve: Option<SolveDraft>,
+    /// The axes of a sweep.
+    pub sweep: Vec<SweepAxisDraft>,
 }
 
 impl Deref for JobSpec {
@@ -88,13 +91,14 @@ impl JobSpec {
 
     /// The request that says all of this in so many words: nothing is left to a default.
     pub fn to_draft(&self) -> Draft {
-        let (mut variants, mut solve) = (Vec::new(), None);
+        let (mut variants, mut solve, mut sweep) = (Vec::new(), None, Vec::new());
         match &self.question {
             Question::None => {}
             Question::Compare(others) => variants.extend(others.iter().map(Self::to_draft)),
             Question::Solve(asked) => solve = Some(asked.to_draft()),
+            Question::Sweep(axes) => sweep.extend(axes.iter().map(SweepAxis::to_draft)),
         }
-        Draft { request: self.request.to_draft(), variants, solve }
+        Draft { request: self.request.to_draft(), variants, solve, sweep }
     }
 
     /// How many simulations: 1 to 10¹².
@@ -133,6 +137,10 @@ impl JobSpec {
                 Variable::EarliestMonth => own + TIMELINES * TIMELINE_MONTHS_MAX,
                 _ => own * (1 + u32::from(CANDIDATES)),
             },
+            Question::Sweep(axes) => {
+                let points = sweep::months(&self.request, axes);
+                own.saturating_add(u32::try_from(points).unwrap_or(u32::MAX))
+            }
         }
     }
 
@@ -151,6 +159,10 @@ impl JobSpec {
             Question::Solve(asked) => {
                 canonical.text("solve");
                 canonical.item(|inner| asked.canonical(inner));
+            }
+            Question::Sweep(axes) => {
+                canonical.text("sweep");
+                axes.iter().for_each(|axis| canonical.item(|inner| axis.canonical(inner)));
             }
         }
         canonical.into_bytes()
@@ -198,11 +210,15 @@ impl Draft {
 
     /// The same of one draft among others. `pointer` stands before the pointers of its faults.
     pub fn check_at(self, pointer: &str, seed: u64, faults: &mut Faults) -> JobSpec {
-        let Self { request, variants, solve } = self;
+        let Self { request, variants, solve, sweep } = self;
         let mut request: Request = definition::check(request, pointer, faults);
         let seed = *request.params.seed.get_or_insert(Seed(seed));
         let fault = |at: &str, message: &str| FieldFault::new(format!("{pointer}{at}"), message);
+        if !sweep.is_empty() && (solve.is_some() || !variants.is_empty()) {
+            faults.push(fault("/sweep", "can't be asked for together with variants or solve"));
+        }
         let question = match (solve, variants.len()) {
+            (None, 0) if !sweep.is_empty() => Question::Sweep(check_sweep(&request, sweep, pointer, faults)),
             (None, 0) => Question::None,
             (Some(solve), 0) => {
                 let solve: Solve = definition::check(solve, &format!("{pointer}/solve"), faults);
@@ -249,11 +265,34 @@ impl Draft {
                 faults.push(FieldFault::new(format!("{pointer}/simulationParams/{name}"), NOT_THE_SAME));
             }
         }
-        if !self.variants.is_empty() || self.solve.is_some() {
-            faults.push(FieldFault::new(pointer, "must not ask for variants or solve of its own"));
+        if !self.variants.is_empty() || self.solve.is_some() || !self.sweep.is_empty() {
+            faults.push(FieldFault::new(pointer, "must not ask for variants, solve or sweep of its own"));
         }
         JobSpec { request: definition::check(self.request, pointer, faults), question: Question::None }
     }
+}
+
+/// Checks the axes of a sweep over a request.
+fn check_sweep(
+    request: &Request,
+    sweep: Vec<SweepAxisDraft>,
+    pointer: &str,
+    faults: &mut Faults,
+) -> Vec<SweepAxis> {
+    if sweep.len() > AXES_MAX {
+        let message = format!("must have at most {AXES_MAX} entries, not {}", sweep.len());
+        faults.push(FieldFault::new(format!("{pointer}/sweep"), message));
+        return Vec::new();
+    }
+    let axis = |(i, axis)| definition::check::<SweepAxis>(axis, &format!("{pointer}/sweep/{i}"), faults);
+    let mut axes: Vec<_> = sweep.into_iter().enumerate().map(axis).collect();
+    // What is at fault by itself can't be swept.
+    if faults.is_empty() {
+        for (at, message) in sweep::check(request, &mut axes) {
+            faults.push(FieldFault::new(format!("{pointer}/sweep{at}"), message));
+        }
+    }
+    axes
 }
 
 /// Why a plan can't be compared with another one.

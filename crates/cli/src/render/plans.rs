@@ -106,6 +106,8 @@ mod tests {
             confidence_interval_95: [success_probability - 0.002, success_probability + 0.002],
             delta,
             delta_standard_error: if delta == 0.0 { 0.0 } else { 0.0004 },
+            mean: None,
+            median: None,
         };
         let comparison = Comparison {
             plans: vec![plan(0.5, 0.0), plan(0.625, 0.125)],

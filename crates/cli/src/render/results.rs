@@ -11,7 +11,7 @@ use super::histogram::histogram;
 use super::lifetime::lifetime;
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short};
 use super::table::{Align, Table};
-use super::{counted, facts, plans, visible};
+use super::{counted, facts, plans, sweep, visible};
 
 /// The answer of a job that is complete. `whole` is the time from this program's start, where it did nothing but this job.
 pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> String {
@@ -73,14 +73,13 @@ fn others(results: &JobResults) -> String {
     if let Some(solution) = &results.solution {
         return plans::solution(solution);
     }
+    if let Some(sweep) = &results.sweep {
+        return sweep::points(sweep);
+    }
     if results.variants.is_empty() {
         return String::new();
     }
-    let own = ComparedPlan::first(
-        results.success_probability,
-        results.standard_error,
-        results.confidence_interval_95,
-    );
+    let own = ComparedPlan::first(&results.results);
     let others = results.variants.iter().map(|variant| variant.outcome);
     let compared: Vec<_> = std::iter::once(own).chain(others).collect();
     let name = |number| if number == 1 { "this plan".to_owned() } else { format!("plan {number}") };

@@ -256,3 +256,85 @@ fn a_plan_is_solved_for_one_of_its_numbers() {
     assert_eq!(code, Some(2));
     assert!(stderr.contains("/probability must be above 0 and below 1, not 1.5"), "{stderr}");
 }
+
+#[test]
+fn a_plan_is_swept_over_two_of_its_numbers() {
+    let over = [
+        "--over",
+        "/financialProfile/monthlySpending=3000:3200:100",
+        "--over",
+        "/goal/targetAmount=60000,70000",
+    ];
+    let args = [&["sweep", EXAMPLE, "-n", "20000", "--seed", "3"][..], &over].concat();
+    let job = answer(&[&args[..], &["--format", "json"]].concat());
+    let points = job["results"]["sweep"]["points"].as_array().unwrap();
+    assert_eq!((points.len(), &points[5]["values"]), (6, &serde_json::json!([3_200.0, 70_000.0])));
+    let run = answer(&["run", EXAMPLE, "-n", "20000", "--seed", "3", "--json"]);
+    for (name, results) in
+        [("successProbability", "successProbability"), ("mean", "mean"), ("median", "medianOutcome")]
+    {
+        let [point, own] = [&points[5][name], &run["results"][results]].map(|x| x.as_f64().unwrap());
+        assert!((point / own - 1.0).abs() < 1e-3, "{name}: {point}, and by itself {own}");
+    }
+    assert_eq!(points[5]["delta"], 0.0, "it is the plan as it is");
+
+    let (csv, _, code) = outcome(&mut carlo(&[&args[..], &["--format", "csv"]].concat()));
+    assert!(
+        code == Some(0) && csv.starts_with("/financialProfile/monthlySpending,/goal/targetAmount,succ"),
+        "{csv}"
+    );
+    assert_eq!(csv.lines().count(), 7);
+    let (lines, ..) = outcome(&mut carlo(&[&args[..], &["--format", "jsonl"]].concat()));
+    let point: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(point["values"]["/goal/targetAmount"], 60_000.0);
+    let (told, _, code) = outcome(&mut carlo(&args));
+    assert!(code == Some(0) && told.contains("monthlySpending   60000   70000\n"), "{told}");
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sweep.json");
+    std::fs::write(&file, job.to_string()).unwrap();
+    let (told, stderr, code) = outcome(&mut carlo(&["verify", file.to_str().unwrap()]));
+    assert!(code == Some(0) && told.contains("is right"), "{told}{stderr}");
+
+    let (_, stderr, code) = outcome(&mut carlo(&["sweep", EXAMPLE, "--over", "/plan/incomeUntil=30,40"]));
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.contains("/axes/0/values/1 must be at most the timeline of 36 months, not 40"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn the_example_of_a_sweep_is_one() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/examples/sweep.json");
+    let body: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let plan = directory.path().join("plan.json");
+    std::fs::write(&plan, body["request"].to_string()).unwrap();
+    let over: Vec<String> = body["axes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|axis| {
+            let values: Vec<_> = axis["values"].as_array().unwrap().iter().map(Value::to_string).collect();
+            format!("{}={}", axis["pointer"].as_str().unwrap(), values.join(","))
+        })
+        .collect();
+    let args = [
+        "sweep",
+        plan.to_str().unwrap(),
+        "-n",
+        "2000",
+        "--over",
+        &over[0],
+        "--over",
+        &over[1],
+        "--format",
+        "json",
+    ];
+    let job = answer(&args);
+    let points = job["results"]["sweep"]["points"].as_array().unwrap();
+    let success = |i: usize| points[i]["successProbability"].as_f64().unwrap();
+    assert_eq!(points.len(), 28);
+    assert!(success(24) > success(0) && success(24) > success(27), "later and on less is safer: {points:?}");
+}

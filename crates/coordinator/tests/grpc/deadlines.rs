@@ -54,7 +54,7 @@ async fn an_answer_that_is_held_ends_and_takes_its_job_with_it() {
     assert_eq!(job.status(), v1::JobStatus::Cancelled);
 
     let id = ada.submit(1, "").await.unwrap().id;
-    let held = v1::GetJobRequest { id, wait_ms: 30_000 };
+    let held = v1::GetJobRequest { id, wait_ms: 30_000, with_points: false };
     let mut jobs = JobsClient::new(world.channel.clone());
     let answer = jobs.get(soon(ada.request(held)));
     timeout(PATIENCE / 3, answer).await.expect("before the wait is over").unwrap_err();

@@ -64,7 +64,7 @@ async fn without_a_key_nothing_of_a_message_is_read() {
 async fn a_message_has_a_size_by_its_method_and_a_number_of_parts() {
     let world = World::new().await;
     let ada = world.user("ada", "pro").await;
-    let get = v1::GetJobRequest { id: "x".repeat(100_000), wait_ms: 0 };
+    let get = v1::GetJobRequest { id: "x".repeat(100_000), wait_ms: 0, with_points: false };
     let refused = JobsClient::new(world.channel.clone()).get(ada.request(get)).await.unwrap_err();
     assert_eq!(
         (refused.code(), refused.message()),

@@ -358,7 +358,8 @@ async fn calls_that_are_reset_at_once_cut_no_other_call_of_the_connection() {
     next(&mut events).await.unwrap();
     for _ in 0..5 {
         let call = |_| {
-            let (ada, request) = (ada.clone(), v1::GetJobRequest { id: id.clone(), wait_ms: 30_000 });
+            let (ada, request) =
+                (ada.clone(), v1::GetJobRequest { id: id.clone(), wait_ms: 30_000, with_points: false });
             tokio::spawn(async move { ada.jobs(async |mut call, m| call.get(m).await, request).await })
         };
         let calls: Vec<_> = (0..200).map(call).collect();

@@ -188,7 +188,7 @@ impl User {
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<v1::Job, Fault> {
-        let request = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 };
+        let request = v1::GetJobRequest { id: id.to_owned(), wait_ms: 0, with_points: false };
         self.jobs(async |mut call, m| call.get(m).await, request).await
     }
 
@@ -205,7 +205,7 @@ impl User {
     pub(crate) async fn end_of(&self, id: &str) -> v1::Job {
         let ended = async {
             loop {
-                let request = v1::GetJobRequest { id: id.to_owned(), wait_ms: 10_000 };
+                let request = v1::GetJobRequest { id: id.to_owned(), wait_ms: 10_000, with_points: false };
                 let job = self.jobs(async |mut call, m| call.get(m).await, request).await.unwrap();
                 if !matches!(job.status(), v1::JobStatus::Queued | v1::JobStatus::Running) {
                     return job;

@@ -116,7 +116,7 @@ fn state(message: &str) -> Result<NodeState, FieldError> {
     NodeState::from_label(message).ok_or_else(|| FieldError::new("job.node_progress.state", "is unknown"))
 }
 
-fn status(message: v1::JobStatus) -> Result<JobStatus, FieldError> {
+pub(crate) fn status(message: v1::JobStatus) -> Result<JobStatus, FieldError> {
     match message {
         v1::JobStatus::Queued => Ok(JobStatus::Queued),
         v1::JobStatus::Running => Ok(JobStatus::Running),

@@ -3,6 +3,7 @@
 use carlo_rest::plans::{Comparison, Solved};
 use carlo_types::json::Document;
 use carlo_types::question::{CompareRequest, SolveRequest};
+use carlo_types::sweep::SweepRequest;
 use carlo_types::{JobSpec, Results};
 use carlo_wire::{FieldError as MessageError, v1};
 
@@ -18,6 +19,17 @@ pub(crate) fn read_comparison(body: &Document) -> Result<JobSpec, Failure> {
 /// The job of the body of what is to be solved.
 pub(crate) fn read_solve(body: &Document) -> Result<JobSpec, Failure> {
     body::section(body).map(SolveRequest::into_spec)
+}
+
+/// The job of the body of a sweep.
+pub(crate) fn read_sweep(body: &Document) -> Result<v1::SubmitRequest, Failure> {
+    let spec = body::section(body).map(SweepRequest::into_spec)?;
+    Ok(v1::SubmitRequest { simulation: Some((&spec).into()), ..v1::SubmitRequest::default() })
+}
+
+/// Where the body of a sweep has what a pointer into its job leads to.
+pub(crate) fn swept_pointer(pointer: &str) -> String {
+    pointer.strip_prefix("/sweep").map_or_else(|| format!("/request{pointer}"), |axis| format!("/axes{axis}"))
 }
 
 /// Where the body of a comparison has what a pointer into its job leads to.

@@ -7,3 +7,4 @@ pub(crate) mod jobs;
 pub(crate) mod sensitivity;
 pub(crate) mod simulate;
 pub(crate) mod solve;
+pub(crate) mod sweep;

@@ -150,6 +150,8 @@ async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
         confidence_interval_95: Some(v1::Interval { low: 0.4, high: 0.6 }),
         delta: -0.25,
         delta_standard_error: 0.005,
+        mean: None,
+        median: None,
     };
     let job = |change: fn(&mut v1::CompletedResults, v1::Variant), variant| {
         let mut job = coordinator::complete();

@@ -15,6 +15,7 @@ mod operators;
 mod protocol;
 mod rude;
 mod simulate;
+mod sweeps;
 mod tls;
 mod web;
 

@@ -8,6 +8,7 @@ use carlo_types::results::{PLAN_SCENARIOS, SCENARIOS};
 use serde::{Deserialize, Serialize};
 
 use super::Partial;
+use crate::balances::{self, BalanceCounts, BalanceScale};
 use crate::chart::{self, Scale};
 use crate::grid::{BINS, FIXED_MAX, Grid};
 use crate::lifetime::tally::{BINS_MAX, Counts, FirstShort, PathCounts, SpendingCounts, Sums};
@@ -109,6 +110,11 @@ impl Partial {
         let extras = Extras { sensitivity, scales, aims, notable, variants };
         let mut bytes = postcard::to_stdvec(&(head, runs(&self.bins), extras, runs(&self.chart)))
             .expect("writing numbers to memory can't fail");
+        for balances in self.variants.iter().filter_map(|counts| counts.balances.as_ref()) {
+            let BalanceCounts { scale, sum, below, bins } = *balances;
+            let balances: BalanceBytes = (scale.to_bits(), sum, below, bins);
+            bytes.extend(postcard::to_stdvec(&balances).expect("writing numbers to memory can't fail"));
+        }
         if !self.plan.is_empty() {
             bytes.extend(encode_counts(&self.plan));
         }
@@ -130,8 +136,9 @@ impl Partial {
         let extras: Extras = take(&mut bytes)?;
         let scales = extras.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
         let scales = scales.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible scale"))?;
-        let variants = extras.variants.into_iter().map(VariantCounts::from_bits);
-        let variants = variants.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible value"))?;
+        if extras.variants.len() > VARIANTS_MAX {
+            return Err(DecodeError("too many variants"));
+        }
         let partial = Self {
             grid: Grid::from_bits(head.center, head.scale).ok_or(DecodeError("impossible grid"))?,
             simulations: head.simulations,
@@ -144,11 +151,11 @@ impl Partial {
             sensitivity: extras.sensitivity.into(),
             chart: Runs(&mut bytes).bins(scales.len() * chart::BINS)?,
             scales,
+            variants: take_variants(extras.variants, &mut bytes)?,
             notable: Notable {
                 aims: extras.aims,
                 seen: extras.notable.map(|seen| seen.map(|(balance, index)| Seen { balance, index })),
             },
-            variants,
             plan: if bytes.is_empty() { Counts::default() } else { take_counts(&mut bytes)? },
         };
         if !bytes.is_empty() {
@@ -209,7 +216,6 @@ impl Partial {
             (self.notable_is_possible(), "impossible simulations"),
             (self.plan.is_possible(n), "impossible counts of a plan"),
             (self.plan.scenarios.len() <= PLAN_SCENARIOS.len(), "too many scenarios"),
-            (self.variants.len() <= VARIANTS_MAX, "too many variants"),
             (variants, "impossible variants"),
             (n > SIMULATIONS_MAX || self.sum.unsigned_abs() <= sum_max, "impossible sum"),
             (
@@ -219,6 +225,27 @@ impl Partial {
         ];
         rules.into_iter().try_for_each(|(holds, fault)| if holds { Ok(()) } else { Err(DecodeError(fault)) })
     }
+}
+
+/// The counts of a variant's balances: scale, sum, those below the bins, bins.
+type BalanceBytes = ((u32, u32, i8), i128, u64, [u64; balances::BINS]);
+
+/// The variants, of which those without a value are followed by what is counted of their balances.
+fn take_variants(
+    variants: Vec<(Option<u64>, PairedCounts)>,
+    bytes: &mut &[u8],
+) -> Result<Vec<VariantCounts>, DecodeError> {
+    let variant = |(value, pairs): (Option<u64>, _)| {
+        let balances = if value.is_none() { Some(take_balances(bytes)?) } else { None };
+        VariantCounts::from_bits((value, pairs), balances).ok_or(DecodeError("impossible value"))
+    };
+    variants.into_iter().map(variant).collect()
+}
+
+fn take_balances(bytes: &mut &[u8]) -> Result<BalanceCounts, DecodeError> {
+    let (scale, sum, below, bins): BalanceBytes = take(bytes)?;
+    let scale = BalanceScale::from_bits(scale).ok_or(DecodeError("impossible scale"))?;
+    Ok(BalanceCounts { scale, sum, below, bins })
 }
 
 /// What else is counted of a plan, but its histograms.

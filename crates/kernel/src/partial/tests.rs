@@ -54,7 +54,7 @@ fn partial() -> impl Strategy<Value = Partial> {
                     (Some(value.to_bits()), pairs)
                 })
                 .into_iter()
-                .filter_map(VariantCounts::from_bits)
+                .filter_map(|bits| VariantCounts::from_bits(bits, None))
                 .collect(),
             ..nothing()
         }

@@ -18,6 +18,7 @@ pub(super) fn variants(partial: &Partial, solution: Option<&Solution>) -> Vec<Va
     let variant = |counts: &VariantCounts| {
         let successes = counts.pairs.successes(partial.successes);
         let (delta, delta_standard_error) = counts.pairs.difference(n);
+        let (mean, median) = counts.balances.map(|balances| balances.summary(n)).unzip();
         Variant {
             value: counts.value(),
             success_probability: successes as f64 / n.max(1) as f64,
@@ -25,6 +26,8 @@ pub(super) fn variants(partial: &Partial, solution: Option<&Solution>) -> Vec<Va
             confidence_interval_95: wilson_interval_95(successes, n),
             delta,
             delta_standard_error,
+            mean,
+            median,
         }
     };
     let all = &partial.variants;

@@ -5,6 +5,7 @@ use carlo_types::definition::kind::Seed;
 use carlo_types::question::SolveDraft;
 use carlo_types::question::Variable;
 use carlo_types::results::Solution;
+use carlo_types::sweep::SweepAxisDraft;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
 
 use crate::{golden, level, partial, whole};
@@ -74,6 +75,73 @@ fn variants_are_jobs_of_their_own_on_the_same_luck() {
     let n = COUNT as f64;
     let variance = pairs.iter().map(|pair| (pair - different.delta).powi(2)).sum::<f64>() / n;
     assert!((different.delta_standard_error - (variance / n).sqrt()).abs() < 1e-9);
+}
+
+fn sweeping(draft: &Draft, axes: &[(&str, Vec<f64>)]) -> JobSpec {
+    let axis = |(pointer, values): &(&str, Vec<f64>)| SweepAxisDraft {
+        pointer: Some((*pointer).to_owned()),
+        values: values.clone(),
+    };
+    let sweep = axes.iter().map(axis).collect();
+    Draft { sweep, ..draft.clone() }.check(0).unwrap_or_else(|fault| panic!("{fault:?}"))
+}
+
+/// Each point is a job of its own on the same luck, also where a number makes a plan of a savings goal.
+#[test]
+fn points_of_a_sweep_are_jobs_of_their_own() {
+    let axes = [
+        ("/financialProfile/monthlySpending", vec![3_100.0, 3_300.0, 3_500.0]),
+        ("/plan/incomeUntil", vec![20.0, 36.0]),
+    ];
+    let spec = sweeping(&plan(0), &axes);
+    assert_eq!(spec.months(), 7 * 36);
+    let answer = results(&spec, &whole(&spec, level()));
+    assert_eq!(answer.variants.len(), 6);
+    for (i, point) in answer.variants.iter().enumerate() {
+        let mut draft = plan(0);
+        draft.profile.monthly_spending = Some(axes[0].1[i / 2]);
+        draft.plan.income_until = Some([20, 36][i % 2]);
+        let own = draft.check(0).unwrap();
+        let own = results(&own, &whole(&own, level()));
+        assert_eq!(point.success_probability, own.success_probability, "{i}");
+        assert!((point.delta - (own.success_probability - answer.success_probability)).abs() < 1e-12);
+        let spread = own.percentiles[6] - own.percentiles[0];
+        assert!((point.mean.unwrap() - own.mean).abs() < 1e-5 * spread, "{i}: {point:?}, not {}", own.mean);
+        let apart = (point.median.unwrap() - own.median()).abs();
+        assert!(apart < 1e-3 * spread, "{i}: {point:?}, not {}", own.median());
+    }
+    let compared = Draft { variants: vec![plan(0)], ..plan(0) }.check(0).unwrap();
+    let compared = results(&compared, &whole(&compared, level()));
+    assert!((compared.variants[0].mean.unwrap() / compared.mean - 1.0).abs() < 1e-5);
+}
+
+/// The largest sweep, cut as it may be: the same bits, and reports that stay small.
+#[test]
+fn a_large_sweep_merges_exactly_from_small_reports() {
+    let mut draft = plan(0);
+    draft.params.n_simulations = Some(2 * BLOCK_SIMULATIONS + 77);
+    draft.goal.timeline_months = Some(8);
+    let values = |from: f64| (0..32).map(|i| from + 10.0 * f64::from(i)).collect();
+    let axes =
+        [("/financialProfile/monthlySpending", values(3_000.0)), ("/goal/targetAmount", values(14_000.0))];
+    let spec = sweeping(&draft, &axes);
+    let job = Job::new(&spec, level());
+    let mut sum = partial(&job, [2]);
+    for blocks in [[1], [0]] {
+        let part = partial(&job, blocks);
+        let bytes = part.encode();
+        assert!(bytes.len() < 64 * 1024, "{} bytes", bytes.len());
+        assert_eq!(Partial::decode(&bytes).unwrap(), part);
+        sum.merge(&part);
+    }
+    assert_eq!(sum, whole(&spec, level()));
+    let answer = results(&spec, &sum);
+    assert_eq!(answer.variants.len(), 1_024);
+    let falls =
+        |pair: &[carlo_types::results::Variant]| pair[0].success_probability >= pair[1].success_probability;
+    assert!(answer.variants[..32].windows(2).all(falls), "a higher target is harder");
+    let other = sweeping(&draft, &[("/goal/targetAmount", values(14_000.0))]);
+    assert_ne!(results(&other, &sum).digest, answer.digest);
 }
 
 #[test]

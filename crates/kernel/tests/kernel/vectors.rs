@@ -14,6 +14,7 @@ use carlo_kernel::{Accumulator, Job, Level, MODEL_VERSION, Partial, results};
 use carlo_types::blocks::blocks_of;
 use carlo_types::question::SolveDraft;
 use carlo_types::request::{CardDraft, LoanDraft};
+use carlo_types::sweep::SweepAxisDraft;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
 use serde_json::{Value, json};
 
@@ -241,6 +242,21 @@ fn questions() -> Vec<Request> {
                 let poorer = with(base(36), |draft| draft.inputs.monthly_income = Some(4_700.0));
                 let others = [base(48), poorer, with(base(36), accounts)];
                 draft.variants = others.map(|other| with(other, two_blocks)).to_vec();
+            }),
+        ),
+        (
+            "a sweep",
+            27,
+            with(base(36), |draft| {
+                two_blocks(draft);
+                let axis = |pointer: &str, values: &[f64]| SweepAxisDraft {
+                    pointer: Some(pointer.to_owned()),
+                    values: values.to_vec(),
+                };
+                draft.sweep = vec![
+                    axis("/goal/timelineMonths", &[24.0, 36.0]),
+                    axis("/plan/incomeUntil", &[12.0, 20.0, 24.0]),
+                ];
             }),
         ),
         ("solved for income", 22, with(base(36), solving("minIncome", 0.8))),

@@ -10,6 +10,7 @@ use carlo_types::request::plan::{
 use carlo_types::request::{
     CardDraft, GoalDraft, InputsDraft, LoanDraft, ParamsDraft, ProfileDraft, RequestDraft,
 };
+use carlo_types::sweep::SweepAxisDraft;
 
 use crate::v1;
 
@@ -172,6 +173,7 @@ same_fields!(PercentRule, PercentRuleDraft { from, floor, ceiling, share });
 same_fields!(VpwRule, VpwRuleDraft { from, floor, ceiling, rate });
 same_fields!(Person, PersonDraft { age, modal_age, dispersion });
 same_fields!(SolveFor, SolveDraft { variable, probability });
+same_fields!(SweepAxis, SweepAxisDraft { pointer, values });
 
 impl From<v1::SimulationRequest> for Draft {
     fn from(message: v1::SimulationRequest) -> Self {
@@ -183,6 +185,7 @@ impl From<v1::SimulationRequest> for Draft {
             variants,
             solve,
             plan,
+            sweep,
         } = message;
         Self {
             request: RequestDraft {
@@ -194,13 +197,14 @@ impl From<v1::SimulationRequest> for Draft {
             },
             variants: variants.into_iter().map(Into::into).collect(),
             solve: solve.map(Into::into),
+            sweep: sweep.into_iter().map(Into::into).collect(),
         }
     }
 }
 
 impl From<Draft> for v1::SimulationRequest {
     fn from(draft: Draft) -> Self {
-        let Draft { request, variants, solve } = draft;
+        let Draft { request, variants, solve, sweep } = draft;
         let RequestDraft { profile, inputs, goal, params, plan } = request;
         Self {
             financial_profile: Some(profile.into()),
@@ -210,6 +214,7 @@ impl From<Draft> for v1::SimulationRequest {
             variants: variants.into_iter().map(Into::into).collect(),
             solve: solve.map(Into::into),
             plan: Some(plan.into()),
+            sweep: sweep.into_iter().map(Into::into).collect(),
         }
     }
 }

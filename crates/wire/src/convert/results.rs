@@ -268,6 +268,8 @@ mod tests {
                 confidence_interval_95: [0.7, 0.8],
                 delta: 0.25,
                 delta_standard_error: 0.01,
+                mean: Some(7.0),
+                median: Some(6.5),
             }],
             solution: Some(Solution {
                 asked: Solve { variable: Variable::MinIncome, probability: 0.9 },

@@ -16,6 +16,8 @@ impl From<&Variant> for v1::Variant {
             confidence_interval_95: Some(interval(variant.confidence_interval_95)),
             delta: variant.delta,
             delta_standard_error: variant.delta_standard_error,
+            mean: variant.mean,
+            median: variant.median,
         }
     }
 }
@@ -32,6 +34,8 @@ impl TryFrom<v1::Variant> for Variant {
             confidence_interval_95: message.confidence_interval_95.map(ends).ok_or_else(missing)?,
             delta: message.delta,
             delta_standard_error: message.delta_standard_error,
+            mean: message.mean,
+            median: message.median,
         })
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod report;
 pub(crate) mod simulations;
+pub(crate) mod sweep;
 
 use axum::Json;
 use axum::extract::{Request, State};

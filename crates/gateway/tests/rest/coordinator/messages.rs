@@ -41,6 +41,7 @@ pub(crate) fn running() -> v1::Job {
             confidence_interval_95: Some(v1::Interval { low: 0.25, high: 0.75 }),
             median: 12.5,
             simulations: 333_000,
+            ..Default::default()
         }),
         ..queued()
     }

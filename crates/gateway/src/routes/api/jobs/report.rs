@@ -37,7 +37,7 @@ pub(crate) async fn report(
     caller: Caller,
     path_ids::Job(id): path_ids::Job,
 ) -> Result<Response, Failure> {
-    let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0 };
+    let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0, with_points: false };
     let job = convert::job::job(app.coordinator.call(&caller).get_job(message).await?)?;
     let not_complete = || {
         Failure::new(

@@ -1,0 +1,114 @@
+//! `carlo sweep`: a plan with one or two of its numbers at many values, computed by a cluster in this
+//! process.
+
+use anyhow::Context as _;
+use carlo_rest::job::JobResults;
+use serde_json::value::RawValue;
+use serde_json::{json, to_string};
+
+use crate::args::{self, SweepFormat};
+use crate::exit::Exit;
+use crate::run::Question;
+use crate::{output, render, request, run, wait};
+
+/// The most values of an axis: the server takes no more points.
+const VALUES_MAX: usize = carlo_types::sweep::POINTS_MAX;
+
+/// `carlo sweep`
+pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
+    let plan: Box<RawValue> = RawValue::from_string(request::load(&args.request)?)?;
+    let axes: Vec<_> =
+        args.over.iter().map(|axis| json!({"pointer": axis.pointer, "values": axis.values})).collect();
+    let body = format!("{{\"request\":{plan},\"axes\":{}}}", to_string(&axes)?);
+    let file = request::name(&args.request.file);
+    let answer = run::here(Question::Sweep(body), args.threads).await;
+    let answer = answer.with_context(|| format!("failed to sweep over {file}"))?;
+    let Some(answer) = answer else { return Ok(Exit::Interrupted) };
+    let Some(JobResults { sweep: Some(sweep), .. }) = &answer.value.results else {
+        return wait::conclude(&answer, false, None);
+    };
+    match args.format {
+        SweepFormat::Text => return wait::conclude(&answer, false, None),
+        SweepFormat::Json => output::print_json(&answer.json)?,
+        SweepFormat::Csv => output::write(&render::visible::lines(&sweep.csv().replace("\r\n", "\n")))?,
+        SweepFormat::Jsonl => output::write_json(&sweep.lines())?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// An axis as typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Over {
+    /// Where the number is in the request.
+    pub pointer: String,
+    /// Its values.
+    pub values: Vec<f64>,
+}
+
+impl std::str::FromStr for Over {
+    type Err = String;
+
+    /// Reads `POINTER=VALUES`: numbers and ranges `FROM:TO:STEP`, both ends included, with commas
+    /// between them.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (pointer, list) =
+            text.split_once('=').ok_or("must be POINTER=VALUES, like /plan/incomeUntil=240:480:12")?;
+        let mut values = Vec::new();
+        for item in list.split(',') {
+            range(item.trim(), &mut values)?;
+            if values.len() > VALUES_MAX {
+                return Err(format!("has more than {VALUES_MAX} values"));
+            }
+        }
+        Ok(Self { pointer: pointer.to_owned(), values })
+    }
+}
+
+/// Adds a number, or those of a range.
+fn range(item: &str, values: &mut Vec<f64>) -> Result<(), String> {
+    let number = |text: &str| {
+        let number = text.trim().replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
+        number.ok_or_else(|| format!("{text:?} is not a number"))
+    };
+    let parts = item.split(':').map(number).collect::<Result<Vec<f64>, _>>()?;
+    match parts[..] {
+        [value] => values.push(value),
+        [from, to, step] => {
+            let steps = (to - from) / step;
+            if step == 0.0 || steps < 0.0 {
+                return Err(format!("{item} never gets to {to}"));
+            }
+            // An end that is missed by rounding is one of them.
+            let last = (steps + 1e-9).floor();
+            if last >= VALUES_MAX as f64 {
+                return Err(format!("{item} has more than {VALUES_MAX} values"));
+            }
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1023")]
+            values.extend((0..=last as u32).map(|i| rounded(from + f64::from(i) * step)));
+        }
+        _ => return Err(format!("{item} is neither a number nor FROM:TO:STEP")),
+    }
+    Ok(())
+}
+
+/// Without what adding up steps leaves in the last digits.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.12}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_numbers_and_ranges() {
+        let values = |text: &str| text.parse::<Over>().map(|over| over.values);
+        assert_eq!(values("/plan/incomeUntil=240:276:12"), Ok(vec![240.0, 252.0, 264.0, 276.0]));
+        assert_eq!(values("/x=0.1:0.3:0.1, 1_000,-5"), Ok(vec![0.1, 0.2, 0.3, 1_000.0, -5.0]));
+        assert_eq!(values("/x=5:1:-2"), Ok(vec![5.0, 3.0, 1.0]));
+        assert_eq!(values("/x=5:6:4"), Ok(vec![5.0]));
+        for bad in ["/x", "/x=", "/x=a", "/x=1:2", "/x=1:2:0", "/x=1:2:-1", "/x=0:1e9:1", "/x=nan"] {
+            assert!(values(bad).is_err(), "{bad}: {:?}", values(bad));
+        }
+    }
+}

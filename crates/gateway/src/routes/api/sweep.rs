@@ -1,0 +1,37 @@
+//! `POST /api/sweep`: a plan with one or two of its numbers at many values, in one job.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use carlo_rest::Submitted;
+use carlo_types::sweep::SweepRequest;
+
+use crate::caller::Caller;
+use crate::openapi::shared::IdempotencyKey;
+use crate::problem::Failure;
+use crate::routes::App;
+use crate::{convert, entity, jobs};
+
+#[utoipa::path(
+    post,
+    path = "/api/sweep",
+    operation_id = "sweep",
+    tag = "jobs",
+    summary = "Queues a job that computes a plan at many values of one or two of its numbers, all on the same luck",
+    params(IdempotencyKey),
+    request_body = SweepRequest,
+    responses(
+        (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
+    ),
+)]
+pub(crate) async fn sweep(
+    State(app): State<App>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (read, to_body) = (convert::plans::read_sweep, convert::plans::swept_pointer);
+    let job = jobs::submit_as(&app, &caller, request, read, to_body).await?;
+    let submitted = convert::job::submitted(job)?;
+    let path = format!("/api/jobs/{}", submitted.job_id);
+    Ok(entity::located(StatusCode::ACCEPTED, path, &submitted))
+}

@@ -1,0 +1,179 @@
+//! The points of a sweep, as JSON, as CSV and as lines of JSON.
+
+use std::fmt::Write as _;
+
+use carlo_types::question::Question;
+use carlo_types::{JobSpec, Results, sweep};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::job::JobStatus;
+use crate::plans::ComparedPlan;
+
+/// The points of a sweep, so far or in the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sweep {
+    /// The job.
+    pub job_id: String,
+    /// Its state: while it runs, the points are those of the simulations so far.
+    pub status: JobStatus,
+    /// Simulations of each point.
+    pub simulations_run: u64,
+    /// The plan itself, which the points are compared with.
+    pub base: ComparedPlan,
+    /// Axes and points.
+    #[serde(flatten)]
+    pub results: SweepResults,
+}
+
+/// What a sweep found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SweepResults {
+    /// The numbers that change, in the order of the request.
+    pub axes: Vec<Axis>,
+    /// A point for each combination of their values, those of the last axis varying first.
+    pub points: Vec<SweepPoint>,
+}
+
+/// A number of the plan and the values that it takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Axis {
+    /// Where the number is in the request: a JSON pointer.
+    #[schema(example = "/plan/incomeUntil")]
+    pub pointer: String,
+    /// Its values.
+    pub values: Vec<f64>,
+}
+
+/// A point of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SweepPoint {
+    /// The value of each axis.
+    pub values: Vec<f64>,
+    /// How the plan does with them, beside the plan as it was sent.
+    #[serde(flatten)]
+    pub outcome: ComparedPlan,
+}
+
+/// The columns after those of the axes.
+const COLUMNS: [&str; 8] = [
+    "successProbability",
+    "standardError",
+    "confidenceInterval95Low",
+    "confidenceInterval95High",
+    "delta",
+    "deltaStandardError",
+    "mean",
+    "median",
+];
+
+impl SweepResults {
+    /// The points of a job that is a sweep; nothing where it is none.
+    pub fn of(asked: &JobSpec, results: &Results) -> Option<Self> {
+        let Question::Sweep(axes) = &asked.question else { return None };
+        let outcomes = results.variants.iter().map(ComparedPlan::from);
+        let point = |(values, outcome)| SweepPoint { values, outcome };
+        let axis =
+            |axis: &sweep::SweepAxis| Axis { pointer: axis.pointer.clone(), values: axis.values.clone() };
+        Some(Self {
+            axes: axes.iter().map(axis).collect(),
+            points: sweep::values(axes).into_iter().zip(outcomes).map(point).collect(),
+        })
+    }
+
+    /// Comma-separated values (RFC 4180): a line of names, then one for each point. A mean or median
+    /// that isn't known is empty.
+    pub fn csv(&self) -> String {
+        let names = self.axes.iter().map(|axis| quoted(&axis.pointer));
+        let head: Vec<_> = names.chain(COLUMNS.map(str::to_owned)).collect();
+        let mut csv = head.join(",") + "\r\n";
+        for SweepPoint { values, outcome } in &self.points {
+            let [low, high] = outcome.confidence_interval_95;
+            let known = [
+                outcome.success_probability,
+                outcome.standard_error,
+                low,
+                high,
+                outcome.delta,
+                outcome.delta_standard_error,
+            ];
+            let numbers = values.iter().copied().chain(known).map(Some).chain([outcome.mean, outcome.median]);
+            let row: Vec<_> =
+                numbers.map(|number| number.map_or_else(String::new, |number| number.to_string())).collect();
+            // Writing to a string doesn't fail.
+            let _ = write!(csv, "{}\r\n", row.join(","));
+        }
+        csv
+    }
+
+    /// Lines, each the JSON object of a point, its values by the axes' pointers.
+    pub fn lines(&self) -> String {
+        let mut lines = String::new();
+        for SweepPoint { values, outcome } in &self.points {
+            let values: Map<String, Value> = self
+                .axes
+                .iter()
+                .map(|axis| axis.pointer.clone())
+                .zip(values.iter().map(|x| json!(x)))
+                .collect();
+            let mut line = json!(outcome);
+            line["values"] = values.into();
+            let _ = writeln!(lines, "{line}");
+        }
+        lines
+    }
+}
+
+/// A field of CSV, in quotes where it needs them.
+fn quoted(text: &str) -> String {
+    if text.contains(['"', ',', '\r', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results() -> SweepResults {
+        let outcome = |success_probability| ComparedPlan {
+            success_probability,
+            standard_error: 0.25,
+            confidence_interval_95: [0.0, 1.0],
+            delta: -0.125,
+            delta_standard_error: 0.0625,
+            mean: Some(1_000.5),
+            median: None,
+        };
+        let axis =
+            |pointer: &str, values: &[f64]| Axis { pointer: pointer.to_owned(), values: values.to_vec() };
+        SweepResults {
+            axes: vec![axis("/plan/incomeUntil", &[240.0]), axis("/a,\"b\"", &[0.5, 1e7])],
+            points: vec![
+                SweepPoint { values: vec![240.0, 0.5], outcome: outcome(0.5) },
+                SweepPoint { values: vec![240.0, 1e7], outcome: outcome(0.75) },
+            ],
+        }
+    }
+
+    #[test]
+    fn points_are_rows_of_csv() {
+        let expected = "/plan/incomeUntil,\"/a,\"\"b\"\"\",successProbability,standardError,confidenceInterval95Low,\
+            confidenceInterval95High,delta,deltaStandardError,mean,median\r\n\
+            240,0.5,0.5,0.25,0,1,-0.125,0.0625,1000.5,\r\n240,10000000,0.75,0.25,0,1,-0.125,0.0625,1000.5,\r\n";
+        assert_eq!(results().csv(), expected);
+    }
+
+    #[test]
+    fn points_are_lines_of_json() {
+        let lines = results().lines();
+        let points: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(points.len(), 2);
+        assert_eq!(points[1]["values"], json!({"/plan/incomeUntil": 240.0, "/a,\"b\"": 1e7}));
+        assert_eq!((&points[1]["successProbability"], points[1].get("median")), (&json!(0.75), None));
+    }
+}

@@ -1,0 +1,257 @@
+//! Sweeps: a plan with one or two of its numbers at several values, all on the same luck.
+//!
+//! A sweep travels as its plan and its axes; its points follow from them ([`points`]). Each point is the
+//! plan as it would be echoed, with a number put in at each axis's pointer, read like any other request:
+//! so every rule holds for every point, and what ends with the timeline moves along with it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::definition::rule::{items, list, number, part, text};
+use crate::definition::{self, Faults, Object, section, snake_case};
+use crate::limits::{NUMBER_MAX, TEXT_BYTES_MAX};
+use crate::question::Question;
+use crate::request::Request;
+use crate::spec::JobSpec;
+
+/// The most points of a sweep.
+pub const POINTS_MAX: usize = 1_024;
+/// The most axes of a sweep.
+pub const AXES_MAX: usize = 2;
+/// The timeline, of which months follow.
+const TIMELINE: &str = "/goal/timelineMonths";
+/// What all points have in common.
+const SHARED: [&str; 4] = [
+    "/simulationParams/nSimulations",
+    "/simulationParams/seed",
+    "/simulationParams/targetStandardError",
+    "/simulationParams/sensitivity",
+];
+
+section! {
+    /// A number of a plan and the values that it takes.
+    pub SweepAxis / SweepAxisDraft as "SweepAxis" {
+        /// Where the number is in the request: a JSON pointer (RFC 6901).
+        pointer: String = text(TEXT_BYTES_MAX).required().example("/plan/incomeUntil");
+        /// Its values, all different. The points of all axes together are at most 1,024.
+        values: Vec<f64> = items(number(-NUMBER_MAX, NUMBER_MAX), POINTS_MAX).required();
+    }
+}
+
+section! {
+    /// The body of `POST /api/sweep`.
+    pub SweepRequest / SweepRequestDraft as "SweepRequest" with sweepable {
+        /// The plan. Every point differs from it in the axes' numbers alone, and is compared with it.
+        request: Request = part().required();
+        /// One or two axes.
+        axes: Vec<SweepAxis> = list(AXES_MAX).at_least(1).required();
+    }
+}
+
+fn sweepable(asked: &mut SweepRequest, object: &mut Object<'_>) {
+    for (pointer, message) in check(&asked.request, &mut asked.axes) {
+        object.fault(&[&format!("/axes{pointer}"), "/request"], format_args!("{message}"));
+    }
+}
+
+impl SweepRequest {
+    /// The job that computes all points: a question about the plan.
+    pub fn into_spec(self) -> JobSpec {
+        JobSpec::new(self.request, Question::Sweep(self.axes))
+    }
+}
+
+/// The values of each point, one for each axis: those of the last axis vary first.
+pub fn values(axes: &[SweepAxis]) -> Vec<Vec<f64>> {
+    let mut all = vec![Vec::new()];
+    for axis in axes {
+        let with = |values: &Vec<f64>| {
+            let values = values.clone();
+            axis.values.iter().map(move |value| [&values[..], &[*value]].concat())
+        };
+        all = all.iter().flat_map(with).collect();
+    }
+    all
+}
+
+/// The requests of all points of axes that are [right](check), in the order of their [`values`].
+pub fn points(request: &Request, axes: &[SweepAxis]) -> Vec<Request> {
+    let base = echo(request);
+    let point = |values: Vec<f64>| {
+        let settings = axes.iter().zip(values).map(|(axis, value)| (axis.pointer.as_str(), value));
+        read(&base, settings, request).unwrap_or_else(|_| request.clone())
+    };
+    values(axes).into_iter().map(point).collect()
+}
+
+/// The months of the timelines of all points together.
+pub(crate) fn months(request: &Request, axes: &[SweepAxis]) -> u64 {
+    let count = |axis: &SweepAxis| axis.values.len() as u64;
+    let points: u64 = axes.iter().map(count).product();
+    match axes.iter().find(|axis| axis.pointer == TIMELINE) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1200")]
+        Some(axis) => {
+            axis.values.iter().map(|months| *months as u64).sum::<u64>() * points / count(axis).max(1)
+        }
+        None => points * u64::from(request.goal.timeline_months),
+    }
+}
+
+/// What is wrong with axes over a request: pointers from the list of axes, and why. Pointers into the
+/// request are put into `camelCase`.
+pub(crate) fn check(request: &Request, axes: &mut [SweepAxis]) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    let count = axes.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
+    if count > POINTS_MAX {
+        return vec![(String::new(), format!("have {count} points together, more than {POINTS_MAX}"))];
+    }
+    let base = echo(request);
+    for i in 0..axes.len() {
+        let pointer = camel_case(&axes[i].pointer);
+        let wrong = why_not(&base, &pointer).or_else(|| {
+            let is_twice = axes[..i].iter().any(|other| other.pointer == pointer);
+            is_twice.then(|| "is that of the other axis, too".to_owned())
+        });
+        axes[i].pointer = pointer;
+        match wrong {
+            Some(message) => faults.push((format!("/{i}/pointer"), message)),
+            None => faults.extend(check_axis(&base, request, i, &axes[i])),
+        }
+    }
+    if let ([first, second], true) = (&*axes, faults.is_empty()) {
+        for x in &first.values {
+            for (k, y) in second.values.iter().enumerate() {
+                let settings = [(first.pointer.as_str(), *x), (second.pointer.as_str(), *y)];
+                if let Err(message) = read(&base, settings, request) {
+                    faults
+                        .push((format!("/1/values/{k}"), format!("with {} = {x}: {message}", first.pointer)));
+                    return faults;
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// What is wrong with an axis by itself.
+fn check_axis(base: &Value, request: &Request, i: usize, axis: &SweepAxis) -> Vec<(String, String)> {
+    let (mut faults, mut seen, mut moves) = (Vec::new(), BTreeSet::new(), false);
+    let own = digested(request);
+    for (k, value) in axis.values.iter().enumerate() {
+        if !seen.insert(value.to_bits()) {
+            faults.push((format!("/{i}/values/{k}"), "is given twice".to_owned()));
+        }
+        match read(base, [(axis.pointer.as_str(), *value)], request) {
+            Ok(point) => moves |= digested(&point) != own,
+            Err(message) => faults.push((format!("/{i}/values/{k}"), message)),
+        }
+    }
+    // The request's own value alone moves nothing.
+    if faults.is_empty() && !moves && axis.values.len() > 1 {
+        let message = "changes nothing that is simulated".to_owned();
+        faults.push((format!("/{i}/pointer"), message));
+    }
+    faults
+}
+
+/// What a digest covers of a request.
+fn digested(request: &Request) -> Vec<u8> {
+    let mut canonical = definition::Canonical::default();
+    definition::Section::canonical(&request.with_ends(), &mut canonical);
+    canonical.into_bytes()
+}
+
+/// Why no number can be put in at a pointer, if none can.
+fn why_not(base: &Value, pointer: &str) -> Option<String> {
+    if SHARED.contains(&pointer) {
+        return Some("must be the same for all points".to_owned());
+    }
+    let Some((parent, _)) = pointer.rsplit_once('/') else {
+        return Some("must be a JSON pointer, like /plan/incomeUntil".to_owned());
+    };
+    match base.pointer(parent) {
+        Some(Value::Object(_) | Value::Array(_)) => None,
+        _ => Some(format!("leads nowhere: the request has no {parent}")),
+    }
+}
+
+/// The request as it would be echoed.
+fn echo(request: &Request) -> Value {
+    serde_json::to_value(request).unwrap_or_default()
+}
+
+/// The point with these numbers, or what is wrong with it.
+fn read<'a>(
+    base: &Value,
+    settings: impl IntoIterator<Item = (&'a str, f64)>,
+    request: &Request,
+) -> Result<Request, String> {
+    let mut value = base.clone();
+    let settings: Vec<_> = settings.into_iter().collect();
+    for (pointer, number) in &settings {
+        if !put(&mut value, pointer, *number) {
+            return Err(format!("can't be put in at {pointer}"));
+        }
+    }
+    let mut faults = Faults::default();
+    let mut point: Request = definition::read(&value, &mut faults);
+    if let Err(fault) = faults.none_or(()) {
+        let told =
+            |fault: &crate::FieldFault| match settings.iter().any(|(pointer, _)| *pointer == fault.pointer) {
+                true => fault.message.clone(),
+                false => format!("{} {}", fault.pointer, fault.message),
+            };
+        return Err(fault.fields.first().map_or_else(|| fault.to_string(), told));
+    }
+    // A seed that nobody gave is drawn once for all.
+    point.params.seed = request.params.seed;
+    Ok(point)
+}
+
+/// Puts a number in at a pointer; says whether there is such a place.
+fn put(value: &mut Value, pointer: &str, number: f64) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
+    // A whole number is one in JSON, too.
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be the same")]
+    let whole = number as i64;
+    #[expect(clippy::cast_precision_loss, reason = "checked to be the same")]
+    let number = if whole as f64 == number { Value::from(whole) } else { Value::from(number) };
+    match value.pointer_mut(parent) {
+        Some(Value::Object(fields)) => {
+            fields.insert(name.replace("~1", "/").replace("~0", "~"), number);
+            true
+        }
+        Some(Value::Array(entries)) => match name.parse().ok().and_then(|i: usize| entries.get_mut(i)) {
+            Some(entry) => {
+                *entry = number;
+                true
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// A pointer whose names are in `snake_case`, in `camelCase`.
+fn camel_case(pointer: &str) -> String {
+    let step = |step: &str| {
+        let mut words = step.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |name, word| {
+            let mut letters = word.chars();
+            let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
+            name + &initial.into_iter().chain(letters).collect::<String>()
+        })
+    };
+    // Other spellings are left for the reader to refuse.
+    let is_snake = |step: &&str| snake_case(step) == **step;
+    pointer
+        .split('/')
+        .map(|name| if is_snake(&name) { step(name) } else { name.to_owned() })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+#[cfg(test)]
+mod tests;
