@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carlo_types::limits::TEXT_BYTES_MAX;
-use carlo_types::{Fault, FaultCode, Lease, LeaseId, Merge, NodeId, Now};
+use carlo_types::{BLOCK_SIMULATIONS, Fault, FaultCode, Lease, LeaseId, Merge, NodeId, Now};
 
 use super::Scheduler;
 use crate::command::{Effect, Outcome};
@@ -174,11 +174,30 @@ impl<P: Merge + Clone> Scheduler<P> {
         });
     }
 
+    /// Whether a node that told of no progress may well be within blocks that take longer than usual: of
+    /// a sweep, say, a block is as much work as a whole job. Its progress is told block by block.
+    fn computes_long_blocks(&self, node: NodeId, now: Now) -> bool {
+        /// Path-months a second of one thread of a slow machine, where a node's speed isn't known yet.
+        const SLOW: f64 = 2e7;
+        /// How many times longer than at the node's speed a block may take.
+        const PATIENCE: f64 = 4.0;
+        let Some(node) = self.fleet.get(node) else { return false };
+        let leases = node.leases.iter().filter_map(|id| self.leases.get(*id));
+        let months = leases.map(|lease| self.jobs[&lease.job].months).max().unwrap_or(0);
+        let threads = f64::from(node.facts.threads.max(1));
+        let speed = node.speed.map_or(SLOW, |speed| speed / threads);
+        let path_months = BLOCK_SIMULATIONS as f64 * f64::from(months);
+        now.elapsed.saturating_sub(node.progressed).as_secs_f64() < PATIENCE * path_months / speed.max(1.0)
+    }
+
     /// Leases of nodes that live but make no progress, and leases that have been out for too long,
     /// end as faults of their nodes.
     pub(super) fn expire_stalled(&mut self, now: Now, out: &mut Outcome<P>) {
         let mut expired: Vec<LeaseId> = Vec::new();
         for node in self.fleet.stalled(self.config.lease_stall, now.elapsed) {
+            if self.computes_long_blocks(node, now) {
+                continue;
+            }
             expired.extend(self.fleet.get(node).into_iter().flat_map(|node| node.leases.iter().copied()));
         }
         let is_old =
