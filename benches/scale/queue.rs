@@ -89,7 +89,10 @@ async fn until(
 ) -> anyhow::Result<v1::Job> {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        let job = client.get(v1::GetJobRequest { id: id.to_owned(), wait_ms: 0 }).await?.into_inner();
+        let job = client
+            .get(v1::GetJobRequest { id: id.to_owned(), wait_ms: 0, with_points: false })
+            .await?
+            .into_inner();
         if enough(&job) {
             return Ok(job);
         }

@@ -18,7 +18,7 @@ const VALUES_MAX: usize = carlo_types::sweep::POINTS_MAX;
 pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
     let plan: Box<RawValue> = RawValue::from_string(request::load(&args.request)?)?;
     let axes: Vec<_> =
-        args.over.iter().map(|axis| json!({"pointer": axis.pointer, "values": axis.values})).collect();
+        args.over.iter().map(|over| json!({"pointer": over.pointer, "values": over.values})).collect();
     let body = format!("{{\"request\":{plan},\"axes\":{}}}", to_string(&axes)?);
     let file = request::name(&args.request.file);
     let answer = run::here(Question::Sweep(body), args.threads).await;

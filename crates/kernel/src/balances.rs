@@ -151,6 +151,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are spread like a skewed distribution, and don't come in order.
+    #[expect(clippy::cast_possible_truncation, reason = "far within single precision")]
     fn balances(n: u32) -> Vec<f32> {
         (0..n)
             .map(|i| f64::from(i.wrapping_mul(2_654_435_761)) / f64::from(u32::MAX))

@@ -75,10 +75,10 @@ impl SweepResults {
         let Question::Sweep(axes) = &asked.question else { return None };
         let outcomes = results.variants.iter().map(ComparedPlan::from);
         let point = |(values, outcome)| SweepPoint { values, outcome };
-        let axis =
+        let shown =
             |axis: &sweep::SweepAxis| Axis { pointer: axis.pointer.clone(), values: axis.values.clone() };
         Some(Self {
-            axes: axes.iter().map(axis).collect(),
+            axes: axes.iter().map(shown).collect(),
             points: sweep::values(axes).into_iter().zip(outcomes).map(point).collect(),
         })
     }
@@ -149,10 +149,10 @@ mod tests {
             mean: Some(1_000.5),
             median: None,
         };
-        let axis =
+        let over =
             |pointer: &str, values: &[f64]| Axis { pointer: pointer.to_owned(), values: values.to_vec() };
         SweepResults {
-            axes: vec![axis("/plan/incomeUntil", &[240.0]), axis("/a,\"b\"", &[0.5, 1e7])],
+            axes: vec![over("/plan/incomeUntil", &[240.0]), over("/a,\"b\"", &[0.5, 1e7])],
             points: vec![
                 SweepPoint { values: vec![240.0, 0.5], outcome: outcome(0.5) },
                 SweepPoint { values: vec![240.0, 1e7], outcome: outcome(0.75) },

@@ -162,7 +162,9 @@ impl JobSpec {
             }
             Question::Sweep(axes) => {
                 canonical.text("sweep");
-                axes.iter().for_each(|axis| canonical.item(|inner| axis.canonical(inner)));
+                for axis in axes {
+                    canonical.item(|inner| axis.canonical(inner));
+                }
             }
         }
         canonical.into_bytes()
@@ -284,8 +286,8 @@ fn check_sweep(
         faults.push(FieldFault::new(format!("{pointer}/sweep"), message));
         return Vec::new();
     }
-    let axis = |(i, axis)| definition::check::<SweepAxis>(axis, &format!("{pointer}/sweep/{i}"), faults);
-    let mut axes: Vec<_> = sweep.into_iter().enumerate().map(axis).collect();
+    let checked = |(i, draft)| definition::check::<SweepAxis>(draft, &format!("{pointer}/sweep/{i}"), faults);
+    let mut axes: Vec<_> = sweep.into_iter().enumerate().map(checked).collect();
     // What is at fault by itself can't be swept.
     if faults.is_empty() {
         for (at, message) in sweep::check(request, &mut axes) {

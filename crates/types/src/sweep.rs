@@ -91,8 +91,8 @@ pub(crate) fn months(request: &Request, axes: &[SweepAxis]) -> u64 {
     let points: u64 = axes.iter().map(count).product();
     match axes.iter().find(|axis| axis.pointer == TIMELINE) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1200")]
-        Some(axis) => {
-            axis.values.iter().map(|months| *months as u64).sum::<u64>() * points / count(axis).max(1)
+        Some(timeline) => {
+            timeline.values.iter().map(|months| *months as u64).sum::<u64>() * points / count(timeline).max(1)
         }
         None => points * u64::from(request.goal.timeline_months),
     }
@@ -197,11 +197,10 @@ fn read<'a>(
     let mut faults = Faults::default();
     let mut point: Request = definition::read(&value, &mut faults);
     if let Err(fault) = faults.none_or(()) {
-        let told =
-            |fault: &crate::FieldFault| match settings.iter().any(|(pointer, _)| *pointer == fault.pointer) {
-                true => fault.message.clone(),
-                false => format!("{} {}", fault.pointer, fault.message),
-            };
+        let told = |fault: &crate::FieldFault| {
+            let is_of_axis = settings.iter().any(|(pointer, _)| *pointer == fault.pointer);
+            if is_of_axis { fault.message.clone() } else { format!("{} {}", fault.pointer, fault.message) }
+        };
         return Err(fault.fields.first().map_or_else(|| fault.to_string(), told));
     }
     // A seed that nobody gave is drawn once for all.

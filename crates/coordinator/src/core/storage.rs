@@ -84,6 +84,7 @@ impl Core {
 fn result_bytes(spec: &JobSpec) -> u64 {
     let other_plans = match &spec.question {
         Question::Compare(variants) => variants.len() as u64,
+        Question::Sweep(axes) => axes.iter().map(|axis| axis.values.len() as u64).product(),
         Question::None | Question::Solve(_) => 0,
     };
     RESULT_BYTES + other_plans * PLAN_RESULT_BYTES

@@ -69,14 +69,14 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
         seed: message.seed.to_string(),
         waiting_for: message.waiting_for,
         node_progress,
-        partial_results: message.partial_results.map(partial_results).transpose()?,
+        partial_results: message.partial_results.as_ref().map(partial_results).transpose()?,
         results,
         sensitivity_results: sensitivity_results.flatten(),
         error: message.error,
     })
 }
 
-fn partial_results(message: v1::PartialResults) -> Result<PartialResults, FieldError> {
+fn partial_results(message: &v1::PartialResults) -> Result<PartialResults, FieldError> {
     let interval = message
         .confidence_interval_95
         .ok_or_else(|| FieldError::new("partial_results.confidence_interval_95", "is missing"))?;

@@ -78,11 +78,11 @@ fn variants_are_jobs_of_their_own_on_the_same_luck() {
 }
 
 fn sweeping(draft: &Draft, axes: &[(&str, Vec<f64>)]) -> JobSpec {
-    let axis = |(pointer, values): &(&str, Vec<f64>)| SweepAxisDraft {
+    let over = |(pointer, values): &(&str, Vec<f64>)| SweepAxisDraft {
         pointer: Some((*pointer).to_owned()),
         values: values.clone(),
     };
-    let sweep = axes.iter().map(axis).collect();
+    let sweep = axes.iter().map(over).collect();
     Draft { sweep, ..draft.clone() }.check(0).unwrap_or_else(|fault| panic!("{fault:?}"))
 }
 

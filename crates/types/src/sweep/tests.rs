@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn body(axes: Value) -> Value {
+fn body(axes: &Value) -> Value {
     json!({
         "request": {
             "financialProfile": {"liquidAssets": 1_000, "monthlySpending": 2_000},
@@ -15,9 +15,10 @@ fn body(axes: Value) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "axes are written where they are read")]
 fn read_body(axes: Value) -> Result<SweepRequest, Vec<String>> {
     let mut faults = Faults::default();
-    let sweep = definition::read(&body(axes), &mut faults);
+    let sweep = definition::read(&body(&axes), &mut faults);
     let told = |fault: &crate::FieldFault| format!("{} {}", fault.pointer, fault.message);
     faults.none_or(sweep).map_err(|fault| fault.fields.iter().map(told).collect())
 }
@@ -92,8 +93,8 @@ fn every_fault_of_an_axis_is_named() {
         ["/axes/0/pointer changes nothing that is simulated"]
     );
     let many: Vec<u32> = (0..33).collect();
-    let axis = |pointer: &str| json!({"pointer": pointer, "values": many});
-    let wide = json!([axis("/plan/incomeUntil"), axis("/financialProfile/liquidAssets")]);
+    let over = |pointer: &str| json!({"pointer": pointer, "values": many});
+    let wide = json!([over("/plan/incomeUntil"), over("/financialProfile/liquidAssets")]);
     assert_eq!(faults(wide), ["/axes have 1089 points together, more than 1024"]);
     assert_eq!(faults(json!([])), ["/axes must have 1 to 2 entries, not 0"]);
 }

@@ -103,15 +103,16 @@ fn partial(job: v1::Job) -> Result<Found, FieldError> {
         mean: None,
         median: Some(partial.median),
     };
-    let axis = |axis: v1::SweepAxis| sweep::SweepAxis {
+    let read = |axis: v1::SweepAxis| sweep::SweepAxis {
         pointer: axis.pointer.unwrap_or_default(),
         values: axis.values,
     };
-    let axes: Vec<_> = partial.axes.into_iter().map(axis).collect();
+    let axes: Vec<_> = partial.axes.into_iter().map(read).collect();
     let variants: Vec<results::Variant> =
         partial.points.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     let point = |(values, variant)| SweepPoint { values, outcome: ComparedPlan::from(variant) };
     let points = sweep::values(&axes).into_iter().zip(&variants).map(point).collect();
-    let axes = axes.into_iter().map(|axis| Axis { pointer: axis.pointer, values: axis.values }).collect();
+    let shown = |axis: sweep::SweepAxis| Axis { pointer: axis.pointer, values: axis.values };
+    let axes = axes.into_iter().map(shown).collect();
     Ok(Some((n, base, SweepResults { axes, points })))
 }
