@@ -55,15 +55,15 @@ fn heat_map(down: &Axis, across: &Axis, points: &[SweepPoint], columns: usize) -
     let row_step = down.values.len().div_ceil(ROWS_MAX).max(1);
 
     let mut lines = vec![format!("{:label$} {}", "", name(&across.pointer)).trim_end().to_owned()];
-    let head: String = shown.iter().map(|i| format!("{:>cell$}", heads[*i])).collect();
-    lines.push(format!("{:>label$}{head}", name(&down.pointer)));
+    let head: Vec<String> = shown.iter().map(|i| format!("{:>cell$}", heads[*i])).collect();
+    lines.push(format!("{:>label$}{}", name(&down.pointer), head.concat()));
     for (row, value) in down.values.iter().enumerate().step_by(row_step) {
-        let cells: String = shown
+        let cells: Vec<String> = shown
             .iter()
             .filter_map(|column| points.get(row * across.values.len() + column))
             .map(|point| format!("{:>cell$}", shaded(point.outcome.success_probability)))
             .collect();
-        lines.push(format!("{:>label$}{cells}", number(*value)).trim_end().to_owned());
+        lines.push(format!("{:>label$}{}", number(*value), cells.concat()).trim_end().to_owned());
     }
     if every > 1 || row_step > 1 {
         lines.push("(not all values fit; --format csv has them)".to_owned());
