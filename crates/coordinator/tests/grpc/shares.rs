@@ -28,7 +28,7 @@ fn assert_used_up<T: std::fmt::Debug>(refused: Result<T, Fault>, share: &str) {
 }
 
 async fn wait_for(user: &User, id: &str, wait_ms: u32) -> Result<v1::Job, Fault> {
-    let request = v1::GetJobRequest { id: id.to_owned(), wait_ms };
+    let request = v1::GetJobRequest { id: id.to_owned(), wait_ms, with_points: false };
     user.jobs(async |mut call, m| call.get(m).await, request).await
 }
 
