@@ -1,4 +1,4 @@
-//! The usage of every user in every period that is kept, and what is held for open jobs.
+//! Every user's usage in each period that is kept, and the amounts held for open jobs.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,11 @@ use carlo_types::{Money, OwnerId};
 use crate::period::Period;
 use crate::usage::Usage;
 
-/// Past periods that can be asked for.
+/// The number of past periods that can be queried.
 pub const PAST_PERIODS_MAX: usize = 24;
-/// Periods of a user that are kept: the current one and the past ones.
+/// Periods kept per user: the current one and the past ones.
 const PERIODS_KEPT: usize = PAST_PERIODS_MAX + 1;
 
-/// Every user's account.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Accounts {
     users: BTreeMap<OwnerId, Account>,
@@ -21,7 +20,7 @@ pub(crate) struct Accounts {
 #[derive(Debug, Clone, Default)]
 struct Account {
     usage: BTreeMap<Period, Usage>,
-    /// By period. What is nothing has no entry.
+    /// By period. A zero amount has no entry.
     held: BTreeMap<Period, Money>,
 }
 
@@ -34,8 +33,8 @@ impl Accounts {
         self.users.get(user).and_then(|account| account.held.get(&period)).copied().unwrap_or_default()
     }
 
-    /// The usage of a user in a period, to be added to, and the period that had to be forgotten to
-    /// make room for it.
+    /// The mutable usage of a user in a period, and the period that was dropped to make room for
+    /// it.
     pub(crate) fn usage_mut(&mut self, user: &OwnerId, period: Period) -> (&mut Usage, Option<Period>) {
         let account = self.account(user);
         let mut forgotten = None;
@@ -45,7 +44,7 @@ impl Accounts {
         (account.usage.entry(period).or_default(), forgotten)
     }
 
-    /// Holds `after` where `before` was held.
+    /// Changes the amount held from `before` to `after`.
     pub(crate) fn rehold(&mut self, user: &OwnerId, period: Period, before: Money, after: Money) {
         let account = self.account(user);
         let held = account.held.entry(period).or_default();

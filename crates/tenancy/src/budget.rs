@@ -1,36 +1,36 @@
-//! What a batch holds of its user's month: the estimates of its open jobs, but never more than what
-//! its cap leaves.
+//! How much of its user's monthly quota a batch holds: the estimates of its open jobs, but never
+//! more than its cap leaves.
 //!
-//! Which of its jobs may start is decided where batches are scheduled; here it is only counted.
+//! The batch scheduler decides which jobs may start. This module only counts.
 
 use carlo_types::{BatchId, Bill, Money, OwnerId};
 
 use crate::period::Period;
 
-/// The cap of a batch, and what its jobs may cost and have cost.
+/// The cap of a batch, with the estimated and actual costs of its jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Budget {
-    /// The batch.
     pub batch: BatchId,
     /// The user who pays.
     pub user: OwnerId,
-    /// The period that the batch was admitted in, and that all of its jobs are billed in.
+    /// The period in which the batch was admitted. All of its jobs are billed in it.
     pub period: Period,
     /// The most that may be billed.
     pub cap: Option<Money>,
-    /// What all of its jobs would cost if each ran to its last simulation.
+    /// The cost of all jobs if each ran to its last simulation.
     pub estimated: Money,
-    /// What its ended jobs have cost.
+    /// The cost of the jobs that have ended.
     pub spent: Bill,
-    /// The estimates of its open jobs. Follows from the open charges, so a record of the budget can
+    /// The estimates of the open jobs. Derived from the open charges, so records of the budget may
     /// leave it out.
     pub open: Money,
-    /// How many of its jobs have not been settled. Follows from the open charges, too.
+    /// The number of jobs that are not settled. Also derived from the open charges.
     pub open_jobs: usize,
 }
 
 impl Budget {
-    /// The budget of a batch of which no job is open yet.
+    /// The budget of a batch without open jobs.
     pub(crate) fn new(
         batch: BatchId,
         user: OwnerId,
@@ -42,18 +42,17 @@ impl Budget {
         Self { batch, user, period, cap, estimated, spent, open: Money::ZERO, open_jobs: 0 }
     }
 
-    /// What is held of the user's month: the most that the batch may still come to cost.
+    /// The amount held of the user's quota: the most that the batch may still cost.
     pub fn held(&self) -> Money {
         self.cap.map_or(self.open, |cap| cap.less(self.spent.cost).min(self.open))
     }
 
-    /// Adds an open job.
     pub(crate) fn open(&mut self, estimate: Money) {
         self.open = self.open.plus(estimate);
         self.open_jobs += 1;
     }
 
-    /// Replaces the estimate of a job by what it has come to.
+    /// Replaces a job's estimate with its bill.
     pub(crate) fn settle(&mut self, estimate: Money, bill: Bill) {
         self.open = self.open.less(estimate);
         self.open_jobs = self.open_jobs.saturating_sub(1);

@@ -1,13 +1,12 @@
-//! API keys: who calls, and in which role.
+//! API keys identify a caller and a role.
 //!
-//! A secret is 256 random bits, given out once as `carlo_` and 64 hexadecimal digits. Only its
-//! SHA-256 is kept. A plain hash is enough, without salt or stretching: nobody can guess 256 random
-//! bits.
+//! A secret is 256 random bits, shown once as `carlo_` and 64 hexadecimal digits. Only its SHA-256
+//! is stored. Salting and stretching are unnecessary, because nobody can guess 256 random bits.
 //!
-//! A key is looked up by its hash in an ordered map. How long that takes may tell how many leading
-//! bits of the *hash* of a guess agree with a stored hash. That is no way to the secret: whoever
-//! could choose a guess by the first bits of its hash would still need all 256 bits of it, and
-//! SHA-256 gives no help with that. So the lookup needs no comparison in constant time.
+//! A key is looked up by its hash in an ordered map. The time of a lookup may reveal how many
+//! leading bits of the *hash* of a guess match a stored hash. That doesn't help to find the secret:
+//! an attacker who can choose guesses by the first bits of their hash still needs all 256 bits, and
+//! SHA-256 gives no way to derive them. So the lookup needs no constant-time comparison.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,28 +19,28 @@ use sha2::{Digest, Sha256};
 use crate::refusal::{Refusal, Unauthenticated};
 use crate::tiers::Tier;
 
-/// Keys that are kept, revoked ones included.
+/// The most keys that are stored, including revoked ones.
 pub const KEYS_MAX: usize = 10_000;
 
 const SECRET_PREFIX: &str = "carlo_";
 const KEY_ID_PREFIX: &str = "key_";
 
-/// What a caller shows. It is never printed but by [`Secret::reveal`].
+/// A caller's secret. Only [`Secret::reveal`] prints it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret([u8; 32]);
 
 impl Secret {
-    /// The secret of these bits, which must come from the system's random source.
+    /// The secret with these bits, which must come from the system's random source.
     pub fn from_random(bits: [u8; 32]) -> Self {
         Self(bits)
     }
 
-    /// The secret in the form for people: to be shown once, to whom it was made for.
+    /// The secret as text, to be shown once, to its new owner.
     pub fn reveal(&self) -> String {
         format!("{SECRET_PREFIX}{}", hex(&self.0))
     }
 
-    /// What is kept of it.
+    /// The SHA-256 that is stored.
     pub fn hash(&self) -> KeyHash {
         KeyHash(Sha256::digest(self.0).into())
     }
@@ -53,7 +52,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads what [`Secret::reveal`] writes. The error doesn't repeat the text.
+/// Parses the text of [`Secret::reveal`]. The error doesn't repeat the text.
 impl FromStr for Secret {
     type Err = Unauthenticated;
 
@@ -68,12 +67,12 @@ impl FromStr for Secret {
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// The hash of these bytes, from a record.
+    /// The hash with these bytes, from a record.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes, for a record.
+    /// The bytes, for a record.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -85,7 +84,7 @@ impl fmt::Debug for KeyHash {
     }
 }
 
-/// The name of a key, which is no secret: `key_` and 32 hexadecimal digits.
+/// The id of a key, which is not secret: `key_` and 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u128);
 
@@ -108,7 +107,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// A text that isn't the name of a key.
+/// The text is not the id of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a key id: expected \"key_\" and 32 hexadecimal digits")]
 pub struct ParseKeyIdError;
@@ -125,15 +124,15 @@ impl FromStr for KeyId {
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Role {
-    /// Jobs and batches of its own.
+    /// The user's own jobs and batches.
     #[default]
     User,
-    /// The cluster's nodes and everybody's keys, too.
+    /// The cluster's nodes and everybody's keys, in addition.
     Admin,
 }
 
 impl Role {
-    /// Its word.
+    /// Its name in the contract.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -141,7 +140,7 @@ impl Role {
         }
     }
 
-    /// The role of this word.
+    /// The role with this name.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::User, Self::Admin].into_iter().find(|role| role.as_str() == word)
     }
@@ -153,60 +152,55 @@ impl fmt::Display for Role {
     }
 }
 
-/// A key, as it is kept and listed.
+/// A stored key.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Key {
-    /// Its name.
     pub id: KeyId,
-    /// What is known of its secret.
+    /// The hash of its secret.
     pub hash: KeyHash,
-    /// Who calls with it. Several keys of one user share its jobs, usage and rates.
+    /// The user that it identifies. All keys of a user share the user's jobs, usage and rate
+    /// limits.
     pub user: OwnerId,
-    /// Which limits hold for calls with it.
+    /// The tier whose limits apply to calls with it.
     pub tier: Tier,
-    /// What it may be used for.
     pub role: Role,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was taken back. Never undone.
+    /// When it was revoked. A revocation is permanent.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Who calls.
+/// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Caller {
-    /// The user.
     pub user: OwnerId,
-    /// Whose limits hold.
     pub tier: Tier,
-    /// What they may do.
     pub role: Role,
-    /// The key that they called with; `None` where authentication is off. Then there is no rate
-    /// limit either.
+    /// The key that was used; `None` if authentication is off. Then there is no rate limit either.
     pub key: Option<KeyId>,
 }
 
 impl Caller {
-    /// Everybody, where authentication is off.
+    /// The caller of every request if authentication is off.
     pub fn local() -> Self {
         Self { user: OwnerId::local(), tier: Tier::Enterprise, role: Role::Admin, key: None }
     }
 
-    /// Whether the caller may make admin calls.
+    /// Refuses callers that aren't administrators.
     pub fn require_admin(&self) -> Result<(), Refusal> {
         let refusal = Refusal::Forbidden("this call needs a key with the role admin");
         if self.role == Role::Admin { Ok(()) } else { Err(refusal) }
     }
 
-    /// Whether the caller may see and cancel what `owner` submitted: only their own, whatever the
-    /// role.
+    /// Refuses callers other than `owner`, whatever their role.
     pub fn require_owner(&self, owner: &OwnerId) -> Result<(), Refusal> {
         if self.user == *owner { Ok(()) } else { Err(Refusal::Forbidden("it belongs to another user")) }
     }
 }
 
-/// A user's name, if it is fit for one: 1 to 128 ASCII letters, digits and `. _ - @ +`, so that it
-/// can be a part of a record's key and of a line in a log.
+/// Checks a user's name: 1 to 128 ASCII letters, digits and `. _ - @ +`, so that it can be part of
+/// a record's key and of a log line.
 pub fn parse_user(name: &str) -> Result<OwnerId, FieldFault> {
     let fits = |character: char| character.is_ascii_alphanumeric() || "._-@+".contains(character);
     if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(fits) {
@@ -217,7 +211,6 @@ pub fn parse_user(name: &str) -> Result<OwnerId, FieldFault> {
     }
 }
 
-/// Every key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
     by_id: BTreeMap<KeyId, Key>,
@@ -225,8 +218,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Adds a key. When as many as may be are kept, the one that was revoked first makes room and
-    /// is returned.
+    /// Adds a key. At the limit the key that was revoked first is removed and returned.
     pub(crate) fn insert(&mut self, key: Key) -> Result<Option<KeyId>, Refusal> {
         if self.by_id.contains_key(&key.id) || self.by_hash.contains_key(&key.hash) {
             return Err(Refusal::KeyExists);
@@ -246,14 +238,14 @@ impl Keys {
         Ok(forgotten)
     }
 
-    /// Takes a key back. One that was taken back stays as it is.
+    /// Revokes a key. Does nothing if it is revoked already.
     pub(crate) fn revoke(&mut self, id: KeyId, at: Timestamp) -> Result<&Key, Refusal> {
         let key = self.by_id.get_mut(&id).ok_or(Refusal::NoSuchKey)?;
         key.revoked_at.get_or_insert(at);
         Ok(key)
     }
 
-    /// Who shows this text as their key.
+    /// The caller whose key this text is.
     pub(crate) fn authenticate(&self, text: &str) -> Result<Caller, Unauthenticated> {
         let secret: Secret = text.parse()?;
         let id = self.by_hash.get(&secret.hash()).ok_or(Unauthenticated::Unknown)?;
@@ -279,7 +271,7 @@ fn hex(bytes: &[u8]) -> String {
     digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
-/// The bytes that these lower-case digits say, if there are exactly `N`.
+/// Decodes exactly `N` bytes from lower-case hexadecimal digits.
 fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),

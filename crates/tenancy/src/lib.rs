@@ -1,17 +1,19 @@
 //! Who may use a cluster, and for how much.
 //!
-//! * [`tenancy`]: the state machine that the coordinator asks: calls and jobs are admitted, costs reserved and settled. Begin here.
+//! * [`tenancy`]: the coordinator's state machine: admits calls and jobs, reserves and settles
+//!   costs. Begin here.
 //! * [`keys`]: secrets, keys, roles, callers.
 //! * [`tiers`] and [`terms`]: the limits of each tier, and the file that overrides them.
-//! * [`rate`]: calls in any second, minute, hour.
-//! * [`period`]: the calendar months that quotas hold for.
-//! * [`metering`], [`budget`]: what is held of a user's month for open jobs and batches.
-//! * [`usage`] and `accounts`: what everybody has used.
-//! * [`records`]: what must be durable.
-//! * [`refusal`]: why somebody may not.
+//! * [`rate`]: rate limits per second, minute and hour.
+//! * [`period`]: the calendar months of quotas.
+//! * [`metering`], [`budget`]: how much of a user's quota is held for open jobs and batches.
+//! * [`usage`] and `accounts`: what every user has used.
+//! * [`records`]: the durable records.
+//! * [`refusal`]: why a call is refused.
 //!
-//! Everything here is a pure function of its inputs: time and randomness are passed in. How many jobs run at once is for the
-//! scheduler to enforce; how records are encoded and what a refusal looks like on the wire, for the doors.
+//! Everything here is a pure function of its inputs: time and randomness are passed in. The
+//! scheduler enforces how many jobs run at once. The coordinator encodes records, and the
+//! interfaces present refusals.
 
 mod accounts;
 pub mod budget;

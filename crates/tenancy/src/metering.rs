@@ -1,21 +1,21 @@
-//! What is held of a user's month for an open job: a [`Charge`], made at the job's admission and
-//! gone once it is settled.
+//! The amount of a user's quota that is held for an open job: a [`Charge`], created when the job is
+//! admitted and removed when it is settled.
 
 use carlo_types::{BatchId, JobId, Money, OwnerId, Work};
 
 use crate::period::Period;
 
-/// What an open job may cost. As long as it exists the job's end has not been counted, so settling
-/// twice counts once.
+/// What an open job may cost. It exists until the job's end is counted, so settling twice counts
+/// once.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Charge {
-    /// The job.
     pub job: JobId,
     /// The user who pays.
     pub user: OwnerId,
-    /// The batch that the job belongs to.
+    /// The job's batch, if it belongs to one.
     pub batch: Option<BatchId>,
-    /// The period that the job was admitted in. It is counted, held and billed there, however late
+    /// The period in which the job was admitted. It is counted, held and billed there, however late
     /// it starts or ends.
     pub period: Period,
     /// The job's size.
@@ -25,7 +25,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// What the job costs when it runs to its last simulation: never less than it will cost.
+    /// What the job costs if it runs to its last simulation, which is the most it can cost.
     pub fn estimate(&self) -> Money {
         self.price * self.work.tokens()
     }

@@ -1,9 +1,8 @@
-//! The periods that quotas hold for: calendar months in UTC.
+//! The periods of quotas: calendar months in UTC.
 //!
-//! A period follows from the calendar time that is passed in, and from nothing else. When a
-//! machine's calendar jumps back over a month's end, calls count in the earlier month again until
-//! it has caught up: each counts once all the same, and a calendar that jumped ahead by years does
-//! no lasting harm.
+//! A period depends only on the calendar time that is passed in. If a machine's calendar jumps back
+//! over the end of a month, calls count in the earlier month until it has caught up. Each call
+//! still counts once, and a calendar that jumped ahead by years does no lasting harm.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,34 +14,33 @@ use jiff::tz::Offset;
 /// A calendar month in UTC. Ordered by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period {
-    /// The day that it begins with.
     first_day: Date,
 }
 
-/// A text that is not a period.
+/// The text is not a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a period has the form YYYY-MM")]
 pub struct ParsePeriodError;
 
 impl Period {
-    /// The period that `wall` lies in.
+    /// The period that contains `wall`.
     pub fn of(wall: Timestamp) -> Self {
         Self { first_day: utc_day(wall).first_of_month() }
     }
 
-    /// The one before it. The first of the calendar has none; it is its own predecessor.
+    /// The period before it. The first period of the calendar is its own predecessor.
     #[must_use]
     pub fn previous(self) -> Self {
         self.first_day.yesterday().map_or(self, |last_day| Self { first_day: last_day.first_of_month() })
     }
 
-    /// The one after it. December 9999, where calendars end, has none; it is its own successor.
+    /// The period after it. December 9999, where calendars end, is its own successor.
     #[must_use]
     fn next(self) -> Self {
         self.first_day.last_of_month().tomorrow().map_or(self, |first_day| Self { first_day })
     }
 
-    /// How many days of it come after the day of `wall`: 0 on its last day, and ever after.
+    /// The number of its days after the day of `wall`: 0 on its last day and later.
     pub fn days_remaining(self, wall: Timestamp) -> u32 {
         let day = utc_day(wall);
         let last_day = self.first_day.last_of_month();

@@ -1,19 +1,18 @@
-//! Rate limits: how many calls a user makes in any second, any minute and any hour.
+//! Rate limits: how many calls a user may make in any second, minute and hour.
 //!
 //! The windows slide: **in no interval of a window's length are more calls admitted than its
-//! limit**. (A bucket that refills, such as GCRA, admits up to twice as many in an unlucky
-//! interval, and fixed windows do at their border. The tests hold this to account.)
+//! limit**. (A refilling bucket such as GCRA admits up to twice as many in an unlucky interval, and
+//! fixed windows do so at their borders.) The tests check this property.
 //!
-//! A window remembers its calls in runs. A run counts the calls that were admitted within 1/60 of
-//! the window since its first one, and remembers when its last one was; it is forgotten once its
-//! last call has left the window. So a call that stands alone is counted for exactly the window's
-//! length, one in a burst for at most 1/60 longer, never shorter; and a window needs at most 62
-//! runs, whatever its limit.
+//! A window stores its calls in runs. A run counts the calls admitted within 1/60 of the window
+//! after its first one, and stores the time of its last one. It is dropped once its last call has
+//! left the window. So an isolated call counts for exactly the window's length, and a call in a
+//! burst for at most 1/60 longer, never shorter. A window needs at most 62 runs, whatever its
+//! limit.
 //!
-//! Nothing here is durable: after a restart the windows begin empty. Time is `Now::elapsed`, which
-//! never goes back. A user is forgotten after an hour without calls. Only users with a key get
-//! here, so at most [`KEYS_MAX`](crate::keys::KEYS_MAX) users are remembered, with less than 8 KB
-//! each.
+//! Nothing here is durable: windows are empty after a restart. Time is `Now::elapsed`, which never
+//! goes back. A user is forgotten after an hour without calls. Only users with a key have windows,
+//! so at most [`KEYS_MAX`](crate::keys::KEYS_MAX) users are stored, with less than 8 KB each.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -24,14 +23,14 @@ use carlo_types::OwnerId;
 use crate::refusal::Refusal;
 use crate::tiers::TierLimits;
 
-/// A run of calls is this part of its window long.
+/// The length of a run is this fraction of its window.
 const RUNS_PER_WINDOW: u32 = 60;
-/// How often idle users are looked for.
+/// How often idle users are removed.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
-/// The length of a window.
+/// The interval of a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the words say it")]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Window {
     Second,
     Minute,
@@ -39,10 +38,10 @@ pub enum Window {
 }
 
 impl Window {
-    /// Every window, the shortest first.
+    /// All windows, the shortest first.
     pub const ALL: [Self; 3] = [Self::Second, Self::Minute, Self::Hour];
 
-    /// Its word, which is also the name of its policy in the headers.
+    /// Its name, and the name of its policy in the headers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Second => "second",
@@ -51,7 +50,7 @@ impl Window {
         }
     }
 
-    /// How long it is.
+    /// Its length in seconds.
     pub fn seconds(self) -> u64 {
         match self {
             Self::Second => 1,
@@ -73,7 +72,7 @@ impl Window {
     }
 }
 
-/// Finishes the words "10 calls".
+/// Completes the words "10 calls".
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -84,21 +83,21 @@ impl fmt::Display for Window {
     }
 }
 
-/// How a user stands with one window after a call.
+/// A user's state in one window after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PolicyStatus {
-    /// Which window; its word names the policy.
+    /// The window; its name is the policy's.
     pub window: Window,
-    /// Calls that it has: `q` of the policy.
+    /// The limit of calls: `q` of the policy.
     pub limit: u32,
-    /// Calls that it has left: `r`.
+    /// The remaining calls: `r`.
     pub remaining: u32,
-    /// Seconds, rounded up, until more calls are left than now if none is made: `t`. The same point
-    /// in time as `Retry-After` where none is left.
+    /// Seconds, rounded up, until more calls remain than now if none is made: `t`. If none remain
+    /// it is the same time as `Retry-After`.
     pub reset_seconds: u64,
 }
 
-/// How a user stands with all windows that have a limit, the shortest first.
+/// A user's state in all windows that have a limit, the shortest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RateStatus {
     /// One for each window with a limit.
@@ -106,15 +105,15 @@ pub struct RateStatus {
 }
 
 impl RateStatus {
-    /// The value of the header `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10, section
-    /// 3), if there is a limit: `"second";q=2;w=1, "minute";q=10;w=60`.
+    /// The value of the `RateLimit-Policy` header (draft-ietf-httpapi-ratelimit-headers-10, section
+    /// 3) if there is a limit: `"second";q=2;w=1, "minute";q=10;w=60`.
     pub fn policy_header(&self) -> Option<String> {
         self.header(|policy| {
             format!("\"{}\";q={};w={}", policy.window.as_str(), policy.limit, policy.window.seconds())
         })
     }
 
-    /// The value of the header `RateLimit` (the draft's section 4), if there is a limit:
+    /// The value of the `RateLimit` header (section 4 of the draft) if there is a limit:
     /// `"second";r=1;t=1, "minute";r=9;t=60`.
     pub fn limit_header(&self) -> Option<String> {
         self.header(|policy| {
@@ -128,7 +127,7 @@ impl RateStatus {
     }
 }
 
-/// Calls that were admitted close to each other.
+/// Calls that were admitted shortly after each other.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     first: Duration,
@@ -136,7 +135,7 @@ struct Run {
     calls: u32,
 }
 
-/// The calls of one user within one window, the oldest first.
+/// The calls of one user in one window, the oldest first.
 #[derive(Debug, Clone, Default)]
 struct Calls {
     runs: VecDeque<Run>,
@@ -178,11 +177,11 @@ impl Calls {
     }
 }
 
-/// The windows of every user who has called within the last hour.
+/// The windows of every user who called within the last hour.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rates {
     users: BTreeMap<OwnerId, [Calls; 3]>,
-    /// The latest time seen.
+    /// The latest time that was passed in.
     now: Duration,
     swept: Duration,
 }
@@ -214,7 +213,7 @@ impl Rates {
         (status(calls, limits, now), refusal.map_or(Ok(()), Err))
     }
 
-    /// Forgets users who have not called for an hour.
+    /// Removes users who have not called for an hour.
     fn sweep(&mut self, now: Duration) {
         if now < self.swept + SWEEP_EVERY {
             return;
@@ -228,7 +227,7 @@ impl Rates {
     }
 }
 
-/// The refusal that lasts longest, if any window is full.
+/// The refusal with the longest wait, if any window is full.
 fn refusal(calls: &[Calls; 3], limits: &TierLimits, now: Duration) -> Option<Refusal> {
     let full = Window::ALL.into_iter().zip(calls).filter_map(|(window, calls)| {
         let limit = window.limit(limits).filter(|limit| calls.count >= *limit)?;

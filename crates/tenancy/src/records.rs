@@ -1,4 +1,4 @@
-//! What must outlive the process. The caller decides how a record is encoded and where it lies.
+//! The durable records. The caller encodes and stores them.
 
 use carlo_types::{BatchId, JobId, OwnerId};
 
@@ -8,34 +8,28 @@ use crate::metering::Charge;
 use crate::period::Period;
 use crate::usage::Usage;
 
-/// The name of a record.
+/// The identity of a record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum RecordId {
-    /// A key.
     Key(KeyId),
-    /// What a user has used in a period.
     Usage(OwnerId, Period),
-    /// What an open job may cost.
     Charge(JobId),
-    /// The budget of a batch.
     Budget(BatchId),
 }
 
-/// A record: a whole value, not a difference, so that writing it twice is writing it once.
+/// A record: a whole value, not a difference, so that writing it twice has no further effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Record {
-    /// A key.
     Key(Key),
-    /// What a user has used in a period.
     Usage(OwnerId, Period, Usage),
-    /// What an open job may cost.
     Charge(Charge),
-    /// The budget of a batch.
     Budget(Budget),
 }
 
 impl Record {
-    /// Its name.
+    /// Its identity.
     pub fn id(&self) -> RecordId {
         match self {
             Self::Key(key) => RecordId::Key(key.id),
@@ -49,8 +43,8 @@ impl Record {
 /// A change of the durable state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The record has this value from now on.
+    /// Sets the record to this value.
     Put(Record),
-    /// There is no such record from now on, whether or not there was one.
+    /// Removes the record. It is no error if there is none.
     Delete(RecordId),
 }

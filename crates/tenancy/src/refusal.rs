@@ -1,4 +1,4 @@
-//! Why a caller may not do something now, and the fault that says so on any interface.
+//! Why a caller may not do something now, and the corresponding fault for every interface.
 
 use carlo_types::fault::Limit;
 use carlo_types::{Fault, FaultCode, FieldFault, Money};
@@ -8,14 +8,15 @@ use crate::tiers::Tier;
 
 /// A refusal. Its text is for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum Refusal {
-    /// Nobody knows who calls: 401.
+    /// The caller is unknown: 401.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
-    /// It is known who calls, and they may not: 403.
+    /// The caller is known but lacks the permission: 403.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// The request breaks a rule: 400, with every field at fault.
+    /// The request breaks a rule: 400, with every invalid field.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldFault>),
     /// There is no such key: 404.
@@ -24,60 +25,50 @@ pub enum Refusal {
     /// A key with this id or this secret exists: 409.
     #[error("this key exists already")]
     KeyExists,
-    /// Something is full that an operator can make room in: 503.
+    /// The cluster is at a limit where an operator can make room: 503.
     #[error("{0}")]
     Full(&'static str),
     /// Too many calls: 429.
     #[error("the rate limit of {limit} {window} is reached; try again in {retry_after_seconds} s")]
     RateLimited {
-        /// In which time; where several limits are reached, the one that must be waited for
-        /// longest.
+        /// The window whose limit is reached; if there are several, the one with the longest wait.
         window: Window,
-        /// How many calls that time has.
+        /// Calls allowed in the window.
         limit: u32,
-        /// After how long a call will be admitted if none is made before.
+        /// How long until a call will be admitted if none is made before.
         retry_after_seconds: u64,
     },
-    /// A month's quota doesn't reach: 429, type `quota-exceeded`.
+    /// A monthly quota is exceeded: 429, type `quota-exceeded`.
     #[error(
         "the monthly quota of the tier {tier} is exceeded: {quota}, {used} used of {limit}, {wanted} more wanted"
     )]
     QuotaExceeded {
-        /// Which.
         quota: Quota,
-        /// Whose tier it is.
-        tier: Tier,
-        /// How much of it is used or held for open jobs, with its unit.
-        used: String,
-        /// How much there is.
-        limit: String,
-        /// How much more would have been needed.
-        wanted: String,
-        /// After how long the next period begins.
-        retry_after_seconds: u64,
-    },
-    /// A user has as much at once as the tier allows: 429, type `quota-exceeded`.
-    #[error("the tier {tier} allows {limit} {share}")]
-    ShareUsedUp {
-        /// What.
-        share: Share,
         /// The user's tier.
         tier: Tier,
-        /// How much it allows.
-        limit: u64,
+        /// How much is used or held for open jobs, with its unit.
+        used: String,
+        /// The quota, with its unit.
+        limit: String,
+        /// How much the request needs in addition, with its unit.
+        wanted: String,
+        /// How long until the next period begins.
+        retry_after_seconds: u64,
     },
-    /// A batch's budget doesn't reach: 402.
+    /// The user is at a limit of the tier: 429, type `quota-exceeded`.
+    #[error("the tier {tier} allows {limit} {share}")]
+    ShareUsedUp { share: Share, tier: Tier, limit: u64 },
+    /// The batch's budget cap is too low: 402.
     #[error("the budget cap of ${cap} does not allow it: ${needed} would be needed")]
     OverBudget {
-        /// The cap.
         cap: Money,
-        /// What the cap would have to be at least.
+        /// The lowest cap that would be enough.
         needed: Money,
     },
 }
 
 impl Refusal {
-    /// After how many seconds it is worth trying again, for `Retry-After`.
+    /// After how many seconds to try again, for `Retry-After`.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::RateLimited { retry_after_seconds, .. }
@@ -116,34 +107,33 @@ impl From<Refusal> for Fault {
 
 /// What is wrong with a caller's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum Unauthenticated {
-    /// There is none; for the doors, which look for it.
+    /// The request has no key. The interfaces that look for the key report this.
     #[error("an API key is needed")]
     Missing,
-    /// It isn't a key at all.
+    /// The text doesn't have the form of a key.
     #[error("the API key is malformed: expected \"carlo_\" and 64 hexadecimal digits")]
     Malformed,
-    /// Nobody has it.
     #[error("the API key is unknown")]
     Unknown,
-    /// It was taken back.
     #[error("the API key is revoked")]
     Revoked,
 }
 
-/// What a user may have so much of at once.
+/// A resource of which a user may have a limited amount at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
     /// Jobs that wait or run.
     OpenJobs,
-    /// Streams, and calls that wait for a change.
+    /// Streams and long polls.
     Streams,
-    /// What jobs and batches take in the ledger, in bytes.
+    /// Bytes that jobs and batches occupy in the ledger.
     StoredBytes,
 }
 
 impl Share {
-    /// Its name in the file of the tiers.
+    /// Its name in the tiers file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenJobs => "open_jobs",
@@ -152,7 +142,7 @@ impl Share {
         }
     }
 
-    /// When it is worth asking again.
+    /// After how many seconds to try again.
     fn retry_after_seconds(self) -> u64 {
         match self {
             Self::OpenJobs | Self::Streams => 5,
@@ -173,19 +163,18 @@ impl std::fmt::Display for Share {
     }
 }
 
-/// What is bounded by the month.
+/// What a monthly quota limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Quota {
-    /// Calls of the API.
+    /// API calls.
     ApiCalls,
-    /// Jobs.
     Simulations,
-    /// Money.
     Cost,
 }
 
 impl Quota {
-    /// Its name, which the usage's fields begin with.
+    /// Its name, and the prefix of the fields in a usage report.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ApiCalls => "api_calls",

@@ -1,4 +1,4 @@
-//! The state machine: who may do what now, and what it adds up to.
+//! The state machine: admits calls and jobs, reserves their costs and settles them.
 //!
 //! ```text
 //!   admit_call     rate limit ──► quota of calls ──► counted
@@ -6,14 +6,17 @@
 //!   settle         the job has ended: held cost gives way to what it came to
 //! ```
 //!
-//! **The month.** A job belongs to the period it was admitted in: it is counted, held and billed there, however late it starts or
-//! ends. So a batch that runs over a month's end is one bill, no quota can refuse a job that was admitted, and the usage of a past
-//! period still grows until its last job has ended. What is spent and held together never exceeds the quota of money.
+//! **Periods.** A job belongs to the period it was admitted in. It is counted, held and billed
+//! there, however late it starts or ends. So a batch that runs over the end of a month is one bill,
+//! no quota can refuse a job that was admitted, and the usage of a past period still grows until
+//! its last job has ended. Spent and held money together never exceed the cost quota.
 //!
-//! **Exactly once.** Whatever a call changes is in the next [`Tenancy::take_changes`], and the caller commits that together with its own
-//! records of the same event: a job's record with the admission, its end with the settlement, and nothing is answered before.
-//! The end of a job is counted by removing its [`Charge`], in the same commit, so a second settlement finds nothing to count. After a
-//! crash [`Tenancy::restore`] begins with exactly what was committed; what was not, nobody was told of. Only rate limits begin anew.
+//! **Exactly once.** Every change is part of the next [`Tenancy::take_changes`]. The caller commits
+//! these changes together with its own records of the same event (a job's record with the
+//! admission, its end with the settlement) and answers only after that. The end of a job is counted
+//! by removing its [`Charge`] in the same commit, so a second settlement finds nothing to count.
+//! After a crash [`Tenancy::restore`] starts from exactly what was committed, and nothing else was
+//! ever acknowledged. Only rate limits start afresh.
 
 mod durable;
 
@@ -34,82 +37,81 @@ use crate::terms::Terms;
 use crate::tiers::{Tier, TierLimits};
 use crate::usage::{Usage, UsageReport};
 
-/// Everything that is known of keys, usage and budgets.
+/// The state: keys, usage and budgets.
 #[derive(Debug, Clone, Default)]
 pub struct Tenancy {
     terms: Terms,
     keys: Keys,
     rates: Rates,
     accounts: Accounts,
-    /// Of every open job.
+    /// The charges of all open jobs.
     charges: BTreeMap<JobId, Charge>,
-    /// How many charges each user has; none of a user without.
+    /// The number of charges per user; users without charges have no entry.
     open_jobs: BTreeMap<OwnerId, u32>,
-    /// Of every batch that is not forgotten.
+    /// The budgets of all batches that are not forgotten.
     budgets: BTreeMap<BatchId, Budget>,
-    /// What has changed since it was last asked.
+    /// Records that have changed since the last [`Tenancy::take_changes`].
     changed: BTreeSet<RecordId>,
 }
 
-/// What came of a call.
+/// The outcome of a call's admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Admission {
-    /// For the headers of the answer, whatever it is.
+    /// For the response's headers, whether or not the call is admitted.
     pub rate: RateStatus,
     /// Whether the call may be served.
     pub admitted: Result<(), Refusal>,
 }
 
-/// A key to be made.
+/// The properties of a new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct NewKey {
-    /// A fresh id, drawn by the caller.
+    /// A fresh random id from the caller.
     pub id: KeyId,
-    /// For whom; see [`parse_user`](crate::keys::parse_user).
+    /// The user; see [`parse_user`](crate::keys::parse_user).
     pub user: OwnerId,
-    /// With which limits.
     pub tier: Tier,
-    /// For what.
     pub role: Role,
 }
 
-/// The batch that jobs are admitted for.
+/// The new batch that jobs are admitted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewBatch {
-    /// A fresh id, drawn by the caller.
+    /// A fresh random id from the caller.
     pub id: BatchId,
     /// The most that may be billed.
     pub cap: Option<Money>,
 }
 
-/// What a user used in a period of their history.
+/// A user's usage in a past period.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct PeriodUsage {
-    /// Which period.
     pub period: Period,
-    /// Nothing, where nothing is known.
+    /// All zero if there is no record of the period.
     pub usage: Usage,
 }
 
 impl Tenancy {
-    /// Nobody has a key yet.
+    /// A state without keys.
     pub fn new(terms: Terms) -> Self {
         Self { terms, ..Self::default() }
     }
 
-    /// The terms that hold.
+    /// The limits and the price in force.
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// The limits that hold for a caller.
+    /// The limits of a caller's tier.
     pub fn limits(&self, caller: &Caller) -> &TierLimits {
         self.terms.limits(caller.tier)
     }
 
-    /// Makes a key of a fresh `secret`, which is not kept, or of one that was made earlier and is
-    /// read from a file.
+    /// Creates a key for `secret`, which is not stored. The secret is fresh, or was made earlier
+    /// and read from a file.
     pub fn create_key(&mut self, new: NewKey, secret: &Secret, wall: Timestamp) -> Result<Key, Refusal> {
         let NewKey { id, user, tier, role } = new;
         let key = Key { id, hash: secret.hash(), user, tier, role, created_at: wall, revoked_at: None };
@@ -118,31 +120,31 @@ impl Tenancy {
         Ok(key)
     }
 
-    /// Takes a key back, from this call on and for good. Jobs that were submitted with it go on.
+    /// Revokes a key at once and permanently. Jobs that were submitted with it continue.
     pub fn revoke_key(&mut self, id: KeyId, wall: Timestamp) -> Result<Key, Refusal> {
         let key = self.keys.revoke(id, wall)?.clone();
         self.changed.insert(RecordId::Key(id));
         Ok(key)
     }
 
-    /// A key.
+    /// A key by its id.
     pub fn key(&self, id: KeyId) -> Option<&Key> {
         self.keys.get(id)
     }
 
-    /// All keys, by id, revoked ones too.
+    /// All keys by id, including revoked ones.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.keys.iter()
     }
 
-    /// Who shows this text as their key. Asked anew for every call, so that a revoked key is
-    /// refused at once.
+    /// The caller with this secret. Ask again for every call, so that a revoked key is refused at
+    /// once.
     pub fn authenticate(&self, secret: &str) -> Result<Caller, Unauthenticated> {
         self.keys.authenticate(secret)
     }
 
-    /// Admits a call and counts it, or refuses it. A call that is over a rate limit counts nowhere;
-    /// one that is over the quota counts for the rate limits alone.
+    /// Admits a call and counts it, or refuses it. A call above a rate limit is not counted at all.
+    /// A call above the quota counts only towards the rate limits.
     pub fn admit_call(&mut self, caller: &Caller, now: Now) -> Admission {
         let limits = self.terms.limits(caller.tier);
         let (rate, admitted) = if caller.key.is_some() {
@@ -153,12 +155,12 @@ impl Tenancy {
         Admission { rate, admitted: admitted.and_then(|()| self.count_call(caller, now.wall)) }
     }
 
-    /// Whether the caller has made all calls of this month.
+    /// Whether the caller's monthly quota of calls is used up.
     pub fn has_no_calls_left(&self, caller: &Caller, wall: Timestamp) -> bool {
         self.calls_used_up(caller, wall).is_some()
     }
 
-    /// The calls of this month and their limit, where that is reached.
+    /// The number of calls this month and the quota, if the quota is reached.
     fn calls_used_up(&self, caller: &Caller, wall: Timestamp) -> Option<(u64, u64)> {
         let used = self.accounts.usage(&caller.user, Period::of(wall)).map_or(0, |usage| usage.calls);
         let limit = self.limits(caller).calls_per_month.filter(|limit| used >= *limit)?;
@@ -179,8 +181,8 @@ impl Tenancy {
         Ok(())
     }
 
-    /// Admits jobs, all of them or none, and returns what all would cost if each ran to its last
-    /// simulation. Admitting a job or a batch again counts nothing.
+    /// Admits all of the jobs or none, and returns what they would cost together if each ran to its
+    /// last simulation. Admitting a job or batch again counts nothing.
     pub fn admit_jobs(
         &mut self,
         caller: &Caller,
@@ -235,13 +237,13 @@ impl Tenancy {
         check_share(caller, Share::OpenJobs, limit, u64::from(open), jobs as u64)
     }
 
-    /// Refuses what would take `wanted` bytes more than the `used` ones that a caller has in the
-    /// ledger, where that is more than the tier allows.
+    /// Refuses `wanted` more bytes in the ledger if the caller's `used` bytes and they exceed the
+    /// tier's limit.
     pub fn check_stored_bytes(&self, caller: &Caller, used: u64, wanted: u64) -> Result<(), Refusal> {
         check_share(caller, Share::StoredBytes, self.limits(caller).stored_bytes, used, wanted)
     }
 
-    /// Refuses one more stream beside the `open` ones of a caller, where the tier allows no more.
+    /// Refuses another stream if the caller's `open` streams have reached the tier's limit.
     pub fn check_streams(&self, caller: &Caller, open: u32) -> Result<(), Refusal> {
         let limit = self.limits(caller).streams_at_once.map(u64::from);
         check_share(caller, Share::Streams, limit, u64::from(open), 1)
@@ -272,8 +274,8 @@ impl Tenancy {
         }
     }
 
-    /// Counts and bills a job that has ended; `bill` is what it came to. Says whether it did: not
-    /// if that has happened already, or the job was never admitted.
+    /// Counts a job that has ended and bills it. Returns `false` if that was done before, or if the
+    /// job was never admitted.
     pub fn settle(&mut self, job: JobId, ended: Ended, bill: Bill) -> bool {
         let Some(charge) = self.charges.remove(&job) else { return false };
         if let Some(open) = self.open_jobs.get_mut(&charge.user) {
@@ -295,7 +297,7 @@ impl Tenancy {
         true
     }
 
-    /// The charge of a job that is not settled.
+    /// The charge of a job, unless it is settled.
     pub fn charge(&self, job: JobId) -> Option<&Charge> {
         self.charges.get(&job)
     }
@@ -305,13 +307,13 @@ impl Tenancy {
         self.charges.values()
     }
 
-    /// The budget of a batch that is not forgotten.
+    /// The budget of a batch, unless it is forgotten.
     pub fn budget(&self, batch: BatchId) -> Option<&Budget> {
         self.budgets.get(&batch)
     }
 
-    /// Forgets the budget of a batch. Returns whether it is forgotten: not while any of its jobs is
-    /// open.
+    /// Forgets the budget of a batch, unless any of its jobs is open. Returns whether it is
+    /// forgotten.
     pub fn forget_batch(&mut self, batch: BatchId) -> bool {
         if self.budget(batch).is_some_and(|budget| budget.open_jobs > 0) {
             return false;
@@ -322,7 +324,7 @@ impl Tenancy {
         true
     }
 
-    /// What a caller has used in the current period.
+    /// The caller's usage in the current period.
     pub fn usage(&self, caller: &Caller, wall: Timestamp) -> UsageReport {
         let period = Period::of(wall);
         let usage = self.accounts.usage(&caller.user, period).cloned().unwrap_or_default();
@@ -330,8 +332,8 @@ impl Tenancy {
         UsageReport::new((caller.user.clone(), caller.tier), self.limits(caller), usage, held, wall)
     }
 
-    /// What a user used in each of the `periods` periods before the current one, the latest first.
-    /// 1 to 24.
+    /// A user's usage in each of the last `periods` periods before the current one, the latest
+    /// first. `periods` must be 1 to 24.
     pub fn history(
         &self,
         user: &OwnerId,
@@ -347,7 +349,7 @@ impl Tenancy {
         Ok(past.take(wanted).map(|period| PeriodUsage { period, usage: usage(period) }).collect())
     }
 
-    /// Holds the cost of a job from now on.
+    /// Adds a charge and holds its estimate.
     fn open(&mut self, charge: Charge) {
         let estimate = charge.estimate();
         match charge.batch {
@@ -358,7 +360,7 @@ impl Tenancy {
         self.charges.insert(charge.job, charge);
     }
 
-    /// Changes a budget, and what is held of its user's month with it.
+    /// Changes a budget and adjusts the amount held for its user.
     fn change_budget(&mut self, batch: BatchId, change: impl FnOnce(&mut Budget)) {
         let budget = self.budgets.get_mut(&batch).expect("a batch with open jobs has a budget");
         let before = budget.held();
@@ -366,7 +368,7 @@ impl Tenancy {
         self.accounts.rehold(&budget.user, budget.period, before, budget.held());
     }
 
-    /// The usage of a user in a period, to be added to.
+    /// The mutable usage of a user in a period.
     fn usage_mut(&mut self, user: &OwnerId, period: Period) -> &mut Usage {
         let (usage, forgotten) = self.accounts.usage_mut(user, period);
         let periods = forgotten.into_iter().chain([period]);
@@ -375,7 +377,8 @@ impl Tenancy {
     }
 }
 
-/// Refuses `wanted` beside what is `used` of a share. Without authentication there are no shares.
+/// Refuses `wanted` more of a share if that and `used` exceed the limit. Without authentication
+/// there are no limits.
 fn check_share(
     caller: &Caller,
     share: Share,
@@ -389,7 +392,8 @@ fn check_share(
     }
 }
 
-/// The refusal by a quota; `numbers` are what is used, the limit, and what is wanted.
+/// The refusal by a quota. The numbers are the used amount, the limit and the additional amount
+/// wanted.
 fn exceeded(quota: Quota, caller: &Caller, wall: Timestamp, [used, limit, wanted]: [String; 3]) -> Refusal {
     let retry_after_seconds = Period::of(wall).seconds_remaining(wall);
     Refusal::QuotaExceeded { quota, tier: caller.tier, used, limit, wanted, retry_after_seconds }

@@ -1,6 +1,7 @@
-//! The terms of service: every tier's limits and the price of a token, as an operator's file changes them.
+//! The terms of service: every tier's limits and the price of a token. An operator's file overrides
+//! the defaults.
 //!
-//! The file is JSON. Whatever it leaves out keeps its default; −1 means no limit:
+//! The file is JSON. A value that it leaves out keeps its default; −1 means no limit:
 //!
 //! ```json
 //! {
@@ -14,22 +15,22 @@ use serde_json::{Map, Value};
 
 use crate::tiers::{Tier, TierLimits};
 
-/// The price of a token where nobody says otherwise: $0.0001.
+/// The default price of a token: $0.0001.
 pub const PRICE_PER_TOKEN_DEFAULT: Money = Money::from_micros(100);
 /// The highest price of a token.
 pub const PRICE_PER_TOKEN_MAX: Money = Money::from_whole_dollars(1_000_000);
-/// The largest batch that a tier may allow: all of its jobs are admitted in one commit.
+/// The largest batch size that a tier may allow. All jobs of a batch are admitted in one commit.
 pub const BATCH_SIZE_MAX: u32 = 1_000;
 
-/// The weights that a tier may have.
+/// The range of a tier's weight.
 const WEIGHTS: std::ops::RangeInclusive<f64> = 0.001..=1_000.0;
 
-/// What holds for everybody.
+/// The limits of all tiers, and the price.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
-    /// What a token costs, for jobs admitted from now on.
+    /// The price of a token, for jobs admitted from now on.
     pub price_per_token: Money,
-    /// By [`Tier`].
+    /// Indexed by [`Tier`].
     tiers: [TierLimits; 4],
 }
 
@@ -45,12 +46,12 @@ impl Terms {
         &self.tiers[tier as usize]
     }
 
-    /// The limits of a tier, to be changed.
+    /// The mutable limits of a tier.
     pub fn limits_mut(&mut self, tier: Tier) -> &mut TierLimits {
         &mut self.tiers[tier as usize]
     }
 
-    /// The defaults as changed by the text of a file, or every fault of it at once.
+    /// The defaults, overridden by the text of a file. Returns every fault of the file at once.
     pub fn parse(json: &str) -> Result<Self, Vec<FieldFault>> {
         let value: Value = serde_json::from_str(json)
             .map_err(|error| vec![FieldFault::new("", format!("is not JSON: {error}"))])?;
@@ -79,7 +80,7 @@ impl Terms {
     }
 }
 
-/// Reads values and collects what is wrong with them.
+/// Reads values and collects their faults.
 #[derive(Default)]
 struct Reader {
     faults: Vec<FieldFault>,
@@ -90,7 +91,7 @@ impl Reader {
         self.faults.push(FieldFault::new(pointer, message));
     }
 
-    /// Gives each member to `member`, which says whether it knows the name.
+    /// Passes each member to `member`, which returns whether it knows the name.
     fn object(
         &mut self,
         pointer: &str,
@@ -180,7 +181,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    /// The table of the contract, as it stands there.
+    /// The contract's table, copied verbatim.
     const TABLE: &str = "
         | free | 10 | 100 | 2 | 1 | 1,000 | 10 | 1 | 5 |
         | basic | 60 | 1,000 | 5 | 3 | 10,000 | 100 | 10 | 20 |

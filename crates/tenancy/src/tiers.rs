@@ -1,5 +1,5 @@
-//! Tiers: which limits hold for a key. The defaults are here; [`crate::terms`] reads what an
-//! operator changes about them.
+//! The tiers and their limits. The defaults are here; [`crate::terms`] reads what an operator
+//! overrides.
 
 use carlo_types::Money;
 use std::fmt;
@@ -19,7 +19,7 @@ impl Tier {
     /// Every tier.
     pub const ALL: [Self; 4] = [Self::Free, Self::Basic, Self::Pro, Self::Enterprise];
 
-    /// Its word.
+    /// Its name in the contract.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Free => "free",
@@ -29,7 +29,7 @@ impl Tier {
         }
     }
 
-    /// The tier of this word.
+    /// The tier with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tier| tier.as_str() == word)
     }
@@ -44,35 +44,35 @@ impl fmt::Display for Tier {
 /// The limits of a tier. `None` is no limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TierLimits {
-    /// Calls in any second.
+    /// Calls in any interval of a second.
     pub calls_per_second: Option<u32>,
-    /// Calls in any minute.
+    /// Calls in any interval of a minute.
     pub calls_per_minute: Option<u32>,
-    /// Calls in any hour.
+    /// Calls in any interval of an hour.
     pub calls_per_hour: Option<u32>,
-    /// Jobs of a user that run at once; further ones wait in the queue. Enforced by the scheduler.
+    /// Running jobs of a user; further ones wait in the queue. Enforced by the scheduler.
     pub jobs_at_once: Option<u32>,
     /// Calls in a period.
     pub calls_per_month: Option<u64>,
     /// Jobs submitted in a period.
     pub jobs_per_month: Option<u64>,
-    /// What the jobs submitted in a period may cost.
+    /// Total cost of the jobs submitted in a period.
     pub cost_per_month: Option<Money>,
-    /// Jobs of a batch.
+    /// Jobs in a batch.
     pub batch_size: u32,
     /// Jobs of a user that wait or run.
     pub open_jobs: Option<u32>,
-    /// Streams, and calls that wait for a change, of a user at once.
+    /// Simultaneous streams and long polls of a user.
     pub streams_at_once: Option<u32>,
-    /// Bytes that the jobs and batches of a user take in the ledger until they are forgotten.
+    /// Bytes that the jobs and batches of a user occupy in the ledger until they are forgotten.
     pub stored_bytes: Option<u64>,
-    /// A user's share of the cluster while others want it, too, relative to theirs. Enforced by the
-    /// scheduler.
+    /// A user's share of the cluster relative to other users, while they also have work. Enforced
+    /// by the scheduler.
     pub weight: f64,
 }
 
 impl TierLimits {
-    /// What holds for `tier` where nobody says otherwise.
+    /// The default limits of a tier.
     pub fn default_of(tier: Tier) -> Self {
         let (second, minute, hour, batch_size) = match tier {
             Tier::Free => (2, 10, 100, 5),

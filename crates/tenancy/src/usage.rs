@@ -1,8 +1,7 @@
-//! What a user has used in a period, and how that compares with the tier's quotas.
+//! What a user has used in a period, compared with the tier's quotas.
 //!
-//! [`Usage`] is a sum: adding to it commutes, and what is kept is the sum itself, so writing a
-//! record twice is writing it once. That each event is added once is the work of
-//! [`crate::tenancy`].
+//! [`Usage`] is a sum: additions commute, and the record is the sum itself, so writing it twice has
+//! no further effect. [`crate::tenancy`] adds each event once.
 
 use carlo_types::{Bill, Money, OwnerId, Timestamp};
 
@@ -13,20 +12,17 @@ use crate::tiers::{Tier, TierLimits};
 
 /// What a user has used in a period.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Usage {
-    /// Calls that were admitted.
     pub calls: u64,
-    /// Jobs that were admitted. A job counts even if it is cancelled before it starts.
+    /// Jobs that were admitted, including those cancelled before they start.
     pub jobs: u64,
-    /// Those of them that completed.
     pub completed: u64,
-    /// Those of them that failed.
     pub failed: u64,
-    /// Those of them that were cancelled.
     pub cancelled: u64,
-    /// Tokens of those that have ended.
+    /// Tokens of the jobs that have ended.
     pub tokens: u64,
-    /// What these cost.
+    /// The cost of the jobs that have ended.
     pub cost: Money,
 }
 
@@ -44,14 +40,13 @@ impl Usage {
     }
 }
 
-/// How much of something there is in a period.
+/// A quota and how much of it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Allowance<T> {
-    /// What is used.
     pub used: T,
-    /// What there is; `None` is no limit.
+    /// The quota; `None` if there is no limit.
     pub limit: Option<T>,
-    /// What is left of it.
     pub remaining: Option<T>,
 }
 
@@ -67,30 +62,27 @@ impl Allowance<Money> {
     }
 }
 
-/// A user's current period, as they may see it.
+/// A user's current period, as shown to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct UsageReport {
-    /// Who.
     pub user: OwnerId,
-    /// Whose limits are shown.
     pub tier: Tier,
-    /// The current period.
     pub period: Period,
-    /// How many days of it come after today.
+    /// The number of days in the period after today.
     pub days_remaining: u32,
     /// Everything that was counted.
     pub usage: Usage,
-    /// Calls.
     pub calls: Allowance<u64>,
-    /// Jobs.
     pub jobs: Allowance<u64>,
-    /// Money, as far as it is spent.
+    /// Money that is spent, without what is held.
     pub cost: Allowance<Money>,
-    /// What is held for open jobs, on top of what is spent: as much less can be submitted.
+    /// Money held for open jobs, in addition to what is spent. It is not available for further
+    /// jobs.
     pub held: Money,
-    /// Jobs of a batch.
+    /// The largest batch.
     pub batch_size: u32,
-    /// The quotas of which nothing is left.
+    /// The quotas that are used up.
     pub exceeded: Vec<Quota>,
 }
 

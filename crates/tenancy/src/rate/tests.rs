@@ -132,7 +132,7 @@ proptest! {
         second in 1_u32..6,
         minute in 1_u32..40,
         hour in 1_u32..200,
-        // Mostly bursts, with pauses of up to twenty minutes between.
+        // Mostly bursts, separated by pauses of up to twenty minutes.
         steps in prop::collection::vec(prop_oneof![6 => 0_u64..40, 3 => 0_u64..1_200, 1 => 0_u64..90_000, 1 => 0_u64..1_200_000], 1..400),
     ) {
         let limits = limits(second, minute, hour);

@@ -1,4 +1,4 @@
-//! What of the state is durable, and how it comes back.
+//! Restores the state from durable records, and collects changes for them.
 
 use std::collections::BTreeMap;
 
@@ -9,36 +9,24 @@ use crate::budget::Budget;
 use crate::records::{Change, Record, RecordId};
 use crate::terms::Terms;
 
-/// Records that can't have been written by one tenancy.
+/// Why records can't be from one tenancy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum Contradiction {
-    /// Two records have one name, or two keys one secret.
+    /// Two records have the same identity, or two keys the same secret.
     #[error("two records are alike: {0:?}")]
     Twice(RecordId),
-    /// A job's batch has no budget.
     #[error("the open job {job} is of {batch}, which has no budget")]
-    NoBudget {
-        /// The job.
-        job: JobId,
-        /// Its batch.
-        batch: BatchId,
-    },
-    /// A job and the budget of its batch name different users or periods.
+    NoBudget { job: JobId, batch: BatchId },
     #[error("the open job {job} and its batch {batch} are of different users or periods")]
-    OtherBill {
-        /// The job.
-        job: JobId,
-        /// Its batch.
-        batch: BatchId,
-    },
-    /// More is spent than the cap allows.
+    OtherBill { job: JobId, batch: BatchId },
     #[error("{0} is past its budget")]
     PastCap(BatchId),
 }
 
 impl Tenancy {
-    /// The tenancy that these records were taken from. They may come in any order. Terms are not
-    /// among them: those of now hold, and jobs that are open keep their price.
+    /// Restores the tenancy from its records, in any order. Terms are not recorded: the current
+    /// ones apply, but open jobs keep their price.
     pub fn restore(terms: Terms, records: impl IntoIterator<Item = Record>) -> Result<Self, Contradiction> {
         let mut tenancy = Self::new(terms);
         let mut charges = BTreeMap::new();
@@ -53,7 +41,7 @@ impl Tenancy {
                 }
                 Record::Charge(charge) => charges.insert(charge.job, charge).is_none(),
                 Record::Budget(mut budget) => {
-                    // These follow from the charges.
+                    // These are derived from the charges.
                     (budget.open, budget.open_jobs) = (Money::ZERO, 0);
                     tenancy.budgets.insert(budget.batch, budget).is_none()
                 }
@@ -78,9 +66,9 @@ impl Tenancy {
         }
     }
 
-    /// What has changed since this was last called, each record once. It must be committed,
-    /// together with whatever the changes belong to, before anybody is answered; if that fails the
-    /// tenancy must be restored from what is durable.
+    /// The changes since the last call, each record once. They must be committed, together with the
+    /// records of the same events, before any caller is answered. If that fails the tenancy must be
+    /// restored from what is durable.
     #[must_use]
     pub fn take_changes(&mut self) -> Vec<Change> {
         let changed = std::mem::take(&mut self.changed);
@@ -90,7 +78,7 @@ impl Tenancy {
             .collect()
     }
 
-    /// The record of this name, as it stands.
+    /// The current record with this identity.
     fn record(&self, id: &RecordId) -> Option<Record> {
         match id {
             RecordId::Key(id) => self.key(*id).cloned().map(Record::Key),

@@ -13,7 +13,7 @@ fn wall(text: &str) -> Timestamp {
     Timestamp(at.as_millisecond().try_into().unwrap())
 }
 
-/// A user without rate limit.
+/// A user without a rate limit.
 fn user(name: &str, tier: Tier) -> Caller {
     Caller { user: OwnerId::new(name), tier, role: Role::User, key: None }
 }
@@ -26,17 +26,17 @@ fn batch(number: u128) -> BatchId {
     BatchId::from_random(number)
 }
 
-/// A job that costs so many tokens.
+/// A job that costs this many tokens.
 fn work(tokens: u64) -> Work {
     Work { simulations: tokens * 100_000, months: 10 }
 }
 
-/// Jobs of these numbers, each of so many tokens.
+/// Jobs with these numbers, of `tokens` each.
 fn jobs(numbers: std::ops::Range<u128>, tokens: u64) -> Vec<(JobId, Work)> {
     numbers.map(|number| (job(number), work(tokens))).collect()
 }
 
-/// The cost of so many tokens.
+/// The cost of this many tokens.
 fn cost(tokens: u64) -> Money {
     Terms::default().price_per_token * tokens
 }
@@ -62,7 +62,7 @@ fn quota(refusal: Refusal) -> (Quota, u64) {
     }
 }
 
-/// What is durable.
+/// The durable records.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Store(BTreeMap<RecordId, Record>);
 
@@ -265,7 +265,7 @@ fn a_batch_over_a_months_end_is_billed_in_the_month_it_was_admitted_in() {
     let mut tenancy = Tenancy::new(Terms::default());
     let ann = user("ann", Tier::Free);
     tenancy.admit_jobs(&ann, &jobs(0..2, 5_000), Some(capped(1, 10_000)), wall(LAST_SECOND)).unwrap();
-    // December: its quota is whole, and nothing of the batch is asked of it.
+    // In December the full quota is available, because the batch counts in November.
     tenancy.admit_jobs(&ann, &jobs(2..3, 10_000), None, wall(DECEMBER)).unwrap();
     for (number, tokens) in [(2, 10_000), (0, 5_000), (1, 5_000)] {
         assert!(tenancy.settle(job(number), Ended::Completed, bill(tokens)));

@@ -1,5 +1,5 @@
-//! Random histories with crashes: what is counted is exactly what was committed, and no bound is
-//! ever passed.
+//! Random histories with crashes: exactly what was committed is counted, and no limit is ever
+//! exceeded.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What jobs are admitted as; a cap is in tokens.
+/// How jobs are admitted. A cap is in tokens.
 #[derive(Debug, Clone, Copy)]
 enum Form {
     Alone,
@@ -31,7 +31,7 @@ enum Step {
         ended: Ended,
         share: u64,
     },
-    /// Written twice where `again`, as a caller that doesn't know whether a commit was kept may do.
+    /// Written twice if `again`, as a caller may do that doesn't know whether a commit succeeded.
     Commit {
         again: bool,
     },
@@ -58,7 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..150)
 }
 
-/// What a plain account of the same events says.
+/// A simple account of the same events.
 #[derive(Debug, Clone, Default)]
 struct Model {
     usage: BTreeMap<(usize, u64), Usage>,
@@ -70,10 +70,10 @@ struct World {
     tenancy: Tenancy,
     store: Store,
     model: Model,
-    /// The model at the last commit.
+    /// The model as of the last commit.
     durable: Model,
     next: u128,
-    /// Of every batch, once admitted.
+    /// The cap of every admitted batch.
     caps: BTreeMap<BatchId, Option<Money>>,
 }
 
@@ -157,7 +157,7 @@ impl World {
         open.keys().nth(pick % open.len().max(1)).copied()
     }
 
-    /// Everything that must hold after every step.
+    /// Checks what must hold after every step.
     fn verify(&self) {
         let open: Vec<JobId> = self.tenancy.charges().map(|charge| charge.job).collect();
         assert_eq!(open, self.model.open.keys().copied().collect::<Vec<_>>());
