@@ -1,28 +1,30 @@
-//! As much of HTTP/1.1 as the load generator needs: one connection, one call after the other, answers with a length.
+//! The part of HTTP/1.1 that the load generator needs: one connection, one call at a time,
+//! responses with a length.
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Room for a usual answer, so that one call to the system reads it whole.
+/// Room for a usual response, so that one system call reads it whole.
 const ANSWER_BYTES: usize = 64 * 1024;
 
-/// A connection that stays open.
+/// A persistent connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
 impl Connection {
-    /// A connection to `address`, like `127.0.0.1:3001`.
+    /// Connects to `address`, such as `127.0.0.1:3001`.
     pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::with_capacity(ANSWER_BYTES) })
     }
 
-    /// Makes a call, with further headers that each end with a line's end, and reads the JSON of its answer.
+    /// Makes a call and parses the JSON response. Each of the further headers must end with a line
+    /// end.
     pub(crate) async fn call(
         &mut self,
         method: &str,
@@ -39,7 +41,7 @@ impl Connection {
         Ok(serde_json::from_slice(answer)?)
     }
 
-    /// Sends a request and returns the body of its answer, which must be a good one.
+    /// Sends a request and returns the body of the response, which must be a success.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
         self.received.clear();
         self.stream.write_all(request).await?;

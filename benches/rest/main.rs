@@ -1,7 +1,8 @@
-//! The REST door of `carlo up`, from outside: how often a second a job can be read, and how soon a small one is answered.
+//! Measures the REST interface of `carlo up` from outside: reads of a job per second, and the time
+//! from submission to result of a small job.
 //!
-//! The client is on the same machine and takes its share of it. It speaks just enough HTTP/1.1 to keep its connections open, so that what is
-//! measured is the server.
+//! The client runs on the same machine and uses part of it. It implements just enough HTTP/1.1 to
+//! keep its connections open, so that the server dominates the measurement.
 
 mod http;
 #[path = "../scale/process.rs"]
@@ -21,27 +22,26 @@ use tokio::task::JoinSet;
 
 use crate::http::Connection;
 
-/// What to measure.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Given by `cargo bench`; of no meaning.
+    /// Passed by `cargo bench`; ignored.
     #[arg(long, hide = true)]
     bench: bool,
-    /// The `carlo` to start; the one of the release build where absent.
+    /// The `carlo` program to start [default: the release build's].
     #[arg(long)]
     carlo: Option<PathBuf>,
     /// Connections that read at the same time.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// How long they read.
+    /// How long they read, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Small jobs, one after the other.
+    /// Number of small jobs, one after the other.
     #[arg(long, default_value_t = 300)]
     jobs: usize,
 }
 
-/// Calls of one kind.
+/// The times of one kind of call.
 #[derive(Debug, Serialize)]
 struct Row {
     calls: usize,
@@ -95,7 +95,7 @@ struct Server {
     address: String,
     process: u32,
     _child: Child,
-    /// It goes on writing after what is read of it here.
+    /// Kept open because the server continues to write to it.
     _output: Lines<BufReader<ChildStdout>>,
     _directory: tempfile::TempDir,
 }
@@ -133,7 +133,7 @@ fn request(seed: usize) -> Value {
     })
 }
 
-/// Small jobs on an idle cluster: submitted, then read as soon as they have changed until they are complete.
+/// Small jobs on an idle cluster: submitted, then long-polled until they are complete.
 async fn answered(connection: &mut Connection, arguments: &Arguments) -> anyhow::Result<Row> {
     let (mut times, whole) = (Vec::new(), Instant::now());
     for seed in 0..arguments.jobs {
@@ -153,7 +153,7 @@ async fn answered(connection: &mut Connection, arguments: &Arguments) -> anyhow:
     Ok(Row::of(times, whole.elapsed()))
 }
 
-/// The same in one call.
+/// The same with one call each.
 async fn simulated(connection: &mut Connection, arguments: &Arguments) -> anyhow::Result<Row> {
     let (mut times, whole) = (Vec::new(), Instant::now());
     for seed in 0..arguments.jobs {
@@ -165,7 +165,7 @@ async fn simulated(connection: &mut Connection, arguments: &Arguments) -> anyhow
     Ok(Row::of(times, whole.elapsed()))
 }
 
-/// Many who read one complete job, with its results.
+/// Many connections that read a complete job with its results.
 async fn read(address: &str, connection: &mut Connection, arguments: &Arguments) -> anyhow::Result<Row> {
     let list = connection.call("GET", "/api/jobs?page_size=1", "", "").await?;
     let path = format!("/api/jobs/{}", text(&list["jobs"][0], "id")?);

@@ -1,4 +1,4 @@
-//! Workers that sleep instead of computing: what a lease's report costs the coordinator.
+//! Workers that sleep instead of computing: the coordinator's cost of a lease's report.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,30 +26,30 @@ use crate::partials::Partials;
 use crate::{Coordinator, process, quantile_ms, request};
 
 const SEED: u64 = 1;
-/// What a worker says that a block takes it: 50 blocks to a lease.
+/// The time per block that workers report: 50 blocks make a lease.
 const BLOCK: Duration = Duration::from_millis(10);
-/// Leases whose size is by measured speed come after the first ones.
+/// The first leases are not sized by measured speed yet.
 const WARM_UP: Duration = Duration::from_secs(3);
-/// Within which all workers must have joined.
+/// How long all workers may take to join.
 const JOIN_MAX: Duration = Duration::from_mins(1);
 
-/// What one number of workers cost.
+/// The cost with one number of workers.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     workers: u32,
-    /// Accepted by the coordinator.
+    /// Reports accepted by the coordinator.
     reports_per_second: f64,
-    /// Processor time of the coordinator's process, with its share of heartbeats, grants and checkpoints.
+    /// CPU time of the coordinator's process, including heartbeats, grants and checkpoints.
     cpu_us_per_report: f64,
-    /// Processors that the coordinator kept busy.
+    /// CPUs that the coordinator kept busy.
     coordinator_cpus: f64,
-    /// Processors that this process kept busy on the same machine.
+    /// CPUs that this process kept busy on the same machine.
     workers_cpus: f64,
     /// From a report to its acknowledgement.
     answer_p50_ms: f64,
     answer_p99_ms: f64,
     coordinator_mib: f64,
-    /// Streams that broke, and nodes that the coordinator gave up.
+    /// Broken streams and lost nodes.
     lost: u64,
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn measure(
     );
     let mut rows = Vec::new();
     for workers in numbers {
-        let row = one(*workers, reports_per_second, measure).await?;
+        let row = measure_one(*workers, reports_per_second, measure).await?;
         eprintln!(
             "{:>7}  {:>9.0}  {:>13.1}  {:>16.2}  {:>13.2}  {:>13.1}  {:>6.1}  {:>5.0}  {:>4}",
             row.workers,
@@ -83,11 +83,11 @@ pub(crate) async fn measure(
     Ok(rows)
 }
 
-async fn one(workers: u32, reports_per_second: u32, measure: Duration) -> anyhow::Result<Row> {
+async fn measure_one(workers: u32, reports_per_second: u32, measure: Duration) -> anyhow::Result<Row> {
     let coordinator = Coordinator::start().await?;
     let connection = coordinator.connect()?;
     let simulation = request(SIMULATIONS_MAX, SEED);
-    let seen = Arc::new(Seen {
+    let shared = Arc::new(Shared {
         partials: Mutex::new(Partials::compute(simulation.clone())?),
         lease: Duration::from_secs(1) * workers / reports_per_second,
         accepted: AtomicU64::new(0),
@@ -98,7 +98,7 @@ async fn one(workers: u32, reports_per_second: u32, measure: Duration) -> anyhow
     JobsClient::new(connection.channel()).submit(submit).await?;
     let mut fleet = JoinSet::new();
     for number in 0..workers {
-        fleet.spawn(worker(number, coordinator.connect()?, Arc::clone(&seen)));
+        fleet.spawn(worker(number, coordinator.connect()?, Arc::clone(&shared)));
     }
     let joined = async {
         while members(&connection).await? < u64::from(workers) {
@@ -110,16 +110,16 @@ async fn one(workers: u32, reports_per_second: u32, measure: Duration) -> anyhow
     sleep(WARM_UP).await;
 
     let pid = coordinator.daemon.pid()?;
-    seen.waits.lock().expect("nobody panics").clear();
-    let counted = || seen.accepted.load(Ordering::Relaxed);
+    shared.waits.lock().expect("nobody panics").clear();
+    let counted = || shared.accepted.load(Ordering::Relaxed);
     let (began, before) = (Instant::now(), (process::cpu_seconds(pid)?, own_cpu_seconds()?, counted()));
     sleep(measure).await;
     let reports = (counted() - before.2) as f64;
     let took = began.elapsed().as_secs_f64();
     let coordinator_cpu = process::cpu_seconds(pid)? - before.0;
     let workers_cpu = own_cpu_seconds()? - before.1;
-    let lost = u64::from(workers) - members(&connection).await? + seen.broken.load(Ordering::Relaxed);
-    let mut waits = std::mem::take(&mut *seen.waits.lock().expect("nobody panics"));
+    let lost = u64::from(workers) - members(&connection).await? + shared.broken.load(Ordering::Relaxed);
+    let mut waits = std::mem::take(&mut *shared.waits.lock().expect("nobody panics"));
     fleet.shutdown().await;
     Ok(Row {
         workers,
@@ -146,10 +146,10 @@ async fn members(connection: &Coordinators) -> anyhow::Result<u64> {
     Ok(members.count() as u64)
 }
 
-/// What the workers share.
-struct Seen {
+/// State shared by the workers.
+struct Shared {
     partials: Mutex<Partials>,
-    /// What a lease really lasts.
+    /// The actual duration of a lease.
     lease: Duration,
     accepted: AtomicU64,
     broken: AtomicU64,
@@ -157,8 +157,8 @@ struct Seen {
     waits: Mutex<Vec<Duration>>,
 }
 
-/// One worker, on a connection of its own. It works until it is aborted; a stream that breaks is counted.
-async fn worker(number: u32, coordinators: Coordinators, seen: Arc<Seen>) {
+/// One worker on its own connection. It works until it is aborted, and counts broken streams.
+async fn worker(number: u32, coordinators: Coordinators, shared: Arc<Shared>) {
     let (outbox, messages) = mpsc::channel(32);
     let mut client = WorkersClient::new(coordinators.channel());
     let hello = convert::hello(&NodeSecret::from_random(rand::random(), rand::random()), &facts(number));
@@ -167,7 +167,7 @@ async fn worker(number: u32, coordinators: Coordinators, seen: Arc<Seen>) {
         Ok(answer) => {
             Worker {
                 outbox,
-                seen: Arc::clone(&seen),
+                shared: Arc::clone(&shared),
                 held: VecDeque::new(),
                 done_at: Instant::now(),
                 reported: HashMap::new(),
@@ -179,7 +179,7 @@ async fn worker(number: u32, coordinators: Coordinators, seen: Arc<Seen>) {
     };
     if let Err(error) = ended {
         eprintln!("worker {number}: {error:#}");
-        seen.broken.fetch_add(1, Ordering::Relaxed);
+        shared.broken.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -197,8 +197,8 @@ fn facts(number: u32) -> NodeFacts {
 
 struct Worker {
     outbox: mpsc::Sender<v1::WorkerMessage>,
-    seen: Arc<Seen>,
-    /// Leases, the first of which is being "computed" until `done_at`.
+    shared: Arc<Shared>,
+    /// The leases. The first one is being "computed" until `done_at`.
     held: VecDeque<v1::Lease>,
     done_at: Instant,
     /// Leases that wait for their acknowledgement.
@@ -207,7 +207,7 @@ struct Worker {
 
 impl Worker {
     async fn work(mut self, mut inbox: tonic::Streaming<v1::CoordinatorMessage>) -> anyhow::Result<()> {
-        // Not all at the same instant.
+        // Heartbeats start at a random time, so that workers don't send them at the same instant.
         let first = Instant::now() + HEARTBEAT_EVERY.mul_f64(rand::rng().random());
         let mut heartbeat = interval_at(first, HEARTBEAT_EVERY);
         loop {
@@ -232,25 +232,25 @@ impl Worker {
             }
             FromCoordinator::Acknowledge(answer) => {
                 let reported = self.reported.remove(&answer.lease_id).context("it was reported")?;
-                self.seen.waits.lock().expect("nobody panics").push(reported.elapsed());
+                self.shared.waits.lock().expect("nobody panics").push(reported.elapsed());
                 ensure!(answer.accepted, "the report of lease {} was refused", answer.lease_id);
-                self.seen.accepted.fetch_add(1, Ordering::Relaxed);
+                self.shared.accepted.fetch_add(1, Ordering::Relaxed);
             }
             FromCoordinator::Welcome(_) | FromCoordinator::Revoke(_) | FromCoordinator::Forget(_) => {}
         }
         Ok(())
     }
 
-    /// Begins with the first lease, `at` which the one before it ended.
+    /// Begins the first lease. The previous one ended `at` this time.
     fn begin(&mut self, at: Instant) {
-        self.done_at = at + self.seen.lease.mul_f64(rand::rng().random_range(0.5..1.5));
+        self.done_at = at + self.shared.lease.mul_f64(rand::rng().random_range(0.5..1.5));
     }
 
     async fn report(&mut self) -> anyhow::Result<()> {
         let lease = self.held.pop_front().context("it holds one")?;
         self.begin(self.done_at);
         let blocks = lease.end_block - lease.start_block;
-        let partial = self.seen.partials.lock().expect("nobody panics").of(blocks);
+        let partial = self.shared.partials.lock().expect("nobody panics").of(blocks);
         let computed_in_us = u64::try_from(BLOCK.as_micros())? * blocks;
         self.reported.insert(lease.id, Instant::now());
         self.send(FromWorker::Report(v1::Report { lease: Some(lease), partial, computed_in_us })).await

@@ -1,11 +1,15 @@
-//! How far one coordinator goes: a real `carlo-coordinator` process over real gRPC, with nearly everything around it simulated in this process.
+//! Measures the limits of one coordinator: a real `carlo-coordinator` process over real gRPC, with
+//! nearly everything around it simulated in this process.
 //!
-//! * [`leases`]: workers that sleep instead of computing; what a report costs the coordinator as workers grow.
-//! * [`submits`]: clients that submit; how many a second are durable, and what a long queue costs in memory and at a restart.
+//! * [`leases`]: workers that sleep instead of computing; the cost of a report for growing numbers
+//!   of workers.
+//! * [`submits`]: clients that submit; how many jobs a second become durable, and what a long queue
+//!   costs in memory and at a restart.
 //! * [`queue`]: small jobs beside a large one, on a real worker.
-//! * [`partials`]: the answers that the workers give. [`process`]: what the system says of a process.
+//! * [`partials`]: the workers' partial results. [`process`]: a process's CPU time and memory.
 //!
-//! A table goes to stderr, JSON to stdout. How fast simulations are computed is for `benches/compare` and the kernel's benches.
+//! A table goes to stderr, JSON to stdout. `benches/compare` and the kernel's benches measure the
+//! speed of simulations.
 
 mod leases;
 mod partials;
@@ -31,22 +35,22 @@ struct Arguments {
     /// Numbers of workers, each measured with a fresh coordinator.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 500, 1_000, 2_000])]
     workers: Vec<u32>,
-    /// Lease reports a second, of all workers together.
+    /// Lease reports per second, of all workers together.
     #[arg(long, default_value_t = 5_000)]
     reports: u32,
-    /// How long each number of workers is measured.
+    /// How long to measure each number of workers, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Jobs that are queued.
+    /// Number of jobs to queue.
     #[arg(long, default_value_t = 100_000)]
     jobs: u64,
-    /// Clients that submit them, each one call after the other.
+    /// Clients that submit them, each with one call at a time.
     #[arg(long, default_value_t = 32)]
     clients: u64,
-    /// Small jobs beside a large one.
+    /// Number of small jobs beside the large one.
     #[arg(long, default_value_t = 200)]
     small_jobs: u64,
-    /// What `cargo bench` says to every bench.
+    /// Passed by `cargo bench`; ignored.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -72,7 +76,8 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A coordinator of its own, on a free port and an empty directory beside the build: on a disk, not in memory.
+/// A fresh coordinator on a free port, with an empty directory beside the build, so that it is on a
+/// disk and not in memory.
 struct Coordinator {
     directory: TempDir,
     daemon: Daemon,
@@ -101,12 +106,12 @@ impl Coordinator {
 async fn launch(directory: &TempDir) -> anyhow::Result<Daemon> {
     let directory = directory.path().to_str().context("the directory has a readable name")?;
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", directory, "--auth", "off"];
-    // Where it listens, and nothing of each worker and job.
+    // Logs where it listens, but not each worker and job.
     let log = [("CARLO_LOG", "error,carlo_coordinator=info,carlo_coordinator::core=error")];
     Daemon::listening("carlo-coordinator", &arguments, &log).await
 }
 
-/// The house deposit of the README, as often as `simulations` says.
+/// The README's house deposit with this many simulations.
 fn request(simulations: u64, seed: u64) -> v1::SimulationRequest {
     v1::SimulationRequest {
         financial_profile: Some(v1::FinancialProfile {
@@ -131,7 +136,7 @@ fn request(simulations: u64, seed: u64) -> v1::SimulationRequest {
     }
 }
 
-/// A quantile of waits, in milliseconds; 0 of none. Sorts them.
+/// A quantile of the waits, in milliseconds; 0 if there are none. Sorts them.
 fn quantile_ms(waits: &mut [Duration], quantile: f64) -> f64 {
     waits.sort_unstable();
     let Some(last) = waits.len().checked_sub(1) else { return 0.0 };

@@ -1,4 +1,4 @@
-//! Partial results of any number of blocks, made of a few that the kernel computed.
+//! Partial results of any number of blocks, composed of a few computed ones.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,19 @@ use carlo_wire::v1;
 
 /// Blocks that are really computed: half a million simulations fill as many bins as a real lease.
 const COMPUTED: u64 = 32;
-/// Beyond the simulations that also feed a job's fan chart and sensitivities, as nearly all leases of a large job are.
+/// After the simulations that feed a job's fan chart and sensitivities, like nearly all leases of a
+/// large job.
 const FIRST: u64 = 1_000;
 
 /// Encoded partial results of one job.
 pub(crate) struct Partials {
-    /// The fold of the first n computed blocks, at n − 1.
+    /// The fold of the first n computed blocks is at index n − 1.
     folds: Vec<Partial>,
     encoded: HashMap<u64, Vec<u8>>,
 }
 
 impl Partials {
-    /// Computes the blocks. The request must name its seed.
+    /// Computes the blocks. The request must contain its seed.
     pub(crate) fn compute(request: v1::SimulationRequest) -> anyhow::Result<Self> {
         let spec = Draft::from(request).check(0).map_err(|faults| anyhow!("{faults:?}"))?;
         let job = Job::new(&spec, Level::detect()?);
@@ -37,7 +38,8 @@ impl Partials {
         Ok(Self { folds, encoded: HashMap::new() })
     }
 
-    /// A partial result of this many whole blocks, which is right in everything but which simulations it is of.
+    /// A partial result of this many whole blocks. It is valid except that its simulations are
+    /// others.
     pub(crate) fn of(&mut self, blocks: u64) -> Vec<u8> {
         let Self { folds, encoded } = self;
         encoded.entry(blocks).or_insert_with(|| fold(folds, blocks).encode()).clone()

@@ -1,4 +1,5 @@
-//! Small jobs beside a large one, on real workers: how long a small one takes from its submission to its answer.
+//! Small jobs beside a large one, on real workers: the time from a small job's submission to its
+//! result.
 
 use std::time::Duration;
 
@@ -15,25 +16,26 @@ use crate::{Coordinator, quantile_ms, request};
 
 const LARGE: u64 = 10_000_000_000;
 const SMALL: u64 = 10_000;
-/// Between two small jobs, on average: random, so that they meet leases at any point.
+/// The average pause between two small jobs. It is random, so that they arrive at any point of a
+/// lease.
 const PAUSE: Duration = Duration::from_millis(150);
-/// Until the worker's speed is known and its leases have their length.
+/// Until the worker's speed is known and its leases have their final length.
 const WARM_UP: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What small jobs waited.
+/// The waits of the small jobs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     small_jobs: u64,
-    /// From a small job's submission to its result, by the coordinator's calendar.
+    /// From a small job's submission to its result, by the coordinator's clock.
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
-    /// Of the large job, meanwhile.
+    /// The speed of the large job meanwhile.
     large_simulations_per_second: f64,
 }
 
-/// Runs a large job on one worker with a thread for each core, and small ones beside it.
+/// Runs a large job on one worker with a thread for each core, and small jobs beside it.
 pub(crate) async fn measure(small_jobs: u64) -> anyhow::Result<Row> {
     let coordinator = Coordinator::start().await?;
     let url = format!("http://{}", coordinator.daemon.address);
@@ -81,7 +83,7 @@ async fn submit(client: &mut JobsClient<Channel>, simulations: u64, seed: u64) -
     Ok(client.submit(submit).await?.into_inner().id)
 }
 
-/// The job, once `enough` says so.
+/// Waits until `enough` accepts the job.
 async fn until(
     client: &mut JobsClient<Channel>,
     id: &str,

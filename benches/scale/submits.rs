@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use crate::{Coordinator, process, quantile_ms, request};
 
-/// Looks at a full queue.
+/// Number of reads of a full queue.
 const LOOKS: u32 = 100;
 
-/// What a queue of jobs cost.
+/// The costs of a queue of jobs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     jobs: u64,
@@ -24,19 +24,19 @@ pub(crate) struct Row {
     submits_per_second: f64,
     submit_p50_ms: f64,
     submit_p99_ms: f64,
-    /// Processor time of the coordinator's process.
+    /// CPU time of the coordinator's process.
     cpu_us_per_submit: f64,
-    /// Of the coordinator, with all jobs queued.
+    /// Memory of the coordinator with all jobs queued.
     coordinator_mib: f64,
-    /// A page of a hundred jobs, and one job, of the full queue.
+    /// Time to list a page of a hundred jobs, and to read one job, with a full queue.
     list_p50_ms: f64,
     get_p50_ms: f64,
-    /// From starting the process after SIGKILL until it serves with all jobs.
+    /// From the start of the process after SIGKILL until it serves with all jobs.
     restart_seconds: f64,
     restarted_mib: f64,
 }
 
-/// Queues `jobs` jobs, kills the coordinator, and counts them again.
+/// Queues `jobs` jobs, kills the coordinator, and counts the jobs again.
 pub(crate) async fn measure(jobs: u64, clients: u64) -> anyhow::Result<Row> {
     let mut coordinator = Coordinator::start().await?;
     let pid = coordinator.daemon.pid()?;
@@ -91,7 +91,7 @@ pub(crate) async fn measure(jobs: u64, clients: u64) -> anyhow::Result<Row> {
     Ok(row)
 }
 
-/// How long it takes to list a page and to read a job, where there are `jobs`.
+/// The time to list a page and to read a job when there are `jobs` jobs.
 async fn look(coordinator: &Coordinator, jobs: u64) -> anyhow::Result<(f64, f64)> {
     let mut client = JobsClient::new(coordinator.connect()?.channel());
     let (mut lists, mut gets) = (Vec::new(), Vec::new());

@@ -1,4 +1,5 @@
-//! The admin endpoints of real daemons, as Prometheus and probes see them, and what happens when a process runs out of connections.
+//! The admin endpoints of real daemons, as Prometheus and probes see them, and a process that runs
+//! out of connections.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
@@ -18,7 +19,7 @@ fn free_port() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// What `promtool check metrics` has to say.
+/// The output of `promtool check metrics`.
 fn complaints(metrics: &str) -> anyhow::Result<String> {
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

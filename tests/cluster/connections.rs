@@ -1,4 +1,5 @@
-//! A connection that fails says why: at the default log level, in `/readyz`, and in the command line.
+//! The cause of a failed connection is shown in the log at the default level, in `/readyz`, and by
+//! the command line.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -11,7 +12,7 @@ use carlo_tests::{Client, Daemon, binary};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use tempfile::TempDir;
 
-/// A certificate and its key, in files.
+/// The files of a certificate and its key.
 struct Files {
     certificate: PathBuf,
     key: PathBuf,
@@ -46,7 +47,7 @@ impl Files {
     }
 }
 
-/// A process that is killed with its test.
+/// A process that is killed when its test ends.
 struct Process(Child);
 
 impl Drop for Process {
@@ -72,7 +73,7 @@ fn worker_warns(url: &str, authority: Option<&PathBuf>) -> anyhow::Result<String
         .context("text")
 }
 
-/// Something at a port of this machine that answers everything with this.
+/// A server on this machine that gives the same answer to everything. Returns its port.
 fn answering(answer: &'static [u8]) -> anyhow::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
@@ -111,7 +112,7 @@ async fn a_worker_names_why_it_reaches_no_coordinator() -> anyhow::Result<()> {
     );
     let http = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
     let at = |scheme: &str, daemon: &Daemon| format!("{scheme}://localhost:{}", daemon.address.port());
-    // Bound and dropped: nothing listens there.
+    // A port that was bound and released, so nothing listens there.
     let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let trusted = Some(&good.certificate);
     for (url, authority, words) in [

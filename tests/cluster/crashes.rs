@@ -1,4 +1,5 @@
-//! The coordinator killed with SIGKILL at any moment: every acknowledged job is there afterwards and finishes with the same digest.
+//! The coordinator is killed with SIGKILL at any moment. Afterwards every acknowledged job is there
+//! and finishes with the same digest.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +24,7 @@ async fn every_acknowledged_job_survives_a_killed_coordinator() -> anyhow::Resul
 
     let mut acknowledged = BTreeMap::new();
     for round in 0..ROUNDS as u64 {
-        // A client submits all the while, and the coordinator dies under it.
+        // A client submits all the time while the coordinator is killed.
         let client = cluster.client.clone();
         let submitting = tokio::spawn(async move {
             let mut acknowledged = Vec::new();
@@ -48,7 +49,7 @@ async fn every_acknowledged_job_survives_a_killed_coordinator() -> anyhow::Resul
         assert_eq!(results.simulations_run, SIMULATIONS);
         digests.insert(*seed, results.digest);
     }
-    // The same questions to a cluster that nobody disturbs.
+    // The same requests to an undisturbed cluster.
     let calm = Cluster::start().await?;
     let _worker = calm.worker("calm", 2, None).await?;
     for (seed, digest) in digests {

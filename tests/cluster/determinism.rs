@@ -3,7 +3,8 @@
 use carlo_tests::{Client, Cluster};
 
 const SIMULATIONS: u64 = 3_000_000;
-/// For every level: the portable one is slow where the compiler may not use fused multiply-add.
+/// Few enough for every dispatch level: the portable one is slow where the compiler may not use
+/// fused multiply-add.
 const FEW: u64 = 100_000;
 
 /// The digest of one job on a cluster of workers with these threads and dispatch levels.
@@ -36,7 +37,8 @@ async fn dispatch_levels_leave_no_trace_in_the_answer() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The dispatch levels of this machine. The portable one comes last: where the processor has no fused multiply-add it is slow.
+/// The dispatch levels of this machine. The portable one comes last: it is slow if the processor
+/// has no fused multiply-add.
 fn available_levels() -> Vec<&'static str> {
     let mut levels = vec!["portable"];
     #[cfg(target_arch = "x86_64")]

@@ -1,4 +1,5 @@
-//! Draining: a node finishes what it holds and gets nothing more, whoever restarts.
+//! Draining: a node finishes its leases and gets no more, even after a restart of the coordinator
+//! or the worker.
 
 use std::process::Command;
 
@@ -13,7 +14,7 @@ use crate::puppet::{Puppet, computed, hello, lease_of};
 /// More than any machine simulates during a test.
 const ENDLESS: u64 = 1_000_000_000_000;
 
-/// Runs `carlo nodes` with these arguments; what it prints.
+/// Runs `carlo nodes` with these arguments and returns its output.
 async fn nodes(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new(binary("carlo")?);
     command.arg("nodes").args(arguments).args(["--url", cluster.client.url()]);
@@ -34,7 +35,7 @@ async fn a_draining_node_finishes_what_it_holds_and_another_goes_on() -> anyhow:
     );
     let idle = cluster.node_until("first", |node| node.current_job_ids.is_empty()).await?;
     assert_eq!(idle.status, NodeStatus::Draining);
-    // Every lease that it held was reported and counted.
+    // All of its leases were reported and counted.
     let job = cluster.client.job(&id).await?;
     assert_eq!(job.simulations_complete, idle.simulations_processed);
     assert_eq!(job.allocated_nodes, 0);
@@ -59,7 +60,7 @@ async fn a_drain_gives_nothing_more_than_what_is_out_already() -> anyhow::Result
     nodes(&cluster, &["drain", "puppet"]).await?;
     for grant in [first, second] {
         puppet.say(FromWorker::Report(computed(&grant)?)).await?;
-        // Whatever else it were granted would come before this.
+        // Any further grant would arrive before this acknowledgement.
         assert!(puppet.acknowledged(&lease_of(&grant)?).await?);
     }
     let node = cluster.node_until("puppet", |node| node.current_job_ids.is_empty()).await?;
@@ -83,7 +84,7 @@ async fn a_drain_survives_a_killed_coordinator() -> anyhow::Result<()> {
     let id = cluster.client.submit(&Client::request(1_000, 1)).await?;
     let waits = cluster.client.job(&id).await?;
     assert_eq!(waits.waiting_for.as_deref(), Some("every worker is draining"));
-    // Also a new process of this name is drained.
+    // A new process with this name is drained, too.
     drop(worker);
     let _again = cluster.worker("first", 1, None).await?;
     let again = cluster.node_until("first", |now| now.id != node.id).await?;

@@ -1,10 +1,11 @@
-//! Several coordinators on a real etcd: the leader is killed, frozen or cut off from etcd while jobs run. Another one leads within seconds,
-//! every acknowledged job is there, and each answer has the same bits.
+//! Several coordinators on a real etcd. The leader is killed, frozen or cut off from etcd while
+//! jobs run. Another one leads within seconds, every acknowledged job is there, and each answer has
+//! the same bits.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use carlo_tests::several::{Several, gateway, url};
+use carlo_tests::replicated::{ReplicatedCluster, gateway, url};
 use carlo_tests::{Client, Cluster, PATIENCE};
 use carlo_types::NodeFacts;
 use carlo_wire::convert::{self, NodeSecret};
@@ -18,12 +19,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 const SIMULATIONS: u64 = 1_000_000;
-/// Long enough that it still runs when the leader changes.
+/// Large enough that the job still runs when the leader changes.
 const LONG: u64 = 40_000_000;
-/// What is promised is 5 s. A test machine may be busy with other tests; the measured time is in the test's output.
+/// The promise is 5 s, but a test machine may be busy with other tests. The measured time is in the
+/// test's output.
 const FAILOVER_MAX: Duration = Duration::from_secs(15);
 
-/// A client that submits all the while; what was acknowledged, by seed.
+/// A client that submits all the time, and the ids of acknowledged jobs, by seed.
 struct Submitting {
     stop: CancellationToken,
     task: JoinHandle<BTreeMap<u64, String>>,
@@ -39,7 +41,7 @@ impl Submitting {
                 let request = Client::request(SIMULATIONS, seed);
                 tokio::select! {
                     () = stopped.cancelled() => break,
-                    // An attempt that hangs is given up, as a client would.
+                    // The client gives up an attempt that hangs.
                     submitted = timeout(Duration::from_secs(3), client.submit(&request)) => {
                         if let Ok(Ok(id)) = submitted {
                             acknowledged.insert(seed, id);
@@ -59,7 +61,7 @@ impl Submitting {
     }
 }
 
-/// Every acknowledged job completes, with the digest that an undisturbed cluster finds.
+/// Every acknowledged job completes with the digest of an undisturbed cluster.
 async fn all_is_well(client: &Client, acknowledged: &BTreeMap<u64, String>) -> anyhow::Result<()> {
     assert!(!acknowledged.is_empty());
     let calm = Cluster::start().await?;
@@ -76,7 +78,7 @@ async fn all_is_well(client: &Client, acknowledged: &BTreeMap<u64, String>) -> a
 
 #[tokio::test]
 async fn a_killed_leader_is_followed_by_another_and_nothing_is_lost() -> anyhow::Result<()> {
-    let mut cluster = Several::start(2).await?;
+    let mut cluster = ReplicatedCluster::start(2).await?;
     let _first = cluster.worker("first").await?;
     let _second = cluster.worker("second").await?;
     let long = cluster.client.submit(&Client::request(LONG, 1_000_000)).await?;
@@ -100,7 +102,7 @@ async fn a_killed_leader_is_followed_by_another_and_nothing_is_lost() -> anyhow:
 
 #[tokio::test]
 async fn a_leader_that_is_shut_down_hands_over_at_once() -> anyhow::Result<()> {
-    let mut cluster = Several::start(2).await?;
+    let mut cluster = ReplicatedCluster::start(2).await?;
     let _worker = cluster.worker("one").await?;
     let id = cluster.client.submit(&Client::request(LONG / 4, 1)).await?;
     let leader = cluster.leader().await?;
@@ -116,7 +118,7 @@ async fn a_leader_that_is_shut_down_hands_over_at_once() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_frozen_leader_that_wakes_up_can_neither_write_nor_lease() -> anyhow::Result<()> {
-    let cluster = Several::start(2).await?;
+    let cluster = ReplicatedCluster::start(2).await?;
     let _first = cluster.worker("first").await?;
     let _second = cluster.worker("second").await?;
     let long = cluster.client.submit(&Client::request(LONG, 1)).await?;
@@ -125,7 +127,8 @@ async fn a_frozen_leader_that_wakes_up_can_neither_write_nor_lease() -> anyhow::
 
     let frozen = cluster.leader().await?;
     let frozen_url = url(&cluster.coordinators[frozen]);
-    // These connections are open before it freezes, so that what they carry is waiting for it when it wakes up.
+    // These connections are open before the leader freezes, so that their requests wait for it when
+    // it wakes up.
     let coordinators = Coordinators::new(std::slice::from_ref(&frozen_url))?;
     JobsClient::new(coordinators.channel()).list(v1::ListJobsRequest::default()).await?;
     cluster.coordinators[frozen].signal("STOP")?;
@@ -146,7 +149,7 @@ async fn a_frozen_leader_that_wakes_up_can_neither_write_nor_lease() -> anyhow::
         assert!(matches!(refusal.code(), Code::Unavailable | Code::Unknown | Code::Cancelled), "{refusal:?}");
     }
     assert!(!leased.await?, "a deposed leader gave out a lease");
-    // It says where to go instead.
+    // The refusal names the new leader.
     let refusal = refusal_of(&frozen_url).await?;
     let leader = cluster.leader().await?;
     assert_eq!(status::leader(&refusal), Some(url(&cluster.coordinators[leader]).as_str()), "{refusal:?}");
@@ -180,7 +183,7 @@ async fn submit_late(channel: tonic::transport::Channel, seed: u64) -> Result<v1
 
 #[tokio::test]
 async fn etcd_stopped_for_ten_seconds_loses_nothing_and_service_resumes_by_itself() -> anyhow::Result<()> {
-    let mut cluster = Several::start(2).await?;
+    let mut cluster = ReplicatedCluster::start(2).await?;
     let _worker = cluster.worker("one").await?;
     let submitting = Submitting::start(cluster.client.clone());
     sleep(Duration::from_secs(1)).await;
@@ -200,10 +203,10 @@ async fn etcd_stopped_for_ten_seconds_loses_nothing_and_service_resumes_by_itsel
     all_is_well(&cluster.client, &submitting.stop().await?).await
 }
 
-/// Waits until a job that is submitted now is complete.
-async fn resumes(cluster: &Several, what: &str) -> anyhow::Result<()> {
+/// Submits a job and waits until it is complete.
+async fn resumes(cluster: &ReplicatedCluster, what: &str) -> anyhow::Result<()> {
     let began = Instant::now();
-    let id = Several::submit(&cluster.client, &Client::request(1_000, 1)).await?;
+    let id = ReplicatedCluster::submit(&cluster.client, &Client::request(1_000, 1)).await?;
     let acknowledged = began.elapsed();
     cluster.client.complete(&id).await?;
     eprintln!(
@@ -213,7 +216,7 @@ async fn resumes(cluster: &Several, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a coordinator that doesn't lead answers, once it does.
+/// The answer of a coordinator that doesn't lead, once it answers.
 async fn refusal_of(address: &str) -> anyhow::Result<Status> {
     let channel = Coordinators::new(&[address.to_owned()])?.channel();
     let asking = async {
@@ -230,7 +233,7 @@ async fn refusal_of(address: &str) -> anyhow::Result<Status> {
 
 #[tokio::test]
 async fn a_follower_says_who_leads_and_its_callers_go_there() -> anyhow::Result<()> {
-    let cluster = Several::start(2).await?;
+    let cluster = ReplicatedCluster::start(2).await?;
     let leader = cluster.leader().await?;
     let leader_url = url(&cluster.coordinators[leader]);
     let follower_url = url(&cluster.coordinators[1 - leader]);
@@ -239,18 +242,18 @@ async fn a_follower_says_who_leads_and_its_callers_go_there() -> anyhow::Result<
     assert_eq!(status::leader(&refusal), Some(leader_url.as_str()));
     assert!(refusal.message().contains(&format!("{leader_url} does")), "{refusal:?}");
 
-    // A gateway and a worker that know the follower alone find their way.
+    // A gateway and a worker that know only the follower find the leader.
     let gateway = gateway(std::slice::from_ref(&follower_url)).await?;
     let client = Client::new(format!("http://{}", gateway.address));
     let arguments = ["--coordinator", &follower_url, "--name", "stray", "--threads", "1"];
     let _worker = carlo_tests::Daemon::start("carlo-worker", &arguments, &[])?;
     client.digest(&Client::request(1_000, 1)).await?;
-    let told = client.cluster_until(|_| true).await?;
-    assert_eq!(told.leader, leader_url);
+    let cluster_status = client.cluster_until(|_| true).await?;
+    assert_eq!(cluster_status.leader, leader_url);
     Ok(())
 }
 
-/// Joins as a worker at a coordinator that doesn't answer yet; whether it grants a lease.
+/// Joins a coordinator that doesn't answer yet, as a worker. Returns whether it grants a lease.
 async fn join_late(channel: tonic::transport::Channel) -> bool {
     let hello = {
         let facts = NodeFacts {

@@ -1,5 +1,5 @@
-//! Workers that lie: a join token is not enough to complete, falsify or ruin other people's jobs. The lies are told by a puppet, to the
-//! coordinator's own port.
+//! Workers that lie: a join token is not enough to complete, falsify or ruin other users' jobs. A
+//! puppet tells the lies directly to the coordinator's port.
 
 use anyhow::Context as _;
 use carlo_kernel::{Accumulator, Job, Level};
@@ -13,7 +13,7 @@ use crate::puppet::{Puppet, computed, hello, lease_of};
 
 const SIMULATIONS: u64 = 200_000;
 
-/// What a worker reports that computes a granted lease with another seed.
+/// The report of a worker that computed a granted lease with another seed.
 fn fabricated(grant: &v1::Grant) -> anyhow::Result<v1::Report> {
     let specification = grant.specification.clone().context("the first grant of a job has it")?;
     let mut draft = Draft::from(specification);
@@ -36,7 +36,7 @@ async fn a_lease_that_nobody_granted_completes_nothing() -> anyhow::Result<()> {
     let grant = puppet.granted().await?;
     let blocks = SIMULATIONS.div_ceil(carlo_types::BLOCK_SIMULATIONS);
     for epoch in 0..puppet.epoch {
-        // The whole job, computed honestly, as if an earlier leader had asked for it.
+        // The whole job, computed correctly, but for a lease that was never granted.
         let lease = v1::Lease { id: 77, epoch, start_block: 0, end_block: blocks, ..lease_of(&grant)? };
         let report = computed(&v1::Grant { lease: Some(lease.clone()), ..grant.clone() })?;
         puppet.say(FromWorker::Report(report)).await?;
@@ -54,7 +54,8 @@ async fn an_answer_that_was_not_computed_is_found_and_the_honest_ones_complete_t
     let mut puppet = Puppet::join(&cluster, hello("liar")).await?;
     let grant = puppet.granted().await?;
     puppet.say(FromWorker::Report(fabricated(&grant)?)).await?;
-    // It counts as a fault of the worker, and its simulations count as nothing.
+    // The report is acknowledged, but it counts as the worker's failure, and its simulations don't
+    // count.
     assert!(puppet.acknowledged(&lease_of(&grant)?).await?);
     let job = cluster.client.job(&id).await?;
     assert_eq!((job.status, job.simulations_complete), (JobStatus::Running, 0));
@@ -72,7 +73,7 @@ async fn another_worker_s_id_is_of_no_use() -> anyhow::Result<()> {
     let victim = hello("victim");
     let mut working = Puppet::join(&cluster, victim.clone()).await?;
     let grant = working.granted().await?;
-    // Its id is in the cluster's status, for everybody to see.
+    // The cluster's status shows its id to everybody.
     let thief = v1::Hello { node_id: victim.node_id.clone(), ..hello("thief") };
     let refusal = Puppet::join(&cluster, thief).await.err().context("the thief is refused")?;
     assert!(format!("{refusal:#}").contains("hello.secret"), "{refusal:#}");

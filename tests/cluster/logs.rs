@@ -1,5 +1,5 @@
-//! Logs and signals of real processes: a log line that can't be written never harms a daemon, a
-//! fatal error is always shown, SIGHUP reloads, SIGTERM drains.
+//! Logs and signals of real processes. A log line that can't be written never harms a daemon, a
+//! fatal error is always shown, SIGHUP reloads files, SIGTERM drains.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -15,7 +15,7 @@ const REQUEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/examples/h
 /// How long a daemon may take to end. All of them drain within 4 s.
 const END_MAX: Duration = Duration::from_secs(10);
 
-/// A process that is killed with its test.
+/// A process that is killed when its test ends.
 struct Process(Child);
 
 impl Drop for Process {
@@ -54,7 +54,7 @@ fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 
-/// A daemon by its name, ready to start, with the address where it listens.
+/// The command of the daemon with this name, and the address where it will listen.
 fn daemon(name: &str, data: &tempfile::TempDir) -> anyhow::Result<(Command, SocketAddr)> {
     let address = free_port();
     let listen = address.to_string();
@@ -73,7 +73,7 @@ fn daemon(name: &str, data: &tempfile::TempDir) -> anyhow::Result<(Command, Sock
 
 const DAEMONS: [&str; 4] = ["carlo", "carlo-coordinator", "carlo-gateway", "carlo-worker"];
 
-/// Waits until the daemon listens; a worker listens nowhere, and gets a moment.
+/// Waits until the daemon listens. A worker doesn't listen, so it only gets a moment to start.
 fn wait_for(name: &str, address: SocketAddr) {
     if name == "carlo-worker" {
         return std::thread::sleep(Duration::from_millis(300));
@@ -123,7 +123,7 @@ fn a_log_that_nobody_reads_does_not_stop_a_daemon() -> anyhow::Result<()> {
         let log = child.stderr.take();
         let mut process = Process(child);
         wait_for(name, address);
-        // Far more than the 64 KiB of a pipe and the queue of the log.
+        // Far more than the capacity of a pipe, 64 KiB, and of the log's queue.
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(END_MAX))?;
         for number in 0..2_000 {
@@ -140,7 +140,7 @@ fn a_log_that_nobody_reads_does_not_stop_a_daemon() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How the program ended, and what it printed on stderr.
+/// The program's exit code and what it printed on stderr.
 fn outcome(command: &mut Command) -> anyhow::Result<(Option<i32>, String)> {
     let output = command.stderr(Stdio::piped()).spawn()?.wait_with_output()?;
     Ok((output.status.code(), String::from_utf8(output.stderr)?))
@@ -150,7 +150,7 @@ fn outcome(command: &mut Command) -> anyhow::Result<(Option<i32>, String)> {
 fn a_fatal_error_is_shown_whatever_is_logged() -> anyhow::Result<()> {
     for filter in ["off", "carlo_schedule=debug", "", "error"] {
         let data = tempfile::tempdir()?;
-        // A file where the data directory should be.
+        // A file in place of the data directory.
         let file = data.path().join("file");
         File::create(&file)?;
         let cases: [(&str, &[&str], i32, &str); 4] = [
@@ -215,7 +215,7 @@ fn json_lines_have_unique_keys_and_plain_request_ids() -> anyhow::Result<()> {
         for line in log.lines() {
             let value: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
             let members = value.as_object().context("an object")?;
-            // No value of these lines is an object: as many keys as members.
+            // No value in these lines is an object, so each key must appear once.
             for key in members.keys() {
                 assert_eq!(line.matches(&format!("\"{key}\":")).count(), 1, "{key}: {line}");
             }
@@ -256,12 +256,13 @@ fn a_hangup_does_not_end_a_daemon() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A worker that waits for a resolver which never answers still ends at once.
+/// A worker ends at once even while it waits for a resolver that never answers.
 #[test]
 fn the_end_waits_for_no_resolver() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     std::fs::write(directory.path().join("resolv.conf"), "nameserver 127.0.0.1\n")?;
-    // A network of its own, in which the worker itself holds the resolver's port open and never looks at it.
+    // In a network namespace of its own, the worker's process itself holds the resolver's port open
+    // and never reads from it.
     let program = "import os, socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', 53)); \
                    s.set_inheritable(True); os.execv(sys.argv[1], sys.argv[1:])";
     let script = format!(

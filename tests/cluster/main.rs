@@ -1,6 +1,7 @@
-//! Three daemons in real processes, over REST: what an operator and a client would try, and what goes wrong on machines.
+//! Clusters of real processes, over REST: what operators and clients try, and what goes wrong on
+//! machines.
 //!
-//! The oracle of every fault is the digest: whatever happens on the way, the answer has the same bits.
+//! Every fault is judged by the digest: whatever happens, the answer must have the same bits.
 
 mod admin;
 mod connections;

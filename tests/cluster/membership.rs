@@ -16,7 +16,7 @@ async fn workers_join_and_leave_while_jobs_run() -> anyhow::Result<()> {
     let id = cluster.client.submit(&Client::request(40_000_000, 1)).await?;
     cluster.client.job_until(&id, |job| job.simulations_complete > 0).await?;
     let _second = cluster.worker("second", 1, None).await?;
-    // SIGTERM drains: the worker reports what it holds, then leaves.
+    // SIGTERM drains: the worker reports its leases, then leaves.
     assert_eq!(first.terminate().await?, Some(0));
     let status = cluster.client.cluster_until(|cluster| cluster.offline_nodes == 1).await?;
     let left = status.nodes.iter().find(|node| node.name == "first").expect("it is listed for a while");
@@ -26,7 +26,7 @@ async fn workers_join_and_leave_while_jobs_run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Greets a coordinator as a worker would; what it answers.
+/// Greets a coordinator as a worker would, and returns its answer.
 async fn greet(cluster: &Cluster, hello: v1::Hello) -> anyhow::Result<Result<(), tonic::Status>> {
     let coordinators = Coordinators::new(&[format!("http://{}", cluster.coordinator_address)])?;
     let greeting = v1::WorkerMessage { message: Some(Message::Hello(hello)) };

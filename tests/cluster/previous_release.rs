@@ -1,7 +1,10 @@
-//! A ledger that the previous release wrote: this release opens it, serves its results, and finishes its jobs.
+//! A ledger written by the previous release: this release opens it, serves its results and finishes
+//! its jobs.
 //!
-//! `previous_release/ledger.redb.gz` was made with release 0.1 by killing its coordinator while a job of 8 million simulations ran, one job and
-//! one job of a batch were queued, and another job of that batch ran. Never make it anew: a change that can't read it loses its users' jobs.
+//! `previous_release/ledger.redb.gz` was made with release 0.1. Its coordinator was killed while a
+//! job of 8 million simulations and a job of a batch were running, and another job and another job
+//! of that batch were queued. Never regenerate it: a release that can't read it would lose its
+//! users' jobs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +41,7 @@ const OPEN_BATCH: &str = "batch_1e17791f938244f3bdae33534ccbc032";
 const OPEN_BATCH_JOBS: [&str; 2] =
     ["job_2e98eba36a8f4da8b5afe1afdca076d0", "job_1ed8fdba2d314bcead9e03ce7b3c81bd"];
 
-/// The time of the ledger.
+/// A clock that starts shortly after the ledger was written.
 struct Then(Instant);
 
 impl Environment for Then {
@@ -52,14 +55,14 @@ impl Environment for Then {
     }
 }
 
-/// A coordinator of this release on a copy of the ledger; its URL.
+/// Starts a coordinator of this release on a copy of the ledger and returns its URL.
 async fn coordinator(directory: &Path, stop: CancellationToken) -> anyhow::Result<String> {
     let path = directory.join("ledger.redb");
     std::io::copy(&mut GzDecoder::new(LEDGER), &mut std::fs::File::create(&path)?)?;
     std::fs::write(directory.join("admin-key"), ADMIN)?;
     let access = Access::from_files(&directory.join("admin-key"), &directory.join("join-token"))?;
     let mut settings = Settings { access, ..Settings::default() };
-    // The test asks more often than a user may.
+    // The test makes calls faster than the limit allows.
     let limits = settings.terms.limits_mut(Tier::Pro);
     (limits.calls_per_second, limits.calls_per_minute) = (None, None);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -97,7 +100,7 @@ async fn the_previous_release_s_ledger_opens_its_results_are_served_and_its_jobs
     let anybody = Client::new(format!("http://{}", gateway.address));
     let [admin, ada, bob] = [ADMIN, ADA, BOB].map(|key| anybody.with_key(key));
 
-    // What had ended is as it was.
+    // Jobs that had ended are unchanged.
     let job = get(&ada, &format!("/api/jobs/{COMPLETE}")).await?;
     assert_eq!(job["status"], "complete");
     assert_eq!(job["results"]["successProbability"], 0.359_69);
@@ -115,7 +118,7 @@ async fn the_previous_release_s_ledger_opens_its_results_are_served_and_its_jobs
     assert_eq!((&usage["tier"], &usage["simulations_used"]), (&json!("pro"), &json!(8)));
     assert_eq!(get(&bob, "/simulations/batch/usage").await?["tier"], "free");
 
-    // Who is drained stays drained, and what was open goes on.
+    // Drained nodes stay drained, and open jobs continue.
     let nodes = get(&admin, "/api/cluster/status").await?;
     assert_eq!(nodes["totalNodes"], 0);
     for id in [RUNNING, QUEUED, OPEN_BATCH_JOBS[0], OPEN_BATCH_JOBS[1]] {

@@ -1,4 +1,4 @@
-//! A worker whose every word the test says itself, to the coordinator's own port.
+//! A worker whose messages the test chooses, connected directly to the coordinator's port.
 
 use anyhow::Context as _;
 use carlo_kernel::{Accumulator, Job, Level, Partial};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Duration, interval};
 use tokio_stream::wrappers::ReceiverStream;
 
-/// A greeting that no coordinator refuses.
+/// A greeting that every coordinator accepts.
 pub(crate) fn hello(name: &str) -> v1::Hello {
     {
         let facts = NodeFacts {
@@ -29,7 +29,7 @@ pub(crate) fn hello(name: &str) -> v1::Hello {
     }
 }
 
-/// One session of such a worker. It says by itself only that it lives.
+/// One session of a puppet. It sends only heartbeats by itself.
 pub(crate) struct Puppet {
     outbox: mpsc::Sender<v1::WorkerMessage>,
     inbox: tonic::Streaming<v1::CoordinatorMessage>,
@@ -65,7 +65,7 @@ impl Puppet {
         Ok(self.outbox.send(v1::WorkerMessage { message: Some(message) }).await?)
     }
 
-    /// The next message that `wanted` finds something in.
+    /// Waits for the next message for which `wanted` returns a value.
     pub(crate) async fn hear<T>(
         &mut self,
         wanted: impl Fn(FromCoordinator) -> Option<T>,
@@ -90,7 +90,7 @@ impl Puppet {
         .await
     }
 
-    /// The next acknowledgement of a lease: whether it counted.
+    /// Waits for the acknowledgement of a lease. Returns whether the report was accepted.
     pub(crate) async fn acknowledged(&mut self, lease: &v1::Lease) -> anyhow::Result<bool> {
         let (epoch, id) = (lease.epoch, lease.id);
         self.hear(move |message| match message {
@@ -108,7 +108,7 @@ pub(crate) fn lease_of(grant: &v1::Grant) -> anyhow::Result<v1::Lease> {
     grant.lease.clone().context("a grant has a lease")
 }
 
-/// The honest answer to a grant that came with its job's specification.
+/// The correct report for a grant that came with its job's specification.
 pub(crate) fn computed(grant: &v1::Grant) -> anyhow::Result<v1::Report> {
     let specification = grant.specification.clone().context("the first grant of a job has it")?;
     let spec = Draft::from(specification).check(0).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;

@@ -1,4 +1,4 @@
-//! The jobs' REST contract against a whole cluster.
+//! The REST contract of jobs, on a whole cluster.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ async fn a_job_goes_all_the_way() -> anyhow::Result<()> {
     let job = cluster.client.complete(&id).await?;
 
     let results = job.results.expect("a complete job has results");
-    // The golden answer of the independent program, and four standard errors of both.
+    // The golden answer, computed by the independent program, with a tolerance of four standard
+    // errors of both.
     assert!((results.success_probability - 0.479_804_6).abs() < 4.0 * 0.000_524, "{results:?}");
     assert_eq!(results.simulations_run, 1_000_000);
     assert_eq!(job.simulations_complete, 1_000_000);
@@ -51,7 +52,7 @@ async fn progress_streams_back_while_a_job_runs_and_cancelling_ends_it() -> anyh
     let id = cluster.client.submit(&Client::request(ENDLESS, 1)).await?;
     let running = cluster
         .client
-        // How fast the cluster is, is known a tick after its first report.
+        // The cluster's speed is known one tick after its first report.
         .job_until(&id, |job| job.partial_results.is_some() && job.estimated_seconds_remaining.is_some())
         .await?;
     assert_eq!(running.status, JobStatus::Running);
@@ -67,7 +68,7 @@ async fn progress_streams_back_while_a_job_runs_and_cancelling_ends_it() -> anyh
     assert_eq!(answer.status(), 200);
     assert!(answer.json::<Cancelled>().await?.success);
     assert_eq!(cluster.client.job(&id).await?.status, JobStatus::Cancelled);
-    // Once more is a conflict, and the cluster goes on.
+    // Cancelling again is a conflict, and the cluster continues to work.
     let answer = cluster.client.call(Method::DELETE, &path, None).await?;
     assert_eq!(answer.status(), 409);
     cluster.client.digest(&Client::request(1_000, 1)).await?;
@@ -138,7 +139,7 @@ async fn lists_are_newest_first_in_pages() -> anyhow::Result<()> {
     let mut ids = Vec::new();
     for seed in 0..3 {
         ids.push(cluster.client.submit(&Client::request(1_000, seed)).await?);
-        // Two jobs of one millisecond have no order that anybody could tell.
+        // Two jobs submitted in the same millisecond have no defined order.
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     let page = |number: u32| {

@@ -1,5 +1,5 @@
-//! A rude client: without a key, without an end, without reading. A cluster of real processes answers everybody else as before, and its
-//! memory stays small.
+//! A hostile client without a key that never ends its requests and never reads. A cluster of real
+//! processes serves all others as before, and its memory stays small.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use reqwest::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-/// Memory of a gateway that 30 connections are rude to, KiB. Each held 52 MB once.
+/// Memory limit of a gateway with 30 such connections, in KiB. Each connection once took 52 MB.
 const MEMORY_KIB_MAX: u64 = 200 * 1024;
 
-/// The resident memory of a process, KiB.
+/// The resident memory of a process, in KiB.
 fn memory_kib(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process has memory")?;
@@ -23,7 +23,7 @@ fn memory_kib(pid: u32) -> anyhow::Result<u64> {
 async fn a_rude_client_takes_nothing_from_the_others() -> anyhow::Result<()> {
     let cluster = Cluster::with(Auth::On).await?;
     let gateway = cluster.gateway.address;
-    // Bodies that come a byte at a time, without a key.
+    // Request bodies that arrive a byte at a time, without a key.
     let head = "POST /api/jobs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{";
     let mut slow = Vec::new();
     for _ in 0..600 {
@@ -31,7 +31,7 @@ async fn a_rude_client_takes_nothing_from_the_others() -> anyhow::Result<()> {
         stream.write_all(head.as_bytes()).await?;
         slow.push(stream);
     }
-    // Pages that nobody takes: the window of each is closed.
+    // Responses that nobody reads: the flow-control window of each is closed.
     let mut windows = Vec::new();
     for _ in 0..30 {
         let client =

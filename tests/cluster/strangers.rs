@@ -1,4 +1,5 @@
-//! Another user's ids, on every route that has one: the routes are those of the description, so that none is forgotten.
+//! Ids of another user, on every route that takes one. The routes come from the OpenAPI document,
+//! so that none is forgotten.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use carlo_tests::{Auth, Client, Cluster};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Ids of things that are somebody's.
+/// Ids of resources that belong to a user.
 struct Ids<'a> {
     job: &'a str,
     batch: &'a str,
@@ -17,7 +18,7 @@ struct Ids<'a> {
 }
 
 impl Ids<'_> {
-    /// A path of the description with ids in it.
+    /// Fills the ids into a path of the document.
     fn fill(&self, path: &str) -> String {
         let id = match path {
             _ if path.starts_with("/api/jobs/") => self.job,
@@ -35,7 +36,7 @@ impl Ids<'_> {
     }
 }
 
-/// Every call of the description that has an id.
+/// Every call in the document that takes an id.
 fn calls(description: &Value) -> Vec<(Method, String)> {
     let mut calls = Vec::new();
     let paths = description["paths"].as_object().expect("a description has paths");
@@ -47,7 +48,7 @@ fn calls(description: &Value) -> Vec<(Method, String)> {
     calls
 }
 
-/// A key of a new user.
+/// Creates a new user's key.
 async fn user(admin: &Client, user: &str) -> anyhow::Result<(Client, String)> {
     let body = json!({"user_id": user, "tier": "enterprise"});
     let answer = admin.call(Method::POST, "/api/admin/keys", Some(&body)).await?.json::<Value>().await?;
@@ -81,14 +82,14 @@ async fn another_users_ids_are_403_and_unknown_ones_404_on_every_route() -> anyh
             let anns = Ids { job, batch, node: &no_node, key: &key };
             is_refused(&bob, method, &anns.fill(path), 403).await?;
         }
-        // What only admins may do says nothing of what there is to anybody else.
+        // Calls that only administrators may make don't reveal to others what exists.
         let is_admins = path.starts_with("/api/admin/") || path.starts_with("/api/cluster/");
         for ids in [&unknown, &nonsense] {
             is_refused(&bob, method, &ids.fill(path), if is_admins { 403 } else { 404 }).await?;
             is_refused(&cluster.client, method, &ids.fill(path), 404).await?;
         }
     }
-    // Nothing has happened to any of it.
+    // Nothing was changed.
     for id in [&job, &of_batch] {
         assert_eq!(ann.job(id).await?.status, carlo_rest::job::JobStatus::Queued);
     }
@@ -98,7 +99,7 @@ async fn another_users_ids_are_403_and_unknown_ones_404_on_every_route() -> anyh
 
 async fn is_refused(client: &Client, method: &Method, path: &str, status: u16) -> anyhow::Result<()> {
     let mut answer = client.call(method.clone(), path, None).await?;
-    // The calls come faster than one user may make them.
+    // The calls come faster than the rate limit of a user.
     while answer.status() == StatusCode::TOO_MANY_REQUESTS {
         tokio::time::sleep(Duration::from_secs(1)).await;
         answer = client.call(method.clone(), path, None).await?;

@@ -1,4 +1,4 @@
-//! TLS between all of them: coordinator, gateway, worker and command line, with a certificate that is its own authority.
+//! TLS between coordinator, gateway, worker and command line, with self-signed certificates.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -49,7 +49,7 @@ async fn a_cluster_that_speaks_tls_everywhere_answers_those_who_believe_it() -> 
     let coordinator = Daemon::listening("carlo-coordinator", &arguments, &[]).await?;
     let url = format!("https://127.0.0.1:{}", coordinator.address.port());
     let believing = ["--coordinator", &url, "--ca-file", text(&inner.certificate)];
-    // With TLS no further word is needed for an address that others reach.
+    // With TLS no further option is needed for an address that other machines can reach.
     let arguments = [&["--listen", "0.0.0.0:0"][..], &believing, &outer.arguments()].concat();
     let gateway = Daemon::listening("carlo-gateway", &arguments, &[]).await?;
     let token = directory.path().join("join-token");
@@ -69,7 +69,8 @@ async fn a_cluster_that_speaks_tls_everywhere_answers_those_who_believe_it() -> 
     let cluster: Value = serde_json::from_slice(&cluster.stdout)?;
     assert!(cluster["leader"].as_str().is_some_and(|leader| leader.starts_with("https://")), "{cluster}");
 
-    // Whoever vouches for the coordinator doesn't vouch for the gateway, nor does the system for either.
+    // The coordinator's authority has not signed the gateway's certificate, and the system trusts
+    // neither.
     for doubting in [&["--ca-file", text(&inner.certificate)][..], &[]] {
         let answer = carlo(&[&["cluster"][..], &server, doubting].concat()).await?;
         assert_eq!(answer.status.code(), Some(1), "{answer:?}");
@@ -78,7 +79,7 @@ async fn a_cluster_that_speaks_tls_everywhere_answers_those_who_believe_it() -> 
     }
     let nonsense = carlo(&[&["cluster"][..], &server, &["--ca-file", EXAMPLE]].concat()).await?;
     assert_eq!(nonsense.status.code(), Some(2), "{nonsense:?}");
-    // In plain text nobody is answered.
+    // Plain-text requests get no answer.
     let plain = url.replace("https", "http");
     let answer = carlo(&["cluster", "--url", &plain, "--key-file", text(&key)]).await?;
     assert_eq!(answer.status.code(), Some(1), "{answer:?}");

@@ -1,4 +1,4 @@
-//! What goes wrong with workers on real machines. The oracle is the digest of an undisturbed run.
+//! Failures of workers on real machines. Every answer is compared with an undisturbed run.
 
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -18,12 +18,13 @@ use crate::puppet::{Puppet, computed, hello, lease_of};
 
 /// More than any machine simulates during a test.
 const ENDLESS: u64 = 1_000_000_000_000;
-/// A second or more on one thread.
+/// Takes a second or more on one thread.
 const LONG: u64 = 40_000_000;
-/// Longer than a silence that costs membership, with room for a machine that is busy.
+/// Longer than the silence after which a node is given up, with a margin for a busy machine.
 const FREEZE: Duration = Duration::from_millis(5_500);
 
-/// The job's end: its answer is that of an undisturbed cluster, and every simulation was counted for one node.
+/// Waits for the job's end. Its answer must be that of an undisturbed cluster, and every simulation
+/// must be counted for one node.
 async fn undisturbed(cluster: &Cluster, id: &str, seed: u64) -> anyhow::Result<Job> {
     let job = cluster.client.complete(id).await?;
     let results = job.results.as_ref().expect("a complete job has results");
@@ -47,7 +48,7 @@ async fn late_reports_of_a_frozen_worker_change_nothing() -> anyhow::Result<()> 
     let _other = cluster.worker("other", 1, None).await?;
     sleep(FREEZE.saturating_sub(began.elapsed())).await;
     frozen.signal("CONT")?;
-    // It comes back as the same node, and works.
+    // It comes back as the same node and works.
     cluster.node_until("frozen", |node| node.status != NodeStatus::Offline).await?;
     let job = undisturbed(&cluster, &id, 1).await?;
     assert_eq!(job.results.map(|results| results.workers_used), Some(2));
@@ -64,7 +65,7 @@ async fn a_worker_behind_a_silent_network_is_given_up_and_comes_back() -> anyhow
     link.silence();
     cluster.node_until("far", |node| node.status == NodeStatus::Offline).await?;
     sleep(HEARTBEAT_TIMEOUT).await;
-    // What was on its way arrives now, on a stream that is nobody's any more.
+    // Delayed messages arrive now, on a stream that has been replaced.
     link.mend();
     undisturbed(&cluster, &id, 2).await?;
     Ok(())
@@ -88,7 +89,7 @@ async fn a_worker_whose_connections_break_again_and_again_gets_on() -> anyhow::R
     Ok(())
 }
 
-/// Lets a process run for a tenth of the time, as a processor quota does. Ends when it is dropped.
+/// Lets a process run for a tenth of the time, as a CPU quota does, until it is dropped.
 struct Slowed(Child);
 
 impl Slowed {
@@ -100,7 +101,7 @@ impl Slowed {
 
 impl Drop for Slowed {
     fn drop(&mut self) {
-        // It may have ended with the process that it slowed.
+        // It may have ended together with the process.
         let _ = self.0.kill().and_then(|()| self.0.wait());
     }
 }
@@ -128,7 +129,7 @@ async fn a_slow_worker_gets_smaller_leases() -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_end_of_a_job_does_not_wait_for_a_stuck_worker() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;
-    // It lives, holds what it was given first, and never finishes it.
+    // It is alive, keeps its first lease and never finishes it.
     let mut stuck = Puppet::join(&cluster, hello("stuck")).await?;
     let id = cluster.client.submit(&Client::request(LONG, 5)).await?;
     let held = [lease_of(&stuck.granted().await?)?, lease_of(&stuck.granted().await?)?];
@@ -160,7 +161,7 @@ async fn a_range_that_fails_three_times_fails_its_job_and_no_other() -> anyhow::
     assert_eq!(job.status, JobStatus::Failed);
     let error = job.error.expect("a failed job says why");
     assert!(error.contains("3 attempts") && error.contains("block 0 is poison"), "{error}");
-    // The same worker goes on with another job.
+    // The same worker continues with another job.
     let healthy = cluster.client.submit(&Client::request(1_000, 1)).await?;
     let grant = puppet.granted().await?;
     puppet.say(FromWorker::Report(computed(&grant)?)).await?;
@@ -190,15 +191,15 @@ async fn a_worker_out_of_memory_ends_in_words_and_another_goes_on() -> anyhow::R
     let cluster = Cluster::start().await?;
     let url = format!("http://{}", cluster.coordinator_address);
     let arguments = ["--coordinator", &url, "--name", "starved", "--threads", "1"];
-    // What its jobs need is asked of the system each time, and not found in what it once had: neither in what was freed nor in the
-    // address space that the C library reserves for further threads.
+    // The allocator must ask the system for all memory of a job, instead of reusing freed memory or
+    // the address space that the C library reserves for further threads.
     let variables =
         [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_TOP_PAD_", "0")];
     let starved = Daemon::start("carlo-worker", &arguments, &variables)?;
     cluster.node_until("starved", |node| node.status != NodeStatus::Offline).await?;
     let id = cluster.client.submit(&Client::request(LONG, 6)).await?;
     cluster.client.job_until(&id, |job| job.simulations_complete > 0).await?;
-    // From now on the system gives it not one page more, and another job needs some.
+    // From now on the system gives it no more memory, and another job needs some.
     let status = Command::new("prlimit").args(["--as=1", "--pid", &starved.pid()?.to_string()]).status()?;
     assert!(status.success(), "prlimit failed");
     cluster.client.submit(&Client::request(LONG, 7)).await?;
@@ -224,7 +225,8 @@ async fn a_finished_lease_counts_also_for_the_next_leader() -> anyhow::Result<()
 
     let mut again = Puppet::join(&cluster, greeting).await?;
     assert!(again.epoch > lease.epoch);
-    // The new leader has granted the same blocks anew by then. Said twice, it is answered the same and counted once.
+    // The new leader has granted the same blocks again by then. The repeated report is acknowledged
+    // again, but counted once.
     let regranted = again.granted().await?;
     assert_eq!(lease_of(&regranted)?.start_block, lease.start_block);
     for _ in 0..2 {
@@ -252,7 +254,7 @@ async fn a_job_that_waits_says_for_what() -> anyhow::Result<()> {
     };
     let first = cluster.client.submit(&Client::request(ENDLESS, 1)).await?;
     assert_eq!(waits_for(first.clone()).await?, "no worker has joined the cluster yet");
-    // It takes what it gets and finishes nothing.
+    // It accepts its leases but finishes nothing.
     let _puppet = Puppet::join(&cluster, hello("puppet")).await?;
     cluster.client.job_until(&first, |job| job.status == JobStatus::Running).await?;
     let second = cluster.client.submit(&Client::request(1_000, 1)).await?;

@@ -1,4 +1,5 @@
-//! A client that submits, watches and cancels without end, and notes everything that it is told and that doesn't fit together.
+//! A client that submits, watches and cancels jobs continuously, and records every inconsistency in
+//! the answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,15 +18,15 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Requests differ in their seed and, with it, in their size.
+/// Requests differ in their seed, which also determines their size.
 const SEEDS: u64 = 8;
-/// Simulations of the smallest.
+/// Simulations of the smallest request.
 const SIMULATIONS: u64 = 250_000;
-/// Jobs that are open at once at most.
+/// The most jobs that are open at the same time.
 const OPEN_MAX: usize = 12;
-/// What a caller waits for an answer.
+/// How long a caller waits for an answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// What everything may take to end once nothing goes wrong any more.
+/// How long everything may take to end once all faults are healed.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 fn simulations(seed: u64) -> u64 {
@@ -47,7 +48,7 @@ pub(crate) async fn undisturbed() -> anyhow::Result<Vec<Digest>> {
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     seed: u64,
-    /// Somebody wanted it cancelled; whether that was acknowledged.
+    /// `Some` once a cancellation was requested; whether it was acknowledged.
     cancelled: Option<bool>,
     ended: Option<JobStatus>,
 }
@@ -71,7 +72,7 @@ pub(crate) struct Client {
     tasks: JoinSet<()>,
 }
 
-/// What came of it.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) complete: usize,
@@ -92,7 +93,7 @@ impl fmt::Display for Report {
 }
 
 impl Client {
-    /// A client of the gateway at `url` that begins at once. `answers` are the right digests.
+    /// Starts a client of the gateway at `url`. `answers` are the correct digests.
     pub(crate) fn start(url: String, answers: Vec<Digest>, seed: u64) -> Self {
         let inner = Arc::new(Inner { rest: Rest::new(url), answers, state: Mutex::default() });
         let stop = CancellationToken::new();
@@ -108,7 +109,7 @@ impl Client {
         Self { inner, stop, tasks }
     }
 
-    /// Submits nothing more, waits until all jobs have ended, and looks at every one.
+    /// Stops submitting, waits until all jobs have ended, and checks each of them.
     pub(crate) async fn finish(self) -> anyhow::Result<Report> {
         self.stop.cancel();
         self.tasks.join_all().await;
@@ -117,7 +118,7 @@ impl Client {
             timeout(PATIENCE, inner.all_ended()).await.context("not every job came to its end")??;
         let mut report = Report { complete: 0, cancelled: 0, unacknowledged: 0, violations: Vec::new() };
         for id in &listed {
-            // Results are told of one job at a time.
+            // Only the page of a single job has results.
             let before = inner.known(id);
             let job = inner.rest.job(id).await?;
             inner.check(&job, before);
@@ -183,7 +184,7 @@ impl Inner {
                 let open = state.jobs.iter().filter(|(_, known)| known.ended.is_none());
                 (open.map(|(id, _)| id.clone()).collect(), state.jobs.keys().cloned().collect())
             };
-            // Mostly the open ones; the others must stay as they are.
+            // Mostly the open jobs, but the others must not change.
             let among = if open.is_empty() || random.random_ratio(1, 5) { all } else { open };
             if among.is_empty() {
                 continue;
@@ -205,13 +206,13 @@ impl Inner {
         }
     }
 
-    /// What the client knows of a job; nothing where it was never told of it.
+    /// What the client knows of a job; empty if it was never acknowledged.
     fn known(&self, id: &str) -> Known {
         self.state().jobs.get(id).copied().unwrap_or_default()
     }
 
-    /// Notes what is wrong with a job, in whatever state it is. `before` is what was known when it was asked for: answers overtake each
-    /// other.
+    /// Records what is wrong with a job, in whatever state it is. `before` is what was known when
+    /// the request was sent, because answers may overtake each other.
     fn check(&self, job: &Job, before: Known) {
         let id = &job.id;
         let mut state = self.state();
@@ -255,7 +256,8 @@ impl Inner {
             .then(|| format!("has the digest {} instead of {}", results.digest, self.answers[seed]))
     }
 
-    /// The ids of all jobs, once all have ended. The order of the pages holds still: nothing is submitted any more.
+    /// The ids of all jobs, once all have ended. Pages are stable because nothing is submitted any
+    /// more.
     async fn all_ended(&self) -> anyhow::Result<Vec<String>> {
         loop {
             let mut jobs: Vec<Job> = Vec::new();

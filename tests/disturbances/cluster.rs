@@ -7,14 +7,15 @@ use carlo_tests::{Daemon, Host};
 
 use crate::network::{Machine, Network};
 
-/// Workers, of one thread each.
+/// The number of workers, with one thread each.
 pub(crate) const WORKERS: usize = 4;
-/// Coordinators, of which one leads.
+/// The number of coordinators, one of which leads.
 pub(crate) const COORDINATORS: usize = 2;
-/// Ports are free when they are chosen, and something else may take one before its daemon does, at a restart too.
+/// Attempts to start a daemon. Its port is free when it is chosen, but another program may take it
+/// before the daemon does, also at a restart.
 const ATTEMPTS: usize = 5;
 
-/// A daemon that is started again whenever it was killed.
+/// A daemon that is restarted after it was killed.
 pub(crate) struct Process {
     name: &'static str,
     host: Host,
@@ -29,7 +30,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Starts it, where it doesn't run.
+    /// Starts it unless it runs.
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
         for attempt in 1..=ATTEMPTS {
@@ -37,7 +38,7 @@ impl Process {
                 break;
             }
             let started = if self.name == "carlo-worker" {
-                // Nobody reads its log, which would fill its pipe.
+                // Its log is not read, and would fill the pipe.
                 Daemon::start_on(&self.host, self.name, &arguments, &[("CARLO_LOG", "error")])
             } else {
                 Daemon::listening_on(&self.host, self.name, &arguments, &[]).await
@@ -51,7 +52,7 @@ impl Process {
     }
 }
 
-/// All of it.
+/// All processes.
 pub(crate) struct Cluster {
     pub(crate) etcd: Etcd,
     pub(crate) network: Network,

@@ -1,4 +1,4 @@
-//! What is done to the processes: a seed says what, when and for how long.
+//! The faults: a seed decides what fails, when and for how long.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,12 +11,13 @@ use tokio::time::sleep;
 use crate::cluster::{COORDINATORS, Cluster, Process, WORKERS};
 use crate::network::{Failure, Wire};
 
-/// Between two disturbances, milliseconds.
+/// The time between two faults, in milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 500..2_000;
-/// How long one lasts, milliseconds: some end before anybody notices, others outlast every timeout.
+/// How long a fault lasts, in milliseconds. Some end before anybody notices, others outlast every
+/// timeout.
 const LASTS_MS: std::ops::Range<u64> = 200..6_000;
 
-/// Whom it happens to.
+/// The part of the cluster that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Victim {
     Coordinator(usize),
@@ -26,27 +27,27 @@ enum Victim {
     Wire(Wire),
 }
 
-/// What happens.
+/// The kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Deed {
     Kill,
     Freeze,
-    /// Asks it to end.
+    /// SIGTERM.
     Terminate,
-    /// The network is gone.
+    /// The network is disconnected.
     Cut,
-    /// The network passes nothing on and says nothing.
+    /// The network drops everything without an error.
     Silence,
 }
 
 impl Deed {
-    /// What it is to a network.
+    /// The fault as the network knows it.
     fn failure(self) -> Failure {
         if self == Self::Cut { Failure::Cut } else { Failure::Silence }
     }
 }
 
-/// Does it.
+/// Causes the faults.
 pub(crate) struct Disturber {
     random: ChaCha8Rng,
     ongoing: BTreeMap<Victim, (Deed, Instant)>,
@@ -58,7 +59,7 @@ impl Disturber {
         Self { random: ChaCha8Rng::seed_from_u64(seed), ongoing: BTreeMap::new(), done: BTreeMap::new() }
     }
 
-    /// Disturbs the cluster for this long, then heals everything.
+    /// Causes faults for this long, then heals everything.
     pub(crate) async fn disturb(&mut self, cluster: &mut Cluster, time: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -68,7 +69,8 @@ impl Disturber {
                 self.heal(cluster, Instant::now()).await?;
                 sleep(Duration::from_millis(20)).await;
             }
-            // The draws don't depend on what is going on, so that a seed tells the same story each time.
+            // The draws don't depend on the state of the cluster, so a seed always gives the same
+            // faults.
             let (victim, deed) = self.draw();
             let lasts = Duration::from_millis(self.random.random_range(LASTS_MS));
             let is_possible = !matches!(victim, Victim::Wire(wire) if !cluster.network.reaches(wire));
@@ -85,7 +87,7 @@ impl Disturber {
         Ok(())
     }
 
-    /// What was done, for people.
+    /// A summary of the faults, for people.
     pub(crate) fn done(&self) -> String {
         let done: Vec<_> = self.done.iter().map(|(deed, count)| format!("{count} × {deed:?}")).collect();
         done.join(", ")
@@ -110,7 +112,7 @@ impl Disturber {
         }
     }
 
-    /// Ends what should have ended by `now`.
+    /// Heals the faults that are due by `now`.
     async fn heal(&mut self, cluster: &mut Cluster, now: Instant) -> anyhow::Result<()> {
         let over: Vec<_> = self.ongoing.iter().filter(|(_, (_, until))| *until <= now).collect();
         let over: Vec<_> = over.into_iter().map(|(victim, (deed, _))| (*victim, *deed)).collect();
@@ -137,7 +139,8 @@ async fn harm(cluster: &mut Cluster, victim: Victim, deed: Deed) -> anyhow::Resu
             Deed::Freeze => process.daemon.as_ref().expect("it is well").signal("STOP")?,
             Deed::Terminate => {
                 let daemon = process.daemon.take().expect("it is well");
-                // It finishes what it holds; if there is nobody to report to, its end is waited for no longer than a killed one's.
+                // It finishes its leases. If no coordinator answers, the next start waits for it no
+                // longer than for a killed process.
                 drop(tokio::spawn(daemon.terminate()));
             }
             _ => process.daemon.take().expect("it is well").kill().await?,

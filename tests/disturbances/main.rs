@@ -1,11 +1,14 @@
-//! Chaos with real processes: two coordinators on an etcd, four workers, a gateway and a client that submits, watches and cancels
-//! throughout, while every second or two something is killed, frozen or cut off. Then all is healed: every acknowledged job must be there
-//! and have ended as it may, with the digest of an undisturbed run and each simulation counted once.
+//! Chaos with real processes: two coordinators on an etcd, four workers, a gateway, and a client
+//! that submits, watches and cancels throughout, while every second or two something is killed,
+//! frozen or cut off. Then everything is healed. Every acknowledged job must be there and have
+//! ended correctly, with the digest of an undisturbed run and each simulation counted once.
 //!
-//! * `cluster`: the processes. `network`: what is between them, and fails. `own`: a network of the test's own, where that is allowed.
-//! * `disturb`: what is done to them, from a seed. `client`: what is asked of them.
+//! * `cluster`: the processes. `network`: the network between them, with its failures. `own`: a
+//!   private network for the test, where the system allows it.
+//! * `disturb`: the faults, from a seed. `client`: the load and the checks.
 //!
-//! `tests/chaos --seconds N --seed S`. The seed decides what is done and when; what that meets depends on the machine.
+//! `tests/chaos --seconds N --seed S`. The seed decides which faults happen and when. Their effect
+//! depends on the machine.
 
 mod client;
 mod cluster;
@@ -22,7 +25,7 @@ use disturb::Disturber;
 use network::Network;
 use own::Place;
 
-/// Seconds where the environment doesn't say.
+/// The default duration in seconds.
 const SECONDS: u64 = 15;
 
 fn variable(name: &str) -> anyhow::Result<Option<u64>> {

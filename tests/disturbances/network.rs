@@ -1,5 +1,5 @@
-//! The network between the processes, as far as it can be cut: network namespaces on a bridge where the test has a network of its own, and
-//! otherwise proxies in front of each coordinator, and between it and etcd.
+//! The network between the processes and its failures: network namespaces on a bridge if the test
+//! has a private network, otherwise proxies in front of each coordinator and between it and etcd.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -9,17 +9,18 @@ use carlo_tests::{Host, Link};
 
 use crate::cluster::{COORDINATORS, WORKERS};
 
-/// The bridge, and the test's own address on it. All addresses are loopback ones, which daemons trust, and which these namespaces route.
+/// The bridge and the test's own address on it. All addresses are loopback addresses, which daemons
+/// trust, and which these namespaces route.
 const BRIDGE: (&str, &str) = ("bridge", "127.77.2.1/16");
-/// Where etcd and the coordinators are.
+/// The network of etcd and the coordinators.
 const SERVERS: &str = "127.77.0.0/24";
-/// Where those are that talk to coordinators.
+/// The network of the coordinators' clients.
 const CLIENTS: &str = "127.77.1.0/24";
-/// Loopback addresses are routed, except the one that stays each machine's own.
+/// Enables routing of loopback addresses, except the one that stays local to each machine.
 const ROUTED: &str = "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
     ip address flush dev lo; ip address add 127.0.0.1/32 dev lo; ip link set lo up";
 
-/// Who is on the network.
+/// A machine on the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Machine {
     Etcd,
@@ -52,42 +53,42 @@ impl Machine {
 /// A part of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wire {
-    /// Between a coordinator and those who talk to it.
+    /// Between a coordinator and its clients.
     Front(usize),
     /// Between a coordinator and etcd.
     Uplink(usize),
-    /// Between a worker and everybody. Proxies don't cut that.
+    /// Between a worker and all others. Proxies can't cut it.
     Line(usize),
 }
 
 /// How a part of the network fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It is gone: the cable is pulled, or connections are closed.
+    /// It is disconnected: the cable is unplugged, or connections are closed.
     Cut,
-    /// Nothing arrives, at least in one direction, and nobody is told.
+    /// Packets are dropped without an error, at least in one direction.
     Silence,
 }
 
-/// See the module.
+/// See the module documentation.
 pub(crate) enum Network {
     Proxies {
         /// From each coordinator to etcd.
         to_etcd: Vec<Link>,
-        /// From everybody to each coordinator.
+        /// From all clients to each coordinator.
         to_coordinator: Vec<Link>,
     },
-    /// Each machine is a namespace of its name, with its end of a cable to the bridge.
+    /// Each machine is a namespace with the machine's name, connected to the bridge.
     Namespaces,
 }
 
 impl Network {
-    /// Proxies, when they are asked for.
+    /// A network of proxies, which are created on demand.
     pub(crate) fn of_proxies() -> Self {
         Self::Proxies { to_etcd: Vec::new(), to_coordinator: Vec::new() }
     }
 
-    /// Plugs all machines together.
+    /// Creates a namespace for each machine and connects them all.
     pub(crate) fn of_namespaces() -> anyhow::Result<Self> {
         let (bridge, address) = BRIDGE;
         shell(&format!(
@@ -108,7 +109,7 @@ impl Network {
         Ok(Self::Namespaces)
     }
 
-    /// Where a process runs.
+    /// The host of a process.
     pub(crate) fn host(&self, machine: Machine) -> Host {
         match self {
             Self::Proxies { .. } => Host::this(),
@@ -116,21 +117,21 @@ impl Network {
         }
     }
 
-    /// Where the next coordinator finds the etcd of this address.
+    /// The address under which the next coordinator reaches the etcd at this address.
     pub(crate) async fn uplink(&mut self, etcd: SocketAddr) -> anyhow::Result<SocketAddr> {
         let Self::Proxies { to_etcd, .. } = self else { return Ok(etcd) };
         to_etcd.push(Link::to(etcd).await?);
         Ok(to_etcd.last().expect("one was added").address)
     }
 
-    /// Where everybody finds the next coordinator, which is at this address.
+    /// The address under which clients reach the next coordinator, which listens at this address.
     pub(crate) async fn front(&mut self, coordinator: SocketAddr) -> anyhow::Result<SocketAddr> {
         let Self::Proxies { to_coordinator, .. } = self else { return Ok(coordinator) };
         to_coordinator.push(Link::to(coordinator).await?);
         Ok(to_coordinator.last().expect("one was added").address)
     }
 
-    /// Whether it can fail there.
+    /// Whether this part can fail.
     pub(crate) fn reaches(&self, wire: Wire) -> bool {
         matches!((self, wire), (Self::Namespaces, _) | (_, Wire::Front(_) | Wire::Uplink(_)))
     }
@@ -160,7 +161,8 @@ impl Network {
     }
 }
 
-/// Breaks a part of the network or mends it: a cable that is pulled, or a route that swallows everything.
+/// Breaks or mends a part of the network, by unplugging a cable or by a route that drops
+/// everything.
 fn alter(wire: Wire, failure: Failure, breaks: bool) -> anyhow::Result<()> {
     let (cable, route) = if breaks { ("down", "add") } else { ("up", "del") };
     let (etcd, of) = (Machine::Etcd, |index| Machine::Coordinator(index));
@@ -168,11 +170,11 @@ fn alter(wire: Wire, failure: Failure, breaks: bool) -> anyhow::Result<()> {
     shell(&match (wire, failure) {
         (Wire::Front(index), Failure::Cut) => format!("ip link set {} {cable}", of(index).name()),
         (Wire::Line(index), Failure::Cut) => format!("ip link set {} {cable}", Machine::Worker(index).name()),
-        // The coordinator can't reach etcd, and is told so at once.
+        // The coordinator can't reach etcd and gets an error at once.
         (Wire::Uplink(index), Failure::Cut) => {
             format!("ip -n {} route {route} unreachable {}", of(index).name(), etcd.address())
         }
-        // Whoever is asked hears it, and can't answer.
+        // The coordinator receives requests but can't answer.
         (Wire::Front(index), Failure::Silence) => swallow(of(index), CLIENTS),
         (Wire::Uplink(index), Failure::Silence) => swallow(etcd, &of(index).address().to_string()),
         (Wire::Line(index), Failure::Silence) => swallow(Machine::Worker(index), SERVERS),

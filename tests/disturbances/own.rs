@@ -1,5 +1,6 @@
-//! A kernel's view of the network, processes and mounts for this test alone: it starts itself anew within one, where it may plug together
-//! machines as it likes. Whatever happens to it, the kernel takes down all of that with its last process.
+//! Private namespaces of network, processes and mounts. The test starts itself again inside them,
+//! where it may connect machines freely. The kernel removes all of it with the last process,
+//! whatever happens to the test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -8,27 +9,29 @@ use std::thread::JoinHandle;
 use anyhow::{Context, ensure};
 use carlo_tests::binary;
 
-/// Set for the test that was started within.
+/// Set for the inner process.
 const WITHIN: &str = "CARLO_CHAOS_WITHIN";
-/// Everything is new, and ends with the process that is started in it. Who isn't root is so within.
+/// All namespaces are new and end with the process that is started in them. A user who isn't root
+/// becomes root inside.
 const UNSHARE: [&str; 7] =
     ["--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
-/// A place for the names of network namespaces, which others don't see.
+/// A private directory for the names of network namespaces.
 const PREPARE: &str = "set -e; mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; ip link set lo up";
-/// What is needed from the kernel, and from the packages iproute2 and util-linux.
+/// Checks what is needed from the kernel and from the packages iproute2 and util-linux.
 const PROBE: &str = "ip link add probe type bridge; ip netns add probe; nsenter --net=/run/netns/probe true";
 
-/// Where this test runs.
+/// Where this process of the test runs.
 pub(crate) enum Place {
-    /// In a network of its own.
+    /// Inside the private network.
     Within,
-    /// In the machine's: it has started itself anew within, and that has ended well.
+    /// Outside. The inner process has run the test, and it has passed.
     Done,
-    /// In the machine's, which allows nothing else.
+    /// Outside, because the system doesn't allow namespaces.
     Outside,
 }
 
-/// Starts the test of this name anew within, where that is allowed and it isn't there already.
+/// Runs the test with this name again inside new namespaces, if that is allowed and it isn't inside
+/// already.
 pub(crate) fn enter(test: &str) -> anyhow::Result<Place> {
     if std::env::var_os(WITHIN).is_some() {
         return Ok(Place::Within);
@@ -43,7 +46,7 @@ pub(crate) fn enter(test: &str) -> anyhow::Result<Place> {
         println!("no network namespaces here, proxies cut the network instead: {refusal}");
         return Ok(Place::Outside);
     }
-    // There is no network to build anything with in there.
+    // Inside there is no network for building.
     let programs = binary("carlo-worker")?;
     let mut child = unshare(&format!("{PREPARE}; exec \"$0\" --exact {test} --nocapture"))
         .arg(std::env::current_exe()?)
@@ -53,10 +56,10 @@ pub(crate) fn enter(test: &str) -> anyhow::Result<Place> {
         .stderr(Stdio::piped())
         .spawn()
         .context("failed to start unshare")?;
-    let told = child.stdout.take().map(|lines| pass_on(lines, |line| println!("{line}")));
+    let printed = child.stdout.take().map(|lines| pass_on(lines, |line| println!("{line}")));
     let noted = child.stderr.take().map(|lines| pass_on(lines, |line| eprintln!("{line}")));
     let status = child.wait()?;
-    for passing in [told, noted].into_iter().flatten() {
+    for passing in [printed, noted].into_iter().flatten() {
         passing.join().expect("lines are only printed");
     }
     ensure!(status.success(), "{test} failed in its own network");
@@ -69,7 +72,7 @@ fn unshare(script: &str) -> Command {
     command
 }
 
-/// Prints what another process says, as this test's own output.
+/// Prints another process's output as this test's own.
 fn pass_on(lines: impl Read + Send + 'static, print: impl Fn(String) + Send + 'static) -> JoinHandle<()> {
     std::thread::spawn(move || BufReader::new(lines).lines().map_while(Result::ok).for_each(print))
 }

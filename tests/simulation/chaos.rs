@@ -1,4 +1,4 @@
-//! What goes wrong in a world, and when: drawn from its seed. Everything is mended in the end.
+//! The faults of a world, drawn from its seed. Everything is healed in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -15,25 +15,25 @@ use crate::ledger::Storage;
 use crate::plan::SLOWNESS;
 use crate::world::{Sabotage, World, coordinator, worker};
 
-/// How far the calendar may be off, milliseconds: eleven hours, so that no jump takes the day for
-/// which an idempotency key holds.
+/// The largest error of the calendar in milliseconds: eleven hours, so that no jump exceeds the day
+/// for which an idempotency key is valid.
 const CALENDAR_JUMP_MS: i64 = 11 * 3_600 * 1_000;
 
-/// How long the longest freeze lasts.
+/// The longest freeze.
 const FREEZE: Duration = Duration::from_secs(30);
-/// What a worker that thaws may take to say what it still has to say.
-const LATE_WORDS: Duration = Duration::from_secs(3);
+/// How long a worker may take after it thaws to send its outstanding messages.
+const LATE_MESSAGES_MAX: Duration = Duration::from_secs(3);
 
-/// Two hosts.
+/// A pair of hosts.
 type Link = (String, String);
 
-/// What ends a fault.
+/// How to end a fault.
 #[derive(Debug, Clone)]
 enum Remedy {
     Start(String),
-    /// A worker's process.
+    /// Thaw a worker's process.
     Thaw(usize),
-    /// A worker's machine is as fast as before.
+    /// Restore the speed of a worker's machine.
     Hasten(usize),
     Repair(Link),
     Release(Link),
@@ -44,12 +44,12 @@ pub(crate) struct Chaos {
     world: Arc<World>,
     random: ChaCha8Rng,
     next: Duration,
-    /// By when they are due.
+    /// By the time at which they are due.
     remedies: BTreeMap<(Duration, u64), Remedy>,
     remedy_next: u64,
-    /// Hosts and links that have a fault: one at a time.
+    /// Hosts and links with a fault: one fault each at a time.
     broken: BTreeSet<Link>,
-    /// When the last worker thawed, or is going to.
+    /// When the last worker thawed or will thaw.
     thaws: Duration,
     over: bool,
 }
@@ -68,7 +68,7 @@ impl Chaos {
         }
     }
 
-    /// Does what is due.
+    /// Causes and ends the faults that are due.
     pub(crate) fn act(&mut self, sim: &mut Sim<'_>) {
         let now = sim.elapsed();
         if let Storage::Etcd(etcd) = &self.world.storage {
@@ -90,12 +90,12 @@ impl Chaos {
         }
     }
 
-    /// Whether no worker has anything left to say of the time before it was frozen.
+    /// Whether no worker can still send messages from before it was frozen.
     pub(crate) fn all_was_said(&self, now: Duration) -> bool {
-        now >= self.thaws + LATE_WORDS
+        now >= self.thaws + LATE_MESSAGES_MAX
     }
 
-    /// The last test: the coordinator's machine loses its power once everything is done, and comes
+    /// The last fault: the coordinator's machine loses its power once all jobs are done, and comes
     /// back.
     pub(crate) fn last_restart(&mut self, sim: &mut Sim<'_>) {
         let hosts = match &self.world.storage {
@@ -113,7 +113,7 @@ impl Chaos {
     }
 
     fn harm(&mut self, sim: &mut Sim<'_>) {
-        // What a guard is against happens more often where the guard is off.
+        // With a guard switched off, the faults that it guards against are more frequent.
         let kinds = match self.world.sabotage.filter(|_| self.random.random()) {
             Some(Sabotage::AcknowledgeBeforeCommit | Sabotage::NoEpochCheck) => 5..8,
             Some(Sabotage::NoAttemptCheck) => 8..15,
@@ -167,8 +167,8 @@ impl Chaos {
         }
     }
 
-    /// One at a time: the others go on. It outlasts the other faults, because what it says late
-    /// matters most when all is done.
+    /// Freezes one worker at a time, so that the others continue. The freeze outlasts the other
+    /// faults, because late messages matter most when everything else is done.
     fn freeze_worker(&mut self, sim: &Sim<'_>) {
         let index = self.random.random_range(0..self.world.plan.workers.len());
         let time = if self.random.random_ratio(1, 3) { FREEZE } else { self.time(200, 8_000) };
@@ -191,7 +191,7 @@ impl Chaos {
         }
     }
 
-    /// Kills the workers that are out of memory, and starts them again.
+    /// Kills the workers that are out of memory and restarts them.
     fn bury(&mut self, sim: &mut Sim<'_>) {
         let world = Arc::clone(&self.world);
         for (index, condition) in world.conditions.iter().enumerate() {
@@ -199,7 +199,7 @@ impl Chaos {
                 let (host, down) = (worker(index), self.time(100, 800));
                 self.note(sim, format_args!("{host} is out of memory"));
                 sim.crash(host.as_str());
-                // Where it was asked to leave already, it comes back after that.
+                // If it was told to leave already, it comes back after that.
                 self.break_for(sim, (host.clone(), String::new()), down, Remedy::Start(host));
             }
         }
@@ -220,7 +220,7 @@ impl Chaos {
         }
     }
 
-    /// What is sent is lost, and connections never recover.
+    /// Messages are lost, and connections never recover.
     fn cut(&mut self, sim: &mut Sim<'_>) {
         let link = self.any_link();
         let (time, ways) = (self.time(50, 8_000), self.random.random_range(0..4));
@@ -235,10 +235,11 @@ impl Chaos {
         }
     }
 
-    /// What is sent arrives late, all at once.
+    /// Messages arrive late, all at once.
     fn hold(&mut self, sim: &mut Sim<'_>) {
         let link = self.any_link();
-        // At times for so long that nobody waits any more: what arrives then is of another life.
+        // Sometimes so late that nobody waits any more, and the messages belong to an earlier
+        // process.
         let most = if self.random.random_ratio(1, 4) { 30_000 } else { 6_000 };
         let time = self.time(50, most);
         if self.break_for(sim, link.clone(), time, Remedy::Release(link.clone())) {
@@ -266,7 +267,7 @@ impl Chaos {
         }
     }
 
-    /// Sees to it that another coordinator leads.
+    /// Makes another coordinator lead.
     fn shift(&mut self, sim: &Sim<'_>) {
         let world = Arc::clone(&self.world);
         let Storage::Etcd(etcd) = &world.storage else { return self.depose(sim) };
@@ -288,7 +289,7 @@ impl Chaos {
         self.world.leader.store(leader, Ordering::Relaxed);
     }
 
-    /// Plans the remedy of a fault; `false` where there is a fault already.
+    /// Schedules the end of a fault. Returns `false` if the host or link has a fault already.
     fn break_for(&mut self, sim: &Sim<'_>, what: Link, time: Duration, remedy: Remedy) -> bool {
         let is_new = self.broken.insert(what);
         if is_new {
@@ -341,15 +342,15 @@ impl Chaos {
         worker(self.random.random_range(0..self.world.plan.workers.len()))
     }
 
-    /// Between a coordinator and somebody who talks to it.
+    /// A link between a coordinator and one of its clients.
     fn any_link(&mut self) -> Link {
         if self.random.random_ratio(1, 5) {
             let index = self.random.random_range(0..self.world.plan.coordinators);
             return (client::HOST.to_owned(), coordinator(index));
         }
         let worker = self.any_worker();
-        let doors = self.world.doors();
-        (worker, doors[self.random.random_range(0..doors.len())].clone())
+        let worker_endpoints = self.world.worker_endpoints();
+        (worker, worker_endpoints[self.random.random_range(0..worker_endpoints.len())].clone())
     }
 
     fn time(&mut self, min_ms: u64, max_ms: u64) -> Duration {

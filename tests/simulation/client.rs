@@ -1,5 +1,4 @@
-//! The client: it asks for the plan's jobs, follows each to its end, and checks everything that it
-//! is told.
+//! The client submits the plan's jobs, follows each to its end, and checks every answer.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,11 +20,11 @@ use crate::oracle::{self, Oracle};
 use crate::plan::JobPlan;
 use crate::world::{Phase, World};
 
-/// Its host.
+/// The name of its host.
 pub(crate) const HOST: &str = "client";
-/// How long after the last change of leaders the last one may still answer.
+/// How long after the last change of leaders the previous one may still answer.
 const STALE: Duration = Duration::from_secs(5);
-/// When a call is given up.
+/// The timeout of a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A job whose submission was acknowledged, and how it ended.
@@ -41,18 +40,18 @@ struct Client {
     coordinators: Coordinators,
     random: RefCell<ChaCha8Rng>,
     oracle: RefCell<Oracle>,
-    /// Everything that was ever asked for, by its seed: what was not acknowledged may be there,
-    /// too.
-    asked: RefCell<BTreeMap<u64, JobSpec>>,
+    /// Every specification that was ever submitted, by seed. Submissions that were not acknowledged
+    /// may be in the ledger, too.
+    submitted: RefCell<BTreeMap<u64, JobSpec>>,
 }
 
-/// The client's life.
+/// The client's main task.
 pub(crate) async fn run(world: Arc<World>) -> turmoil::Result {
     let client = Client {
         coordinators: Coordinators::connecting(&world.coordinators(), net::connect)?,
         random: RefCell::new(world.random("client", 0)),
         oracle: RefCell::default(),
-        asked: RefCell::default(),
+        submitted: RefCell::default(),
         world,
     };
     let known: Vec<_> = join_all(client.world.plan.jobs.iter().map(|plan| client.follow(plan))).await;
@@ -62,12 +61,12 @@ pub(crate) async fn run(world: Arc<World>) -> turmoil::Result {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     client.audit(&known).await?;
-    client.world.trace.note("the client is content");
+    client.world.trace.note("the client is done");
     Ok(())
 }
 
 impl Client {
-    /// Submits a job until that is acknowledged, then follows it to its end.
+    /// Submits a job until it is acknowledged, then follows it to its end.
     async fn follow(&self, plan: &JobPlan) -> Result<Known, String> {
         tokio::time::sleep(plan.at).await;
         let (id, spec) = self.submit(plan).await;
@@ -92,11 +91,11 @@ impl Client {
 
     async fn submit(&self, plan: &JobPlan) -> (String, JobSpec) {
         for attempt in 0.. {
-            // Every other job is asked for with an idempotency key: then all attempts are one.
+            // Every other job has an idempotency key, so that all its attempts are one job.
             let first = plan.attempt(0);
             let has_key = first.seed().is_multiple_of(2);
             let spec = if has_key { first } else { plan.attempt(attempt) };
-            self.asked.borrow_mut().insert(spec.seed(), spec.clone());
+            self.submitted.borrow_mut().insert(spec.seed(), spec.clone());
             let request = v1::SubmitRequest {
                 simulation: Some(spec.to_draft().into()),
                 priority: Some(plan.priority),
@@ -113,8 +112,8 @@ impl Client {
         unreachable!("attempts never end")
     }
 
-    /// Cancels a job; whether that was acknowledged. It isn't where the job had ended, maybe by a
-    /// call of which the answer was lost.
+    /// Cancels a job and returns whether that was acknowledged. It isn't if the job had ended,
+    /// perhaps by an earlier cancellation whose answer was lost.
     async fn cancel(&self, id: &str) -> Result<bool, String> {
         loop {
             let request = v1::CancelJobRequest { id: id.to_owned(), reason: String::new() };
@@ -132,7 +131,7 @@ impl Client {
         }
     }
 
-    /// The job, once it has ended.
+    /// Waits until the job has ended.
     async fn end_of(&self, id: &str) -> Result<v1::Job, String> {
         loop {
             match self.get(id).await {
@@ -149,9 +148,9 @@ impl Client {
         self.call(async |mut jobs: JobsClient<Channel>| jobs.get(request.clone()).await).await
     }
 
-    /// Whether an acknowledged job may be refused like that.
+    /// Whether this refusal is allowed for an acknowledged job.
     fn excuse(&self, id: &str, status: &Status) -> Result<(), String> {
-        // A leader that was deposed and doesn't know it yet shows what it knew.
+        // A deposed leader that hasn't noticed yet answers with old data.
         let now = turmoil::sim_elapsed().unwrap_or_default();
         let is_stale = self.world.plan.coordinators > 1 && now < self.world.plan.chaos + STALE;
         if status.code() == Code::NotFound && !is_stale {
@@ -160,8 +159,8 @@ impl Client {
         Ok(())
     }
 
-    /// After everything is done and the coordinator was restarted: the same ends, the same answers,
-    /// and no job that isn't right.
+    /// After everything is done and the coordinator was restarted: jobs have the same ends and
+    /// answers, and every listed job is correct.
     async fn audit(&self, known: &[Known]) -> Result<(), String> {
         for known in known {
             let job = self.end_of(&known.id).await?;
@@ -177,8 +176,8 @@ impl Client {
             if jobs.iter().filter(|job| job.seed == listed.seed).count() > 1 {
                 return Err(format!("there is more than one job of seed {}", listed.seed));
             }
-            let spec = self.asked.borrow().get(&listed.seed).cloned();
-            let spec = spec.ok_or_else(|| format!("nobody asked for job {}", listed.id))?;
+            let spec = self.submitted.borrow().get(&listed.seed).cloned();
+            let spec = spec.ok_or_else(|| format!("nobody submitted job {}", listed.id))?;
             if known.iter().any(|known| known.id == listed.id) {
                 continue;
             }
@@ -189,10 +188,10 @@ impl Client {
         self.audit_usage(&self.list().await).await
     }
 
-    /// Whether what was counted and billed is what the jobs say, to the cent.
+    /// Whether the usage counts and bills match the jobs exactly.
     async fn audit_usage(&self, jobs: &[v1::Job]) -> Result<(), String> {
-        // It began with a year, and was off by hours: jobs are counted in this month and in the one
-        // before. By now it is right again.
+        // The year began at the start of the run, and the calendar was off by hours, so jobs count
+        // in this month or the previous one. By now the calendar is right again.
         let request = v1::UsageHistoryRequest { periods: 1 };
         let history = loop {
             let coordinator = self.coordinators.current();
@@ -245,7 +244,7 @@ impl Client {
         }
     }
 
-    /// Whether a job that nobody cancelled has ended as it should.
+    /// Checks the end of a job that nobody cancelled.
     fn check(&self, job: &v1::Job, spec: &JobSpec) -> Result<(), String> {
         let poison = self.world.plan.poison_of(spec.seed()).filter(|poison| poison.ends_job());
         match (job.status(), poison) {
@@ -265,7 +264,7 @@ impl Client {
         let answer =
             tokio::time::timeout(CALL_TIMEOUT, call(JobsClient::new(coordinator.channel.clone()))).await;
         let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
-        // Whatever is wrong, another coordinator may know better.
+        // Another coordinator may answer, whatever the error.
         answer.map(Response::into_inner).inspect_err(|why| self.coordinators.give_up(&coordinator, Some(why)))
     }
 

@@ -1,6 +1,6 @@
-//! A disk that keeps what it was told to sync. When the power fails it has kept any part of the
-//! rest: whole writes are missing, others came out of order, and a long one may be torn between two
-//! sectors.
+//! A disk that keeps what was synced. When the power fails it has kept an arbitrary part of the
+//! rest: whole writes are missing, others were made out of order, and a long one may be torn
+//! between two sectors.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,24 +9,24 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use redb::StorageBackend;
 
-/// What a disk writes in one piece.
+/// The unit that a disk writes atomically.
 const SECTOR_BYTES: usize = 512;
 
-/// A disk. Whoever opens it anew takes it away from whoever had it open.
+/// A disk. Opening it again takes it away from the previous holder.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     /// What a reader sees: everything that was written.
-    seen: Vec<u8>,
-    /// What survives for certain.
+    written: Vec<u8>,
+    /// What certainly survives a power failure.
     synced: Vec<u8>,
-    /// Written since the last sync: where, and what.
+    /// Writes since the last sync: offset and data.
     unsynced: Vec<(usize, Vec<u8>)>,
-    /// How often it was opened, or lost its power.
+    /// How often it was opened or lost its power.
     opened: u64,
-    /// Syncs until the power fails by itself.
+    /// Syncs until the power fails.
     syncs_left: Option<u32>,
     random: ChaCha8Rng,
 }
@@ -34,7 +34,7 @@ struct State {
 impl Disk {
     pub(crate) fn new(random: ChaCha8Rng) -> Self {
         let state = State {
-            seen: Vec::new(),
+            written: Vec::new(),
             synced: Vec::new(),
             unsynced: Vec::new(),
             opened: 0,
@@ -44,25 +44,25 @@ impl Disk {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Opens it.
+    /// Opens the disk.
     pub(crate) fn open(&self) -> OpenDisk {
         let mut state = self.state();
         state.opened += 1;
         OpenDisk { disk: self.clone(), opened: state.opened }
     }
 
-    /// Takes the disk away from whoever has it open, as the end of a process does. The system keeps
-    /// what was written.
+    /// Takes the disk away from its holder, as the end of a process does. The system keeps what was
+    /// written.
     pub(crate) fn close(&self) {
         self.state().opened += 1;
     }
 
-    /// The power fails now.
+    /// Makes the power fail now.
     pub(crate) fn fail(&self) {
         self.state().fail();
     }
 
-    /// The power fails instead of the sync after so many.
+    /// Makes the power fail instead of the sync after this many.
     pub(crate) fn fail_after(&self, syncs: u32) {
         self.state().syncs_left = Some(syncs);
     }
@@ -77,13 +77,13 @@ impl State {
         self.opened += 1;
         self.syncs_left = None;
         let mut kept: Vec<(usize, Vec<u8>)> = Vec::new();
-        // By place: in which order a program writes between two syncs may depend on what is not
-        // simulated.
+        // Sorted by offset, because the order in which a program writes between two syncs may
+        // depend on things that are not simulated.
         let mut unsynced = std::mem::take(&mut self.unsynced);
         unsynced.sort_by_key(|(offset, _)| *offset);
         for (offset, data) in unsynced {
             let sectors = sectors(offset, data.len());
-            // A third is there, a third is not, and of a third any sectors are.
+            // A third of the writes is kept, a third is lost, and of a third some sectors are kept.
             match self.random.random_range(0..3) {
                 0 => kept.push((offset, data)),
                 1 => {}
@@ -96,12 +96,12 @@ impl State {
                 }
             }
         }
-        // The later of two writes to one place may have come first.
+        // The later of two writes to the same sector may have come first.
         while !kept.is_empty() {
             let (offset, data) = kept.swap_remove(self.random.random_range(0..kept.len()));
             write(&mut self.synced, offset, &data);
         }
-        self.seen.clone_from(&self.synced);
+        self.written.clone_from(&self.synced);
     }
 }
 
@@ -125,7 +125,7 @@ fn write(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
     bytes[offset..end].copy_from_slice(data);
 }
 
-/// A disk as one process has it open, until another one opens it or the power fails.
+/// A disk as one process has it open, until another process opens it or the power fails.
 #[derive(Debug)]
 pub(crate) struct OpenDisk {
     disk: Disk,
@@ -141,21 +141,21 @@ impl OpenDisk {
 
 impl StorageBackend for OpenDisk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.state()?.seen.len() as u64)
+        Ok(self.state()?.written.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let offset = index(offset);
         let state = self.state()?;
-        let data = state.seen.get(offset..offset + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let data = state.written.get(offset..offset + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(data);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.state()?;
-        // The length is kept at once: file systems journal it.
-        state.seen.resize(index(len), 0);
+        // The length is durable at once, because file systems journal it.
+        state.written.resize(index(len), 0);
         state.synced.resize(index(len), 0);
         state.unsynced.retain_mut(|(offset, data)| {
             data.truncate(index(len).saturating_sub(*offset));
@@ -183,7 +183,7 @@ impl StorageBackend for OpenDisk {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.state()?;
-        write(&mut state.seen, index(offset), data);
+        write(&mut state.written, index(offset), data);
         state.unsynced.push((index(offset), data.to_vec()));
         Ok(())
     }

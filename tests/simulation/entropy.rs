@@ -1,16 +1,17 @@
-//! What libraries take from the machine by themselves, replaced by what is always the same, so that a process that runs one seed does the same
-//! each time. What carlo itself takes comes from the world instead.
+//! Replaces the randomness and time that libraries take from the machine themselves with constants,
+//! so that a process that runs a seed always behaves the same. carlo's own randomness and time come
+//! from the world instead.
 //!
-//! * Randomness: the order of hash maps, and which branch `select!` looks at first. Both come from the standard library's seeds, and those
-//!   from the C library's `getrandom`.
-//! * The calendar: an HTTP answer has its date, of which the compressed length, and so the network's timing, depends on the digits. It comes
-//!   from `clock_gettime`.
+//! * Randomness: the order of hash maps, and the branch that `select!` polls first. Both derive
+//!   from the standard library's seeds, which come from the C library's `getrandom`.
+//! * The calendar: an HTTP response contains the date. Its digits affect the compressed length, and
+//!   thus the network's timing. It comes from `clock_gettime`.
 
 use std::ffi::{c_int, c_long};
 
-/// The calendar's clock, as the system numbers it.
+/// The number of the calendar clock in the system's interface.
 const CLOCK_REALTIME: c_int = 0;
-/// The system's call for what isn't replaced.
+/// The system call for the other clocks.
 #[cfg(target_arch = "x86_64")]
 const SYS_CLOCK_GETTIME: c_long = 228;
 #[cfg(not(target_arch = "x86_64"))]
@@ -30,17 +31,17 @@ unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
 }
 
-/// Tells the time of `clock`; the calendar stands still.
+/// Returns the time of `clock`. The calendar clock stands still.
 ///
 /// # Safety
 ///
-/// As `clock_gettime(2)`: `time` is valid for a write.
+/// As for `clock_gettime(2)`: `time` must be valid for a write.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #[expect(unsafe_code, reason = "a symbol of the C library can be replaced in no other way")]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int {
     if clock == CLOCK_REALTIME {
-        // SAFETY: the caller promises that it may be written.
+        // SAFETY: the caller promises that `time` may be written.
         unsafe { time.write(Timespec { seconds: CALENDAR_SECONDS, nanoseconds: 0 }) };
         return 0;
     }
@@ -49,11 +50,11 @@ unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int {
     c_int::try_from(answer).expect("0 or -1")
 }
 
-/// Fills `buffer` with the same bytes at each call.
+/// Fills `buffer` with the same bytes on every call.
 ///
 /// # Safety
 ///
-/// As `getrandom(2)`: `buffer` is valid for writes of `length` bytes.
+/// As for `getrandom(2)`: `buffer` must be valid for writes of `length` bytes.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "a symbol of the C library can be replaced in no other way")]
 #[unsafe(no_mangle)]

@@ -1,6 +1,6 @@
 //! etcd in a simulation: entries, candidates and leases in memory, which outlive every coordinator.
-//! A lease ends when nothing has been heard of its holder for a while: because its host was killed,
-//! cut off from etcd, or frozen. Who is frozen believes that it leads until it wakes up.
+//! A lease ends when its holder was silent for a while, because its host was killed, cut off from
+//! etcd, or frozen. A frozen holder assumes that it leads until it wakes up.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,14 +19,14 @@ use crate::ledger::{Unwritten, describe};
 use crate::trace::Trace;
 use crate::world::Sabotage;
 
-/// As with the real one.
+/// The same as the real etcd's.
 const TTL: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_millis(500);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a coordinator looks whether it still leads.
+/// How often a coordinator checks whether it still leads.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The etcd.
+/// The simulated etcd.
 #[derive(Debug, Default)]
 pub(crate) struct SimEtcd {
     pub(crate) election: MemoryElection,
@@ -35,11 +35,11 @@ pub(crate) struct SimEtcd {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When each lease was last heard of.
+    /// When each lease was last renewed.
     leases: BTreeMap<u64, Duration>,
-    /// Until when each coordinator is cut off from it.
+    /// Until when each coordinator is cut off from etcd.
     cut: BTreeMap<usize, Duration>,
-    /// Until when each coordinator does nothing.
+    /// Until when each coordinator is frozen.
     frozen: BTreeMap<usize, Duration>,
 }
 
@@ -52,7 +52,7 @@ impl SimEtcd {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the leases of which nothing was heard; `now` is the simulated time.
+    /// Ends the leases that were not renewed in time; `now` is the simulated time.
     pub(crate) fn expire(&self, now: Duration) {
         let mut state = self.state();
         let leases = self.election.leases();
@@ -69,8 +69,8 @@ impl SimEtcd {
         self.state().cut.insert(coordinator, until);
     }
 
-    /// Freezes a coordinator, as far as its ledger goes: what it does at the time is not durable,
-    /// and it doesn't know.
+    /// Freezes a coordinator's ledger: what the coordinator does meanwhile is not durable, and it
+    /// doesn't know that.
     pub(crate) fn freeze(&self, coordinator: usize, until: Duration) {
         self.state().frozen.insert(coordinator, until);
     }
@@ -83,7 +83,7 @@ impl SimEtcd {
     }
 }
 
-/// The etcd as one life of a coordinator has it.
+/// etcd, as one process of a coordinator sees it.
 pub(crate) struct SimCandidate {
     etcd: Arc<SimEtcd>,
     coordinator: usize,
@@ -124,7 +124,7 @@ impl SimCandidate {
         candidate
     }
 
-    /// Renews the lease for as long as this life lasts.
+    /// Renews the lease as long as this process lives.
     fn keep_alive(&self) {
         let (etcd, coordinator) = (Arc::clone(&self.etcd), self.coordinator);
         let (inner, until) = (Arc::downgrade(&self.inner), Arc::downgrade(&self.until));
@@ -145,7 +145,7 @@ impl SimCandidate {
         });
     }
 
-    /// Some milliseconds; a coordinator that is frozen waits until it wakes up.
+    /// Waits some milliseconds, or while the coordinator is frozen until it wakes up.
     async fn delay(&self) {
         let ms = self.random.lock().expect("nothing panics while it is held").random_range(0..6);
         sleep(Duration::from_millis(ms)).await;
@@ -154,7 +154,7 @@ impl SimCandidate {
         }
     }
 
-    /// Whether etcd answers; what is sent while it is cut off is lost.
+    /// Whether etcd can be reached. Requests are lost while the coordinator is cut off.
     async fn reach(&self, doing: &'static str) -> Result<(), LedgerError> {
         self.delay().await;
         if !self.etcd.is_cut(self.coordinator) {

@@ -1,5 +1,5 @@
-//! A proxy between workers and coordinator that forges stale reports so that one check of the
-//! coordinator can't tell them from current ones: as if that check were not there.
+//! A proxy between workers and coordinator. It forges stale reports so that one check of the
+//! coordinator can't tell them from current ones, as if that check were missing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,12 +19,12 @@ use crate::net;
 use crate::trace::Trace;
 use crate::world::{Sabotage, World};
 
-/// Its host.
+/// The name of its host.
 pub(crate) const HOST: &str = "forger";
-/// Messages that wait in either direction.
+/// Messages that wait in each direction.
 const QUEUE: usize = 1_024;
 
-/// The forger's life.
+/// The forger's main task.
 pub(crate) async fn run(world: Arc<World>, sabotage: Sabotage) -> turmoil::Result {
     let coordinators = Coordinators::connecting(&world.coordinators(), net::connect)?;
     let forger = Forger { coordinators, sabotage, trace: world.trace.clone() };
@@ -41,19 +41,19 @@ struct Forger {
     trace: Trace,
 }
 
-/// What was said on one stream.
+/// What was sent on one stream.
 struct Session {
     sabotage: Sabotage,
     trace: Trace,
     epoch: u64,
-    /// The leases of this session, by id.
+    /// The leases granted in this session, by id.
     granted: BTreeMap<u64, v1::Lease>,
-    /// Reports of leases that this session has not granted.
+    /// Reports for leases that were not granted in this session.
     stale: Vec<v1::Report>,
 }
 
 impl Session {
-    /// Takes what a worker says; what goes on to the coordinator instead.
+    /// Handles a worker's message. Returns the messages to forward to the coordinator instead.
     fn worker_says(&mut self, message: FromWorker) -> Vec<FromWorker> {
         match message {
             FromWorker::Report(report) if self.is_stale(&report) => {
@@ -64,7 +64,7 @@ impl Session {
         }
     }
 
-    /// Notes what the coordinator says; what goes back to it.
+    /// Records the coordinator's message. Returns messages for the coordinator.
     fn coordinator_says(&mut self, message: &FromCoordinator) -> Vec<FromWorker> {
         match message {
             FromCoordinator::Welcome(welcome) => self.epoch = welcome.epoch,
@@ -86,15 +86,15 @@ impl Session {
         }
     }
 
-    /// The stale reports that now pass for current ones.
+    /// The stale reports that can now pass for current ones.
     fn forge(&mut self) -> Vec<FromWorker> {
         let mut forged = Vec::new();
         for mut report in std::mem::take(&mut self.stale) {
             let Some(lease) = &report.lease else { continue };
             let current = match self.sabotage {
-                // Looked up by its number, which is unique only within an epoch.
+                // Found by its number, which is unique only within an epoch.
                 Sabotage::NoEpochCheck => self.granted.get(&lease.id),
-                // Looked up by whose it is and which job it is of.
+                // Found by its node and its job.
                 _ => self.granted.values().rev().find(|granted| granted.job_id == lease.job_id),
             };
             match current {
@@ -150,14 +150,14 @@ impl Workers for Forger {
         let client = WorkersClient::new(coordinator.channel.clone());
         let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
         let joined = client.work(ReceiverStream::new(up)).await.map_err(|refusal| {
-            // The worker is not to follow the leader past the forger.
+            // The worker must not follow the leader past the forger.
             self.coordinators.give_up(&coordinator, Some(&refusal));
             Status::unavailable(refusal.message())
         });
         let mut outbox = joined?.into_inner();
         tokio::spawn(async move {
             loop {
-                // Whichever side ends the session ends the other one.
+                // The end of one side's session ends the other side's.
                 let message = match outbox.message().await {
                     _ if listening.is_finished() => return,
                     Ok(Some(message)) => message,
@@ -180,7 +180,7 @@ impl Workers for Forger {
 
 async fn send(upwards: &mpsc::Sender<v1::WorkerMessage>, messages: Vec<FromWorker>) {
     for message in messages {
-        // Where the coordinator has gone, the session ends by itself.
+        // If the coordinator is gone, the session ends by itself.
         let _ = upwards.send(v1::WorkerMessage { message: Some(message) }).await;
     }
 }

@@ -1,8 +1,8 @@
-//! Processes that freeze, as at SIGSTOP: nothing in one goes on, the others aren't told, and when
-//! it thaws it goes on as if no time had passed.
+//! Processes that freeze, as with SIGSTOP: nothing in the process continues, the others aren't
+//! notified, and when it thaws it continues as if no time had passed.
 //!
-//! A simulated host can't be stopped whole. So what it does is wrapped instead: its main task, its
-//! machine's threads, and both ways of its connections.
+//! A simulated host can't be stopped as a whole. Instead its activities are wrapped: its main task,
+//! its machine's threads, and both directions of its connections.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 
-/// Whether a process is frozen at the moment, for something in it.
+/// Tells a part of a process whether the process is frozen.
 pub(crate) struct Frost {
     changes: WatchStream<bool>,
     is_frozen: bool,
@@ -32,12 +32,12 @@ impl Frost {
         if self.is_frozen { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Ready as soon as the process isn't frozen.
+    /// Waits until the process isn't frozen.
     pub(crate) async fn thawed(&mut self) {
         poll_fn(|cx| self.poll_thawed(cx)).await;
     }
 
-    /// Does `work`, which stands still while the process is frozen.
+    /// Runs `work`, which stands still while the process is frozen.
     pub(crate) async fn hold<T>(mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         poll_fn(|cx| {

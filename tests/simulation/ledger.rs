@@ -1,5 +1,5 @@
-//! The coordinator's ledger in a simulation: the real memory or redb one, slow like a disk, failing
-//! when told to, on storage that outlives the coordinator.
+//! The coordinator's ledger in a simulation: the real memory or redb ledger, as slow as a disk,
+//! with injected failures, on storage that outlives the coordinator.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -22,41 +22,41 @@ use crate::world::Sabotage;
 /// How often a ledger that acknowledges too early commits.
 const WRITE_BACK_EVERY: Duration = Duration::from_millis(400);
 
-/// Whose threads read. A host's own runtime would not let its clock go on until it had noticed that
-/// such a thread is done, and when that is depends on the machine.
+/// The runtime whose threads read. A host's own runtime would stop its clock until it noticed that
+/// such a thread is done, and that moment depends on the machine.
 static READERS: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime without drivers can be built"));
 
-/// What outlives the coordinator.
+/// Storage that outlives the coordinator.
 #[derive(Debug, Clone)]
 pub(crate) enum Storage {
-    /// A ledger that is shared by all coordinators, as etcd would be.
+    /// A ledger that all coordinators share, as with etcd.
     Shared(Arc<MemoryLedger>),
     /// The disk under a redb file.
     Disk(Disk),
-    /// An etcd, for which coordinators campaign.
+    /// An etcd with elections.
     Etcd(Arc<SimEtcd>),
 }
 
-/// A ledger as one life of a coordinator has it.
+/// A ledger, as one process of a coordinator sees it.
 pub(crate) struct SimLedger {
     inner: Arc<dyn Ledger>,
     random: Mutex<ChaCha8Rng>,
     trace: Trace,
     sabotage: Option<Sabotage>,
-    /// The latest epoch that was ever led in this storage.
+    /// The latest epoch that ever led in this storage.
     latest: Arc<AtomicU64>,
     unwritten: Option<Arc<Unwritten>>,
 }
 
-/// What was acknowledged before it was committed. It dies with the coordinator.
+/// Commits that were acknowledged before they were made. They are lost with the coordinator.
 pub(crate) struct Unwritten {
     ledger: Arc<dyn Ledger>,
     commits: Mutex<Vec<(Epoch, Vec<Write>)>>,
 }
 
 impl Unwritten {
-    /// For commits to `ledger`, which are made from time to time.
+    /// For commits to `ledger`, which are made at intervals.
     pub(crate) fn of(ledger: Arc<dyn Ledger>) -> Arc<Self> {
         let unwritten = Arc::new(Self { ledger, commits: Mutex::default() });
         let later = Arc::downgrade(&unwritten);
@@ -70,15 +70,15 @@ impl Unwritten {
         unwritten
     }
 
-    /// Takes a commit, for later.
+    /// Queues a commit.
     pub(crate) fn take(&self, epoch: Epoch, writes: Vec<Write>) {
         self.commits.lock().unwrap_or_else(PoisonError::into_inner).push((epoch, writes));
     }
 
-    /// Makes the commits.
+    /// Makes the queued commits.
     pub(crate) fn write(&self) {
         for (epoch, writes) in self.commits.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            // Nobody waits for the answer any more.
+            // Nobody waits for the result any more.
             let _ = block_on(self.ledger.commit(epoch, writes));
         }
     }
@@ -102,7 +102,7 @@ impl SimLedger {
         Ok(Self { inner, random: Mutex::new(random), trace, sabotage, latest, unwritten })
     }
 
-    /// How long the storage takes: some milliseconds, at times much longer.
+    /// How long the storage takes: some milliseconds, sometimes much longer.
     fn delay(&self) -> Duration {
         let mut random = self.random.lock().expect("nothing panics while it is held");
         let slow = random.random_ratio(1, 40);
@@ -114,8 +114,7 @@ impl SimLedger {
 impl Ledger for SimLedger {
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         tokio::time::sleep(self.delay()).await;
-        // The threads of the real ledger are waited for on the spot: simulated time stands still
-        // meanwhile.
+        // Blocks until the real ledger's threads are done. Simulated time stands still meanwhile.
         let epoch = block_on(self.inner.lead())?;
         self.latest.store(epoch.0, Ordering::SeqCst);
         self.trace.note(format_args!("ledger: epoch {epoch} leads"));
@@ -169,7 +168,8 @@ impl Ledger for SimLedger {
     }
 }
 
-/// A checkpoint goes with its job, or when it can't be used. Without a broken worker each can be.
+/// A checkpoint is deleted only with its job, or if it is unusable. Without a faulty worker every
+/// checkpoint is usable.
 fn check(writes: &[Write]) {
     let keys = |write: &Write| match write {
         Write::Put(key, _) | Write::Delete(key) => key.as_str().to_owned(),

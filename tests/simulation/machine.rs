@@ -1,5 +1,5 @@
-//! A worker's machine in a simulation: the real kernel, block by block, each block taking as long
-//! as this machine's speed says. Some blocks are poison to it.
+//! A worker's machine in a simulation: the real kernel, block by block, where each block takes as
+//! long as the machine's speed implies. Some blocks can't be computed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,16 +16,16 @@ use crate::frost::Frost;
 use crate::plan::{Poison, PoisonEffect};
 use crate::world::World;
 
-/// What the rest of the world knows of a worker's machine, and does to it.
+/// The state of a worker's machine, which the rest of the world reads and changes.
 #[derive(Debug)]
 pub(crate) struct Condition {
     /// Whether its process is frozen.
     pub(crate) frozen: watch::Sender<bool>,
-    /// What a block takes more than usual.
+    /// How many times longer than usual a block takes.
     pub(crate) slowness: AtomicU32,
-    /// It is without memory: the process is to be killed.
+    /// Out of memory: the process must be killed.
     pub(crate) is_dying: AtomicBool,
-    /// What asks its worker to leave.
+    /// Tells its worker to leave.
     pub(crate) shutdown: StdMutex<CancellationToken>,
 }
 
@@ -40,12 +40,12 @@ impl Default for Condition {
     }
 }
 
-/// The attempts that have met poison, by the seed of the job.
+/// The attempts that have met a poisonous block, by the job's seed.
 #[derive(Debug, Default)]
 pub(crate) struct Poisoned(StdMutex<BTreeMap<u64, BTreeSet<(Epoch, LeaseId)>>>);
 
 impl Poisoned {
-    /// Whether this part meets `poison`, which all parts of a lease do or none.
+    /// Whether this part meets `poison`. Either all parts of a lease do or none.
     fn meets(&self, part: &Part, poison: Poison) -> bool {
         let range = part.lease().range;
         if !(range.start()..range.end()).contains(&poison.block) {
@@ -59,7 +59,7 @@ impl Poisoned {
     }
 }
 
-/// Some threads of one speed.
+/// Threads of equal speed.
 pub(crate) struct SimMachine {
     threads: usize,
     parts: mpsc::UnboundedSender<Part>,
@@ -67,7 +67,6 @@ pub(crate) struct SimMachine {
 }
 
 impl SimMachine {
-    /// The machine of a worker.
     pub(crate) fn new(world: &Arc<World>, worker: usize, random: ChaCha8Rng) -> Self {
         let threads = world.plan.workers[worker].threads;
         let (parts, queue) = mpsc::unbounded_channel();
@@ -79,7 +78,7 @@ impl SimMachine {
     }
 }
 
-/// A thread: the oldest part, then the next.
+/// A thread: runs the oldest part, then the next.
 async fn work(world: Arc<World>, worker: usize, queue: Arc<Mutex<mpsc::UnboundedReceiver<Part>>>) {
     let condition = &world.conditions[worker];
     let block = world.plan.workers[worker].block;
@@ -96,7 +95,7 @@ async fn work(world: Arc<World>, worker: usize, queue: Arc<Mutex<mpsc::Unbounded
                 PoisonEffect::Fault => part.fail(poison.words()),
                 PoisonEffect::Death => {
                     condition.is_dying.store(true, Ordering::Relaxed);
-                    // Nothing more comes of this process.
+                    // This process does nothing more.
                     std::future::pending::<()>().await;
                 }
             }

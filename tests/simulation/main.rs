@@ -1,16 +1,19 @@
-//! The deterministic simulation: the real coordinator, its ledger and real workers over a simulated network, clock and disk, where
-//! everything goes wrong that can. Whatever happens, each job ends with the answer of an undisturbed run, or fails for its own poison, no
-//! acknowledged job is missing, no simulation is counted twice, and the scheduler's indexes agree after every commit.
+//! The deterministic simulation: the real coordinator, its ledger and real workers over a simulated
+//! network, clock and disk, with every kind of failure. Whatever happens, each job ends with the
+//! answer of an undisturbed run or fails because of its own poison, no acknowledged job is missing,
+//! no simulation is counted twice, and the scheduler's indexes agree after every commit.
 //!
-//! A run follows from its seed alone: `plan` says what there is, `chaos` what goes wrong. Each seed runs in a process of its own (`seeds`),
-//! because libraries draw randomness by themselves, which `entropy` takes from them.
+//! A run depends only on its seed: `plan` decides what exists, `chaos` what fails. Each seed runs
+//! in its own process (`seeds`), because libraries draw randomness themselves, which `entropy`
+//! replaces.
 //!
-//! * `world`: the hosts. `net`: gRPC between them. `machine`: a worker's threads. `frost`: processes that freeze. `ledger`, `disk`, `etcd`: what the coordinator
-//!   stands on.
-//! * `client`: asks for jobs and checks what it is told. `oracle`: what it should be told. `trace`: what happened, and a hash of it.
-//! * `forger`: takes a guard away, to see that a run would notice.
+//! * `world`: the hosts. `net`: gRPC between them. `machine`: a worker's threads. `frost`:
+//!   processes that freeze. `ledger`, `disk`, `etcd`: the coordinator's storage.
+//! * `client`: submits jobs and checks the answers. `oracle`: the correct answers. `trace`: what
+//!   happened, and its hash.
+//! * `forger`: disables a guard, to verify that a run notices.
 //!
-//! `tests/sim --seeds N` runs many, `tests/sim --seed S` one and shows what happened in it.
+//! `tests/sim --seeds N` runs many seeds. `tests/sim --seed S` runs one and shows what happened.
 
 mod chaos;
 mod client;

@@ -1,4 +1,4 @@
-//! gRPC over the simulated network: what is between tonic and turmoil.
+//! gRPC over the simulated network: connects tonic with turmoil.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use crate::frost::{Freezing, Frost};
 
-/// Where every daemon of the simulation listens.
+/// The port of every daemon in the simulation.
 pub(crate) const PORT: u16 = 7070;
 
 /// The URL of a host.
@@ -50,7 +50,7 @@ async fn open(uri: &Uri) -> io::Result<TcpStream> {
     TcpStream::connect((host, uri.port_u16().unwrap_or(PORT))).await
 }
 
-/// Listens on the simulated host that this runs on; its connections.
+/// Listens on the current simulated host and returns the accepted connections.
 pub(crate) async fn listen() -> io::Result<impl Stream<Item = io::Result<Connection>>> {
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     Ok(futures::stream::unfold(listener, async |listener| {

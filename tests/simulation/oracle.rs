@@ -1,5 +1,5 @@
-//! What the answer of a job is, computed by the kernel alone: no cluster, no cuts, no faults. And
-//! what a job says that has none.
+//! The correct answer of a job, computed by the kernel alone, without cluster, leases or faults;
+//! and the checks of a failed job.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::plan::{Poison, PoisonEffect};
 /// The first checkpoint of the model (MODEL.md, Results), in blocks.
 const FIRST_CHECKPOINT_BLOCKS: u64 = 4;
 
-/// An undisturbed answer.
+/// The answer of an undisturbed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     digest: String,
@@ -23,12 +23,12 @@ pub(crate) struct Answer {
     stopped_early: bool,
 }
 
-/// Answers, computed once each.
+/// Answers, each computed once.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle(BTreeMap<u64, Answer>);
 
 impl Oracle {
-    /// The answer to `spec`. Jobs of one run differ in their seeds.
+    /// The answer to `spec`. All jobs of a run have different seeds.
     pub(crate) fn answer(&mut self, spec: &JobSpec) -> &Answer {
         self.0.entry(spec.seed()).or_insert_with(|| compute(spec))
     }
@@ -64,13 +64,13 @@ fn compute(spec: &JobSpec) -> Answer {
     }
 }
 
-/// Whether a job that failed says why.
+/// Checks that a failed job names the right reason.
 pub(crate) fn check_failure(job: &v1::Job, poison: Poison) -> Result<(), String> {
     let error = job.error();
     let is_told = match poison.effect {
         PoisonEffect::Fault => {
             let attempts = error.split_once("failed on ").and_then(|(_, rest)| rest.split(' ').next());
-            // As many faults of one node alone fail nothing.
+            // Faults of one node alone don't fail a job, however many.
             let are_enough = attempts.and_then(|attempts| attempts.parse().ok()) >= Some(RANGE_FAULTS_MAX);
             are_enough && error.contains(&poison.words())
         }
@@ -86,7 +86,7 @@ pub(crate) fn check_failure(job: &v1::Job, poison: Poison) -> Result<(), String>
     ))
 }
 
-/// Whether a complete job is what it should be.
+/// Checks a complete job.
 pub(crate) fn check(job: &v1::Job, answer: &Answer) -> Result<(), String> {
     let completed = job.results.as_ref().ok_or("a complete job without results")?;
     let results = completed.results.as_ref().ok_or("completed results without results")?;
@@ -100,8 +100,8 @@ pub(crate) fn check(job: &v1::Job, answer: &Answer) -> Result<(), String> {
         return Err(format!("job {} has the answer {found:?} instead of {answer:?}", job.id));
     }
     let shares: u64 = job.node_progress.values().map(|node| node.simulations).sum();
-    // Of a job that stopped early, what lies past the checkpoint may have been done already; it is
-    // in no answer.
+    // A job that stopped early may have computed simulations past the checkpoint, which are not
+    // part of its answer.
     let most = if answer.stopped_early { job.simulations_total } else { answer.simulations };
     if !(answer.simulations..=most).contains(&shares) {
         return Err(format!(

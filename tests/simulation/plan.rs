@@ -1,5 +1,4 @@
-//! What a seed stands for: which machines there are, what they store on, and which jobs are asked
-//! for, a few of which can't be computed.
+//! The plan of a seed: the machines, their storage, and the jobs, a few of which can't be computed.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// One world, before anything happens in it.
+/// A world before the run starts.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// One, or two of which one leads.
@@ -16,23 +15,23 @@ pub(crate) struct Plan {
     pub(crate) storage: StoragePlan,
     pub(crate) workers: Vec<WorkerPlan>,
     pub(crate) jobs: Vec<JobPlan>,
-    /// For how long things go wrong.
+    /// How long faults occur.
     pub(crate) chaos: Duration,
 }
 
-/// What a slow machine is slower by.
+/// How many times slower a slow machine is.
 pub(crate) const SLOWNESS: u32 = 10;
-/// How far apart the seeds of two jobs are.
+/// The difference between the seeds of two jobs.
 const SEEDS_OF_A_JOB: u64 = 1_000_000;
 
-/// What coordinators stand on.
+/// The coordinators' storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoragePlan {
     /// redb on a disk, for one coordinator.
     Disk,
-    /// Memory, for one coordinator, or for several that are told who leads.
+    /// Memory, for one coordinator, or for several that are told which one leads.
     Memory,
-    /// An etcd in memory, for several that campaign for it.
+    /// An etcd in memory, for several that campaign.
     Etcd,
 }
 
@@ -40,18 +39,17 @@ pub(crate) enum StoragePlan {
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerPlan {
     pub(crate) threads: usize,
-    /// What a thread takes for a block.
+    /// The time that a thread takes for a block.
     pub(crate) block: Duration,
 }
 
-/// A job that the client wants.
+/// A job that the client submits.
 #[derive(Debug, Clone)]
 pub(crate) struct JobPlan {
-    /// When it is submitted.
     pub(crate) at: Duration,
     pub(crate) draft: Draft,
-    /// The seed of the first attempt to submit it. Every further attempt has the next one, so that
-    /// they can be told apart.
+    /// The seed of the first attempt to submit it. Each further attempt uses the next seed, so that
+    /// they can be distinguished.
     pub(crate) seed: u64,
     pub(crate) priority: u32,
     /// How long after its acknowledgement it is cancelled, if at all.
@@ -64,21 +62,21 @@ pub(crate) struct JobPlan {
 pub(crate) struct Poison {
     pub(crate) block: u64,
     pub(crate) effect: PoisonEffect,
-    /// So many attempts meet it; `None`: all of them.
+    /// The number of attempts that fail; `None` for all.
     pub(crate) attempts: Option<u32>,
 }
 
-/// What it does to whoever tries.
+/// What happens to a worker that computes the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PoisonEffect {
     /// The kernel panics.
     Fault,
-    /// The worker dies at once, as without memory.
+    /// The worker dies at once, as if out of memory.
     Death,
 }
 
 impl Plan {
-    /// The plan of a seed, with its storage or another one.
+    /// The plan of a seed, with its own storage or the given one.
     pub(crate) fn new(mut random: ChaCha8Rng, storage: Option<StoragePlan>) -> Self {
         let drawn = StoragePlan::ALL[random.random_range(0..StoragePlan::ALL.len())];
         let storage = storage.unwrap_or(drawn);
@@ -101,19 +99,19 @@ impl StoragePlan {
 }
 
 impl Plan {
-    /// What is wrong with a block of the job that has this seed.
+    /// The poison in the job with this seed.
     pub(crate) fn poison_of(&self, seed: u64) -> Option<Poison> {
         let number = seed / SEEDS_OF_A_JOB;
         self.jobs.iter().find(|job| job.seed / SEEDS_OF_A_JOB == number)?.poison
     }
 
-    /// Whether a block kills every worker that tries it.
+    /// Whether a block kills every worker that computes it.
     pub(crate) fn is_deadly(&self) -> bool {
         let poisons = self.jobs.iter().filter_map(|job| job.poison);
         poisons.into_iter().any(|poison| poison.ends_job() && poison.effect == PoisonEffect::Death)
     }
 
-    /// How long all jobs take on all workers if nothing goes wrong.
+    /// How long all jobs take on all workers without faults.
     pub(crate) fn work(&self) -> Duration {
         let simulations = self.jobs.iter().filter_map(|job| job.draft.params.n_simulations);
         let blocks: u64 = simulations.map(|simulations| simulations.div_ceil(BLOCK_SIMULATIONS)).sum();
@@ -131,7 +129,7 @@ impl WorkerPlan {
 }
 
 impl Poison {
-    /// In a job of so many simulations.
+    /// For a job of this many simulations.
     fn new(simulations: u64, random: &mut ChaCha8Rng) -> Self {
         let forever: bool = random.random();
         Self {
@@ -141,12 +139,12 @@ impl Poison {
         }
     }
 
-    /// Whether no number of attempts is enough.
+    /// Whether every attempt fails.
     pub(crate) fn ends_job(self) -> bool {
         self.attempts.is_none()
     }
 
-    /// What the fault says.
+    /// The message of the fault.
     pub(crate) fn words(self) -> String {
         format!("block {} is poison", self.block)
     }
@@ -158,10 +156,11 @@ impl JobPlan {
         let simulations =
             random.random_range(blocks) * BLOCK_SIMULATIONS + random.random_range(0..BLOCK_SIMULATIONS);
         let mut draft = draft(simulations, random.random_range(1..=4));
-        // From one that the first checkpoint meets to one that none does.
+        // From a target that the first checkpoint reaches to one that no checkpoint reaches.
         let target = random.random_ratio(1, 3).then(|| random.random_range(0.000_2..0.002));
         let poison = random.random_ratio(1, 5).then(|| Poison::new(simulations, random));
-        // Where a poisonous block may be left out, nobody can say how the job ends.
+        // With an early stop the poisonous block might be skipped, so the job's end would be
+        // undefined.
         draft.params.target_standard_error = target.filter(|_| poison.is_none());
         Self {
             at: Duration::from_millis(random.random_range(0..12_000)),
@@ -187,7 +186,7 @@ impl JobPlan {
         }
     }
 
-    /// What the attempt of this number asks for.
+    /// The specification of the attempt with this number.
     pub(crate) fn attempt(&self, number: u64) -> JobSpec {
         self.draft.clone().check(self.seed + number).expect("the plan keeps to the limits")
     }

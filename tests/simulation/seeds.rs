@@ -1,4 +1,4 @@
-//! Many seeds: each in a process of its own, as many at once as there are cores.
+//! Runs many seeds, each in its own process, as many at a time as there are cores.
 
 use std::fmt::Debug;
 use std::process::{Command, Output};
@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::plan::StoragePlan;
 use crate::world::{self, Sabotage};
 
-/// Seeds where the environment doesn't say.
+/// The default number of seeds.
 const SEEDS: u64 = 200;
-/// Seeds within which a guard that is off must be noticed.
+/// The number of seeds within which a missing guard must be noticed.
 const SABOTAGED_SEEDS: u64 = 40;
 
 fn variable(name: &str) -> Option<u64> {
@@ -18,14 +18,14 @@ fn variable(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
-/// Which of `all` a variable names.
+/// The element of `all` that a variable names.
 fn choice<T: Copy + Debug, const N: usize>(variable: &str, all: [T; N]) -> Option<T> {
     let name = std::env::var(variable).ok()?;
     let chosen = all.into_iter().find(|one| format!("{one:?}") == name);
     Some(chosen.unwrap_or_else(|| panic!("{variable}={name} is none of {all:?}")))
 }
 
-/// One seed, with its history; started by the tests below, or by hand.
+/// Runs one seed and prints its history. Started by the tests below, or by hand.
 #[test]
 #[ignore = "started by the other tests, for one seed"]
 fn one_seed() {
@@ -39,12 +39,12 @@ fn one_seed() {
     println!("trace {:016x}", trace.hash());
     if let Err(violation) = outcome {
         println!("violation: {violation}");
-        // The hosts may be in any state: they are not taken down, the process ends.
+        // The hosts may be in any state. They are not shut down; the process ends.
         std::process::exit(1);
     }
 }
 
-/// Runs one seed in a process, and with a guard off on a storage where that shows.
+/// Runs one seed in a process, optionally with a guard switched off, on a storage where that shows.
 fn run(seed: u64, sabotaged: Option<(Sabotage, StoragePlan)>) -> Output {
     let mut process = Command::new(std::env::current_exe().expect("this program has a path"));
     process.args(["--exact", "seeds::one_seed", "--ignored", "--nocapture", "--test-threads", "1"]);
@@ -56,7 +56,7 @@ fn run(seed: u64, sabotaged: Option<(Sabotage, StoragePlan)>) -> Output {
     process.output().expect("this program can be started")
 }
 
-/// The line of a run's output that begins like this.
+/// The line of a run's output that begins with `begin`.
 fn line(output: &Output, begin: &str) -> String {
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().find_map(|line| line.strip_prefix(begin)).unwrap_or("(none)").to_owned()
@@ -70,7 +70,7 @@ fn violation(output: &Output) -> Option<String> {
     })
 }
 
-/// Calls `work` with each number from `first` on, `count` of them, on every core.
+/// Calls `work` with `count` numbers from `first` on, using all cores.
 fn on_every_core(first: u64, count: u64, work: impl Fn(u64) + Sync) {
     let next = AtomicU64::new(first);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -117,7 +117,7 @@ fn a_seed_does_the_same_each_time() {
 fn a_guard_that_is_off_is_noticed() {
     for storage in StoragePlan::ALL {
         for sabotage in Sabotage::ALL.into_iter().filter(|sabotage| sabotage.shows_with(storage)) {
-            // To run out of time is no proof: something must be found to be wrong.
+            // Running out of time is no proof: a check must have failed.
             let noticed = (0..SABOTAGED_SEEDS)
                 .filter_map(|seed| Some((seed, violation(&run(seed, Some((sabotage, storage))))?)))
                 .find(|(_, violation)| !violation.starts_with(world::ENDLESS));

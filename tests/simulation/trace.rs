@@ -1,4 +1,4 @@
-//! What happened in a run, line by line, and a hash of it: two runs of one seed must agree.
+//! The history of a run, line by line, with a hash: two runs of the same seed must agree.
 
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,7 +16,7 @@ struct Lines {
 }
 
 impl Trace {
-    /// Adds a line, from within a simulated host.
+    /// Adds a line, inside a simulated host.
     pub(crate) fn note(&self, line: impl Display) {
         self.note_at(turmoil::sim_elapsed().unwrap_or_default(), line);
     }
@@ -29,7 +29,7 @@ impl Trace {
         lines.text.push(line);
     }
 
-    /// Of all lines so far.
+    /// The hash of all lines so far.
     pub(crate) fn hash(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).hash.finish()
     }
@@ -40,7 +40,7 @@ impl Trace {
     }
 }
 
-/// A short name for bytes.
+/// A short fingerprint of bytes.
 pub(crate) fn fingerprint(bytes: &[u8]) -> String {
     let mut hash = DefaultHasher::new();
     bytes.hash(&mut hash);

@@ -1,4 +1,4 @@
-//! One simulated world: its hosts and what they share. What goes wrong in it is in `chaos`.
+//! A simulated world: its hosts and what they share. Its faults are in `chaos`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -26,20 +26,20 @@ use crate::plan::{JobPlan, Plan, StoragePlan};
 use crate::trace::Trace;
 use crate::{client, forger, net};
 
-/// How long a world may take, beyond the work itself, to finish its jobs once nothing goes wrong
-/// any more, but for a worker that is still frozen.
+/// How long a world may take, in addition to the work itself, to finish its jobs once there are no
+/// more faults, apart from a frozen worker.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Workers that a range may cost in a world where one is deadly: more than it can cost by chance.
-/// Elsewhere workers are lost all the time, too, and no range is to blame.
+/// Workers that a range may cost in a world with a deadly block: more than it can cost by chance.
+/// In other worlds workers are lost all the time, but not because of a range.
 const LOSSES_MAX: u32 = 24;
-/// How often all work may be done: an attempt to submit of which the answer was lost is a job too,
-/// and a range is done again at times.
+/// How many times all work may be done: a submission whose answer was lost is a job too, and some
+/// ranges are computed again.
 const WORK_AGAIN: u32 = 3;
-/// The calendar at the beginning: 2026-01-01.
+/// The calendar at the start: 2026-01-01.
 const CALENDAR_MS: u64 = 1_767_225_600_000;
-/// How the coordinator begins to say that it can't make sense of its ledger.
+/// How the error begins if the coordinator can't use its ledger.
 const UNREADABLE: [&str; 2] = ["failed to read the ledger's entry", "failed to take up the ledger"];
-/// What is said of a run that nobody saw the end of.
+/// The violation of a run that does not end.
 pub(crate) const ENDLESS: &str = "it doesn't come to an end";
 /// The step of the simulated clock.
 const TICK: Duration = Duration::from_millis(2);
@@ -47,13 +47,13 @@ const TICK: Duration = Duration::from_millis(2);
 /// A guard that is switched off, to see whether a run notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sabotage {
-    /// The ledger says that a commit is durable before it is.
+    /// The ledger acknowledges a commit before it is durable.
     AcknowledgeBeforeCommit,
-    /// The ledger takes the writes of a leader that was deposed.
+    /// The ledger accepts the writes of a deposed leader.
     NoFencing,
-    /// The epoch of a report isn't looked at, only its lease's number.
+    /// The epoch of a report isn't checked, only its lease's number.
     NoEpochCheck,
-    /// The attempt of a report isn't looked at, only whose it is.
+    /// The attempt of a report isn't checked, only its node and job.
     NoAttemptCheck,
 }
 
@@ -61,26 +61,26 @@ impl Sabotage {
     pub(crate) const ALL: [Self; 4] =
         [Self::AcknowledgeBeforeCommit, Self::NoFencing, Self::NoEpochCheck, Self::NoAttemptCheck];
 
-    /// Whether it shows with this storage. A leader of one's own has nobody to be fenced from, and
-    /// what leads in memory is told.
+    /// Whether it shows with this storage. A single coordinator has no other leader to be fenced
+    /// by, and with memory the coordinators are told which one leads.
     pub(crate) fn shows_with(self, storage: StoragePlan) -> bool {
         self != Self::NoFencing || storage == StoragePlan::Etcd
     }
 
-    /// Whether it happens between the workers and the coordinator.
+    /// Whether the forger does it, between the workers and the coordinator.
     pub(crate) fn is_forgery(self) -> bool {
         matches!(self, Self::NoEpochCheck | Self::NoAttemptCheck)
     }
 }
 
-/// Where a run is.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Jobs are asked for, and things go wrong.
+    /// Jobs are submitted, and faults occur.
     Work,
-    /// The client has seen the end of every job that it asked for.
+    /// The client has seen the end of every job that it submitted.
     Settled,
-    /// The coordinator was restarted once more, and the client looks at everything again.
+    /// The coordinator was restarted once more, and the client checks everything again.
     Audit,
 }
 
@@ -93,14 +93,14 @@ pub(crate) struct World {
     pub(crate) storage: Storage,
     /// The coordinator that should lead.
     pub(crate) leader: AtomicUsize,
-    /// How far the calendar is off, milliseconds.
+    /// The error of the calendar, in milliseconds.
     pub(crate) calendar: AtomicI64,
-    /// Of each worker's machine.
+    /// The condition of each worker's machine.
     pub(crate) conditions: Vec<Condition>,
     pub(crate) poisoned: Poisoned,
     phase: Mutex<Phase>,
     latest_epoch: Arc<AtomicU64>,
-    /// Processes started so far: each has randomness of its own.
+    /// The number of processes started so far. Each has its own randomness.
     lives: AtomicU64,
 }
 
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    /// Randomness for a purpose, `number` telling those of one purpose apart.
+    /// Randomness for a purpose. `number` distinguishes several generators with the same purpose.
     pub(crate) fn random(&self, purpose: &str, number: u64) -> ChaCha8Rng {
         random(self.seed, purpose, number)
     }
@@ -154,7 +154,7 @@ impl World {
     }
 
     /// The hosts that workers connect to.
-    pub(crate) fn doors(&self) -> Vec<String> {
+    pub(crate) fn worker_endpoints(&self) -> Vec<String> {
         if self.sabotage.is_some_and(Sabotage::is_forgery) {
             vec![forger::HOST.to_owned()]
         } else {
@@ -181,7 +181,7 @@ pub(crate) fn worker(index: usize) -> String {
     format!("worker-{index}")
 }
 
-/// The coordinator's surroundings.
+/// The coordinator's environment.
 struct Surroundings {
     world: Arc<World>,
     random: Mutex<ChaCha8Rng>,
@@ -198,7 +198,7 @@ impl Environment for Surroundings {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).random()
     }
 
-    /// A forged report is to meet the guard that is tested, and no other.
+    /// A forged report must reach the guard that is tested, and no other.
     fn checks_reports(&self) -> bool {
         !self.world.sabotage.is_some_and(Sabotage::is_forgery)
     }
@@ -208,8 +208,8 @@ impl Environment for Surroundings {
     }
 }
 
-/// A coordinator's host: whenever it should lead, it does, and when it ends it starts again. Who
-/// campaigns is told nothing.
+/// A coordinator's host. It leads whenever it should, and starts again when it ends. Coordinators
+/// that campaign aren't told when to lead.
 async fn run_coordinator(world: Arc<World>, index: usize) -> turmoil::Result {
     let mut pauses = world.next_life("pauses");
     let campaigns = matches!(world.storage, Storage::Etcd(_));
@@ -220,12 +220,12 @@ async fn run_coordinator(world: Arc<World>, index: usize) -> turmoil::Result {
         let ended = tokio::select! {
             biased;
             ended = lead(Arc::clone(&world), index) => ended,
-            // A leader that was deposed learns of it late: until then only the ledger stops it.
+            // A deposed leader notices late: until then only the ledger stops it.
             () = deposed(&world, index, Duration::from_millis(pauses.random_range(0..3_000))), if !campaigns => Ok(()),
         };
         let words = ended.err().map_or_else(|| "in peace".to_owned(), |error| error.to_string());
         world.trace.note(format_args!("coordinator {index} ended: {words}"));
-        // Storage fails and comes back. What was written must always be readable.
+        // Storage fails and recovers. What was written must always be readable.
         if UNREADABLE.iter().any(|begin| words.starts_with(begin)) {
             return Err(words.into());
         }
@@ -254,7 +254,7 @@ fn ledger(world: &World, index: usize, address: &str) -> Result<Arc<dyn Ledger>,
     Ok(Arc::new(SimLedger::open(&world.storage, random, trace, world.sabotage, latest)?))
 }
 
-/// Ready some time after another coordinator should lead.
+/// Resolves some time after another coordinator should lead.
 async fn deposed(world: &World, index: usize, late: Duration) {
     while world.leader.load(Ordering::Relaxed) == index {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -266,7 +266,7 @@ async fn deposed(world: &World, index: usize, late: Duration) {
 async fn run_worker(world: Arc<World>, index: usize) -> turmoil::Result {
     let machine = SimMachine::new(&world, index, world.next_life("worker"));
     let condition = &world.conditions[index];
-    let urls: Vec<_> = world.doors().iter().map(|host| net::url(host)).collect();
+    let urls: Vec<_> = world.worker_endpoints().iter().map(|host| net::url(host)).collect();
     let coordinators = Coordinators::connecting(&urls, net::connect_freezing(condition.frozen.clone()))?;
     let shutdown = CancellationToken::new();
     *condition.shutdown.lock().unwrap_or_else(PoisonError::into_inner) = shutdown.clone();
@@ -277,7 +277,7 @@ async fn run_worker(world: Arc<World>, index: usize) -> turmoil::Result {
     Ok(ended?)
 }
 
-/// Set by a panic anywhere in the process: tokio keeps those of spawned tasks to itself.
+/// Set by a panic anywhere in the process, because tokio catches panics of spawned tasks.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// Makes every panic end the run.
@@ -289,7 +289,8 @@ pub(crate) fn watch_for_panics() {
     }));
 }
 
-/// Runs the world of `seed`, on its storage or another one; its trace, and what was wrong with it.
+/// Runs the world of `seed`, on its own storage or the given one. Returns its trace and what was
+/// wrong.
 pub(crate) fn run(
     seed: u64,
     storage: Option<StoragePlan>,

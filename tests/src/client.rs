@@ -1,4 +1,4 @@
-//! A REST client that waits.
+//! A REST client that waits for results.
 
 use anyhow::{Context, bail};
 use carlo_rest::job::JobStatus;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::PATIENCE;
 
-/// Between two looks.
+/// The time between two polls.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Talks to one gateway.
+/// A client of one gateway.
 #[derive(Debug, Clone)]
 pub struct Client {
     url: String,
@@ -23,18 +23,18 @@ pub struct Client {
 impl Client {
     /// A client of the gateway at `url`.
     pub fn new(url: String) -> Self {
-        // Built with the command line, this client could speak TLS, too, and asks whose.
+        // Built with the command line's features, this client needs a TLS provider.
         carlo_service::tls::install_provider();
         Self { url, http: reqwest::Client::new(), key: None }
     }
 
-    /// The same with this key for every call.
+    /// The same client, with this key for every call.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
-    /// The key that it shows.
+    /// The key of every call.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
@@ -44,7 +44,7 @@ impl Client {
         &self.url
     }
 
-    /// A request of a house deposit in three years, the first of the golden cases.
+    /// A request for a house deposit in three years, the first of the golden cases.
     pub fn request(simulations: u64, seed: u64) -> Value {
         json!({
             "financialProfile": {"liquidAssets": 13500, "creditDebt": 1200, "monthlyLoanPayments": 350, "monthlySpending": 3200},
@@ -54,7 +54,7 @@ impl Client {
         })
     }
 
-    /// Makes a call and gives its answer, whatever it is.
+    /// Makes a call and returns the response, whatever its status.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Response> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(key) = &self.key {
@@ -66,19 +66,19 @@ impl Client {
         Ok(request.send().await?)
     }
 
-    /// The status and the text of what is at this path.
+    /// The status and the text of the response at this path.
     pub async fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
         let answer = self.call(Method::GET, path, None).await?;
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// Posts bytes as JSON, whatever they are.
+    /// Posts arbitrary bytes as JSON.
     pub async fn post_bytes(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Response> {
         let request = self.http.post(format!("{}{path}", self.url));
         Ok(request.header("content-type", "application/json").body(bytes).send().await?)
     }
 
-    /// Submits a job; its id.
+    /// Submits a job and returns its id.
     pub async fn submit(&self, request: &Value) -> anyhow::Result<String> {
         let answer = self.call(Method::POST, "/api/jobs", Some(request)).await?;
         if answer.status() != 202 {
@@ -88,7 +88,7 @@ impl Client {
         Ok(submitted.job_id)
     }
 
-    /// One job.
+    /// Reads one job.
     pub async fn job(&self, id: &str) -> anyhow::Result<Job> {
         let answer = self.call(Method::GET, &format!("/api/jobs/{id}"), None).await?;
         if answer.status() != 200 {
@@ -102,7 +102,8 @@ impl Client {
         Ok(self.call(Method::GET, "/api/jobs?page_size=100", None).await?.error_for_status()?.json().await?)
     }
 
-    /// The job, once `enough` says so. Failing calls are repeated: something may just have been killed.
+    /// Waits until `enough` accepts the job. Repeats failed calls, because a daemon may just have
+    /// been killed.
     pub async fn job_until(&self, id: &str, enough: impl Fn(&Job) -> bool) -> anyhow::Result<Job> {
         let wait = async {
             loop {
@@ -115,7 +116,7 @@ impl Client {
         tokio::time::timeout(PATIENCE, wait).await.with_context(|| format!("job {id} didn't come so far"))
     }
 
-    /// The job, once it is complete.
+    /// Waits until the job is complete.
     pub async fn complete(&self, id: &str) -> anyhow::Result<Job> {
         let job = self.job_until(id, |job| job.status.has_ended()).await?;
         if job.status != JobStatus::Complete {
@@ -124,14 +125,14 @@ impl Client {
         Ok(job)
     }
 
-    /// Submits a job, waits until it is complete, and gives its digest.
+    /// Submits a job, waits until it is complete, and returns its digest.
     pub async fn digest(&self, request: &Value) -> anyhow::Result<carlo_types::results::Digest> {
         let id = self.submit(request).await?;
         let job = self.complete(&id).await?;
         Ok(job.results.context("a complete job has results")?.digest)
     }
 
-    /// The cluster, once `enough` says so.
+    /// Waits until `enough` accepts the cluster's status.
     pub async fn cluster_until(&self, enough: impl Fn(&Cluster) -> bool) -> anyhow::Result<Cluster> {
         let wait = async {
             loop {

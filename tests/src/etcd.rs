@@ -1,4 +1,5 @@
-//! A real etcd of one member, on loopback, with its own data and ports. It is Debian's `etcd-server`.
+//! A real etcd with one member, on loopback, with its own data and ports. It is Debian's
+//! `etcd-server`.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -12,7 +13,8 @@ use tokio::process::Child;
 use crate::process::signal;
 use crate::{Host, PATIENCE};
 
-/// Ports are free when they are chosen, and something else may take them before etcd does.
+/// Attempts to start etcd. Ports are free when they are chosen, but another program may take them
+/// before etcd does.
 const ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(50);
 
@@ -26,7 +28,7 @@ pub struct Etcd {
     tls: Option<Tls>,
 }
 
-/// The certificate of an etcd that is its own authority.
+/// A self-signed certificate of an etcd.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// The certificate, in PEM.
@@ -35,17 +37,17 @@ pub struct Tls {
 }
 
 impl Etcd {
-    /// Starts one, and waits until it serves.
+    /// Starts an etcd and waits until it serves.
     pub async fn start() -> anyhow::Result<Self> {
         Self::with(Host::this(), None).await
     }
 
-    /// Starts one on a host, and waits until it serves.
+    /// Starts an etcd on a host and waits until it serves.
     pub async fn start_on(host: Host) -> anyhow::Result<Self> {
         Self::with(host, None).await
     }
 
-    /// Starts one that speaks TLS alone.
+    /// Starts an etcd that only speaks TLS.
     pub async fn with_tls() -> anyhow::Result<Self> {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
         let tls = Tls { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() };
@@ -65,7 +67,7 @@ impl Etcd {
         bail!("etcd ended {ATTEMPTS} times before it served");
     }
 
-    /// Its URL.
+    /// The URL for clients.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}:{}", self.host.address, self.ports.0)
@@ -76,12 +78,12 @@ impl Etcd {
         self.tls.as_ref()
     }
 
-    /// Freezes it: connections stay open and nobody answers.
+    /// Freezes it: connections stay open, but nothing answers.
     pub fn freeze(&self) -> anyhow::Result<()> {
         signal(&self.child, "STOP")
     }
 
-    /// Lets it go on after it was frozen.
+    /// Continues it after a freeze.
     pub fn thaw(&self) -> anyhow::Result<()> {
         signal(&self.child, "CONT")
     }
@@ -91,17 +93,17 @@ impl Etcd {
         self.child.kill().await.context("failed to kill etcd")
     }
 
-    /// Starts it again after it was killed, on the same data and ports.
+    /// Starts it again after a kill, on the same data and ports.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.child = spawn(&self.host, self.data.path(), self.ports, self.tls.as_ref())?;
         if self.serves().await? { Ok(()) } else { bail!("etcd didn't start again") }
     }
 
-    /// Waits until it serves. `false` if it ended instead.
+    /// Waits until it serves. Returns `false` if it ended instead.
     async fn serves(&mut self) -> anyhow::Result<bool> {
         carlo_service::tls::install_provider();
         let http = reqwest::Client::new();
-        // Its health is told without TLS on the port for other members.
+        // The port for metrics reports its health without TLS.
         let url = format!("http://{}:{}/health", self.host.address, self.ports.1);
         let healthy = async {
             loop {
@@ -139,7 +141,7 @@ fn spawn(
         .arg(data.join("etcd"))
         .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
         .args(["--listen-metrics-urls", &format!("http://{}:{metrics}", host.address)])
-        // A cluster of one has nobody to talk to: any port will do.
+        // A cluster with one member has no peers: any port will do.
         .args(["--listen-peer-urls", "http://127.0.0.1:0", "--log-level", "error", "--logger", "zap"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,6 +1,8 @@
-//! A cluster of real processes, for tests: daemons as operators start them, killed the way that machines fail.
+//! Clusters of real processes, for tests: daemons as operators start them, killed in the ways that
+//! machines fail.
 //!
-//! Every cluster has its own ports and its own data directory, and ends with the test that made it.
+//! Every cluster has its own ports and its own data directory, and ends with the test that created
+//! it.
 
 mod client;
 #[cfg(feature = "etcd")]
@@ -9,7 +11,7 @@ mod host;
 mod link;
 mod process;
 #[cfg(feature = "etcd")]
-pub mod several;
+pub mod replicated;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,7 +26,8 @@ pub use host::Host;
 pub use link::Link;
 pub use process::{Daemon, binary};
 
-/// How long anything may take that should take a moment. A test that waits longer has found a bug, whatever else this machine does.
+/// How long a test waits for anything that should take a moment. A longer wait means a bug, however
+/// busy the machine is.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Whether callers need keys.
@@ -32,22 +35,22 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub enum Auth {
     /// Everybody is the user `local`.
     Off,
-    /// Callers need keys, workers the join token.
+    /// Callers need keys, and workers need the join token.
     On,
 }
 
 /// A coordinator, a gateway and any number of workers.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Cluster {
     data: TempDir,
     auth: Auth,
     /// The coordinator, until it is killed.
     pub coordinator: Daemon,
-    /// Where it listens, also after a restart.
+    /// The coordinator's address, which a restart keeps.
     pub coordinator_address: SocketAddr,
-    /// The gateway.
     pub gateway: Daemon,
-    /// Talks to the gateway.
+    /// A client of the gateway.
     pub client: Client,
 }
 
@@ -57,7 +60,8 @@ impl Cluster {
         Self::with(Auth::Off).await
     }
 
-    /// The same, where callers need keys or not; the client shows the first one. Workers can't be joined to it.
+    /// Starts a coordinator and a gateway, with or without authentication. The client uses the
+    /// first key. Workers can't join with authentication.
     pub async fn with(auth: Auth) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
         let coordinator = Self::coordinator(data.path(), "127.0.0.1:0", auth).await?;
@@ -97,7 +101,7 @@ impl Cluster {
         self.worker_at(self.coordinator_address, name, threads, simd).await
     }
 
-    /// As [`worker`](Self::worker), for a worker that reaches the coordinator at another address.
+    /// Like [`worker`](Self::worker), for a worker that reaches the coordinator at another address.
     pub async fn worker_at(
         &self,
         address: SocketAddr,
@@ -114,7 +118,7 @@ impl Cluster {
         Ok(worker)
     }
 
-    /// The node of this name, once `enough` says so.
+    /// Waits until `enough` accepts the node with this name.
     pub async fn node_until(&self, name: &str, enough: impl Fn(&Node) -> bool) -> anyhow::Result<Node> {
         let named = |cluster: &carlo_rest::Cluster| {
             cluster.nodes.iter().find(|node| node.name == name && enough(node)).cloned()

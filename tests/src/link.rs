@@ -9,12 +9,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// What the network does.
+/// The state of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It passes everything on.
+    /// It forwards everything.
     Up,
-    /// It passes nothing on, and nobody is told. What is on its way arrives once it is up again, as TCP's repetitions would.
+    /// It forwards nothing, and nobody is notified. Data in transit arrives once it is up again, as
+    /// TCP's retransmissions would.
     Silent,
     /// It closes every connection.
     Broken,
@@ -39,7 +40,7 @@ impl Link {
         Ok(Self { address, state, running })
     }
 
-    /// From now on nothing arrives.
+    /// Stops forwarding.
     pub fn silence(&self) {
         self.state.send_replace(State::Silent);
     }
@@ -49,7 +50,7 @@ impl Link {
         self.state.send_replace(State::Broken);
     }
 
-    /// Works again.
+    /// Forwards again.
     pub fn mend(&self) {
         self.state.send_replace(State::Up);
     }
@@ -83,7 +84,7 @@ async fn connect(near: TcpStream, target: SocketAddr, mut state: watch::Receiver
     }
 }
 
-/// Passes bytes on in one direction until it ends.
+/// Forwards bytes in one direction until the stream ends.
 async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(count) = from.read(&mut bytes).await

@@ -1,4 +1,4 @@
-//! Processes of the daemons.
+//! The daemons' processes.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ use crate::{Host, PATIENCE};
 pub struct Daemon {
     name: &'static str,
     child: Child,
-    /// Where it listens; of a worker, nowhere.
+    /// Where it listens. Workers don't listen.
     pub address: SocketAddr,
 }
 
 impl Daemon {
-    /// Starts a daemon that listens and waits until it does.
+    /// Starts a daemon and waits until it listens.
     pub async fn listening(
         name: &'static str,
         arguments: &[&str],
@@ -31,7 +31,7 @@ impl Daemon {
         Self::listening_on(&Host::this(), name, arguments, variables).await
     }
 
-    /// Starts a daemon that listens, on a host, and waits until it does.
+    /// Starts a daemon on a host and waits until it listens.
     pub async fn listening_on(
         host: &Host,
         name: &'static str,
@@ -64,7 +64,7 @@ impl Daemon {
         Self::spawn(name, host.command(binary(name)?), arguments, variables)
     }
 
-    /// Starts a program that becomes a daemon.
+    /// Starts another program that runs a daemon.
     pub fn start_program(
         name: &'static str,
         program: &Path,
@@ -84,7 +84,7 @@ impl Daemon {
             .args(arguments)
             .envs(variables.iter().copied())
             .env("CARLO_LOG_FORMAT", "json")
-            // Of several daemons at once, each has its own.
+            // Each daemon has its own admin port.
             .env("CARLO_ADMIN_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -94,12 +94,12 @@ impl Daemon {
         Ok(Self { name, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) })
     }
 
-    /// The process.
+    /// The process id.
     pub fn pid(&self) -> anyhow::Result<u32> {
         self.child.id().with_context(|| format!("{} has ended", self.name))
     }
 
-    /// Sends it a signal, by its name without SIG.
+    /// Sends it a signal. `name` is without SIG.
     pub fn signal(&self, name: &str) -> anyhow::Result<()> {
         signal(&self.child, name)
     }
@@ -109,7 +109,7 @@ impl Daemon {
         self.child.kill().await.with_context(|| format!("failed to kill {}", self.name))
     }
 
-    /// Waits until it has ended by itself; its exit status and the end of its log.
+    /// Waits until it ends by itself. Returns its exit status and the end of its log.
     pub async fn ended(self) -> anyhow::Result<(ExitStatus, String)> {
         let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
             .await
@@ -117,7 +117,7 @@ impl Daemon {
         Ok((output.status, String::from_utf8_lossy(&output.stderr).into_owned()))
     }
 
-    /// Sends SIGTERM and waits until it has ended; its exit code.
+    /// Sends SIGTERM and waits until it ends. Returns its exit code.
     pub async fn terminate(mut self) -> anyhow::Result<Option<i32>> {
         self.signal("TERM")?;
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it didn't end")??;
@@ -125,7 +125,7 @@ impl Daemon {
     }
 }
 
-/// Sends a signal to a process, by its name without SIG.
+/// Sends a signal to a process. `name` is without SIG.
 pub(crate) fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
     let pid = child.id().context("it still runs")?;
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status()?;
@@ -135,7 +135,7 @@ pub(crate) fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The address in the first log line that has one; `None` at the end of the log.
+/// The address in the first log line that contains one; `None` at the end of the log.
 async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Option<SocketAddr>> {
     while let Some(line) = lines.next_line().await? {
         eprintln!("{line}");
@@ -147,7 +147,7 @@ async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Op
     Ok(None)
 }
 
-/// Shows a daemon's log in the test's output.
+/// Copies a daemon's log to the test's output.
 async fn echo(name: &'static str, mut lines: Lines<BufReader<ChildStderr>>) {
     while let Ok(Some(line)) = lines.next_line().await {
         eprintln!("{name}: {line}");
@@ -164,10 +164,12 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Builds the programs, and says where they are: beside the directory of this test's own program.
+/// Builds the programs and returns their directory, which is next to the directory of this test's
+/// own program.
 ///
-/// Whoever has just built them all names their directory in `CARLO_BINARIES`: to cargo a build of programs alone has other features than one
-/// with the tests, and it would compile everything once more.
+/// If the programs are built already, `CARLO_BINARIES` names their directory. For cargo a build of
+/// the programs alone has other features than one with the tests, and it would compile everything
+/// again.
 fn build() -> anyhow::Result<PathBuf> {
     if let Some(directory) = std::env::var_os("CARLO_BINARIES") {
         return Ok(directory.into());
@@ -175,11 +177,11 @@ fn build() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let directory = test.ancestors().nth(2).context("a test's program lies in target/PROFILE/deps")?;
     let profile = directory.file_name().and_then(|name| name.to_str()).context("a profile has a name")?;
-    // cargo keeps what its profile `dev` builds in a directory called debug.
+    // cargo's profile `dev` uses a directory called debug.
     let profile = if profile == "debug" { "dev" } else { profile };
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--workspace", "--bins", "--profile", profile]);
-    // The same features as the tests', or everything would be compiled once more.
+    // The same features as the tests', or everything would be compiled again.
     if cfg!(feature = "etcd") {
         build.args(["--features", "carlo-store/etcd,carlo-coordinator/etcd,carlo-tests/etcd"]);
     }

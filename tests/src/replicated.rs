@@ -1,4 +1,4 @@
-//! Several coordinators on one etcd.
+//! A cluster with several coordinators on one etcd.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,17 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Coordinators that share an etcd, and a gateway that knows all of them.
 #[derive(Debug)]
-pub struct Several {
-    /// What they share.
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ReplicatedCluster {
     pub etcd: Etcd,
-    /// The coordinators, until they are killed.
+    /// The coordinators. Some may have been killed.
     pub coordinators: Vec<Daemon>,
-    /// The gateway.
     pub gateway: Daemon,
-    /// Talks to the gateway.
+    /// A client of the gateway.
     pub client: Client,
 }
 
-impl Several {
+impl ReplicatedCluster {
     /// Starts an etcd, this many coordinators and a gateway, and waits until one leads.
     pub async fn start(count: usize) -> anyhow::Result<Self> {
         let etcd = Etcd::start().await?;
@@ -44,14 +43,15 @@ impl Several {
         self.coordinators.iter().map(url).collect()
     }
 
-    /// Which coordinator leads, once one does.
+    /// Waits until a coordinator leads and returns its index.
     pub async fn leader(&self) -> anyhow::Result<usize> {
         let cluster = self.client.cluster_until(|_| true).await?;
         let leader = self.coordinators.iter().position(|coordinator| url(coordinator) == cluster.leader);
         leader.with_context(|| format!("{} is none of the coordinators", cluster.leader))
     }
 
-    /// Waits until another coordinator than this one leads and has given out work; after how long each of both.
+    /// Waits until another coordinator than `before` leads, and until it has granted a lease.
+    /// Returns how long after `since` each of the two happened.
     pub async fn other_leads(&self, before: usize, since: Instant) -> anyhow::Result<(Duration, Duration)> {
         let before = url(&self.coordinators[before]);
         self.client.cluster_until(|cluster| cluster.leader != before).await?;
@@ -63,7 +63,7 @@ impl Several {
         Ok((leads, since.elapsed()))
     }
 
-    /// Starts a coordinator again that was killed, at its old address.
+    /// Restarts a killed coordinator at its old address.
     pub async fn restart(&mut self, index: usize) -> anyhow::Result<()> {
         let address = self.coordinators[index].address.to_string();
         self.coordinators[index] = coordinator(&self.etcd, &address).await?;
@@ -79,7 +79,8 @@ impl Several {
         Ok(worker)
     }
 
-    /// Submits a job, again and again until it is acknowledged; its id. A submission that failed may have been kept, too.
+    /// Submits a job repeatedly until it is acknowledged, and returns its id. Failed submissions
+    /// may have been accepted, too.
     pub async fn submit(client: &Client, request: &serde_json::Value) -> anyhow::Result<String> {
         let submitting = async {
             loop {
@@ -98,7 +99,7 @@ pub fn url(coordinator: &Daemon) -> String {
     format!("http://{}", coordinator.address)
 }
 
-/// A gateway to these coordinators.
+/// Starts a gateway for these coordinators.
 pub async fn gateway(urls: &[String]) -> anyhow::Result<Daemon> {
     Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &urls.join(",")], &[])
         .await
