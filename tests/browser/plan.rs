@@ -78,7 +78,15 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     browser.click("dialog form .primary").await?;
     browser.sees("Probability along").await?;
     browser.until("return document.querySelector('dialog .main-svg')").await?;
+    browser.sees("Open this sweep as a job").await?;
     browser.screenshot("sweep-1440").await?;
+    let choose = "const select = document.querySelector('[aria-label=\"and: number\"]'); \
+                  select.value = '/financialProfile/monthlySpending'; select.dispatchEvent(new Event('change'))";
+    browser.run(choose, Vec::new()).await?;
+    browser.click("dialog form .primary").await?;
+    browser.sees("Probability by").await?;
+    browser.sees("Open this sweep as a job").await?;
+    browser.screenshot("sweep-map-1440").await?;
     browser.press("Close").await?;
     browser.press("Run large…").await?;
     browser.enter("Simulations", "20,000,000").await?;

@@ -12,6 +12,7 @@ import { follow } from "../app/stream.js";
 import { linesFigure } from "../charts/lines.js";
 import { assumptions, charts, headline, question } from "./answer.js";
 import { comparison } from "./job/comparison.js";
+import { sweep } from "./job/sweep.js";
 import { notableSimulations } from "./job/replay.js";
 import { solution } from "./plan/solve.js";
 
@@ -87,7 +88,7 @@ export async function show(view, { id, signal }) {
         { class: "actions" },
         !ended && button("Cancel", cancel, { class: "danger" }),
         request && button("Edit as a new plan", edit),
-        request && !job.results.solution && !job.results.variants?.length && button("Run again", again, { title: "The same request and seed: the same answer, to the last bit" }),
+        request && !job.results.solution && !job.results.variants?.length && !job.results.sweep && button("Run again", again, { title: "The same request and seed: the same answer, to the last bit" }),
         ended && button("JSON", () => save(new Blob([JSON.stringify(job, null, 2)], { type: "application/json" }), `${job.id}.json`)),
         request && has("/api/jobs/{id}/samples") && button("Samples (CSV)", () => download(`${path}/samples?first=0&count=${Math.min(1_000_000, job.results.simulationsRun)}`, `${job.id}.csv`, { headers: { Accept: "text/csv" } }).catch(toastError)),
         request && has("/api/jobs/{id}/report") && button("Report", () => download(`${path}/report`, `${job.id}.html`).catch(toastError), { class: "primary" }),
@@ -213,6 +214,7 @@ function answerView(job, document_) {
   const { results, sensitivityResults } = job;
   const head = headline();
   const pictures = charts();
+  const swept = results.sweep ? sweep(results.sweep) : null;
   const warnings = job.warnings ?? results.warnings ?? [];
   const notable = h("section", { class: "card" });
   const request = Schema.named(document_, "SimulationRequest");
@@ -228,7 +230,8 @@ function answerView(job, document_) {
     h("div", { class: "charts-gap" }),
     results.solution ? h("section", { class: "card" }, h("h2", {}, "What was solved for"), solution(results.solution)) : null,
     results.variants?.length ? h("section", { class: "card" }, h("h2", {}, "Compared with"), comparison(results)) : null,
-    results.solution || results.variants?.length ? h("div", { class: "charts-gap" }) : null,
+    swept ? h("section", { class: "card" }, swept) : null,
+    results.solution || results.variants?.length || swept ? h("div", { class: "charts-gap" }) : null,
     pictures,
     results.notable ? notable : null,
     h(
@@ -258,6 +261,7 @@ function answerView(job, document_) {
     head.update(results);
     pictures.update(results);
     pictures.sensitivity(sensitivityResults);
+    swept?.update(results.sweep.points);
     if (results.notable) notableSimulations(notable, job);
   });
   return element;

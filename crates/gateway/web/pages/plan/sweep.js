@@ -1,19 +1,19 @@
 // "Sweep": the probability along one number, or over two of them, all points on the same luck.
 
-import { post } from "../../app/api.js";
-import { h, openDialog, replace, table } from "../../app/dom.js";
-import { count, money, months, percent, shortMoney } from "../../app/format.js";
+import { create, get, pause, remove } from "../../app/api.js";
+import { h, openDialog, replace } from "../../app/dom.js";
+import { hasEnded } from "../../app/jobs.js";
 import { notice } from "../../app/notices.js";
-import { setAt, valueAt } from "../../app/schema.js";
-import { linesFigure } from "../../charts/lines.js";
-import { figure } from "../../charts/plot.js";
+import { valueAt } from "../../app/schema.js";
+import { WHOLE, axisOf, sweepFigure } from "../../charts/sweep.js";
 import { GROUPS } from "./fields.js";
 import { parseNumber } from "./inputs.js";
 import { previewOf } from "./live.js";
 
-/** Plans of one call of `/api/compare`. */
-const PLANS_MAX = 8;
-const WHOLE = ["months", "count", "years"];
+/** Points of one axis, of the 1,024 that a sweep may have. */
+const POINTS_MAX = 64;
+/** Milliseconds between two looks at a sweep that runs. */
+const LOOK = 500;
 
 /** Chooses the axes, computes and shows. */
 export function sweep({ schema, request, latest, signal }) {
@@ -75,119 +75,38 @@ function axis(label, fields, chosen, request, latest, points, schema) {
       if (!one) return null;
       const scale = WHOLE.includes(one.unit) ? 1 : scaleOf(one);
       const [low, high, number] = [from, to, steps].map((item) => parseNumber(item.value));
-      if (low === null || high === null || !(number >= 2) || number > 64) throw new Error(`${one.label}: from and to are numbers, and there are 2 to 64 points.`);
+      if (low === null || high === null || !(number >= 2) || number > POINTS_MAX) throw new Error(`${one.label}: from and to are numbers, and there are 2 to ${POINTS_MAX} points.`);
       const values = Array.from({ length: Math.round(number) }, (_, index) => (low + ((high - low) * index) / (Math.round(number) - 1)) / scale);
       const whole = WHOLE.includes(one.unit) ? values.map(Math.round) : values.map((value) => Number(value.toPrecision(12)));
-      return { ...one, values: [...new Set(whole)], tick: one.unit === "money" ? shortMoney : one.unit === "rate" ? (value) => percent(value) : count, print: one.unit === "money" ? money : one.unit === "rate" ? (value) => percent(value) : one.unit === "months" ? months : count, scale };
+      return { pointer: one.pointer, ...axisOf(one, [...new Set(whole)]) };
     },
   };
 }
 
+/** Submits the sweep, and shows its points until all simulations are in. What is asked no more is cancelled. */
 async function run(axes, request, result, signal) {
   if (axes.length === 0) return;
-  const base = previewOf(request);
-  const points = axes.length === 1 ? axes[0].values.map((value) => [value]) : axes[0].values.flatMap((value) => axes[1].values.map((other) => [value, other]));
-  const plans = points.map((values) => {
-    const plan = structuredClone(base);
-    values.forEach((value, index) => setAt(plan, axes[index].pointer, value));
-    return plan;
-  });
-  const outcomes = [];
-  for (let at = 0; at < plans.length; at += PLANS_MAX) {
-    replace(result, h("p", { class: "live-state" }, h("span", { class: "dot busy" }), `${at} of ${plans.length} points…`));
-    const { plans: some } = await post("/api/compare", { requests: plans.slice(at, at + PLANS_MAX) }, { signal });
-    outcomes.push(...some);
+  const body = { request: previewOf(request), axes: axes.map(({ pointer, values }) => ({ pointer, values })) };
+  const { jobId } = await create("/api/sweep", body, { signal });
+  const path = `/api/jobs/${jobId}`;
+  const stop = () => remove(path).catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  const chart = sweepFigure(axes);
+  const state = h("p", { class: "live-state" }, h("span", { class: "dot busy" }), "simulating…");
+  replace(result, chart, state);
+  for (;;) {
+    const sweep = await pointsOf(path, signal);
+    if (sweep) await chart.update(sweep.points);
+    if (sweep && hasEnded(sweep.status)) break;
+    await pause(LOOK, signal);
   }
-  const rows = points.map((values, index) => ({ values, outcome: outcomes[index] }));
-  const chart = axes.length === 1 ? lineFigure(axes[0]) : mapFigure(axes);
-  replace(result, chart);
-  await chart.update(rows);
+  signal.removeEventListener("abort", stop);
+  replace(state, h("a", { href: `/jobs/${jobId}` }, "Open this sweep as a job"));
 }
 
-const columns = (axes) => [
-  ...axes.map(({ label, print }, index) => ({ title: label, numeric: true, cell: ({ values }) => print(values[index]) })),
-  { title: "Probability", numeric: true, cell: ({ outcome }) => percent(outcome.successProbability, outcome.standardError) },
-  { title: "± (95 %)", numeric: true, cell: ({ outcome }) => (196 * outcome.standardError).toFixed(2) },
-];
-
-function range(rows) {
-  const all = rows.map(({ outcome }) => outcome.successProbability);
-  return `from ${percent(Math.min(...all))} to ${percent(Math.max(...all))}`;
-}
-
-/** One axis: a line with its interval. */
-export function lineFigure(axis) {
-  return linesFigure(`Probability along ${axis.label.toLowerCase()}`, {
-    short: false,
-    describe: range,
-    series: (rows) => [
-      {
-        name: "probability",
-        x: rows.map(({ values }) => values[0] * axis.scale),
-        y: rows.map(({ outcome }) => 100 * outcome.successProbability),
-        band: { low: rows.map(({ outcome }) => 100 * outcome.confidenceInterval95[0]), high: rows.map(({ outcome }) => 100 * outcome.confidenceInterval95[1]) },
-        mode: "lines+markers",
-        hover: rows.map(({ values, outcome }) => `${axis.print(values[0])}: ${percent(outcome.successProbability, outcome.standardError)}`),
-      },
-    ],
-    layout: () => ({ hovermode: "closest", xaxis: { title: { text: axis.label } }, yaxis: { ticksuffix: " %" } }),
-    columns: () => columns([axis]),
-    rows: (rows) => rows,
-  });
-}
-
-/** Stops of a scale whose lightness grows with the value (viridis), so that it reads without colors, too. */
-const SCALE = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
-
-function shade(share) {
-  const at = Math.min(0.9999, Math.max(0, share)) * (SCALE.length - 1);
-  const [low, high] = [SCALE[Math.floor(at)], SCALE[Math.floor(at) + 1]];
-  return `rgb(${low.map((one, index) => Math.round(one + (high[index] - one) * (at % 1))).join(", ")})`;
-}
-
-/** Two axes: a map. */
-export function mapFigure(axes) {
-  const [one, other] = axes;
-  return figure(`Probability by ${one.label.toLowerCase()} and ${other.label.toLowerCase()}`, {
-    describe: range,
-    draw: (rows, palette) => {
-      const share = ({ outcome }) => outcome.successProbability;
-      const place = ({ values }) => [one.values.indexOf(values[0]), other.values.indexOf(values[1])];
-      const ticks = ({ label, unit, values, tick }) => ({
-        title: { text: unit === "months" ? `${label}, months` : label },
-        tickvals: values.map((_, index) => index).filter((index) => values.length <= 12 || index % Math.ceil(values.length / 10) === 0),
-        ticktext: values.map(tick).filter((_, index) => values.length <= 12 || index % Math.ceil(values.length / 10) === 0),
-        range: [-0.5, values.length - 0.5],
-        showgrid: false,
-        zeroline: false,
-      });
-      const small = rows.length <= 150;
-      return {
-        // The cells are shapes: plotly's own heat map sets style attributes, which the page's policy forbids. What one points at is a marker.
-        traces: [
-          {
-            type: "scatter",
-            mode: small ? "text" : "markers",
-            x: rows.map((row) => place(row)[0]),
-            y: rows.map((row) => place(row)[1]),
-            text: rows.map((row) => (small ? Math.round(100 * share(row)) : "")),
-            textfont: { size: 12, color: rows.map((row) => (share(row) > 0.55 ? "#10151c" : "#ffffff")) },
-            marker: { opacity: 0 },
-            customdata: rows.map((row) => `${one.print(row.values[0])}, ${other.print(row.values[1])}: ${percent(share(row), row.outcome.standardError)}`),
-            hovertemplate: "%{customdata}<extra></extra>",
-          },
-        ],
-        layout: {
-          hovermode: "closest",
-          shapes: rows.map((row) => {
-            const [x, y] = place(row);
-            return { type: "rect", layer: "below", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, fillcolor: shade(share(row)), line: { color: palette.surface, width: small ? 1 : 0 } };
-          }),
-          xaxis: ticks(one),
-          yaxis: ticks(other),
-        },
-      };
-    },
-    tabulate: (rows) => table("The map as numbers", columns(axes), rows),
-  });
+/** The points so far; nothing before the first simulations. A job that ended without points says why. */
+async function pointsOf(path, signal) {
+  const job = await get(path, { signal });
+  if (hasEnded(job.status) && !job.results) throw new Error(job.error ?? `The sweep is ${job.status}.`);
+  return job.results || job.partialResults ? get(`${path}/sweep`, { signal }) : null;
 }

@@ -1,0 +1,11 @@
+// A job that is a sweep: its points as a line or a map.
+
+import { axisOf, sweepFigure } from "../../charts/sweep.js";
+import { GROUPS } from "../plan/fields.js";
+
+/** The chart of a sweep's results, to be updated with its points. */
+export function sweep({ axes }) {
+  const fields = GROUPS.flatMap(({ fields: all }) => all);
+  const fieldOf = (pointer) => fields.find((field) => field.pointer === pointer) ?? { label: pointer, unit: "count" };
+  return sweepFigure(axes.map(({ pointer, values }) => axisOf(fieldOf(pointer), values)));
+}
