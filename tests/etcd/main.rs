@@ -3,6 +3,7 @@
 mod access;
 mod commits;
 mod leaders;
+mod moves;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -52,6 +52,9 @@ pub enum Data {
     Etcd(carlo_store::EtcdConfig),
 }
 
+/// The ledger's file in its directory.
+pub(crate) const LEDGER_FILE: &str = "ledger.redb";
+
 impl Data {
     /// Opens it for the coordinator that is reached at `address`.
     #[cfg_attr(
@@ -60,7 +63,7 @@ impl Data {
     )]
     pub(crate) fn open(&self, address: &str) -> Result<Arc<dyn Ledger>, LedgerError> {
         Ok(match self {
-            Self::Directory(directory) => Arc::new(RedbLedger::open(directory.join("ledger.redb"))?),
+            Self::Directory(directory) => Arc::new(RedbLedger::open(directory.join(LEDGER_FILE))?),
             Self::Temporary => Arc::new(RedbLedger::temporary()?),
             #[cfg(feature = "etcd")]
             Self::Etcd(config) => Arc::new(carlo_store::EtcdLedger::new(config.clone(), address)?),

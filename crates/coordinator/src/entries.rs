@@ -29,7 +29,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carlo_kernel::{MODEL_VERSION, Partial};
 use carlo_schedule::{BatchRecord, Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
-use carlo_store::{Key, Ledger, LedgerError, Write};
+use carlo_store::{Key, Ledger, LedgerError, Write, portable};
 use carlo_types::{BlockRange, JobId, JobSpec, Work};
 use carlo_wire::v1;
 use prost::Message;
@@ -182,6 +182,7 @@ pub(crate) struct Stored {
 
 /// Reads the ledger.
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
+    portable::require_whole(ledger).await.map_err(|error| EntryError::Contradiction(error.into()))?;
     let tenancy = tenancy::load(ledger).await?;
     let mut stored = Stored { idempotency: idempotency::load(ledger).await?, ..Stored::default() };
     let key = Key::new(SEAL).expect("it is short and printable");

@@ -42,6 +42,7 @@ mod intake;
 mod job_metadata;
 mod jobs;
 mod lead;
+pub mod ledger_files;
 mod ledger_reads;
 mod metrics;
 mod probes;

@@ -2,6 +2,8 @@
 
 #[path = "main/etcd.rs"]
 mod etcd;
+#[path = "main/ledger.rs"]
+mod ledger;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,8 +30,10 @@ const ADMIN_PORT: u16 = 7071;
 ///
 /// Exit codes: 0 shut down, 1 failed, 2 bad arguments.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<ledger::Command>,
     /// Where gateways and workers reach it.
     #[arg(long, env = "CARLO_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
@@ -91,7 +95,13 @@ enum Auth {
 fn main() -> ExitCode {
     let arguments: Arguments = arguments::parse();
     let options = daemon::Options { log_format: arguments.log_format, threads: None };
-    daemon::run(options, async |signals| Box::pin(lead(arguments, signals)).await.map_err(failure))
+    daemon::run(options, async |signals| {
+        let ended = match arguments.command {
+            Some(ledger::Command::Ledger(command)) => ledger::run(command).await,
+            None => Box::pin(lead(arguments, signals)).await,
+        };
+        ended.map_err(failure)
+    })
 }
 
 fn failure(error: anyhow::Error) -> Failure {

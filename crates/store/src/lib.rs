@@ -4,6 +4,7 @@
 //! * [`key`]: the checked [`Key`].
 //! * [`memory`]: a ledger in memory that can be made to fail, for tests and simulations.
 //! * [`election`]: the same for several coordinators, one of which leads.
+//! * [`portable`]: a ledger as one file, for backups and moves.
 //! * [`redb`]: the embedded ledger, a file on one machine.
 //! * `etcd` (feature `etcd`): the ledger that several coordinators share.
 //! * `conformance` (feature `conformance`): the suite that every implementation passes.
@@ -18,6 +19,7 @@ pub mod etcd;
 pub mod key;
 pub mod ledger;
 pub mod memory;
+pub mod portable;
 pub mod redb;
 
 #[cfg(feature = "etcd")]
