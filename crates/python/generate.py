@@ -28,7 +28,6 @@ DISPLAYS = {
     "Simulation": "JobDisplay",
     "SimulationResult": "JobDisplay",
     "Solved": "SolvedDisplay",
-    "Sweep": "SweepDisplay",
 }
 
 HEAD = '''"""The objects that travel: requests, which are written, and answers, which are read.

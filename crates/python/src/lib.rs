@@ -23,7 +23,7 @@ mod _native {
     #[pymodule_export]
     use super::arrays::{paths, samples};
     #[pymodule_export]
-    use super::{compare, replay, run, solve, verify};
+    use super::{compare, replay, run, solve, sweep, verify};
 
     /// The version of the model: results of the same version have the same bits.
     #[pymodule_export]
@@ -58,6 +58,19 @@ fn compare(
     let spec = requests::comparison(py, request, seed)?;
     let answer = simulate(py, &spec, threads, progress)?;
     to_json(&Comparison::new(&answer.results, spec.seed()))
+}
+
+/// The results of a sweep, with its points.
+#[pyfunction]
+fn sweep(
+    py: Python<'_>,
+    request: &str,
+    seed: u64,
+    threads: Option<NonZeroUsize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let spec = requests::to_sweep(py, request, seed)?;
+    to_json(&simulate(py, &spec, threads, progress)?)
 }
 
 /// The value of a number of the plan that gives a wanted probability.

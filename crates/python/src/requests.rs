@@ -4,6 +4,7 @@ use carlo_rest::job::JobResults;
 use carlo_types::definition::kind::Seed;
 use carlo_types::definition::{self, Faults, Section};
 use carlo_types::question::{CompareRequest, SolveRequest};
+use carlo_types::sweep::SweepRequest;
 use carlo_types::{Fault, JobSpec, Question, Request, json};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -22,6 +23,11 @@ pub(crate) fn comparison(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobS
 /// The job of the body of what is to be solved.
 pub(crate) fn to_solve(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
     read::<SolveRequest>(py, text).map(|asked| seeded(asked.into_spec(), seed))
+}
+
+/// The job of the body of a sweep.
+pub(crate) fn to_sweep(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
+    read::<SweepRequest>(py, text).map(|asked| seeded(asked.into_spec(), seed))
 }
 
 /// Stored results, and the job that they say they are of.

@@ -51,6 +51,18 @@ def test_comparisons_solutions_and_replays_are_the_same(client: carlo.Client) ->
     assert client.replay(job, 123) == carlo.replay(carlo.EXAMPLE, 123, seed=9)
 
 
+def test_a_sweep_is_the_same(client: carlo.Client) -> None:
+    axes = {"/financialProfile/monthlySpending": range(3_000, 3_401, 100), "/goal/targetAmount": [60_000, 70_000]}
+    told: list[tuple[int, int]] = []
+    there = client.sweep(carlo.EXAMPLE, axes, simulations=50_000, seed=4, progress=lambda done, total: told.append((done, total)))
+    here = carlo.sweep(carlo.EXAMPLE, axes, simulations=50_000, seed=4)
+    assert (there.axes, there.points) == (here.axes, here.points)
+    assert there.results.digest == here.results.digest
+    assert told[-1] == (50_000, 50_000)
+    with pytest.raises(carlo.InvalidRequest):
+        client.sweep(carlo.EXAMPLE, {"/nowhere": [1]})
+
+
 def test_faults_are_those_of_this_process(client: carlo.Client) -> None:
     wrong = {"goal": {"timelineMonths": 0, "targetAmount": float("inf")}, "simulationParams": {"seeds": 3}}
     with pytest.raises(carlo.InvalidRequest) as here:
@@ -247,6 +259,8 @@ def test_the_same_with_asyncio(cluster: Cluster) -> None:
             assert (await client.replay(job, 1)).index == 1
             await client.compare([carlo.EXAMPLE, carlo.EXAMPLE], simulations=1_000)
             await client.solve(carlo.EXAMPLE, "maxTarget", 0.5, simulations=1_000)
+            table = await client.sweep(carlo.EXAMPLE, {"/goal/timelineMonths": [36, 48]}, simulations=1_000)
+            assert len(table.points) == 2
             batch = await client.submit_batch([carlo.EXAMPLE], simulations=1_000)
             assert (await client.wait_batch(batch)).status == "COMPLETED"
             assert len([found async for found in client.batch_results(batch)]) == 1

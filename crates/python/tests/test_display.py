@@ -27,6 +27,8 @@ def answers(results: carlo.JobResults) -> list[Any]:
         carlo.compare([carlo.EXAMPLE, carlo.EXAMPLE], simulations=1_000, seed=1),
         carlo.solve(carlo.EXAMPLE, "maxTarget", 0.9, simulations=5_000, seed=1),
         carlo.replay(results, 5),
+        carlo.sweep(carlo.EXAMPLE, {"/goal/timelineMonths": [24, 36, 48]}, simulations=1_000, seed=1),
+        carlo.sweep(carlo.EXAMPLE, {"/goal/timelineMonths": [24, 36], "/goal/targetAmount": [60_000, 70_000, 80_000]}, simulations=1_000, seed=1),
     ]
 
 

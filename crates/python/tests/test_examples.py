@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import carlo
+import nbclient
+import nbformat
 import pytest
 from conftest import Cluster
 
@@ -56,3 +59,31 @@ def test_a_client_names_every_fault(name: str, cluster: Cluster, tmp_path: Path)
 def test_a_client_without_a_good_key_is_refused(name: str, cluster: Cluster, tmp_path: Path) -> None:
     done = ran(name, cluster, written(tmp_path, carlo.EXAMPLE), key="wrong")
     assert done.returncode == 1 and done.stdout == "" and "key" in done.stderr, done.stderr
+
+
+def test_the_notebook_runs_and_draws(tmp_path: Path) -> None:
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    data = [output.get("data", {}) for output in outputs]
+    pictures = [found for found in data if "image/png" in found]
+    pages = [found["text/html"] for found in data if "text/html" in found]
+    assert len(pictures) == 3 and sum("<svg" in page for page in pages) >= 4
+    assert any("is_right=True" in found.get("text/plain", "") for found in data)
+    assert not [output for output in outputs if output.output_type == "error"]
+
+
+def test_the_notebook_is_committed_without_outputs() -> None:
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert code and all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+def test_the_commands_of_the_readme_run(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    # A billion would take a minute here.
+    code = "\n".join(blocks).replace("10**9", "10**6").replace('"http://127.0.0.1:3001", key="…"', f"{cluster.url!r}, key={cluster.key!r}")
+    exec(code, {})
+    assert "/goal/timelineMonths" in capsys.readouterr().out

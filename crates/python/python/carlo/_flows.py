@@ -315,6 +315,8 @@ def wait(settings: Settings, path: str, timeout: float | None, told: Callable[[i
         job = Job.from_dict(response.json())
         if job.status not in ("queued", "running"):
             return ended(job)
+        # Also where a server doesn't hold answers.
+        yield Sleep(0.05)
 
 
 def wait_batch(settings: Settings, path: str, timeout: float | None, told: Callable[[int, int], object] | None) -> Flow[Batch]:
@@ -332,4 +334,4 @@ def wait_batch(settings: Settings, path: str, timeout: float | None, told: Calla
         if batch.status not in ("PENDING", "RUNNING"):
             return batch
         until(deadline, settings, "the batch")
-        yield Sleep(0.5 if told or not held else 0.05)
+        yield Sleep(0.05 if held else 0.5)

@@ -115,3 +115,25 @@ def tornado(title: str, bars: Sequence[tuple[str, float, float]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" font-family="sans-serif">{"".join(marks)}</svg>'
     )
+
+
+def heat_map(title: str, rows: Sequence[float], columns: Sequence[float], percent: Sequence[float], cells_with_text: int) -> str:
+    """A grid of percentages, row after row: red is few, blue is many."""
+    width, height = max(440, min(60 * len(columns) + 80, 900)), max(60, min(26 * len(rows) + 60, 640))
+    left, top = 70, 28
+    wide, high = (width - left - 8) / len(columns), (height - top - 24) / len(rows)
+    marks = [f'<text x="{width / 2}" y="16" text-anchor="middle" font-size="13" fill="{INK}">{escape(title)}</text>']
+    for i, share in enumerate(percent):
+        x, y = left + i % len(columns) * wide, top + i // len(columns) * high
+        marks.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="hsl({2.1 * share:.0f} 60% 55%)"/>')
+        if len(percent) <= cells_with_text:
+            marks.append(f'<text x="{x + wide / 2:.1f}" y="{y + high / 2 + 4:.1f}" text-anchor="middle" font-size="11" fill="#111">{share:.1f}</text>')
+    # As many names as there is room for.
+    for i in range(0, len(rows), -(-len(rows) // 24)):
+        marks.append(f'<text x="{left - 6}" y="{top + (i + 0.5) * high + 4:.1f}" text-anchor="end" font-size="11" fill="{INK}">{rows[i]:,g}</text>')
+    for i in range(0, len(columns), -(-len(columns) // 12)):
+        marks.append(f'<text x="{left + (i + 0.5) * wide:.1f}" y="{height - 8}" text-anchor="middle" font-size="11" fill="{INK}">{columns[i]:,g}</text>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" font-family="sans-serif">{"".join(marks)}</svg>'
+    )

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, Union
 
 import httpx
 
-from . import _flows, _native, requests
+from . import _flows, _native, requests, sweeps
 from ._flows import Emit, Event, Flow, Line, Send, Settings, Sleep, Step
 from .errors import CarloError
 from .local import Bar, Progress, comparison
@@ -34,6 +34,7 @@ from .models import (
     Usage,
 )
 from .requests import PlanLike
+from .sweeps import Axes, SweepTable
 
 __all__ = ["AsyncClient", "Client", "Event"]
 
@@ -164,6 +165,20 @@ class _Calls:
         asked = {"request": requests.body(plan, simulations, seed), "for": variable, "probability": probability}
         return Solved.from_dict((yield from self._call("POST", "/api/solve", content=requests.to_json(asked), creates=True)))
 
+    def _sweep(
+        self,
+        plan: PlanLike,
+        axes: Axes,
+        simulations: int | None,
+        seed: int | None,
+        submitted: Callable[[Submitted], object],
+        told: Callable[[int, int], object] | None,
+    ) -> Flow[SweepTable]:
+        content = requests.to_json(sweeps.body(plan, axes, simulations, seed))
+        job = Submitted.from_dict((yield from self._call("POST", "/api/sweep", content=content, creates=True)))
+        submitted(job)
+        return SweepTable.of(found(job, (yield from _flows.wait(self._settings, job_path(job), None, told))))
+
     def _submit_batch(
         self,
         plans: Sequence[PlanLike] | Mapping[str, PlanLike],
@@ -272,6 +287,25 @@ class Client(_Calls):
         with _Told(progress) as told:
             try:
                 return self._do(self._run(plan, simulations, seed, made.append, told))
+            except KeyboardInterrupt:
+                for job in made:
+                    self._give_up(job)
+                raise
+
+    def sweep(
+        self,
+        plan: PlanLike,
+        axes: Axes,
+        *,
+        simulations: int | None = None,
+        seed: int | None = None,
+        progress: Progress = False,
+    ) -> SweepTable:
+        """What `carlo.sweep` does, as one job of the cluster. Interrupted by Ctrl-C, it cancels the job."""
+        made: list[Submitted] = []
+        with _Told(progress) as told:
+            try:
+                return self._do(self._sweep(plan, axes, simulations, seed, made.append, told))
             except KeyboardInterrupt:
                 for job in made:
                     self._give_up(job)
@@ -468,6 +502,25 @@ class AsyncClient(_Calls):
         with _Told(progress) as told:
             try:
                 return await self._do(self._run(plan, simulations, seed, made.append, told))
+            except asyncio.CancelledError:
+                for job in made:
+                    await asyncio.shield(self._give_up(job))
+                raise
+
+    async def sweep(
+        self,
+        plan: PlanLike,
+        axes: Axes,
+        *,
+        simulations: int | None = None,
+        seed: int | None = None,
+        progress: Progress = False,
+    ) -> SweepTable:
+        """See `Client.sweep`. A task that is cancelled cancels its job."""
+        made: list[Submitted] = []
+        with _Told(progress) as told:
+            try:
+                return await self._do(self._sweep(plan, axes, simulations, seed, made.append, told))
             except asyncio.CancelledError:
                 for job in made:
                     await asyncio.shield(self._give_up(job))

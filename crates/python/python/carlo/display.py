@@ -16,7 +16,7 @@ Self = TypeVar("Self", bound=Answer)
 FAN = ("p10", "p25", "p50", "p75", "p90")
 
 
-def _axes(count: int, axes: Any) -> Any:
+def axes_of(count: int, axes: Any) -> Any:
     """Axes of matplotlib to draw on: those that were given, or new ones side by side."""
     if axes is not None:
         return axes if count > 1 else [axes]
@@ -79,7 +79,7 @@ class ResultsDisplay(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draws the final balances and their course with matplotlib, on two `axes` where they are given. Returns the axes."""
         results = cast("models.JobResults", self)
-        axes = _axes(2, axes)
+        axes = axes_of(2, axes)
         edges, counts = results.histogram.edges, results.histogram.counts
         widths = [right - left for left, right in zip(edges, edges[1:])]
         axes[0].bar(edges[:-1], counts, width=widths, align="edge")
@@ -141,7 +141,7 @@ class SensitivityDisplay(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draws what each change does, with its 95 % interval, with matplotlib. Returns the axes."""
         bars = self._bars()[::-1]
-        axes = _axes(1, axes)[0]
+        axes = axes_of(1, axes)[0]
         axes.barh([bar[0] for bar in bars], [100 * bar[1] for bar in bars], xerr=[196 * bar[2] for bar in bars])
         axes.set(xlabel="change of the success probability, points")
         return axes
@@ -168,7 +168,7 @@ class ComparisonDisplay(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draws the success probability of each plan with its 95 % interval with matplotlib. Returns the axes."""
         plans = cast("models.Comparison", self).plans
-        axes = _axes(1, axes)[0]
+        axes = axes_of(1, axes)[0]
         axes.bar([str(i) for i in range(len(plans))], [100 * plan.success_probability for plan in plans], yerr=[196 * plan.standard_error for plan in plans])
         axes.set(xlabel="plan", ylabel="success probability, percent")
         return axes
@@ -200,7 +200,7 @@ class SolvedDisplay(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draws the success probability of the plans that were tried with matplotlib. Returns the axes."""
         solved = cast("models.Solved", self)
-        axes = _axes(1, axes)[0]
+        axes = axes_of(1, axes)[0]
         axes.plot([plan.value for plan in solved.tried], [100 * plan.success_probability for plan in solved.tried], marker="o")
         axes.axhline(100 * solved.probability, color="tab:red", linestyle="--")
         axes.set(xlabel=solved.for_, ylabel="success probability, percent")
@@ -226,7 +226,7 @@ class ReplayDisplay(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draws the balance by month with matplotlib. Returns the axes."""
         replay = cast("models.Replay", self)
-        axes = _axes(1, axes)[0]
+        axes = axes_of(1, axes)[0]
         axes.plot([month.month for month in replay.months], [month.balance for month in replay.months])
         axes.set(xlabel="month", ylabel="balance, dollars", title=f"simulation {replay.index:,}")
         return axes

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
-from . import _native, requests
+from . import _native, requests, sweeps
 from .models import Comparison, JobResults, Replay, SensitivityResults, Solved
 from .requests import PlanLike
+from .sweeps import Axes, SweepTable
 
 if TYPE_CHECKING:
     import numpy
@@ -118,6 +119,30 @@ def solve(
     asked = {"request": requests.body(plan, simulations, seed), "for": variable, "probability": probability}
     with _told(progress) as told:
         return Solved.from_dict(json.loads(_native.solve(requests.to_json(asked), secrets.randbits(64), threads, told)))
+
+
+def sweep(
+    plan: PlanLike,
+    axes: Axes,
+    *,
+    simulations: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    progress: Progress = False,
+) -> SweepTable:
+    """The plan with one or two of its numbers at many values, all on the same luck: a point for each combination, at most 1,024.
+
+    `axes` has the values by JSON pointer. `to_frame()` is a tidy table: a row for each point with its values, success probability, its difference to the plan
+    itself, mean and median (dollars), each with its error. `plot()` draws a line or a heat map.
+
+    >>> import carlo
+    >>> table = carlo.sweep(carlo.EXAMPLE, {"/financialProfile/monthlySpending": range(3_000, 3_401, 100)}, simulations=20_000, seed=7)
+    >>> len(table.points), table.points[0].success_probability > table.points[-1].success_probability
+    (5, True)
+    """
+    text = requests.to_json(sweeps.body(plan, axes, simulations, seed))
+    with _told(progress) as told:
+        return SweepTable.of(_results(_native.sweep(text, secrets.randbits(64), threads, told)))
 
 
 def replay(plan: PlanLike, index: int, *, seed: int | None = None) -> Replay:

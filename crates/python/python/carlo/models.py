@@ -83,6 +83,17 @@ class Asset(Input):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class Axis(Answer):
+    """A number of the plan and the values that it takes."""
+
+    pointer: str
+    """Where the number is in the request: a JSON pointer."""
+
+    values: list[float]
+    """Its values."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Batch(BatchDisplay, Answer):
     """One batch."""
 
@@ -474,6 +485,12 @@ class ComparedPlan(Answer):
 
     success_probability: float
     """Share of its simulations that reached its goal."""
+
+    mean: float | None = None
+    """Its mean final balance, dollars."""
+
+    median: float | None = None
+    """Its median final balance, dollars."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1085,8 +1102,8 @@ class JobResults(ResultsDisplay, Results):
 
     assumptions: SimulationRequest
     """The request with nothing left to a default. Sent again, it gives the same answer: with the plans of
-    `variants` to `POST /api/compare`, or with what `solution` says was asked to `POST /api/solve`, where
-    these are there.
+    `variants` to `POST /api/compare`, with what `solution` says was asked to `POST /api/solve`, or with the
+    axes of `sweep` to `POST /api/sweep`, where these are there.
     """
 
     median_outcome: float
@@ -1103,6 +1120,9 @@ class JobResults(ResultsDisplay, Results):
 
     solution: Solution | None = None
     """What was solved for."""
+
+    sweep: SweepResults | None = None
+    """The points of a sweep."""
 
     variants: list[Variant] = field(default_factory=list)
     """The other plans of a comparison, in the order of its request."""
@@ -1939,8 +1959,8 @@ class SelectedResults(Answer):
 
     assumptions: SimulationRequest | None = None
     """The request with nothing left to a default. Sent again, it gives the same answer: with the plans of
-    `variants` to `POST /api/compare`, or with what `solution` says was asked to `POST /api/solve`, where
-    these are there.
+    `variants` to `POST /api/compare`, with what `solution` says was asked to `POST /api/solve`, or with the
+    axes of `sweep` to `POST /api/sweep`, where these are there.
     """
 
     best_case: float | None = None
@@ -2004,6 +2024,9 @@ class SelectedResults(Answer):
 
     success_probability: float | None = None
     """Share of the simulations that reached the goal."""
+
+    sweep: SweepResults | None = None
+    """The points of a sweep."""
 
     trajectory: list[FanPoint] = field(default_factory=list)
     """How the balance spreads along the timeline: at most 60 points, from the first 65,536 simulations."""
@@ -2514,6 +2537,72 @@ class Submitted(Answer):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class SweepResults(Answer):
+    """What a sweep found."""
+
+    axes: list[Axis]
+    """The numbers that change, in the order of the request."""
+
+    points: list[SweepPoint]
+    """A point for each combination of their values, those of the last axis varying first."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sweep(SweepResults):
+    """The points of a sweep, so far or in the end."""
+
+    _names: ClassVar[dict[str, str]] = {
+        **SweepResults._names,
+        "job_id": "jobId",
+        "simulations_run": "simulationsRun",
+    }
+
+    base: ComparedPlan
+    """The plan itself, which the points are compared with."""
+
+    job_id: str
+    """The job."""
+
+    simulations_run: int
+    """Simulations of each point."""
+
+    status: JobStatus
+    """Its state: while it runs, the points are those of the simulations so far."""
+
+
+@dataclass(kw_only=True, repr=False)
+class SweepAxis(Input):
+    """A number of a plan and the values that it takes."""
+
+    pointer: str
+    """Where the number is in the request: a JSON pointer (RFC 6901)."""
+
+    values: list[float]
+    """Its values, all different. The points of all axes together are at most 1,024. At least 1 entries, at most
+    1,024 entries.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SweepPoint(ComparedPlan):
+    """A point of a sweep."""
+
+    values: list[float]
+    """The value of each axis."""
+
+
+@dataclass(kw_only=True, repr=False)
+class SweepRequest(Input):
+    """The body of `POST /api/sweep`."""
+
+    axes: list[SweepAxis]
+    """One or two axes. At least 1 entries, at most 2 entries."""
+
+    request: SimulationRequest
+    """The plan. Every point differs from it in the axes' numbers alone, and is compared with it."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TriedPlan(Answer):
     """One plan that was tried."""
 
@@ -2656,6 +2745,7 @@ class VpwRule(Input):
 
 __all__ = [
     "Asset",
+    "Axis",
     "Batch",
     "BatchCost",
     "BatchJobs",
@@ -2756,6 +2846,11 @@ __all__ = [
     "SubmitJob",
     "Submitted",
     "Success",
+    "Sweep",
+    "SweepAxis",
+    "SweepPoint",
+    "SweepRequest",
+    "SweepResults",
     "Tier",
     "TriedPlan",
     "Usage",
