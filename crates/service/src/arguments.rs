@@ -9,9 +9,16 @@ use std::str::FromStr;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Command, Parser};
 
+/// The only argument of a program that writes its page of the manual, which packages have.
+const MAN_PAGE: &str = "--man-page";
+
 /// Parses the command line and the variables. On an error or `--help` the process ends as clap
 /// does.
 pub fn parse<P: Parser>() -> P {
+    if std::env::args_os().skip(1).eq([MAN_PAGE]) {
+        let written = clap_mangen::Man::new(P::command()).render(&mut std::io::stdout());
+        std::process::exit(i32::from(written.is_err()));
+    }
     let matches = lenient(P::command()).get_matches();
     P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
