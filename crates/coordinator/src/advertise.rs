@@ -1,17 +1,17 @@
-//! The URL at which gateways and workers reach this coordinator, which the others tell while it
-//! leads.
+//! The URL at which gateways and workers reach this coordinator. Other coordinators name it as the
+//! leader's.
 
 use std::net::{IpAddr, SocketAddr};
 
 use tonic::codegen::http::Uri;
 
-/// A URL that nobody could reach this coordinator at.
+/// Why a URL can't be advertised.
 #[derive(Debug, thiserror::Error)]
 pub enum AdvertiseError {
     /// It isn't a URL with a scheme.
     #[error("--advertise {0:?} is not a URL: expected something like https://coordinator.example:7070")]
     NotAUrl(String),
-    /// It stands for every address of a machine, and so for none that others could use.
+    /// It means every address of a machine, so others can't connect to it.
     #[error(
         "{0} can't be advertised: it stands for every address of this machine, and leads nowhere from another one; \
          give the URL at which gateways and workers reach it, with --advertise"
@@ -19,7 +19,7 @@ pub enum AdvertiseError {
     Unspecified(String),
 }
 
-/// The URL that was `given`, or that of the address where it listens.
+/// The `given` URL, or that of the listening address.
 pub(crate) fn url(
     given: Option<String>,
     address: SocketAddr,

@@ -29,8 +29,8 @@ impl ClusterService {
         Ok(to_proto::cluster(cluster, &self.address))
     }
 
-    /// For probes, which have no key. The core is asked, because a core that has ended serves no
-    /// other call either.
+    /// For probes, which have no key. This asks the core, because after the core has ended no other
+    /// call is served either.
     async fn ready(
         &self,
         context: &mut RequestContext,
@@ -84,7 +84,7 @@ async fn set_draining(
         let drained = match convert::id::<NodeId>("node_id", &node_id) {
             Ok(node) => core.drain(node, draining).map(Some),
             Err(_) if !draining => core.undrain_name(&node_id),
-            // A malformed id is the id of no node.
+            // No node has a malformed id.
             Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
         }?;
         let kind = if draining { v1::ClusterEventKind::Drained } else { v1::ClusterEventKind::Undrained };

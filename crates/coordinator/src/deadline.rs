@@ -1,6 +1,6 @@
-//! Deadlines of streams. A call with one answer ends at its caller's deadline by itself, because
-//! the server drops it then; what is streamed after the first headers would go on. Here every
-//! answer ends in words when its caller waits no longer, whichever service gave it.
+//! Deadlines of streams. tonic ends a unary call at its caller's deadline by dropping it, but a
+//! stream whose headers were sent would continue. This layer ends every response with a status at
+//! its caller's deadline, for all services.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 
 use crate::incoming::{OpenCall, Peer};
 
-/// Ends every answer at its caller's deadline.
+/// A layer that ends every response at its caller's deadline.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadlines;
 
@@ -27,7 +27,7 @@ impl<S> Layer<S> for Deadlines {
     }
 }
 
-/// A service whose answers end in time.
+/// A service whose responses end in time.
 #[derive(Debug, Clone)]
 pub(crate) struct InTime<S>(S);
 
@@ -56,11 +56,11 @@ where
     }
 }
 
-/// A body that ends at the deadline. What made it is dropped then, and so ends, too.
+/// A body that ends at the deadline. Its source is dropped, and so ends, too.
 struct Bounded {
     body: Option<tonic::body::Body>,
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Keeps its connection from being idle.
+    /// Marks its connection as in use.
     _call: Option<OpenCall>,
 }
 
@@ -72,7 +72,7 @@ impl Body for Bounded {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        // First, or whoever reads slowly would get what was due before, for ever.
+        // Checked first, or a slow reader would forever receive what was due earlier.
         let is_over =
             self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
@@ -90,7 +90,7 @@ impl Body for Bounded {
     }
 }
 
-/// How long a caller waits, as the gRPC protocol says it: at most eight digits and a unit.
+/// The caller's timeout, as the gRPC protocol encodes it: at most eight digits and a unit.
 fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

@@ -1,6 +1,6 @@
-//! What a coordinator takes from its machine beside the network and the ledger: the calendar and
-//! randomness. All of it comes in here, so that a simulation can run the coordinator in a world of
-//! its own. Time that passes is tokio's, which a simulation controls.
+//! What a coordinator needs from its machine besides the network and the ledger: the calendar and
+//! randomness. They are behind a trait so that a simulation can run the coordinator. Passing time
+//! is tokio's, which a simulation controls.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,12 +10,12 @@ use carlo_schedule::Scheduler;
 use carlo_types::{Now, Timestamp};
 use tokio::time::Instant;
 
-/// The world around a coordinator.
+/// The machine that a coordinator runs on.
 pub trait Environment: Send + Sync + 'static {
-    /// The calendar time. It may jump.
+    /// The calendar time, which may jump.
     fn wall(&self) -> Timestamp;
 
-    /// Random bits, for ids and for the seeds of requests that give none.
+    /// Random bits, for ids and for the seeds of requests without one.
     fn random(&self) -> u128;
 
     /// 256 random bits, for secrets.
@@ -27,13 +27,13 @@ pub trait Environment: Send + Sync + 'static {
         bits
     }
 
-    /// Whether what workers report is checked against the specification. Not where a simulation tests
-    /// what else keeps false reports out.
+    /// Whether reports of workers are checked against the specification. A simulation switches this
+    /// off to test the other checks.
     fn checks_reports(&self) -> bool {
         true
     }
 
-    /// Looks at the scheduler after each commit. Nobody does unless a simulation audits it.
+    /// Examines the scheduler after each commit. Only a simulation does this.
     fn audit(&self, _scheduler: &Scheduler<Partial>) {}
 }
 
@@ -43,7 +43,8 @@ pub struct SystemEnvironment;
 
 impl Environment for SystemEnvironment {
     fn wall(&self) -> Timestamp {
-        // A calendar before 1970 is a machine without a clock; its jobs are dated at the beginning.
+        // A calendar before 1970 means that the machine has no clock. Its jobs get the date
+        // 1970-01-01.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
     }
@@ -53,14 +54,14 @@ impl Environment for SystemEnvironment {
     }
 }
 
-/// The time, as the scheduler wants to be told it.
+/// The time in the form that the scheduler needs.
 pub(crate) struct Clock {
     start: Instant,
     environment: Arc<dyn Environment>,
 }
 
 impl Clock {
-    /// A clock of which the time begins now.
+    /// A clock whose elapsed time starts now.
     pub(crate) fn start(environment: Arc<dyn Environment>) -> Self {
         Self { start: Instant::now(), environment }
     }

@@ -1,7 +1,7 @@
-//! Connections before their first call: accepted, TLS, the preface of HTTP/2. Each stage has a
-//! deadline, and so has a connection on which nothing is called.
+//! Connections before their first call: accepting, TLS, the HTTP/2 preface. Each stage has a
+//! deadline, and so does a connection without calls.
 //!
-//! tonic's own accept loop has none of these: it keeps a silent connection for ever, and spins when
+//! tonic's own accept loop has none of these: it keeps a silent connection forever, and spins when
 //! the process is out of file descriptors.
 
 use std::io;
@@ -22,18 +22,18 @@ use tokio::time::{Instant, Sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-/// What every HTTP/2 client says first (RFC 9113, section 3.4).
+/// The first bytes of every HTTP/2 client (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long a peer may take for TLS and the preface together.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be open without a call.
 const IDLE_MAX: Duration = Duration::from_mins(15);
-/// Connections at the same time; further ones wait to be accepted.
+/// Simultaneous connections; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 65_536;
-/// Connections that have sent their preface and are not being served yet.
+/// Connections that have sent their preface and wait to be served.
 const READY_MAX: usize = 64;
 
-/// Those who connect at `listener` and have said what HTTP/2 begins with, until `shutdown`.
+/// The connections to `listener` whose peer has sent the HTTP/2 preface, until `shutdown`.
 pub(crate) fn incoming(
     listener: TcpListener,
     tls: Option<Identity>,
@@ -50,7 +50,7 @@ pub(crate) fn incoming(
             tokio::spawn(async move {
                 let opening = open(stream, address, tls, place);
                 match tokio::time::timeout(PREFACE_TIMEOUT, opening).await {
-                    // The server has ended where nobody takes it.
+                    // Sending fails if the server has ended.
                     Ok(Ok(connection)) => drop(ready.send(Ok(connection)).await),
                     Ok(Err(error)) => tracing::debug!(peer = %address, %error, "a client failed to connect"),
                     Err(_) => tracing::debug!(peer = %address, "a client took too long to connect"),
@@ -68,7 +68,7 @@ async fn open(
     tls: Option<Identity>,
     place: OwnedSemaphorePermit,
 ) -> io::Result<Connection> {
-    // Without it every small answer waits 40 ms for the acknowledgement of the one before.
+    // Without it every small response waits 40 ms for the acknowledgement of the previous one.
     stream.set_nodelay(true)?;
     let mut transport = match tls {
         Some(tls) => Transport::Tls(Box::new(tls.accept(stream).await?)),
@@ -76,7 +76,8 @@ async fn open(
     };
     let mut preface = [0; PREFACE.len()];
     let mut length = 0;
-    // Byte by byte of what comes: whoever speaks something else is sent away at once.
+    // Compares the bytes as they arrive, so that a peer with another protocol is disconnected at
+    // once.
     while length < preface.len() {
         let read = transport.read(&mut preface[length..]).await?;
         length += read;
@@ -89,16 +90,15 @@ async fn open(
     Ok(Connection { transport, preface_left: PREFACE, peer: Peer { address, calls }, idle, _place: place })
 }
 
-/// Who is at the other end. tonic puts it among every request's extensions.
+/// The peer of a connection. tonic adds it to every request's extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
-    /// Its address.
     pub(crate) address: SocketAddr,
     calls: Arc<Calls>,
 }
 
 impl Peer {
-    /// Counts a call for as long as the value lives.
+    /// Counts a call as long as the returned value lives.
     pub(crate) fn call(&self) -> OpenCall {
         self.calls.open.fetch_add(1, Ordering::Relaxed);
         self.calls.total.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +113,7 @@ struct Calls {
     total: AtomicU64,
 }
 
-/// A call that has not ended.
+/// A call in progress.
 #[derive(Debug)]
 pub(crate) struct OpenCall(Arc<Calls>);
 
@@ -133,7 +133,7 @@ enum Transport {
 #[derive(Debug)]
 pub(crate) struct Connection {
     transport: Transport,
-    /// What has been read of the peer's bytes, and must be read by the server once more.
+    /// The part of the preface that was read and that the server must read again.
     preface_left: &'static [u8],
     peer: Peer,
     idle: Pin<Box<Sleep>>,
@@ -141,7 +141,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Whether nothing has been called for so long that the connection is to be closed.
+    /// Whether the connection should be closed because nothing was called for too long.
     fn is_idle(&mut self, context: &mut Context<'_>) -> bool {
         while self.idle.as_mut().poll(context).is_ready() {
             let calls = &self.peer.calls;
@@ -245,7 +245,8 @@ mod tests {
         (address, incoming(listener, None, CancellationToken::new()))
     }
 
-    /// Waits until the server has closed the connection. Time is paused: it passes at once while nothing else happens.
+    /// Waits until the server has closed the connection. Time is paused, so it advances at once
+    /// while nothing else happens.
     async fn is_closed(mut stream: TcpStream) {
         let mut byte = [0];
         assert!(matches!(stream.read(&mut byte).await, Ok(0) | Err(_)));

@@ -1,8 +1,11 @@
-//! What a call may send before it is carried out. The caller's key, which is in the metadata, is checked before anything of the message
-//! is read. Then the message has so many seconds to arrive, a size by its method, and a number of parts, which is counted before it is
-//! decoded: an empty part of two bytes becomes hundreds of bytes in memory. gzip is taken off here, so that its limit is the same.
+//! Limits on what a call may send before it is carried out. The caller's key, which is in the
+//! metadata, is checked before anything of the message is read. The message has a time limit, a
+//! size limit by its method, and a limit on its number of parts, which are counted before decoding:
+//! an empty part of two bytes becomes hundreds of bytes in memory. gzip is decompressed here, so
+//! that the same limits apply.
 //!
-//! Whether the caller may do what they ask is decided where it is done ([`auth`]). The stream of a worker checks its own token.
+//! The method itself checks the caller's permissions ([`auth`]). The workers' stream checks its own
+//! token.
 
 mod body;
 mod parts;
@@ -31,18 +34,18 @@ use crate::lead::Leadership;
 
 /// How long a message may take to arrive.
 const ARRIVAL_MAX: Duration = Duration::from_secs(10);
-/// Bytes of a message whose method is not named below.
+/// The size limit of messages of all methods that are not listed below, in bytes.
 const SMALL_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of all messages that are arriving.
+/// Bytes of all messages in arrival.
 const ARRIVING_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// Bytes of a call of `Revalidate`: a thousand keys and ids.
+/// The size limit of `Revalidate` in bytes: enough for a thousand keys and ids.
 const REVALIDATE_BYTES_MAX: usize = 512 * 1024;
-/// Streams of the reflection service, of everybody, and how long each may last.
+/// Streams of the reflection service over all callers, and how long each may last.
 const REFLECTIONS_MAX: usize = 32;
 const REFLECTION_LIFE_MAX: Duration = Duration::from_mins(1);
-/// Keys that are being checked at the same time.
+/// Keys that are checked at the same time.
 const CHECKS_MAX: usize = 256;
-/// How long a key that was accepted is not checked here again, and how many are remembered.
+/// How long an accepted key is not checked again here, and how many keys are remembered.
 const KEY_REMEMBERED: Duration = Duration::from_mins(1);
 const KEYS_MAX: usize = 10_000;
 
@@ -75,7 +78,7 @@ impl Intake {
     }
 }
 
-/// Bytes of a message of this method.
+/// The size limit of this method's messages, in bytes.
 fn bytes_max(path: &str) -> usize {
     match path {
         "/carlo.v1.Batches/Create" => MESSAGE_BYTES_MAX,
@@ -86,11 +89,11 @@ fn bytes_max(path: &str) -> usize {
 }
 
 impl Shared {
-    /// The request with its whole message, if both may come in.
+    /// The request with its whole message, if both are within the limits.
     async fn admit(&self, request: Request<Body>) -> Result<Request<Body>, Status> {
         let path = request.uri().path().to_owned();
         let Some(method) = self.methods.get(&path) else {
-            // Neither the health service nor an unknown method needs more than a few bytes.
+            // The health service and unknown methods need no more than a few bytes.
             let limited = |body| Body::new(Limited::new(body, SMALL_BYTES_MAX, ARRIVAL_MAX));
             return Ok(request.map(limited));
         };
@@ -138,7 +141,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Instant>> {
-        // No panic leaves the map half changed.
+        // A panic can't leave the map half changed.
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -172,7 +175,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The one that is ready is used; its clone may not be.
+        // The ready service must be used; its clone may not be ready.
         let clone = self.service.clone();
         let mut service = std::mem::replace(&mut self.service, clone);
         let intake = Arc::clone(&self.intake.0);

@@ -1,4 +1,4 @@
-//! Readiness: what probes hear over gRPC and HTTP, and the metrics that follow it.
+//! Readiness probes over gRPC and HTTP, and the metrics of leadership.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::workers::WorkersService;
 
 /// How long the core may take to answer a probe or a scrape.
 const CORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The whole server, to the health service.
+/// The name of the whole server in the health service.
 const SERVER: &str = "";
 
-/// How a coordinator stands, in a line: `Ok` where it leads or stands by, otherwise why not.
+/// The coordinator's state in a line: `Ok` if it leads or stands by, otherwise the reason why not.
 pub(crate) async fn ready(leadership: &Leadership) -> Result<String, String> {
     match leadership.standing() {
         Standing::Starting => Err("starting: the ledger is being read".to_owned()),
@@ -45,8 +45,8 @@ pub(crate) async fn ready(leadership: &Leadership) -> Result<String, String> {
     }
 }
 
-/// Keeps the health service and the metrics of leadership as the coordinator stands: its services serve where it leads, the server
-/// as a whole also where it stands by.
+/// Updates the health service and the metrics of leadership: the services are healthy if the
+/// coordinator leads, and the server as a whole also if it stands by.
 pub(crate) async fn follow(
     mut leadership: Leadership,
     health: HealthReporter,

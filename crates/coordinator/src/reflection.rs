@@ -1,8 +1,8 @@
-//! Server reflection, v1 and v1alpha: tells clients which services and messages there are.
+//! Server reflection, v1 and v1alpha: lists the services and messages for clients.
 //!
 //! `tonic-reflection` has the messages and the server's glue. Its own service ends the stream at
-//! the first question without an answer; the protocol wants an error response instead, after which
-//! the client goes on asking.
+//! the first request that it can't answer. The protocol demands an error response instead, after
+//! which the client may continue.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -39,7 +39,7 @@ pub(crate) fn services() -> (ServerReflectionServer<Reflection>, alpha::ServerRe
     (ServerReflectionServer::new(reflection), alpha)
 }
 
-/// Answers the questions.
+/// Answers reflection requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Reflection(Arc<Index>);
 
@@ -73,17 +73,17 @@ impl alpha::ServerReflection for Reflection {
     }
 }
 
-/// The same message of the other version: the two have the same fields by the same numbers.
+/// Converts a message to the other version. Both have the same fields with the same numbers.
 fn translated<T: Message + Default>(message: &impl Message) -> Result<T, Status> {
     T::decode(message.encode_to_vec().as_slice()).map_err(|error| Status::internal(error.to_string()))
 }
 
-/// What there is, by name.
+/// Files and symbols by name.
 #[derive(Debug, Default)]
 struct Index {
-    /// Encoded files by their names.
+    /// Encoded files by name.
     files: BTreeMap<String, Vec<u8>>,
-    /// The file of every symbol.
+    /// The file of each symbol.
     symbols: BTreeMap<String, String>,
     services: Vec<String>,
 }

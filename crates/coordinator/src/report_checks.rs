@@ -1,11 +1,11 @@
-//! Checks of what workers report, against the specification of the job: a worker that computes
-//! nonsense, by mistake or on purpose, must not get it into a result. They run in the worker's own
-//! session, off the core's task.
+//! Checks reports of workers against the job's specification. A worker that computes nonsense, by
+//! mistake or on purpose, must not get it into a result. The checks run in the worker's own
+//! session, not in the core's task.
 //!
-//! Everything that follows from the specification is derived from it and compared: the grid, the
-//! scales, the targets, the number of variants. What can't be derived is sampled: the report's most
-//! remarkable simulations are replayed here, which takes about a millisecond each, and must end
-//! with the balances that the report gives them.
+//! Everything that follows from the specification is derived and compared: the grid, the scales,
+//! the targets, the number of variants. The rest is sampled: the report's most extreme simulations
+//! are replayed here, which takes about a millisecond each, and must end with the reported
+//! balances.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,32 +13,32 @@ use std::sync::Arc;
 use carlo_kernel::{Accumulator, Job, Level, Partial};
 use carlo_types::{BlockRange, JobId, JobSpec, Merge};
 
-/// Jobs of one session that are remembered.
+/// Jobs that a session remembers.
 const JOBS_MAX: usize = 4;
-/// Simulations of a report that are replayed.
+/// Simulations that are replayed per report.
 const REPLAYS: usize = 2;
-/// By how much a replayed balance may differ, as a fraction: replays and reports round in different
-/// places.
+/// The allowed difference of a replayed balance, as a fraction: replays and reports round in
+/// different places.
 const TOLERANCE: f64 = 1e-5;
 
-/// What reports of a job must look like.
+/// The expected form of a job's reports.
 #[derive(Debug)]
 pub(crate) struct Expected {
     spec: Arc<JobSpec>,
-    /// The partial result of no simulations.
+    /// A partial result without simulations.
     nothing: Partial,
 }
 
 impl Expected {
-    /// What follows from a specification. Takes some milliseconds: the job's grid follows from a
-    /// pilot.
+    /// Derives the expectations from a specification. Takes some milliseconds, because the job's
+    /// grid depends on a pilot.
     pub(crate) fn of(spec: Arc<JobSpec>) -> Self {
         let level = Level::detect().unwrap_or(Level::Portable);
         let nothing = Accumulator::new(&Job::new(&spec, level)).finish();
         Self { spec, nothing }
     }
 
-    /// What is wrong with the partial result of a range, in words, if anything is found.
+    /// Checks the partial result of a range. The error describes what is wrong.
     pub(crate) fn check(&self, range: BlockRange, partial: &Partial) -> Result<(), String> {
         let simulations = range.simulations(self.spec.simulations());
         if partial.simulations() != simulations {
@@ -68,7 +68,7 @@ impl Expected {
     }
 }
 
-/// What is expected of the jobs that a session has reported on lately, the latest last.
+/// The expectations for the jobs that a session has recently reported on, the latest last.
 #[derive(Debug, Default)]
 pub(crate) struct Expectations(VecDeque<(JobId, Arc<Expected>)>);
 
@@ -106,7 +106,7 @@ mod tests {
         Arc::new(draft.check(seed).unwrap())
     }
 
-    /// What a worker reports for these blocks of a job.
+    /// A worker's report for these blocks of a job.
     fn partial(spec: &JobSpec, blocks: std::ops::Range<u64>) -> Partial {
         let job = Job::new(spec, Level::Portable);
         let mut accumulator = Accumulator::new(&job);
@@ -127,7 +127,7 @@ mod tests {
         assert!(other_range.contains("is not in blocks 1..2"), "{other_range}");
     }
 
-    /// Requests of the model's description, plans over a lifetime among them.
+    /// Requests from the model's documentation, including plans over a lifetime.
     fn described() -> Vec<(String, Arc<JobSpec>)> {
         let files = [
             include_str!("../../kernel/tests/golden/model.json"),
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn balances_that_the_simulations_do_not_have_are_found() {
-        // The same household with another seed: the same shape, other numbers.
+        // The same household with another seed has a result of the same form, but other numbers.
         let other = seeded(5_000.0, 4);
         let range = BlockRange::new(0, 1).unwrap();
         let told = Expected::of(spec(5_000.0)).check(range, &partial(&other, 0..1));

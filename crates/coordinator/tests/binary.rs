@@ -1,4 +1,4 @@
-//! The program's exit codes where its arguments can't be used.
+//! The program's exit codes for bad arguments.
 
 use std::process::{Command, Output, Stdio};
 
@@ -14,7 +14,7 @@ fn ended(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn bad_arguments_end_with_2_and_are_named() {
-    // Without the feature no etcd can be used, and with it not this one.
+    // Without the feature etcd can't be used at all, and with it this URL can't be used.
     let refusal = if cfg!(feature = "etcd") { "must be a URL like http://" } else { "etcd" };
     let cases: [(&[&str], &str); 3] = [
         (&["--auth", "off"], "--data-dir"),

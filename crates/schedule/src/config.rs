@@ -1,53 +1,53 @@
-//! What an operator may change about scheduling. The defaults are the limits of `carlo_types`.
+//! The operator's settings for scheduling. The defaults are the limits of `carlo_types`.
 
 use std::time::Duration;
 
 use carlo_types::limits;
 
-/// The scheduler's configuration. Every bound of its state is here.
+/// The scheduler's configuration, with every limit of its state.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Config {
-    /// What one lease should last.
+    /// How long a lease should take.
     pub lease_target: Duration,
     /// A node that has been silent for this long is lost.
     pub heartbeat_timeout: Duration,
     /// A running job's progress is made durable at least this often.
     pub checkpoint_every: Duration,
-    /// It is made durable earlier when this share of the job has been done since.
+    /// It is made durable earlier if this share of the job was done since the last time.
     pub checkpoint_share: f64,
     /// The most checkpoints of one tick, so that many running jobs can't flood the ledger.
     pub checkpoints_per_tick_max: usize,
-    /// How long a job waits to gain one point of priority.
+    /// How long a job waits to gain a point of priority.
     pub ageing: Duration,
-    /// An owner's usage of the cluster counts half after this time.
+    /// After this time an owner's past usage of the cluster counts half.
     pub usage_half_life: Duration,
-    /// Leases that a node holds at once.
+    /// Leases that a node has at the same time.
     pub leases_per_node: usize,
-    /// Faults of one range after which its job fails, if they are of as many nodes, or of every
-    /// node that works.
+    /// A job fails after this many faults of one range, if they come from as many nodes or from
+    /// every node that works.
     pub range_faults_max: u32,
-    /// How long a node may hold leases without any progress before they expire.
+    /// Leases expire if their node makes no progress for this long.
     pub lease_stall: Duration,
-    /// How long a lease may be out, whatever progress its node claims.
+    /// The longest that a lease may take, whatever progress its node reports.
     pub lease_age_max: Duration,
-    /// How long a node gets no leases after its second fault in a row. Twice as long after each
-    /// further one.
+    /// How long a node gets no leases after its second consecutive fault. The time doubles with
+    /// each further fault.
     pub quarantine: Duration,
-    /// The longest that a node gets no leases for its faults.
+    /// The longest time without leases because of faults.
     pub quarantine_max: Duration,
-    /// Nodes lost while computing one range after which its job fails.
+    /// A job fails after this many nodes were lost while they computed one range.
     pub range_losses_max: u32,
-    /// Jobs of one owner that run at once, unless [`Command::Limit`](crate::Command::Limit) says
-    /// otherwise; `None` for no limit.
+    /// Running jobs per owner, unless [`Command::Limit`](crate::Command::Limit) sets another limit;
+    /// `None` for no limit.
     pub jobs_per_owner: Option<u32>,
-    /// Running jobs with work left to lease from which on started jobs go before queued ones of the
-    /// same owner and priority: every one of them holds a fold in memory.
+    /// With at least this many running jobs that have work left, started jobs go before queued ones
+    /// of the same owner and priority, because every running job keeps a fold in memory.
     pub running_jobs_max: usize,
     /// Jobs that wait or run.
     pub open_jobs_max: usize,
     /// Ended jobs that are kept.
     pub ended_jobs_max: usize,
-    /// How long an ended job is kept.
     pub ended_jobs_kept: Duration,
     /// Nodes that are admitted.
     pub nodes_max: usize,
@@ -55,16 +55,16 @@ pub struct Config {
     pub offline_nodes_max: usize,
     /// How long a lost node is still shown.
     pub offline_nodes_kept: Duration,
-    /// Accepted reports that are remembered, so that a repeat is answered the same.
+    /// Accepted reports that are remembered, so that a repeated report gets the same answer.
     pub answers_max: usize,
-    /// The model that workers must compute.
+    /// The model version that workers must compute.
     pub model_version: u32,
-    /// The protocol that workers must speak.
+    /// The protocol version that workers must speak.
     pub protocol_version: u32,
 }
 
 impl Default for Config {
-    /// The limits of the system; both versions are 1 and must be set.
+    /// The system's limits. Both versions are 1 and must be set.
     fn default() -> Self {
         Self {
             lease_target: limits::LEASE_TARGET,

@@ -1,4 +1,4 @@
-//! The nodes: who is a member, what each holds, how fast it is. Jobs and ranges are not known here.
+//! The nodes: members, their leases and their speed. This module knows no jobs or ranges.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -7,49 +7,48 @@ use carlo_types::{LeaseId, Load, NodeFacts, NodeId, Now, Timestamp};
 
 use crate::rate::Meter;
 
-/// How much a new measurement of speed weighs.
+/// The weight of a new measurement of speed.
 const SPEED_WEIGHT: f64 = 0.3;
 
-/// A member of the cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) facts: NodeFacts,
     pub(crate) load: Load,
     pub(crate) seen: Duration,
     pub(crate) seen_at: Timestamp,
-    /// It wants to leave by itself.
+    /// It is about to leave by itself.
     pub(crate) leaving: bool,
-    /// An operator wants it idle.
+    /// An operator drains it.
     pub(crate) draining: bool,
-    /// What it holds, oldest first.
+    /// Its leases, oldest first.
     pub(crate) leases: Vec<LeaseId>,
-    /// The one lease that it holds is of a suspect range: it gets no other beside it.
+    /// Its only lease is for a suspect range, so it gets no other.
     pub(crate) is_alone: bool,
-    /// Path-months a second, once measured.
+    /// Path-months per second, once measured.
     pub(crate) speed: Option<f64>,
     pub(crate) meter: Meter,
-    /// Simulations that counted.
+    /// Simulations that were counted.
     pub(crate) simulations: u64,
-    /// When it last made progress with what it holds.
+    /// When it last made progress with its leases.
     pub(crate) progressed: Duration,
-    /// Faults since its last answer that counted.
+    /// Faults since its last accepted report.
     pub(crate) faults: u32,
-    /// Until when it gets no leases for its faults.
+    /// Until when it gets no leases because of faults.
     pub(crate) quarantined_until: Option<Duration>,
 }
 
 impl Node {
-    /// Whether it gets leases at all.
+    /// Whether it may get leases.
     pub(crate) fn is_open(&self) -> bool {
         !self.leaving && !self.draining
     }
 
-    /// Whether it gets one more lease.
+    /// Whether it may get another lease.
     fn is_free(&self, leases_max: usize) -> bool {
         self.is_open() && self.quarantined_until.is_none() && !self.is_alone && self.leases.len() < leases_max
     }
 
-    /// Takes a measurement into the node's speed: path-months, and how long they took.
+    /// Updates the node's speed with a measurement of path-months and the time they took.
     pub(crate) fn measure(&mut self, path_months: f64, took: Duration) {
         let measured = path_months / took.as_secs_f64().max(1e-6);
         let speed = self.speed.map_or(measured, |speed| speed + SPEED_WEIGHT * (measured - speed));
@@ -61,7 +60,7 @@ impl Node {
     }
 }
 
-/// A node that is not a member any more, for people.
+/// A former member, for display.
 #[derive(Debug, Clone)]
 pub(crate) struct Gone {
     pub(crate) node: NodeId,
@@ -71,21 +70,20 @@ pub(crate) struct Gone {
     pub(crate) simulations: u64,
 }
 
-/// All nodes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
     nodes: BTreeMap<NodeId, Node>,
-    /// Nodes that may get one more lease, by how many they hold.
+    /// Nodes that may get another lease, by the number of leases they have.
     free: BTreeSet<(usize, NodeId)>,
-    /// Names of which every node is draining.
+    /// Names whose nodes are all draining.
     drains: BTreeSet<String>,
     gone: VecDeque<Gone>,
     leases_max: usize,
-    /// Path-months a second of all open nodes, measured or assumed.
+    /// Path-months per second of all open nodes, measured or assumed.
     speed: f64,
-    /// What a thread of a node that hasn't been measured is taken to do of it.
+    /// The assumed speed per thread of nodes that haven't been measured.
     speed_per_thread: f64,
-    /// Whether either is made of a measurement.
+    /// Whether the two speeds are based on a measurement.
     is_measured: bool,
 }
 
@@ -114,15 +112,15 @@ impl Fleet {
         &self.drains
     }
 
-    /// Path-months a second of all nodes that get leases.
+    /// Path-months per second of all nodes that get leases.
     pub(crate) fn speed(&self) -> f64 {
         self.speed
     }
 
-    /// Admits a node; one that was lost comes back with the speed that `before` had.
+    /// Admits a node. A node that was lost keeps the speed of `before`.
     pub(crate) fn join(&mut self, id: NodeId, facts: NodeFacts, before: Option<Node>, now: Now) {
         let draining = self.drains.contains(&facts.name);
-        // A worker that was started again under its name takes the place of the one before.
+        // A restarted worker replaces the lost node with the same name.
         self.gone.retain(|gone| gone.node != id && gone.facts.name != facts.name);
         let node = Node {
             facts,
@@ -145,8 +143,7 @@ impl Fleet {
         self.sum_speed();
     }
 
-    /// Removes a node, which holds nothing any more, and remembers it as gone if `remembered` is
-    /// over 0.
+    /// Removes a node without leases. Remembers it as gone if `remembered` is above 0.
     pub(crate) fn leave(&mut self, id: NodeId, remembered: usize, now: Duration) -> Option<Node> {
         let node = self.nodes.remove(&id)?;
         self.free.remove(&(node.leases.len(), id));
@@ -166,7 +163,7 @@ impl Fleet {
         Some(node)
     }
 
-    /// Changes a node and keeps the index of free nodes right.
+    /// Changes a node and updates the index of free nodes.
     pub(crate) fn change<R>(&mut self, id: NodeId, change: impl FnOnce(&mut Node) -> R) -> Option<R> {
         let node = self.nodes.get_mut(&id)?;
         let count = node.leases.len();
@@ -175,7 +172,7 @@ impl Fleet {
         Some(result)
     }
 
-    /// Marks a name as draining or not; returns the nodes of that name.
+    /// Marks a name as draining or not. Returns the nodes with that name.
     pub(crate) fn drain(&mut self, name: &str, draining: bool) -> Vec<NodeId> {
         if draining {
             self.drains.insert(name.to_owned());
@@ -191,17 +188,17 @@ impl Fleet {
         ids
     }
 
-    /// The node that should get the next lease: one that holds the least.
+    /// The node that should get the next lease: one with the fewest leases.
     pub(crate) fn free_node(&self) -> Option<NodeId> {
         self.free.first().map(|(_, id)| *id)
     }
 
-    /// A node that may get leases and holds none.
+    /// A node that may get leases and has none.
     pub(crate) fn idle_node(&self) -> Option<NodeId> {
         self.free.first().filter(|(count, _)| *count == 0).map(|(_, id)| *id)
     }
 
-    /// Nodes whose time without leases is over get leases again.
+    /// Lets nodes get leases again whose quarantine is over.
     pub(crate) fn lift_quarantines(&mut self, now: Duration) {
         let over =
             |(id, node): (&NodeId, &Node)| node.quarantined_until.filter(|until| *until <= now).map(|_| *id);
@@ -211,18 +208,18 @@ impl Fleet {
         }
     }
 
-    /// Whether every node that gets leases at all is among these.
+    /// Whether all nodes that may get leases are among these.
     pub(crate) fn open_nodes_are_among(&self, nodes: &[NodeId]) -> bool {
         self.nodes.iter().filter(|(_, node)| node.is_open()).all(|(id, _)| nodes.contains(id))
     }
 
-    /// Nodes that hold leases and have made no progress for `stall`.
+    /// Nodes with leases that have made no progress for `stall`.
     pub(crate) fn stalled(&self, stall: Duration, now: Duration) -> Vec<NodeId> {
         let stalled = |node: &Node| !node.leases.is_empty() && now.saturating_sub(node.progressed) >= stall;
         self.nodes.iter().filter(|(_, node)| stalled(node)).map(|(id, _)| *id).collect()
     }
 
-    /// Nodes that haven't been seen for `timeout`.
+    /// Nodes that have been silent for `timeout`.
     pub(crate) fn silent(&self, timeout: Duration, now: Duration) -> Vec<NodeId> {
         let silent = |node: &&Node| now.saturating_sub(node.seen) >= timeout;
         self.nodes.iter().filter(|(_, node)| silent(node)).map(|(id, _)| *id).collect()
@@ -233,8 +230,8 @@ impl Fleet {
         self.gone.retain(|gone| now.saturating_sub(gone.since) < kept);
     }
 
-    /// A node's share of the speed of all. One that hasn't been measured is taken to be as fast,
-    /// per thread, as the others.
+    /// A node's share of the total speed. A node that hasn't been measured is assumed to be as
+    /// fast, per thread, as the others.
     pub(crate) fn share(&self, node: &Node) -> f64 {
         if self.nodes.len() <= 1 || self.speed <= 0.0 {
             return 1.0;
@@ -242,8 +239,8 @@ impl Fleet {
         (node.speed.unwrap_or_else(|| self.speed_per_thread * node.threads()) / self.speed).clamp(0.0, 1.0)
     }
 
-    /// Adds up the speed of the open nodes. Done when nodes come and go and at each tick, not at
-    /// each report.
+    /// Adds up the speed of the open nodes. This happens when nodes join or leave and at each tick,
+    /// not at each report.
     pub(crate) fn sum_speed(&mut self) {
         let measured = self.nodes.values().filter_map(|node| Some((node.speed?, node.threads())));
         let (speed, threads) = measured.fold((0.0, 0.0), |(speed, threads), (s, t)| (speed + s, threads + t));
@@ -253,7 +250,7 @@ impl Fleet {
         self.speed = open.map(|node| node.speed.unwrap_or(self.speed_per_thread * node.threads())).sum();
     }
 
-    /// Whether the speed of all is more than a guess: not before the first sum after a node's first
+    /// Whether the total speed is measured. It is a guess until the first sum after a node's first
     /// report.
     pub(crate) fn is_measured(&self) -> bool {
         self.is_measured

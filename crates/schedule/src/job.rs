@@ -1,4 +1,5 @@
-//! A job and its states: one struct per state, transitions are methods that consume the old one.
+//! A job and its states: one struct per state, and transitions are methods that consume the old
+//! state.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +16,14 @@ use crate::ranges::Ranges;
 use crate::rate::Meter;
 use crate::record::{Checkpoint, JobRecord, JobState, Share};
 
-/// A job within this process: numbered in the order of arrival.
+/// A job in this process, numbered in the order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct JobKey(pub(crate) u64);
 
-/// Nodes of which a job remembers its share.
+/// The number of nodes whose share a job remembers.
 const CONTRIBUTORS_MAX: usize = carlo_types::limits::NODES_MAX;
 
-/// What every job has, whatever its state.
+/// What every job has in every state.
 #[derive(Debug, Clone)]
 pub(crate) struct Job<P> {
     pub(crate) key: JobKey,
@@ -36,7 +37,7 @@ pub(crate) struct Job<P> {
     pub(crate) months: u32,
     pub(crate) seed: u64,
     pub(crate) work: Work,
-    /// Of a token.
+    /// The price of a token.
     pub(crate) price: Money,
     pub(crate) state: State<P>,
 }
@@ -52,9 +53,9 @@ pub(crate) enum State<P> {
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
     pub(crate) spec: Arc<JobSpec>,
-    /// When this process learnt of it.
+    /// When this process learned of it.
     pub(crate) since: Duration,
-    /// How long it had waited by then, by the calendar.
+    /// How long it had waited before that, by calendar time.
     pub(crate) waited_before: Duration,
     /// Whether its batch keeps it out of the queue.
     pub(crate) blocked: bool,
@@ -72,21 +73,21 @@ pub(crate) struct Running<P> {
     pub(crate) last_served: Duration,
     pub(crate) contributors: BTreeMap<NodeId, Contributor>,
     pub(crate) meter: Meter,
-    /// When and at how many simulations the last checkpoint was taken.
+    /// The time of the last checkpoint, and its simulations.
     pub(crate) saved: (Duration, u64),
 }
 
-/// What one node did for a running job.
+/// A node's contribution to a running job.
 #[derive(Debug, Clone)]
 pub(crate) struct Contributor {
     pub(crate) simulations: u64,
-    /// How many of them lie beyond the first segment that isn't whole. Leases reach one segment
-    /// ahead at most.
+    /// How many of its simulations are beyond the first incomplete segment. Leases reach at most
+    /// one segment ahead.
     ahead: u64,
     pub(crate) meter: Meter,
 }
 
-/// Complete, failed or cancelled. Specification and result are in the ledger.
+/// Complete, failed or cancelled. The specification and the result are in the ledger.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_field_names, reason = "`ended_at` is the record's name for it")]
 pub(crate) struct Ended {
@@ -103,12 +104,12 @@ pub(crate) struct Ended {
 }
 
 impl Queued {
-    /// A job that was submitted now.
+    /// A newly submitted job.
     pub(crate) fn new(spec: Arc<JobSpec>, blocked: bool, now: Duration) -> Self {
         Self { spec, since: now, waited_before: Duration::ZERO, blocked }
     }
 
-    /// The first lease is about to be given.
+    /// Starts the job, just before its first lease.
     pub(crate) fn start<P: Merge + Clone>(self, now: Now) -> Running<P> {
         let segments = Segments::new(self.spec.simulations(), self.spec.params.target_standard_error)
             .expect("a job has at least one simulation");
@@ -132,7 +133,7 @@ impl Queued {
 }
 
 impl<P: Merge + Clone> Running<P> {
-    /// A running job as a checkpoint left it; `None` if the checkpoint contradicts itself.
+    /// A running job as of its checkpoint; `None` if the checkpoint contradicts itself.
     pub(crate) fn restore(
         spec: Arc<JobSpec>,
         started_at: Timestamp,
@@ -160,7 +161,7 @@ impl<P: Merge + Clone> Running<P> {
         })
     }
 
-    /// Adds what `node` found in `range`.
+    /// Adds the partial result that `node` computed for `range`.
     pub(crate) fn add(&mut self, node: NodeId, range: BlockRange, partial: P, now: Duration) {
         let simulations = partial.simulations();
         let is_ahead = self.fold.is_ahead(range);
@@ -171,14 +172,14 @@ impl<P: Merge + Clone> Running<P> {
         let before = self.fold.current();
         self.fold.add(range, partial);
         let moved = self.fold.current() - before;
-        // A job that is complete with the first of them leaves the second one out.
+        // If the job is complete with the first segment, the second one is not counted.
         if moved > 1 || (moved == 1 && !self.fold.is_complete()) {
             self.contributors.values_mut().for_each(|contributor| contributor.ahead = 0);
         }
     }
 
-    /// Notes the speed of work that is under way; the first call for a node, with none, is when its
-    /// clock starts.
+    /// Measures the speed of work in progress. The first call for a node, without simulations,
+    /// starts its clock.
     pub(crate) fn measure(&mut self, node: NodeId, simulations: u64, now: Duration) {
         self.meter.add(simulations as f64, now);
         if let Some(contributor) = self.contributor(node, now) {
@@ -194,7 +195,7 @@ impl<P: Merge + Clone> Running<P> {
         Some(self.contributors.entry(node).or_insert_with(new))
     }
 
-    /// Whether a lease may be given now.
+    /// Whether a lease may be granted now.
     pub(crate) fn is_ready(&self) -> bool {
         self.ranges.first_pending().is_some_and(|range| range.start() < self.fold.horizon())
     }
@@ -218,8 +219,8 @@ impl<P: Merge + Clone> Running<P> {
         Checkpoint { done: self.ranges.done(), parts: self.fold.parts(), shares: shares.map(share).collect() }
     }
 
-    /// How many simulations each node did, of those that count: of a complete job, those of its
-    /// answer.
+    /// The number of counted simulations per node. For a complete job these are the simulations of
+    /// its answer.
     pub(crate) fn shares(&self) -> Vec<(NodeId, u64)> {
         let left_out =
             |contributor: &Contributor| if self.fold.is_complete() { contributor.ahead } else { 0 };
@@ -265,12 +266,12 @@ impl<P: Merge + Clone> Job<P> {
         }
     }
 
-    /// What it costs when it runs to its last simulation.
+    /// The cost if it runs to its last simulation.
     pub(crate) fn estimate(&self) -> Money {
         self.price * self.work.tokens()
     }
 
-    /// What it came to, once it has ended.
+    /// The bill, once it has ended.
     pub(crate) fn bill(&self) -> Option<Bill> {
         match &self.state {
             State::Ended(ended) => Some(ended.bill),
@@ -290,7 +291,7 @@ impl<P: Merge + Clone> Job<P> {
         }
     }
 
-    /// The record of the job; `spec` is passed because an ended one has dropped it.
+    /// The record of the job. `spec` is passed because an ended job has dropped it.
     pub(crate) fn record(&self, spec: Arc<JobSpec>) -> JobRecord {
         let mut record = JobRecord {
             id: self.id,

@@ -1,4 +1,4 @@
-//! The leases that are out, and the answers that were accepted lately.
+//! The active leases, and recently accepted reports.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -7,7 +7,6 @@ use carlo_types::{BlockRange, Epoch, Lease, LeaseId, NodeId};
 
 use crate::job::JobKey;
 
-/// A lease that is out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ActiveLease {
     pub(crate) node: NodeId,
@@ -15,15 +14,15 @@ pub(crate) struct ActiveLease {
     pub(crate) range: BlockRange,
     pub(crate) attempt: u32,
     pub(crate) granted: Duration,
-    /// Simulations that the worker says are done.
+    /// Simulations that the worker has reported as done.
     pub(crate) progress: u64,
 }
 
-/// All leases of this epoch that are out.
+/// All active leases of this epoch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leases {
     held: BTreeMap<LeaseId, ActiveLease>,
-    /// Those whose range nobody else holds. The first is the oldest.
+    /// Leases whose range no other node has, oldest first.
     single: BTreeSet<LeaseId>,
     next: u64,
     accepted: BTreeMap<(Epoch, LeaseId), Lease>,
@@ -54,12 +53,12 @@ impl Leases {
         self.held.remove(&lease)
     }
 
-    /// How many leases have a range that another node holds, too.
+    /// The number of leases whose range another node has, too.
     pub(crate) fn shared(&self) -> usize {
         self.held.len() - self.single.len()
     }
 
-    /// Says who holds a range now.
+    /// Sets the leases of a range.
     pub(crate) fn set_holders(&mut self, holders: &[LeaseId]) {
         for lease in holders {
             self.single.remove(lease);
@@ -69,13 +68,13 @@ impl Leases {
         }
     }
 
-    /// The oldest lease whose range nobody else holds.
+    /// The oldest lease whose range no other node has.
     pub(crate) fn oldest_single(&self) -> Option<(LeaseId, &ActiveLease)> {
         let lease = self.single.first()?;
         Some((*lease, self.held.get(lease)?))
     }
 
-    /// Notes how far a lease is, in simulations; returns how much further than before.
+    /// Updates a lease's progress, in simulations. Returns the increase.
     pub(crate) fn advance(
         &mut self,
         lease: LeaseId,
@@ -88,7 +87,7 @@ impl Leases {
         Some((held.job, more))
     }
 
-    /// Remembers an accepted report, the oldest of `most` being forgotten.
+    /// Remembers an accepted report, and forgets the oldest one beyond `most`.
     pub(crate) fn accept(&mut self, claim: Lease, most: usize) {
         let key = (claim.epoch, claim.id);
         if self.accepted.insert(key, claim).is_none() {
@@ -101,7 +100,7 @@ impl Leases {
         }
     }
 
-    /// Whether just this report was accepted before.
+    /// Whether exactly this report was accepted before.
     pub(crate) fn was_accepted(&self, claim: &Lease) -> bool {
         self.accepted.get(&(claim.epoch, claim.id)) == Some(claim)
     }

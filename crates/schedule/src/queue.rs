@@ -1,16 +1,19 @@
-//! Which job gets the next lease. Knows jobs by key only; what a job is made of doesn't belong here.
+//! Decides which job gets the next lease. It only knows the keys of jobs, not their contents.
 //!
 //! The next lease goes
 //!
-//! 1. to the **owner** with the least decayed usage, divided by the owner's weight. Whoever has used nothing lately comes first, whatever
-//!    priority others give their jobs. At most one lease in [`WAITED_EVERY`] goes to an owner who has waited for `ageing` instead, the
-//!    longest waiting first, so that newcomers can't keep the others out;
-//! 2. within an owner, to the **class** (its jobs of one priority) of the highest level: the priority, and one point more for each `ageing`
-//!    that the class has waited since it last got a lease, or since it has had something to lease, if that was later;
-//! 3. within a class, to the first queued job, else to the running job that was served least. A running job that has waited for
-//!    `ageing` goes first, every second time: so neither a stream of new jobs nor a crowd of old ones blocks the other.
+//! 1. to the **owner** with the lowest decayed usage divided by the owner's weight. An owner
+//!    without recent usage comes first, whatever priorities others give their jobs. At most one
+//!    lease in [`WAITED_EVERY`] goes to an owner who has waited for `ageing` instead, the longest
+//!    wait first, so that newcomers can't starve the others;
+//! 2. within an owner, to the **class** (the jobs of one priority) with the highest level. The
+//!    level is the priority, plus one point for each `ageing` that the class has waited since its
+//!    last lease, or since it has had work to lease if that was later;
+//! 3. within a class, to the first queued job, or else to the running job that was served least.
+//!    Every second time, a running job that has waited for `ageing` goes first, so that neither a
+//!    stream of new jobs nor a crowd of old ones blocks the other.
 //!
-//! A choice costs one look at each priority that the owner uses, and logarithms.
+//! A choice takes one look at each priority that the owner uses, and otherwise logarithmic time.
 
 mod class;
 mod usage;
@@ -25,11 +28,11 @@ use crate::job::JobKey;
 use class::Class;
 use usage::Usage;
 
-/// An owner within this process.
+/// An owner in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OwnerKey(u64);
 
-/// Where a job stands in the queue: enough to find it in its class.
+/// A job's place in the queue, enough to find it in its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) owner: OwnerKey,
@@ -37,7 +40,7 @@ pub(crate) struct Place {
     pub(crate) job: JobKey,
 }
 
-/// One lease in so many may go to an owner for having waited.
+/// At most one lease in this many goes to an owner because of a long wait.
 const WAITED_EVERY: u32 = 4;
 
 #[derive(Debug, Clone)]
@@ -47,39 +50,39 @@ struct Owner {
     limits: OwnerLimits,
     running: u32,
     queued: usize,
-    /// Jobs that their batches keep out of the queue.
+    /// Jobs that their batches block.
     blocked: usize,
-    /// Queued jobs that the limit allows to start now.
+    /// Queued jobs that may start now under the limit.
     startable: usize,
     classes: BTreeMap<u8, Class>,
     last_served: Duration,
-    /// Under which keys the owner is in the order of service, while it has something to lease.
+    /// The owner's keys in the order of service, while it has work to lease.
     listed: Option<(Usage, Duration)>,
 }
 
 impl Owner {
-    /// The usage that owners are compared by.
+    /// The usage by which owners are compared.
     fn weighted(&self) -> Usage {
         self.usage.divided_by(self.limits.weight)
     }
 }
 
-/// Every open job, in the order of service.
+/// All open jobs, in the order of service.
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
     ageing: Duration,
     half_life: Duration,
     jobs_per_owner: Option<u32>,
-    /// Of owners for whom something else was said than the configuration says.
+    /// Owners with limits other than the configured ones.
     limits: BTreeMap<OwnerId, OwnerLimits>,
     running_jobs_max: usize,
     owners: BTreeMap<OwnerKey, Owner>,
     names: BTreeMap<OwnerId, OwnerKey>,
     owner_next: u64,
-    /// Owners that have something to lease, by weighted usage and by since when they wait.
+    /// Owners with work to lease, by weighted usage and by when their wait began.
     by_usage: BTreeSet<(Usage, OwnerKey)>,
     by_wait: BTreeSet<(Duration, OwnerKey)>,
-    /// Leases since the last one that an owner got for having waited.
+    /// Leases since the last one that was given because of a long wait.
     leases_since_waited: u32,
     ready: usize,
     startable: usize,
@@ -104,7 +107,7 @@ impl Queue {
         }
     }
 
-    /// The key of an owner, made where there is none.
+    /// The key of an owner, created if necessary.
     pub(crate) fn owner(&mut self, id: &OwnerId) -> OwnerKey {
         if let Some(key) = self.names.get(id) {
             return *key;
@@ -128,7 +131,7 @@ impl Queue {
         key
     }
 
-    /// Bounds what an owner may have. This is remembered even while the owner itself is forgotten.
+    /// Sets an owner's limits. They are kept even while the owner itself is forgotten.
     pub(crate) fn limit(&mut self, id: &OwnerId, limits: Option<OwnerLimits>, now: Duration) {
         match limits {
             Some(limits) => drop(self.limits.insert(id.clone(), limits)),
@@ -145,17 +148,17 @@ impl Queue {
         self.limits.get(id).copied().unwrap_or(OwnerLimits { jobs_at_once: self.jobs_per_owner, weight: 1.0 })
     }
 
-    /// A job of the owner is held back.
+    /// Counts a blocked job of the owner.
     pub(crate) fn block(&mut self, owner: OwnerKey) {
         self.owner_mut(owner).blocked += 1;
     }
 
-    /// A job of the owner isn't held back any more.
+    /// A job of the owner is no longer blocked.
     pub(crate) fn unblock(&mut self, owner: OwnerKey) {
         self.owner_mut(owner).blocked -= 1;
     }
 
-    /// A queued job waits for its first lease.
+    /// Adds a queued job, which waits for its first lease.
     pub(crate) fn enqueue(&mut self, place: Place, now: Duration) {
         let owner = self.owner_mut(place.owner);
         owner.queued += 1;
@@ -163,7 +166,7 @@ impl Queue {
         self.refresh(place.owner, now);
     }
 
-    /// A queued job ended before it started.
+    /// Removes a queued job that ended before it started.
     pub(crate) fn dequeue(&mut self, place: Place, now: Duration) {
         let owner = self.owner_mut(place.owner);
         owner.queued -= 1;
@@ -171,7 +174,7 @@ impl Queue {
         self.refresh(place.owner, now);
     }
 
-    /// A job that isn't queued runs.
+    /// Adds a running job, which is no longer queued.
     pub(crate) fn start(&mut self, place: Place, now: Duration) {
         let owner = self.owner_mut(place.owner);
         owner.running += 1;
@@ -179,7 +182,7 @@ impl Queue {
         self.refresh(place.owner, now);
     }
 
-    /// A running job, not ready any more, ended.
+    /// Removes a running job that is no longer ready.
     pub(crate) fn end(&mut self, place: Place, now: Duration) {
         let owner = self.owner_mut(place.owner);
         owner.running -= 1;
@@ -187,7 +190,8 @@ impl Queue {
         self.refresh(place.owner, now);
     }
 
-    /// Says whether a running job has something to lease, and how much and when it was served last.
+    /// Sets whether a running job has work to lease, with its served path-months and the time of
+    /// its last lease.
     pub(crate) fn set_ready(&mut self, place: Place, ready: Option<(u64, Duration)>, now: Duration) {
         let class = self.owner_mut(place.owner).class_mut(place.priority);
         let before = class.ready.contains(place.job);
@@ -202,7 +206,7 @@ impl Queue {
         self.refresh(place.owner, now);
     }
 
-    /// A lease of `path_months` was given to a job of this class.
+    /// Charges a lease of `path_months` to the owner of a job of this class.
     pub(crate) fn charge(&mut self, place: Place, path_months: u64, now: Duration) {
         let half_lives = now.as_secs_f64() / self.half_life.as_secs_f64();
         let ageing = self.ageing;
@@ -227,7 +231,7 @@ impl Queue {
         class.next(owner.startable > 0, self.ready >= self.running_jobs_max, self.ageing, now)
     }
 
-    /// The owner whose turn it is for having waited longest, if it is time for that.
+    /// The owner with the longest wait, if it is time for such a lease.
     fn waited_longest(&self, now: Duration) -> Option<OwnerKey> {
         let (since, owner) = self.by_wait.first()?;
         let is_due =
@@ -240,13 +244,13 @@ impl Queue {
         self.ready + self.startable
     }
 
-    /// The owner's limit, if that alone keeps its queued jobs from starting.
+    /// The owner's limit, if it is the only reason why queued jobs can't start.
     pub(crate) fn limited_to(&self, owner: OwnerKey) -> Option<u32> {
         self.owners.get(&owner).filter(|owner| owner.queued > 0 && owner.startable == 0)?.limits.jobs_at_once
     }
 
-    /// Running jobs of the owner that have at least this priority, running jobs of other owners,
-    /// and how many other owners with something to lease have used less lately.
+    /// Running jobs of the owner with at least this priority, running jobs of other owners, and the
+    /// number of other owners with work to lease and lower usage.
     pub(crate) fn rivals(&self, key: OwnerKey, priority: u8) -> (u32, u32, usize) {
         let own = self.owners.get(&key);
         let own_running =
@@ -258,8 +262,8 @@ impl Queue {
         (own_running, others_running, less)
     }
 
-    /// From 1: how many queued jobs get their first lease before this one, if none is submitted,
-    /// and this one. Owners take turns, the one with the least usage first.
+    /// The job's position, from 1: its place in the order in which queued jobs get their first
+    /// lease if nothing else is submitted. Owners take turns, starting with the lowest usage.
     pub(crate) fn position(&self, place: Place) -> Option<u64> {
         let own = self.owners.get(&place.owner)?;
         let in_class = own.classes.get(&place.priority)?.queued.rank(place.job)?;
@@ -277,7 +281,7 @@ impl Queue {
         u64::try_from(before + rank + 1).ok()
     }
 
-    /// Forgets owners without open jobs whose usage has decayed away.
+    /// Forgets owners without open jobs whose usage has decayed to nothing.
     pub(crate) fn forget_idle_owners(&mut self, now: Duration) {
         let half_lives = now.as_secs_f64() / self.half_life.as_secs_f64();
         let Self { owners, names, .. } = self;
@@ -297,7 +301,7 @@ impl Queue {
         self.owners.get_mut(&key).expect("an open job's owner is known")
     }
 
-    /// Brings the order of service up to date with an owner.
+    /// Updates an owner's place in the order of service.
     fn refresh(&mut self, key: OwnerKey, now: Duration) {
         let owner = self.owners.get_mut(&key).expect("an open job's owner is known");
         let most = owner.limits.jobs_at_once;
@@ -313,7 +317,7 @@ impl Queue {
         let before = owner.listed;
         let eligible = owner.classes.values().any(|class| class.listed().is_some());
         owner.listed = eligible.then(|| {
-            // An owner doesn't wait while it has nothing to lease.
+            // An owner doesn't wait while it has no work to lease.
             let since = before.map_or(now, |(_, since)| since);
             (owner.weighted(), since.max(owner.last_served))
         });

@@ -1,20 +1,20 @@
-//! The blocks of a running job: pending, open (leased) or done, each block exactly one of them.
+//! The blocks of a running job. Each block is either pending, open (leased) or done.
 //!
-//! How often blocks were leased, failed or went down with a node follows them when ranges are
-//! split, and ranges of different history are never joined: a poisonous block can't hide in a fresh
-//! range. Who holds a lease is not known here beyond its id.
+//! Blocks keep their history (how often they were leased, failed or were lost with a node) when
+//! ranges are split, and ranges with different histories are never joined, so that a poisonous
+//! block can't hide in a fresh range. Of a lease only the id is known here.
 
 use std::collections::BTreeMap;
 
 use carlo_types::{BlockRange, LeaseId, NodeId};
 
-/// How many may hold one range at once: the last ranges of a job are given twice.
+/// The most leases of one range at the same time: the last ranges of a job are leased twice.
 pub(crate) const HOLDERS_MAX: usize = 2;
 
-/// Nodes that a range remembers for their faults.
+/// The number of nodes that a range remembers for their faults.
 const FAULTY_MAX: usize = 4;
 
-/// What happened to blocks so far.
+/// What has happened to blocks so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct History {
     pub(crate) attempts: u32,
@@ -25,9 +25,9 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Whether it went down with a node, and may have been the reason. Then it is leased to nodes
-    /// that hold nothing else, so that a range that kills workers is told from one that was beside
-    /// it.
+    /// Whether a node was lost with the range, and the range may be the reason. Such a range is
+    /// only leased to nodes without other leases, to distinguish a range that kills workers from
+    /// one that was computed beside it.
     fn is_suspect(self) -> bool {
         self.losses > 0
     }
@@ -36,7 +36,7 @@ impl History {
         (self.faults, self.losses, self.faulty) == (other.faults, other.losses, other.faulty)
     }
 
-    /// The different nodes that reported a fault; no more than a few are remembered.
+    /// The different nodes that reported a fault; only a few are remembered.
     pub(crate) fn faulty_nodes(self) -> Vec<NodeId> {
         self.faulty.into_iter().flatten().collect()
     }
@@ -54,9 +54,9 @@ impl History {
 /// Why a lease ended without a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Release {
-    /// The node reported a fault, or gave a wrong answer or none.
+    /// The node reported a fault or a wrong result.
     Fault(NodeId),
-    /// The node was lost while it held this range.
+    /// The node was lost while it had this range.
     Loss,
 }
 
@@ -85,8 +85,8 @@ pub(crate) struct Ranges {
 }
 
 impl Ranges {
-    /// Every block of `whole` is pending but those of `done`, which must be ascending and within
-    /// it; `None` if they aren't.
+    /// All blocks of `whole` are pending except those in `done`, which must be ascending and within
+    /// `whole`; `None` if they aren't.
     pub(crate) fn new(whole: BlockRange, done: &[BlockRange]) -> Option<Self> {
         let mut ranges = Self {
             pending: BTreeMap::new(),
@@ -107,17 +107,17 @@ impl Ranges {
         Some(ranges)
     }
 
-    /// The first pending range of one history.
+    /// The first pending range with a single history.
     pub(crate) fn first_pending(&self) -> Option<BlockRange> {
         self.pending.first_key_value().map(|(_, pending)| pending.range)
     }
 
-    /// Whether the first pending range is to be leased alone.
+    /// Whether the first pending range must be leased alone.
     pub(crate) fn next_is_suspect(&self) -> bool {
         self.pending.first_key_value().is_some_and(|(_, pending)| pending.history.is_suspect())
     }
 
-    /// Whether the open range at `start` was to be leased alone.
+    /// Whether the open range at `start` had to be leased alone.
     pub(crate) fn is_suspect(&self, start: u64) -> bool {
         self.open.get(&start).is_some_and(|open| open.history.is_suspect())
     }
@@ -154,15 +154,15 @@ impl Ranges {
         Some((open.range, open.history.attempts))
     }
 
-    /// The open range at `start` is done. Returns it with its holders.
+    /// Marks the open range at `start` as done. Returns it with its leases.
     pub(crate) fn finish(&mut self, start: u64) -> Option<Open> {
         let open = self.open.remove(&start)?;
         self.add_done(open.range);
         Some(open)
     }
 
-    /// A holder of the open range at `start` gives it up. Returns what happened to the range so far
-    /// and the holders left; without one, it is pending again.
+    /// Ends a lease of the open range at `start`. Returns the range's history and its remaining
+    /// leases. Without a lease it is pending again.
     pub(crate) fn release(
         &mut self,
         start: u64,
@@ -183,9 +183,9 @@ impl Ranges {
         Some((history, holders))
     }
 
-    /// Takes `range` as done if every block of it is pending, or open in a range that lies wholly
-    /// within it. Returns the leases of those ranges, which have nothing left to do; `None` where
-    /// it took nothing.
+    /// Marks `range` as done if each of its blocks is pending, or open in a range that lies
+    /// entirely within it. Returns the leases of those ranges, which have nothing left to do, or
+    /// `None` if it changed nothing.
     pub(crate) fn accept_stale(&mut self, range: BlockRange) -> Option<Vec<LeaseId>> {
         let (mut pieces, mut opened) = (Vec::new(), Vec::new());
         let mut next = range.start();

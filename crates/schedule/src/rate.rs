@@ -1,14 +1,13 @@
-//! How fast something goes, over the last seconds: an exponentially weighted rate in continuous
-//! time.
+//! A rate over the last seconds: an exponentially weighted average in continuous time.
 
 use std::time::Duration;
 
-/// Seconds after which an amount weighs 1/e.
+/// After this many seconds an amount has a weight of 1/e.
 const WINDOW_SECONDS: f64 = 3.0;
-/// A rate over less than this means nothing yet.
+/// A rate over a shorter time is meaningless.
 const AGE_MIN_SECONDS: f64 = 0.05;
 
-/// A rate meter. Its unit is that of what is added, a second.
+/// A rate meter. Its unit is the unit of the added amounts, per second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Meter {
     since: Duration,
@@ -17,12 +16,12 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// A meter of something that begins now.
+    /// A meter that starts now.
     pub(crate) fn new(now: Duration) -> Self {
         Self { since: now, at: now, sum: 0.0 }
     }
 
-    /// Adds what happened since the last time.
+    /// Adds the amount since the last call.
     pub(crate) fn add(&mut self, amount: f64, now: Duration) {
         self.sum = self.sum * self.decay(now) + amount;
         self.at = self.at.max(now);
@@ -34,8 +33,8 @@ impl Meter {
         if age < AGE_MIN_SECONDS {
             return 0.0;
         }
-        // Early on only `age` seconds have been seen: the weights sum to this, not to the whole
-        // window.
+        // In the beginning only `age` seconds were observed: their weights sum to this, not to the
+        // whole window.
         let weight = WINDOW_SECONDS * (1.0 - (-age / WINDOW_SECONDS).exp());
         let rate = self.sum * self.decay(now) / weight;
         if rate < 1.0 { 0.0 } else { rate }

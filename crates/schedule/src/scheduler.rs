@@ -1,5 +1,4 @@
-//! The state machine: what it holds, and where each command goes. The commands themselves are in
-//! the submodules.
+//! The state machine: its state, and the dispatch of commands to the submodules.
 
 mod batches;
 mod ending;
@@ -29,12 +28,12 @@ use crate::record::{JobState, Record};
 use crate::seal::SealKey;
 use batches::Batches;
 
-/// Started jobs of which the time in the queue is averaged.
+/// The number of started jobs whose queue times are averaged.
 const QUEUE_TIMES_MAX: usize = 1_000;
-/// How often owners without open jobs are looked at.
+/// How often owners without open jobs are removed.
 const OWNERS_SWEPT_EVERY: Duration = Duration::from_secs(10);
 
-/// The scheduler of one epoch. See the documentation of the crate.
+/// The scheduler of one epoch. See the crate's documentation.
 #[derive(Debug, Clone)]
 pub struct Scheduler<P> {
     pub(crate) config: Config,
@@ -51,11 +50,11 @@ pub struct Scheduler<P> {
     pub(crate) leases: Leases,
     pub(crate) listing: Listing<JobState, JobKey>,
     pub(crate) batches: Batches,
-    /// Ended jobs, by when they are forgotten.
+    /// Ended jobs, by when they will be forgotten.
     pub(crate) expiry: BTreeSet<(Duration, JobKey)>,
     /// Running jobs with progress since their last checkpoint.
     pub(crate) unsaved: BTreeSet<JobKey>,
-    /// Where the last tick's checkpoints ended.
+    /// The job at which the last tick's checkpoints ended.
     pub(crate) saved_last: JobKey,
     pub(crate) queue_times: VecDeque<Duration>,
     pub(crate) meter: Meter,
@@ -63,8 +62,8 @@ pub struct Scheduler<P> {
 }
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// A scheduler without jobs and nodes, for the term `epoch`. What the ledger holds comes by
-    /// [`restore`](Self::restore).
+    /// A scheduler without jobs and nodes, for the term `epoch`. [`restore`](Self::restore) adds
+    /// what is in the ledger.
     pub fn new(config: Config, epoch: Epoch, seal_key: SealKey) -> Self {
         Self {
             epoch,
@@ -89,17 +88,18 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// The term that this scheduler leases in.
+    /// The epoch of this scheduler's leases.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Takes a command that happens `now`.
+    /// Applies a command that happens at `now`.
     ///
     /// # Errors
     ///
-    /// The refusal, for whoever gave the command; nothing has changed then. A command of a node that is no member is refused as
-    /// [`FaultCode::NotFound`]: its stream should be closed, so that it joins again.
+    /// A refusal for the caller; nothing has changed then. A command from a node that is not a
+    /// member is refused as [`FaultCode::NotFound`]: its stream should be closed, so that it joins
+    /// again.
     pub fn apply(&mut self, command: Command<P>, now: Now) -> Result<Outcome<P>, Fault> {
         let now = self.at(now);
         let mut out = Outcome::default();
@@ -132,8 +132,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(out)
     }
 
-    /// What follows from a command: batches go on, free nodes get leases, and changed batches are
-    /// put out.
+    /// Handles the consequences of a command: batches advance, free nodes get leases, and changed
+    /// batches are recorded.
     fn settle(&mut self, now: Now, out: &mut Outcome<P>) {
         self.advance_batches(now, out);
         self.fill(now, out);
@@ -142,13 +142,13 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.save_batches(out);
     }
 
-    /// `now`, but never before an earlier one.
+    /// `now`, but never before an earlier time.
     fn at(&mut self, now: Now) -> Now {
         self.latest = self.latest.max(now.elapsed);
         Now { elapsed: self.latest, ..now }
     }
 
-    /// Refuses new jobs that can't be taken.
+    /// Refuses new jobs that can't be accepted.
     fn check_new(&self, ids: &BTreeSet<JobId>, priority: u8) -> Result<(), Fault> {
         if priority > PRIORITY_MAX {
             let message = format!("must be between 0 and {PRIORITY_MAX}");
@@ -168,7 +168,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(())
     }
 
-    /// Adds a new job to the queue, or beside it where its batch blocks it.
+    /// Adds a new job to the queue, or only counts it there if its batch blocks it.
     fn insert_queued(&mut self, new: NewJob, blocked: bool, now: Now, out: &mut Outcome<P>) -> JobKey {
         let (id, spec) = (new.id, Arc::clone(&new.spec));
         let queued = Queued::new(Arc::clone(&spec), blocked, now.elapsed);
@@ -184,7 +184,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         key
     }
 
-    /// Adds a job to the indexes that hold every job.
+    /// Adds a job to the indexes of all jobs.
     fn insert(&mut self, new: NewJob, created_at: Timestamp, state: State<P>) -> JobKey {
         self.job_next += 1;
         let key = JobKey(self.job_next);
@@ -247,7 +247,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         key.ok_or_else(|| Fault::new(FaultCode::NotFound, format!("there is no job {id}")))
     }
 
-    /// Tells the queue whether a running job has something to lease.
+    /// Updates in the queue whether a running job has work to lease.
     fn requeue(&mut self, key: JobKey, now: Now) {
         let Some(job) = self.jobs.get(&key) else { return };
         let Some(running) = job.running() else { return };

@@ -1,25 +1,25 @@
-//! Seals of leases. A report of an earlier epoch's lease counts only if some leader of this ledger
-//! granted that lease to that node, and the leader that granted it may be gone. So every lease
-//! carries a code that only leaders can make.
+//! Seals of leases. A report for an earlier epoch's lease counts only if some leader of this ledger
+//! granted that lease to that node, and that leader may be gone. So every lease carries a code that
+//! only leaders can make.
 
 use carlo_types::{Lease, NodeId, Seal};
 use sha2::{Digest, Sha256};
 
-/// The secret that leases are sealed with, the same for all epochs of a ledger.
+/// The secret for sealing leases, the same in all epochs of a ledger.
 #[derive(Clone, Copy)]
 pub struct SealKey([u8; 32]);
 
 impl SealKey {
-    /// The key of these bytes, which must come from the system's random source.
+    /// The key with these bytes, which must come from the system's random source.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The seal of a lease, whatever seal it carries, that is granted to this node.
+    /// The seal of a lease that is granted to this node. Ignores the seal that the lease contains.
     ///
-    /// SHA-256 over the key and the fields: all of fixed length, except for the ids' texts, which
-    /// have one length each. So no two leases have the same input, and half of the hash being left
-    /// out, a seal can't be extended to that of a longer input.
+    /// SHA-256 over the key and the fields. All fields have a fixed length, and each kind of id has
+    /// texts of one length, so no two leases have the same input. Half of the hash is left out, so
+    /// a seal can't be extended to that of a longer input.
     pub(crate) fn seal(&self, node: NodeId, lease: &Lease) -> Seal {
         let mut hash = Sha256::new();
         hash.update(self.0);
@@ -36,8 +36,7 @@ impl SealKey {
         seal
     }
 
-    /// Whether a lease was granted to this node by a leader with this key. Takes as long wherever
-    /// seals differ.
+    /// Whether a leader with this key granted the lease to this node. Compares in constant time.
     pub(crate) fn fits(&self, node: NodeId, lease: &Lease) -> bool {
         let seal = self.seal(node, lease);
         seal.0.iter().zip(lease.seal.0).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0

@@ -1,22 +1,21 @@
-//! How many blocks a lease gets.
+//! Decides how many blocks a lease gets.
 
 use std::time::Duration;
 
 use carlo_types::BLOCK_SIMULATIONS;
 use carlo_types::limits::LEASE_BLOCKS_MAX;
 
-/// However close the end of a job is, a lease isn't made shorter than this share of what it should
-/// last.
+/// Even near the end of a job a lease takes at least this share of its target time.
 const SHORTEST: f64 = 0.04;
 
-/// What the size of a lease follows from.
+/// The inputs of a lease's size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sizing {
-    /// What a lease should last.
+    /// How long a lease should take.
     pub(crate) target: Duration,
-    /// The node's speed in path-months a second, once measured.
+    /// The node's speed in path-months per second, once measured.
     pub(crate) speed: Option<f64>,
-    /// The node's share of the speed of all nodes, 0 to 1.
+    /// The node's share of the total speed, 0 to 1.
     pub(crate) share: f64,
     /// The node's threads.
     pub(crate) threads: u32,
@@ -24,16 +23,16 @@ pub(crate) struct Sizing {
     pub(crate) months: u32,
     /// Blocks of the job that may be leased now.
     pub(crate) pending: u64,
-    /// Jobs that could get a lease now, this one included.
+    /// Jobs that could get a lease now, including this one.
     pub(crate) competitors: usize,
 }
 
 impl Sizing {
-    /// Blocks for the lease, at least one.
+    /// The number of blocks for the lease, at least one.
     ///
-    /// As many as last `target`; one for each thread while the speed is unknown. Towards the end of
-    /// the job fewer, so that its end doesn't wait for one slow node: half of what would be this
-    /// node's share of the rest, were the cluster divided evenly among the jobs that want it
+    /// The blocks last `target`, or are one per thread while the speed is unknown. Towards the end
+    /// of a job there are fewer, so that its end doesn't wait for one slow node: half of this
+    /// node's share of the rest, if the cluster were divided evenly among the jobs that want it
     /// (guided self-scheduling, Polychronopoulos and Kuck 1987).
     pub(crate) fn blocks(&self) -> u64 {
         let block_path_months = (BLOCK_SIMULATIONS * u64::from(self.months.max(1))) as f64;
@@ -83,7 +82,7 @@ mod tests {
         let fast = Sizing { speed: Some(1000.0 * 36.0 * BLOCK_SIMULATIONS as f64), share: 0.25, ..LONE };
         let sizes = [10_000, 2_000, 400, 80, 1].map(|pending| Sizing { pending, ..fast }.blocks());
         assert_eq!(sizes, [500, 250, 50, 20, 20]);
-        // Where other jobs want the cluster too, there is no idle node to wait for this one.
+        // If other jobs want the cluster too, no idle node waits for this one.
         assert_eq!(Sizing { pending: 400, competitors: 100, ..fast }.blocks(), 400);
     }
 }

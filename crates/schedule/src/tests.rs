@@ -1,5 +1,5 @@
-//! The scheduler as a whole: its rules one by one, fairness in simulated time, and random histories
-//! with crashes.
+//! Tests of the whole scheduler: its rules one by one, fairness in simulated time, and random
+//! histories with crashes.
 
 mod epochs;
 mod fairness;

@@ -1,5 +1,5 @@
-//! Whether everything that is known twice is the same both times. For tests and for a coordinator
-//! in doubt: it costs a walk over all jobs.
+//! Checks that redundant state agrees. For tests, and for a coordinator in doubt: it visits all
+//! jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     ///
     /// # Panics
     ///
-    /// With a description of the first one that is broken.
+    /// With a description of the first violation.
     pub fn verify(&self) {
         let mut expected = Expected::default();
         let mut open_jobs = 0;
@@ -91,13 +91,13 @@ impl<P: Merge + Clone> Scheduler<P> {
         assert_eq!(on_nodes, leased.len(), "leases on nodes");
     }
 
-    /// What holds between commands, because every command ends with granting.
+    /// What holds between commands, because every command ends with granting leases.
     fn verify_rest(&self) {
         assert!(
             self.fleet.idle_node().is_none() || self.queue.competitors() == 0,
             "a node is idle while a job could get a lease"
         );
-        // Only a suspect range waits for a node that holds nothing.
+        // Only a suspect range waits for an idle node.
         let waits = |job: &Job<P>| job.running().is_some_and(|running| running.ranges.next_is_suspect());
         assert!(
             self.fleet.free_node().is_none()

@@ -1,4 +1,4 @@
-//! Requests with an idempotency key: served once, and from then on answered as they were.
+//! Requests with an idempotency key: carried out once, and answered in the same way afterwards.
 
 use carlo_tenancy::Caller;
 use carlo_types::Fault;
@@ -9,24 +9,24 @@ use crate::entries;
 use crate::entries::idempotency::IdempotencyId;
 use crate::idempotency::IdempotencyKey;
 
-/// What came of a request that may have come before.
+/// The outcome of a request that may be a repetition.
 #[derive(Debug)]
 pub(crate) enum IdempotentOutcome<T> {
-    /// It was served now.
+    /// It was carried out now.
     Served(T),
-    /// It had been; its answer is in the ledger.
+    /// It was carried out before. The answer is in the ledger.
     Repeated(IdempotencyId),
 }
 
 impl Core {
-    /// Serves a request unless it was served before. `told` is the part of the answer that is told
-    /// again; its entry is in the commit of whatever the request led to.
+    /// Carries out a request unless that was done before. `repeated_part` extracts the part of the answer
+    /// that repetitions get. Its entry is part of the commit of the request's changes.
     pub(crate) fn run_idempotent<T, M: Message>(
         &mut self,
         caller: &Caller,
         request: Option<&IdempotencyKey>,
         serve: impl FnOnce(&mut Self) -> Result<T, Fault>,
-        told: impl FnOnce(&T) -> M,
+        repeated_part: impl FnOnce(&T) -> M,
     ) -> Result<IdempotentOutcome<T>, Fault> {
         let Some(request) = request else { return serve(self).map(IdempotentOutcome::Served) };
         let now = self.clock.now().wall;
@@ -36,17 +36,17 @@ impl Core {
         let served = serve(self)?;
         let (stored, forgotten) = self.idempotency.answered(&caller.user, request, now);
         self.writes.extend(forgotten.iter().map(entries::idempotency::delete));
-        self.writes.push(entries::idempotency::write(&stored, told(&served).encode_to_vec()));
+        self.writes.push(entries::idempotency::write(&stored, repeated_part(&served).encode_to_vec()));
         Ok(IdempotentOutcome::Served(served))
     }
 
-    /// A request is being handled from now on: until [`Core::end_idempotent`] others with its key
+    /// Marks a request as in progress: until [`Core::end_idempotent`] other requests with its key
     /// are refused.
     pub(crate) fn begin_idempotent(&mut self, id: IdempotencyId) {
         self.idempotency.begin(id);
     }
 
-    /// A request has been handled; with `forget` as if it had never come.
+    /// Ends the mark; with `forget` as if the request had never come.
     pub(crate) fn end_idempotent(&mut self, id: &IdempotencyId, forget: bool) {
         self.idempotency.end(id);
         if forget {
@@ -55,7 +55,7 @@ impl Core {
         }
     }
 
-    /// Forgets keys whose day is over.
+    /// Forgets keys that have expired.
     pub(super) fn expire_idempotency_keys(&mut self) {
         let over = self.idempotency.expire(self.clock.now().wall);
         self.writes.extend(over.iter().map(entries::idempotency::delete));

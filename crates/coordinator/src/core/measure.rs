@@ -1,4 +1,4 @@
-//! What metrics show of the state of a term.
+//! Measures a term's state for the metrics.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use super::Core;
 use crate::metrics::Snapshot;
 
 impl Core {
-    /// The state at a scrape. It takes a walk over all jobs that are remembered: some milliseconds where they are as many as may be.
+    /// The state at a scrape. This visits all remembered jobs, which takes some milliseconds for
+    /// the largest number of them.
     pub(crate) fn measure(&self) -> Snapshot {
         let now = self.clock.now();
         let mut snapshot = Snapshot { repeated: self.scheduler.repeated_ranges(), ..Snapshot::default() };

@@ -1,5 +1,5 @@
-//! Requests to the core: closures that run on its task. A reply is sent after the commit of what
-//! its request led to.
+//! Requests to the core: closures that run in its task. A reply is sent after the commit of the
+//! request's changes.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ pub(crate) type Request = Box<dyn FnOnce(&mut Core) + Send>;
 /// A command of a worker's session. The answer goes to the session's stream.
 pub(crate) type WorkerRequest = Command<Partial>;
 
-/// Asks the core. Every call waits while too many requests are queued, and fails once the core has
-/// ended.
+/// A handle of the core. Every call waits while too many requests are queued, and fails once the
+/// core has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct CoreHandle {
     requests: mpsc::Sender<Request>,
@@ -31,12 +31,12 @@ impl CoreHandle {
         Self { requests, instruments }
     }
 
-    /// Where events of its calls are counted.
+    /// The instruments that count events of its calls.
     pub(crate) fn instruments(&self) -> &Instruments {
         &self.instruments
     }
 
-    /// Does `ask` on the core, and returns its answer once everything that it led to is durable.
+    /// Runs `ask` in the core, and returns its result once all of its changes are durable.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut Core) -> T + Send + 'static,
@@ -44,14 +44,14 @@ impl CoreHandle {
         let (reply, answer) = oneshot::channel();
         let request: Request = Box::new(move |core| {
             let answer = ask(core);
-            // Whoever asked may have gone by then, and that is fine.
+            // The caller may be gone.
             core.replies.push(Box::new(move || drop(reply.send(answer))));
         });
         self.requests.send(request).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())
     }
 
-    /// Admits a node, whose messages go to `outbox` from now on.
+    /// Admits a node, whose messages are sent to `outbox` from now on.
     pub(crate) async fn join(
         &self,
         node: NodeId,
@@ -61,14 +61,14 @@ impl CoreHandle {
         self.ask(move |core| core.join(node, facts, outbox)).await?
     }
 
-    /// Passes on what a worker's session wants.
+    /// Passes on a command of a worker's session.
     pub(crate) async fn worker(&self, session: SessionId, request: WorkerRequest) -> Result<(), Fault> {
         let request = Box::new(request);
         self.requests.send(Box::new(move |core| core.worker(session, *request))).await.map_err(|_| ended())
     }
 }
 
-/// The fault of asking a core that has ended.
+/// The fault of a call to a core that has ended.
 pub(crate) fn ended() -> Fault {
     Fault::new(
         FaultCode::Unavailable,
@@ -77,18 +77,17 @@ pub(crate) fn ended() -> Fault {
 }
 
 impl Core {
-    /// The cluster.
     pub(crate) fn cluster(&self) -> ClusterView {
         self.scheduler.cluster(self.clock.now())
     }
 
-    /// Drains a node, or the opposite.
+    /// Drains a node, or ends its drain.
     pub(crate) fn drain(&mut self, node: NodeId, draining: bool) -> Result<NodeView, Fault> {
         self.apply(if draining { Command::Drain { node } } else { Command::Undrain { node } })?;
         Ok(self.scheduler.node(node, self.clock.now()).expect("it was just found"))
     }
 
-    /// Undrains a name; a node that has it, if one is listed.
+    /// Ends the drain of a name. Returns a node with this name, if one is listed.
     pub(crate) fn undrain_name(&mut self, name: &str) -> Result<Option<NodeView>, Fault> {
         self.apply(Command::UndrainName { name: name.to_owned() })?;
         let nodes = self.cluster().nodes;
@@ -108,13 +107,13 @@ impl Core {
         Ok((self.sessions.open(node, name, outbox, self.epoch), self.epoch))
     }
 
-    /// Notes that a node was lost, by its name where it is known.
+    /// Logs that a node was lost, by its name if it is known.
     pub(super) fn note_loss(&mut self, node: NodeId, why: &str) {
         let name = self.sessions.name(node).map_or_else(|| node.to_string(), str::to_owned);
         self.note(ClusterEventKind::Lost, name, why, "");
     }
 
-    /// Applies what a session wants, unless a newer session of the same node has replaced it.
+    /// Applies a session's command, unless a newer session of the same node has replaced it.
     fn worker(&mut self, session: SessionId, request: WorkerRequest) {
         if !self.sessions.is_current(session) {
             return;
@@ -136,7 +135,7 @@ impl Core {
         if let Err(fault) = self.apply(request) {
             tracing::warn!(%node, %fault, "a worker's message was refused; its session ends");
             self.sessions.disconnect(node, &fault);
-            // The scheduler may not know the node any more: then there is nothing to lose.
+            // If the scheduler doesn't know the node any more, there is nothing to lose.
             let _ = self.apply(Command::Lose { node, why: fault.message });
         }
     }

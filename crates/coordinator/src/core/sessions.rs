@@ -1,5 +1,5 @@
-//! The workers' streams, as the core sees them: an outbox for each node, and what its worker knows
-//! already.
+//! The core's side of the workers' streams: an outbox for each node, and what its worker already
+//! knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tonic::Status;
 
 use crate::metrics::{Instruments, whole};
 
-/// Where a worker's messages go. Bounded: a worker that doesn't read is disconnected.
+/// The channel for a worker's messages. It is bounded: a worker that doesn't read is disconnected.
 pub(crate) type Outbox = mpsc::Sender<Result<v1::CoordinatorMessage, Status>>;
 
-/// One stream of one node. A node that joins again has a new one.
+/// A stream of a node. A node that joins again has a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionId {
     node: NodeId,
@@ -25,13 +25,11 @@ pub(crate) struct SessionId {
 }
 
 impl SessionId {
-    /// Whose it is.
     pub(crate) fn node(self) -> NodeId {
         self.node
     }
 }
 
-/// All open sessions.
 #[derive(Debug)]
 pub(super) struct Sessions {
     open: BTreeMap<NodeId, Session>,
@@ -42,18 +40,18 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 struct Session {
     number: u64,
-    /// The node's.
+    /// The node's name.
     name: String,
     outbox: Outbox,
-    /// Jobs whose specification has been sent.
+    /// Jobs whose specification was sent.
     known: BTreeSet<JobId>,
-    /// Leases that the node holds, and when each was sent.
+    /// The node's leases, and when each was sent.
     leases: BTreeMap<LeaseId, Instant>,
     instruments: Arc<Instruments>,
 }
 
 impl Drop for Session {
-    /// What the node still holds is given to others.
+    /// The node's remaining leases are given to others.
     fn drop(&mut self) {
         self.instruments.leases_expired.inc_by(self.leases.len() as u64);
         self.instruments.leases_in_flight.dec_by(whole(self.leases.len() as u64));
@@ -61,12 +59,13 @@ impl Drop for Session {
 }
 
 impl Sessions {
-    /// No sessions yet. What happens in them is counted there.
+    /// No sessions. `instruments` counts what happens in them.
     pub(super) fn new(instruments: Arc<Instruments>) -> Self {
         Self { open: BTreeMap::new(), opened: 0, instruments }
     }
 
-    /// Opens a session and welcomes its worker. An older session of the node is replaced; its stream ends.
+    /// Opens a session and welcomes its worker. It replaces an older session of the node, whose
+    /// stream ends.
     pub(super) fn open(&mut self, node: NodeId, name: String, outbox: Outbox, epoch: Epoch) -> SessionId {
         self.opened += 1;
         let instruments = Arc::clone(&self.instruments);
@@ -77,7 +76,7 @@ impl Sessions {
         SessionId { node, number: self.opened }
     }
 
-    /// Whether no newer session has replaced this one, and it has not been closed.
+    /// Whether the session is open and no newer one has replaced it.
     pub(super) fn is_current(&self, id: SessionId) -> bool {
         self.open.get(&id.node).is_some_and(|session| session.number == id.number)
     }
@@ -89,25 +88,25 @@ impl Sessions {
         }
     }
 
-    /// Ends a node's stream with the reason, and its session.
+    /// Ends a node's session, and its stream with the reason.
     pub(super) fn disconnect(&mut self, node: NodeId, reason: &Fault) {
         if let Some(session) = self.open.remove(&node) {
-            // If the outbox is full, the worker doesn't read: it will not miss the reason.
+            // If the outbox is full, the worker doesn't read, and won't miss the reason.
             let _ = session.outbox.try_send(Err(status::from_fault(reason)));
         }
     }
 
-    /// The name that a node's operator gave it, while its session is open.
+    /// The name that the operator gave the node, while its session is open.
     pub(super) fn name(&self, node: NodeId) -> Option<&str> {
         self.open.get(&node).map(|session| session.name.as_str())
     }
 
-    /// Tells operators that a node is lost, by the name that they gave it.
+    /// Logs that a node is lost, by the name that its operator gave it.
     pub(super) fn warn_of_loss(&self, node: NodeId, why: &str) {
         tracing::warn!(%node, name = self.name(node), why, "node lost: others compute what it held");
     }
 
-    /// Tells the workers what the scheduler decided.
+    /// Sends the scheduler's decisions to the workers.
     pub(super) fn carry_out(&mut self, effect: Effect, epoch: Epoch) {
         match effect {
             Effect::Grant { node, lease, spec } => self.grant(node, &lease, &spec),
@@ -136,7 +135,7 @@ impl Sessions {
                 self.warn_of_loss(node, &why);
                 self.disconnect(node, &Fault::new(FaultCode::Unavailable, why));
             }
-            // Nobody watches jobs or drains over a stream yet: callers ask.
+            // No stream reports these yet: callers poll or wait.
             Effect::Changed { .. } | Effect::BatchChanged { .. } | Effect::Drained { .. } => {}
         }
     }
@@ -150,15 +149,16 @@ impl Sessions {
         self.send(node, Message::Grant(v1::Grant { lease: Some(lease.into()), specification }));
     }
 
-    /// The node doesn't hold this lease any more; when it was sent.
+    /// Removes a lease of the node. Returns when it was sent.
     fn end_lease(&mut self, node: NodeId, lease: LeaseId) -> Option<Instant> {
         let granted = self.open.get_mut(&node)?.leases.remove(&lease)?;
         self.instruments.leases_in_flight.dec();
         Some(granted)
     }
 
-    /// Queues a message. A worker with a full outbox doesn't read: its session ends here, what it still says is ignored, and so the
-    /// scheduler finds it silent and gives its leases to others.
+    /// Queues a message. A worker with a full outbox doesn't read: its session ends here, and its
+    /// further messages are ignored. So the scheduler finds it silent and gives its leases to
+    /// others.
     fn send(&mut self, node: NodeId, message: Message) {
         let Some(session) = self.open.get(&node) else { return };
         if let Err(error) = session.outbox.try_send(Ok(v1::CoordinatorMessage { message: Some(message) })) {

@@ -1,7 +1,7 @@
-//! Jobs that callers wait for in one call (`Jobs.Simulate`). A client whose call ended before its job sends the same request again: it
-//! joins the job instead of running it twice.
+//! Jobs that callers wait for in one call (`Jobs.Simulate`). A client whose call ended before its
+//! job may send the same request again: it joins the job instead of starting another one.
 //!
-//! This is in memory only. After a change of leaders the same request runs anew.
+//! This is only in memory. After a change of leaders the same request starts a new job.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use carlo_types::{JobId, OwnerId};
 use super::Core;
 use crate::entries::idempotency::Hash;
 
-/// How long after the last call the same request joins the job.
+/// How long after the last call the same request still joins the job.
 const JOINED_FOR: Duration = Duration::from_mins(1);
-/// Jobs that can be joined. Beyond this many, the same request runs anew.
+/// Jobs that can be joined. Beyond this number the same request starts a new job.
 const JOBS_MAX: usize = 10_000;
 
-/// A request by its sender and its content.
+/// A request, identified by its sender and its content.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WaitedRequest {
     pub(crate) user: OwnerId,
@@ -31,9 +31,9 @@ pub(super) struct Waited(BTreeMap<WaitedRequest, WaitedJob>);
 #[derive(Debug)]
 struct WaitedJob {
     job: JobId,
-    /// Calls that wait for it now.
+    /// Calls that are waiting for it.
     waiters: usize,
-    /// Whether a caller was told that the job goes on without them.
+    /// Whether a caller was told that the job continues without them.
     goes_on: bool,
     /// When the last call began or ended.
     touched: Duration,
@@ -46,7 +46,8 @@ impl Waited {
 }
 
 impl Core {
-    /// The job of the same request, if there is one that can still give results. The caller counts as waiting from now on.
+    /// The job of the same request, if there is one that can still give results. Counts the caller
+    /// as waiting.
     pub(crate) fn join_waited(&mut self, request: &WaitedRequest) -> Option<JobId> {
         let now = self.clock.now().elapsed;
         let waited = self.waited.0.get_mut(request)?;
@@ -61,7 +62,7 @@ impl Core {
         Some(waited.job)
     }
 
-    /// A caller waits for a new job.
+    /// Registers a new job with one waiting caller.
     pub(crate) fn wait_jointly(&mut self, request: WaitedRequest, job: JobId) {
         if self.waited.0.len() < JOBS_MAX {
             let touched = self.clock.now().elapsed;
@@ -69,8 +70,9 @@ impl Core {
         }
     }
 
-    /// A caller no longer waits. If they were `answered` and the job has not ended, they were told that it goes on. Returns whether the
-    /// job is still wanted: others wait for it, or somebody was told that it goes on.
+    /// Ends a caller's wait. If the caller was `answered` although the job has not ended, the
+    /// answer said that the job continues. Returns whether the job is still wanted: others wait for
+    /// it, or an answer said that it continues.
     pub(crate) fn leave(&mut self, request: &WaitedRequest, job: JobId, answered: bool) -> bool {
         let now = self.clock.now().elapsed;
         let is_open = self.scheduler.spec(job).is_some();
@@ -81,7 +83,7 @@ impl Core {
         waited.goes_on |= answered && is_open;
         waited.touched = now;
         let is_wanted = waited.waiters > 0 || waited.goes_on;
-        // Somebody has the results: the same request later is a new question.
+        // The results were delivered, so the same request later is a new one.
         if (answered && !is_open) || !is_wanted {
             self.waited.0.remove(request);
         }

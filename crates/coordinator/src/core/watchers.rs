@@ -1,10 +1,9 @@
-//! Who waits for a change: callers that wait for a status, and streams of events.
+//! Callers that wait for a change of status, and streams of events.
 //!
-//! A job that somebody watches has a **feed**: its last events, of which every stream reads at its
-//! own pace. The core adds an event at most every 200 ms, and never waits for a reader. A reader
-//! that has read what it missed and then falls behind goes on with the latest event. Feeds are kept
-//! for a while after the last stream has ended, so that a client that comes back finds what it
-//! missed.
+//! A watched job has a **feed**: its latest events, which every stream reads at its own pace. The
+//! core adds an event at most every 200 ms, and never waits for a reader. A reader that has caught
+//! up and then falls behind continues with the latest event. Feeds are kept for a while after the
+//! last stream has ended, so that a client that returns finds the events that it missed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,22 +16,22 @@ use tokio::sync::{oneshot, watch};
 use super::Core;
 use crate::snapshot::JobEvent;
 
-/// Events of a job that are kept.
+/// Events kept per job.
 const EVENTS_MAX: usize = 1_000;
-/// Bytes of all events that are kept.
+/// Bytes of all kept events.
 const EVENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Feeds that are kept. Those that nobody reads make room.
+/// The most feeds. Those without readers make room.
 const FEEDS_MAX: usize = 10_000;
-/// Between two events of a job.
+/// The time between two events of a job.
 const EVENT_EVERY: Duration = Duration::from_millis(200);
 /// How long the feed of an ended job is kept.
 const ENDED_KEPT: Duration = Duration::from_mins(1);
 /// Ended jobs whose last event id is remembered.
 const LAST_IDS_MAX: usize = 100_000;
-/// The largest number of an event: what JSON's readers count to exactly.
+/// The largest event number, up to which JSON numbers are exact.
 const EVENT_ID_MAX: u64 = 1 << 53;
 
-/// What can be waited for.
+/// Something that can be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Topic {
     /// The status of a job.
@@ -48,11 +47,11 @@ pub(super) struct Watchers {
     /// What has changed in this batch of requests.
     notified: BTreeSet<Topic>,
     feeds: BTreeMap<JobId, Feed>,
-    /// Jobs with a feed that lacks their latest change.
+    /// Jobs whose feed lacks the latest change.
     changed: BTreeSet<JobId>,
-    /// The last event of ended jobs, so that it is sent once to each client.
+    /// The number of the last event of ended jobs, so that it is sent once to each client.
     last_ids: BTreeMap<JobId, u64>,
-    /// Their jobs, the oldest first.
+    /// The jobs in `last_ids`, the oldest first.
     last_ids_order: VecDeque<JobId>,
 }
 
@@ -63,7 +62,7 @@ struct Feed {
     at: Duration,
 }
 
-/// The last events of a job, the oldest first; never none.
+/// The latest events of a job, the oldest first; never empty.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     events: VecDeque<Event>,
@@ -73,25 +72,25 @@ pub(crate) struct Window {
 /// A job at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
-    /// Grows by one per event and job.
+    /// Increases with each event of the job.
     pub(crate) id: u64,
     pub(crate) job: Arc<JobEvent>,
-    /// Whether the job has ended: nothing follows.
+    /// Whether the job has ended, so that no event follows.
     pub(crate) is_last: bool,
 }
 
-/// One stream's place in a feed.
+/// A stream's position in a feed.
 #[derive(Debug)]
 pub(crate) struct Watch {
     window: watch::Receiver<Window>,
-    /// The last event that was read.
+    /// The number of the last event that was read.
     read: u64,
-    /// Whether everything that was missed has been read.
+    /// Whether the stream has caught up.
     is_up_to_date: bool,
 }
 
 impl Watch {
-    /// The next event; `None` after the last one. Fails when the core ends.
+    /// Waits for the next event; `None` after the last one. Fails when the core ends.
     pub(crate) async fn next(&mut self) -> Result<Option<Event>, Fault> {
         loop {
             let (next, is_over) = {
@@ -119,7 +118,7 @@ impl Watch {
 }
 
 impl Feed {
-    /// Begins a stream; `None` if the caller has seen the last event.
+    /// Begins a stream; `None` if the caller has received the last event.
     fn watch(&self, last_seen: Option<u64>) -> Option<Watch> {
         let (latest, is_over) = {
             let window = self.window.borrow();
@@ -140,12 +139,12 @@ impl Window {
         self.events.back()
     }
 
-    /// The first event that came after the one with this number.
+    /// The first event with a larger number.
     fn after(&self, id: u64) -> Option<&Event> {
         self.events.get(self.events.partition_point(|event| event.id <= id))
     }
 
-    /// Adds an event with this number at least, and keeps within so many bytes.
+    /// Adds an event with at least this number, and drops old events above `bytes_max`.
     fn push(&mut self, id: u64, job: JobEvent, bytes_max: usize) {
         let id = self.latest().map_or(id, |latest| id.max(latest.id + 1));
         let is_last = job.view.state.is_ended();
@@ -159,31 +158,31 @@ impl Window {
 }
 
 impl Watchers {
-    /// Resolves when the topic changes next.
+    /// Resolves at the next change of the topic.
     pub(super) fn wait(&mut self, topic: Topic) -> oneshot::Receiver<()> {
         let (change, notified) = oneshot::channel();
         let waiting = self.waiting.entry(topic).or_default();
-        // Those who have gone away are found by those who come.
+        // Waiters that are gone are removed when others come.
         waiting.retain(|waiter| !waiter.is_closed());
         waiting.push(change);
         notified
     }
 
-    /// A status has changed, or what it is of is gone.
+    /// Records that a topic has changed or is gone.
     pub(super) fn notify(&mut self, topic: Topic) {
         if self.waiting.contains_key(&topic) {
             self.notified.insert(topic);
         }
     }
 
-    /// A job looks different now.
+    /// Records that a job has changed.
     pub(super) fn change(&mut self, job: JobId) {
         if self.feeds.contains_key(&job) {
             self.changed.insert(job);
         }
     }
 
-    /// Forgets feeds that nobody will come back for, and those who no longer wait.
+    /// Drops feeds that nobody will return for, and waiters that are gone.
     pub(super) fn sweep(&mut self, now: Duration) {
         self.feeds.retain(|_, feed| {
             let is_over = feed.window.borrow().latest().is_some_and(|event| event.is_last);
@@ -195,7 +194,7 @@ impl Watchers {
         });
     }
 
-    /// Remembers the last event of a job.
+    /// Remembers the number of a job's last event.
     fn remember_last(&mut self, job: JobId, id: u64) {
         if self.last_ids.insert(job, id).is_none() {
             self.last_ids_order.push_back(job);
@@ -206,7 +205,7 @@ impl Watchers {
         }
     }
 
-    /// Makes room for one more feed.
+    /// Makes room for another feed.
     fn make_room(&mut self) -> Result<(), Fault> {
         if self.feeds.len() < FEEDS_MAX {
             return Ok(());
@@ -221,12 +220,12 @@ impl Watchers {
 }
 
 impl Core {
-    /// Watches a job: from the event after `last_seen`, or from the job as it is now if there is no
-    /// event of that id yet. `None` if the caller has seen the last event.
+    /// Watches a job: from the event after `last_seen`, or from the current state if there is no
+    /// such event yet. `None` if the caller has received the last event.
     ///
-    /// Events are numbered by this process. A caller that comes from an earlier leader continues
-    /// its numbers, so that ids grow also across a change of leaders, unless somebody else already
-    /// watches the job here.
+    /// Each process numbers its own events. A caller that comes from an earlier leader continues
+    /// that leader's numbers, unless another caller is watching the job here already. So ids also
+    /// increase across a change of leaders.
     pub(crate) fn watch(
         &mut self,
         caller: &Caller,
@@ -253,17 +252,17 @@ impl Core {
             self.watchers.make_room()?;
             self.watchers.feeds.insert(job, Feed { window, at: self.clock.now().elapsed });
         } else {
-            // Nothing will be added to what has ended: the stream needs no feed.
+            // An ended job has no further events, so the stream needs no feed.
             self.watchers.remember_last(job, id);
         }
         Ok(Some(Watch { window: receiver, read: id - 1, is_up_to_date: true }))
     }
 
-    /// Lets those know who wait for what this batch of requests has changed.
+    /// Notifies everybody who waits for a change that this batch of requests has made.
     pub(super) fn publish(&mut self) {
         for topic in std::mem::take(&mut self.watchers.notified) {
             for waiter in self.watchers.waiting.remove(&topic).unwrap_or_default() {
-                // Whoever waited may have gone.
+                // The waiter may be gone.
                 let _ = waiter.send(());
             }
         }

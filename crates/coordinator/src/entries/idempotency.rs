@@ -1,5 +1,4 @@
-//! First answers, kept for requests that come again with the same idempotency key, as entries of
-//! the ledger.
+//! Ledger entries with the first answers to requests with an idempotency key, kept for repetitions.
 
 use bytes::Bytes;
 use carlo_store::{Key, Ledger, Write};
@@ -14,23 +13,21 @@ const IDEMPOTENCY: &str = "idempotency/";
 /// A SHA-256.
 pub(crate) type Hash = [u8; 32];
 
-/// Which request it is: whose, and the hash of its idempotency key.
+/// The identity of a request: its user, and the hash of its idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct IdempotencyId {
-    /// Whose.
     pub(crate) user: OwnerId,
-    /// Of the key. Keys may be longer than a ledger's, and are nobody else's business.
+    /// The hash of the key. Keys may be longer than a ledger's, and need not be stored.
     pub(crate) key: Hash,
 }
 
 /// A request that was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// Which.
     pub(crate) id: IdempotencyId,
-    /// What it asked for.
+    /// Hash of the request's content.
     pub(crate) fingerprint: Hash,
-    /// When.
+    /// When it was answered.
     pub(crate) at: Timestamp,
 }
 
@@ -41,30 +38,30 @@ fn key(id: &IdempotencyId) -> Key {
     Key::new(format!("{IDEMPOTENCY}{}/{digits}", id.user)).expect("a user's name is short and printable")
 }
 
-/// What makes an answer durable.
+/// The write that stores an answer.
 pub(crate) fn write(stored: &Stored, answer: Vec<u8>) -> Write {
     let entry =
         v1::IdempotencyEntry { fingerprint: stored.fingerprint.to_vec(), answer, created_at_ms: stored.at.0 };
     put(key(&stored.id), &entry)
 }
 
-/// What forgets an answer.
+/// The write that deletes an answer.
 pub(crate) fn delete(id: &IdempotencyId) -> Write {
     Write::Delete(key(id))
 }
 
-/// The first answer, where it is still kept.
+/// The first answer, if it is still stored.
 pub(crate) async fn answer(ledger: &dyn Ledger, id: &IdempotencyId) -> Result<Option<Vec<u8>>, EntryError> {
     let key = key(id);
     let Some(value) = ledger.get(&key).await? else { return Ok(None) };
     Ok(Some(decode::<v1::IdempotencyEntry>(&key, &value)?.answer))
 }
 
-/// Every request that was answered, without the answers.
+/// All answered requests, without the answers.
 pub(super) async fn load(ledger: &dyn Ledger) -> Result<Vec<Stored>, EntryError> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        // Page by page: the answers are many, and not for memory.
+        // Page by page, because all answers together may not fit in memory.
         let page = ledger.scan(IDEMPOTENCY, after.as_ref(), PAGE).await?;
         for (key, value) in &page {
             all.push(read(key, value)?);

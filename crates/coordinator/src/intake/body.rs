@@ -1,4 +1,4 @@
-//! Bodies of requests: collected as one message within its limits, or limited while they stream.
+//! Request bodies: collected as one message within its limits, or limited while they stream.
 
 use std::future::poll_fn;
 use std::io::Read;
@@ -16,10 +16,10 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::HeaderValue;
 
-/// The prefix of a message in gRPC: a flag, and the length as four bytes.
+/// The prefix of a gRPC message: a flag, and the length in four bytes.
 const PREFIX_BYTES: usize = 5;
 
-/// A message, and its share of the memory for messages that are arriving.
+/// A message, and its share of the memory for messages in arrival.
 pub(super) struct Budgeted {
     pub(super) message: Bytes,
     pub(super) budget: OwnedSemaphorePermit,
@@ -29,7 +29,8 @@ pub(super) struct Budgeted {
 ///
 /// # Errors
 ///
-/// It is too long, compressed in an unknown way, or not complete; or too many others are arriving.
+/// If the message is too long, has an unknown compression or is incomplete, or too many others are
+/// in arrival.
 pub(super) async fn collect(
     mut body: Body,
     bytes_max: usize,
@@ -75,13 +76,13 @@ pub(super) async fn collect(
     }
 }
 
-/// The length that the prefix names.
+/// The length in the prefix.
 fn length(received: &[u8]) -> usize {
     let Some((_, length)) = received.split_first_chunk::<1>() else { return 0 };
     length.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize)
 }
 
-/// A body of one message that is there already.
+/// A body with one message that has arrived.
 pub(super) struct Whole {
     framed: Option<Bytes>,
     _budget: OwnedSemaphorePermit,
@@ -113,7 +114,7 @@ impl http_body::Body for Whole {
     }
 }
 
-/// A body that fails after so many bytes or so long.
+/// A body that fails after a number of bytes or a time.
 pub(super) struct Limited {
     body: Body,
     bytes_left: usize,
@@ -126,7 +127,7 @@ impl Limited {
         Self { body, bytes_left: bytes_max, deadline: Box::pin(tokio::time::sleep(life_max)), _permit: None }
     }
 
-    /// Holds the permit until the body is dropped.
+    /// Keeps the permit until the body is dropped.
     pub(super) fn with_permit(self, permit: OwnedSemaphorePermit) -> Self {
         Self { _permit: Some(permit), ..self }
     }

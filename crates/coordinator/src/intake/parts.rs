@@ -1,4 +1,5 @@
-//! Counts the parts of a message without decoding it. Which fields hold messages is known from the descriptors of `proto/`.
+//! Counts the parts of a message without decoding it. The descriptors of `proto/` tell which fields
+//! contain messages.
 
 use std::collections::HashMap;
 
@@ -7,12 +8,13 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FileDescriptorSet};
 use tonic::Status;
 
-/// Messages, and entries of lists of texts, in one message: three times what the largest batch has.
+/// The limit on nested messages and repeated strings in one message: three times what the largest
+/// batch has.
 const PARTS_MAX: usize = 60_000;
-/// Messages within messages.
+/// The limit on nesting.
 const DEPTH_MAX: usize = 32;
 
-/// The methods of all services by their paths, and the messages that they take.
+/// The methods of all services by path, and their request messages.
 pub(super) struct Methods {
     methods: HashMap<String, Method>,
     messages: Vec<Fields>,
@@ -25,7 +27,7 @@ pub(super) struct Method {
     input: usize,
 }
 
-/// The fields of a message that count, by number, with the message that each holds, if it holds one.
+/// The fields of a message that count, by number, and the nested message of each, if it has one.
 type Fields = HashMap<u64, Option<usize>>;
 
 impl Methods {
@@ -68,14 +70,14 @@ impl Methods {
         self.methods.get(path).copied()
     }
 
-    /// Refuses a message of too many parts. One that can't be read is left to whoever decodes it.
+    /// Refuses a message with too many parts. An unreadable message is left to the decoder.
     pub(super) fn check(&self, method: Method, message: &[u8]) -> Result<(), Status> {
         let mut left = PARTS_MAX;
         self.count(method.input, message, DEPTH_MAX, &mut left)
             .ok_or_else(|| Status::invalid_argument(format!("the message has more than {PARTS_MAX} parts")))
     }
 
-    /// Takes the parts of a message from `left`; `None` if they are too many.
+    /// Subtracts the parts of a message from `left`; `None` if there are too many.
     fn count(&self, message: usize, mut bytes: &[u8], depth: usize, left: &mut usize) -> Option<()> {
         if depth == 0 {
             return None;
@@ -107,7 +109,7 @@ impl Methods {
     }
 }
 
-/// Lists a message and those that are declared in it, with their full names.
+/// Lists a message and its nested declarations, with their full names.
 fn collect<'a>(scope: &str, message: &'a DescriptorProto, named: &mut Vec<(String, &'a DescriptorProto)>) {
     let name = format!("{scope}.{}", message.name());
     for nested in &message.nested_type {
@@ -116,7 +118,7 @@ fn collect<'a>(scope: &str, message: &'a DescriptorProto, named: &mut Vec<(Strin
     named.push((name, message));
 }
 
-/// A number of the wire format, and what follows it.
+/// Reads a varint. Returns the remaining bytes, too.
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
     for (index, byte) in bytes.iter().take(10).enumerate() {

@@ -1,12 +1,12 @@
-//! The arguments that say where etcd is. Secrets come from files or the environment, where no list
-//! of processes shows them.
+//! The arguments for etcd. Secrets come from files or the environment, because arguments are
+//! visible in the list of processes.
 
 use std::path::PathBuf;
 
 use carlo_coordinator::Data;
 use carlo_service::arguments::List;
 
-/// Where etcd is, and who this coordinator is there.
+/// The etcd and this coordinator's credentials.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EtcdArguments {
     /// The members of the etcd in which several coordinators keep their ledger together; one of

@@ -1,5 +1,5 @@
-//! Measures every gRPC call: how many by method and code, how long those with one answer take, and
-//! how many are open.
+//! Measures all gRPC calls: their number by method and code, the duration of unary calls, and the
+//! number of open calls.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tower::{Layer, Service};
 
 use super::{Call, Instruments, Method};
 
-/// What methods of streams are called. Their duration says nothing of the coordinator.
+/// The streaming methods. Their duration says nothing about the coordinator.
 const STREAMS: [&str; 3] = ["Watch", "Work", "Results"];
 const WATCH: &str = "/Watch";
-/// What other paths than those of carlo's methods are called: anybody could make as many as they like.
+/// The label for all other paths, because callers can make up any number of them.
 const OTHER: &str = "other";
 
 /// The layer.
@@ -57,20 +57,20 @@ where
         let response = self.inner.call(request);
         Box::pin(async move {
             let response = response.await?;
-            // An answer without a body has its status among the headers.
+            // A response without a body has its status in the headers.
             call.note(response.headers());
             Ok(response.map(|body| tonic::body::Body::new(MeasuredBody { body, call })))
         })
     }
 }
 
-/// A call that has not ended. Its end, also by being dropped, is counted.
+/// A call in progress. Its end is counted, also if it is dropped.
 struct OpenCall {
     instruments: Arc<Instruments>,
     /// Like `Jobs/Submit`.
     method: String,
     began: Instant,
-    /// What the status says, once it is there. A caller that goes away leaves none.
+    /// The status, once it is known. A caller that goes away leaves none.
     code: Code,
 }
 
@@ -111,7 +111,7 @@ impl Drop for OpenCall {
     }
 }
 
-/// A body whose trailers say how the call ended.
+/// A body whose trailers contain the call's status.
 struct MeasuredBody {
     body: tonic::body::Body,
     call: OpenCall,
@@ -147,7 +147,7 @@ impl Body for MeasuredBody {
     }
 }
 
-/// The code as the gRPC specification spells it.
+/// The code's name in the gRPC specification.
 fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

@@ -1,4 +1,4 @@
-//! One connection has many callers: what one of them does must not end the calls of the others.
+//! Several callers share a connection: what one of them does must not end the calls of the others.
 
 use carlo_wire::v1;
 use carlo_wire::v1::cluster_client::ClusterClient;
@@ -16,7 +16,7 @@ async fn calls_that_are_reset_at_once_leave_the_others_alone() {
             let mut client = client.clone();
             calls.spawn(async move { client.ready(v1::ReadyRequest {}).await });
         }
-        // They have been sent, and are reset before they are answered.
+        // The calls were sent, and are reset before they are answered.
         tokio::task::yield_now().await;
         calls.shutdown().await;
         let mut client = client.clone();

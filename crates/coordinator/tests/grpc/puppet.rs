@@ -1,4 +1,4 @@
-//! A worker that does what the test says: it computes a lease, or can't.
+//! A worker controlled by the test: it computes a lease, or reports a failure.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,7 +25,7 @@ pub(crate) struct Puppet {
 }
 
 impl Puppet {
-    /// What it begins with.
+    /// Its greeting.
     pub(crate) fn hello() -> v1::WorkerMessage {
         let hello = {
             let facts = NodeFacts {
@@ -75,7 +75,7 @@ impl Puppet {
         self.leases.pop_front().unwrap()
     }
 
-    /// Waits for the next lease without computing it; the job that it is of.
+    /// Waits for the next lease without computing it. Returns its job.
     pub(crate) async fn granted(&mut self) -> String {
         let lease = self.lease().await;
         let job = lease.job_id.clone();
@@ -83,7 +83,7 @@ impl Puppet {
         job
     }
 
-    /// Computes the next lease; the job that it is of.
+    /// Computes the next lease. Returns its job.
     pub(crate) async fn compute(&mut self) -> String {
         let lease = self.lease().await;
         let job = Job::new(&self.specs[&lease.job_id], Level::Portable);
@@ -98,7 +98,7 @@ impl Puppet {
         id
     }
 
-    /// Can't compute the next lease; the job that it is of.
+    /// Reports a failure for the next lease. Returns its job.
     pub(crate) async fn fail(&mut self) -> String {
         let lease = self.lease().await;
         let id = lease.job_id.clone();

@@ -1,5 +1,4 @@
-//! What every gRPC server tells of itself: which services there are, and whether they serve.
-//! Neither needs a key.
+//! What every gRPC server reveals without a key: its services and their health.
 
 use carlo_wire::v1::accounts_server::SERVICE_NAME as ACCOUNTS;
 use carlo_wire::v1::batches_server::SERVICE_NAME as BATCHES;

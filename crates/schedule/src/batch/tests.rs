@@ -46,7 +46,7 @@ fn capped(estimates: &[u128], parallel_jobs: u32, cap: u128) -> Batch {
     batch
 }
 
-/// The job comes into this state, having cost so much where it has ended.
+/// Changes a job's state. `cost` is its cost if it has ended.
 fn turn(batch: &mut Batch, number: usize, state: JobState, cost: u128) {
     let started = !matches!(state, JobState::Queued | JobState::Cancelled);
     let change = JobChange {
@@ -63,8 +63,7 @@ fn number(id: JobId) -> usize {
     (0..100).find(|number| job(*number) == id).unwrap()
 }
 
-/// Does what the batch needs; the numbers of the jobs that were released, and of those that were
-/// cancelled.
+/// Takes the batch's steps. Returns the numbers of the released jobs and of the cancelled ones.
 fn advance(batch: &mut Batch) -> (Vec<usize>, Vec<usize>) {
     let (mut released, mut cancelled) = (Vec::new(), Vec::new());
     while let Some(step) = batch.next() {
@@ -151,7 +150,7 @@ fn a_job_that_can_not_fit_any_more_is_cancelled_and_the_others_go_on() {
 
 #[test]
 fn neither_timing_nor_order_nor_parallel_jobs_change_which_jobs_a_budget_pays_for() {
-    // Estimate and cost of each job.
+    // The estimate and the cost of each job.
     let jobs = [(9, 9), (4, 1), (6, 6), (5, 2), (8, 3), (7, 7)];
     let mut outcomes = std::collections::BTreeSet::new();
     for rotation in 0..jobs.len() {

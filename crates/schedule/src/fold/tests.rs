@@ -27,7 +27,7 @@ fn checkpoints_are_65536_simulations_and_every_doubling_up_to_all() {
 
 #[test]
 fn a_fold_is_complete_at_the_first_checkpoint_that_meets_the_target_whatever_came_in_before() {
-    // √(p(1−p)/n) is below 0.0012 from n = 145,000 on: at the third checkpoint.
+    // √(p(1−p)/n) is below 0.0012 from n = 145,000 on, which is at the third checkpoint.
     let mut fold = Fold::new(segments(Some(0.0012)));
     add(&mut fold, 16, 32);
     add(&mut fold, 8, 16);
@@ -77,7 +77,7 @@ fn a_fold_comes_back_from_its_parts() {
         assert_eq!(back.parts(), fold.parts());
         assert_eq!(back.merged(), fold.merged());
         assert_eq!(back.horizon(), fold.horizon());
-        // A checkpoint that says something else than its parts is refused.
+        // A checkpoint whose blocks contradict its parts is refused.
         assert!(Fold::restore(segments(target), &done[..2], fold.parts()).is_none());
         assert!(Fold::restore(segments(target), &done, fold.parts()[1..].to_vec()).is_none());
     }

@@ -12,9 +12,9 @@ pub(super) struct Class {
     /// Started jobs, ready or not.
     pub(super) running: u32,
     last_served: Duration,
-    /// Whether the last lease went to a job because it had waited.
+    /// Whether the last lease went to a job because of a long wait.
     aged: bool,
-    /// Since when the class has waited for a lease, while it has something to lease.
+    /// Since when the class has waited for a lease, while it has work to lease.
     listed: Option<Duration>,
 }
 
@@ -38,17 +38,17 @@ impl Class {
         if finish_first { running.or(queued) } else { queued.or(running) }
     }
 
-    /// `job` got a lease.
+    /// Records that `job` got a lease.
     pub(super) fn serve(&mut self, job: JobKey, ageing: Duration, now: Duration) {
         let waited = self.ready.waiting_since(job).is_some_and(|since| now.saturating_sub(since) >= ageing);
         self.aged = waited && !self.aged;
         self.last_served = now;
     }
 
-    /// Decides whether the class has something to lease, and since when it has waited.
+    /// Updates whether the class has work to lease, and since when it has waited.
     pub(super) fn list(&mut self, may_start: bool, now: Duration) {
         let eligible = !self.ready.is_empty() || (may_start && !self.queued.is_empty());
-        // A class doesn't age while it has nothing to lease.
+        // A class doesn't age while it has no work to lease.
         self.listed = eligible.then(|| self.listed.unwrap_or(now).max(self.last_served));
     }
 
@@ -61,15 +61,15 @@ impl Class {
     }
 }
 
-/// Queued jobs in the order of arrival, in chunks of keys so that a rank is found without walking
-/// them all.
+/// Queued jobs in the order of arrival, in chunks of keys, so that a rank is found without visiting
+/// all of them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queued {
     chunks: BTreeMap<u64, BTreeSet<JobKey>>,
     len: usize,
 }
 
-/// Keys of a chunk.
+/// Keys per chunk.
 const CHUNK: u64 = 256;
 
 impl Queued {
@@ -90,7 +90,7 @@ impl Queued {
         self.chunks.first_key_value().and_then(|(_, chunk)| chunk.first().copied())
     }
 
-    /// How many come before `job`; `None` if it isn't here.
+    /// The number of jobs before `job`; `None` if it isn't queued.
     pub(super) fn rank(&self, job: JobKey) -> Option<usize> {
         let chunk = self.chunks.get(&(job.0 / CHUNK)).filter(|chunk| chunk.contains(&job))?;
         let before: usize = self.chunks.range(..job.0 / CHUNK).map(|(_, chunk)| chunk.len()).sum();
@@ -110,7 +110,7 @@ impl Queued {
     }
 }
 
-/// Running jobs with something to lease, by what they were given and by when.
+/// Running jobs with work to lease, by the amount and the time of their leases.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ready {
     keys: BTreeMap<JobKey, (u64, Duration)>,
@@ -119,7 +119,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Puts or removes a job; says whether that changed anything.
+    /// Adds, moves or removes a job. Returns whether that changed anything.
     pub(super) fn set(&mut self, job: JobKey, ready: Option<(u64, Duration)>) -> bool {
         let before = match ready {
             Some(keys) => self.keys.insert(job, keys),

@@ -7,8 +7,8 @@ fn place(owner: OwnerKey, priority: u8, job: u64) -> Place {
     Place { owner, priority, job: JobKey(job) }
 }
 
-/// A queue with a running job that always has something to lease for each of these priorities, each
-/// of an owner of its own.
+/// A queue with one running job for each of these priorities. Each job has its own owner and always
+/// has work to lease.
 fn busy(priorities: &[u8]) -> (Queue, Vec<Place>) {
     let mut queue = Queue::new(&Config { ageing: SECOND, ..Config::default() });
     let places = priorities.iter().enumerate().map(|(number, priority)| {
@@ -31,7 +31,8 @@ fn serve(queue: &mut Queue, places: &[Place], path_months: u64, now: Duration) -
     job
 }
 
-/// How many of `leases` leases of these path-months each job gets, a thousand a second.
+/// The number of leases that each job gets, of `leases` leases with these path-months, at a
+/// thousand a second.
 fn shares(queue: &mut Queue, places: &[Place], path_months: &[u64], leases: u32) -> Vec<u32> {
     let mut counts = vec![0; places.len()];
     for step in 1..=leases {
@@ -46,7 +47,7 @@ fn shares(queue: &mut Queue, places: &[Place], path_months: &[u64], leases: u32)
 #[test]
 fn owners_are_served_by_least_usage_whatever_priorities_they_give() {
     let (mut queue, places) = busy(&[100, 50]);
-    // The first owner's leases are three times as much work: it gets one of four.
+    // The first owner's leases are three times as much work, so it gets one of four.
     let counts = shares(&mut queue, &places, &[3_000, 1_000], 400);
     assert!((98..=102).contains(&counts[0]), "{counts:?}");
 }
@@ -70,7 +71,7 @@ fn priority_orders_the_work_of_one_owner_and_ages() {
         queue.set_ready(place, Some((0, Duration::ZERO)), Duration::ZERO);
     }
     let order: Vec<u64> = (1..=40).map(|step| serve(&mut queue, &places, 1, SECOND * step / 4).0).collect();
-    // After four seconds the lower class is of a higher level, once.
+    // After four seconds the lower class reaches a higher level, once.
     let served: Vec<usize> = (0..40).filter(|step| order[*step] == 1).map(|step| step + 1).collect();
     assert_eq!(served.len(), 2, "{served:?}");
 }

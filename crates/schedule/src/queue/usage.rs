@@ -1,31 +1,31 @@
-//! How much of the cluster an owner has had lately: path-months that count half after each
+//! An owner's recent usage of the cluster: path-months that lose half of their weight in each
 //! half-life.
 //!
-//! Kept as log₂ of the usage, moved to time zero: usages of all owners decay by the same factor, so
-//! their order, and their numbers here, only change when somebody is served, and nothing overflows
+//! Stored as log₂ of the usage at time zero. The usages of all owners decay by the same factor, so
+//! their order and the stored numbers only change when an owner is served, and nothing overflows
 //! however long the process lives.
 
 use std::cmp::Ordering;
 
-/// log₂ of decayed path-months, plus the half-lives at which it was taken.
+/// log₂ of decayed path-months, plus the half-lives that have passed by then.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage(f64);
 
 impl Usage {
     pub(super) const NONE: Self = Self(f64::NEG_INFINITY);
 
-    /// With `path_months` more, `half_lives` after time zero.
+    /// The usage after `path_months` more, `half_lives` after time zero.
     pub(super) fn plus(self, path_months: u64, half_lives: f64) -> Self {
         if path_months == 0 {
             return self;
         }
         let (old, new) = (self.0 - half_lives, (path_months as f64).log2());
-        // log₂(2^old + 2^new), without leaving the range of numbers.
+        // log₂(2^old + 2^new), computed without overflow.
         let (large, small) = (old.max(new), old.min(new));
         Self(large + (small - large).exp2().ln_1p() / std::f64::consts::LN_2 + half_lives)
     }
 
-    /// Divided by a weight above 0.
+    /// The usage divided by a weight above 0.
     pub(super) fn divided_by(self, weight: f64) -> Self {
         Self(self.0 - weight.log2())
     }

@@ -1,21 +1,21 @@
-//! Whether every index of the queue says the same.
+//! Checks that all indexes of the queue agree.
 
 use std::collections::BTreeSet;
 
 use super::{OwnerKey, Place, Queue};
 use crate::job::JobKey;
 
-/// What the queue should know of the open jobs.
+/// What the queue should contain.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Expected {
     pub(crate) queued: Vec<Place>,
-    /// The owners of jobs that are held back.
+    /// The owners of blocked jobs.
     pub(crate) blocked: Vec<OwnerKey>,
     pub(crate) running: Vec<(Place, Option<(u64, std::time::Duration)>)>,
 }
 
 impl Queue {
-    /// Panics unless the queue holds just these jobs, and every index agrees.
+    /// Panics unless the queue contains exactly these jobs, and all indexes agree.
     pub(crate) fn verify(&self, expected: &Expected) {
         self.verify_jobs(expected);
         let (mut by_usage, mut by_wait) = (BTreeSet::new(), BTreeSet::new());

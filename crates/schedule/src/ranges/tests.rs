@@ -12,7 +12,7 @@ fn history_follows_blocks_when_ranges_are_split_and_is_never_diluted() {
     assert_eq!(ranges.lease(50, LeaseId(1)), Some((range(0, 50), 1)));
     let (history, holders) = ranges.release(0, LeaseId(1), Release::Fault(NodeId::from_random(1))).unwrap();
     assert_eq!((history.faults, holders), (1, vec![]));
-    // The failed blocks come back on their own, not joined with those that never failed.
+    // The failed blocks are leased again on their own, not joined with those that never failed.
     assert_eq!(ranges.lease(80, LeaseId(2)), Some((range(0, 50), 2)));
     ranges.release(0, LeaseId(2), Release::Loss).unwrap();
     assert_eq!(ranges.lease(10, LeaseId(3)), Some((range(0, 10), 3)));

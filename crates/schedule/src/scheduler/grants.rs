@@ -1,4 +1,4 @@
-//! Giving leases: to every free node while there is something to lease, then second leases to idle
+//! Grants leases: to every free node while there is work to lease, then second leases to idle
 //! nodes.
 
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use crate::record::{JobState, Record};
 use crate::size::Sizing;
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// Grants until no node is free or nothing is pending.
+    /// Grants leases until no node is free or nothing is pending.
     pub(super) fn fill(&mut self, now: Now, out: &mut Outcome<P>) {
         while let Some(node) = self.fleet.free_node()
             && let Some(job) = self.queue.next(now.elapsed)
         {
             self.start(job, now, out);
-            // The node holds the least of all: a suspect range waits for one to be done with what
-            // it holds, and the others wait behind it.
+            // This node has the fewest leases of all. A suspect range waits until a node is idle,
+            // and the other jobs wait behind it.
             if self.is_suspect(job) && self.fleet.idle_node() != Some(node) {
                 break;
             }
             self.grant(node, job, now, out);
         }
-        // Nothing is pending that may run. Idle nodes take over what has been out for longer than a
-        // lease should last.
+        // Nothing is pending that may run. Idle nodes also get the ranges of leases that have taken
+        // longer than they should.
         while let Some(node) = self.fleet.idle_node()
             && let Some((first, lease)) = self.leases.oldest_single()
             && now.elapsed.saturating_sub(lease.granted) >= self.config.lease_target
@@ -37,13 +37,13 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Whether what a job would be given next is to be computed alone.
+    /// Whether the job's next range must be computed alone.
     fn is_suspect(&self, key: JobKey) -> bool {
         let running = self.jobs.get(&key).and_then(|job| job.running());
         running.is_some_and(|running| running.ranges.next_is_suspect())
     }
 
-    /// Starts a queued job; nothing happens to a running one.
+    /// Starts a queued job. Does nothing for a running one.
     pub(super) fn start(&mut self, key: JobKey, now: Now, out: &mut Outcome<P>) {
         let Some(job) = self.jobs.get_mut(&key) else { return };
         let State::Queued(queued) = &job.state else { return };
@@ -96,7 +96,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.send(id, out);
     }
 
-    /// Gives the range of `first` to `node` too.
+    /// Leases the range of `first` to `node` as well.
     fn grant_again(
         &mut self,
         node: NodeId,
@@ -119,7 +119,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.send(id, out);
     }
 
-    /// Puts a new lease on its node and on the wire.
+    /// Adds a new lease to its node and sends it.
     fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
         let ActiveLease { node, job, range, attempt, .. } = *self.leases.get(id).expect("it was just given");
         let now = self.latest;
@@ -138,7 +138,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         out.effects.push(Effect::Grant { node, lease, spec });
     }
 
-    /// Takes a lease off its node; returns it if it was out.
+    /// Removes a lease from its node. Returns it if it was active.
     pub(super) fn take_back(&mut self, id: LeaseId, out: &mut Outcome<P>) -> Option<ActiveLease> {
         let lease = self.leases.remove(id)?;
         let drained = self.fleet.change(lease.node, |node| {
@@ -152,7 +152,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         Some(lease)
     }
 
-    /// Takes a lease off its node, and tells the node.
+    /// Removes a lease from its node and tells the node.
     pub(super) fn revoke(&mut self, id: LeaseId, out: &mut Outcome<P>) {
         if let Some(lease) = self.take_back(id, out)
             && self.fleet.get(lease.node).is_some()

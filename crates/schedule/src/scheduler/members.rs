@@ -1,4 +1,4 @@
-//! Nodes that come, live, drain and go.
+//! Nodes that join, send heartbeats, drain and leave.
 
 use carlo_types::{Fault, FaultCode, LeaseId, Load, Merge, NodeFacts, NodeId, Now};
 
@@ -58,7 +58,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(())
     }
 
-    /// Notes how far a lease is in every meter of speed.
+    /// Updates every speed meter with the progress of a lease.
     pub(super) fn measure(&mut self, lease: LeaseId, node: NodeId, simulations: u64, now: Now) {
         if let Some((job, more)) = self.leases.advance(lease, node, simulations)
             && more > 0
@@ -97,9 +97,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Gives back what a lost node held. Nobody knows which of it was being computed: a shorter
-    /// lease goes before the others, and a thread that is done with the oldest begins with the
-    /// next. So all of it is under suspicion, until each has been computed alone.
+    /// Releases the leases of a lost node. Nobody knows which of them was being computed, because a
+    /// shorter lease goes before the others, and a thread that is done with the oldest begins with
+    /// the next. So all of their ranges are suspect until each has been computed alone.
     fn release_all(&mut self, node: &Node, why: &str, now: Now, out: &mut Outcome<P>) {
         for lease in &node.leases {
             self.release(*lease, Release::Loss, why, now, out);
@@ -149,7 +149,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// The node lives. Refused if it isn't a member.
+    /// Records that the node is alive. Refuses a node that isn't a member.
     pub(super) fn seen(&mut self, id: NodeId, now: Now) -> Result<(), Fault> {
         let seen = self.fleet.change(id, |node| {
             node.seen = now.elapsed;

@@ -1,4 +1,4 @@
-//! Taking up what the ledger holds, before the first command of an epoch.
+//! Restores the ledger's content, before the first command of an epoch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use crate::job::{Ended, Queued, Running, State};
 use crate::record::{JobRecord, JobState, StoredJob};
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// Takes a job as an earlier epoch left it. Jobs come in the order of their creation, because that is the order in which
-    /// queued ones start. What isn't in a running job's checkpoint is pending again.
+    /// Restores a job as an earlier epoch left it. Jobs must come in the order of their creation,
+    /// because queued ones start in that order. Blocks that aren't in a running job's checkpoint
+    /// are pending again.
     ///
     /// # Errors
     ///
-    /// [`FaultCode::Internal`] if the stored job contradicts itself; it isn't taken then.
+    /// [`FaultCode::Internal`] if the stored job contradicts itself. It isn't restored then.
     pub fn restore(&mut self, stored: StoredJob<P>, now: Now) -> Result<Outcome<P>, Fault> {
         let now = self.at(now);
         let StoredJob { record, checkpoint } = stored;
@@ -65,7 +66,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(out)
     }
 
-    /// Takes the mark that workers of this name are drained.
+    /// Restores the mark that workers with this name are drained.
     pub fn restore_drain(&mut self, name: &str) {
         self.fleet.drain(name, true);
     }
@@ -86,7 +87,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 }
 
-/// How long ago that was, by the calendar; none where the calendar went back since.
+/// How long ago that was, by calendar time; zero if the calendar has gone back since.
 fn age(at: Timestamp, now: Now) -> Duration {
     Duration::from_millis(now.wall.0.saturating_sub(at.0))
 }

@@ -1,4 +1,4 @@
-//! Restarts: what a new epoch knows, and what it takes from leases of the old one.
+//! Restarts: what a new epoch restores, and which reports of the old one's leases it accepts.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn a_lease_finished_under_an_earlier_epoch_is_delivered_to_the_new_one() {
     world.leases.clear();
     world.restart();
     world.apply(Command::Drain { node: worker }).unwrap_err();
-    // The worker joins and delivers before it has got anything.
+    // The worker joins and delivers before it gets a lease.
     world.scheduler.restore_drain("worker 1");
     world.join(1);
     for _ in 0..2 {
@@ -69,7 +69,7 @@ fn a_lease_of_an_earlier_epoch_overtakes_what_was_leased_of_it_since() {
     assert_eq!(old.range.len(), 8);
     world.leases.clear();
     world.restart();
-    // Both get blocks of it as soon as they join.
+    // Both get blocks of the job as soon as they join.
     let (early, other) = (world.join_with(2, 3), world.join_with(3, 3));
     for node in [early, other] {
         assert!(old.range.contains(world.first_lease(node).unwrap().0.range));

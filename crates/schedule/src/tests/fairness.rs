@@ -1,5 +1,5 @@
-//! Who gets how much of the cluster, in simulated time: workers of known speed that answer when
-//! their time has come.
+//! How the cluster is shared, in simulated time: workers of known speed that report when their
+//! computing time has passed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::world::{World, report, spec};
 use crate::{Config, JobState};
 
 const BLOCK: u64 = BLOCK_SIMULATIONS;
-/// A job that never ends here.
+/// A job that never ends in these tests.
 const HUGE: u64 = 100_000_000_000;
 const STEP: Duration = Duration::from_millis(5);
 
-/// Workers of these speeds, in blocks a second.
+/// Workers with these speeds, in blocks per second.
 struct Cluster {
     world: World,
     speeds: Vec<(NodeId, f64)>,
-    /// For how long each node has computed its first lease.
+    /// How long each node has computed its first lease.
     spent: BTreeMap<NodeId, Duration>,
-    /// Blocks that were answered, by job.
+    /// Reported blocks, by job.
     served: BTreeMap<JobId, u64>,
     steps: u32,
 }
@@ -64,7 +64,7 @@ impl Cluster {
         }
     }
 
-    /// Runs until the job is complete; returns how long that took.
+    /// Runs until the job is complete. Returns how long that took.
     fn finish(&mut self, job: JobId) -> Duration {
         let mut steps = 0;
         while self.world.state(job) != JobState::Complete {
@@ -80,7 +80,7 @@ impl Cluster {
 fn two_owners_of_equal_priority_get_half_of_the_cluster_each() {
     let mut cluster = Cluster::new(Config::default(), &[100.0, 60.0, 30.0]);
     let one = cluster.world.submit_as("one", 50, &spec(HUGE, None));
-    // The other has many jobs at once, which gives it no more.
+    // The other owner has many jobs, which doesn't increase its share.
     let many: Vec<_> = (0..5).map(|_| cluster.world.submit_as("many", 50, &spec(HUGE, None))).collect();
     cluster.run(60);
     let one = cluster.served[&one];
@@ -112,8 +112,8 @@ fn a_small_job_among_huge_ones_starts_within_a_lease() {
     cluster.run(10);
     for owner in ["a", "b", "new"] {
         let small = cluster.world.submit_as(owner, 50, &spec(10_000, None));
-        // Half a second until a slot is free, and up to two leases before it on its node; an owner
-        // that has had its share waits for one lease of another.
+        // Half a second until a slot is free, and up to two leases before it on its node. An owner
+        // that has had its share waits for one lease of another owner.
         let took = cluster.finish(small);
         assert!(took < Duration::from_millis(1_600), "{owner}: {took:?}");
         cluster.run(2);
@@ -127,7 +127,7 @@ fn a_low_priority_does_not_wait_forever_under_a_steady_stream_of_higher_ones_of_
     let low = cluster.world.submit_as("owner", 0, &spec(100 * BLOCK, None));
     let mut high = Vec::new();
     for _ in 0..120 {
-        // More than the cluster can do.
+        // More work than the cluster can do.
         high.push(cluster.world.submit_as("owner", 90, &spec(120 * BLOCK, None)));
         cluster.run(1);
     }
@@ -145,7 +145,7 @@ fn a_small_job_of_an_idle_owner_starts_within_a_second_whatever_priorities_other
     cluster.run(5);
     let mut starts = Vec::new();
     for number in 0..100 {
-        // Others come and go with high priorities, too.
+        // Other owners come and go with high priorities, too.
         cluster.world.submit_as(&format!("rival {}", number % 7), 100, &spec(50 * BLOCK, None));
         let small = cluster.world.submit_as(&format!("idle {number}"), 0, &spec(1_000, None));
         let mut steps = 0;
@@ -162,7 +162,7 @@ fn a_small_job_of_an_idle_owner_starts_within_a_second_whatever_priorities_other
 
 #[test]
 fn an_old_job_goes_on_under_a_steady_stream_of_new_ones_of_its_owner() {
-    // Without ageing it is the stream that gets everything, which shows that this can fail.
+    // Without ageing the stream gets everything, which shows that this test can fail.
     for (ageing, goes_on) in [(Duration::from_secs(1), true), (Duration::from_hours(1), false)] {
         let mut cluster = Cluster::new(Config { ageing, ..Config::default() }, &[100.0]);
         let old = cluster.world.submit(10_000 * BLOCK);

@@ -1,8 +1,8 @@
 //! Random histories from a seed: everything that can happen to a cluster, in any order, with every
-//! invariant checked after each step. At the end the cluster is left in peace, and every job that
+//! invariant checked after each step. At the end there are no more faults, and every job that
 //! wasn't cancelled and didn't fail must be complete with each of its simulations counted once.
 //!
-//! `CARLO_TEST_SEED=n` runs one seed; a failing one is printed.
+//! `CARLO_TEST_SEED=n` runs one seed. The seed of a failure is printed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const SEEDS: u64 = 16;
 const STEPS: usize = 1_500;
 const NODES: u128 = 8;
 
-/// Says which seed it was if the test fails.
+/// Prints the seed if the test fails.
 struct Seed(u64);
 
 impl Drop for Seed {
@@ -36,7 +36,7 @@ impl Drop for Seed {
 struct History {
     world: World,
     rng: ChaCha8Rng,
-    /// Messages under way from workers.
+    /// Messages in transit from workers.
     mail: Vec<Command<Marks>>,
     faulty: BTreeSet<JobId>,
     cancelled: BTreeSet<JobId>,
@@ -77,7 +77,7 @@ impl History {
             4..6 => self.submit_batch(),
             6..12 => {
                 let number = self.rng.random_range(1..=NODES);
-                // A worker that joins again may still deliver what it held.
+                // A worker that joins again may still deliver its results.
                 if self.rng.random_bool(0.5) {
                     self.world.leases.remove(&node(number));
                 }
@@ -124,7 +124,7 @@ impl History {
         }
     }
 
-    /// Commands may be refused here; what they must not do is break an invariant.
+    /// Commands may be refused here, but must not break an invariant.
     fn apply(&mut self, command: Command<Marks>) {
         drop(self.world.apply(command));
     }
@@ -143,7 +143,7 @@ impl History {
         let sizes: Vec<u64> = (0..count).map(|_| self.rng.random_range(1..400_000)).collect();
         let owner = OwnerId::new(["a", "b", "c"][self.rng.random_range(0..3)]);
         let (parallel_jobs, fail_fast) = (self.rng.random_range(1..5), self.rng.random_bool(0.2));
-        // A token is a million months of 12 each, and costs a billionth of a dollar.
+        // A token is a million simulations of 12 months, and costs a billionth of a dollar.
         let cap = self.rng.random_bool(0.6).then(|| Money::from_nanos(self.rng.random_range(5..20)));
         let id = self.world.submit_batch(&sizes, |batch| {
             (batch.owner, batch.parallel_jobs, batch.fail_fast) = (owner, parallel_jobs, fail_fast);
@@ -163,7 +163,7 @@ impl History {
         }
     }
 
-    /// A worker finishes one of its leases, mostly the first; its answer is under way.
+    /// A worker finishes one of its leases, mostly the first, and sends the report.
     fn compute(&mut self) {
         let node = self.any_node();
         let held = self.world.leases.get(&node).map_or(0, Vec::len);
@@ -190,7 +190,7 @@ impl History {
         self.mail.push(message);
     }
 
-    /// A message arrives: not always the oldest, and sometimes it arrives again.
+    /// A message arrives, not always the oldest, and sometimes repeatedly.
     fn deliver(&mut self) {
         if self.mail.is_empty() {
             return;
@@ -216,13 +216,13 @@ impl History {
         let time = Duration::from_secs_f64(self.rng.random_range(0.0..seconds));
         self.world.wait(time);
         if self.rng.random_bool(0.05) {
-            // Somebody sets the clock.
+            // The calendar is set.
             self.world.now.wall = Timestamp(self.rng.random_range(0..2_000_000_000_000));
         }
         self.world.tick();
     }
 
-    /// The coordinator dies: between commands, or after a command whose records were not committed.
+    /// The coordinator dies between commands, or after a command whose records were not committed.
     fn crash(&mut self) {
         if self.rng.random_bool(0.5)
             && let Some(message) = self.mail.pop()
@@ -234,7 +234,7 @@ impl History {
         self.world.restart();
     }
 
-    /// Healthy workers until nothing is open.
+    /// Runs healthy workers until no job is open.
     fn finish(&mut self) {
         for number in 1..=NODES {
             self.world.apply(Command::Join { node: node(number), facts: facts("healthy") }).unwrap();
@@ -257,13 +257,13 @@ impl History {
         panic!("jobs are still open: {:?}", self.world.scheduler.cluster(self.world.now));
     }
 
-    /// What each job came to.
+    /// Checks the end of each job.
     fn check(&self) {
         let mut complete = 0;
         for number in 1..=self.world.submitted {
             let id = job(number);
             let Some(record) = self.world.ledger.jobs.iter().find(|record| record.id == id) else {
-                // Its time was over, by a calendar that somebody had set.
+                // It was forgotten because the calendar was set.
                 continue;
             };
             match record.state {
@@ -295,7 +295,7 @@ impl History {
         assert!(complete > 5, "a history in which next to nothing completes tests nothing");
     }
 
-    /// What each batch came to.
+    /// Checks the end of each batch.
     fn check_batch(&self, batch: &BatchRecord) {
         let view = self.world.scheduler.batch(batch.id).unwrap();
         assert_eq!(view.state == BatchState::Cancelled, self.cancelled_batches.contains(&batch.id));
@@ -312,7 +312,7 @@ impl History {
     }
 }
 
-/// The only right fold of a job, found without a scheduler.
+/// The correct fold of a job, computed without a scheduler.
 fn expected(spec: &JobSpec) -> Marks {
     let n = spec.simulations();
     let mut checkpoint = 65_536;

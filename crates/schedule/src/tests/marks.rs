@@ -1,23 +1,23 @@
-//! A partial result that remembers which blocks were merged into it, so that nothing is counted
-//! twice unseen.
+//! A partial result that records which blocks were merged into it, so that counting a block twice
+//! is noticed.
 
 use std::collections::BTreeMap;
 
 use carlo_types::{BlockRange, Merge};
 
-/// The blocks of a job that were simulated.
+/// The simulated blocks of a job.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Marks {
-    /// Runs of blocks: the first one, and the one after the last.
+    /// Runs of blocks: the first block, and the end (exclusive).
     pub(crate) blocks: BTreeMap<u64, u64>,
     simulations: u64,
     successes: u64,
-    /// Simulations that the job asks for: marks of jobs of another size don't fit.
+    /// The job's number of simulations. Marks of jobs with another number don't fit.
     asked: u64,
 }
 
 impl Marks {
-    /// What a worker answers for `range` of a job of `simulations`.
+    /// A worker's result for `range` of a job of `simulations`.
     pub(crate) fn of(range: BlockRange, simulations: u64) -> Self {
         let block = |start| BlockRange::new(start, start + 1).unwrap().simulations(simulations);
         // Between 20 % and 40 % succeed, depending on the block.
@@ -30,7 +30,7 @@ impl Marks {
         }
     }
 
-    /// The first `blocks` blocks, all of them simulated once.
+    /// The first `blocks` blocks, each simulated once.
     pub(crate) fn first(blocks: u64, simulations: u64) -> Self {
         Self::of(BlockRange::new(0, blocks).unwrap(), simulations)
     }

@@ -1,4 +1,4 @@
-//! Nodes: joining, dying, draining, and the end of a job.
+//! Nodes that join, die and drain, and the end of a job.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn a_cluster_admits_a_bounded_number_of_workers() {
     world.join(1);
     let fault = world.apply(Command::Join { node: node(2), facts: facts("two") }).unwrap_err();
     assert_eq!(fault.code, FaultCode::Exhausted);
-    // The one that is in may join again.
+    // A member may join again.
     world.join(1);
 }
 
@@ -68,7 +68,8 @@ fn a_silent_node_is_lost_after_three_seconds_and_its_ranges_go_to_others_at_once
 fn what_went_down_with_a_node_is_leased_alone_and_only_the_range_that_kills_fails_its_job() {
     let mut world = World::new(Config { range_losses_max: 3, ..Config::default() });
     let jobs = [(); 3].map(|()| world.submit(BLOCK));
-    // The second job kills whoever computes it; the first is held beside it at first.
+    // The second job kills every worker that computes it. At first the worker has a lease of the
+    // first job, too.
     let mut number = 1;
     while world.state(jobs[1]) != JobState::Failed {
         let worker = world.join(number);
@@ -243,7 +244,8 @@ fn one_bad_node_fails_no_job_while_others_work() {
             break;
         }
     }
-    // Alone it has nobody to compare with: what every node fails at can't be computed.
+    // A single node can't be compared with others: a block at which every node fails can't be
+    // computed.
     assert_eq!(world.state(id), JobState::Failed);
 
     let id = world.submit(40 * BLOCK);

@@ -1,4 +1,4 @@
-//! The queue as people see it: positions, reasons to wait, limits.
+//! The queue as users see it: positions, reasons to wait, limits.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn jobs_start_in_the_order_of_their_positions() {
     let positions: Vec<_> = by_position.iter().filter_map(|id| world.view(*id).queue_position).collect();
     assert_eq!(positions, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let worker = world.join(1);
-    // Taking turns starts anew with each choice, so the first ones are exact.
+    // The order restarts with each choice, so only the first positions are exact.
     assert_eq!(world.first_lease(worker).unwrap().0.job, by_position[0]);
     for _ in 0..8 {
         let first = waiting.iter().copied().filter(|id| world.state(*id) == JobState::Queued);
@@ -55,7 +55,7 @@ fn a_queued_job_says_what_it_waits_for() {
     world.apply(Command::Drain { node: worker }).unwrap();
     assert_eq!(reason(&world, other), "every worker is draining");
     world.apply(Command::Lose { node: worker, why: "the stream broke".to_owned() }).unwrap();
-    // Also one that runs, on no node.
+    // Also a running job without a node.
     for id in [first, other] {
         assert_eq!(reason(&world, id), "every worker is offline");
     }
@@ -136,7 +136,7 @@ fn nothing_is_estimated_from_a_speed_that_is_not_measured_yet() {
     let took = Duration::from_millis(10);
     world.wait(took);
     world.answer(worker, took).unwrap();
-    // The speed of all is added up at the next tick.
+    // The total speed is updated at the next tick.
     let queued = world.submit(BLOCK);
     let left = world.view(queued).seconds_remaining;
     assert!(left.is_none_or(|left| left < 1.0), "{left:?}");
@@ -149,7 +149,7 @@ fn what_is_left_is_estimated_from_the_measured_speed() {
     let worker = world.join(1);
     assert_eq!(world.view(id).seconds_remaining, None);
     for _ in 0..40 {
-        // 100 blocks a second.
+        // 100 blocks per second.
         let blocks = world.first_lease(worker).unwrap().0.range.len();
         let took = Duration::from_millis(10 * blocks);
         world.wait(took);

@@ -103,7 +103,7 @@ fn the_third_fault_of_a_range_fails_its_job_with_the_last_fault_and_the_others_g
         let held = world.leases[&worker].iter().find(|(lease, _)| lease.job == poisoned).unwrap().0;
         assert_eq!(held.attempt, attempt);
         world.apply(failure(worker, held, &format!("fault {attempt}"))).unwrap();
-        // A node with faults in a row waits a while for its next lease.
+        // A node with consecutive faults waits for its next lease.
         world.wait(Duration::from_secs(1));
         world.beat(worker);
         world.tick();
@@ -142,7 +142,7 @@ fn an_answer_that_does_not_fit_the_others_is_a_fault_of_the_range() {
     let next = |world: &World| world.leases[&worker][0].0;
     let first = next(&world);
     assert!(was_accepted(&world.apply(report(worker, first, &spec_of(8 * BLOCK), SHORT)).unwrap()));
-    // As many simulations as were asked for, but of a larger job.
+    // As many simulations as the lease has, but for a larger job.
     let second = next(&world);
     assert!(!was_accepted(&world.apply(report(worker, second, &spec_of(9 * BLOCK), SHORT)).unwrap()));
     let third = next(&world);
@@ -181,7 +181,7 @@ fn an_early_stop_takes_the_same_simulations_on_any_cluster() {
         let nodes: Vec<_> = (1..=workers).map(|number| world.join(number)).collect();
         let mut turn = 0;
         while world.state(id) == JobState::Running {
-            // The last node answers most often, so that late segments are done before early ones.
+            // The last node reports most often, so late segments are done before early ones.
             turn += 1;
             let node = nodes[if turn % 3 == 0 { turn / 3 % nodes.len() } else { nodes.len() - 1 }];
             world.wait(SHORT);
@@ -213,7 +213,7 @@ fn progress_is_durable_after_a_second_or_a_twentieth_of_the_job() {
         |world: &World| world.ledger.checkpoints[&id].done.iter().map(|range| range.len()).sum::<u64>();
     let first = saved(&world);
     assert!((1..50).contains(&first));
-    // A fast answer makes the next lease large.
+    // A fast report makes the next lease large.
     while world.view(id).simulations_done < (first + 50) * BLOCK {
         world.answer(worker, SHORT).unwrap();
     }
@@ -239,7 +239,7 @@ fn ended_jobs_are_forgotten_when_their_time_is_over_or_they_are_too_many() {
     world.tick();
     assert!(world.scheduler.job(ids[0], world.now).is_none());
     assert_eq!(world.ledger.jobs.len(), 2);
-    // A restart doesn't begin the time anew.
+    // A restart doesn't extend the time.
     world.wait(kept / 2);
     world.restart();
     world.wait(kept / 2 + SHORT * 9);
