@@ -1,6 +1,6 @@
-//! Protects a gateway whose cluster has authentication off against web pages from elsewhere. A
-//! browser sends their requests to loopback, too, and nothing but `Host`, `Origin` and
-//! `Sec-Fetch-Site` tells them from the user's own.
+//! Protects a gateway whose cluster has authentication off against web pages of other sites. A
+//! browser sends their requests to loopback, too, and only `Host`, `Origin` and `Sec-Fetch-Site`
+//! distinguish them from the user's own.
 //!
 //! With authentication on, a page has no key, so nothing is checked here.
 
@@ -18,11 +18,11 @@ use crate::routes::App;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses the request if authentication is off and it may come from a page elsewhere, or from
-/// another machine.
+/// Refuses the request if authentication is off and it may come from a page of another site, or
+/// from another machine.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     if let Some(refusal) = refusal(&app, &request) {
-        // Only now does it matter whether authentication is off, which may take a call to find out.
+        // Only these requests need to know whether authentication is off, which may take a call.
         match app.readiness.authentication_is_off().await {
             Ok(false) => {}
             Ok(true) => return refusal.into_response(),
@@ -49,7 +49,7 @@ fn refusal(app: &App, request: &Request) -> Option<Failure> {
     let is_foreign = |headers: &HeaderMap| {
         let is_allowed = |origin: &str| is_same_origin(origin, &hosts) || app.cors_origins.names(origin);
         let is_allowed = |origin: &HeaderValue| origin.to_str().is_ok_and(is_allowed);
-        // A page whose origin is configured is cross-site, too.
+        // A page from a configured origin is cross-site, too.
         let is_cross_site = headers.get_all(SEC_FETCH_SITE).iter().any(|site| site == "cross-site");
         !headers.get_all(ORIGIN).iter().all(is_allowed) || (is_cross_site && !headers.contains_key(ORIGIN))
     };
@@ -68,7 +68,7 @@ fn hosts(request: &Request) -> Vec<String> {
     from_uri.into_iter().chain(from_headers).collect()
 }
 
-/// Whether `host`, with a port or without, is this machine, whatever a name server says.
+/// Whether `host`, with or without a port, is this machine. No name server is asked.
 fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host().trim_end_matches('.').to_ascii_lowercase();

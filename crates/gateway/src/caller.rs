@@ -1,5 +1,5 @@
-//! Who sent a request, and what the coordinator says about their limits: the key is passed on as it
-//! came, the limits become headers of the response.
+//! The sender of a request and their limits. The key is passed on to the coordinator unchanged, and
+//! the limits that it returns become headers of the response.
 //!
 //! The coordinator knows the keys and counts the calls. A request that the gateway refuses by itself
 //! is counted by an RPC of its own ([`account`]). So an unknown key gets 401 before anything is said
@@ -20,7 +20,7 @@ use crate::problem::Failure;
 use crate::routes::App;
 
 const X_API_KEY: &str = "x-api-key";
-/// The longest key that is passed on; ours are shorter.
+/// The longest key that is passed on. carlo's keys are shorter.
 const KEY_BYTES_MAX: usize = 512;
 /// The limit headers, which have the same names as the coordinator's metadata.
 const LIMIT_HEADERS: [HeaderName; 3] =
@@ -66,7 +66,7 @@ impl Caller {
         request
     }
 
-    /// The same caller with an account of its own, for a call that is not part of their request.
+    /// The same caller with a separate account, for a call that is not part of their request.
     pub(crate) fn apart(&self) -> Self {
         Self { key: self.key.clone(), account: Arc::default() }
     }
@@ -118,14 +118,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Identifies the caller, lets them in, and adds the limit headers to the response. If no handler
+/// Identifies the caller, admits them, and adds the limit headers to the response. If no handler
 /// called a coordinator, the request is counted here.
 pub(crate) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let caller = match Caller::from_headers(request.headers()) {
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
     };
-    // Without a good key, nothing more of the request is looked at.
+    // Without a valid key nothing more of the request is read.
     let user = match app.key_cache.user(&caller).await {
         Ok(user) => user,
         Err(failure) => return failure.into_response(),

@@ -1,6 +1,6 @@
-//! How many requests of the contract the gateway handles at the same time. Only requests with a good
-//! key take a place. Long polls and streams have places of their own, so that many clients who wait
-//! never keep out the few who ask, and one user gets a share of each at most.
+//! Limits how many requests of the contract the gateway handles at the same time. Only requests
+//! with a valid key count. Long polls and streams have a separate limit, so that many waiting
+//! clients never block short requests, and each user may use only a share of either limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::prefer::Wait;
 use crate::problem::Failure;
 
-/// Routes that wait for a job, or stream.
+/// Routes that long-poll or stream.
 const LONG_ROUTES: [&str; 6] = [
     "/api/jobs/{id}/events",
     "/api/simulate",
@@ -29,10 +29,10 @@ pub(crate) struct ConcurrencyLimit {
 }
 
 struct Limit {
-    /// What the requests are, for messages.
+    /// The name of these requests in messages.
     kind: &'static str,
     all: Arc<Semaphore>,
-    /// What one user may have of them.
+    /// How many of them a user may have.
     share: usize,
     by_user: Mutex<HashMap<Arc<str>, usize>>,
 }
@@ -50,7 +50,7 @@ struct Slot {
 }
 
 impl ConcurrencyLimit {
-    /// Limits of this many requests that are answered at once, and of this many long ones.
+    /// Limits for this many short requests and this many long ones.
     pub(crate) fn new(requests_max: usize, streams_max: usize) -> Self {
         let limit = |kind, max: usize| {
             let (all, share) = (Arc::new(Semaphore::new(max)), max.div_ceil(2));
@@ -59,12 +59,12 @@ impl ConcurrencyLimit {
         Self { short: limit("requests", requests_max), long: limit("long polls and streams", streams_max) }
     }
 
-    /// A permit for this request of this user. Without a user, as with authentication off, no share
-    /// is counted.
+    /// A permit for this request of this user. Without a user, as with authentication off, shares
+    /// don't apply.
     ///
     /// # Errors
     ///
-    /// 503 if the gateway handles as many as it can, 429 if the user has their share already.
+    /// 503 if the gateway handles as many requests as it can, 429 if the user has used their share.
     pub(crate) fn permit(&self, request: &Request, user: Option<Arc<str>>) -> Result<Permit, Failure> {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let is_long =

@@ -1,5 +1,5 @@
-//! Messages ↔ JSON shapes, one module for each family, and the text that a duration is written as. A message that can't be what it says
-//! it is becomes a [`Failure`] with the field's name in the log: nothing that came over a network is
+//! Messages ↔ JSON shapes, one module for each family, and the text form of durations. An invalid
+//! message becomes a [`Failure`] with the field's name in the log: nothing that was received is
 //! unwrapped.
 
 pub(crate) mod account;
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::problem::Failure;
 
 impl From<FieldError> for Failure {
-    /// It was the coordinator who sent it, so it isn't the caller's fault.
+    /// The coordinator sent it, so it isn't the caller's fault.
     fn from(error: FieldError) -> Self {
         Self::internal(format!("the coordinator sent a message of which {error}"))
     }

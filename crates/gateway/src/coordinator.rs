@@ -1,5 +1,5 @@
 //! gRPC calls to a coordinator: their time limits, which of them may go to another coordinator, and
-//! what the caller hears when none answers. [`rpcs`] lists the calls.
+//! the caller's error if none answers. [`rpcs`] lists the calls.
 
 mod rpcs;
 
@@ -21,7 +21,7 @@ use crate::problem::Failure;
 const UNREACHABLE: &str = "no coordinator can be reached at the moment";
 /// Flow-control window of one stream, bytes.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
-/// Flow-control window of a connection, bytes: as much as all the streams that a coordinator takes on
+/// Flow-control window of a connection, bytes: enough for all streams that a coordinator accepts on
 /// it, so that a client that doesn't read its stream never stops the others.
 const CONNECTION_WINDOW_BYTES: u32 = 1_000 * STREAM_WINDOW_BYTES;
 
@@ -36,8 +36,8 @@ pub(crate) struct Coordinator {
 }
 
 impl Coordinator {
-    /// Prepares calls to the coordinators of this configuration. The first call connects.
-    /// Calls that the coordinator holds back end with `shutdown`.
+    /// Prepares calls to the configured coordinators. The first call connects. Long polls end with
+    /// `shutdown`.
     pub(crate) fn new(config: &Config, shutdown: CancellationToken) -> Result<Self, AddressError> {
         let coordinators = |configure: fn(Endpoint) -> Endpoint| {
             Coordinators::trusting(&config.coordinators, config.trust.clone(), configure)
@@ -51,8 +51,8 @@ impl Coordinator {
         Call { coordinators: &self.short, timeout: self.timeout, caller, shutdown: None }
     }
 
-    /// A call that the coordinator may hold back for `wait`, until something changes. Without a
-    /// wait it is an ordinary call.
+    /// A long poll: the coordinator may delay the answer for `wait`, until something changes.
+    /// Without a wait it is an ordinary call.
     pub(crate) fn long_poll<'a>(&'a self, caller: &'a Caller, wait: Duration) -> Call<'a> {
         if wait.is_zero() {
             return self.call(caller);
@@ -66,7 +66,7 @@ impl Coordinator {
         self.short.trouble()
     }
 
-    /// A call that is answered by a stream. The time limit ends with the stream's beginning.
+    /// A call that is answered by a stream. The time limit only applies until the stream begins.
     pub(crate) fn stream<'a>(&'a self, caller: &'a Caller) -> Call<'a> {
         Call { coordinators: &self.long, timeout: self.timeout, caller, shutdown: None }
     }
@@ -82,12 +82,12 @@ pub(crate) struct Call<'a> {
     coordinators: &'a Coordinators,
     timeout: Duration,
     caller: &'a Caller,
-    /// Ends the call, if it is one that the coordinator may hold back.
+    /// Ends a long poll.
     shutdown: Option<&'a CancellationToken>,
 }
 
 impl Call<'_> {
-    /// Makes a call that may be made twice. If one coordinator can't answer, the next one is asked.
+    /// Makes a call that may be repeated. If a coordinator can't answer, the next one is called.
     async fn idempotent<M, T, F>(
         &self,
         message: M,
@@ -104,8 +104,8 @@ impl Call<'_> {
         self.in_time(response).await
     }
 
-    /// Makes a call that must not be made twice. Another coordinator is asked only if the first one
-    /// never got the call or says that it doesn't lead; otherwise it may have carried the call out.
+    /// Makes a call that must not be repeated. Another coordinator is called only if the first one
+    /// never received the call or doesn't lead; otherwise it may have carried the call out.
     async fn once<M, T, F>(
         &self,
         message: M,
@@ -149,13 +149,14 @@ impl Call<'_> {
     }
 }
 
-/// What a client hears that waits while the gateway ends: another gateway, or this one in a moment, answers.
+/// The error for a client that waits while the gateway shuts down: another gateway, or this one
+/// after a restart, will answer.
 fn shutting_down() -> Failure {
     let detail = "the gateway is shutting down; the same request may be sent again";
     Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(RETRY_AFTER, "1")
 }
 
-/// Replaces an error of the transport, whose text is for the log, by one that a caller may read.
+/// Replaces a transport error, whose text is for the log, by an error for the caller.
 fn for_caller(status: Status) -> Status {
     if status::is_from_transport(&status) {
         tracing::debug!(%status, "failed to call a coordinator");

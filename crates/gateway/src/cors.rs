@@ -1,4 +1,4 @@
-//! CORS: which pages of other origins may call from a browser. None, unless origins are configured.
+//! CORS: pages of which other origins may make calls from a browser. None by default.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 /// How long a browser may remember the answer to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// Origins whose pages may call.
+/// The origins whose pages may make calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CorsOrigins {
     /// Every origin may call, `*`.
@@ -18,7 +18,7 @@ pub struct CorsOrigins {
     named: Vec<HeaderValue>,
 }
 
-/// A text that is not a list of origins.
+/// The text is not a list of origins.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{origin:?} is not an origin: {reason}")]
 pub struct OriginError {
@@ -27,7 +27,7 @@ pub struct OriginError {
 }
 
 impl CorsOrigins {
-    /// The origins of all these lists.
+    /// Merges these lists.
     pub fn all(lists: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Self::default();
         for list in lists {
@@ -37,7 +37,7 @@ impl CorsOrigins {
         all
     }
 
-    /// Whether `origin` is one of those that are named. `*` names none.
+    /// Whether the list contains `origin` itself. `*` contains none.
     pub(crate) fn names(&self, origin: &str) -> bool {
         self.named.iter().any(|named| named == origin)
     }
@@ -91,7 +91,7 @@ fn origin(text: &str) -> Result<HeaderValue, OriginError> {
     HeaderValue::try_from(format!("{scheme}://{host}{port}")).map_err(|error| refuse(error.to_string()))
 }
 
-/// The layer that lets pages of these origins call; none if there are no origins.
+/// The layer that allows calls from these origins; `None` if there are none.
 pub(crate) fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
     let header = HeaderName::from_static;
     let request_headers = [

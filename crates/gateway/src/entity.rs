@@ -1,5 +1,5 @@
-//! Response bodies: JSON with an `ETag`, or 304 if the client has the same already (RFC 9110,
-//! section 13.1.2); and the response to what was accepted or created.
+//! Response bodies: JSON with an `ETag`, or 304 if the client has the same body already (RFC 9110,
+//! section 13.1.2); and the response to a created or accepted resource.
 
 use axum::Json;
 use axum::body::Bytes;

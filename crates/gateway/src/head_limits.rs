@@ -1,5 +1,5 @@
-//! Limits of a request's head. The connection refuses heads that are far larger, but only with a
-//! status; these refusals are problem documents.
+//! Limits on a request's head. The connection itself refuses much larger heads with a bare status;
+//! the refusals here are problem documents.
 
 use axum::extract::Request;
 use axum::http::StatusCode;

@@ -1,8 +1,8 @@
-//! Keys that a coordinator has accepted lately. A request with such a key may take a place among
-//! those that are handled, and have its body read. For any other key a coordinator is asked first.
+//! Recently accepted keys. A request with such a key may use the gateway's capacity, and its body
+//! is read. Any other key is first checked by a coordinator.
 //!
-//! This decides only who is let in to ask. Every call is authenticated by the coordinator that
-//! carries it out, so a key that was revoked a moment ago gets its 401 there.
+//! The cache only protects the gateway's capacity. The coordinator that carries a call out
+//! authenticates it again, so a key that was just revoked gets its 401 there.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +17,11 @@ use crate::caller::Caller;
 use crate::coordinator::Coordinator;
 use crate::problem::Failure;
 
-/// How long an accepted key is remembered.
+/// How long an accepted key stays in the cache.
 const REMEMBERED: Duration = Duration::from_mins(1);
 const KEYS_MAX: usize = 10_000;
-/// Keys that are being checked at the same time. They take nothing from requests with known keys.
+/// Keys that are checked at the same time. They use none of the capacity for requests with known
+/// keys.
 const CHECKS_MAX: usize = 64;
 
 pub(crate) struct KeyCache {
@@ -40,11 +41,11 @@ impl KeyCache {
         Self { coordinator, accepted: Mutex::default(), checks: Semaphore::new(CHECKS_MAX) }
     }
 
-    /// The user whose key the caller has.
+    /// The user who owns the caller's key.
     ///
     /// # Errors
     ///
-    /// The key is not accepted, or nobody can say now.
+    /// If the key is not accepted, or no coordinator can check it now.
     pub(crate) async fn user(&self, caller: &Caller) -> Result<Arc<str>, Failure> {
         let hash: [u8; 32] = Sha256::digest(caller.key()).into();
         let known = self.lock().get(&hash).filter(|known| known.at.elapsed() < REMEMBERED).cloned();
@@ -70,7 +71,7 @@ impl KeyCache {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Accepted>> {
-        // No panic leaves the map half changed.
+        // A panic can't leave the map half changed.
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

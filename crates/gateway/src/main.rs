@@ -15,7 +15,7 @@ use carlo_service::telemetry::LogFormat;
 use carlo_service::tls::{Identity, TlsError};
 use clap::Parser;
 
-/// carlo's REST door: HTTP and JSON outside, gRPC to the coordinator inside.
+/// carlo's REST server: HTTP and JSON for clients, gRPC to the coordinator.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -23,7 +23,7 @@ use clap::Parser;
                   CARLO_LOG sets what is logged, like info or carlo_gateway=debug."
 )]
 struct Arguments {
-    /// The address to serve HTTP on; a loopback address, unless TLS is spoken.
+    /// The address to serve HTTP on. Without TLS it must be a loopback address.
     #[arg(long, env = "CARLO_LISTEN", default_value = "127.0.0.1:3001", value_name = "ADDR")]
     listen: SocketAddr,
     #[arg(
@@ -34,22 +34,25 @@ struct Arguments {
         value_name = "URL[,URL]"
     )]
     coordinator: Vec<List>,
-    /// Certificates of those who vouch for coordinators at `https` URLs, as PEM [default: the system's].
+    /// Certificates of the authorities that sign coordinators' certificates at `https` URLs, as PEM
+    /// [default: the system's].
     #[arg(long, env = "CARLO_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// The certificates to speak TLS with, its own first, as PEM.
+    /// The certificate chain for TLS, the gateway's own certificate first, as PEM.
     #[arg(long, env = "CARLO_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The key of the first certificate, as PEM.
     #[arg(long, env = "CARLO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
+    /// Allows addresses other than loopback without TLS, although everything, including keys, is
+    /// sent unencrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
     plaintext: bool,
-    /// Origins whose pages may call from a browser, like <https://example.org>; * is every origin.
+    /// Origins whose pages may make calls from a browser, like <https://example.org>; * is every
+    /// origin.
     #[arg(long, env = "CARLO_CORS_ORIGIN", value_name = "ORIGIN[,ORIGIN]")]
     cors_origin: Vec<CorsOrigins>,
-    /// Seconds that a connection may stay idle. Must be longer than load balancers keep theirs.
+    /// Seconds that a connection may stay idle. Must be longer than the load balancer's setting.
     #[arg(
         long,
         env = "CARLO_IDLE_TIMEOUT",
@@ -58,10 +61,10 @@ struct Arguments {
         value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     idle_timeout: u64,
-    /// Serves no pages for people, the REST interface alone.
+    /// Serves only the REST interface, without web pages.
     #[arg(long, env = "CARLO_NO_WEB")]
     no_web: bool,
-    /// How a log line looks: text or json.
+    /// Format of log lines: text or json.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
 }

@@ -1,4 +1,5 @@
-//! `/metrics`: what was asked for, how it was answered and how long that took. crates/service/README.md lists the metrics.
+//! `/metrics`: requests by route and status, and their durations. crates/service/README.md lists
+//! the metrics.
 
 use std::sync::atomic::AtomicI64;
 use std::time::Instant;
@@ -20,7 +21,8 @@ use prometheus_client::metrics::histogram::Histogram;
 
 /// Upper bounds of the histogram's buckets, seconds: from a fast read to the longest long poll.
 const BUCKETS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
-/// The route of unknown paths. Paths themselves are no labels, or clients could make any number.
+/// The route label of unknown paths. Paths themselves are not labels, because clients could make up
+/// any number of them.
 const UNKNOWN_ROUTE: &str = "none";
 
 #[derive(Debug, Clone)]
@@ -29,7 +31,7 @@ pub(crate) struct Metrics {
     answers: Family<Answered, Counter>,
     durations: Family<Route, Histogram>,
     open: Gauge<i64, AtomicI64>,
-    /// Streams of events that are open.
+    /// Open event streams.
     event_streams: Gauge,
     ready: Gauge,
 }
@@ -47,7 +49,7 @@ struct Route {
 }
 
 impl Metrics {
-    /// Nothing yet. The certificate that the gateway shows is watched, if there is one.
+    /// Metrics without values. Watches the gateway's certificate, if there is one.
     pub(crate) fn new(identity: Option<&Identity>) -> Self {
         let all = metrics::Metrics::new("gateway");
         let answers = Family::default();
@@ -79,7 +81,7 @@ impl Metrics {
         Router::new().route("/metrics", get(show))
     }
 
-    /// Has readiness asked before each scrape.
+    /// Updates readiness before each scrape.
     pub(crate) fn watch_readiness<F>(&self, ready: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = bool> + Send + 'static,
@@ -93,14 +95,14 @@ impl Metrics {
         });
     }
 
-    /// Counts a stream of events for as long as the value lives.
+    /// Counts an event stream as long as the returned value lives.
     pub(crate) fn event_stream(&self) -> EventStream {
         self.event_streams.inc();
         EventStream(self.event_streams.clone())
     }
 }
 
-/// A stream of events that is open.
+/// An open event stream.
 #[derive(Debug)]
 pub(crate) struct EventStream(Gauge);
 
@@ -115,7 +117,7 @@ pub(crate) async fn measure(State(metrics): State<Metrics>, request: Request, ne
     let began = Instant::now();
     let path = request.extensions().get::<MatchedPath>().map_or(UNKNOWN_ROUTE, MatchedPath::as_str);
     let route = path.to_owned();
-    // Clients may send any method; only the usual ones are labels.
+    // Clients may send any method, so only the usual ones are labels.
     let method = request.method().as_str();
     let is_usual = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"].contains(&method);
     let method = if is_usual { method } else { "other" }.to_owned();
@@ -130,7 +132,7 @@ pub(crate) async fn measure(State(metrics): State<Metrics>, request: Request, ne
     response
 }
 
-/// Counts a request as open until it is dropped, which also happens when the client leaves.
+/// Counts a request as open until it is dropped, which also happens when the client disconnects.
 struct OpenRequest<'a>(&'a Gauge<i64, AtomicI64>);
 
 impl Drop for OpenRequest<'_> {

@@ -13,8 +13,8 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// The longest wait for a change.
 const WAIT_SECONDS_MAX: u32 = 30;
 
-/// How long a client would wait for a change. As the RFC says, a preference that can't be read is
-/// ignored. A wait above the longest one is the longest one.
+/// How long a client wants to wait for a change. As the RFC demands, an unreadable preference is
+/// ignored. A longer wait than the maximum becomes the maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Wait {
     seconds: Option<u32>,
@@ -31,7 +31,7 @@ impl Wait {
         Self { seconds }
     }
 
-    /// Whether the client would wait at all.
+    /// Whether the client wants to wait.
     pub(crate) fn is_some(self) -> bool {
         self.seconds.is_some_and(|seconds| seconds > 0)
     }
@@ -44,8 +44,8 @@ impl Wait {
         Duration::from_millis(self.milliseconds().into())
     }
 
-    /// Makes `call` with this wait. If the gateway shuts down meanwhile, makes it again without a
-    /// wait, so that the client gets the present state at once.
+    /// Makes `call` with this wait. If the gateway shuts down meanwhile, it repeats the call
+    /// without a wait, so that the client gets the current state at once.
     pub(crate) async fn until_shutdown<T, F>(
         self,
         shutdown: &CancellationToken,
@@ -58,7 +58,7 @@ impl Wait {
             return call(self).await;
         }
         tokio::select! {
-            // The shutdown ends the call, too, but this is the better end.
+            // The shutdown also ends the call, but this branch gives a better response.
             biased;
             () = shutdown.cancelled() => call(Self::default()).await,
             result = call(self) => result,

@@ -1,7 +1,7 @@
-//! Errors: the table from faults to statuses, and the layer that writes them.
+//! Errors: the table of statuses by fault, and the layer that writes problem documents.
 //!
-//! Handlers return a [`Failure`]. Only [`render`], the outer layer, knows the request's path and id, so
-//! it alone writes `application/problem+json`. It also rewrites the errors of libraries: every response
+//! Handlers return a [`Failure`]. Only the outer layer [`render`] knows the request's path and id,
+//! so only it writes `application/problem+json`. It also rewrites libraries' errors: every response
 //! with an error status is a problem document.
 
 use axum::body::Body;
@@ -23,9 +23,9 @@ mod kind;
 pub(crate) use kind::{Kind, description, routes};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is taken from a client.
+/// The longest request id that is accepted from a client.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// When to try again after 429 or 503, if nothing else says so.
+/// The default `Retry-After` of 429 and 503.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 /// How a client may authenticate. `X-API-Key` is not a registered scheme.
@@ -55,11 +55,11 @@ fn status(code: FaultCode) -> StatusCode {
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     status: StatusCode,
-    /// The kind of problem, if the status doesn't say it all.
+    /// The kind of problem, if the status alone doesn't tell.
     kind: Option<Kind>,
     /// The quota or cap that was exceeded.
     limit: Option<Limit>,
-    /// For the caller; but if the status is 500 and there is no kind, for the log alone.
+    /// The text for the caller. If the status is 500 and there is no kind, it is only logged.
     detail: String,
     errors: Vec<FieldFault>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -87,7 +87,7 @@ impl Failure {
         Self { kind: Some(kind), ..self }
     }
 
-    /// Adds a header to the response. A value that is not valid is left out.
+    /// Adds a header to the response. An invalid value is left out.
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::try_from(value) {
             self.headers.push((name, value));
@@ -95,7 +95,8 @@ impl Failure {
         self
     }
 
-    /// Makes it the 503 of a readiness probe, with the `trouble` that connections to coordinators met.
+    /// Turns it into the 503 of a readiness probe, with the `trouble` of connections to
+    /// coordinators.
     pub(crate) fn into_unready(self, trouble: Option<String>) -> Self {
         let detail = if self.status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(cause = self.detail, "failed to ask a coordinator how it is");
@@ -107,7 +108,7 @@ impl Failure {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, detail, ..self }
     }
 
-    /// A request with these fields at fault.
+    /// A request with these invalid fields.
     pub(crate) fn invalid(mut errors: Vec<FieldFault>) -> Self {
         let mut detail = match errors.as_slice() {
             [only] => FieldFault::new(&only.pointer, &only.message).to_string(),
@@ -128,7 +129,7 @@ impl Failure {
         self
     }
 
-    /// Spells the pointers as `body` spells its fields, or else in the usual way.
+    /// Changes the pointers to the spelling of the fields in `body`, or else to the usual one.
     pub(crate) fn spelled(self, body: &Value, usual: Spelling) -> Self {
         match self.errors.as_slice() {
             [] => self,
@@ -172,7 +173,7 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     response
 }
 
-/// The client's own id, if it can be repeated in headers and logs; otherwise a new one.
+/// The client's own id, if it is safe to repeat in headers and logs; otherwise a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let is_valid = |id: &&HeaderValue| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)

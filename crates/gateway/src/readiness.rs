@@ -1,5 +1,5 @@
-//! What the coordinator says about itself: whether one leads, and whether authentication is off.
-//! There is one RPC at a time, and its response serves everybody who asked before it began.
+//! The coordinator's `Ready` response: whether a coordinator leads, and whether authentication is
+//! off. Only one RPC runs at a time, and its response serves all requests that waited for it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ use crate::caller::Caller;
 use crate::coordinator::Coordinator;
 use crate::problem::Failure;
 
-/// How long what is known about authentication is used without asking again.
+/// How long the known state of authentication is used without another call.
 const AUTHENTICATION_FRESH: Duration = Duration::from_secs(2);
 
 /// The last response of a coordinator to `Ready`.
 pub(crate) struct Readiness {
     coordinator: Arc<Coordinator>,
-    /// The last response, and when it was asked for.
+    /// The last response, and when its call began.
     last: tokio::sync::Mutex<Option<(Instant, Result<(), Failure>)>>,
     authentication: Mutex<Authentication>,
 }
@@ -33,11 +33,11 @@ impl Readiness {
         Self { coordinator, last: tokio::sync::Mutex::default(), authentication: Mutex::default() }
     }
 
-    /// Whether a leading coordinator answers.
+    /// Checks that a leading coordinator answers.
     ///
     /// # Errors
     ///
-    /// Why none does.
+    /// The reason why none does.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
         let arrived = Instant::now();
         let mut last = self.last.lock().await;
@@ -57,12 +57,12 @@ impl Readiness {
         response
     }
 
-    /// Whether the cluster answers calls without a key. If no coordinator answers now, what was known
-    /// last still holds.
+    /// Whether the cluster accepts calls without a key. If no coordinator answers now, the last
+    /// known state applies.
     ///
     /// # Errors
     ///
-    /// No coordinator has answered yet, and none does now.
+    /// If no coordinator has ever answered, and none does now.
     pub(crate) async fn authentication_is_off(&self) -> Result<bool, Failure> {
         let is_off = {
             let mut known = self.authentication.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ impl Readiness {
             match known.is_off {
                 Some(is_off) if is_fresh => return Ok(is_off),
                 Some(is_off) => {
-                    // The others go on with what is known while this request asks.
+                    // Other requests use the known state while this one makes the call.
                     known.checked_at = Some(Instant::now());
                     Some(is_off)
                 }

@@ -1,8 +1,9 @@
-//! Responses about jobs that have ended. Such a job never changes again, so its JSON is written once.
+//! Responses about jobs that have ended. Such a job never changes again, so its JSON is only
+//! written once.
 //!
-//! The cache is no authority: for every request a coordinator is asked
-//! ([`revalidate`](crate::revalidate)) whether the caller may see the job and whether it is still the
-//! one in the cache. It also counts the call. Only then is the cached response sent.
+//! For every request a coordinator still decides ([`revalidate`](crate::revalidate)) whether the
+//! caller may see the job and whether the cached job is the current one. It also counts the call.
+//! Only then is the cached response sent.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use crate::entity::Entity;
 /// Bytes of all cached bodies. The oldest are dropped first.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Which resource shows the job; each has a JSON form of its own.
+/// The resource that shows the job; each has its own JSON form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Resource {
     /// `/api/jobs/{id}`
@@ -27,7 +28,7 @@ pub(crate) enum Resource {
 
 #[derive(Debug, Clone)]
 pub(crate) struct CachedResponse {
-    /// When the job ended, by which a coordinator recognises it.
+    /// When the job ended, which identifies it to a coordinator.
     pub(crate) completed_at_ms: u64,
     pub(crate) entity: Entity,
 }
@@ -59,7 +60,7 @@ impl ResponseCache {
         self.lock().by_key.get(&(job, resource)).cloned()
     }
 
-    /// Caches a response, unless it would take more than a sixteenth of the cache.
+    /// Caches a response, unless it needs more than a sixteenth of the cache.
     pub(crate) fn insert(&self, job: JobId, resource: Resource, response: CachedResponse) {
         let (key, bytes) = ((job, resource), response.entity.len());
         if bytes > self.bytes_max / 16 {
@@ -79,7 +80,7 @@ impl ResponseCache {
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        // No panic leaves the entries half changed.
+        // A panic can't leave the entries half changed.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,7 +103,7 @@ mod tests {
         }
         let cached: Vec<_> = ids.iter().map(|id| cache.get(*id, Resource::Job).is_some()).collect();
         assert_eq!(cached, [vec![false; 4], vec![true; 16]].concat());
-        // The same again takes no further room.
+        // Inserting the same response again takes no more space.
         cache.insert(ids[19], Resource::Job, response(8));
         assert!(cache.get(ids[4], Resource::Job).is_some());
         assert!(cache.get(ids[4], Resource::Simulation).is_none(), "each resource has its own form");

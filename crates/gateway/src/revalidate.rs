@@ -1,5 +1,6 @@
 //! Asks a coordinator whether a cached response ([`response_cache`](crate::response_cache)) may be
-//! sent. Requests that arrive at the same instant share one RPC, which is most of what a read costs.
+//! sent. Requests that arrive at the same instant share one RPC, because the RPC is most of the
+//! cost of a read.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +14,10 @@ use crate::caller::Caller;
 use crate::coordinator::Coordinator;
 use crate::problem::Failure;
 
-/// Collects the questions of one instant into one RPC.
+/// Collects simultaneous revalidations into one RPC.
 pub(crate) struct Revalidator {
     coordinator: Arc<Coordinator>,
-    /// Questions whose RPC has not begun yet.
+    /// Revalidations whose RPC has not begun yet.
     pending: Mutex<Vec<Pending>>,
 }
 
@@ -30,8 +31,8 @@ impl Revalidator {
         Self { coordinator, pending: Mutex::default() }
     }
 
-    /// Whether the caller may be sent the cached response about this job. If so, a call of theirs has
-    /// been counted. If not, nothing has been counted, and the job itself must be asked for.
+    /// Whether the caller may get the cached response about this job. If so, a call of theirs was
+    /// counted. If not, nothing was counted, and the job itself must be requested.
     pub(crate) async fn is_valid(
         self: &Arc<Self>,
         caller: &Caller,
@@ -46,7 +47,7 @@ impl Revalidator {
             pending.len() == 1
         };
         if is_first {
-            // The task outlives the first request, whose client may leave before the others.
+            // The task outlives the first request, whose client may disconnect before the others.
             tokio::spawn(Arc::clone(self).send());
         }
         // Without a reply the process is ending.
@@ -55,7 +56,7 @@ impl Revalidator {
         revalidation.map(|revalidation| revalidation.is_valid)
     }
 
-    /// Makes the RPC, after every request that is ready to ask has had its turn on a thread.
+    /// Makes the RPC, after all other requests that are ready have added their revalidations.
     async fn send(self: Arc<Self>) {
         tokio::task::yield_now().await;
         let mut pending = mem::take(&mut *self.lock());
@@ -73,14 +74,14 @@ impl Revalidator {
                     Ok(response) => Ok(response.revalidations.get(index).cloned().unwrap_or_default()),
                     Err(failure) => Err(failure.clone()),
                 };
-                // The client may have left.
+                // The client may have disconnected.
                 let _ = reply.send(revalidation);
             }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Pending>> {
-        // No panic leaves the list half changed.
+        // A panic can't leave the list half changed.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,11 @@
-//! Connections: HTTP/1.1 and HTTP/2 on one port, with TLS or without. How many there may be, what
-//! each may take, and when each ends.
+//! Connections: HTTP/1.1 and HTTP/2 on one port, with or without TLS, with limits on their number,
+//! on what each may use, and on how long each stage may take.
 //!
-//! * [`connection`]: one connection. [`activity`]: what it is doing, and the deadline of that.
+//! * [`connection`]: one connection. [`activity`]: its current stage and deadline.
 //! * [`stream`], [`body`]: wrappers that report to [`activity`].
 //!
-//! What a request means is not known here. `axum::serve` would be shorter, but has none of these
-//! limits.
+//! This module doesn't know what requests mean. `axum::serve` would be shorter, but has none of
+//! these limits.
 
 mod activity;
 mod body;
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use crate::Config;
 use connection::Connection;
 
-/// How long the requests that are being handled may take to end after a shutdown.
+/// How long requests in progress may continue after a shutdown.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
 
 /// The deadlines of one connection.
@@ -35,11 +35,11 @@ struct Deadlines {
     head: Duration,
     /// Between two requests.
     idle: Duration,
-    /// For a client to take a part of a response.
+    /// For a client to accept a part of a response.
     write: Duration,
 }
 
-/// Serves `router` until `shutdown`, and then what had begun, for a few seconds.
+/// Serves `router` until `shutdown`, then finishes requests in progress for a few seconds.
 pub(crate) async fn serve(
     config: &Config,
     listener: TcpListener,
@@ -54,7 +54,7 @@ pub(crate) async fn serve(
     let mut connections = JoinSet::new();
     loop {
         let is_full = connections.len() >= config.connections_max;
-        // Idle connections make room for those that wait to be accepted.
+        // Idle connections must make room for those that wait to be accepted.
         is_crowded.store(is_full, Ordering::Relaxed);
         let stream = tokio::select! {
             biased;

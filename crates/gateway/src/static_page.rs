@@ -31,8 +31,8 @@ impl StaticPage {
         Self { content_type, etag: entity::etag(&plain), plain, gzip }
     }
 
-    /// Responds with the page, compressed if the client accepts that, or with 304 if it has the page.
-    /// The encoding layer has reduced `Accept-Encoding` to gzip or nothing.
+    /// Responds with the page, compressed if the client accepts that, or with 304 if the client has
+    /// it. The encoding layer has reduced `Accept-Encoding` to gzip or nothing.
     pub(crate) fn respond(&self, request: &HeaderMap) -> Response {
         let vary = (VARY, HeaderValue::from_static("accept-encoding"));
         let headers = [(ETAG, self.etag.clone()), vary];

@@ -1,6 +1,8 @@
-//! The web interface: static files, which are in the program (a debug build reads them from `web/`, so that a change needs no build).
+//! The web interface: static files inside the program. A debug build reads them from `web/`, so
+//! that changes need no build.
 //!
-//! A page is the same frame for every URL; what it shows, it asks for like any other client of the API. Nothing here knows who asks.
+//! Every URL serves the same page frame, which requests its data like any other client of the API.
+//! This module knows nothing about callers.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -24,23 +26,23 @@ const PAGES: [&str; 8] =
 /// plotly.js, compressed by the build script.
 const PLOTLY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plotly.min.js.gz"));
 
-/// Scripts, styles and data come from here alone, and nothing may frame a page. The hash is that of an empty style sheet, which plotly
-/// makes to add its rules to.
+/// Scripts, styles and data may only come from this server, and no page may be framed. The hash is
+/// that of an empty style sheet, which plotly creates for its rules.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; \
      style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src 'self' data: blob:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
-/// A file may have changed with the program that serves it.
+/// A file may change with the program that serves it.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
-/// plotly.js changes with a release at most.
+/// plotly.js only changes with a release.
 const KEEP_A_DAY: HeaderValue = HeaderValue::from_static("max-age=86400");
 
 #[derive(RustEmbed)]
 #[folder = "web/"]
 struct Files;
 
-/// The routes of the pages and of what they load.
+/// The routes of the pages and their files.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let pages = PAGES.iter().fold(Router::new(), |router, path| {
         router.route(path, get(async |headers: HeaderMap| file(&headers, "index.html")))
@@ -66,7 +68,7 @@ fn file(request: &HeaderMap, path: &str) -> Result<Response, Failure> {
     Ok((safe(), headers, Bytes::from(file.data.into_owned())).into_response())
 }
 
-/// What every browser of these years accepts compressed; whoever doesn't can't draw with it either.
+/// Always compressed: every browser that can draw the charts accepts gzip.
 async fn plotly(headers: HeaderMap) -> Result<Response, Failure> {
     let etag = etag(&Sha256::digest(PLOTLY).into());
     if is_held(&headers, &etag) {
@@ -105,7 +107,7 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-/// What browsers are told to refuse.
+/// Security headers for browsers.
 fn safe() -> [(HeaderName, HeaderValue); 4] {
     [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -119,7 +121,7 @@ fn safe() -> [(HeaderName, HeaderValue); 4] {
 mod tests {
     use super::*;
 
-    /// Bytes of our own scripts that a browser may have to read.
+    /// The limit on the total size of carlo's own scripts, in bytes.
     const SCRIPT_BYTES_MAX: usize = 200_000;
 
     #[test]

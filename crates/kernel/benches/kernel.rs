@@ -1,4 +1,4 @@
-//! What the kernel costs, part by part and level by level. `cargo bench -p carlo-kernel`
+//! Measures the kernel part by part and level by level. `cargo bench -p carlo-kernel`
 
 use carlo_kernel::{Accumulator, Job, Level, Partial, measure, results};
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
@@ -22,7 +22,7 @@ fn spec(months: u64, simulations: u64) -> JobSpec {
     draft.check(1).expect("a valid request")
 }
 
-/// The keystream of a block at 36 months, and nothing else.
+/// Only the keystream of a block with 36 months.
 #[divan::bench(args = Level::available())]
 fn keystream(bencher: Bencher<'_, '_>, level: Level) {
     const BLOCKS: u32 = 3;
@@ -39,13 +39,13 @@ fn normals(bencher: Bencher<'_, '_>, level: Level) {
     bencher.counter(ItemsCount::new(65_536_u64)).bench(|| measure::normals(level, black_box(65_536)));
 }
 
-/// A block at 36 months, recorded.
+/// A block with 36 months, recorded.
 #[divan::bench(args = Level::available())]
 fn block(bencher: Bencher<'_, '_>, level: Level) {
     blocks(bencher, level, 36, BLOCK_SIMULATIONS);
 }
 
-/// A block by its timeline, items are path-months.
+/// A block with this timeline. Items are path-months.
 #[divan::bench(args = [12, 36, 120, 480])]
 fn path_months(bencher: Bencher<'_, '_>, months: u64) {
     blocks(bencher, Level::detect().expect("a level"), months, BLOCK_SIMULATIONS * months);
@@ -54,7 +54,7 @@ fn path_months(bencher: Bencher<'_, '_>, months: u64) {
 fn blocks(bencher: Bencher<'_, '_>, level: Level, months: u64, items: u64) {
     let job = Job::new(&spec(months, u64::from(u32::MAX)), level);
     let mut accumulator = Accumulator::new(&job);
-    // Past the first million, which every scenario is simulated with.
+    // Past the first million, for which every scenario is simulated.
     let mut block = 100;
     bencher.counter(ItemsCount::new(items)).bench_local(|| {
         block += 1;
@@ -62,7 +62,7 @@ fn blocks(bencher: Bencher<'_, '_>, level: Level, months: u64, items: u64) {
     });
 }
 
-/// A block at 36 months that isn't recorded.
+/// A block with 36 months that isn't recorded.
 #[divan::bench(args = Level::available())]
 fn walk_only(bencher: Bencher<'_, '_>, level: Level) {
     let job = Job::new(&spec(36, u64::from(u32::MAX)), level);
@@ -79,7 +79,7 @@ fn lease() -> (JobSpec, Partial) {
     (spec, accumulator.finish())
 }
 
-/// One lease's partial result into another.
+/// Merges one lease's partial result into another.
 #[divan::bench]
 fn merge(bencher: Bencher<'_, '_>) {
     let (_, partial) = lease();
@@ -89,34 +89,34 @@ fn merge(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A report written.
+/// Encodes a report.
 #[divan::bench]
 fn encode(bencher: Bencher<'_, '_>) {
     let (_, partial) = lease();
     bencher.bench(|| black_box(&partial).encode());
 }
 
-/// A report read.
+/// Decodes a report.
 #[divan::bench]
 fn decode(bencher: Bencher<'_, '_>) {
     let bytes = lease().1.encode();
     bencher.bench(|| Partial::decode(black_box(&bytes)));
 }
 
-/// The summary that a person reads.
+/// Computes the summary of a result.
 #[divan::bench]
 fn summary(bencher: Bencher<'_, '_>) {
     let (spec, partial) = lease();
     bencher.bench(|| results(&spec, black_box(&partial)));
 }
 
-/// A block of the first million: with every scenario.
+/// A block of the first million simulations, with every scenario.
 #[divan::bench]
 fn block_with_scenarios(bencher: Bencher<'_, '_>) {
     first_blocks(bencher, 4..60);
 }
 
-/// A block of the first 65,536: with every scenario and the fan chart.
+/// A block of the first 65,536 simulations, with every scenario and the fan chart.
 #[divan::bench]
 fn block_with_scenarios_and_chart(bencher: Bencher<'_, '_>) {
     first_blocks(bencher, 0..4);

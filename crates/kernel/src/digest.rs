@@ -7,10 +7,11 @@ use sha2::{Digest as _, Sha256};
 use crate::MODEL_VERSION;
 use crate::partial::Partial;
 
-/// Says what is hashed, so that it can't be mistaken for a hash of anything else.
+/// Identifies what is hashed, so that the digest can't equal a hash of anything else.
 const DOMAIN: &[u8] = b"carlo results\0";
 
-/// The digest of `partial` as an answer to `spec`. Names and other information in `spec` don't count.
+/// The digest of `partial` as the answer to `spec`. Names and other descriptive fields of `spec`
+/// don't count.
 pub(crate) fn digest(spec: &JobSpec, partial: &Partial) -> Digest {
     let mut hash = Sha256::new_with_prefix(DOMAIN);
     hash.update(MODEL_VERSION.to_le_bytes());

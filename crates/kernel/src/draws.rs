@@ -32,13 +32,13 @@ pub(crate) const PAIRS: usize = MONTHS + 1;
 pub(crate) enum Source {
     /// Cash, inflation, raises, promotions, emergencies: one block for each half year.
     Household = 0,
-    /// What a market needs beyond the household's normals: two blocks for each year.
+    /// Additional draws of a market: two blocks for each year.
     Market = 1,
     /// The innovations of yearly inflation: one block for each 16 years.
     Prices = 2,
-    /// How long people live: one block.
+    /// Lifetimes of people: one block.
     Lives = 3,
-    /// What splits a month's one normal into the terms that a replay shows.
+    /// Splits a month's single normal into the terms that a replay shows.
     Replay = 4,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Bits {
     pub(crate) width: u32,
 }
 
-/// Where the bits of a draw are, the most significant first.
+/// The bits of a draw, the most significant first.
 pub(crate) type Field = &'static [Bits];
 
 const fn bits(word: usize, shift: u32, width: u32) -> Bits {
@@ -169,7 +169,7 @@ pub(crate) struct Draws<W> {
 }
 
 impl<W: Copy> Draws<W> {
-    /// Those of the block with these words.
+    /// The draws of the block with these words.
     #[inline(always)]
     pub(crate) fn of<L: Lanes<Word = W>>(lanes: L, words: &[W; WORDS]) -> Self {
         /// Every field of a table, written out, so that each is a constant where it is used.
@@ -190,8 +190,8 @@ impl<W: Copy> Draws<W> {
     }
 }
 
-/// The integer that a field of a block holds. With a constant field, two or three operations for
-/// each piece.
+/// The integer in a field of a block. With a constant field it takes two or three operations per
+/// piece.
 #[expect(clippy::inline_always, reason = "compiled with the caller's instructions")]
 #[inline(always)]
 pub(crate) fn field<L: Lanes>(lanes: L, words: &[L::Word; WORDS], field: Field) -> L::Word {

@@ -72,7 +72,6 @@ impl LogLinear {
 
 /// The bins of final balances.
 const BALANCES: LogLinear = LogLinear { linear: 4096, octave: 512, octaves: 29 };
-/// How many these are.
 pub(crate) const BINS: usize = BALANCES.bins();
 
 /// A fixed-point balance is at most this, in size.
@@ -107,17 +106,17 @@ impl Grid {
             .then_some(Self { center, scale })
     }
 
-    /// Bits of center and scale.
+    /// The bits of the center and the scale.
     pub(crate) fn to_bits(self) -> (u32, u32) {
         (self.center, self.scale)
     }
 
-    /// Dollars.
+    /// The center in dollars.
     pub(crate) fn center(self) -> f32 {
         f32::from_bits(self.center)
     }
 
-    /// What a distance is multiplied by to be in units of the scale.
+    /// The factor that converts a distance to units of the scale.
     pub(crate) fn inverse(self) -> f32 {
         1.0 / f32::from_bits(self.scale)
     }

@@ -9,7 +9,7 @@
 //! the same for every counter. [`Uniform`] and [`Streams`] hold these, and the beginning of the
 //! second round: about a seventh of the work is done once for all lanes.
 //!
-//! Which bits of the words are used for what is said in `draws`.
+//! `draws` defines which bits of the words are used for what.
 #![expect(clippy::many_single_char_names, reason = "the names of the cipher's description")]
 #![expect(
     clippy::inline_always,
@@ -35,7 +35,8 @@ const fn quarter(x: &mut [u32; WORDS], [a, b, c, d]: [usize; 4]) {
     x[b] = (x[b] ^ x[c]).rotate_left(7);
 }
 
-/// What every lane with the same high half of the stream number shares, for one block counter.
+/// The state that all lanes with the same high half of the stream number share, for one block
+/// counter.
 pub(crate) struct Uniform {
     /// The state before the first round; word 14 is unused.
     start: [u32; WORDS],
@@ -45,7 +46,7 @@ pub(crate) struct Uniform {
 }
 
 impl Uniform {
-    /// That of the block with this counter.
+    /// The shared state of the block with this counter.
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the counter")]
     pub(crate) fn new(key: &[u32; 8], counter: u64, stream_high: u32) -> Self {
         let mut start = [0; WORDS];

@@ -62,7 +62,7 @@ pub(crate) trait Lanes: Copy {
     type Float: Copy;
     /// A word of 32 bits in each lane.
     type Word: Copy;
-    /// A truth in each lane.
+    /// A boolean in each lane.
     type Mask: Copy;
 
     /// `x` in every lane.
@@ -78,7 +78,7 @@ pub(crate) trait Lanes: Copy {
     fn larger(self, a: Self::Float, b: Self::Float) -> Self::Float;
     /// `a` where a < b, else `b`.
     fn smaller(self, a: Self::Float, b: Self::Float) -> Self::Float;
-    /// ⌊log₂ x⌋ of a normal number above 0, as a number.
+    /// ⌊log₂ x⌋ of a positive normal number, as a number.
     fn exponent(self, x: Self::Float) -> Self::Float;
     /// x / 2^exponent of a normal number above 0: in [1, 2).
     fn mantissa(self, x: Self::Float) -> Self::Float;
@@ -105,21 +105,21 @@ pub(crate) trait Lanes: Copy {
     fn below(self, a: Self::Word, b: Self::Word) -> Self::Mask;
     /// `x` where the mask holds, else 0.
     fn masked(self, mask: Self::Mask, x: Self::Float) -> Self::Float;
-    /// Where `a` < `b`; nowhere where one is no number.
+    /// Where `a` < `b`; false where either is NaN.
     fn less(self, a: Self::Float, b: Self::Float) -> Self::Mask;
     /// `a` where the mask holds, else `b`.
     fn select(self, mask: Self::Mask, a: Self::Float, b: Self::Float) -> Self::Float;
     /// Where both hold.
     fn both(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;
-    /// Where one holds, or both.
+    /// Where at least one holds.
     fn either(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;
 
     /// The bits of the numbers.
     fn bits(self, x: Self::Float) -> Self::Word;
     /// The numbers with these bits.
     fn with_bits(self, a: Self::Word) -> Self::Float;
-    /// The entries of a table with these numbers; the last one where a number is no entry's. The
-    /// table is not empty.
+    /// The table's entries at these indexes; the last entry for indexes beyond the table. The table
+    /// must not be empty.
     fn gather(self, table: &[f32], index: Self::Word) -> Self::Float;
 }
 

@@ -11,18 +11,18 @@ use crate::lanes::{Register, Task};
 /// The environment variable that forces a level, for tests and measurements.
 const VARIABLE: &str = "CARLO_SIMD";
 
-/// A set of instructions that the kernel can be run with.
+/// An instruction set that the kernel can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Level {
     /// AVX-512 F, BW, DQ and VL.
     Avx512,
     /// AVX2 and FMA.
     Avx2,
-    /// Whatever the compiler may use on every machine of this architecture: NEON on aarch64.
+    /// The instructions that every machine of this architecture has: NEON on aarch64.
     Portable,
 }
 
-/// A level that can't be used.
+/// Why a level can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownLevel {
     /// No level has this name.
@@ -41,11 +41,12 @@ impl Level {
         Self::ALL.into_iter().filter(|level| level.is_available()).collect()
     }
 
-    /// The level to use: the one that the environment variable `CARLO_SIMD` names, or, where it is empty or not set, this machine's best.
+    /// The level in the environment variable `CARLO_SIMD`, or this machine's best if the variable
+    /// is empty or not set.
     ///
     /// # Errors
     ///
-    /// Where the variable names no level, or one that this machine doesn't have.
+    /// If the variable names no level, or one that this machine doesn't have.
     pub fn detect() -> Result<Self, UnknownLevel> {
         match std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
             None => Ok(Self::available()[0]),
@@ -77,7 +78,8 @@ impl Level {
         }
     }
 
-    /// Runs `task` with this level's instructions; with [`Level::Portable`]'s where the machine lacks them.
+    /// Runs `task` with this level's instructions, or with [`Level::Portable`]'s if the machine
+    /// lacks them.
     pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
         match self {
             #[cfg(target_arch = "x86_64")]

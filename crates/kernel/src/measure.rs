@@ -1,4 +1,4 @@
-//! Parts of the kernel on their own, so that a benchmark can say what each costs. Nothing else uses them.
+//! Parts of the kernel on their own, so that benchmarks can measure them. Nothing else uses them.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -14,12 +14,13 @@ use crate::normals::{Axes, Polar};
 use crate::pipeline::REGISTERS;
 use crate::plan::key;
 
-/// Makes the first `blocks` keystream blocks (of 16 words) for each of `simulations` simulations and forgets them.
+/// Computes the first `blocks` keystream blocks (of 16 words) for each of `simulations` simulations
+/// and discards them.
 pub fn keystream(level: Level, simulations: u32, blocks: u32) {
     level.run(Keystream { simulations, blocks });
 }
 
-/// Makes `pairs` pairs of normals from words that cost nothing and forgets them.
+/// Computes `pairs` pairs of normals from constant words and discards them.
 pub fn normals(level: Level, pairs: u32) {
     level.run(Normals { pairs });
 }

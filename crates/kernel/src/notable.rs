@@ -1,4 +1,5 @@
-//! Simulations that are worth a look: the worst, the best, and one near each of a few balances, by index, to be replayed.
+//! Simulations that are worth replaying: the worst, the best, and one near each of a few balances,
+//! by index.
 //!
 //! What they are near to are the *aims*: the 5th, 50th and 95th percentile of the job's first 4,096 simulations, and its target. A job's own
 //! percentiles are only known when it is over; these are known to every node before it begins, and a simulation near them lies within two
@@ -8,7 +9,8 @@
 
 use carlo_types::results;
 
-/// What simulations are sought near to: three percentiles of the pilot, and the target.
+/// The number of balances near which simulations are sought: three percentiles of the pilot, and
+/// the target.
 pub(crate) const AIMS: usize = 4;
 /// Balances that are compared at once.
 const LANES: usize = 16;
@@ -27,23 +29,23 @@ impl Seen {
     }
 }
 
-/// Those of some simulations.
+/// The notable simulations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Notable {
     /// Bits of the aims, dollars.
     pub(crate) aims: [u32; AIMS],
-    /// The worst, the best, and the nearest to each aim; nothing where there are no simulations.
+    /// The worst, the best, and the nearest to each aim; `None` if there are no simulations.
     pub(crate) seen: Option<[Seen; 2 + AIMS]>,
 }
 
 impl Notable {
-    /// None yet. `pilot` are the balances of the job's first simulations, ascending.
+    /// None yet. `pilot` is the balances of the job's first simulations, ascending.
     pub(crate) fn of_pilot(pilot: &[f32], target: f32) -> Self {
         let at = |percent: usize| pilot[(pilot.len() - 1) * percent / 100];
         Self { aims: [at(5), at(50), at(95), target].map(|aim| (aim + 0.0).to_bits()), seen: None }
     }
 
-    /// How far a simulation is from being the `which`-th of those sought: the least wins.
+    /// The distance of a simulation from the `which`-th aim; the lowest distance wins.
     fn distance(&self, which: usize, balance: f32) -> f32 {
         match which {
             0 => balance,
@@ -60,14 +62,14 @@ impl Notable {
         let seen = *seen;
         let least = least_distances(balances, self.aims.map(f32::from_bits));
         for which in 0..2 + AIMS {
-            // Mostly a batch holds nothing that is nearer.
+            // Mostly a batch has no nearer simulation.
             if least[which] <= self.distance(which, seen[which].balance()) {
                 self.look(which, first, balances, least[which]);
             }
         }
     }
 
-    /// Notes the first simulation of a batch that lies at this distance.
+    /// Finds the first simulation of a batch with this distance.
     #[cold]
     fn look(&mut self, which: usize, first: u64, balances: &[f32], least: f32) {
         let place = (0..).zip(balances).find(|&(_, &balance)| self.distance(which, balance) == least);
@@ -76,7 +78,7 @@ impl Notable {
         }
     }
 
-    /// Takes a simulation if it is nearer, or as near and comes first.
+    /// Takes a simulation if it is nearer, or equally near with a lower index.
     fn offer(&mut self, which: usize, other: Seen) {
         let Some(mut seen) = self.seen else { return };
         let mine = seen[which];
@@ -98,7 +100,7 @@ impl Notable {
         }
     }
 
-    /// The answer, if there are any simulations; `first_short` is a plan's.
+    /// The results' form, if there are any simulations. `first_short` comes from a plan.
     pub(crate) fn summary(&self, first_short: Option<results::FirstShort>) -> Option<results::Notable> {
         let [worst, best, p5, p50, p95, goal] = self
             .seen?
@@ -112,7 +114,7 @@ fn distance(balance: f32, aim: f32) -> f32 {
     (balance - aim).abs()
 }
 
-/// The least distance of a batch to each of what is sought.
+/// The lowest distance in a batch for each aim.
 #[inline(always)]
 fn least_distances(balances: &[f32], aims: [f32; AIMS]) -> [f32; 2 + AIMS] {
     let mut least = [[f32::INFINITY; LANES]; 2 + AIMS];

@@ -1,5 +1,5 @@
-//! Elementary functions in each lane, and the same on single numbers: every level gives the bits of
-//! the scalar twin.
+//! Elementary functions in each lane, and their scalar twins, which give the same bits as every
+//! level.
 //!
 //! **exp(x) − 1** ([`expm1`]). With n the whole number nearest to x / ln 2 and f = x − n·ln 2, of
 //! which |f| ≤ 0.347, it is 2ⁿ·(exp(f) − 1) + (2ⁿ − 1). The series of exp(f) − 1 to f⁷ leaves out
@@ -27,7 +27,7 @@ const EXP: [f32; 6] = [0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0
 const LN: [f32; 4] = [2.0 / 3.0, 2.0 / 5.0, 2.0 / 7.0, 2.0 / 9.0];
 /// ln 2 to 9 bits.
 const LN_2_HIGH: f32 = 355.0 / 512.0;
-/// What ln 2 is more than that.
+/// The difference of ln 2 and that.
 #[expect(clippy::cast_possible_truncation, reason = "rounded to single precision on purpose")]
 const LN_2_LOW: f32 = (std::f64::consts::LN_2 - 355.0 / 512.0) as f32;
 /// Added to a number of at most 2²² in size, this rounds it to a whole one, which its low bits hold.

@@ -1,5 +1,5 @@
-//! A job's constants, as the inner loops want them: what is planned for every month, the moments of
-//! what chance adds, and probabilities as bounds on integers.
+//! A job's constants, in the form that the inner loops need: the plan for every month, the moments
+//! of chance, and probabilities as bounds on integers.
 //!
 //! Everything is computed once a job in double precision. The rules of the model are in `rules`.
 //! What a month reads of the plan is in [`Budget`], what it reads of chance in `shocks`: a new table
@@ -27,52 +27,52 @@ pub(crate) struct Plan {
     pub(crate) key: [u32; 8],
     /// The balance before the first month, dollars: high and low part.
     pub(crate) balance: [f32; 2],
-    /// The least final balance that reaches the target.
+    /// The lowest final balance that reaches the target.
     pub(crate) threshold: f32,
-    /// The timeline.
+    /// The number of months.
     pub(crate) months: usize,
-    /// What is planned for each month, to the end of the half year in which the longest extension
-    /// ends: for the job's own start, and after it for each scenario's that differs in it.
+    /// The plan for each month, up to the end of the half year in which the longest extension ends:
+    /// for the job's own start, and then for the start of each scenario that differs in it.
     pub(crate) budgets: Vec<[Budget; STARTS]>,
     /// For each half year, the ranges of the deviations of prices and of wages.
     pub(crate) bounds: Vec<[Range; 2]>,
-    /// Owed on cards after so many months, dollars.
+    /// Card debt after this many months, in dollars.
     pub(crate) owed: Vec<f32>,
-    /// What chance adds to two months' planned inflation.
+    /// The part of two months' inflation that is due to chance.
     pub(crate) inflation: Axes,
     /// A month's mean return, high and low part.
     pub(crate) return_mean: [f32; 2],
     pub(crate) return_variance: f32,
     pub(crate) emergency: Coin,
-    /// The least that an emergency costs beyond what is planned.
+    /// The lowest cost of an emergency beyond the plan.
     pub(crate) emergency_least: f32,
-    /// What it costs more for every step of its uniform.
+    /// The additional cost for every step of its uniform.
     pub(crate) emergency_step: f32,
     pub(crate) promotion: Coin,
-    /// What a promotion raises wages by, beyond what is planned.
+    /// The mean raise of a promotion, beyond the plan.
     pub(crate) promotion_mean: f32,
-    /// What a year's raise is beyond what is planned.
+    /// The mean of a year's raise, beyond the plan.
     pub(crate) raise_mean: f32,
-    /// Chance's part of a promotion and of the year's raise.
+    /// The random part of a promotion and of the year's raise.
     pub(crate) raises: Axes,
-    /// What a person reads of the plan in a replay.
+    /// The plan as it is shown in a replay.
     pub(crate) planned: Planned,
 }
 
-/// What is planned for a month of a household.
+/// The plan for a month of a household.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Budget {
     /// Income less spending, payments and certain emergencies, dollars: high and low part.
     pub(crate) planned: [f32; 2],
-    /// Dollars.
+    /// Planned income, in dollars.
     pub(crate) income: f32,
-    /// Dollars.
+    /// Planned spending, in dollars.
     pub(crate) spending: f32,
-    /// Of income around itself, square dollars.
+    /// The variance of income, in square dollars.
     pub(crate) income_variance: f32,
-    /// Of spending around itself, square dollars.
+    /// The variance of spending, in square dollars.
     pub(crate) spending_variance: f32,
-    /// What is kept out of the market, dollars: fixed for the whole run.
+    /// The money kept out of the market, in dollars: fixed for the whole run.
     pub(crate) reserve: f32,
 }
 
@@ -88,7 +88,7 @@ pub(crate) struct Range {
 pub(crate) struct Planned {
     /// Payments of each month, dollars.
     pub(crate) payments: Vec<f64>,
-    /// The least of a certain emergency; 0 where emergencies aren't certain.
+    /// The lowest cost of a certain emergency; 0 if emergencies aren't certain.
     pub(crate) emergency: f64,
     /// Planned inflation of a month.
     pub(crate) inflation: f64,
@@ -97,40 +97,39 @@ pub(crate) struct Planned {
     pub(crate) promotion: f64,
 }
 
-/// Multiples of income and spending: of the job itself and of the scenarios that begin otherwise. In
-/// the order of the results.
+/// Multiples of income and spending, in the order of the results: of the job itself and of the
+/// scenarios with another start.
 const FACTORS: [(f64, f64); STARTS] =
     [(1.0, 1.0), (1.1, 1.0), (0.9, 1.0), (1.0, 0.9), (1.0, 0.8), (1.0, 1.1)];
-/// How many these are.
 pub(crate) const STARTS: usize = 6;
 /// Months that the scenarios of a longer timeline add.
 pub(crate) const EXTENSIONS: [usize; 2] = [6, 12];
 
-/// An event of a probability: it comes where a uniform of 24 bits is below `below`.
+/// An event with a probability: it happens if a uniform of 24 bits is below `below`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Coin {
     pub(crate) below: u32,
 }
 
 impl Coin {
-    /// The one that always comes.
+    /// The event that always happens.
     pub(crate) const CERTAIN: Self = Self { below: 1 << UNIFORM_BITS };
 
-    /// Of this probability, to the nearest of 2²⁴ steps.
+    /// An event with this probability, rounded to steps of 2⁻²⁴.
     pub(crate) fn new(probability: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2²⁴")]
         let below = (probability * f64::from(Self::CERTAIN.below)).round() as u32;
         Self { below }
     }
 
-    /// Whether it does with this uniform.
+    /// Whether it happens with this uniform.
     pub(crate) fn comes(self, uniform: u32) -> bool {
         uniform < self.below
     }
 }
 
-/// A rate of growth N(mean, std), as (1 + `planned`)(1 + N(`mean`, `std`)) − 1: what is planned of
-/// it, and what chance adds.
+/// A rate of growth N(mean, std), as (1 + `planned`)(1 + N(`mean`, `std`)) − 1: the planned part
+/// and the random part.
 struct Growth {
     planned: f64,
     mean: f64,
@@ -138,9 +137,9 @@ struct Growth {
 }
 
 impl Growth {
-    /// That of something that comes with this coin.
+    /// The growth by something that happens with this coin.
     fn new(mean: f64, std: f64, coin: Coin) -> Self {
-        /// Below this, what is planned is too near to nothing to be divided by.
+        /// Below this the planned growth is too close to −1 to divide by.
         const PLANNED_MIN: f64 = -0.5;
         if coin == Coin::CERTAIN && std == 0.0 {
             Self { planned: mean, mean: 0.0, std: 0.0 }
@@ -230,7 +229,7 @@ impl Plan {
 }
 
 impl Plan {
-    /// Whether another plan reads the same of chance.
+    /// Whether another plan reads the same draws.
     pub(crate) fn shares_shocks(&self, other: &Self) -> bool {
         let numbers = |plan: &Self| {
             let planned = &plan.planned;
@@ -295,11 +294,11 @@ pub(crate) fn starting_balance(spec: &JobSpec) -> f64 {
     }
 }
 
-/// What is paid each month, which depends on no draw.
+/// The payments of each month, which depend on no draw.
 pub(crate) struct Schedule {
     /// Dollars of each month.
     pub(crate) payments: Vec<f64>,
-    /// Owed on cards after so many months, dollars: one more than there are months.
+    /// Card debt after each number of months, in dollars: one entry more than there are months.
     pub(crate) owed: Vec<f64>,
 }
 
@@ -323,7 +322,7 @@ impl Schedule {
     }
 }
 
-/// One month of interest and payment on every account; what was paid.
+/// One month of interest and payments on every account. Returns the sum that was paid.
 fn pay(accounts: &[Account], balances: &mut [f64]) -> f64 {
     let mut paid = 0.0;
     for (account, balance) in accounts.iter().zip(balances) {

@@ -1,9 +1,9 @@
-//! The model in plain words: one simulation at a time, drawn from `rand_chacha`.
+//! The model in plain code: one simulation at a time, drawn from `rand_chacha`.
 //!
-//! [`final_balance`] does the arithmetic of the lanes, operation by operation, and gives the same
-//! bits as every level: the levels are tested against it, and it replays one simulation of a job on
-//! its own. [`final_balance_f64`] is the model as it is described, in double precision on the same
-//! draws, with the standard library's logarithm and sine: it says how much single precision moves.
+//! [`final_balance`] repeats the arithmetic of the lanes, operation by operation, and gives the
+//! same bits as every level. The levels are tested against it, and it replays single simulations.
+//! [`final_balance_f64`] is the documented model in double precision on the same draws, with the
+//! standard library's logarithm and sine. It shows the effect of single precision.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -49,7 +49,7 @@ pub(crate) fn part(words: &[u32; 16], bits: Bits) -> u32 {
     (words[bits.word] >> bits.shift) & (u32::MAX >> (32 - bits.width))
 }
 
-/// A half year's draws; `draws` says where they are.
+/// A half year's draws; see `draws` for their bits.
 #[derive(Clone, Copy)]
 pub(crate) struct Draws {
     pub(crate) radius: [u32; PAIRS],
@@ -66,21 +66,21 @@ impl Draws {
     }
 }
 
-/// A month as it was computed. Sums are dollars.
+/// A computed month. Sums are in dollars.
 pub(crate) struct Month {
     pub(crate) income: f64,
     pub(crate) spending: f64,
     pub(crate) payment: f64,
     pub(crate) emergency: Option<f64>,
-    /// What lay above the reserve before the month.
+    /// The balance above the reserve before the month.
     pub(crate) invested: f64,
     /// Standard deviations of income, spending and return.
     pub(crate) stds: [f64; 3],
     pub(crate) annual_raise: Option<f64>,
     pub(crate) promotion_raise: Option<f64>,
-    /// Before the month.
+    /// The balance before the month.
     pub(crate) before: f64,
-    /// After it.
+    /// The balance after the month.
     pub(crate) balance: f64,
 }
 
@@ -89,7 +89,7 @@ pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
     walk(spec, &Plan::new(spec), index, |_| {})
 }
 
-/// What chance has made of a planned level: a deviation of its factor from 1.
+/// Grows a level's random factor by a rate. Factors are stored as deviations from 1.
 pub(crate) fn grown(deviation: f32, rate: f32) -> f32 {
     (1.0 + deviation).mul_add(rate, deviation)
 }
@@ -98,7 +98,7 @@ pub(crate) fn within(x: f32, range: Range) -> f32 {
     x.max(range.low).min(range.high)
 }
 
-/// The same, of a job with this plan; `each` is called with every month.
+/// The same for a job with this plan. `each` is called with every month.
 pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut(Month)) -> f32 {
     let mut stream = Stream::new(spec, index);
     let [mut high, mut low] = plan.balance;
@@ -180,7 +180,7 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
     high + low - plan.owed[plan.months]
 }
 
-/// A rate of growth, from what is planned of it and what chance adds.
+/// A rate of growth, from its planned and its random part.
 pub(crate) fn whole_rate(planned: f64, chance: f32) -> f64 {
     (1.0 + planned) * (1.0 + f64::from(chance)) - 1.0
 }

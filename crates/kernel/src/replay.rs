@@ -1,4 +1,4 @@
-//! One simulation of a job on its own, month by month, as a person reads it.
+//! Replays one simulation of a job, month by month, for display.
 //!
 //! The arithmetic is `reference`'s, so the final balance has the bits that the cluster computed. The cluster draws the three normal terms
 //! of a month's cash (income's, spending's, the market's) as one: their sum. Here the sum is split again. Given S = X₁ + X₂ + X₃, where Xᵢ
@@ -16,7 +16,8 @@ use crate::lifetime::{self, Lifetime, is_lifetime};
 use crate::plan::Plan;
 use crate::reference::{self, Month, Stream};
 
-/// Simulation `index` of the job. Every `index` below 10¹² has one, also those that the job doesn't run.
+/// Replays simulation `index` of the job. Every `index` below 10¹² can be replayed, even if the job
+/// doesn't run it.
 pub fn replay(spec: &JobSpec, index: u64) -> Replay {
     if is_lifetime(spec) {
         return lifetime::replay::replay(spec, &Lifetime::new(spec), index);
@@ -38,12 +39,12 @@ pub fn replay(spec: &JobSpec, index: u64) -> Replay {
     }
 }
 
-/// A month, its cash split into what it is made of.
+/// A month, with its cash split into its terms.
 fn split_month(before: usize, month: &Month, plan: &Plan, words: [u32; 16]) -> ReplayMonth {
     let Month { income, spending, payment, invested, .. } = *month;
     let expected = invested * plan.return_mean.map(f64::from).iter().sum::<f64>();
     let certain = income - spending - payment - month.emergency.unwrap_or(0.0) + expected;
-    // What single precision rounded away is part of it: fractions of a cent.
+    // This includes what single precision has rounded away: fractions of a cent.
     let sum = month.balance - month.before - certain;
     let [income_noise, saved, market] = split(sum, month.stds, words);
     ReplayMonth {
@@ -62,7 +63,8 @@ fn split_month(before: usize, month: &Month, plan: &Plan, words: [u32; 16]) -> R
     }
 }
 
-/// Three normals with these standard deviations, given their sum. The one with the largest takes what rounding leaves.
+/// Three normals with these standard deviations, given their sum. The one with the largest
+/// deviation absorbs rounding errors.
 pub(crate) fn split(sum: f64, stds: [f64; 3], words: [u32; 16]) -> [f64; 3] {
     let normals = |i: usize| reference::normals_f64(words[i] >> 4, words[i + 1] >> 12);
     let ([z0, z1], [z2, _]) = (normals(0), normals(2));

@@ -11,8 +11,8 @@
 //!
 //! **The balance** is a compensated sum ([`Balance`]), so cents arrive at a billion dollars.
 //!
-//! A new rule is a step here. What it reads of chance comes from `shocks`, what it reads of the
-//! request from `plan`; `pipeline` calls the steps and knows nothing else of them.
+//! A new rule is a step here. It reads chance from `shocks` and the request from `plan`. `pipeline`
+//! calls the steps without knowing their contents.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -21,10 +21,10 @@
 use crate::lanes::Lanes;
 use crate::plan::{Budget, MONEY_BOUND, Plan, Range};
 
-/// What chance decides of a month's cash.
+/// What chance decides about a month's cash.
 #[derive(Clone, Copy)]
 pub(crate) struct Shocks<L: Lanes> {
-    /// What an emergency costs beyond what is planned, dollars; 0 where there is none.
+    /// The cost of an emergency beyond the plan, in dollars; 0 if there is none.
     pub(crate) emergency: L::Float,
     /// The month's normal is √`square` · `direction`.
     pub(crate) square: L::Float,
@@ -33,7 +33,7 @@ pub(crate) struct Shocks<L: Lanes> {
     pub(crate) direction: L::Float,
 }
 
-/// The factor that chance has put on a planned level so far: 1 + `deviation`.
+/// The random factor on a planned level so far: 1 + `deviation`.
 #[derive(Clone, Copy)]
 pub(crate) struct Factor<L: Lanes> {
     pub(crate) deviation: L::Float,
@@ -61,14 +61,14 @@ impl<L: Lanes> Factor<L> {
         Self::with(lanes, lanes.fma(factor, rate, self.deviation))
     }
 
-    /// Its deviation held within a range.
+    /// The factor with its deviation clamped to a range.
     #[inline(always)]
     fn within(self, lanes: L, range: Range) -> Self {
         Self::with(lanes, within(lanes, self.deviation, range))
     }
 }
 
-/// What chance has made of prices and wages: the same for every household of a simulation.
+/// The random factors on prices and wages: the same for every household of a simulation.
 #[derive(Clone, Copy)]
 pub(crate) struct Economy<L: Lanes> {
     pub(crate) prices: Factor<L>,
@@ -113,7 +113,7 @@ impl<L: Lanes> Economy<L> {
 pub(crate) struct Balance<L: Lanes> {
     /// Most of the balance, dollars.
     pub(crate) high: L::Float,
-    /// What of the balance `high` leaves out.
+    /// The part of the balance that `high` leaves out.
     low: L::Float,
 }
 
@@ -129,13 +129,14 @@ impl<L: Lanes> Balance<L> {
         lanes.add(self.high, self.low)
     }
 
-    /// Step 7: cash comes in, and a part of it that is too small to be added to it first.
+    /// Step 7: adds the month's cash, and a part of it that is too small to be added to the cash
+    /// first.
     #[inline(always)]
     pub(crate) fn plus(self, lanes: L, cash: L::Float, small: L::Float) -> Self {
         let carried = lanes.add(self.low, small);
         let change = lanes.add(cash, carried);
         let high = lanes.add(self.high, change);
-        // What either sum has rounded away.
+        // The rounding errors of both sums.
         let first = lanes.sub(carried, lanes.sub(change, cash));
         let second = lanes.sub(change, lanes.sub(high, self.high));
         Self { high, low: lanes.add(second, first) }
@@ -176,21 +177,21 @@ impl<L: Lanes> Balance<L> {
         self.plus(lanes, cash, small)
     }
 
-    /// This balance where the mask holds, else the other.
+    /// This balance where the mask holds, the other elsewhere.
     #[inline(always)]
     pub(crate) fn select(self, lanes: L, mask: L::Mask, other: Self) -> Self {
         let high = lanes.select(mask, self.high, other.high);
         Self { high, low: lanes.select(mask, self.low, other.low) }
     }
 
-    /// Held within ± [`MONEY_BOUND`].
+    /// The balance clamped to ± [`MONEY_BOUND`].
     #[inline(always)]
     pub(crate) fn bounded(self, lanes: L) -> Self {
         Self { high: within(lanes, self.high, Range { low: -MONEY_BOUND, high: MONEY_BOUND }), ..self }
     }
 }
 
-/// `x`, or what is as near to it as the range lets it be.
+/// `x` clamped to the range.
 #[inline(always)]
 pub(crate) fn within<L: Lanes>(lanes: L, x: L::Float, range: Range) -> L::Float {
     lanes.smaller(lanes.larger(x, lanes.float(range.low)), lanes.float(range.high))

@@ -1,6 +1,6 @@
-//! What chance decides of a half year, for a tile of simulations: from integers to normals,
-//! emergencies and raises. One kind after the other, each for all registers of the tile, so that
-//! the processor finds independent work by itself.
+//! What chance decides about a half year, for a tile of simulations: from integers to normals,
+//! emergencies and raises. It computes one kind after the other, each for all registers of the
+//! tile, so that the processor finds independent work by itself.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -15,11 +15,11 @@ use crate::rules::Shocks;
 
 /// The shocks of a half year.
 pub(crate) struct HalfYear<L: Lanes> {
-    /// What chance adds to each month's planned inflation.
+    /// The random part of each month's inflation.
     pub(crate) inflation: [Tile<L::Float>; MONTHS],
-    /// What it adds to the year's planned raise.
+    /// The random part of the year's raise.
     pub(crate) raise: Tile<L::Float>,
-    /// What it adds to the planned promotion.
+    /// The random part of the promotion.
     pub(crate) promotion: Tile<L::Float>,
     /// See [`Shocks`]; two months share a pair of normals.
     square: [Tile<L::Float>; MONTHS / 2],
@@ -29,7 +29,6 @@ pub(crate) struct HalfYear<L: Lanes> {
 }
 
 impl<L: Lanes> HalfYear<L> {
-    /// Room for the shocks.
     #[inline(always)]
     pub(crate) fn new(lanes: L) -> Self {
         let zero = Tile::filled(lanes.float(0.0));
@@ -44,7 +43,7 @@ impl<L: Lanes> HalfYear<L> {
         }
     }
 
-    /// Makes those of the half year with these draws.
+    /// Computes the half year with these draws.
     #[inline(always)]
     pub(crate) fn make(&mut self, lanes: L, plan: &Plan, draws: &Tile<Draws<L::Word>>) {
         for pair in 0..MONTHS / 2 {
@@ -84,7 +83,7 @@ impl<L: Lanes> HalfYear<L> {
         }
     }
 
-    /// The `month`-th of the half year, of one register.
+    /// The shocks of a `month` of the half year, for one register.
     #[inline(always)]
     pub(crate) fn month(&self, month: usize, register: usize) -> Shocks<L> {
         Shocks {

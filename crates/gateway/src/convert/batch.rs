@@ -9,7 +9,7 @@ use carlo_wire::{FieldError, v1};
 
 use super::{time, time_if};
 
-/// What is asked of the coordinator.
+/// The request to the coordinator.
 pub(crate) fn create(create: CreateBatch, idempotency_key: String) -> v1::CreateBatchRequest {
     let CreateBatch { simulations, parallel_jobs, fail_fast, budget_cap_usd, priority, metadata } = create;
     let simulation = |BatchSimulation { request, custom_id }| v1::BatchSimulation {
@@ -64,7 +64,7 @@ pub(crate) fn batch(message: v1::Batch) -> Result<Batch, FieldError> {
     })
 }
 
-/// All batches of somebody.
+/// The statistics of all batches of a user.
 pub(crate) fn stats(message: &v1::BatchStats) -> BatchStats {
     BatchStats {
         total_batches: message.total_batches,
@@ -94,7 +94,7 @@ fn status(message: v1::BatchStatus) -> Result<BatchStatus, FieldError> {
     }
 }
 
-/// The other way.
+/// The message's status for a JSON status.
 pub(crate) fn to_wire(status: BatchStatus) -> v1::BatchStatus {
     match status {
         BatchStatus::Pending => v1::BatchStatus::Pending,

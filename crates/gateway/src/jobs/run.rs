@@ -1,5 +1,5 @@
-//! Submitting a job and waiting for its results, for the calls that answer with results. If the
-//! client leaves, the job is cancelled.
+//! Submits a job and waits for its results, for the calls that answer with results. If the client
+//! disconnects, the job is cancelled.
 
 use std::time::Duration;
 
@@ -19,28 +19,28 @@ use crate::problem::{Failure, Kind};
 use crate::routes::App;
 use crate::{body, idempotency_key};
 
-/// The id of the job beneath the response.
+/// The id of the job that produced the response.
 pub(crate) const X_JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 /// How long a client waits for the results.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How a call turns its body into a job, and the job into its response.
 pub(crate) struct Conversion<T> {
-    /// Makes the job of the body.
+    /// Reads the job from the body.
     pub(crate) read: fn(&Document) -> Result<JobSpec, Failure>,
-    /// Turns a pointer into the job's request into one into the body.
+    /// Converts a pointer into the job's request to one into the body.
     pub(crate) to_body: fn(&str) -> String,
-    /// Takes the response out of the complete job.
+    /// Converts the complete job to the response.
     pub(crate) write: fn(v1::Job) -> Result<T, Failure>,
 }
 
-/// The job of a body that is one request.
+/// Reads the job from a body that is a request itself.
 pub(crate) fn read_request(body: &Document) -> Result<JobSpec, Failure> {
     body::section(body).map(JobSpec::of)
 }
 
-/// Runs the job that the body describes, and responds when it is complete. The response, also an
-/// error, says where the job is.
+/// Runs the job in the body, and responds when it is complete. The response contains the job's
+/// location, also if it is an error.
 ///
 /// # Errors
 ///
@@ -61,7 +61,8 @@ pub(crate) async fn run<T: Serialize>(
         wait_ms: u32::try_from(WAIT_MAX.as_millis()).ok(),
     };
     let call = app.coordinator.long_poll(caller, WAIT_MAX);
-    // Boxed, because every handler that waits for a job would hold this future in its own.
+    // Boxed, because otherwise the futures of all handlers that wait for a job would contain this
+    // large future.
     let job = tokio::select! {
         job = Box::pin(call.simulate(message)) => job,
         // The job is cancelled, and another gateway can run it.

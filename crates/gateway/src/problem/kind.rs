@@ -1,5 +1,5 @@
-//! The kinds of problems that a client may want to tell apart within one status. The table is served
-//! at the URIs that are their `type`, as JSON or as a page, and copied into the API's description.
+//! The kinds of problems that a client may need to distinguish within one status. The table is
+//! served at the URIs of their `type`, as JSON or as a page, and copied into the API's description.
 
 use std::fmt::Write as _;
 
@@ -132,7 +132,6 @@ impl Kind {
         }
     }
 
-    /// Its row.
     pub(super) fn entry(self) -> &'static Entry {
         TABLE.iter().find(|entry| entry.kind == self).expect("every kind has an entry, which a test checks")
     }

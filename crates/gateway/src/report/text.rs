@@ -1,4 +1,4 @@
-//! Numbers as the report writes them: always the same way, whatever the machine's language is.
+//! Numbers in reports, formatted the same on every machine.
 
 /// 1234567 as "1,234,567".
 pub(super) fn count(number: u64) -> String {
@@ -43,7 +43,7 @@ pub(super) fn short_money(dollars: f64) -> String {
     format!("{sign}${text}{unit}")
 }
 
-/// Digits after the point of a percentage with this standard error, a share.
+/// The decimals of a percentage whose share has this standard error.
 pub(super) fn digits(error: f64) -> usize {
     if error.partial_cmp(&0.0) != Some(std::cmp::Ordering::Greater) {
         return 1;
@@ -54,7 +54,7 @@ pub(super) fn digits(error: f64) -> usize {
         .map_or(4, |(digits, _)| digits)
 }
 
-/// A share as a percentage that is as long as its error lets one know.
+/// A share as a percentage, with as many decimals as its error justifies.
 pub(super) fn percent(share: f64, error: f64) -> String {
     format!("{:.*} %", digits(error), 100.0 * share)
 }

@@ -1,7 +1,7 @@
-//! What a connection is doing now, and whether that takes too long. A connection is always in one of
-//! these stages: it awaits its first request, a request's head arrives, it is idle between two
-//! requests, or responses are on their way to the client. Only while the gateway itself works, or
-//! waits for something to send, is there no deadline here.
+//! The current stage of a connection, and whether it takes too long. A connection waits for its
+//! first request, receives a request's head, is idle between two requests, or sends responses to
+//! the client. There is no deadline only while the gateway itself works or waits for something to
+//! send.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Deadlines;
 
-/// How a client that speaks HTTP/2 begins.
+/// The first bytes of an HTTP/2 client.
 const HTTP2_PREFACE: &[u8] = b"PRI ";
 /// How long a connection may be idle while others wait to be accepted.
 const IDLE_WHEN_CROWDED_MAX: Duration = Duration::from_secs(1);
@@ -19,12 +19,12 @@ pub(super) struct Activity(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// The first bytes that arrived, as many as tell HTTP/1.1 from HTTP/2.
+    /// The first bytes that arrived, enough to distinguish HTTP/1.1 from HTTP/2.
     beginning: Vec<u8>,
     has_asked: bool,
     /// Requests whose response has not ended.
     open: usize,
-    /// When the connection was made, or the last response ended.
+    /// When the connection was made, or when the last response ended.
     idle_since: Instant,
     /// When the first byte of an HTTP/1.1 request arrived whose head is not complete.
     head_since: Option<Instant>,
@@ -46,19 +46,19 @@ impl Activity {
         }))
     }
 
-    /// Bytes arrived.
+    /// Records that bytes arrived.
     pub(super) fn received(&self, bytes: &[u8], now: Instant) {
         let mut state = self.lock();
         let missing = HTTP2_PREFACE.len() - state.beginning.len();
         state.beginning.extend_from_slice(&bytes[..bytes.len().min(missing)]);
-        // On HTTP/2, frames that are no requests arrive at any time.
+        // In HTTP/2, frames other than requests may arrive at any time.
         let is_http2 = HTTP2_PREFACE.starts_with(&state.beginning);
         if state.open == 0 && !is_http2 && state.head_since.is_none() {
             state.head_since = Some(now);
         }
     }
 
-    /// A request begins to be handled. Returns the number of its response.
+    /// Records that a request begins. Returns the number of its response.
     pub(super) fn begin(&self, now: Instant) -> u64 {
         let mut state = self.lock();
         state.has_asked = true;
@@ -69,17 +69,17 @@ impl Activity {
         state.last_number
     }
 
-    /// The response waits for the client to take its next part.
+    /// Records that the response waits for the client to accept its next part.
     pub(super) fn wait_for_client(&self, number: u64, now: Instant) {
         self.lock().waiting.insert(number, now);
     }
 
-    /// The client asks for the next part of the response.
+    /// Records that the client accepts the next part of the response.
     pub(super) fn client_asks(&self, number: u64) {
         self.lock().waiting.remove(&number);
     }
 
-    /// The response has ended, or nobody wants it.
+    /// Records that the response has ended or was dropped.
     pub(super) fn end(&self, number: u64, now: Instant) {
         let mut state = self.lock();
         state.waiting.remove(&number);
@@ -87,7 +87,7 @@ impl Activity {
         state.idle_since = now;
     }
 
-    /// Why the connection must be closed, if it must.
+    /// The reason to close the connection, if there is one.
     pub(super) fn overdue(
         &self,
         deadlines: &Deadlines,
@@ -113,7 +113,7 @@ impl Activity {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No panic leaves the state half changed.
+        // A panic can't leave the state half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! Response bodies, in parts of a bounded size. Each part waits until the client has taken the one
-//! before, and for how long is known to [`activity`](super::activity).
+//! Response bodies, in parts of a bounded size. Each part waits until the client has accepted the
+//! previous one, and [`activity`](super::activity) knows since when.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Drop for OpenResponse {
 
 pub(super) struct PacedBody {
     body: Body,
-    /// What is left of the last part of `body`.
+    /// The rest of the last part of `body`.
     rest: Bytes,
     response: OpenResponse,
 }

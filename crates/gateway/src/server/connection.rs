@@ -26,8 +26,8 @@ use super::stream::TimedStream;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Requests at the same time on one HTTP/2 connection.
 const REQUESTS_PER_CONNECTION_MAX: u32 = 128;
-/// The longest head that is read. What is above the limits of `routes` gets a problem document, what
-/// is above this one, only a status.
+/// The longest head that is read. A head above the limits of `routes` gets a problem document, a
+/// head above this limit only a status.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
 const HEADERS_MAX: usize = 1_024;
 /// Bytes of request bodies that may wait to be read, for each request and for the connection.
@@ -39,7 +39,7 @@ const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// How often a connection's deadlines are checked, depending on their lengths.
 const MIN_CHECK: Duration = Duration::from_millis(10);
 const MAX_CHECK: Duration = Duration::from_secs(1);
-/// How long a connection that is being closed may take to say so.
+/// How long a connection may take to close.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 /// The limits of both protocols.

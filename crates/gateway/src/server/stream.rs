@@ -1,4 +1,5 @@
-//! A connection's bytes. Reports what arrives, and fails when the client takes nothing for too long.
+//! A connection's bytes. Reports what arrives, and fails when the client accepts nothing for too
+//! long.
 
 use std::io;
 use std::pin::Pin;
@@ -24,7 +25,7 @@ impl<S> TimedStream<S> {
         Self { stream, activity, write_timeout, deadline: None }
     }
 
-    /// Passes on the result of writing, unless the client has taken nothing for too long.
+    /// Passes on the result of a write, unless the client has accepted nothing for too long.
     fn in_time<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.deadline = None;

@@ -8,7 +8,7 @@ use crate::normals::Axes;
 use crate::plan::{Coin, key};
 use crate::reference::polar;
 
-/// Half years whose draws are looked at: two years.
+/// Half years whose draws are tested: two years.
 const HALF_YEARS: usize = 4;
 /// Fields of a half year.
 const FIELDS: usize = 3 * PAIRS;

@@ -16,7 +16,7 @@ use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};
 pub(crate) struct Avx2(());
 
 impl Avx2 {
-    /// The lanes, where the machine has them.
+    /// The lanes, if the machine supports them.
     pub(crate) fn detect() -> Option<Self> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
     }

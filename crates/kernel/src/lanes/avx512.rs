@@ -16,7 +16,7 @@ use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};
 pub(crate) struct Avx512(());
 
 impl Avx512 {
-    /// The lanes, where the machine has them.
+    /// The lanes, if the machine supports them.
     pub(crate) fn detect() -> Option<Self> {
         let has = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")

@@ -1,4 +1,5 @@
-//! Plain arrays: what the compiler makes of them. On aarch64 that is NEON; on x86-64 without AVX2 it is slow but right.
+//! Plain arrays, vectorised by the compiler. On aarch64 this is NEON; on x86-64 without AVX2 it is
+//! slow but correct.
 #![expect(clippy::inline_always, reason = "loops over lanes are only fast where they are inlined")]
 
 use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};

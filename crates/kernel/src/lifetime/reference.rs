@@ -15,7 +15,7 @@ use crate::numerics::scalar;
 use crate::plan::{MONEY_BOUND, Range};
 use crate::reference::{Draws, Polar, Stream, grown, part, polar, value, whole_rate, within};
 
-/// What became of a simulation, in the terms of [`Outcomes`](super::outcomes::Outcomes).
+/// The outcome of a simulation; see [`Outcomes`](super::outcomes::Outcomes).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) final_balance: f32,
@@ -26,41 +26,41 @@ pub(crate) struct Outcome {
     pub(crate) horizon: f32,
 }
 
-/// A month as it was computed. Sums are dollars of the month.
+/// A computed month. Sums are in dollars of the month.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Month {
-    /// Income that was to be expected, without flows.
+    /// Expected income, without flows.
     pub(crate) income: f64,
-    /// Spending that was to be expected, times the multiplier.
+    /// Expected spending, times the multiplier.
     pub(crate) spending: f64,
-    /// The flows' sum: above 0 where they bring more than they take.
+    /// The sum of the flows: above 0 if they add money.
     pub(crate) flows: f64,
     pub(crate) payment: f64,
     pub(crate) emergency: Option<f64>,
     /// Interest on a negative balance: at most 0.
     pub(crate) interest: f64,
-    /// What lay above the reserve before the month.
+    /// The balance above the reserve before the month.
     pub(crate) invested: f64,
     /// The market's return as far as it is known without the month's one normal, a fraction.
     pub(crate) rate: f64,
-    /// Standard deviations of income, spending and return in that normal.
+    /// Standard deviations of income, spending and return within that normal.
     pub(crate) stds: [f64; 3],
     pub(crate) annual_raise: Option<f64>,
     pub(crate) promotion_raise: Option<f64>,
-    /// The multiple of planned spending.
+    /// The multiplier of planned spending.
     pub(crate) multiplier: f64,
     pub(crate) price_level: f64,
     /// Whether the market is in stress, in a plan with regimes.
     pub(crate) is_stress: Option<bool>,
     /// The row, in a plan with a bootstrap.
     pub(crate) row: Option<u32>,
-    /// Who lives; both always do in a plan without people.
+    /// Who is alive; always both in a plan without people.
     pub(crate) lives: [bool; 2],
-    /// Before the month.
+    /// The balance before the month.
     pub(crate) before: f64,
-    /// After it.
+    /// The balance after the month.
     pub(crate) balance: f64,
-    /// After it, in the dollars of the goal.
+    /// The balance after the month, in the goal's dollars.
     pub(crate) shown: f64,
 }
 
@@ -115,7 +115,7 @@ impl MarketState {
         }
     }
 
-    /// The row that the draw is the number of.
+    /// The row whose number is the draw.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the number of rows")]
     fn row(&self) -> usize {
         self.draw as usize
@@ -158,7 +158,8 @@ struct InflationState {
 }
 
 impl InflationState {
-    /// By what prices rise beyond what is planned in a month; `household` is what its own draw says.
+    /// The rate by which prices rise in a month beyond the plan; `household` is the rate from the
+    /// household's own draw.
     fn month(
         &mut self,
         stream: &mut Stream,
@@ -234,7 +235,7 @@ impl Household {
     }
 }
 
-/// What became of simulation `index` of the job, with the kernel's bits; `each` sees every month.
+/// Simulates `index` of the job, with the kernel's bits. `each` is called with every month.
 pub(crate) fn walk(spec: &JobSpec, plan: &Lifetime, index: u64, mut each: impl FnMut(Month)) -> Outcome {
     let mut stream = Stream::new(spec, index);
     let lives = stream.block(Source::Lives.block(0));
@@ -320,7 +321,7 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Lifetime, index: u64, mut each: impl F
     Outcome { final_balance: shown, ..outcome }
 }
 
-/// The number of the state in which so and so live; nothing where nobody does.
+/// The index of the state with these survivors; `None` if nobody is alive.
 fn state(first: bool, second: bool) -> Option<usize> {
     const _: () = assert!(LIFE_STATES == 3, "both, only the first, only the second");
     match (first, second) {
@@ -443,7 +444,7 @@ impl Household {
     }
 }
 
-/// What a month's sums were made of.
+/// The terms of a month's cash.
 struct Terms {
     before: f64,
     emergency: Option<f64>,
@@ -456,7 +457,7 @@ struct Terms {
 }
 
 impl Household {
-    /// The month that these terms made, as a person reads it.
+    /// The month with these terms, for display.
     fn told(
         &self,
         plan: &Lifetime,

@@ -1,4 +1,4 @@
-//! One simulation of a plan, month by month, as a person reads it.
+//! Replays one simulation of a plan, month by month, for display.
 
 use carlo_types::replay::Regime;
 use carlo_types::{JobSpec, Replay, ReplayMonth};
@@ -29,13 +29,13 @@ pub(crate) fn replay(spec: &JobSpec, plan: &Lifetime, index: u64) -> Replay {
     }
 }
 
-/// A month, its cash split into what it is made of.
+/// A month, with its cash split into its terms.
 fn replayed(before: usize, month: &Month, plan: &Lifetime, words: [u32; 16]) -> ReplayMonth {
     let Month { income, spending, flows, interest, payment, invested, rate, .. } = *month;
     let expected = invested * rate;
     let emergency = month.emergency.unwrap_or(0.0);
     let certain = income - spending + flows - payment - emergency + interest + expected;
-    // What single precision rounded away is part of it: fractions of a cent.
+    // This includes what single precision has rounded away: fractions of a cent.
     let sum = month.balance - month.before - certain;
     let [income_noise, saved, market] = split(sum, month.stds, words);
     let people = plan.alive.len();

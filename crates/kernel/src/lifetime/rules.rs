@@ -5,8 +5,8 @@
 //! a factor on prices and one on wages. What chance does to income and spending is one normal, and
 //! where returns are normal given what is known, it has their variance as well.
 //!
-//! What a register reads of chance is in [`Chance`]; which bits it is made of, `lifetime::shocks`
-//! knows.
+//! [`Chance`] is what a register reads of chance. `lifetime::shocks` knows the bits that it is made
+//! from.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -18,23 +18,23 @@ use crate::numerics;
 use crate::plan::{MONEY_BOUND, Range};
 use crate::rules::{Balance, Economy, Shocks, within};
 
-/// More than any number of months: that of a simulation which is never short.
+/// The first short month of a simulation that is never short: larger than any number of months.
 pub(crate) const NEVER: f32 = 65_536.0;
-/// A month's change of a balance is held within this, dollars, so that no number that follows from
-/// it leaves single precision.
+/// The bound on a month's change of a balance, in dollars, so that no number that follows from it
+/// exceeds single precision.
 pub(crate) const CHANGE_BOUND: f32 = 1.0e18;
 
-/// What chance decides of a month beyond a plain household's [`Shocks`].
+/// What chance decides about a month in addition to a plain household's [`Shocks`].
 pub(crate) struct Chance<'a, L: Lanes> {
     pub(crate) economy: &'a Economy<L>,
     pub(crate) shocks: Shocks<L>,
-    /// What the market's draw is: a normal, Student's t, whether there is stress, or a row's number.
+    /// The market's draw: a normal, Student's t, whether there is stress, or a row's number.
     pub(crate) market: L::Float,
-    /// Where each person lives; nothing in a plan without people.
+    /// Who is alive.
     pub(crate) lives: Lives<L>,
 }
 
-/// Where people live.
+/// The lanes in which people are alive.
 pub(crate) enum Lives<L: Lanes> {
     Always,
     One(L::Mask),
@@ -42,7 +42,7 @@ pub(crate) enum Lives<L: Lanes> {
 }
 
 impl<L: Lanes> Lives<L> {
-    /// Where somebody lives; nothing where that is certain.
+    /// The lanes in which anybody is alive; `None` if that is certain.
     #[inline(always)]
     pub(crate) fn any(&self, lanes: L) -> Option<L::Mask> {
         match self {
@@ -57,17 +57,17 @@ impl<L: Lanes> Lives<L> {
 #[derive(Clone, Copy)]
 pub(crate) struct Household<L: Lanes> {
     balance: Balance<L>,
-    /// The balance that is compared and reported: in the dollars that the goal asks for, and after
-    /// the last death as it was then.
+    /// The balance that is compared and reported: in the goal's dollars, and after the last death
+    /// as it was then.
     pub(crate) shown: L::Float,
-    /// The least of it after any month.
+    /// Its lowest value after any month.
     pub(crate) lowest: L::Float,
     /// The first month in which it was short, from 1; [`NEVER`] before.
     pub(crate) first_short: L::Float,
-    /// The multiple of planned spending.
+    /// The multiplier of planned spending.
     multiplier: L::Float,
     pub(crate) lowest_multiplier: L::Float,
-    /// Over the months that were lived.
+    /// The sum of the multipliers over the months lived.
     pub(crate) multiplier_sum: L::Float,
     /// A guardrail's first rate of spending; below 0 where the rule isn't active.
     first_rate: L::Float,
@@ -155,7 +155,7 @@ impl<L: Lanes> Household<L> {
         self.close(lanes, plan, month, balance, shown, lives);
     }
 
-    /// Notes the balance after a month, where somebody lives.
+    /// Records the balance after a month, where anybody is alive.
     #[inline(always)]
     fn close(
         &mut self,
@@ -175,7 +175,8 @@ impl<L: Lanes> Household<L> {
             self.balance = balance;
             self.shown = shown;
         }
-        // What was short at the last death was short before it, so the dead need no mask here.
+        // A simulation that was short at the last death was short before it, so the dead need no
+        // mask here.
         let is_short = lanes.less(self.shown, lanes.float(plan.floor_threshold));
         let now = lanes.select(is_short, lanes.float((month + 1) as f32), lanes.float(NEVER));
         self.first_short = lanes.smaller(self.first_short, now);
@@ -186,7 +187,7 @@ impl<L: Lanes> Household<L> {
         }
     }
 
-    /// Step 3, in a month in which the rule acts, for a month's planned spending.
+    /// Step 3, in a month in which the rule acts. `spending` is the month's planned spending.
     #[inline(always)]
     fn follow(&mut self, lanes: L, rule: &Rule, month: usize, spending: L::Float, lives: Option<L::Mask>) {
         let (balance, multiplier) = (self.balance.high, self.multiplier);
@@ -238,7 +239,7 @@ struct Planned<L: Lanes> {
 }
 
 impl<L: Lanes> Planned<L> {
-    /// That of the state which the lives are in.
+    /// The plan for the state that the survivors are in.
     #[inline(always)]
     fn of(lanes: L, budgets: &[Budget; LIFE_STATES], lives: &Lives<L>) -> Self {
         let [together, only_first, only_second] = budgets;
@@ -277,7 +278,7 @@ enum Return<L: Lanes> {
     Known(L::Float),
 }
 
-/// The return that a market makes of its draw.
+/// The market's return for its draw.
 #[inline(always)]
 fn market_return<L: Lanes>(lanes: L, market: &Market, month: usize, draw: L::Float) -> Return<L> {
     match market {
@@ -329,6 +330,6 @@ pub(crate) fn price_level<L: Lanes>(
 ) -> L::Float {
     let planned = lanes.float(plan.levels[month]);
     let level = lanes.fma(deviation, planned, planned);
-    // A level can only come to nothing by rounding, where prices fall for a century.
+    // A level can only become 0 by rounding, if prices fall for a century.
     lanes.larger(level, lanes.float(1.0 / MONEY_BOUND))
 }

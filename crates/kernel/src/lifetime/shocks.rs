@@ -1,8 +1,8 @@
-//! What chance decides of a plan beyond a plain household: markets, yearly inflation, lives. For a
-//! tile of simulations, from the keystream to numbers that the rules read.
+//! What chance decides about a plan in addition to a plain household: markets, yearly inflation,
+//! lifetimes. For a tile of simulations, from the keystream to the numbers that the rules read.
 //!
-//! Each source reads blocks of its own, so none of these changes what any other draws. Plans that
-//! walk side by side share all of it.
+//! Each source reads its own blocks, so none of these changes the draws of another one. Plans that
+//! are simulated side by side share all of it.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -29,7 +29,8 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Those of a plan over so many months, for simulations with this high half of their numbers.
+    /// The constants for a plan over this many months, for simulations with this high half of their
+    /// index.
     pub(crate) fn new(plan: &Lifetime, months: usize, high: u32) -> Self {
         let uniform = |source: Source, index: u32| Uniform::new(&plan.plan.key, source.block(index), high);
         let years = months.div_ceil(YEAR);
@@ -52,7 +53,7 @@ impl Blocks {
     }
 }
 
-/// The shocks of a tile, as far as it has walked.
+/// The shocks of a tile, up to its current month.
 pub(crate) struct Shocks<L: Lanes> {
     /// The market's draws of each month of the year, which don't depend on the months before.
     market: [Tile<L::Float>; YEAR],
@@ -64,7 +65,7 @@ pub(crate) struct Shocks<L: Lanes> {
     /// The innovation of the next year, and the year's inflation as a deviation from what is planned.
     innovation: Tile<L::Float>,
     deviation: Tile<L::Float>,
-    /// By what prices rise in each month of the year, beyond what is planned.
+    /// The rate by which prices rise in each month of the year, beyond the plan.
     rate: Tile<L::Float>,
     price_words: Tile<[L::Word; WORDS]>,
     /// The uniforms of people's lives.
@@ -75,7 +76,6 @@ pub(crate) struct Shocks<L: Lanes> {
 }
 
 impl<L: Register> Shocks<L> {
-    /// Room for the shocks.
     #[inline(always)]
     pub(crate) fn new(lanes: L, key: &[u32; 8]) -> Self {
         let any = Uniform::new(key, Source::Lives.block(0), 0);
@@ -96,7 +96,7 @@ impl<L: Register> Shocks<L> {
         }
     }
 
-    /// Begins other simulations: `first` is the low half of the first one's number.
+    /// Starts with other simulations: `first` is the low half of the first one's index.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "a small width")]
     pub(crate) fn begin(&mut self, lanes: L, key: &[u32; 8], blocks: &Blocks, first: u32) {
@@ -118,7 +118,7 @@ impl<L: Register> Shocks<L> {
         }
     }
 
-    /// Makes what a year needs.
+    /// Computes what a year needs.
     #[inline(always)]
     pub(crate) fn year(&mut self, lanes: L, plan: &Lifetime, blocks: &Blocks, year: usize) {
         if let Inflation::Yearly(yearly) = &plan.inflation {
@@ -219,7 +219,8 @@ impl<L: Register> Shocks<L> {
         }
     }
 
-    /// Makes the market's draw of a month. Regimes and rows follow from those of the month before.
+    /// Computes the market's draw of a month. Regimes and rows depend on those of the previous
+    /// month.
     #[inline(always)]
     pub(crate) fn month(&mut self, lanes: L, market: &Market, month: usize) {
         let within = month % YEAR;
@@ -261,8 +262,8 @@ impl<L: Register> Shocks<L> {
         }
     }
 
-    /// By what prices rise in a month beyond what is planned, in one register; `household` is what
-    /// its own draw says.
+    /// The rate by which prices rise in a month beyond the plan, in one register; `household` is
+    /// the rate from the household's own draw.
     #[inline(always)]
     pub(crate) fn inflation(
         &self,
@@ -281,7 +282,7 @@ impl<L: Register> Shocks<L> {
         }
     }
 
-    /// Who lives in a month, in one register.
+    /// Who is alive in a month, in one register.
     #[inline(always)]
     pub(crate) fn lives(&self, lanes: L, plan: &Lifetime, month: usize, register: usize) -> Lives<L> {
         let [first, second] = [self.lives[0][register], self.lives[1][register]];

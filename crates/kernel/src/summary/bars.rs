@@ -1,4 +1,4 @@
-//! The histogram that a person looks at.
+//! The displayed histogram.
 //!
 //! An edge lies at the goal, so no bar mixes both sides of it, and what lies below is exactly what failed. The bars have one
 //! round width, fine enough for the middle half of the distribution; what lies outside of the middle 80 % at least is
@@ -106,7 +106,7 @@ fn settle(below: &mut [u64], above: &mut [u64], failures: u64) {
     }
 }
 
-/// Takes so many out of these counts, the first first; how many there were.
+/// Removes up to `wanted` from these counts, in order. Returns how many were removed.
 fn take<'a>(counts: impl Iterator<Item = &'a mut u64>, wanted: u64) -> u64 {
     let mut left = wanted;
     for count in counts {

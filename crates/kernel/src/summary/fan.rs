@@ -7,8 +7,8 @@ use super::ranks::Ranks;
 use crate::chart::{self, Scale};
 use crate::partial::Partial;
 
-/// The points of the chart; none where the partial result holds none of the simulations that it is made of. The last one is
-/// of all final balances, so it has the percentiles that are reported beside it.
+/// The points of the chart; empty if the partial result has none of the chart's simulations. The
+/// last point covers all final balances, so it has the percentiles that are reported beside it.
 pub(super) fn trajectory(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) -> Vec<FanPoint> {
     let mut counts = vec![[0_u64; chart::BINS]; partial.scales.len()];
     for &(bin, count) in &partial.chart {

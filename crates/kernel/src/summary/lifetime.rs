@@ -1,5 +1,5 @@
-//! The figures of a plan, from its counts: when it was short, what a rule did to spending, how long
-//! people lived.
+//! The figures of a plan, from its counts: when it was short, the effect of a spending rule on
+//! spending, and how long people lived.
 
 use carlo_types::JobSpec;
 use carlo_types::merge::standard_error;
@@ -65,7 +65,7 @@ fn curve(spec: &JobSpec, first_short: &[(u16, u64)], n: u64) -> Vec<CurvePoint> 
     points
 }
 
-/// What a spending rule did.
+/// The effect of a spending rule.
 pub(super) fn spending(partial: &Partial) -> Option<Spending> {
     let counts = partial.plan.spending.as_ref()?;
     let n = partial.simulations;
@@ -86,7 +86,7 @@ pub(super) fn spending(partial: &Partial) -> Option<Spending> {
     })
 }
 
-/// How many months were lived.
+/// The number of months lived.
 pub(super) fn horizon(partial: &Partial) -> Option<Horizon> {
     let counts = partial.plan.horizon.as_ref()?;
     let ranks = Ranks::new(counts);
@@ -106,7 +106,7 @@ fn share(count: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { count as f64 / of as f64 }
 }
 
-/// The mean of so many whole numbers, and its standard error; both 0 where there are none.
+/// The mean of `count` whole numbers, and its standard error; both 0 if there are none.
 fn mean(sums: &Sums, count: u64) -> (f64, f64) {
     let n = count.max(1) as f64;
     let mean = sums.sum as f64 / n;

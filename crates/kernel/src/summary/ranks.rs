@@ -32,12 +32,12 @@ impl<'a> Ranks<'a> {
         Self { partial, below }
     }
 
-    /// The smallest balance; 0 where there are none.
+    /// The smallest balance; 0 if there are none.
     pub(super) fn worst(&self) -> f64 {
         if self.below.is_empty() { 0.0 } else { self.partial.least.into() }
     }
 
-    /// The largest balance; 0 where there are none.
+    /// The largest balance; 0 if there are none.
     pub(super) fn best(&self) -> f64 {
         if self.below.is_empty() { 0.0 } else { self.partial.most.into() }
     }
@@ -51,7 +51,7 @@ impl<'a> Ranks<'a> {
         Some((self.partial.grid.edges(bin.into()), fraction))
     }
 
-    /// The balance of a rank; 0 where there are none.
+    /// The balance with this rank; 0 if there are none.
     pub(super) fn balance(&self, rank: u64) -> f64 {
         let rank = rank.clamp(1, self.partial.simulations().max(1));
         let Some(([low, high], fraction)) = self.bin(rank) else { return 0.0 };

@@ -1,5 +1,5 @@
-//! Plans that leave nothing to chance, to the cent: against sums of whole cents, and against the
-//! model in double precision where rates compound.
+//! Plans without chance, exact to the cent: compared with sums of whole cents, and with the model
+//! in double precision where rates compound.
 
 use carlo_kernel::{Job, reference, results};
 use carlo_types::{Draft, JobSpec};
@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{level, whole};
 
-/// A plan with nothing but these numbers in it, for a few simulations.
+/// A plan with only these numbers, for a few simulations.
 fn plain(liquid: f64, income: f64, spending: f64, months: u64, target: f64) -> Draft {
     let mut draft = Draft::default();
     draft.profile.liquid_assets = Some(liquid);

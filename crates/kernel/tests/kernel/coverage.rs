@@ -1,4 +1,4 @@
-//! Over many seeds, 95 % intervals hold the true value in 93 to 97 % of the cases.
+//! Over many seeds, 95 % intervals contain the true value in 93 to 97 % of the cases.
 
 use carlo_kernel::{Level, results};
 use carlo_types::results::PERCENTILES;
@@ -9,10 +9,11 @@ use crate::{golden, level, whole};
 const SEEDS: u32 = 1_000;
 /// Simulations of each job.
 const COUNT: u64 = 4_096;
-/// The scenario whose difference is looked at.
+/// The scenario whose difference is tested.
 const SCENARIO: usize = 0;
 
-/// How many of the jobs' intervals hold the true value: of the probability, each percentile, and a scenario's difference.
+/// How many of the jobs' intervals contain the true value: of the probability, each percentile, and
+/// a scenario's difference.
 fn coverage(case: &golden::Case, level: Level) -> [u32; 9] {
     // The difference of a million pairs, which is 16 times more certain than a job's.
     let long = case.spec(1_000_000, 1 << 40);

@@ -17,12 +17,12 @@ use carlo_kernel::{Accumulator, Job, Level, Partial};
 use carlo_types::JobSpec;
 use carlo_types::blocks::blocks_of;
 
-/// The level that the environment asks for, or the best.
+/// The level in the environment, or the best.
 fn level() -> Level {
     Level::detect().unwrap()
 }
 
-/// What these blocks of a job come to.
+/// The partial result of these blocks of a job.
 fn partial(job: &Job, blocks: impl IntoIterator<Item = u64>) -> Partial {
     let mut accumulator = Accumulator::new(job);
     for block in blocks {
@@ -31,7 +31,7 @@ fn partial(job: &Job, blocks: impl IntoIterator<Item = u64>) -> Partial {
     accumulator.finish()
 }
 
-/// What a whole job comes to.
+/// The partial result of a whole job.
 fn whole(spec: &JobSpec, level: Level) -> Partial {
     partial(&Job::new(spec, level), 0..blocks_of(spec.simulations()))
 }

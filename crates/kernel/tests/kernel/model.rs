@@ -31,7 +31,7 @@ fn the_golden_cases_agree() {
     }
 }
 
-/// A request in which nothing is left to chance.
+/// A request without chance.
 fn certain(months: u64) -> Draft {
     let mut draft = Draft::default();
     draft.profile.liquid_assets = Some(50_000.0);
@@ -62,7 +62,7 @@ fn certain(months: u64) -> Draft {
     draft
 }
 
-/// Every simulation of the draft's job ends with `balance` dollars.
+/// Asserts that every simulation of the draft's job ends with `balance` dollars.
 fn always_ends_with(draft: &Draft, balance: f64) {
     let results = answer(&draft.check(1).unwrap());
     let tolerance = 1e-5 * balance.abs();

@@ -13,7 +13,7 @@ fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// A request in which nothing is left to chance and nothing is earned or spent, with these members of the plan.
+/// A request without chance, earnings and spending, with these members of the plan.
 fn quiet(assets: f64, months: u32, market: [f64; 2], plan: &Value) -> Request {
     let request = json!({
         "financialProfile": { "liquidAssets": assets, "monthlySpending": 0 },

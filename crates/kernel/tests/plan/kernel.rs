@@ -13,7 +13,7 @@ use crate::golden::{self, Case};
 use crate::sample::{assert_mean, assert_probability};
 
 const SIMULATIONS: usize = 1_000_000;
-/// A report with everything on stays below this, whatever it is of.
+/// The size limit of a report with all features on.
 const REPORT_BYTES_MAX: usize = 64 * 1024;
 /// Threads that share the blocks of a job.
 const THREADS: u64 = 2;
@@ -30,7 +30,7 @@ pub(crate) fn spec(request: &Value, simulations: usize, seed: u64) -> JobSpec {
     JobSpec::read(&request).unwrap_or_else(|fault| panic!("{fault:?}"))
 }
 
-/// What a whole job comes to.
+/// The partial result of a whole job.
 pub(crate) fn whole(spec: &JobSpec, level: Level) -> Partial {
     let job = Job::new(spec, level);
     let part = |first| {

@@ -11,23 +11,23 @@ use crate::request::{
     Dollars, Flow, Index, Kind, Person, Portfolio, Prices, Request, Returns, RuleKind, Success,
 };
 
-/// What became of one simulation.
+/// The outcome of one simulation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Outcome {
-    /// The balance at the end, in the dollars that the goal asks for.
+    /// The final balance, in the goal's dollars.
     pub(crate) final_balance: f64,
     pub(crate) succeeded: bool,
-    /// Counted from 1.
+    /// From 1.
     pub(crate) first_short_month: Option<u32>,
-    /// The lowest balance after any month, in the dollars that the goal asks for.
+    /// The lowest balance after any month, in the goal's dollars.
     pub(crate) lowest_balance: f64,
     pub(crate) lowest_multiplier: f64,
     pub(crate) mean_multiplier: f64,
-    /// The months that were lived, at most the timeline.
+    /// The number of months lived, at most the timeline.
     pub(crate) horizon_months: u32,
 }
 
-/// What one month left behind.
+/// The end of one month.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Month {
     pub(crate) balance: f64,
@@ -45,7 +45,7 @@ pub(crate) fn simulate(request: &Request, rng: &mut impl Rng) -> Outcome {
     simulate_each(request, rng, |_| {})
 }
 
-/// One simulation; `each` sees every month after it.
+/// One simulation. `each` is called after every month.
 pub(crate) fn simulate_each(request: &Request, rng: &mut impl Rng, mut each: impl FnMut(Month)) -> Outcome {
     let (profile, goal, params, plan) =
         (&request.financial_profile, &request.goal, &request.simulation_params, &request.plan);
@@ -210,10 +210,10 @@ pub(crate) fn annuity_share(rate: f64, years: u32) -> f64 {
     if rate == 0.0 { 1.0 / years } else { rate / (1.0 - (1.0 + rate).powf(-years)) / (1.0 + rate) }
 }
 
-/// What a spending rule remembers from month to month.
+/// The state of a spending rule.
 struct SpendingRule {
     multiplier: f64,
-    /// The rate of spending in the rule's first month; nothing where there was no balance to spend.
+    /// The rate of spending in the rule's first month; `None` if there was no balance to spend.
     initial_rate: Option<f64>,
 }
 
@@ -259,7 +259,7 @@ pub(crate) struct Inflation {
 }
 
 impl Inflation {
-    /// By what prices are multiplied in a month.
+    /// The factor on prices in a month.
     pub(crate) fn month(&mut self, prices: &Prices, month: u32, rng: &mut impl Rng) -> f64 {
         let Prices { mean, std, persistence, start } = *prices;
         let innovation = std * (1.0 - persistence * persistence).sqrt();
@@ -275,7 +275,7 @@ impl Inflation {
     }
 }
 
-/// What the market remembers from month to month.
+/// The market's state.
 #[derive(Default)]
 struct Market {
     is_stress: bool,
@@ -329,7 +329,7 @@ impl Market {
         }
     }
 
-    /// By what prices are multiplied in the month of this row, where a bootstrap says so.
+    /// The factor on prices in the month of this row, if the bootstrap has one.
     fn row_growth(&self, request: &Request) -> Option<f64> {
         match &request.plan.returns {
             Returns::Bootstrap { inflation: Some(inflation), .. } => Some(1.0 + inflation[self.row]),

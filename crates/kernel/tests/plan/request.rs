@@ -1,5 +1,5 @@
-//! The members of a request that the plain model reads. It has a reader of its own, so that a name that the product reads
-//! wrongly can't go unnoticed.
+//! The members of a request that the plain model reads. It has its own reader, so that a name that
+//! the product reads wrongly is noticed.
 
 use serde::Deserialize;
 

@@ -1,4 +1,5 @@
-//! What many simulations come to, with what is needed to tell whether two samples are of one distribution.
+//! The figures of many simulations, with what is needed to tell whether two samples have the same
+//! distribution.
 
 /// Numbers in ascending order.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use super::*;
 use crate::level::Level;
 use crate::lifetime::reference;
 
-/// Simulations that are compared: no whole number of registers.
+/// The number of simulations that are compared. It isn't a multiple of a register's width.
 const COUNT: usize = 139;
 
 /// The specification of a request.
@@ -112,7 +112,7 @@ fn person() -> impl Strategy<Value = Value> {
         .prop_map(|(age, modal, spread)| json!({ "age": age, "modalAge": modal, "dispersion": spread }))
 }
 
-/// Any plan at all.
+/// Any plan.
 pub(crate) fn request() -> impl Strategy<Value = Value> {
     let months = prop_oneof![3 => 1..80_u32, 1 => 80..=400_u32];
     months.prop_flat_map(|months| {
@@ -301,7 +301,7 @@ fn saver(plan: &Value) -> Value {
     })
 }
 
-/// Final balances of a request, whichever way it walks.
+/// Final balances of a request, whichever pipeline computes it.
 fn finals(request: &Value) -> Vec<f32> {
     let mut scores = vec![0.0; COUNT];
     crate::prepared::Prepared::new(&spec(request)).scores(Level::available()[0], 0, &mut scores);
@@ -344,7 +344,7 @@ fn yearly_inflation_without_deviations_is_monthly_inflation_without_volatility()
     }
 }
 
-/// Who plans to live on what is there and never to be short.
+/// A household that lives on its assets and must never be short.
 fn retiree(income: f64, months: u32) -> Value {
     json!({
         "financialProfile": { "liquidAssets": 400_000, "monthlySpending": 3_000 },
