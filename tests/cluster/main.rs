@@ -16,6 +16,7 @@ mod membership;
 mod previous_release;
 mod puppet;
 mod rest;
+mod rotation;
 mod rude;
 mod strangers;
 mod tls;

@@ -15,6 +15,7 @@ struct Ids<'a> {
     batch: &'a str,
     node: &'a str,
     key: &'a str,
+    token: &'a str,
 }
 
 impl Ids<'_> {
@@ -24,6 +25,7 @@ impl Ids<'_> {
             _ if path.starts_with("/api/jobs/") => self.job,
             _ if path.starts_with("/api/cluster/nodes/") => self.node,
             _ if path.starts_with("/api/admin/keys/") => self.key,
+            _ if path.starts_with("/api/admin/tokens/") => self.token,
             _ => "{id}",
         };
         let filled = path
@@ -73,13 +75,13 @@ async fn another_users_ids_are_403_and_unknown_ones_404_on_every_route() -> anyh
     let calls = calls(&description);
     assert!(calls.len() >= 14, "{calls:?}");
     let nobodys = "00000000000040008000000000000000";
-    let [no_job, no_batch, no_node, no_key] =
-        ["job", "batch", "node", "key"].map(|kind| format!("{kind}_{nobodys}"));
-    let unknown = Ids { job: &no_job, batch: &no_batch, node: &no_node, key: &no_key };
-    let nonsense = Ids { job: "7", batch: "x", node: "-", key: "-" };
+    let [no_job, no_batch, no_node, no_key, no_token] =
+        ["job", "batch", "node", "key", "token"].map(|kind| format!("{kind}_{nobodys}"));
+    let unknown = Ids { job: &no_job, batch: &no_batch, node: &no_node, key: &no_key, token: &no_token };
+    let nonsense = Ids { job: "7", batch: "x", node: "-", key: "-", token: "-" };
     for (method, path) in &calls {
         for job in [&job, &of_batch] {
-            let anns = Ids { job, batch, node: &no_node, key: &key };
+            let anns = Ids { job, batch, node: &no_node, key: &key, token: &no_token };
             is_refused(&bob, method, &anns.fill(path), 403).await?;
         }
         // Calls that only administrators may make don't reveal to others what exists.

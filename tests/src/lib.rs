@@ -78,6 +78,11 @@ impl Cluster {
         Ok(Self { data, auth, coordinator, coordinator_address, gateway, client })
     }
 
+    /// The coordinator's data directory.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     async fn coordinator(data: &Path, listen: &str, auth: Auth) -> anyhow::Result<Daemon> {
         let data = data.to_str().context("the temporary directory has a readable name")?;
         let auth = match auth {

@@ -94,6 +94,10 @@ pub enum Command {
     Usage(Usage),
     /// The keys of everybody, for keys with the role admin
     Keys(Keys),
+    /// What workers join with, for keys with the role admin
+    Tokens(Tokens),
+    /// What each tier may do, for keys with the role admin
+    Tiers(Tiers),
     /// List the nodes, or take one out of service for a while
     Nodes(Nodes),
     /// Ask a daemon once whether it is healthy or ready

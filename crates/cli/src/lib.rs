@@ -5,7 +5,7 @@
 //! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
 //!   own cluster.
 //! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`plans`], [`verify`] and [`up`] on top.
-//! * [`commands`], [`batch`], [`keys`], [`nodes`], [`probe`]: what only talks to a server.
+//! * [`commands`], [`batch`], [`keys`], [`tokens`], [`nodes`], [`probe`]: what only talks to a server.
 //! * [`manual`]: completions for shells, and the manual's pages.
 //! * [`wait`], [`progress`]: following a job until it ends.
 //! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
@@ -45,6 +45,7 @@ pub mod render;
 pub mod request;
 pub mod run;
 pub mod sweep;
+pub mod tokens;
 pub mod up;
 pub mod verify;
 pub mod wait;
@@ -79,6 +80,8 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Batch(batch) => client(batch::batch(batch)),
         Command::Usage(usage) => client(keys::usage(usage)),
         Command::Keys(keys) => client(keys::keys(keys)),
+        Command::Tokens(tokens) => client(tokens::tokens(tokens)),
+        Command::Tiers(tiers) => client(tokens::tiers(tiers)),
         Command::Nodes(nodes) => client(nodes::nodes(nodes)),
         Command::Probe(probe) => client(probe::probe(probe)),
         Command::Completions(args) => manual::completions(&args),

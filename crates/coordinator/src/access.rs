@@ -1,6 +1,10 @@
-//! Authentication of callers and workers: whether callers need keys, and the token that workers
-//! join with. The first key and the join token are in files that only their owner can read; a
-//! coordinator makes them when it starts for the first time.
+//! What a coordinator brings along to authenticate callers and workers: a key of the user `admin`, and
+//! a token that workers join with. Both are in files that only their owner can read.
+//!
+//! The cluster's own keys and tokens are in the ledger, as hashes. What a coordinator brings counts
+//! where the ledger has none yet: then its files are made, unless they are there. Later coordinators
+//! need no files. One whose files hold other secrets than the cluster's is refused, unless it is told
+//! to adopt them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,30 +12,47 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use carlo_service::files;
-use carlo_tenancy::Secret;
-use carlo_types::{Fault, FaultCode};
-use sha2::{Digest, Sha256};
+use carlo_tenancy::{Secret, Tenancy, Unauthenticated, join_tokens};
+use carlo_types::Timestamp;
 
 /// The metadata that a worker's token comes in.
 pub(crate) const JOIN_TOKEN: &str = "x-join-token";
-/// The shortest and the longest token.
-const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 16..=1_024;
 
 /// Who is let in.
 #[derive(Debug, Clone)]
 pub enum Access {
     /// Everybody, as the user `local`; any worker may join. For loopback addresses only.
     Open,
-    /// Whoever has a key, or for workers the token.
+    /// Whoever has a key, or for workers a join token.
     Keys {
-        /// A key of the user `admin`, which is made where it doesn't exist yet.
-        admin: Option<Secret>,
-        /// What workers join with.
-        join_token: JoinToken,
+        /// A key of the user `admin`.
+        admin: Credential,
+        /// What workers may join with.
+        join_token: Credential,
+        /// Whether both are to hold although the cluster has others.
+        adopts: bool,
     },
 }
 
-/// Why the files of keys and tokens can't be used.
+/// A secret that a coordinator brings along.
+#[derive(Clone)]
+pub enum Credential {
+    /// This text.
+    Text(String),
+    /// What is in this file, if there is one.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text(…)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// Why keys and tokens can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// A file can't be read or made.
@@ -45,87 +66,166 @@ pub enum AccessError {
         source: io::Error,
     },
     /// What is in a file isn't what should be there.
-    #[error("{} holds no {what}: {reason}", path.display())]
+    #[error("{place} holds no {what}: {reason}")]
     Content {
-        /// Which.
-        path: PathBuf,
+        /// Where.
+        place: String,
         /// What should be there.
         what: &'static str,
         /// What is wrong.
         reason: String,
     },
+    /// The cluster has others.
+    #[error(
+        "{place} holds another {what} than this cluster's: remove it, or put the cluster's there, or start with \
+         --adopt-secrets to have the cluster accept this one, too"
+    )]
+    Foreign {
+        /// Where.
+        place: String,
+        /// What it is.
+        what: &'static str,
+    },
+}
+
+const ADMIN_KEY: &str = "API key";
+const TOKEN: &str = "join token";
+
+/// What of a coordinator's own the cluster is to accept from now on.
+#[derive(Debug, Default)]
+pub(crate) struct Adopted {
+    pub(crate) admin: Option<Secret>,
+    /// The text of a token that is fit for one.
+    pub(crate) join_token: Option<String>,
 }
 
 impl Access {
-    /// Keys and a token from these files, which are made where there are none, with mode 0600.
+    /// Keys and a token in these files.
+    ///
+    /// # Errors
+    ///
+    /// When there is something else in them.
     pub fn from_files(admin_key: &Path, join_token: &Path) -> Result<Self, AccessError> {
-        let text = read_or_make(admin_key, || Secret::from_random(rand::random()).reveal())?;
-        let admin = text.parse::<Secret>().map_err(|error| AccessError::Content {
-            path: admin_key.to_owned(),
-            what: "API key",
-            reason: error.to_string(),
-        })?;
-        let draw = || format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
-        let token = read_or_make(join_token, draw)?;
-        let join_token = JoinToken::new(&token).ok_or_else(|| AccessError::Content {
-            path: join_token.to_owned(),
-            what: "join token",
-            reason: format!(
-                "expected {} to {} visible ASCII characters",
-                TOKEN_BYTES.start(),
-                TOKEN_BYTES.end()
-            ),
-        })?;
-        Ok(Self::Keys { admin: Some(admin), join_token })
+        let (admin, join_token) =
+            (Credential::File(admin_key.to_owned()), Credential::File(join_token.to_owned()));
+        admin.secret()?;
+        join_token.token()?;
+        Ok(Self::Keys { admin, join_token, adopts: false })
     }
 
-    /// Whether a worker that shows this text as its token may join.
-    pub(crate) fn admit_worker(&self, token: Option<&str>) -> Result<(), Fault> {
-        let Self::Keys { join_token, .. } = self else { return Ok(()) };
-        let refusal = |words| Err(Fault::new(FaultCode::Unauthenticated, words));
-        match token {
-            None => refusal("a worker joins this cluster with its token: start it with --join-token-file"),
-            Some(token) if join_token.is(token) => Ok(()),
-            Some(_) => refusal("the worker's join token is not this cluster's"),
+    /// What is to be added to a cluster's keys and tokens. Files that are needed and aren't there are
+    /// made with `fresh` bits if it is given.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has other ones, or a file can't be used.
+    pub(crate) fn adopt(
+        &self,
+        tenancy: &Tenancy,
+        wall: Timestamp,
+        fresh: Option<&dyn Fn() -> [u8; 32]>,
+    ) -> Result<Adopted, AccessError> {
+        let Self::Keys { admin, join_token, adopts } = self else { return Ok(Adopted::default()) };
+        let mut adopted = Adopted::default();
+        let is_needed = *adopts || !tenancy.has_admin();
+        match admin.secret()? {
+            Some(secret) => match tenancy.authenticate(&secret.reveal()) {
+                Err(Unauthenticated::Unknown) if is_needed => adopted.admin = Some(secret),
+                Err(Unauthenticated::Unknown) => return Err(admin.foreign(ADMIN_KEY)),
+                Err(refusal) => {
+                    tracing::warn!(%refusal, place = admin.place(), "the admin key there is of no use");
+                }
+                Ok(_) => {}
+            },
+            None => {
+                if let Some(fresh) = fresh.filter(|_| is_needed) {
+                    let secret = Secret::from_random(fresh());
+                    admin.make(&secret.reveal())?;
+                    adopted.admin = Some(secret);
+                }
+            }
+        }
+        let is_needed = *adopts || !tenancy.has_join_token(wall);
+        match join_token.token()? {
+            Some(text) => match tenancy.check_join_token(&text, wall) {
+                Err(Unauthenticated::JoinTokenUnknown) if is_needed => adopted.join_token = Some(text),
+                Err(Unauthenticated::JoinTokenUnknown) => return Err(join_token.foreign(TOKEN)),
+                Err(refusal) => {
+                    tracing::warn!(%refusal, place = join_token.place(), "the join token there is of no use");
+                }
+                Ok(()) => {}
+            },
+            None => {
+                if let Some(fresh) = fresh.filter(|_| is_needed) {
+                    let text = token_text(fresh());
+                    join_token.make(&text)?;
+                    adopted.join_token = Some(text);
+                }
+            }
+        }
+        Ok(adopted)
+    }
+}
+
+/// The text of a join token of these bits.
+pub(crate) fn token_text(bits: [u8; 32]) -> String {
+    let (high, low) = bits.split_at(16);
+    let number = |half: &[u8]| half.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("join_{:032x}{:032x}", number(high), number(low))
+}
+
+impl Credential {
+    /// The text there, without the white space around it; `None` if there is no file.
+    fn read(&self) -> Result<Option<String>, AccessError> {
+        let path = match self {
+            Self::Text(text) => return Ok(Some(text.clone())),
+            Self::File(path) => path,
+        };
+        match files::read_text(path) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(AccessError::File { path: path.clone(), doing: "read", source }),
         }
     }
-}
 
-/// What workers join with; only its SHA-256 is kept.
-#[derive(Debug, Clone)]
-pub struct JoinToken([u8; 32]);
-
-impl JoinToken {
-    /// The token of this text, unless it is too short to be one.
-    pub fn new(text: &str) -> Option<Self> {
-        let fits = TOKEN_BYTES.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Self(Sha256::digest(text.as_bytes()).into()))
+    fn secret(&self) -> Result<Option<Secret>, AccessError> {
+        let parse = |text: String| text.parse::<Secret>();
+        self.read()?.map(parse).transpose().map_err(|error| self.content(ADMIN_KEY, error.to_string()))
     }
 
-    /// Whether it is of this text. Takes as long wherever they differ.
-    fn is(&self, text: &str) -> bool {
-        let other: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        self.0.iter().zip(other).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
-    }
-}
-
-/// The text in a file, without the white space around it; a file that isn't there is made with a
-/// `fresh` one.
-fn read_or_make(path: &Path, fresh: impl FnOnce() -> String) -> Result<String, AccessError> {
-    let failed = |doing| move |source| AccessError::File { path: path.to_owned(), doing, source };
-    match files::read_text(path) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let text = fresh();
-            make(path, &text).map_err(failed("make"))?;
-            tracing::info!(path = %path.display(), "made a file with a new secret, for its owner alone to read");
-            Ok(text)
+    fn token(&self) -> Result<Option<String>, AccessError> {
+        let Some(text) = self.read()? else { return Ok(None) };
+        if join_tokens::hash(&text).is_some() {
+            return Ok(Some(text));
         }
-        Err(error) => Err(failed("read")(error)),
+        let (least, most) = (join_tokens::TEXT_BYTES.start(), join_tokens::TEXT_BYTES.end());
+        Err(self.content(TOKEN, format!("expected {least} to {most} visible ASCII characters")))
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::Text(_) => "the configuration".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    fn content(&self, what: &'static str, reason: String) -> AccessError {
+        AccessError::Content { place: self.place(), what, reason }
+    }
+
+    fn foreign(&self, what: &'static str) -> AccessError {
+        AccessError::Foreign { place: self.place(), what }
+    }
+
+    /// Makes the file, either whole or not at all, for its owner alone to read.
+    fn make(&self, text: &str) -> Result<(), AccessError> {
+        let Self::File(path) = self else { return Ok(()) };
+        make(path, text).map_err(|source| AccessError::File { path: path.clone(), doing: "make", source })?;
+        tracing::info!(path = %path.display(), "made a file with a new secret, for its owner alone to read");
+        Ok(())
     }
 }
 
-/// Makes a file that is either whole or not there.
 fn make(path: &Path, text: &str) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
@@ -133,50 +233,16 @@ fn make(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let unfinished = PathBuf::from(name);
-    let mut file: File =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    // Neither a link nor a file that somebody else has put there is written to.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
     fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn files_are_made_once_for_their_owner_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let (admin, token) = (directory.path().join("keys/admin-key"), directory.path().join("join-token"));
-        let Access::Keys { admin: Some(first), .. } = Access::from_files(&admin, &token).unwrap() else {
-            panic!("files mean keys")
-        };
-        for path in [&admin, &token] {
-            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-        let access = Access::from_files(&admin, &token).unwrap();
-        assert!(matches!(&access, Access::Keys { admin: Some(second), .. } if *second == first));
-
-        let text = fs::read_to_string(&token).unwrap();
-        access.admit_worker(Some(text.trim())).unwrap();
-        for wrong in [None, Some(""), Some("0123456789abcdef"), Some(&text.trim()[1..])] {
-            assert_eq!(access.admit_worker(wrong).unwrap_err().code, FaultCode::Unauthenticated);
-        }
-        Access::Open.admit_worker(None).unwrap();
-    }
-
-    #[test]
-    fn a_file_with_something_else_is_refused_without_its_content() {
-        let directory = tempfile::tempdir().unwrap();
-        let (admin, token) = (directory.path().join("admin-key"), directory.path().join("join-token"));
-        fs::write(&admin, "hunter2").unwrap();
-        let error = Access::from_files(&admin, &token).unwrap_err().to_string();
-        assert!(error.contains("admin-key holds no API key") && !error.contains("hunter2"), "{error}");
-        fs::remove_file(&admin).unwrap();
-        fs::write(&token, "short").unwrap();
-        let error = Access::from_files(&admin, &token).unwrap_err().to_string();
-        assert!(error.contains("join-token holds no join token"), "{error}");
-    }
-}
+mod tests;

@@ -1,18 +1,27 @@
 //! The accounts' service: keys, and what has been used with them.
 
+use std::time::Duration;
+
 use carlo_tenancy::keys::parse_user;
-use carlo_tenancy::{Caller, Key, KeyId, NewKey, PeriodUsage, Role, Secret, Tier, Usage, UsageReport};
+use carlo_tenancy::{
+    Caller, JoinToken, JoinTokenId, Key, KeyId, NewKey, PeriodUsage, Role, Secret, Terms, Tier, Usage,
+    UsageReport,
+};
+use carlo_types::request::envelope::CreateJoinToken;
 use carlo_types::{Fault, FaultCode, FieldFault};
 use carlo_wire::v1;
 use carlo_wire::v1::ClusterEventKind;
 use carlo_wire::v1::accounts_server::Accounts;
 
+use crate::access::token_text;
 use crate::auth::{RequestContext, ServiceState, service};
 use crate::core::Core;
 use crate::idempotency::IdempotencyKey;
 use crate::ledger_reads::resolve;
+use crate::request_checks::checked;
 use crate::to_proto::nanodollars;
 
+const DAY: Duration = Duration::from_hours(24);
 /// Past months where a caller doesn't say how many.
 const PERIODS_DEFAULT: u32 = 6;
 
@@ -81,6 +90,91 @@ impl AccountsService {
         Ok(message(&context.admit(revoke).await?))
     }
 
+    async fn create_join_token(
+        &self,
+        context: &mut RequestContext,
+        mut request: v1::CreateJoinTokenRequest,
+    ) -> Result<v1::CreatedJoinToken, Fault> {
+        let key = std::mem::take(&mut request.idempotency_key);
+        let idempotency_key = IdempotencyKey::new(&key, "Accounts.CreateJoinToken", &request);
+        let text = token_text(self.state.environment.secret());
+        let checked = checked::<CreateJoinToken>(request.into());
+        let create = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            let (CreateJoinToken { note, expires_in_days }, idempotency_key) = (checked?, idempotency_key?);
+            let valid_for = expires_in_days.map(|days| DAY * days);
+            let serve = |core: &mut Core| {
+                let token = core.create_join_token(&text, note, valid_for)?;
+                let detail = token.note.clone().unwrap_or_default();
+                core.note(
+                    ClusterEventKind::TokenCreated,
+                    token.id.to_string(),
+                    detail,
+                    caller.user.to_string(),
+                );
+                Ok(v1::CreatedJoinToken { token: Some(join_token(token)), text })
+            };
+            // Nothing durable holds a secret.
+            let told =
+                |made: &v1::CreatedJoinToken| v1::CreatedJoinToken { text: String::new(), ..made.clone() };
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, told)
+        };
+        resolve(self.state.ledger.as_ref(), context.admit(create).await?).await
+    }
+
+    async fn list_join_tokens(
+        &self,
+        context: &mut RequestContext,
+        _: v1::ListJoinTokensRequest,
+    ) -> Result<v1::ListJoinTokensResponse, Fault> {
+        let list = |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            Ok(core.join_tokens())
+        };
+        let tokens = context.admit(list).await?;
+        Ok(v1::ListJoinTokensResponse { tokens: tokens.into_iter().map(join_token).collect() })
+    }
+
+    async fn revoke_join_token(
+        &self,
+        context: &mut RequestContext,
+        request: v1::RevokeJoinTokenRequest,
+    ) -> Result<v1::JoinToken, Fault> {
+        let revoke = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            // A malformed id is the id of no token.
+            let id = request.id.parse::<JoinTokenId>();
+            let id = id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?;
+            let token = core.revoke_join_token(id)?;
+            core.note(ClusterEventKind::TokenRevoked, token.id.to_string(), "", caller.user.to_string());
+            Ok(token)
+        };
+        context.admit(revoke).await.map(join_token)
+    }
+
+    async fn get_tiers(
+        &self,
+        context: &mut RequestContext,
+        _: v1::GetTiersRequest,
+    ) -> Result<v1::Tiers, Fault> {
+        let get = |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            Ok(v1::Tiers { json: core.terms().to_json() })
+        };
+        context.admit(get).await
+    }
+
+    async fn set_tiers(&self, context: &mut RequestContext, request: v1::Tiers) -> Result<v1::Tiers, Fault> {
+        let terms = Terms::parse(&request.json).map_err(Fault::invalid);
+        let set = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            core.set_terms(terms?);
+            core.note(ClusterEventKind::TiersChanged, "", "", caller.user.to_string());
+            Ok(v1::Tiers { json: core.terms().to_json() })
+        };
+        context.admit(set).await
+    }
+
     async fn check_key(
         &self,
         context: &mut RequestContext,
@@ -125,6 +219,11 @@ service! {
         create_key(v1::CreateKeyRequest) -> v1::CreatedKey;
         list_keys(v1::ListKeysRequest) -> v1::ListKeysResponse;
         revoke_key(v1::RevokeKeyRequest) -> v1::Key;
+        create_join_token(v1::CreateJoinTokenRequest) -> v1::CreatedJoinToken;
+        list_join_tokens(v1::ListJoinTokensRequest) -> v1::ListJoinTokensResponse;
+        revoke_join_token(v1::RevokeJoinTokenRequest) -> v1::JoinToken;
+        get_tiers(v1::GetTiersRequest) -> v1::Tiers;
+        set_tiers(v1::Tiers) -> v1::Tiers;
         get_usage(v1::UsageRequest) -> v1::Usage;
         get_usage_history(v1::UsageHistoryRequest) -> v1::UsageHistory;
         check_key(v1::CheckKeyRequest) -> v1::CheckKeyResponse;
@@ -153,6 +252,17 @@ fn check(mut request: v1::CreateKeyRequest, id: KeyId) -> Result<(NewKey, Option
     match (user, tier, role) {
         (Ok(user), Some(tier), Some(role)) => Ok((NewKey { id, user, tier, role }, idempotency_key)),
         _ => Err(Fault::invalid(faults)),
+    }
+}
+
+fn join_token(token: JoinToken) -> v1::JoinToken {
+    v1::JoinToken {
+        id: token.id.to_string(),
+        note: token.note,
+        created_at_ms: token.created_at.0,
+        expires_at_ms: token.expires_at.map(|at| at.0),
+        last_used_at_ms: token.last_used_at.map(|at| at.0),
+        revoked_at_ms: token.revoked_at.map(|at| at.0),
     }
 }
 

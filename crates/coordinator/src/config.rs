@@ -30,8 +30,10 @@ pub struct Config {
 pub struct Settings {
     /// How it shares work out.
     pub scheduler: carlo_schedule::Config,
-    /// What each tier may do, and what work costs.
+    /// What each tier may do, and what work costs, unless the ledger says otherwise.
     pub terms: Terms,
+    /// Whether that replaces what the ledger says.
+    pub replaces_terms: bool,
     /// Who is let in.
     pub access: Access,
     /// What it shows those who connect, over TLS; without it, nothing is encrypted.
@@ -90,6 +92,7 @@ impl Default for Settings {
         Self {
             scheduler,
             terms: Terms::default(),
+            replaces_terms: false,
             access: Access::Open,
             tls: None,
             waited_simulations_max: 10_000_000,

@@ -146,7 +146,8 @@ impl Core {
             // It is durable before the first lease is sent: nothing is sent before a commit.
             core.writes.push(entries::write_seal_key(&seal_key));
         }
-        core.ensure_admin_key(&settings.access)?;
+        core.ensure_access(&settings.access)?;
+        core.ensure_terms(stored.terms, settings.replaces_terms);
         core.limit_owners();
         for name in &stored.drains {
             core.scheduler.restore_drain(name);

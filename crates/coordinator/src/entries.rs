@@ -8,6 +8,8 @@
 //! | `secret/leases` | `SecretEntry` | once, at the first start |
 //! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
 //! | `key/<id>` | `KeyEntry` | when a key is made or taken back |
+//! | `token/<id>` | `JoinTokenEntry` | when a join token is made, used or taken back |
+//! | `settings/terms` | `TermsEntry` | when an operator changes the tiers |
 //! | `usage/<user>/<period>` | `UsageEntry` | with every call and every job that counts |
 //! | `charge/<job>` | `ChargeEntry` | while the job is open |
 //! | `budget/<batch>` | `BudgetEntry` | while the batch is kept |
@@ -30,6 +32,7 @@ use bytes::Bytes;
 use carlo_kernel::{MODEL_VERSION, Partial};
 use carlo_schedule::{BatchRecord, Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
 use carlo_store::{Key, Ledger, LedgerError, Write, portable};
+use carlo_tenancy::Terms;
 use carlo_types::{BlockRange, JobId, JobSpec, Work};
 use carlo_wire::v1;
 use prost::Message;
@@ -45,6 +48,8 @@ const JOB: &str = "job/";
 const NODE: &str = "node/";
 /// The secret that leases are sealed with.
 const SEAL: &str = "secret/leases";
+/// What each tier may do, where an operator has said so.
+const TERMS: &str = "settings/terms";
 
 fn key(prefix: &str, id: JobId) -> Key {
     Key::new(format!("{prefix}{id}")).expect("an id is short and printable")
@@ -176,6 +181,8 @@ pub(crate) struct Stored {
     pub(crate) idempotency: Vec<idempotency::Stored>,
     /// What leases are sealed with, once it has been drawn.
     pub(crate) seal_key: Option<[u8; 32]>,
+    /// The terms that hold, once an operator has set some.
+    pub(crate) terms: Option<Terms>,
     /// Every batch with the bytes of its entry.
     pub(crate) batches: Vec<(BatchRecord, usize)>,
 }
@@ -188,6 +195,10 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     let key = Key::new(SEAL).expect("it is short and printable");
     if let Some(value) = ledger.get(&key).await? {
         stored.seal_key = Some(read::seal_key(&key, &value)?);
+    }
+    let key = Key::new(TERMS).expect("it is short and printable");
+    if let Some(value) = ledger.get(&key).await? {
+        stored.terms = Some(read::terms(&key, &value)?);
     }
     for (key, _) in scan(ledger, NODE).await? {
         stored.drains.push(key.as_str()[NODE.len()..].to_owned());
@@ -219,6 +230,12 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
 pub(crate) fn write_seal_key(secret: &[u8; 32]) -> Write {
     let key = Key::new(SEAL).expect("it is short and printable");
     put(key, &v1::SecretEntry { secret: secret.to_vec() })
+}
+
+/// What makes the terms durable.
+pub(crate) fn write_terms(terms: &Terms) -> Write {
+    let key = Key::new(TERMS).expect("it is short and printable");
+    put(key, &v1::TermsEntry { json: terms.to_json() })
 }
 
 /// What deletes a checkpoint that can't be used.

@@ -17,15 +17,17 @@ use std::time::Duration;
 use carlo_service::CancellationToken;
 use carlo_service::log_throttle::LogThrottle;
 use carlo_store::Ledger;
+use carlo_tenancy::Tenancy;
 use carlo_types::Epoch;
 use carlo_wire::status;
 use tokio::sync::watch;
 use tonic::Status;
 
 use crate::Error;
+use crate::access::Access;
 use crate::config::Settings;
 use crate::core::{Core, CoreHandle};
-use crate::entries::EntryError;
+use crate::entries::{self, EntryError};
 use crate::environment::Environment;
 use crate::metrics::Instruments;
 
@@ -33,6 +35,8 @@ use crate::metrics::Instruments;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Between a term that failed and the next candidacy.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long reading the cluster's keys may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long giving up may take.
 const RESIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -149,6 +153,7 @@ impl Leader {
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         if self.is_shared {
             self.role.send_replace(Role::Following { leader: None });
+            self.check_access().await?;
         }
         let mut throttle = LogThrottle::default();
         loop {
@@ -174,6 +179,21 @@ impl Leader {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Finds out now, and not when it is to lead, whether this coordinator's secrets are the cluster's.
+    async fn check_access(&self) -> Result<(), Error> {
+        if matches!(self.settings.access, Access::Open) {
+            return Ok(());
+        }
+        let records = tokio::time::timeout(CHECK_TIMEOUT, entries::tenancy::load(self.ledger.as_ref())).await;
+        // Where the ledger can't be read, the next term will say so.
+        let Ok(Ok(loaded)) = records else { return Ok(()) };
+        let Ok(tenancy) = Tenancy::restore(self.settings.terms.clone(), loaded.records) else {
+            return Ok(());
+        };
+        self.settings.access.adopt(&tenancy, self.environment.wall(), None)?;
+        Ok(())
     }
 
     /// One term, from the candidacy to its end.
@@ -234,7 +254,9 @@ impl Leader {
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::Ledger(error) | Error::Entry(EntryError::Ledger(error)) => error.is_passing(),
-        Error::Entry(_) | Error::Serve(_) | Error::Listen(_) | Error::Advertise(_) => false,
+        Error::Entry(_) | Error::Serve(_) | Error::Listen(_) | Error::Advertise(_) | Error::Access(_) => {
+            false
+        }
     }
 }
 

@@ -72,7 +72,7 @@ use tokio_stream::Stream;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::transport::server::Connected;
 
-pub use crate::access::{Access, AccessError, JoinToken};
+pub use crate::access::{Access, AccessError, Credential};
 use crate::accounts::AccountsService;
 pub use crate::advertise::AdvertiseError;
 use crate::auth::ServiceState;
@@ -116,6 +116,9 @@ pub enum Error {
     /// There is no URL at which others reach it.
     #[error(transparent)]
     Advertise(#[from] AdvertiseError),
+    /// Its keys and tokens can't be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The listener is not usable.
     #[error("failed to listen")]
     Listen(#[from] std::io::Error),
@@ -191,7 +194,7 @@ where
     I: Stream<Item = std::io::Result<C>>,
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let (access, tls) = (settings.access.clone(), settings.tls.clone());
+    let tls = settings.tls.clone();
     let (leader, leadership) = lead::leader(
         settings,
         Arc::clone(&ledger),
@@ -214,7 +217,7 @@ where
     let batches = BatchesService::new(state.clone());
     let jobs = JobsService::new(state.clone());
     let cluster = ClusterService::new(state, address.clone());
-    let workers = WorkersService::new(leadership.clone(), access, Arc::clone(&instruments), checks_reports);
+    let workers = WorkersService::new(leadership.clone(), Arc::clone(&instruments), checks_reports);
     let (health, health_service) = tonic_health::server::health_reporter();
     let following = probes::follow(leadership.clone(), health, Arc::clone(&instruments));
     let (reflection, reflection_v1alpha) = reflection::services();

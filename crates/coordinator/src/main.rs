@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use carlo_coordinator::{Access, Config, Data, Error, Settings};
+use carlo_coordinator::{Access, AccessError, Config, Data, Error, Settings};
 use carlo_service::admin::{self, AdminListen};
 use carlo_service::daemon::{self, Failure};
 use carlo_service::listen::{self, ListenError};
@@ -56,15 +56,20 @@ struct Arguments {
     /// Whether callers need keys and workers the join token. `off` is for loopback addresses only.
     #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
     auth: Auth,
-    /// Holds a key of the user `admin`; made at the first start, for its owner alone to read
+    /// Holds a key of the user `admin`; made where the cluster has none, for its owner alone to read
     /// [default: DIR/admin-key].
     #[arg(long, env = "CARLO_ADMIN_KEY_FILE", value_name = "FILE")]
     admin_key_file: Option<PathBuf>,
-    /// Holds what workers join with; made at the first start, for its owner alone to read [default:
+    /// Holds what workers join with; made where the cluster has none, for its owner alone to read [default:
     /// DIR/join-token].
     #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token_file: Option<PathBuf>,
-    /// JSON that changes the limits of tiers and the price of a token.
+    /// Has the cluster accept the admin key and the join token of these files, although it has others;
+    /// an admin key that isn't there is made.
+    #[arg(long, env = "CARLO_ADOPT_SECRETS")]
+    adopt_secrets: bool,
+    /// JSON that changes the limits of tiers and the price of a token, for the whole cluster: it
+    /// replaces what the ledger has. `carlo tiers` shows and changes it later.
     #[arg(long, env = "CARLO_TIERS", value_name = "FILE")]
     tiers: Option<PathBuf>,
     /// The certificates to speak TLS with, its own first, as PEM.
@@ -110,7 +115,11 @@ fn failure(error: anyhow::Error) -> Failure {
         || matches!(error.downcast_ref(), Some(ListenError::NotLoopback(_)))
         || matches!(
             error.downcast_ref(),
-            Some(Error::Ledger(LedgerError::Refused { .. }) | Error::Advertise(_))
+            Some(
+                Error::Ledger(LedgerError::Refused { .. })
+                    | Error::Advertise(_)
+                    | Error::Access(AccessError::Foreign { .. })
+            )
         );
     if has_bad_arguments { Failure::bad_arguments(error) } else { Failure::failed(error) }
 }
@@ -143,6 +152,7 @@ async fn lead(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
 fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
     let mut settings = Settings::default();
     if let Some(path) = &arguments.tiers {
+        settings.replaces_terms = true;
         settings.terms =
             terms(path).with_context(|| format!("failed to use the tiers in {}", path.display()))?;
     }
@@ -162,6 +172,9 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
         let admin_key = file(&arguments.admin_key_file, "admin-key")?;
         let join_token = file(&arguments.join_token_file, "join-token")?;
         settings.access = Access::from_files(&admin_key, &join_token)?;
+        if let Access::Keys { adopts, .. } = &mut settings.access {
+            *adopts = arguments.adopt_secrets;
+        }
     }
     Ok(settings)
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::access::{Access, JOIN_TOKEN};
+use crate::access::JOIN_TOKEN;
 use crate::core::{Core, CoreHandle, SessionId};
 use crate::incoming::Peer;
 use crate::lead::{Leadership, Term};
@@ -33,19 +33,13 @@ const HEARTBEAT_LEASES_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct WorkersService {
     leadership: Leadership,
-    access: Access,
     instruments: Arc<Instruments>,
     checks_reports: bool,
 }
 
 impl WorkersService {
-    pub(crate) fn new(
-        leadership: Leadership,
-        access: Access,
-        instruments: Arc<Instruments>,
-        checks_reports: bool,
-    ) -> Self {
-        Self { leadership, access, instruments, checks_reports }
+    pub(crate) fn new(leadership: Leadership, instruments: Arc<Instruments>, checks_reports: bool) -> Self {
+        Self { leadership, instruments, checks_reports }
     }
 }
 
@@ -57,21 +51,21 @@ impl Workers for WorkersService {
         &self,
         request: Request<Streaming<v1::WorkerMessage>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
-        let token = request.metadata().get(JOIN_TOKEN).map(|token| token.to_str().unwrap_or_default());
-        if let Err(fault) = self.access.admit_worker(token) {
+        let token = request.metadata().get(JOIN_TOKEN);
+        let token = token.map(|token| token.to_str().unwrap_or_default().to_owned());
+        let term = self.leadership.term()?;
+        let admitted = term.core.ask(move |core| core.admit_worker(token.as_deref())).await;
+        if let Err(fault) = admitted.flatten() {
             let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
             tracing::warn!(peer = peer.map(tracing::field::display), %fault, "a worker was refused");
             self.instruments.refuse_join(&fault);
             let refusal = status::from_fault(&fault);
-            if let Ok(term) = self.leadership.term() {
-                let peer = peer.map_or_else(String::new, |address| address.ip().to_string());
-                let note = |core: &mut Core| core.note(ClusterEventKind::Refused, peer, fault.message, "");
-                // A core that has ended has no list of events either.
-                let _ = term.core.ask(note).await;
-            }
+            let peer = peer.map_or_else(String::new, |address| address.ip().to_string());
+            let note = |core: &mut Core| core.note(ClusterEventKind::Refused, peer, fault.message, "");
+            // A core that has ended has no list of events either.
+            let _ = term.core.ask(note).await;
             return Err(refusal);
         }
-        let term = self.leadership.term()?;
         let mut inbox = request.into_inner();
         let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message()).await.map_err(|_| {
             Status::deadline_exceeded("a worker begins with hello, and this one said nothing")

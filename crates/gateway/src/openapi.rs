@@ -16,7 +16,9 @@ use carlo_rest::Problem;
 use carlo_types::Request;
 use carlo_types::definition::schema::Components;
 use carlo_types::question::{CompareRequest, SolveRequest};
-use carlo_types::request::envelope::{CancelBatch, CancelJob, CreateBatch, CreateKey, SubmitJob};
+use carlo_types::request::envelope::{
+    CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, SubmitJob,
+};
 use carlo_types::sweep::SweepRequest;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
@@ -156,6 +158,7 @@ fn inputs(schemas: &mut Value) {
     defined.add::<CancelBatch>();
     defined.add::<CancelJob>();
     defined.add::<CreateKey>();
+    defined.add::<CreateJoinToken>();
     for (name, schema) in defined.into_inner() {
         schemas[name] = schema;
     }

@@ -23,6 +23,9 @@ pub(crate) struct Node(pub(crate) String);
 /// A key.
 pub(crate) struct Key(pub(crate) String);
 
+/// A join token.
+pub(crate) struct JoinToken(pub(crate) String);
+
 /// The longest id that is passed on.
 const ID_BYTES_MAX: usize = 64;
 
@@ -84,5 +87,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         parse(parts, state, "key", opaque).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for JoinToken {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        parse(parts, state, "join token", opaque).await.map(Self)
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use carlo_types::request::envelope::{CreateKey, Role, Tier};
+pub use carlo_types::request::envelope::{CreateJoinToken, CreateKey, Role, Tier};
 
 use crate::label::Label;
 
@@ -115,4 +115,52 @@ pub struct CreatedKey {
 pub struct KeyList {
     /// Every key, revoked ones too, by id.
     pub keys: Vec<Key>,
+}
+
+/// A token that workers join with, without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JoinToken {
+    /// Names the token; it is no secret.
+    pub id: String,
+    /// What it is for.
+    pub note: Option<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// From when on no worker joins with it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// When a worker joined with it, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+    /// Since when it is of no use any more.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The answer of `POST /api/admin/tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedJoinToken {
+    /// The token.
+    #[serde(flatten)]
+    pub token: JoinToken,
+    /// What goes into a worker's `--join-token-file`. It is in this answer and nowhere else; absent where the call was repeated.
+    pub text: Option<String>,
+}
+
+/// The answer of `GET /api/admin/tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JoinTokenList {
+    /// Every token, those that are of no use any more too, by id.
+    pub tokens: Vec<JoinToken>,
+}
+
+/// What work costs, and what each tier may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Tiers {
+    /// Dollars for a million simulated months.
+    pub price_per_token_usd: Option<f64>,
+    /// Limits by tier and name. −1 is no limit; what is left out when they are set has its default.
+    #[schema(value_type = Option<Object>)]
+    pub tiers: Option<serde_json::Map<String, serde_json::Value>>,
 }

@@ -155,4 +155,10 @@ pub enum ClusterEventKind {
     KeyCreated,
     /// A key was revoked.
     KeyRevoked,
+    /// A join token was made.
+    TokenCreated,
+    /// A join token was revoked.
+    TokenRevoked,
+    /// What tiers may do was changed.
+    TiersChanged,
 }

@@ -239,7 +239,13 @@ impl Keys {
     }
 
     /// Revokes a key. Does nothing if it is revoked already.
+    ///
+    /// The last key of the role admin stays: without it nobody could make another.
     pub(crate) fn revoke(&mut self, id: KeyId, at: Timestamp) -> Result<&Key, Refusal> {
+        let is_admins = self.get(id).is_some_and(|key| key.role == Role::Admin && key.revoked_at.is_none());
+        if is_admins && !self.has_other_admin(Some(id)) {
+            return Err(Refusal::LastAdminKey);
+        }
         let key = self.by_id.get_mut(&id).ok_or(Refusal::NoSuchKey)?;
         key.revoked_at.get_or_insert(at);
         Ok(key)
@@ -254,6 +260,12 @@ impl Keys {
             return Err(Unauthenticated::Revoked);
         }
         Ok(Caller { user: key.user.clone(), tier: key.tier, role: key.role, key: Some(key.id) })
+    }
+
+    /// Whether a key of the role admin other than this one is of use.
+    pub(crate) fn has_other_admin(&self, id: Option<KeyId>) -> bool {
+        let mut others = self.by_id.values().filter(|key| Some(key.id) != id);
+        others.any(|key| key.role == Role::Admin && key.revoked_at.is_none())
     }
 
     pub(crate) fn get(&self, id: KeyId) -> Option<&Key> {
@@ -272,7 +284,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Decodes exactly `N` bytes from lower-case hexadecimal digits.
-fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+pub(crate) fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

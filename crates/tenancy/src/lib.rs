@@ -2,7 +2,7 @@
 //!
 //! * [`tenancy`]: the coordinator's state machine: admits calls and jobs, reserves and settles
 //!   costs. Begin here.
-//! * [`keys`]: secrets, keys, roles, callers.
+//! * [`keys`]: secrets, keys, roles, callers. [`join_tokens`]: what workers join with.
 //! * [`tiers`] and [`terms`]: the limits of each tier, and the file that overrides them.
 //! * [`rate`]: rate limits per second, minute and hour.
 //! * [`period`]: the calendar months of quotas.
@@ -17,6 +17,7 @@
 
 mod accounts;
 pub mod budget;
+pub mod join_tokens;
 pub mod keys;
 pub mod metering;
 pub mod period;
@@ -30,6 +31,7 @@ pub mod usage;
 
 pub use accounts::PAST_PERIODS_MAX;
 pub use budget::Budget;
+pub use join_tokens::{JoinToken, JoinTokenId};
 pub use keys::{Caller, Key, KeyHash, KeyId, Role, Secret};
 pub use metering::{Charge, Ended};
 pub use period::Period;

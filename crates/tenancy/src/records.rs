@@ -3,6 +3,7 @@
 use carlo_types::{BatchId, JobId, OwnerId};
 
 use crate::budget::Budget;
+use crate::join_tokens::{JoinToken, JoinTokenId};
 use crate::keys::{Key, KeyId};
 use crate::metering::Charge;
 use crate::period::Period;
@@ -16,6 +17,8 @@ pub enum RecordId {
     Usage(OwnerId, Period),
     Charge(JobId),
     Budget(BatchId),
+    /// A join token.
+    JoinToken(JoinTokenId),
 }
 
 /// A record: a whole value, not a difference, so that writing it twice has no further effect.
@@ -26,6 +29,8 @@ pub enum Record {
     Usage(OwnerId, Period, Usage),
     Charge(Charge),
     Budget(Budget),
+    /// A join token.
+    JoinToken(JoinToken),
 }
 
 impl Record {
@@ -36,6 +41,7 @@ impl Record {
             Self::Usage(user, period, _) => RecordId::Usage(user.clone(), *period),
             Self::Charge(charge) => RecordId::Charge(charge.job),
             Self::Budget(budget) => RecordId::Budget(budget.batch),
+            Self::JoinToken(token) => RecordId::JoinToken(token.id),
         }
     }
 }

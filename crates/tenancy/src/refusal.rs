@@ -22,6 +22,15 @@ pub enum Refusal {
     /// There is no such key: 404.
     #[error("there is no such key")]
     NoSuchKey,
+    /// It is the only key of use with the role admin: 409.
+    #[error("it is the last key with the role admin: make another one before you revoke it")]
+    LastAdminKey,
+    /// There is no such join token: 404.
+    #[error("there is no such join token")]
+    NoSuchJoinToken,
+    /// A join token with this id or this text exists: 409.
+    #[error("this join token exists already")]
+    JoinTokenExists,
     /// A key with this id or this secret exists: 409.
     #[error("this key exists already")]
     KeyExists,
@@ -86,8 +95,8 @@ impl From<Refusal> for Fault {
             Refusal::Invalid(fields) => return Self::invalid(fields),
             Refusal::Unauthenticated(_) => FaultCode::Unauthenticated,
             Refusal::Forbidden(_) => FaultCode::Forbidden,
-            Refusal::NoSuchKey => FaultCode::NotFound,
-            Refusal::KeyExists => FaultCode::Conflict,
+            Refusal::NoSuchKey | Refusal::NoSuchJoinToken => FaultCode::NotFound,
+            Refusal::KeyExists | Refusal::JoinTokenExists | Refusal::LastAdminKey => FaultCode::Conflict,
             Refusal::Full(_) => FaultCode::Exhausted,
             Refusal::RateLimited { .. } => FaultCode::RateLimited,
             Refusal::QuotaExceeded { .. } | Refusal::ShareUsedUp { .. } => FaultCode::QuotaExceeded,
@@ -105,7 +114,7 @@ impl From<Refusal> for Fault {
     }
 }
 
-/// What is wrong with a caller's key.
+/// What is wrong with a caller's key, or a worker's join token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages explain the variants and their fields")]
 pub enum Unauthenticated {
@@ -119,6 +128,18 @@ pub enum Unauthenticated {
     Unknown,
     #[error("the API key is revoked")]
     Revoked,
+    /// A worker has none.
+    #[error("a worker joins this cluster with its token: start it with --join-token-file")]
+    JoinTokenMissing,
+    /// The cluster has no such token.
+    #[error("the worker's join token is not this cluster's")]
+    JoinTokenUnknown,
+    /// It was taken back.
+    #[error("the worker's join token is revoked")]
+    JoinTokenRevoked,
+    /// Its time is over.
+    #[error("the worker's join token has expired")]
+    JoinTokenExpired,
 }
 
 /// A resource of which a user may have a limited amount at a time.

@@ -27,6 +27,7 @@ use carlo_types::{BatchId, Bill, FieldFault, JobId, Money, Now, OwnerId, Timesta
 pub use self::durable::Contradiction;
 use crate::accounts::{Accounts, PAST_PERIODS_MAX};
 use crate::budget::Budget;
+use crate::join_tokens::{JoinToken, JoinTokenId, JoinTokens};
 use crate::keys::{Caller, Key, KeyId, Keys, Role, Secret};
 use crate::metering::{Charge, Ended};
 use crate::period::Period;
@@ -42,6 +43,7 @@ use crate::usage::{Usage, UsageReport};
 pub struct Tenancy {
     terms: Terms,
     keys: Keys,
+    join_tokens: JoinTokens,
     rates: Rates,
     accounts: Accounts,
     /// The charges of all open jobs.
@@ -105,6 +107,11 @@ impl Tenancy {
         &self.terms
     }
 
+    /// Other terms hold from now on. Jobs that are open keep their price.
+    pub fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
+    }
+
     /// The limits of a caller's tier.
     pub fn limits(&self, caller: &Caller) -> &TierLimits {
         self.terms.limits(caller.tier)
@@ -125,6 +132,50 @@ impl Tenancy {
         let key = self.keys.revoke(id, wall)?.clone();
         self.changed.insert(RecordId::Key(id));
         Ok(key)
+    }
+
+    /// Whether somebody may make admin calls.
+    pub fn has_admin(&self) -> bool {
+        self.keys.has_other_admin(None)
+    }
+
+    /// Adds a join token.
+    pub fn add_join_token(&mut self, token: JoinToken, wall: Timestamp) -> Result<(), Refusal> {
+        let id = token.id;
+        let forgotten = self.join_tokens.insert(token, wall)?;
+        self.changed.extend(forgotten.into_iter().chain([id]).map(RecordId::JoinToken));
+        Ok(())
+    }
+
+    /// Takes a join token back: no worker joins with it from now on. Those that have go on.
+    pub fn revoke_join_token(&mut self, id: JoinTokenId, wall: Timestamp) -> Result<JoinToken, Refusal> {
+        let token = self.join_tokens.revoke(id, wall)?.clone();
+        self.changed.insert(RecordId::JoinToken(id));
+        Ok(token)
+    }
+
+    /// Admits a worker that shows this text as its join token, and notes the token's use.
+    pub fn admit_worker(&mut self, text: Option<&str>, wall: Timestamp) -> Result<(), Unauthenticated> {
+        let id = self.join_tokens.find(text, wall)?;
+        if self.join_tokens.note_use(id, wall) {
+            self.changed.insert(RecordId::JoinToken(id));
+        }
+        Ok(())
+    }
+
+    /// Whether a worker with this text as its join token would be admitted.
+    pub fn check_join_token(&self, text: &str, wall: Timestamp) -> Result<(), Unauthenticated> {
+        self.join_tokens.find(Some(text), wall).map(|_| ())
+    }
+
+    /// Whether a worker could join with any token.
+    pub fn has_join_token(&self, wall: Timestamp) -> bool {
+        self.join_tokens.has_valid(wall)
+    }
+
+    /// All join tokens, by id, those that are of no use any more too.
+    pub fn join_tokens(&self) -> impl Iterator<Item = &JoinToken> {
+        self.join_tokens.iter()
     }
 
     /// A key by its id.

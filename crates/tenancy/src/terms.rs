@@ -11,7 +11,7 @@
 //! ```
 
 use carlo_types::{FieldFault, Money};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::tiers::{Tier, TierLimits};
 
@@ -49,6 +49,45 @@ impl Terms {
     /// The mutable limits of a tier.
     pub fn limits_mut(&mut self, tier: Tier) -> &mut TierLimits {
         &mut self.tiers[tier as usize]
+    }
+
+    /// The text of a file that says all of them.
+    pub fn to_json(&self) -> String {
+        let count = |limit: Option<u64>| limit.map_or_else(|| Value::from(-1), Value::from);
+        let small = |limit: Option<u32>| count(limit.map(u64::from));
+        let tier = |tier: Tier| {
+            let TierLimits {
+                calls_per_second,
+                calls_per_minute,
+                calls_per_hour,
+                jobs_at_once,
+                calls_per_month,
+                jobs_per_month,
+                cost_per_month,
+                batch_size,
+                open_jobs,
+                streams_at_once,
+                stored_bytes,
+                weight,
+            } = *self.limits(tier);
+            let limits = json!({
+                "calls_per_second": small(calls_per_second),
+                "calls_per_minute": small(calls_per_minute),
+                "calls_per_hour": small(calls_per_hour),
+                "jobs_at_once": small(jobs_at_once),
+                "calls_per_month": count(calls_per_month),
+                "jobs_per_month": count(jobs_per_month),
+                "cost_per_month_usd": cost_per_month.map_or_else(|| json!(-1), |cost| json!(cost.to_dollars())),
+                "batch_size": batch_size,
+                "open_jobs": small(open_jobs),
+                "streams_at_once": small(streams_at_once),
+                "stored_bytes": count(stored_bytes),
+                "weight": weight,
+            });
+            (tier.as_str().to_owned(), limits)
+        };
+        let tiers: Map<String, Value> = Tier::ALL.into_iter().map(tier).collect();
+        json!({"price_per_token_usd": self.price_per_token.to_dollars(), "tiers": tiers}).to_string()
     }
 
     /// The defaults, overridden by the text of a file. Returns every fault of the file at once.
@@ -234,8 +273,10 @@ mod tests {
             stored_bytes: Some(11),
             weight: 2.5,
         };
+        assert_eq!(Terms::parse(&wanted.to_json()), Ok(wanted.clone()));
         assert_eq!(terms, Ok(wanted));
         assert_eq!(Terms::parse("{}"), Ok(Terms::default()));
+        assert_eq!(Terms::parse(&Terms::default().to_json()), Ok(Terms::default()));
     }
 
     #[test]

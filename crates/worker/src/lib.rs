@@ -23,6 +23,7 @@ use backon::BackoffBuilder;
 use carlo_kernel::Level;
 use carlo_service::CancellationToken;
 use carlo_service::log_throttle::LogThrottle;
+use carlo_service::reload::Reloadable as _;
 use carlo_types::{Fault, FaultCode, NodeFacts};
 use carlo_wire::convert::NodeSecret;
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
@@ -41,6 +42,8 @@ use session::{Broken, End, Session};
 /// that a thousand workers don't return at the same instant. The waits are short because work must
 /// continue within 5 s of a leader's death, and the election takes half of that.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+/// The same after a refusal of the join token, which an operator has to mend.
+const REFUSED_BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 /// After a session of at least this length the next attempt starts again with the shortest wait.
 const GOOD_SESSION: Duration = Duration::from_secs(10);
 
@@ -64,8 +67,9 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// If the configuration can't work, or the coordinator refuses this worker's name, version or
-/// token.
+/// If the configuration can't work, or the coordinator refuses this worker's name or version, or
+/// the cluster needs a join token and the worker has none. A token that is refused is read again,
+/// and the worker keeps trying.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let trust = config.trust.clone();
     let coordinators = Coordinators::trusting(&config.coordinators, trust, |endpoint| endpoint)?;
@@ -100,7 +104,8 @@ pub async fn work(
     tracing::info!(%node, name = facts.name, threads, instruction_set = level.as_str(), "worker started");
 
     let mut throttle = LogThrottle::default();
-    let mut waits = backoff(jitter);
+    let mut waits = backoff(BACKOFF, jitter);
+    let mut refusals = backoff(REFUSED_BACKOFF, jitter);
     // A redirect to the leader is followed without a wait, but only once in a row, so that
     // coordinators can't send the worker around forever.
     let mut was_redirected = false;
@@ -118,11 +123,33 @@ pub async fn work(
             Ok(End::Left) => return Ok(()),
             Err(broken) => broken,
         };
+        if fault.code == FaultCode::Unauthenticated
+            && let Some(token) = join_token
+        {
+            // Tokens are rotated: the file may hold the next one already, or soon.
+            let is_new = token.reload().unwrap_or_else(|error| {
+                tracing::debug!("failed to read the join token again: {error}");
+                false
+            });
+            instruments.lose(format!("{address}: {fault}"));
+            if throttle.admits(&format!("{address}: {fault}")) {
+                tracing::warn!(%node, coordinator = address, %fault, "refused, trying again");
+            }
+            if is_new {
+                refusals = backoff(REFUSED_BACKOFF, jitter);
+            }
+            let wait = refusals.next().unwrap_or(REFUSED_BACKOFF.1);
+            tokio::select! {
+                () = tokio::time::sleep(if is_new { BACKOFF.0 } else { wait }) => continue,
+                () = shutdown.cancelled() => return Ok(()),
+            }
+        }
         if matches!(fault.code, FaultCode::Incompatible | FaultCode::Unauthenticated | FaultCode::Invalid) {
             return Err(Error::Refused { address: coordinator.address.to_string(), reason: fault.message });
         }
         if had_joined {
             throttle.reset();
+            refusals = backoff(REFUSED_BACKOFF, jitter);
         } else if let Some(cause) = coordinator.trouble() {
             fault.message = format!("{}: {cause}", fault.message);
         }
@@ -140,7 +167,7 @@ pub async fn work(
         }
         was_redirected = false;
         if began.elapsed() >= GOOD_SESSION {
-            waits = backoff(jitter);
+            waits = backoff(BACKOFF, jitter);
         }
         let wait = waits.next().unwrap_or(BACKOFF.1);
         tokio::select! {
@@ -159,10 +186,10 @@ fn jitter_seed(bits: u128) -> u64 {
 
 /// The waits between attempts to join. Workers with different `jitter` don't return at the same
 /// instant.
-fn backoff(jitter: u64) -> impl Iterator<Item = Duration> {
+fn backoff((least, most): (Duration, Duration), jitter: u64) -> impl Iterator<Item = Duration> {
     backon::ExponentialBuilder::new()
-        .with_min_delay(BACKOFF.0)
-        .with_max_delay(BACKOFF.1)
+        .with_min_delay(least)
+        .with_max_delay(most)
         .without_max_times()
         .with_jitter()
         .with_jitter_seed(jitter)

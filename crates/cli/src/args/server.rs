@@ -239,6 +239,62 @@ pub enum KeysAction {
     },
 }
 
+/// `carlo tokens`
+#[derive(Debug, Args)]
+pub struct Tokens {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TokensAction,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with join tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokensAction {
+    /// Make a token and print its text, which is shown this once
+    Create {
+        /// What it is for
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        /// Days after which no worker joins with it any more [default: it doesn't expire]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+        expires_in_days: Option<u32>,
+    },
+    /// List all tokens, without their texts
+    List,
+    /// Take tokens back, for good; workers that have joined with them go on
+    Revoke {
+        /// The tokens' ids, as listed
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
+/// `carlo tiers`
+#[derive(Debug, Args)]
+pub struct Tiers {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TiersAction,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with tiers.
+#[derive(Debug, Subcommand)]
+pub enum TiersAction {
+    /// Print what each tier may do and what work costs, as JSON
+    Show,
+    /// Replace that for the whole cluster
+    Set {
+        /// The tiers, as JSON; what it leaves out has its default; - reads stdin
+        file: PathBuf,
+    },
+}
+
 /// `carlo cluster`
 #[derive(Debug, Args)]
 pub struct Cluster {

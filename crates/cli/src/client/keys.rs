@@ -1,6 +1,9 @@
 //! The calls about keys, and what was used with them.
 
-use carlo_rest::account::{CreateKey, CreatedKey, Key, KeyList, Usage, UsageHistory};
+use carlo_rest::account::{
+    CreateJoinToken, CreateKey, CreatedJoinToken, CreatedKey, JoinToken, JoinTokenList, Key, KeyList, Tiers,
+    Usage, UsageHistory,
+};
 use reqwest::Method;
 
 use super::{Answer, Client, ClientError};
@@ -31,6 +34,39 @@ impl Client {
     /// `GET /api/admin/keys`
     pub async fn keys(&self) -> Result<Answer<KeyList>, ClientError> {
         self.call(Method::GET, self.path(&["admin", "keys"]), None).await
+    }
+
+    /// `POST /api/admin/tokens`
+    ///
+    /// # Panics
+    ///
+    /// Never: texts and numbers are always JSON.
+    pub async fn create_join_token(
+        &self,
+        token: &CreateJoinToken,
+    ) -> Result<Answer<CreatedJoinToken>, ClientError> {
+        let body = serde_json::to_string(token).expect("a token is texts and numbers");
+        self.call(Method::POST, self.path(&["admin", "tokens"]), Some(body)).await
+    }
+
+    /// `GET /api/admin/tokens`
+    pub async fn join_tokens(&self) -> Result<Answer<JoinTokenList>, ClientError> {
+        self.call(Method::GET, self.path(&["admin", "tokens"]), None).await
+    }
+
+    /// `DELETE /api/admin/tokens/{id}`
+    pub async fn revoke_join_token(&self, id: &str) -> Result<Answer<JoinToken>, ClientError> {
+        self.call(Method::DELETE, self.path(&["admin", "tokens", id]), None).await
+    }
+
+    /// `GET /api/admin/tiers`
+    pub async fn tiers(&self) -> Result<Answer<Tiers>, ClientError> {
+        self.call(Method::GET, self.path(&["admin", "tiers"]), None).await
+    }
+
+    /// `PUT /api/admin/tiers`
+    pub async fn set_tiers(&self, json: String) -> Result<Answer<Tiers>, ClientError> {
+        self.call(Method::PUT, self.path(&["admin", "tiers"]), Some(json)).await
     }
 
     /// `DELETE /api/admin/keys/{id}`

@@ -1,7 +1,7 @@
 //! Usage and keys.
 
 use carlo_rest::Label as _;
-use carlo_rest::account::{KeyList, Usage, UsageHistory};
+use carlo_rest::account::{JoinTokenList, KeyList, Usage, UsageHistory};
 use jiff::Timestamp;
 
 use super::batch::money;
@@ -61,6 +61,30 @@ pub fn history(history: &UsageHistory) -> String {
         ]);
     }
     format!("{}\n\n{}", usage(&history.current), table.fitted())
+}
+
+/// All join tokens.
+pub fn join_tokens(list: &JoinTokenList, now: Timestamp) -> String {
+    let mut table = Table::new([
+        ("id", Align::Left),
+        ("note", Align::Left),
+        ("made", Align::Right),
+        ("last used", Align::Right),
+        ("expires", Align::Right),
+        ("revoked", Align::Right),
+    ]);
+    for token in &list.tokens {
+        let when = |at: Option<Timestamp>| at.map(|at| ago(at, now)).unwrap_or_default();
+        table.push([
+            token.id.clone(),
+            token.note.clone().unwrap_or_default(),
+            ago(token.created_at, now),
+            when(token.last_used_at),
+            token.expires_at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default(),
+            when(token.revoked_at),
+        ]);
+    }
+    table.fitted().to_string()
 }
 
 /// All keys.

@@ -156,12 +156,19 @@ impl Core {
         v1::ClusterHistory { hour: self.observations.hour.message(), day: self.observations.day.message() }
     }
 
-    /// The events, the latest first; those of keys only for administrators.
+    /// The events, the latest first; those of keys, tokens and tiers only for administrators.
     pub(crate) fn cluster_events(&self, is_admin: bool) -> v1::ClusterEvents {
-        let is_of_keys = |event: &v1::ClusterEvent| {
-            [v1::ClusterEventKind::KeyCreated, v1::ClusterEventKind::KeyRevoked].contains(&event.kind())
+        let is_admins = |event: &v1::ClusterEvent| {
+            matches!(
+                event.kind(),
+                v1::ClusterEventKind::KeyCreated
+                    | v1::ClusterEventKind::KeyRevoked
+                    | v1::ClusterEventKind::TokenCreated
+                    | v1::ClusterEventKind::TokenRevoked
+                    | v1::ClusterEventKind::TiersChanged
+            )
         };
-        let shown = self.observations.events.iter().filter(|event| is_admin || !is_of_keys(event));
+        let shown = self.observations.events.iter().filter(|event| is_admin || !is_admins(event));
         v1::ClusterEvents { events: shown.cloned().collect() }
     }
 }

@@ -1,44 +1,135 @@
 //! Admits and counts calls and settles jobs, each in the commit of the change that it belongs to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use carlo_schedule::{Command, JobRecord, JobState, OwnerLimits};
 use carlo_tenancy::{
-    Admission, Caller, Ended, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal, Role, Secret,
-    Unauthenticated, UsageReport,
+    Admission, Caller, Ended, JoinToken, JoinTokenId, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal,
+    Role, Secret, Terms, Unauthenticated, UsageReport, join_tokens,
 };
-use carlo_types::{Fault, FaultCode, OwnerId};
+use carlo_types::{Fault, FaultCode, OwnerId, Timestamp};
 
 use super::Core;
+use crate::Error;
 use crate::access::Access;
-use crate::entries::EntryError;
+use crate::entries::{self, EntryError};
 
 /// Whose the first key is.
 const ADMIN: &str = "admin";
 
 impl Core {
-    /// Makes the first key, where there is none yet.
-    pub(super) fn ensure_admin_key(&mut self, access: &Access) -> Result<(), EntryError> {
+    /// Takes up the coordinator's own key and join token, where the cluster has none or is to accept
+    /// them.
+    pub(super) fn ensure_access(&mut self, access: &Access) -> Result<(), Error> {
         self.needs_keys = !matches!(access, Access::Open);
-        let Access::Keys { admin: Some(secret), .. } = access else { return Ok(()) };
-        match self.tenancy.authenticate(&secret.reveal()) {
-            Err(Unauthenticated::Unknown) => {}
-            Err(refusal) => {
-                tracing::warn!(%refusal, "the admin key's file holds a key that is of no use");
-                return Ok(());
-            }
-            Ok(_) => return Ok(()),
+        let (environment, wall) = (Arc::clone(&self.environment), self.clock.now().wall);
+        let adopted = access.adopt(&self.tenancy, wall, Some(&|| environment.secret()))?;
+        let refused = |refusal: Refusal| EntryError::Contradiction(refusal.into());
+        if let Some(secret) = adopted.admin {
+            let new = NewKey {
+                id: KeyId::from_random(self.environment.random()),
+                user: OwnerId::new(ADMIN),
+                tier: carlo_tenancy::Tier::Enterprise,
+                role: Role::Admin,
+            };
+            let key = self.tenancy.create_key(new, &secret, wall).map_err(refused)?;
+            tracing::info!(key = %key.id, user = ADMIN, "the coordinator's admin key holds from now on");
         }
-        let new = NewKey {
-            id: KeyId::from_random(self.environment.random()),
-            user: OwnerId::new(ADMIN),
-            tier: carlo_tenancy::Tier::Enterprise,
-            role: Role::Admin,
-        };
-        let made = self.tenancy.create_key(new, secret, self.clock.now().wall);
-        let key = made.map_err(|refusal| EntryError::Contradiction(refusal.into()))?;
-        tracing::info!(key = %key.id, user = ADMIN, "the first key was made");
+        if let Some(text) = adopted.join_token {
+            let note = Some("of a coordinator's file".to_owned());
+            let token = self.add_join_token(&text, note, None).map_err(refused)?;
+            tracing::info!(token = %token.id, "the coordinator's join token holds from now on");
+        }
         Ok(())
+    }
+
+    /// Uses the terms of the ledger, or those that the coordinator was started with, where it has none
+    /// or they are to replace them.
+    pub(super) fn ensure_terms(&mut self, stored: Option<Terms>, replaces: bool) {
+        match stored {
+            Some(stored) if !replaces => self.tenancy.set_terms(stored),
+            stored if replaces && stored.as_ref() != Some(self.tenancy.terms()) => {
+                if stored.is_some() {
+                    tracing::warn!("the tiers of this coordinator's file replace those of the ledger");
+                }
+                self.writes.push(entries::write_terms(self.tenancy.terms()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Other terms hold from now on, for the whole cluster.
+    pub(crate) fn set_terms(&mut self, terms: Terms) {
+        self.writes.push(entries::write_terms(&terms));
+        self.tenancy.set_terms(terms);
+        tracing::info!("the tiers were changed");
+        self.limit_owners();
+    }
+
+    /// What holds for everybody.
+    pub(crate) fn terms(&self) -> &Terms {
+        self.tenancy.terms()
+    }
+
+    fn add_join_token(
+        &mut self,
+        text: &str,
+        note: Option<String>,
+        expires_at: Option<Timestamp>,
+    ) -> Result<JoinToken, Refusal> {
+        let wall = self.clock.now().wall;
+        let token = JoinToken {
+            id: JoinTokenId::from_random(self.environment.random()),
+            hash: join_tokens::hash(text).expect("it was checked, or is made of digits"),
+            note,
+            created_at: wall,
+            expires_at,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        self.tenancy.add_join_token(token.clone(), wall)?;
+        Ok(token)
+    }
+
+    /// Makes a join token of this text. Refused while authentication is off, as keys are.
+    pub(crate) fn create_join_token(
+        &mut self,
+        text: &str,
+        note: Option<String>,
+        valid_for: Option<Duration>,
+    ) -> Result<JoinToken, Fault> {
+        if !self.needs_keys {
+            let message = "join tokens can't be made while authentication is off (--auth off)";
+            return Err(Fault::new(FaultCode::Forbidden, message));
+        }
+        let wall = self.clock.now().wall;
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let expires_at = valid_for.map(|time| Timestamp(wall.0.saturating_add(ms(time))));
+        let token = self.add_join_token(text, note, expires_at)?;
+        tracing::info!(token = %token.id, "a join token was made");
+        Ok(token)
+    }
+
+    /// Takes a join token back.
+    pub(crate) fn revoke_join_token(&mut self, id: JoinTokenId) -> Result<JoinToken, Fault> {
+        let token = self.tenancy.revoke_join_token(id, self.clock.now().wall)?;
+        tracing::info!(token = %token.id, "a join token was revoked");
+        Ok(token)
+    }
+
+    /// All join tokens, by id.
+    pub(crate) fn join_tokens(&self) -> Vec<JoinToken> {
+        self.tenancy.join_tokens().cloned().collect()
+    }
+
+    /// Whether a worker that shows this text as its token may join.
+    pub(crate) fn admit_worker(&mut self, token: Option<&str>) -> Result<(), Fault> {
+        if !self.needs_keys {
+            return Ok(());
+        }
+        Ok(self.tenancy.admit_worker(token, self.clock.now().wall).map_err(Refusal::from)?)
     }
 
     /// Tells the scheduler what every owner with a key may have.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use carlo_schedule::{BatchJob, BatchRecord, JobRecord, JobState, Record};
 use carlo_store::{Key, MemoryLedger, Write};
 use carlo_tenancy::{
-    Budget, Change, Charge, Key as ApiKey, KeyHash, KeyId, Period, Record as TenancyRecord, Role, Tier, Usage,
+    Budget, Change, Charge, JoinToken, JoinTokenId, Key as ApiKey, KeyHash, KeyId, Period,
+    Record as TenancyRecord, Role, Terms, Tier, Usage,
 };
 use carlo_types::{BatchId, Bill, Draft, JobId, Money, NodeId, OwnerId, Timestamp, Work};
 use carlo_wire::v1;
@@ -139,7 +140,7 @@ fn result() -> v1::ResultEntry {
     }
 }
 
-fn money_records() -> [(&'static str, TenancyRecord); 4] {
+fn money_records() -> [(&'static str, TenancyRecord); 5] {
     let (user, period) = (OwnerId::new("ada"), "2026-11".parse::<Period>().unwrap());
     let key = ApiKey {
         id: KeyId::from_random(5),
@@ -148,6 +149,15 @@ fn money_records() -> [(&'static str, TenancyRecord); 4] {
         tier: Tier::Pro,
         role: Role::Admin,
         created_at: Timestamp(1),
+        revoked_at: Some(Timestamp(2)),
+    };
+    let token = JoinToken {
+        id: JoinTokenId::from_random(6),
+        hash: KeyHash::from_bytes([8; 32]),
+        note: Some("rack 7".to_owned()),
+        created_at: Timestamp(1),
+        expires_at: Some(Timestamp(4)),
+        last_used_at: Some(Timestamp(3)),
         revoked_at: Some(Timestamp(2)),
     };
     let usage = Usage {
@@ -179,6 +189,7 @@ fn money_records() -> [(&'static str, TenancyRecord); 4] {
     };
     [
         ("key", TenancyRecord::Key(key)),
+        ("token", TenancyRecord::JoinToken(token)),
         ("usage", TenancyRecord::Usage(user, period, usage)),
         ("charge", TenancyRecord::Charge(charge)),
         ("budget", TenancyRecord::Budget(budget)),
@@ -190,6 +201,12 @@ fn put(write: &Write) -> (Key, Vec<u8>) {
         Write::Put(key, value) => (key.clone(), value.to_vec()),
         Write::Delete(key) => panic!("{key} is deleted, not put"),
     }
+}
+
+fn terms() -> Terms {
+    let mut terms = Terms::default();
+    terms.limits_mut(Tier::Pro).open_jobs = Some(3);
+    terms
 }
 
 /// Every kind of entry, with its key and bytes.
@@ -214,6 +231,7 @@ fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
     let key = super::checkpoint_key(job().id);
     entries.insert("checkpoint", (key, checkpoint().encode_to_vec()));
     entries.insert("secret", put(&super::write_seal_key(&[5; 32])));
+    entries.insert("terms", put(&super::write_terms(&terms())));
     entries.insert("result", (super::result_key(job().id), result().encode_to_vec()));
     entries
 }
@@ -268,6 +286,7 @@ async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
                         "batch" => assert_eq!(stored.batches[0].0, read_batch(), "{name}"),
                         "node" => assert_eq!(stored.drains, ["old"], "{name}"),
                         "secret" => assert_eq!(stored.seal_key, Some([5; 32]), "{name}"),
+                        "terms" => assert_eq!(stored.terms, Some(terms()), "{name}"),
                         "idempotency" => assert_eq!(stored.idempotency[0].fingerprint, [9; 32], "{name}"),
                         _ => {
                             let (_, record) =

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use carlo_kernel::{MODEL_VERSION, Partial};
 use carlo_schedule::{Checkpoint, JobRecord, JobState, Part, Share};
 use carlo_store::{Key, LedgerError};
+use carlo_tenancy::Terms;
 use carlo_types::{Bill, BlockRange, Draft, JobId, Money, OwnerId, Timestamp, Work};
 use carlo_wire::{FieldError, convert, v1};
 use prost::Message;
@@ -130,4 +131,12 @@ pub(super) fn result(key: &Key, value: &Bytes) -> Result<v1::ResultEntry, EntryE
 pub(super) fn seal_key(key: &Key, value: &Bytes) -> Result<[u8; 32], EntryError> {
     let entry: v1::SecretEntry = decode(key, value)?;
     entry.secret.try_into().map_err(|_| unreadable(key, "its secret has not 32 bytes"))
+}
+
+pub(super) fn terms(key: &Key, value: &Bytes) -> Result<Terms, EntryError> {
+    let entry: v1::TermsEntry = decode(key, value)?;
+    Terms::parse(&entry.json).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        unreadable(key, faults.join("; "))
+    })
 }

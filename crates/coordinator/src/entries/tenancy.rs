@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use carlo_store::{Key, Ledger, Write};
-use carlo_tenancy::{Budget, Change, Charge, Key as ApiKey, KeyHash, Record, RecordId, Role, Tier, Usage};
+use carlo_tenancy::{
+    Budget, Change, Charge, JoinToken, Key as ApiKey, KeyHash, Record, RecordId, Role, Tier, Usage,
+};
 use carlo_types::{Bill, JobId, Money, OwnerId, Timestamp, Work};
 use carlo_wire::v1;
 
@@ -16,6 +18,7 @@ const KEY: &str = "key/";
 const USAGE: &str = "usage/";
 const CHARGE: &str = "charge/";
 const BUDGET: &str = "budget/";
+const JOIN_TOKEN: &str = "token/";
 
 /// Adds what makes `change` durable to `writes`.
 pub(crate) fn write(change: &Change, writes: &mut Vec<Write>) {
@@ -31,6 +34,7 @@ fn key(id: &RecordId) -> Key {
         RecordId::Usage(user, period) => format!("{USAGE}{user}/{period}"),
         RecordId::Charge(job) => format!("{CHARGE}{job}"),
         RecordId::Budget(batch) => format!("{BUDGET}{batch}"),
+        RecordId::JoinToken(id) => format!("{JOIN_TOKEN}{id}"),
     };
     Key::new(text).expect("ids and the names of users are short and printable")
 }
@@ -76,6 +80,18 @@ fn put_record(key: Key, record: &Record) -> Write {
                 reserved: false,
             },
         ),
+        Record::JoinToken(token) => put(
+            key,
+            &v1::JoinTokenEntry {
+                id: token.id.to_string(),
+                hash: token.hash.as_bytes().to_vec(),
+                note: token.note.clone(),
+                created_at_ms: token.created_at.0,
+                expires_at_ms: token.expires_at.map(|at| at.0),
+                last_used_at_ms: token.last_used_at.map(|at| at.0),
+                revoked_at_ms: token.revoked_at.map(|at| at.0),
+            },
+        ),
         Record::Budget(budget) => put(
             key,
             &v1::BudgetEntry {
@@ -93,17 +109,20 @@ fn put_record(key: Key, record: &Record) -> Write {
 
 /// What the ledger holds of keys and money.
 #[derive(Debug, Default)]
-pub(super) struct Loaded {
-    pub(super) records: Vec<Record>,
+pub(crate) struct Loaded {
+    pub(crate) records: Vec<Record>,
     /// The jobs of which an entry of an earlier release says that they may run.
     pub(super) reserved: BTreeSet<JobId>,
 }
 
 /// Every record in the ledger.
-pub(super) async fn load(ledger: &dyn Ledger) -> Result<Loaded, EntryError> {
+pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Loaded, EntryError> {
     let mut loaded = Loaded::default();
     for (key, value) in scan(ledger, KEY).await? {
         loaded.records.push(read_key(&key, &value)?);
+    }
+    for (key, value) in scan(ledger, JOIN_TOKEN).await? {
+        loaded.records.push(read_join_token(&key, &value)?);
     }
     for (key, value) in scan(ledger, USAGE).await? {
         loaded.records.push(read_usage(&key, &value)?);
@@ -129,6 +148,20 @@ fn read_key(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
         tier: Tier::parse(&entry.tier).ok_or_else(|| unreadable(key, "its tier is none"))?,
         role: Role::parse(&entry.role).ok_or_else(|| unreadable(key, "its role is none"))?,
         created_at: Timestamp(entry.created_at_ms),
+        revoked_at: entry.revoked_at_ms.map(Timestamp),
+    }))
+}
+
+fn read_join_token(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
+    let entry: v1::JoinTokenEntry = decode(key, value)?;
+    let hash = entry.hash.try_into().map_err(|_| unreadable(key, "its hash has not 32 bytes"))?;
+    Ok(Record::JoinToken(JoinToken {
+        id: entry.id.parse().map_err(|error| unreadable(key, error))?,
+        hash: KeyHash::from_bytes(hash),
+        note: entry.note,
+        created_at: Timestamp(entry.created_at_ms),
+        expires_at: entry.expires_at_ms.map(Timestamp),
+        last_used_at: entry.last_used_at_ms.map(Timestamp),
         revoked_at: entry.revoked_at_ms.map(Timestamp),
     }))
 }

@@ -205,3 +205,94 @@ async fn events_tell_who_joined_was_refused_and_what_administrators_did() {
     assert_eq!(events(&world.admin()).await, [Joined, Refused, KeyCreated, LeaderChanged]);
     assert_eq!(events(&ada).await, [Joined, Refused, LeaderChanged], "keys are none of a user's business");
 }
+
+#[tokio::test]
+async fn the_last_key_with_the_role_admin_stays() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let keys = admin.accounts(async |mut call, m| call.list_keys(m).await, v1::ListKeysRequest {}).await;
+    let first = keys.unwrap().keys[0].id.clone();
+    let revoke = async |id: &str| {
+        let request = v1::RevokeKeyRequest { id: id.to_owned() };
+        admin.accounts(async |mut call, m| call.revoke_key(m).await, request).await
+    };
+    let refused = revoke(&first).await.unwrap_err();
+    assert_eq!(refused.code, FaultCode::Conflict);
+    assert!(refused.message.contains("last key with the role admin"), "{refused}");
+    let request =
+        v1::CreateKeyRequest { user: "eve".to_owned(), role: v1::Role::Admin.into(), ..Default::default() };
+    admin.accounts(async |mut call, m| call.create_key(m).await, request).await.unwrap();
+    revoke(&first).await.unwrap();
+}
+
+#[tokio::test]
+async fn several_join_tokens_are_valid_at_once_and_outlive_the_coordinator() {
+    let mut world = World::new().await;
+    let mut admin = world.admin();
+    let request = v1::CreateJoinTokenRequest {
+        note: Some("rack 7".to_owned()),
+        expires_in_days: Some(1),
+        idempotency_key: "k".to_owned(),
+    };
+    let made =
+        admin.accounts(async |mut call, m| call.create_join_token(m).await, request.clone()).await.unwrap();
+    let again = admin.accounts(async |mut call, m| call.create_join_token(m).await, request).await.unwrap();
+    let id = made.token.clone().unwrap().id;
+    assert_eq!((again.token.unwrap().id, &*again.text), (id.clone(), ""));
+    for token in [TOKEN, &made.text] {
+        Puppet::join(&world, Some(token)).await.unwrap();
+    }
+    world.crash().await;
+    admin = world.admin();
+    Puppet::join(&world, Some(&made.text)).await.unwrap();
+    world.calendar.wall.fetch_add(24 * 3_600_000, Ordering::SeqCst);
+    let refused = Puppet::join(&world, Some(&made.text)).await.err().expect("it is refused");
+    assert!(refused.message.contains("expired"), "{refused}");
+    let revoke = v1::RevokeJoinTokenRequest { id };
+    admin.accounts(async |mut call, m| call.revoke_join_token(m).await, revoke).await.unwrap();
+    Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    let list = v1::ListJoinTokensRequest {};
+    let tokens =
+        admin.accounts(async |mut call, m| call.list_join_tokens(m).await, list).await.unwrap().tokens;
+    assert_eq!(tokens.len(), 2);
+    assert!(tokens.iter().all(|token| token.last_used_at_ms.is_some()), "{tokens:?}");
+
+    let ada = world.user("ada", "pro").await;
+    let list = v1::ListJoinTokensRequest {};
+    let refused = ada.accounts(async |mut call, m| call.list_join_tokens(m).await, list).await.unwrap_err();
+    assert_eq!(refused.code, FaultCode::Forbidden);
+    let bad = v1::CreateJoinTokenRequest { expires_in_days: Some(0), ..Default::default() };
+    let refused = admin.accounts(async |mut call, m| call.create_join_token(m).await, bad).await.unwrap_err();
+    assert_eq!(refused.fields[0].pointer, "/expiresInDays");
+}
+
+#[tokio::test]
+async fn the_tiers_are_the_clusters_and_outlive_the_coordinator() {
+    let mut world = World::new().await;
+    let set = async |user: &User, json: &str| {
+        let request = v1::Tiers { json: json.to_owned() };
+        user.accounts(async |mut call, m| call.set_tiers(m).await, request).await
+    };
+    let refused =
+        set(&world.admin(), r#"{"tiers": {"gold": {}, "pro": {"open_jobs": 0}}}"#).await.unwrap_err();
+    let pointers: Vec<_> = refused.fields.iter().map(|field| &*field.pointer).collect();
+    assert_eq!(pointers, ["/tiers/gold", "/tiers/pro/open_jobs"]);
+    set(&world.admin(), r#"{"tiers": {"pro": {"open_jobs": 1}}}"#).await.unwrap();
+    let mut ada = world.user("ada", "pro").await;
+    ada.submit(1, "").await.unwrap();
+    assert_eq!(ada.submit(1, "").await.unwrap_err().code, FaultCode::QuotaExceeded);
+    // The next leader was started with others, and takes those of the ledger.
+    world.crash().await;
+    ada = world.again(&ada);
+    assert_eq!(ada.submit(1, "").await.unwrap_err().code, FaultCode::QuotaExceeded);
+    let get = v1::GetTiersRequest {};
+    let tiers = world.admin().accounts(async |mut call, m| call.get_tiers(m).await, get).await.unwrap();
+    let tiers = carlo_tenancy::Terms::parse(&tiers.json).unwrap();
+    assert_eq!(tiers.limits(Tier::Pro).open_jobs, Some(1));
+    // Unless it is told to replace them.
+    world.settings.replaces_terms = true;
+    world.crash().await;
+    ada = world.again(&ada);
+    ada.submit(1, "").await.unwrap();
+    assert_eq!(set(&ada, "{}").await.unwrap_err().code, FaultCode::Forbidden);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use carlo_coordinator::{Access, Environment, JoinToken, Settings};
+use carlo_coordinator::{Access, Credential, Environment, Settings};
 use carlo_service::CancellationToken;
 use carlo_store::MemoryLedger;
 use carlo_tenancy::Secret;
@@ -52,7 +52,7 @@ impl Environment for Calendar {
 /// A coordinator that asks for keys.
 pub(crate) struct World {
     pub(crate) calendar: Arc<Calendar>,
-    settings: Settings,
+    pub(crate) settings: Settings,
     ledger: Arc<MemoryLedger>,
     admin: String,
     task: JoinHandle<()>,
@@ -75,9 +75,7 @@ impl World {
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let secret = Secret::from_random([7; 32]);
         let admin = secret.reveal();
-        let join_token = JoinToken::new(TOKEN).unwrap();
-        let mut settings =
-            Settings { access: Access::Keys { admin: Some(secret), join_token }, ..Settings::default() };
+        let mut settings = Settings { access: access(&secret, TOKEN), ..Settings::default() };
         // A busy machine is no lost worker, and one fault is enough.
         settings.scheduler.heartbeat_timeout = Duration::from_hours(1);
         settings.scheduler.range_faults_max = 1;
@@ -116,6 +114,12 @@ impl World {
     pub(crate) fn again(&self, user: &User) -> User {
         User { key: user.key.clone(), channel: self.channel.clone() }
     }
+}
+
+/// Lets in who has this key or this token.
+pub(crate) fn access(admin: &Secret, token: &str) -> Access {
+    let (admin, join_token) = (Credential::Text(admin.reveal()), Credential::Text(token.to_owned()));
+    Access::Keys { admin, join_token, adopts: false }
 }
 
 async fn start(

@@ -1,6 +1,8 @@
 //! Keys, and what has been used with them.
 
-use carlo_rest::account::{CreatedKey, Key, PeriodUsage, Role, Tier, Usage, UsageHistory};
+use carlo_rest::account::{
+    CreatedJoinToken, CreatedKey, JoinToken, Key, PeriodUsage, Role, Tier, Tiers, Usage, UsageHistory,
+};
 use carlo_rest::money::dollars;
 use carlo_wire::{FieldError, v1};
 
@@ -93,4 +95,28 @@ pub(crate) fn to_wire(role: Role) -> v1::Role {
         Role::User => v1::Role::User,
         Role::Admin => v1::Role::Admin,
     }
+}
+
+/// A join token.
+pub(crate) fn join_token(message: v1::JoinToken) -> Result<JoinToken, FieldError> {
+    Ok(JoinToken {
+        id: message.id,
+        note: message.note,
+        created_at: time("token.created_at_ms", message.created_at_ms)?,
+        expires_at: time_if("token.expires_at_ms", message.expires_at_ms)?,
+        last_used_at: time_if("token.last_used_at_ms", message.last_used_at_ms)?,
+        revoked_at: time_if("token.revoked_at_ms", message.revoked_at_ms)?,
+    })
+}
+
+/// A join token that was just made.
+pub(crate) fn created_join_token(message: v1::CreatedJoinToken) -> Result<CreatedJoinToken, FieldError> {
+    let made = message.token.ok_or_else(|| FieldError::new("created_token.token", "is missing"))?;
+    let text = Some(message.text).filter(|text| !text.is_empty());
+    Ok(CreatedJoinToken { token: join_token(made)?, text })
+}
+
+/// What tiers may do.
+pub(crate) fn tiers(message: &v1::Tiers) -> Result<Tiers, FieldError> {
+    serde_json::from_str(&message.json).map_err(|error| FieldError::new("tiers.json", error.to_string()))
 }

@@ -90,6 +90,9 @@ fn event(message: v1::ClusterEvent) -> Result<ClusterEvent, FieldError> {
         v1::ClusterEventKind::Undrained => ClusterEventKind::Undrained,
         v1::ClusterEventKind::KeyCreated => ClusterEventKind::KeyCreated,
         v1::ClusterEventKind::KeyRevoked => ClusterEventKind::KeyRevoked,
+        v1::ClusterEventKind::TokenCreated => ClusterEventKind::TokenCreated,
+        v1::ClusterEventKind::TokenRevoked => ClusterEventKind::TokenRevoked,
+        v1::ClusterEventKind::TiersChanged => ClusterEventKind::TiersChanged,
         v1::ClusterEventKind::Unspecified => {
             return Err(FieldError::new("events.kind", "is missing or unknown"));
         }

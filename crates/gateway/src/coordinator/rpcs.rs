@@ -62,6 +62,12 @@ rpcs! {
     create_key: once AccountsClient::create_key(v1::CreateKeyRequest) -> v1::CreatedKey;
     list_keys: idempotent AccountsClient::list_keys(v1::ListKeysRequest) -> v1::ListKeysResponse;
     revoke_key: idempotent AccountsClient::revoke_key(v1::RevokeKeyRequest) -> v1::Key;
+    create_join_token: once AccountsClient::create_join_token(v1::CreateJoinTokenRequest) -> v1::CreatedJoinToken;
+    list_join_tokens:
+        idempotent AccountsClient::list_join_tokens(v1::ListJoinTokensRequest) -> v1::ListJoinTokensResponse;
+    revoke_join_token: idempotent AccountsClient::revoke_join_token(v1::RevokeJoinTokenRequest) -> v1::JoinToken;
+    get_tiers: idempotent AccountsClient::get_tiers(v1::GetTiersRequest) -> v1::Tiers;
+    set_tiers: idempotent AccountsClient::set_tiers(v1::Tiers) -> v1::Tiers;
     get_usage: idempotent AccountsClient::get_usage(v1::UsageRequest) -> v1::Usage;
     get_usage_history:
         idempotent AccountsClient::get_usage_history(v1::UsageHistoryRequest) -> v1::UsageHistory;

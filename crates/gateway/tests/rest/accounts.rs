@@ -76,3 +76,40 @@ async fn a_keys_secret_is_shown_when_it_is_made_and_never_again() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_join_tokens_text_is_shown_when_it_is_made_and_never_again() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let create = |body: &'static str| {
+        gateway.post_to("/api/admin/tokens").header("content-type", "application/json").body(body)
+    };
+    let made = create(r#"{"note": "rack 7", "expiresInDays": 1}"#).send().await.unwrap();
+    assert_eq!(
+        (made.status().as_u16(), &made.headers()["location"]),
+        (201, &"/api/admin/tokens/token_1".parse().unwrap())
+    );
+    assert_eq!(made.headers()["cache-control"], "no-store");
+    let expected = json!({
+        "id": "token_1", "note": "rack 7", "created_at": "2023-11-14T22:13:21Z",
+        "expires_at": "1970-01-02T00:00:00Z", "last_used_at": null, "revoked_at": null, "text": "join_secret",
+    });
+    assert_eq!(made.json::<Value>().await.unwrap(), expected);
+    assert_eq!(create(r#"{"expires_in_days": 0}"#).send().await.unwrap().status(), 400);
+    let listed = gateway.get("/api/admin/tokens").send().await.unwrap().text().await.unwrap();
+    assert!(listed.contains("token_1") && !listed.contains("secret"), "{listed}");
+    let revoked: Value =
+        gateway.delete("/api/admin/tokens/token_1").send().await.unwrap().json().await.unwrap();
+    assert_eq!(revoked["revoked_at"], "2023-11-14T22:13:22Z");
+}
+
+#[tokio::test]
+async fn tiers_are_shown_and_set() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let tiers: Value = gateway.get("/api/admin/tiers").send().await.unwrap().json().await.unwrap();
+    assert_eq!(tiers, json!({"price_per_token_usd": 0.5, "tiers": {"free": {"open_jobs": -1}}}));
+    let url = gateway.get("/api/admin/tiers").build().unwrap().url().clone();
+    let put = reqwest::Client::new().put(url).json(&tiers);
+    assert_eq!(put.send().await.unwrap().json::<Value>().await.unwrap(), tiers);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use carlo_types::{BatchId, JobId, Money};
+use carlo_types::{BatchId, JobId, Money, Timestamp};
 
 use super::Tenancy;
 use crate::budget::Budget;
@@ -34,6 +34,10 @@ impl Tenancy {
             let id = record.id();
             let is_new = match record {
                 Record::Key(key) => matches!(tenancy.keys.insert(key), Ok(None)),
+                Record::JoinToken(token) => {
+                    // As many as there are were kept, whatever the time is now.
+                    matches!(tenancy.join_tokens.insert(token, Timestamp(0)), Ok(None))
+                }
                 Record::Usage(user, period, usage) => {
                     let is_new = tenancy.accounts.usage(&user, period).is_none();
                     *tenancy.accounts.usage_mut(&user, period).0 = usage;
@@ -88,6 +92,7 @@ impl Tenancy {
             }
             RecordId::Charge(job) => self.charge(*job).cloned().map(Record::Charge),
             RecordId::Budget(batch) => self.budget(*batch).cloned().map(Record::Budget),
+            RecordId::JoinToken(id) => self.join_tokens.get(*id).cloned().map(Record::JoinToken),
         }
     }
 }

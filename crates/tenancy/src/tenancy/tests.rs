@@ -86,7 +86,7 @@ fn a_key_opens_the_door_until_it_is_revoked() {
     let mut tenancy = Tenancy::new(Terms::default());
     let secret = Secret::from_random([9; 32]);
     let id = KeyId::from_random(1);
-    let new = NewKey { id, user: OwnerId::new("ann"), tier: Tier::Free, role: Role::Admin };
+    let new = NewKey { id, user: OwnerId::new("ann"), tier: Tier::Free, role: Role::User };
     let key = tenancy.create_key(new.clone(), &secret, Timestamp(7)).unwrap();
     assert_eq!((key.created_at, tenancy.key(id)), (Timestamp(7), Some(&key)));
     assert_eq!(tenancy.take_changes(), [Change::Put(Record::Key(key.clone()))]);

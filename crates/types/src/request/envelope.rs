@@ -115,6 +115,16 @@ section! {
     }
 }
 
+section! {
+    /// A token for workers to join with.
+    pub CreateJoinToken / CreateJoinTokenDraft as "CreateJoinToken" in snake_case {
+        /// What it is for.
+        note: Option<String> = SHORT_NAME.example("the rack in the cellar");
+        /// Days after which no worker joins with it any more; it doesn't expire where absent.
+        expires_in_days: Option<u32> = whole(1, 3_650).unit("days").example(90);
+    }
+}
+
 /// Every `custom_id` of a batch is another one.
 fn unique_ids(batch: &mut CreateBatch, object: &mut Object<'_>) {
     let mut first = std::collections::BTreeMap::new();

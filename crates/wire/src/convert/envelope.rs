@@ -2,7 +2,7 @@
 
 use carlo_types::Draft;
 use carlo_types::request::envelope::{
-    BatchSimulationDraft, CancelBatchDraft, CancelJobDraft, CreateBatchDraft,
+    BatchSimulationDraft, CancelBatchDraft, CancelJobDraft, CreateBatchDraft, CreateJoinTokenDraft,
 };
 
 use crate::v1;
@@ -51,6 +51,13 @@ impl From<v1::CancelJobRequest> for CancelJobDraft {
     fn from(message: v1::CancelJobRequest) -> Self {
         let v1::CancelJobRequest { id: _, reason } = message;
         Self { reason: given(reason) }
+    }
+}
+
+impl From<v1::CreateJoinTokenRequest> for CreateJoinTokenDraft {
+    fn from(message: v1::CreateJoinTokenRequest) -> Self {
+        let v1::CreateJoinTokenRequest { note, expires_in_days, idempotency_key: _ } = message;
+        Self { note, expires_in_days: expires_in_days.map(u64::from) }
     }
 }
 

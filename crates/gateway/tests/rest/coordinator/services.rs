@@ -232,6 +232,10 @@ fn known(id: &str) -> Result<v1::Batch, Status> {
     (id == batch().id).then(batch).ok_or_else(none)
 }
 
+fn join_token() -> v1::JoinToken {
+    v1::JoinToken { id: "token_1".to_owned(), created_at_ms: 1_700_000_001_000, ..Default::default() }
+}
+
 #[tonic::async_trait]
 impl Accounts for State {
     async fn create_key(
@@ -255,6 +259,46 @@ impl Accounts for State {
     async fn revoke_key(&self, request: Request<v1::RevokeKeyRequest>) -> Result<Response<v1::Key>, Status> {
         self.answer("revoke", request, |_| Ok(v1::Key { revoked_at_ms: Some(1_700_000_002_000), ..key() }))
             .await
+    }
+
+    async fn create_join_token(
+        &self,
+        request: Request<v1::CreateJoinTokenRequest>,
+    ) -> Result<Response<v1::CreatedJoinToken>, Status> {
+        let create = |message: v1::CreateJoinTokenRequest| {
+            let token = v1::JoinToken {
+                note: message.note,
+                expires_at_ms: message.expires_in_days.map(|days| u64::from(days) * 86_400_000),
+                ..join_token()
+            };
+            Ok(v1::CreatedJoinToken { token: Some(token), text: "join_secret".to_owned() })
+        };
+        self.answer("create token", request, create).await
+    }
+
+    async fn list_join_tokens(
+        &self,
+        request: Request<v1::ListJoinTokensRequest>,
+    ) -> Result<Response<v1::ListJoinTokensResponse>, Status> {
+        let list = |_| Ok(v1::ListJoinTokensResponse { tokens: vec![join_token()] });
+        self.answer("tokens", request, list).await
+    }
+
+    async fn revoke_join_token(
+        &self,
+        request: Request<v1::RevokeJoinTokenRequest>,
+    ) -> Result<Response<v1::JoinToken>, Status> {
+        let revoke = |_| Ok(v1::JoinToken { revoked_at_ms: Some(1_700_000_002_000), ..join_token() });
+        self.answer("revoke token", request, revoke).await
+    }
+
+    async fn get_tiers(&self, request: Request<v1::GetTiersRequest>) -> Result<Response<v1::Tiers>, Status> {
+        let json = r#"{"price_per_token_usd":0.5,"tiers":{"free":{"open_jobs":-1}}}"#.to_owned();
+        self.answer("tiers", request, |_| Ok(v1::Tiers { json })).await
+    }
+
+    async fn set_tiers(&self, request: Request<v1::Tiers>) -> Result<Response<v1::Tiers>, Status> {
+        self.answer("set tiers", request, Ok).await
     }
 
     async fn get_usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::Usage>, Status> {
