@@ -62,6 +62,8 @@ pub enum Command {
     Run(Run),
     /// Show one simulation of a job, month by month
     Replay(Replay),
+    /// Write what became of single simulations of a job: balances, success, first short months, …
+    Samples(Samples),
     /// Write a complete job as one HTML page that prints, charts and every assumption included
     Report(Report),
     /// Compare up to eight requests on the same luck
@@ -146,6 +148,50 @@ pub struct Replay {
     /// Where.
     #[command(flatten)]
     pub server: Server,
+}
+
+/// `carlo samples`
+#[derive(Debug, Args)]
+pub struct Samples {
+    /// The job: job_…, or the beginning of an id that no other recent job has
+    pub id: JobName,
+    /// The index of the first simulation
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pub first: u64,
+    /// How many, at most 1,000,000
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub count: u64,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t = SamplesFormat::Csv)]
+    pub format: SamplesFormat,
+    /// Where to write them [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// How single simulations are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SamplesFormat {
+    /// A line of names, then one for each
+    Csv,
+    /// An object for each
+    Jsonl,
+    /// An Arrow stream (IPC)
+    Arrow,
+}
+
+impl SamplesFormat {
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv",
+            Self::Jsonl => "application/jsonl",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+        }
+    }
 }
 
 /// `carlo report`

@@ -16,7 +16,7 @@ use carlo_service::tls;
 use carlo_types::FieldFault;
 use carlo_types::JobId;
 use carlo_types::Replay;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -228,6 +228,20 @@ impl Client {
     pub async fn replay(&self, id: JobId, index: u64) -> Result<Answer<Replay>, ClientError> {
         let url = self.path(&["jobs", &id.to_string(), "simulations", &index.to_string()]);
         self.call(Method::GET, url, None).await
+    }
+
+    /// `GET /api/jobs/{id}/samples`: bytes of this media type, as they come.
+    pub async fn samples(
+        &self,
+        id: JobId,
+        [first, count]: [u64; 2],
+        media_type: &'static str,
+    ) -> Result<Response, ClientError> {
+        let mut url = self.path(&["jobs", &id.to_string(), "samples"]);
+        url.query_pairs_mut()
+            .append_pair("first", &first.to_string())
+            .append_pair("count", &count.to_string());
+        self.stream(self.request(Method::GET, url).header(ACCEPT, media_type)).await
     }
 
     /// `GET /api/jobs/{id}/report`: a page

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::{
-    Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Server, Submit, URL_DEFAULT,
-    URL_VARIABLE,
+    Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Samples, Server, Submit,
+    URL_DEFAULT, URL_VARIABLE,
 };
 use crate::client::Client;
 use crate::exit::{self, BadArgument, Exit, say};
@@ -128,6 +128,26 @@ pub async fn replay(Replay { id, index, server }: Replay) -> anyhow::Result<Exit
         .await
         .with_context(|| format!("failed to replay simulation {index} of {id}"))?;
     output::answer(server.json, &answer.json, || render::replay::replay(&answer.value))?;
+    Ok(Exit::Ok)
+}
+
+/// `carlo samples`
+pub async fn samples(args: Samples) -> anyhow::Result<Exit> {
+    let client = connect(&args.server)?;
+    let id = find(&client, args.id).await?;
+    let failed = || format!("failed to read the simulations of {id}");
+    let range = [args.first, args.count];
+    let mut answer = client.samples(id, range, args.format.media_type()).await.with_context(failed)?;
+    let mut out: Box<dyn std::io::Write> = match &args.output {
+        Some(path) => {
+            let file = std::fs::File::create(path);
+            Box::new(file.with_context(|| format!("failed to write {}", path.display()))?)
+        }
+        None => Box::new(std::io::stdout()),
+    };
+    while let Some(bytes) = answer.chunk().await.with_context(failed)? {
+        output::write_bytes(&mut out, &bytes)?;
+    }
     Ok(Exit::Ok)
 }
 

@@ -64,6 +64,7 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     let exit = match arguments.command {
         Command::Run(run) => embedded(run::run(run, started)),
         Command::Replay(replay) => client(commands::replay(replay)),
+        Command::Samples(samples) => client(commands::samples(samples)),
         Command::Report(report) => client(commands::report(report)),
         Command::Compare(compare) => embedded(plans::compare(compare)),
         Command::Solve(solve) => embedded(plans::solve(solve)),

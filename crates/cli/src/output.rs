@@ -35,6 +35,18 @@ pub fn write(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Writes bytes as they are, to whatever takes them.
+///
+/// # Errors
+///
+/// As [`print()`].
+pub fn write_bytes(out: &mut impl io::Write, bytes: &[u8]) -> anyhow::Result<()> {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
+        written => written.context("failed to write"),
+    }
+}
+
 /// The same for JSON: what is visible there already stays as it is, and what isn't becomes an escape of JSON.
 ///
 /// # Errors

@@ -115,12 +115,12 @@ impl RequestContext {
 /// take a [`RequestContext`] and the message and return the answer or a [`Fault`]. The service must
 /// have a field `state` of type [`ServiceState`].
 macro_rules! service {
-    (impl $trait:ident for $service:ident $([$stream:ident = $type:ty])? {
+    (impl $trait:ident for $service:ident $([$($stream:ident = $type:ty),*])? {
         $($method:ident($request:ty) -> $response:ty;)*
     }) => {
         #[tonic::async_trait]
         impl $trait for $service {
-            $(type $stream = $type;)?
+            $($(type $stream = $type;)*)?
             $(
                 async fn $method(
                     &self,

@@ -12,15 +12,16 @@ use carlo_types::request::envelope::{CancelJob, JobOptionsDraft};
 use carlo_types::{Fault, FaultCode, FieldFault, JobId, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, refused, service};
 use crate::core::{Core, StreamPermit, Watch, no_such_job};
 use crate::idempotency::{IdempotencyKey, fingerprint};
-use crate::ledger_reads::{replay, resolve, with_results};
+use crate::ledger_reads::{replay, resolve, spec, with_results};
 use crate::request_checks::{WAIT_MAX, check_page, checked, new_job, notified};
+use crate::samples::{self, Blocks, SAMPLERS, Wanted};
 use crate::simulate::Simulation;
 use crate::snapshot::JobEvent;
 use crate::to_proto;
@@ -31,11 +32,13 @@ const EVENTS_AHEAD: usize = 4;
 /// The service.
 pub(crate) struct JobsService {
     state: ServiceState,
+    /// Bounds how many calls compute samples at a time.
+    samplers: Arc<Semaphore>,
 }
 
 impl JobsService {
     pub(crate) fn new(state: ServiceState) -> Self {
-        Self { state }
+        Self { state, samplers: Arc::new(Semaphore::new(SAMPLERS)) }
     }
 
     async fn submit(
@@ -166,6 +169,26 @@ impl JobsService {
         replay(self.state.ledger.as_ref(), id, request.index).await
     }
 
+    async fn samples(
+        &self,
+        context: &mut RequestContext,
+        request: v1::SamplesRequest,
+    ) -> Result<Blocks, Fault> {
+        let id = job_id(&request.id);
+        let wanted = Wanted::of(&request);
+        let look = move |core: &mut Core, caller: &Caller| {
+            let (id, wanted) = (id?, wanted?);
+            core.get(caller, id)?;
+            Ok((id, wanted, caller.clone(), core.open_stream(caller)?))
+        };
+        let (id, wanted, caller, permit) = context.admit(look).await?;
+        let spec = spec(self.state.ledger.as_ref(), id).await?;
+        let wanted = wanted.within(&spec)?;
+        let work = wanted.work(&spec);
+        context.core().ask(move |core| core.charge_work(&caller, work)).await??;
+        Ok(samples::send(spec, wanted, Arc::clone(&self.samplers), permit))
+    }
+
     async fn watch(
         &self,
         context: &mut RequestContext,
@@ -189,7 +212,7 @@ impl JobsService {
 type Events = ReceiverStream<Result<v1::JobEvent, Status>>;
 
 service! {
-    impl Jobs for JobsService [WatchStream = Events] {
+    impl Jobs for JobsService [WatchStream = Events, SamplesStream = Blocks] {
         submit(v1::SubmitRequest) -> v1::Job;
         simulate(v1::SimulateRequest) -> v1::Job;
         get(v1::GetJobRequest) -> v1::Job;
@@ -198,6 +221,7 @@ service! {
         cancel(v1::CancelJobRequest) -> v1::Job;
         replay(v1::ReplayRequest) -> v1::ReplayedSimulation;
         watch(v1::WatchJobRequest) -> Events;
+        samples(v1::SamplesRequest) -> Blocks;
     }
 }
 

@@ -1,8 +1,10 @@
 //! Reads from the ledger: results, replays and first answers, which the core does not keep in
 //! memory.
 
+use std::sync::Arc;
+
 use carlo_store::Ledger;
-use carlo_types::{Fault, FaultCode, JobId};
+use carlo_types::{Fault, FaultCode, JobId, JobSpec};
 use carlo_wire::{convert, v1};
 
 use crate::core::{IdempotentOutcome, no_such_job};
@@ -34,16 +36,21 @@ pub(crate) async fn first_answer<M: prost::Message + Default>(
         .map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))
 }
 
+/// The specification of a job.
+pub(crate) async fn spec(ledger: &dyn Ledger, id: JobId) -> Result<JobSpec, Fault> {
+    let spec = entries::spec(ledger, id).await;
+    let spec = spec.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
+    // A job that expired since it was looked at is gone.
+    spec.map(Arc::unwrap_or_clone).ok_or_else(|| no_such_job(id))
+}
+
 /// One simulation of a job, month by month. It takes microseconds, so no worker is asked.
 pub(crate) async fn replay(
     ledger: &dyn Ledger,
     id: JobId,
     index: u64,
 ) -> Result<v1::ReplayedSimulation, Fault> {
-    let spec = entries::spec(ledger, id).await;
-    let spec = spec.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
-    // A job that expired since it was looked at is gone.
-    let spec = spec.ok_or_else(|| no_such_job(id))?;
+    let spec = spec(ledger, id).await?;
     if index >= spec.simulations() {
         let count = spec.simulations();
         let message = format!("the job {id} has {count} simulations, from 0 on: none has the index {index}");

@@ -49,6 +49,7 @@ mod probes;
 mod reflection;
 mod report_checks;
 mod request_checks;
+mod samples;
 mod simulate;
 mod snapshot;
 mod to_proto;

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Label;
 use carlo_types::FieldFault;
-use carlo_types::limits::{PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use carlo_types::limits::{PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, SAMPLES_MAX, SIMULATIONS_MAX};
 
 use crate::problem::Failure;
 
@@ -77,6 +77,41 @@ impl<T: Send + Sync> FromRequestParts<T> for Periods {
             Ok(())
         })?;
         Ok(Self(periods))
+    }
+}
+
+/// Consecutive simulations of a job.
+pub(crate) struct Range {
+    /// The index of the first.
+    pub(crate) first: u64,
+    /// How many, where the client says.
+    pub(crate) count: Option<u64>,
+}
+
+impl<T: Send + Sync> FromRequestParts<T> for Range {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut range = Self { first: 0, count: None };
+        each(parts, |name, value| {
+            let is_number = !value.is_empty() && value.bytes().all(|digit| digit.is_ascii_digit());
+            let number = value.parse().ok().filter(|_| is_number);
+            match name {
+                "first" => {
+                    let most = SIMULATIONS_MAX - 1;
+                    let valid = number.filter(|first| *first <= most);
+                    range.first = valid.ok_or_else(|| format!("must be a whole number from 0 to {most}"))?;
+                }
+                "count" => {
+                    let valid = number.filter(|count| (1..=SAMPLES_MAX).contains(count));
+                    let words = || format!("must be a whole number from 1 to {SAMPLES_MAX}");
+                    range.count = Some(valid.ok_or_else(words)?);
+                }
+                _ => return Err("is not a parameter of this call: expected first or count".to_owned()),
+            }
+            Ok(())
+        })?;
+        Ok(range)
     }
 }
 

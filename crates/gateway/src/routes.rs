@@ -108,6 +108,7 @@ pub(crate) fn contract() -> OpenApiRouter<App> {
     let with_parameters = OpenApiRouter::new()
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get))
+        .routes(routes!(jobs::samples::samples))
         .routes(routes!(simulations::list))
         .routes(routes!(simulations::get))
         .routes(routes!(simulations::result))

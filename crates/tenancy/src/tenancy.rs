@@ -348,6 +348,14 @@ impl Tenancy {
         true
     }
 
+    /// Bills work that is no job's, at once. Refused where a month's cost quota doesn't allow it.
+    pub fn charge_work(&mut self, caller: &Caller, work: Work, wall: Timestamp) -> Result<(), Refusal> {
+        let bill = work.bill(work.simulations, self.terms.price_per_token);
+        self.check_cost_quota(caller, bill.cost, wall)?;
+        self.usage_mut(&caller.user, Period::of(wall)).add_work(bill);
+        Ok(())
+    }
+
     /// The charge of a job, unless it is settled.
     pub fn charge(&self, job: JobId) -> Option<&Charge> {
         self.charges.get(&job)

@@ -35,6 +35,11 @@ impl Usage {
             Ended::Cancelled => &mut self.cancelled,
         };
         *count += 1;
+        self.add_work(bill);
+    }
+
+    /// Counts what work came to.
+    pub(crate) fn add_work(&mut self, bill: Bill) {
         self.tokens = self.tokens.saturating_add(bill.tokens);
         self.cost = self.cost.plus(bill.cost);
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const NUMBER_MAX: f64 = 1e12;
 /// The most simulations of a job.
 pub const SIMULATIONS_MAX: u64 = 1_000_000_000_000;
+/// Simulations of which one call may ask what became of them.
+pub const SAMPLES_MAX: u64 = 1_000_000;
 /// The longest timeline.
 pub const TIMELINE_MONTHS_MAX: u32 = 1_200;
 /// Credit cards of a request, and loans of a request.

@@ -338,3 +338,49 @@ fn the_example_of_a_sweep_is_one() {
     assert_eq!(points.len(), 28);
     assert!(success(24) > success(0) && success(24) > success(27), "later and on less is safer: {points:?}");
 }
+
+/// The histogram of the samples is that of the job, and they are charged as so many simulations.
+#[test]
+fn single_simulations_add_up_to_the_job() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut child, url) = up(&directory.path().join("data"));
+    let args = ["submit", EXAMPLE, "-n", "40000", "--seed", "3", "--wait", "--json", "--url", &url];
+    let job = answer(&args);
+    let (id, results) = (job["id"].as_str().unwrap(), &job["results"]);
+    let before = answer(&["usage", "--json", "--url", &url])["tokens_used"].as_u64().unwrap();
+    let file = directory.path().join("samples.csv");
+    let args = ["samples", id, "--count", "50000", "-o", file.to_str().unwrap(), "--url", &url];
+    let (_, stderr, code) = outcome(&mut carlo(&args));
+    assert_eq!((stderr.as_str(), code), ("", Some(0)));
+    let csv = std::fs::read_to_string(&file).unwrap();
+    let rows: Vec<(f64, bool)> = csv
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            (fields[1].parse().unwrap(), fields[2] == "true")
+        })
+        .collect();
+    assert_eq!(rows.len(), 40_000, "as many as the job has");
+    let successes = rows.iter().filter(|row| row.1).count() as f64;
+    assert_eq!(successes / 40_000.0, results["successProbability"].as_f64().unwrap());
+    let number = |value: &Value| value.as_f64().unwrap();
+    let edges: Vec<f64> = results["histogram"]["edges"].as_array().unwrap().iter().map(number).collect();
+    let counts = results["histogram"]["counts"].as_array().unwrap();
+    for (edges, count) in edges.windows(2).zip(counts) {
+        let within = rows.iter().filter(|row| (edges[0]..edges[1]).contains(&row.0)).count() as f64;
+        // A bar's edges are those of bins, which a balance may lie on by rounding.
+        assert!((within - number(count)).abs() <= 40.0, "{edges:?}: {within}, not {count}");
+    }
+    let after = answer(&["usage", "--json", "--url", &url])["tokens_used"].as_u64().unwrap();
+    assert_eq!(after - before, 2, "40,000 simulations of 36 months are 1.44 tokens, begun ones counted");
+
+    let args = ["samples", id, "--first", "39999", "--format", "jsonl", "--url", &url];
+    let (lines, ..) = outcome(&mut carlo(&args));
+    let last: Value = serde_json::from_str(lines.trim_end()).unwrap();
+    assert_eq!((&last["index"], number(&last["finalBalance"])), (&json!(39_999), rows[39_999].0));
+    let (_, stderr, code) = outcome(&mut carlo(&["samples", id, "--first", "40000", "--url", &url]));
+    assert!(code == Some(5) && stderr.contains("none has the index 40000"), "{stderr}");
+    signal("TERM", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -9,7 +9,7 @@ use carlo_tenancy::{
     Admission, Caller, Ended, JoinToken, JoinTokenId, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal,
     Role, Secret, Terms, Unauthenticated, UsageReport, join_tokens,
 };
-use carlo_types::{Fault, FaultCode, OwnerId, Timestamp};
+use carlo_types::{Fault, FaultCode, OwnerId, Timestamp, Work};
 
 use super::Core;
 use crate::Error;
@@ -221,6 +221,12 @@ impl Core {
     /// All keys, by id.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.tenancy.keys().cloned().collect()
+    }
+
+    /// Bills work that is no job's, where the caller's quota allows it.
+    pub(crate) fn charge_work(&mut self, caller: &Caller, work: Work) -> Result<(), Fault> {
+        let wall = self.clock.now().wall;
+        Ok(self.tenancy.charge_work(caller, work, wall)?)
     }
 
     /// What a caller has used this month.

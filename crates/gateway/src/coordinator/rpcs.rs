@@ -49,6 +49,7 @@ rpcs! {
     list_jobs: idempotent JobsClient::list(v1::ListJobsRequest) -> v1::ListJobsResponse;
     cancel_job: once JobsClient::cancel(v1::CancelJobRequest) -> v1::Job;
     replay: idempotent JobsClient::replay(v1::ReplayRequest) -> v1::ReplayedSimulation;
+    samples: once JobsClient::samples(v1::SamplesRequest) -> Streaming<v1::SampleBlock>;
     revalidate: idempotent JobsClient::revalidate(v1::RevalidateRequest) -> v1::RevalidateResponse;
 
     create_batch: once BatchesClient::create(v1::CreateBatchRequest) -> v1::Batch;

@@ -1,4 +1,4 @@
-//! `POST /api/sweep` and `GET /api/jobs/{id}/sweep`.
+//! `POST /api/sweep`, `GET /api/jobs/{id}/sweep` and `GET /api/jobs/{id}/samples`.
 
 use carlo_wire::v1;
 use serde_json::{Value, json};
@@ -99,4 +99,31 @@ async fn points_come_as_json_as_csv_and_as_lines_also_while_the_sweep_runs() {
     let queued = coordinator
         .keep(v1::Job { id: carlo_types::JobId::from_random(79).to_string(), ..coordinator::queued() });
     assert_eq!(gateway.get(&format!("/api/jobs/{queued}/sweep")).send().await.unwrap().status(), 409);
+}
+
+#[tokio::test]
+async fn simulations_come_as_csv_as_lines_and_as_arrow() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::complete());
+    let path = format!("/api/jobs/{id}/samples?first=7&count=4");
+    let accepting = |accept: &str| gateway.get(&path).header("accept", accept).send();
+    let csv = gateway.get(&path).send().await.unwrap();
+    assert_eq!(csv.headers()["content-type"], "text/csv; charset=utf-8");
+    let expected = "index,finalBalance,success,firstShortMonth,horizonMonths,lowestMultiplier\r\n\
+        7,1.5,true,,,\r\n8,-2,false,,,\r\n9,1.5,true,,,\r\n10,-2,false,,,\r\n";
+    assert_eq!(csv.text().await.unwrap(), expected);
+    let lines = accepting("application/jsonl").await.unwrap().text().await.unwrap();
+    assert!(lines.starts_with("{\"finalBalance\":1.5,\"index\":7,\"success\":true}\n"), "{lines}");
+    let arrow = accepting("application/vnd.apache.arrow.stream").await.unwrap();
+    assert_eq!(arrow.headers()["content-type"], "application/vnd.apache.arrow.stream");
+    assert!(
+        arrow.bytes().await.unwrap().starts_with(&[0xff; 4]),
+        "an IPC message begins with a continuation"
+    );
+    assert_eq!(accepting("image/png").await.unwrap().status(), 406);
+    for query in ["count=0", "count=1000001", "first=-1", "first=+1", "many=1"] {
+        let refused = gateway.get(&format!("/api/jobs/{id}/samples?{query}")).send().await.unwrap();
+        assert_eq!(refused.status(), 400, "{query}");
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod report;
+pub(crate) mod samples;
 pub(crate) mod simulations;
 pub(crate) mod sweep;
 

@@ -52,6 +52,26 @@ impl Jobs for State {
         self.answer("replay", request, replay).await
     }
 
+    type SamplesStream = Streamed<v1::SampleBlock>;
+
+    async fn samples(
+        &self,
+        request: Request<v1::SamplesRequest>,
+    ) -> Result<Response<Self::SamplesStream>, Status> {
+        let samples = |message: v1::SamplesRequest| {
+            self.job(&message.id)?;
+            let block = |first: u64| v1::SampleBlock {
+                first,
+                final_balances: vec![1.5, -2.0],
+                succeeded: vec![true, false],
+                ..v1::SampleBlock::default()
+            };
+            Ok([block(message.first), block(message.first + message.count.unwrap_or(100_000) / 2)])
+        };
+        let blocks = self.answer("samples", request, samples).await?;
+        Ok(blocks.map(|blocks| Box::pin(tokio_stream::iter(blocks.map(Ok))) as Self::SamplesStream))
+    }
+
     async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::Job>, Status> {
         let get = |message: v1::GetJobRequest| {
             let job = self.job(&message.id);
