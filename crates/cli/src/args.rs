@@ -260,6 +260,9 @@ pub struct Sweep {
     /// How to print the points; json is the whole job
     #[arg(long, value_enum, default_value_t = SweepFormat::Text)]
     pub format: SweepFormat,
+    /// Print the whole job as one JSON object: the same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

@@ -27,7 +27,7 @@ pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
     let Some(JobResults { sweep: Some(sweep), .. }) = &answer.value.results else {
         return wait::conclude(&answer, false, None);
     };
-    match args.format {
+    match if args.json { SweepFormat::Json } else { args.format } {
         SweepFormat::Text => return wait::conclude(&answer, false, None),
         SweepFormat::Json => output::print_json(&answer.json)?,
         SweepFormat::Csv => output::write(&render::visible::lines(&sweep.csv().replace("\r\n", "\n")))?,

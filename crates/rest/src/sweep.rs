@@ -1,11 +1,12 @@
 //! The points of a sweep, as JSON, as CSV and as lines of JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use carlo_types::question::Question;
 use carlo_types::{JobSpec, Results, sweep};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::job::JobStatus;
@@ -55,6 +56,40 @@ pub struct SweepPoint {
     /// How the plan does with them, beside the plan as it was sent.
     #[serde(flatten)]
     pub outcome: ComparedPlan,
+}
+
+/// A point of a sweep as a line of JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SweepLine {
+    /// The value of each axis, by its pointer.
+    pub values: BTreeMap<String, f64>,
+    /// How the plan does with them, beside the plan as it was sent.
+    #[serde(flatten)]
+    pub outcome: ComparedPlan,
+}
+
+/// What became of a simulation, as a line of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    /// Its index.
+    pub index: u64,
+    /// Its final balance, dollars.
+    pub final_balance: f32,
+    /// Whether it reached the goal.
+    pub success: bool,
+    /// The first month that was short, from 1; absent where none was, or no month can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub first_short_month: Option<u32>,
+    /// Months that somebody lived; absent in a plan without people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub horizon_months: Option<u32>,
+    /// The least multiple of planned spending; absent without a spending rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub lowest_multiplier: Option<f32>,
 }
 
 /// The columns after those of the axes.
@@ -112,15 +147,11 @@ impl SweepResults {
     pub fn lines(&self) -> String {
         let mut lines = String::new();
         for SweepPoint { values, outcome } in &self.points {
-            let values: Map<String, Value> = self
-                .axes
-                .iter()
-                .map(|axis| axis.pointer.clone())
-                .zip(values.iter().map(|x| json!(x)))
-                .collect();
-            let mut line = json!(outcome);
-            line["values"] = values.into();
-            let _ = writeln!(lines, "{line}");
+            let pointers = self.axes.iter().map(|axis| axis.pointer.clone());
+            let line =
+                SweepLine { values: pointers.zip(values.iter().copied()).collect(), outcome: *outcome };
+            // Numbers and names are always JSON, and writing to a string doesn't fail.
+            let _ = writeln!(lines, "{}", json!(line));
         }
         lines
     }
@@ -137,6 +168,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn results() -> SweepResults {

@@ -345,7 +345,9 @@ fn single_simulations_add_up_to_the_job() {
     let directory = tempfile::tempdir().unwrap();
     let (mut child, url) = up(&directory.path().join("data"));
     let args = ["submit", EXAMPLE, "-n", "40000", "--seed", "3", "--wait", "--json", "--url", &url];
-    let job = answer(&args);
+    let (job, _, code) = outcome(&mut carlo(&args));
+    assert_eq!(code, Some(0));
+    let job: Value = serde_json::from_str(&job).unwrap();
     let (id, results) = (job["id"].as_str().unwrap(), &job["results"]);
     let before = answer(&["usage", "--json", "--url", &url])["tokens_used"].as_u64().unwrap();
     let file = directory.path().join("samples.csv");

@@ -17,7 +17,9 @@ use crate::{convert, entity, jobs};
     path = "/api/sweep",
     operation_id = "sweep",
     tag = "jobs",
-    summary = "Queues a job that computes a plan at many values of one or two of its numbers, all on the same luck",
+    summary = "Queues a sweep: a plan at many values of one or two of its numbers",
+    description = "All points, at most 1,024, meet the same random numbers in one job, and are compared with the plan as it was sent. \
+        `GET /api/jobs/{id}/sweep` has them, also while it runs.",
     params(IdempotencyKey),
     request_body = SweepRequest,
     responses(

@@ -13,8 +13,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use carlo_rest::sweep::Sample;
 use carlo_wire::v1;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_stream::{Stream, StreamExt as _};
 
 use crate::caller::Caller;
@@ -45,18 +46,23 @@ const COLUMNS: [&str; 6] =
     path = "/api/jobs/{id}/samples",
     operation_id = "getSamples",
     tag = "jobs",
-    summary = "What became of consecutive simulations, recomputed from the seed: as CSV, lines of JSON or an Arrow stream, as `Accept` says. \
-        Charged as so many simulations",
+    summary = "What became of consecutive simulations",
+    description = "They are computed again from the seed and their indices, to the bit, and sent as CSV, lines of JSON or an Arrow stream, as `Accept` \
+        says. Charged as so many simulations of the timeline.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("first" = Option<u64>, Query, description = "The index of the first; 0 where absent"),
-        ("count" = Option<u64>, Query, minimum = 1, maximum = 1_000_000, description = "How many, as far as the job has so many; 100,000 where absent"),
+        ("first" = Option<u64>, Query, minimum = 0, maximum = 999_999_999_999_u64, format = Int64, description = "The index of the first; 0 where absent"),
+        ("count" = Option<u64>, Query, minimum = 1, maximum = 1_000_000, format = Int64, description = "How many, as far as the job has so many; 100,000 where absent"),
     ),
     responses(
         (status = 200, description = "A row for each: `index`, `finalBalance` in dollars, `success`, `firstShortMonth` from 1 (where the goal is never to be \
             short, and it was), `horizonMonths` (with people), `lowestMultiplier` (with a spending rule). In Arrow they are `uint64`, `float32`, `bool`, \
             `uint16`, `uint16`, `float32`",
-            content((String = "text/csv"), (String = "application/jsonl"), (Vec<u8> = "application/vnd.apache.arrow.stream"))),
+            content(
+                (String = "text/csv", example = json!("index,finalBalance,success,firstShortMonth,horizonMonths,lowestMultiplier\r\n0,71234.5,true,,,\r\n")),
+                (Sample = "application/jsonl"),
+                (Vec<u8> = "application/vnd.apache.arrow.stream", example = json!("(binary)")),
+            )),
         (status = 406, description = "It is sent as CSV, lines of JSON or an Arrow stream only"),
     ),
 )]
@@ -182,17 +188,15 @@ fn csv(block: &v1::SampleBlock) -> String {
 fn lines(block: &v1::SampleBlock) -> String {
     let mut lines = String::with_capacity(64 * block.final_balances.len());
     for Row { index, balance, success, first_short, horizon, multiplier } in rows(block) {
-        let mut line = json!({"index": index, "finalBalance": balance, "success": success});
-        let further = [
-            ("firstShortMonth", first_short.map(Value::from)),
-            ("horizonMonths", horizon.map(Value::from)),
-            ("lowestMultiplier", multiplier.map(Value::from)),
-        ];
-        for (name, value) in further {
-            if let Some(value) = value {
-                line[name] = value;
-            }
-        }
+        let line = Sample {
+            index,
+            final_balance: balance,
+            success,
+            first_short_month: first_short.map(Into::into),
+            horizon_months: horizon.map(Into::into),
+            lowest_multiplier: multiplier,
+        };
+        let line = json!(line);
         let _ = writeln!(lines, "{line}");
     }
     lines
@@ -241,6 +245,7 @@ mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{Float32Type, UInt16Type, UInt64Type};
     use arrow_ipc::reader::StreamReader;
+    use serde_json::Value;
 
     use super::*;
 

@@ -6,10 +6,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use carlo_rest::job::JobStatus;
 use carlo_rest::plans::ComparedPlan;
-use carlo_rest::sweep::{Axis, Sweep, SweepPoint, SweepResults};
+use carlo_rest::sweep::{Axis, Sweep, SweepLine, SweepPoint, SweepResults};
 use carlo_types::merge::standard_error;
 use carlo_types::{results, sweep};
 use carlo_wire::{FieldError, v1};
+use serde_json::json;
 
 use crate::caller::Caller;
 use crate::openapi::shared::{IfNoneMatch, NotModified};
@@ -33,14 +34,20 @@ const FORMATS: [(&str, Format); 3] =
     path = "/api/jobs/{id}/sweep",
     operation_id = "getSweep",
     tag = "jobs",
-    summary = "The points of a sweep, also while it runs: as JSON, CSV or lines of JSON, as `Accept` says",
+    summary = "The points of a sweep",
+    description = "As JSON, CSV or lines of JSON, as `Accept` says; also while it runs, then of the simulations so far.",
     params(
         ("id" = String, Path, description = "A sweep's id, `job_…`"),
         IfNoneMatch,
     ),
     responses(
         (status = 200, description = "The points: as CSV a line of names and a line for each; as JSON lines an object for each, its values by pointer",
-            content((Sweep = "application/json"), (String = "text/csv"), (String = "application/jsonl"))),
+            content(
+                (Sweep = "application/json"),
+                (String = "text/csv", example = json!("/plan/incomeUntil,successProbability,standardError,confidenceInterval95Low,\
+                    confidenceInterval95High,delta,deltaStandardError,mean,median\r\n240,0.75,0.01,0.73,0.77,0.1,0.005,71000,69000\r\n")),
+                (SweepLine = "application/jsonl"),
+            )),
         NotModified,
         (status = 406, description = "It is sent as JSON, CSV or lines of JSON only"),
         (status = 409, description = "There are no points yet, or none any more"),
