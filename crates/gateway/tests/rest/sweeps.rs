@@ -114,7 +114,7 @@ async fn simulations_come_as_csv_as_lines_and_as_arrow() {
         7,1.5,true,,,\r\n8,-2,false,,,\r\n9,1.5,true,,,\r\n10,-2,false,,,\r\n";
     assert_eq!(csv.text().await.unwrap(), expected);
     let lines = accepting("application/jsonl").await.unwrap().text().await.unwrap();
-    assert!(lines.starts_with("{\"finalBalance\":1.5,\"index\":7,\"success\":true}\n"), "{lines}");
+    assert!(lines.starts_with("{\"index\":7,\"finalBalance\":1.5,\"success\":true}\n"), "{lines}");
     let arrow = accepting("application/vnd.apache.arrow.stream").await.unwrap();
     assert_eq!(arrow.headers()["content-type"], "application/vnd.apache.arrow.stream");
     assert!(

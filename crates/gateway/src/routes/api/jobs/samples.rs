@@ -196,8 +196,11 @@ fn lines(block: &v1::SampleBlock) -> String {
             horizon_months: horizon.map(Into::into),
             lowest_multiplier: multiplier,
         };
-        let line = json!(line);
-        let _ = writeln!(lines, "{line}");
+        // Numbers are always JSON; written at once, they keep their shortest form.
+        if let Ok(line) = serde_json::to_string(&line) {
+            lines.push_str(&line);
+            lines.push('\n');
+        }
     }
     lines
 }
