@@ -15,7 +15,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::sweep::Sample;
 use carlo_wire::v1;
-use serde_json::json;
 use tokio_stream::{Stream, StreamExt as _};
 
 use crate::caller::Caller;
@@ -248,7 +247,7 @@ mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{Float32Type, UInt16Type, UInt64Type};
     use arrow_ipc::reader::StreamReader;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

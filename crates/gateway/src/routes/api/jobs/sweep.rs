@@ -10,7 +10,6 @@ use carlo_rest::sweep::{Axis, Sweep, SweepLine, SweepPoint, SweepResults};
 use carlo_types::merge::standard_error;
 use carlo_types::{results, sweep};
 use carlo_wire::{FieldError, v1};
-use serde_json::json;
 
 use crate::caller::Caller;
 use crate::openapi::shared::{IfNoneMatch, NotModified};
