@@ -176,7 +176,8 @@ section! {
 section! {
     /// Student's t.
     pub StudentTReturns / StudentTReturnsDraft as "StudentTReturns" {
-        /// Degrees of freedom: the fewer, the fatter the tails.
+        /// Degrees of freedom: the fewer, the fatter the tails. A draw has 28 bits, which end its tails: 0.004 % of the
+        /// variance is lost at 4 degrees, 0.1 % at 3, 38 % at 2.1.
         degrees_of_freedom: f64 = number(2.1, 100.0).required().example(4.0);
     }
 }
