@@ -7,9 +7,10 @@ use carlo_types::sweep::SweepRequest;
 use carlo_types::{Fault, JobSpec, Question, Request, Results, results};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json, to_value};
+use serde_json::{json, to_value};
 use utoipa::ToSchema;
 
+use crate::difference;
 use crate::label::Label;
 use crate::plans::{ComparedPlan, Solution};
 use crate::sweep::SweepResults;
@@ -263,7 +264,7 @@ impl JobResults {
     ///
     /// # Errors
     ///
-    /// Where what they say was solved for, or swept over, is nothing that can be.
+    /// Where what they say breaks a rule of requests.
     pub fn to_spec(&self) -> Result<JobSpec, Fault> {
         let mut spec = JobSpec::of(self.assumptions.clone());
         if let Some(solution) = &self.solution {
@@ -280,17 +281,21 @@ impl JobResults {
             let others = self.variants.iter().map(|variant| JobSpec::of(variant.assumptions.clone()));
             spec.question = Question::Compare(others.collect());
         }
-        Ok(spec)
+        // An answer may come from anywhere: it says what it likes.
+        spec.to_draft().check(spec.seed())
     }
 
     /// The names of what differs between two answers. A digest alone would not do: whoever changes a number leaves the digest as it was. How many
     /// nodes took part is no part of the answer.
     pub fn differing(&self, other: &Self) -> serde_json::Result<Vec<String>> {
         let this = Self { workers_used: other.workers_used, ..self.clone() };
-        let (this, other) = (to_value(this)?, to_value(other)?);
-        let names: BTreeSet<_> =
-            [&this, &other].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
-        Ok(names.into_iter().filter(|name| this.get(name) != other.get(name)).cloned().collect())
+        let differences = difference::between(&to_value(this)?, &to_value(other)?);
+        let names: BTreeSet<_> = differences
+            .iter()
+            .filter_map(|found| found.pointer.split('/').nth(1))
+            .map(str::to_owned)
+            .collect();
+        Ok(names.into_iter().collect())
     }
 }
 

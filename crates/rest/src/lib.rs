@@ -6,6 +6,7 @@
 //! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
 //! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts.
+//! * [`difference`]: where two answers differ.
 //! * [`label`]: the states by which lists are filtered.
 //! * [`problem`]: every error, as `application/problem+json` (RFC 9457).
 //!
@@ -14,6 +15,7 @@
 pub mod account;
 pub mod batch;
 pub mod cluster;
+pub mod difference;
 pub mod job;
 pub mod label;
 pub mod money;

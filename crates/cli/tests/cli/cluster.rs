@@ -135,12 +135,31 @@ fn a_stored_answer_is_verified_and_one_that_was_changed_is_told_apart() {
     }
 
     let mut changed = job.clone();
-    changed["results"]["successProbability"] = 0.99.into();
     changed["results"]["workersUsed"] = 7.into();
+    for (pointer, value) in [
+        ("/simulationsTotal", json!(20_001)),
+        ("/simulationsComplete", json!(19_999)),
+        ("/seed", json!("1")),
+        ("/sensitivityResults/sensitivities/income_plus_10/delta", json!(0.5)),
+        ("/sensitivityResults/mostImpactful", json!("nothing")),
+        ("/results/seed", json!("1")),
+        ("/results/successProbability", json!(0.99)),
+        ("/results/histogram/counts/3", json!(7)),
+    ] {
+        let was = std::mem::replace(changed.pointer_mut(pointer).unwrap(), value.clone());
+        std::fs::write(&path, changed.to_string()).unwrap();
+        let (stdout, stderr, code) = outcome(&mut carlo(&["verify", file]));
+        assert_eq!((stdout.as_str(), code), ("", Some(6)), "{stderr}");
+        let told = format!("is not what its request gives: {pointer} is {value}, recomputed {was}\n");
+        assert!(stderr.contains(&told), "{told}{stderr}");
+        *changed.pointer_mut(pointer).unwrap() = was;
+    }
+    changed["results"]["mean"] = 1.into();
+    changed.as_object_mut().unwrap().remove("sensitivityResults");
     std::fs::write(&path, changed.to_string()).unwrap();
-    let (stdout, stderr, code) = outcome(&mut carlo(&["verify", file]));
-    assert_eq!((stdout.as_str(), code), ("", Some(6)));
-    assert!(stderr.contains("is not what its request gives; different: successProbability\n"), "{stderr}");
+    let (stdout, _, code) = outcome(&mut carlo(&["verify", file, "--json"]));
+    let verdict: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&verdict["different"], code), (&json!(["/results/mean", "/sensitivityResults"]), Some(6)));
 
     let mut older = job.clone();
     older["results"]["modelVersion"] = 0.into();
@@ -188,7 +207,7 @@ fn a_stored_answer_to_a_question_is_verified_with_the_question() {
         std::fs::write(&stored, changed.to_string()).unwrap();
         let (_, stderr, code) = outcome(&mut carlo(&["verify", stored.to_str().unwrap()]));
         assert_eq!(code, Some(6), "{stderr}");
-        assert!(stderr.contains(&format!("different: {name}\n")), "{stderr}");
+        assert!(stderr.contains(&format!(" gives: /results/{name}{place} is 7.5, recomputed ")), "{stderr}");
     }
     signal("TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -97,9 +97,7 @@ pub(super) fn results(
     let results = completed.results.ok_or_else(missing("results.results"))?;
     let assumptions = completed.assumptions.ok_or_else(missing("results.assumptions"))?;
     let results = Results::try_from(results)?;
-    let assumptions = Draft::from(assumptions).check(seed).map_err(|fault| {
-        FieldError::new("results.assumptions", format!("breaks the rules of a request: {fault}"))
-    })?;
+    let assumptions = Draft::from(assumptions).checked_before(seed);
     if let Question::Compare(plans) = &assumptions.question
         && plans.len() != results.variants.len()
     {

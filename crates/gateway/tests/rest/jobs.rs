@@ -207,6 +207,24 @@ async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_by_the_rules_of_another_day_is_shown_as_it_is() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let mut job = coordinator::complete();
+    let assumptions = job.results.as_mut().unwrap().assumptions.as_mut().unwrap();
+    assumptions.goal.as_mut().unwrap().timeline_months = Some(5_000);
+    assumptions.financial_profile.as_mut().unwrap().liquid_assets = Some(-1.0);
+    let id = coordinator.keep(job);
+    for path in [format!("/api/jobs/{id}"), format!("/simulations/{id}"), format!("/simulations/{id}/result")]
+    {
+        let job: Value = gateway.get(&path).send().await.unwrap().json().await.unwrap();
+        let assumptions = &job["results"]["assumptions"];
+        assert_eq!(assumptions["goal"]["timelineMonths"], 5_000, "{path}");
+        assert_eq!(assumptions["financialProfile"]["liquidAssets"], -1.0, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn of_the_results_only_the_wanted_fields_are_sent() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;

@@ -91,9 +91,20 @@ pub struct Faults {
     more: usize,
     /// How many readings are under way that only need some value.
     muted: usize,
+    /// Whether values that break a rule are kept as they are.
+    keeps_values: bool,
 }
 
 impl Faults {
+    /// For what was checked before, perhaps by other rules: a value that breaks one of today's is read as it is.
+    pub fn of_checked() -> Self {
+        Self { keeps_values: true, ..Self::default() }
+    }
+
+    pub(super) fn keeps_values(&self) -> bool {
+        self.keeps_values
+    }
+
     /// Adds a fault at a place.
     pub fn add(&mut self, at: &At<'_>, message: fmt::Arguments<'_>) {
         if self.muted > 0 {

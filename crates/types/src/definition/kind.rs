@@ -58,6 +58,10 @@ pub trait Leaf: Sized + Clone + Debug + PartialEq + Serialize {
     fn parse(value: &Value, rule: &Self::Rule) -> Result<Self::Wire, String>;
     /// Checks a value. The error is what is wrong with it.
     fn judge(wire: Self::Wire, rule: &Self::Rule) -> Result<Self, String>;
+    /// The value as it is, also where it breaks the rule; some other one where it can't be.
+    fn keep(wire: Self::Wire, rule: &Self::Rule) -> Self {
+        Self::judge(wire, rule).unwrap_or_else(|_| Self::stand_in(rule))
+    }
     /// The value of a rule.
     fn of(value: Self::Const) -> Self;
     /// Some value that keeps the rule.
@@ -92,6 +96,9 @@ fn settle<T: Leaf>(rule: &Input<T>, wire: Option<T::Wire>, at: &At<'_>, faults: 
 }
 
 fn judge<T: Leaf>(rule: &Input<T>, wire: T::Wire, at: &At<'_>, faults: &mut Faults) -> T {
+    if faults.keeps_values() {
+        return T::keep(wire, &rule.rule);
+    }
     T::judge(wire, &rule.rule).unwrap_or_else(|message| {
         faults.add(at, format_args!("{message}"));
         T::stand_in(&rule.rule)
@@ -208,7 +215,7 @@ fn entries<'v>(part: Part, value: Option<&'v Value>, at: &At<'_>, faults: &mut F
 
 fn is_count_right(part: Part, count: usize, at: &At<'_>, faults: &mut Faults) -> bool {
     let Part { entries_min: min, entries_max: max, .. } = part;
-    if (min..=max).contains(&count) {
+    if (min..=max).contains(&count) || faults.keeps_values() {
         return true;
     }
     if min == 0 {
@@ -786,6 +793,10 @@ impl Leaf for f64 {
         }
     }
 
+    fn keep(value: f64, _: &Span) -> f64 {
+        value
+    }
+
     fn of(value: f64) -> f64 {
         value
     }
@@ -841,6 +852,10 @@ macro_rules! whole_leaf {
                 let checked = (low..=high).contains(&value).then(|| $type::try_from(value).ok());
                 let message = || format!("must be a whole number from {low} to {high}, not {value}");
                 checked.flatten().ok_or_else(message)
+            }
+
+            fn keep(value: u64, range: &Whole) -> $type {
+                $type::try_from(value).unwrap_or_else(|_| Self::stand_in(range))
             }
 
             fn of(value: $type) -> $type {
@@ -936,6 +951,10 @@ impl Leaf for String {
             length if min == 0 => Err(format!("must have at most {max} characters, not {length}")),
             length => Err(format!("must have {min} to {max} characters, not {length}")),
         }
+    }
+
+    fn keep(text: String, _: &Text) -> String {
+        text
     }
 
     fn of(value: &'static str) -> String {

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
+use crate::request::Request;
 use crate::spec::JobSpec;
 
 fn body() -> Value {
@@ -136,6 +137,23 @@ fn what_is_echoed_reads_as_the_same_job() {
     assert_eq!(again, spec);
     assert_eq!(again.canonical(), spec.canonical());
     assert_eq!(spec.to_draft().check(0).expect("a good draft"), spec);
+}
+
+#[test]
+fn what_was_checked_before_is_read_as_it_is() {
+    let stored = with(&[
+        ("/financialProfile/liquidAssets", json!(1e15)),
+        ("/goal/timelineMonths", json!(5_000)),
+        ("/goal/goalText", json!("x".repeat(2_000))),
+        ("/simulationParams/emergencyMin", json!(5_000)),
+        ("/simulationParams/ofTomorrow", json!(1)),
+        ("/plan/flows", json!(vec![json!({"kind": "income", "amount": 5}); 65])),
+    ]);
+    assert_eq!(faults(&stored).len(), 6, "today's rules refuse all of it");
+    let request: Request = serde_json::from_value(stored).expect("an answer is read");
+    let values = (request.profile.liquid_assets, request.goal.timeline_months, request.params.emergency_min);
+    assert_eq!(values, (1e15, 5_000, 5_000.0));
+    assert_eq!((request.goal.goal_text.map(|text| text.len()), request.plan.flows.len()), (Some(2_000), 65));
 }
 
 #[test]
