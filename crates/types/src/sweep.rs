@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::definition::rule::{items, list, number, part, text};
 use crate::definition::{self, Faults, Object, section, snake_case};
-use crate::limits::{NUMBER_MAX, TEXT_BYTES_MAX};
+use crate::limits::{NUMBER_MAX, TEXT_CHARS_MAX};
 use crate::question::Question;
 use crate::request::Request;
 use crate::spec::JobSpec;
@@ -33,7 +33,7 @@ section! {
     /// A number of a plan and the values that it takes.
     pub SweepAxis / SweepAxisDraft as "SweepAxis" {
         /// Where the number is in the request: a JSON pointer (RFC 6901).
-        pointer: String = text(TEXT_BYTES_MAX).required().example("/plan/incomeUntil");
+        pointer: String = text(TEXT_CHARS_MAX).required().example("/plan/incomeUntil");
         /// Its values, all different. The points of all axes together are at most 1,024.
         values: Vec<f64> = items(number(-NUMBER_MAX, NUMBER_MAX), POINTS_MAX).required();
     }

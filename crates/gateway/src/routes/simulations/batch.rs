@@ -94,7 +94,7 @@ pub(crate) async fn list(
     operation_id = "getBatch",
     tag = "batches",
     summary = "One batch",
-    description = "`Prefer: wait=30` holds the call until something of the batch changes.",
+    description = "`Prefer: wait=30` holds the call until its status changes.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
         PreferWait,
