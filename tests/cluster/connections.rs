@@ -124,7 +124,7 @@ async fn a_worker_names_why_it_reaches_no_coordinator() -> anyhow::Result<()> {
         (at("https", &old), Some(&expired.certificate), "its certificate has expired"),
         (at("https", &itself), Some(&authority.certificate), "self-signed, CA:TRUE"),
         (format!("https://127.0.0.2:{}", encrypted.address.port()), trusted, "refused"),
-        (format!("http://127.0.0.1:{http}"), None, "no coordinator"),
+        (format!("http://127.0.0.1:{http}"), None, "is not a coordinator"),
     ] {
         let (address, authority) = (url.clone(), authority.cloned());
         let warning =
