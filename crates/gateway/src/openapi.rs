@@ -44,7 +44,7 @@ use crate::static_page::StaticPage;
 pub(crate) struct Description;
 
 /// The bodies that may be left out: nothing in them is required.
-const OPTIONAL_BODIES: [&str; 2] = ["cancelBatch", "cancelSimulation"];
+const OPTIONAL_BODIES: [&str; 3] = ["cancelBatch", "cancelSimulation", "createJoinToken"];
 
 /// The route of the description.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(described: utoipa::openapi::OpenApi) -> Router<S> {

@@ -16,6 +16,7 @@ use crate::{body, convert};
     operation_id = "getTiers",
     tag = "admin",
     summary = "What each tier may do, and what work costs",
+    description = "For administrators. A limit of −1 is none.",
     responses(
         (status = 200, description = "All of it", body = Tiers),
     ),
@@ -31,6 +32,7 @@ pub(crate) async fn get(State(app): State<App>, caller: Caller) -> Result<Json<T
     operation_id = "setTiers",
     tag = "admin",
     summary = "Changes that for the whole cluster, for calls and jobs from now on",
+    description = "For administrators. What is left out has its default.",
     request_body = Tiers,
     responses(
         (status = 200, description = "All of it, as it holds now", body = Tiers),

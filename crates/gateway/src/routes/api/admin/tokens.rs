@@ -20,8 +20,9 @@ use crate::{body, convert, entity, idempotency_key, path_ids};
     operation_id = "createJoinToken",
     tag = "admin",
     summary = "Makes a token for workers to join with; its text is shown once",
+    description = "For administrators. The body may be left out. Only a hash of the text is kept, so it can't be shown again.",
     params(IdempotencyKey),
-    request_body = Option<CreateJoinToken>,
+    request_body = CreateJoinToken,
     responses(
         (status = 201, description = "The token and its text", body = CreatedJoinToken, headers(("Location" = String, description = "The token"))),
     ),
@@ -49,6 +50,7 @@ pub(crate) async fn create(
     operation_id = "listJoinTokens",
     tag = "admin",
     summary = "Every join token, without its text",
+    description = "For administrators. Those that are of no use any more are listed, too.",
     responses(
         (status = 200, description = "The tokens", body = JoinTokenList),
     ),
@@ -65,6 +67,7 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     operation_id = "revokeJoinToken",
     tag = "admin",
     summary = "Takes a join token back, for good; workers that have joined with it go on",
+    description = "For administrators. No worker joins with it from now on.",
     params(
         ("id" = String, Path, description = "A join token's id"),
     ),
