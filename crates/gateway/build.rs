@@ -1,5 +1,6 @@
-//! Takes `plotly.min.js` out of the crate `plotly`, which carries it, and compresses it: pages get these bytes as they are. As a dependency of
-//! the build alone, that crate costs the program neither code nor time.
+//! Takes `plotly.min.js` out of the crate `plotly`, which carries it, and compresses it: pages get
+//! these bytes as they are. As a dependency of the build alone, that crate costs the program
+//! neither code nor time.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -22,7 +23,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// What stands in the first `<script>` of a page: plotly itself. What follows sets formulas, which no chart here needs.
+/// What stands in the first `<script>` of a page: plotly itself. What follows sets formulas, which
+/// no chart here needs.
 fn first_script(sources: &str) -> Option<&[u8]> {
     let start = sources.find('>')? + 1;
     let end = sources.find("</script>\n")?;

@@ -45,7 +45,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// A browser for the site at `url`; none where this machine has no Chromium, which fails in CI and is reported as skipped elsewhere.
+    /// A browser for the site at `url`; none where this machine has no Chromium, which fails in CI
+    /// and is reported as skipped elsewhere.
     pub(crate) async fn open(url: &str) -> anyhow::Result<Option<Self>> {
         let Ok(mut driver) = Command::new("chromedriver")
             .arg("--port=0")
@@ -237,8 +238,9 @@ impl Browser {
             .collect())
     }
 
-    /// Ends the browser, after asking what every page must answer with no: did the console report anything but what has one of the words of
-    /// `expected` in it, and was another host asked for anything?
+    /// Ends the browser, after asking what every page must answer with no: did the console report
+    /// anything but what has one of the words of `expected` in it, and was another host asked for
+    /// anything?
     pub(crate) async fn close(mut self, expected: &[&str]) -> anyhow::Result<()> {
         let mut console = self.console().await?;
         console.retain(|line| !expected.iter().any(|word| line.contains(word)));
@@ -269,7 +271,8 @@ impl Browser {
     }
 }
 
-/// Says that a test was skipped, past the harness, which shows nothing of a test that passes: tests/run counts these lines.
+/// Says that a test was skipped, past the harness, which shows nothing of a test that passes:
+/// tests/run counts these lines.
 pub(crate) fn skipped(what: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(format!("\nskipped: {what}\n").as_bytes())
 }

@@ -1,4 +1,5 @@
-//! What others typed is text, wherever it is shown; and a coordinator that dies is only missed for a while.
+//! What others typed is text, wherever it is shown; and a coordinator that dies is only missed for
+//! a while.
 
 use anyhow::Context;
 use carlo_tests::{Client, Cluster};

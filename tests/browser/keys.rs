@@ -1,4 +1,5 @@
-//! A cluster that asks for keys: entering one, a wrong one, another user's job, and what administrators see.
+//! A cluster that asks for keys: entering one, a wrong one, another user's job, and what
+//! administrators see.
 
 use anyhow::Context;
 use carlo_tests::{Auth, Client, Cluster};

@@ -1,4 +1,5 @@
-//! The page Plan, as somebody uses it: by keyboard, with mistakes, with sliders; and the job that it submits.
+//! The page Plan, as somebody uses it: by keyboard, with mistakes, with sliders; and the job that
+//! it submits.
 
 use anyhow::Context;
 use carlo_tests::Cluster;

@@ -1,4 +1,5 @@
-//! The operator's guide: every block of commands is run, in its order, and every option of every daemon is in it.
+//! The operator's guide: every block of commands is run, in its order, and every option of every
+//! daemon is in it.
 
 use std::collections::BTreeSet;
 use std::fs;

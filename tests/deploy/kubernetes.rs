@@ -1,5 +1,5 @@
-//! The manifests: kustomize puts them together, Kubernetes' own schemas allow each of them, and what they say to the daemons exists. And the
-//! recipe for Slurm, run as its job would be.
+//! The manifests: kustomize puts them together, Kubernetes' own schemas allow each of them, and
+//! what they say to the daemons exists. And the recipe for Slurm, run as its job would be.
 
 use std::fs;
 use std::process::Command;

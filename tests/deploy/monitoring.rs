@@ -1,5 +1,5 @@
-//! What watches a cluster: Prometheus accepts its configuration and its alerts fire as they should, and every query of the dashboard and of
-//! the alerts has an answer from a cluster that works.
+//! What watches a cluster: Prometheus accepts its configuration and its alerts fire as they should,
+//! and every query of the dashboard and of the alerts has an answer from a cluster that works.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -138,7 +138,8 @@ async fn every_query_has_an_answer_from_a_live_cluster() -> anyhow::Result<()> {
         ("carlo-worker", worker_admin),
     ];
     let _prometheus = prometheus(directory.path(), listen, &jobs)?;
-    // Some series are there while a job runs, some once one has ended, and a rate takes two samples.
+    // Some series are there while a job runs, some once one has ended, and a rate takes two
+    // samples.
     client.submit(&Client::request(1_000_000_000_000, 1)).await?;
     let began = Instant::now();
     let mut missing = panels()?;

@@ -1,4 +1,5 @@
-//! The units: systemd accepts them and finds little that they may do, and the daemons tell it when they are ready.
+//! The units: systemd accepts them and finds little that they may do, and the daemons tell it when
+//! they are ready.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -11,7 +12,8 @@ use carlo_tests::{Daemon, PATIENCE, binary};
 use crate::{help, output, repository};
 
 const DAEMONS: [&str; 3] = ["carlo-coordinator", "carlo-gateway", "carlo-worker"];
-/// The highest exposure level that a unit may have, in tenths: `systemd-analyze security` gives 0 to 10, and 9.6 to a bare unit.
+/// The highest exposure level that a unit may have, in tenths: `systemd-analyze security` gives 0
+/// to 10, and 9.6 to a bare unit.
 const EXPOSURE_MAX: &str = "30";
 
 /// The unit of a daemon, with the program that was built just now instead of the installed one.
@@ -81,7 +83,8 @@ async fn each_daemon_tells_systemd_when_it_is_ready_and_when_it_stops() -> anyho
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
     let data = data.to_str().context("the temporary directory has a readable name")?;
-    // Nobody listens at port 9: a gateway and a worker are ready before they have found a coordinator.
+    // Nobody listens at port 9: a gateway and a worker are ready before they have found a
+    // coordinator.
     let nowhere = "http://127.0.0.1:9";
     let arguments: [&[&str]; 3] = [
         &["--listen", "127.0.0.1:0", "--data-dir", data],

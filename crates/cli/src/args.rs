@@ -1,4 +1,5 @@
-//! The command line as typed. What the words mean is for the commands; what a request may say is for the server.
+//! The command line as typed. What the words mean is for the commands; what a request may say is
+//! for the server.
 
 mod server;
 
@@ -6,7 +7,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use carlo_types::question::Variable;
+use carlo_types::analysis::Variable;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
@@ -210,7 +211,8 @@ pub struct Report {
 /// `carlo compare`
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// The requests, as JSON; the others are compared with the first, whose seed and number of simulations hold for all
+    /// The requests, as JSON; the others are compared with the first, whose seed and number of
+    /// simulations hold for all
     #[arg(required = true, num_args = 1..=8)]
     pub files: Vec<PathBuf>,
     /// How many simulations.
@@ -254,7 +256,8 @@ pub struct Sweep {
     /// The plan of which one or two numbers change.
     #[command(flatten)]
     pub request: Request,
-    /// A number and its values, once or twice: /plan/incomeUntil=240:480:12 (from, to, step), or numbers with commas between them
+    /// A number and its values, once or twice: /plan/incomeUntil=240:480:12 (from, to, step), or
+    /// numbers with commas between them
     #[arg(long, value_name = "POINTER=VALUES", required = true)]
     pub over: Vec<Over>,
     /// How to print the points; json is the whole job
@@ -284,7 +287,8 @@ pub enum SweepFormat {
 /// `carlo verify`
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The answer, as JSON: what `carlo run --json` or `carlo status --json` printed, or its results alone; - reads stdin
+    /// The answer, as JSON: what `carlo run --json` or `carlo status --json` printed, or its
+    /// results alone; - reads stdin
     pub file: PathBuf,
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N")]

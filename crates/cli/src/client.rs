@@ -1,4 +1,5 @@
-//! The REST client: one call of the contract (`carlo_rest`) a method, and errors that say what to do.
+//! The REST client: one call of the contract (`carlo_rest`) a method, and errors that say what to
+//! do.
 
 mod batches;
 mod events;
@@ -25,7 +26,8 @@ use crate::render::visible;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
-/// The longest that an answer may take which is read bit by bit; whoever reads it notices a silence much sooner.
+/// The longest that an answer may take which is read bit by bit; whoever reads it notices a silence
+/// much sooner.
 const STREAM_TIMEOUT: Duration = Duration::from_hours(30 * 24);
 
 /// How long a call waits in all where the server asks for it.
@@ -126,7 +128,8 @@ impl ClientError {
         if let Self::Refused(refusal) = self { refusal.retry_after } else { None }
     }
 
-    /// Whether the same call may well succeed in a moment: the server restarts, or looks for a leader.
+    /// Whether the same call may well succeed in a moment: the server restarts, or looks for a
+    /// leader.
     pub fn is_passing(&self) -> bool {
         match self {
             // What is configured wrongly stays so.
@@ -170,7 +173,8 @@ impl Client {
         Self::trusting(url, None)
     }
 
-    /// The same; at an `https` URL only those are believed whom these certificates, PEM, vouch for, or the system's where there are none.
+    /// The same; at an `https` URL only those are believed whom these certificates, PEM, vouch for,
+    /// or the system's where there are none.
     pub fn trusting(url: &str, authorities: Option<&[u8]>) -> Result<Self, ClientError> {
         let refuse = |reason: String| ClientError::Url { url: url.to_owned(), reason };
         let base: Url = url.parse().map_err(|error| refuse(format!("{error}")))?;
@@ -187,7 +191,8 @@ impl Client {
         let http = builder
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
-            // A cluster is on this machine or behind a tunnel; a proxy of the environment knows neither.
+            // A cluster is on this machine or behind a tunnel; a proxy of the environment knows
+            // neither.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -207,7 +212,8 @@ impl Client {
         &self.base
     }
 
-    /// `GET` of the client's URL with the path that it has, which leads to no call of the contract: the status and the text.
+    /// `GET` of the client's URL with the path that it has, which leads to no call of the contract:
+    /// the status and the text.
     pub async fn probe(&self) -> Result<(StatusCode, String), ClientError> {
         let unreachable = |error: reqwest::Error| self.unreachable(&error);
         let response = self.request(Method::GET, self.base.clone()).send().await.map_err(unreachable)?;
@@ -338,7 +344,8 @@ impl Client {
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
     }
 
-    /// Sends a request, again where the server says that there were too many of them and when the next one may come.
+    /// Sends a request, again where the server says that there were too many of them and when the
+    /// next one may come.
     async fn send(&self, mut request: RequestBuilder) -> Result<Response, ClientError> {
         let mut patience = RETRY_MAX;
         loop {

@@ -58,7 +58,8 @@ pub async fn status(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> 
     .await
 }
 
-/// Does this with each of several things. What fails for one is said, and the others follow; the first failure decides the exit code.
+/// Does this with each of several things. What fails for one is said, and the others follow; the
+/// first failure decides the exit code.
 pub(crate) async fn each<T>(
     all: Vec<T>,
     with_one: impl AsyncFn(usize, T) -> anyhow::Result<()>,

@@ -1,6 +1,8 @@
-//! A whole cluster in this process: a coordinator, a worker and a gateway, each as its daemon runs it, talking over loopback.
+//! A whole cluster in this process: a coordinator, a worker and a gateway, each as its daemon runs
+//! it, talking over loopback.
 //!
-//! Nothing here is a short cut: they are started with listeners and URLs, supervised, and drained in order.
+//! Nothing here is a short cut: they are started with listeners and URLs, supervised, and drained
+//! in order.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -15,7 +17,8 @@ use tokio::time::timeout;
 /// A free port of this machine.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// How long each daemon may take to end. Their sum stays below the 5 s in which `carlo up` promises to end.
+/// How long each daemon may take to end. Their sum stays below the 5 s in which `carlo up` promises
+/// to end.
 const GATEWAY_DRAIN: Duration = Duration::from_millis(500);
 const WORKER_DRAIN: Duration = Duration::from_millis(2_500);
 const COORDINATOR_DRAIN: Duration = Duration::from_millis(1_500);
@@ -92,7 +95,8 @@ impl Embedded {
         &self.coordinator_url
     }
 
-    /// Resolves when a daemon ends although nobody asked it to, with the reason: without it there is no cluster.
+    /// Resolves when a daemon ends although nobody asked it to, with the reason: without it there
+    /// is no cluster.
     pub async fn failed(&mut self) -> anyhow::Error {
         let (name, ended) = tokio::select! {
             // Where one brings down the others, the cause is named.
@@ -105,11 +109,13 @@ impl Embedded {
         error.context(format!("the embedded {name} failed"))
     }
 
-    /// Ends all of it in order: the gateway takes no more, the worker reports what it holds, the coordinator commits it.
+    /// Ends all of it in order: the gateway takes no more, the worker reports what it holds, the
+    /// coordinator commits it.
     ///
     /// # Errors
     ///
-    /// What failed while ending. Something that doesn't end in time is left behind without an error: what matters is durable.
+    /// What failed while ending. Something that doesn't end in time is left behind without an
+    /// error: what matters is durable.
     pub async fn shut_down(self) -> anyhow::Result<()> {
         let gateway = self.gateway.shut_down(GATEWAY_DRAIN).await;
         let worker = self.worker.shut_down(WORKER_DRAIN).await;

@@ -1,14 +1,18 @@
-//! The command line of carlo. A `main.rs` parses the arguments and calls [`execute`]; all else is here.
+//! The command line of carlo. A `main.rs` parses the arguments and calls [`execute`]; all else is
+//! here.
 //!
 //! * [`args`]: the command line as typed.
 //! * [`request`]: the file that is submitted. [`profile`]: the servers that somebody uses.
-//! * [`client`](mod@client): the REST client. Every command that shows or changes something goes through it, also those that bring their
-//!   own cluster.
-//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`], [`plans`], [`verify`] and [`up`] on top.
-//! * [`commands`], [`batch`], [`keys`], [`tokens`], [`nodes`], [`probe`]: what only talks to a server.
+//! * [`client`](mod@client): the REST client. Every command that shows or changes something goes
+//!   through it, also those that bring their own cluster.
+//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`],
+//!   [`plans`], [`verify`] and [`up`] on top.
+//! * [`commands`], [`batch`], [`keys`], [`tokens`], [`nodes`], [`probe`]: what only talks to a
+//!   server.
 //! * [`manual`]: completions for shells, and the manual's pages.
 //! * [`wait`], [`progress`]: following a job until it ends.
-//! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes, and how the program ends.
+//! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes,
+//!   and how the program ends.
 //!
 //! # Exit codes
 //!
@@ -25,7 +29,8 @@
 //! | 8 | refused by a limit, a quota or a budget |
 //! | 130 | interrupted by SIGINT or SIGTERM |
 //!
-//! Rules of the model and of the queue don't belong here: the server judges, this crate asks and shows.
+//! Rules of the model and of the queue don't belong here: the server judges, this crate asks and
+//! shows.
 
 pub mod args;
 pub mod batch;
@@ -59,7 +64,8 @@ use tokio::runtime;
 use args::{Arguments, Command};
 use exit::Exit;
 
-/// Does what the command line says. Answers go to stdout, all else to stderr. `started` is when the program started.
+/// Does what the command line says. Answers go to stdout, all else to stderr. `started` is when the
+/// program started.
 pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     let exit = match arguments.command {
         Command::Run(run) => embedded(run::run(run, started)),

@@ -84,8 +84,8 @@ async fn list(client: &Client, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The node that somebody means: by its id, or by a name or the beginning of an id that only one node has. A node that is there goes
-/// before one that was lost.
+/// The node that somebody means: by its id, or by a name or the beginning of an id that only one
+/// node has. A node that is there goes before one that was lost.
 async fn find(client: &Client, node: &str) -> anyhow::Result<NodeId> {
     if let Ok(id) = node.parse() {
         return Ok(id);

@@ -11,8 +11,8 @@ use crate::render::visible;
 #[error("stdout is closed")]
 pub struct StdoutClosed;
 
-/// Writes `text` and a line end to stdout, and flushes it. Control characters in it are made visible: what a user sent, as the name of a
-/// goal say, must not command a terminal.
+/// Writes `text` and a line end to stdout, and flushes it. Control characters in it are made
+/// visible: what a user sent, as the name of a goal say, must not command a terminal.
 ///
 /// # Errors
 ///
@@ -47,7 +47,8 @@ pub fn write_bytes(out: &mut impl io::Write, bytes: &[u8]) -> anyhow::Result<()>
     }
 }
 
-/// The same for JSON: what is visible there already stays as it is, and what isn't becomes an escape of JSON.
+/// The same for JSON: what is visible there already stays as it is, and what isn't becomes an
+/// escape of JSON.
 ///
 /// # Errors
 ///

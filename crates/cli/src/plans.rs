@@ -1,5 +1,5 @@
-//! `carlo compare` and `carlo solve`: questions about several plans on the same luck, answered by a cluster in this process, or by a
-//! server that is named.
+//! `carlo compare` and `carlo solve`: questions about several plans on the same luck, answered by a
+//! cluster in this process, or by a server that is named.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::client::{Answer, Client, ClientError};
 use crate::commands::{connect, hint};
 use crate::exit::{Exit, say};
 use crate::progress::Progress;
-use crate::run::Question;
+use crate::run::Submission;
 use crate::{output, render, request, run, wait};
 
 /// `carlo compare`
@@ -30,7 +30,7 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
     let names: Vec<String> = args.files.iter().map(|file| request::name(file)).collect();
     let text = |comparison: &Comparison| render::plans::comparison(&names, comparison);
     let answer = match args.elsewhere.server() {
-        None => run::here(Question::Compare(body), args.threads).await.context("failed to compare")?,
+        None => run::here(Submission::Compare(body), args.threads).await.context("failed to compare")?,
         Some(server) => {
             let client = connect(&server)?;
             match answered(&client, &server, client.compare(body).await).await.context("failed to compare")? {
@@ -67,7 +67,7 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
     let file = request::name(&args.request.file);
     let what = || format!("failed to solve {file}");
     let answer = match args.elsewhere.server() {
-        None => run::here(Question::Solve(body), args.threads).await.with_context(what)?,
+        None => run::here(Submission::Solve(body), args.threads).await.with_context(what)?,
         Some(server) => {
             let client = connect(&server)?;
             match answered(&client, &server, client.solve(body).await).await.with_context(what)? {

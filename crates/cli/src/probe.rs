@@ -1,4 +1,5 @@
-//! `carlo probe`: the health check of containers, whose image has no other program that speaks HTTP.
+//! `carlo probe`: the health check of containers, whose image has no other program that speaks
+//! HTTP.
 
 use std::time::Duration;
 

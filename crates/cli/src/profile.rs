@@ -9,8 +9,8 @@
 //! ca-file = "office-ca.pem"
 //! ```
 //!
-//! What the command line or the environment says goes before what a profile says. A URL without `--profile` is of no profile: the key of
-//! one server is not shown to another.
+//! What the command line or the environment says goes before what a profile says. A URL without
+//! `--profile` is of no profile: the key of one server is not shown to another.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

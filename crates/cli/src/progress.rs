@@ -1,4 +1,5 @@
-//! Showing a job while it runs: bars redrawn in place on a terminal, lines every so often elsewhere.
+//! Showing a job while it runs: bars redrawn in place on a terminal, lines every so often
+//! elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -50,7 +51,8 @@ impl Progress {
         Self { display, first: None }
     }
 
-    /// On stdout, as what was asked for: a bar and a line for each node, or lines where stdout is no terminal.
+    /// On stdout, as what was asked for: a bar and a line for each node, or lines where stdout is
+    /// no terminal.
     pub fn watch() -> Self {
         let display = if std::io::stdout().is_terminal() {
             Display::Bars(Bars::new(ProgressDrawTarget::stdout(), true))

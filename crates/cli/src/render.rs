@@ -1,4 +1,5 @@
-//! What a person reads: pure functions from the contract's shapes to texts without colour, without a line end at their end.
+//! What a person reads: pure functions from the contract's shapes to texts without colour, without
+//! a line end at their end.
 
 pub mod batch;
 pub mod cluster;

@@ -1,6 +1,8 @@
-//! The request that a command sends: a file's text, with the seed and the number of simulations that the command line gives.
+//! The request that a command sends: a file's text, with the seed and the number of simulations
+//! that the command line gives.
 //!
-//! What it says is the server's to judge. Every value that is not replaced is sent as it was typed, to the digit.
+//! What it says is the server's to judge. Every value that is not replaced is sent as it was typed,
+//! to the digit.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -56,7 +58,8 @@ pub fn load_labelled(
         .map_err(|source| RequestError::NotJson { file: file.clone(), source })
 }
 
-/// Reads the file of a plan that is compared with another one, whose seed and number of simulations hold for both.
+/// Reads the file of a plan that is compared with another one, whose seed and number of simulations
+/// hold for both.
 pub fn load_plan(file: &Path) -> Result<String, RequestError> {
     let bytes = read(file)?;
     plan(&bytes).map_err(|source| RequestError::NotJson { file: file.to_owned(), source })
@@ -94,7 +97,8 @@ fn body(bytes: &[u8], simulations: Option<u64>, seed: Option<u64>) -> serde_json
     overridden.map_or_else(|| Ok(text.get().to_owned()), |request| serde_json::to_string(&request))
 }
 
-/// The request with these members, or as it is where it has no place for them: then it is the server's to refuse.
+/// The request with these members, or as it is where it has no place for them: then it is the
+/// server's to refuse.
 fn labelled(body: String, name: Option<&str>, priority: Option<u32>) -> serde_json::Result<String> {
     if name.is_none() && priority.is_none() {
         return Ok(body);
@@ -109,7 +113,8 @@ fn labelled(body: String, name: Option<&str>, priority: Option<u32>) -> serde_js
     serde_json::to_string(&request)
 }
 
-/// The request with these values in it, or nothing where it has no place for them: then it is the server's to refuse, as it is.
+/// The request with these values in it, or nothing where it has no place for them: then it is the
+/// server's to refuse, as it is.
 fn overridden(text: &RawValue, simulations: Option<u64>, seed: Option<u64>) -> Option<Object> {
     let mut request: Object = serde_json::from_str(text.get()).ok()?;
     let spelling =

@@ -1,5 +1,5 @@
-//! `carlo run`: one request, answered by a cluster in this process that lives as long as the answer takes. Other commands that need an
-//! answer without a server ask [`here`], too.
+//! `carlo run`: one request, answered by a cluster in this process that lives as long as the answer
+//! takes. Other commands that need an answer without a server ask [`here`], too.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ const CANCEL_MAX: Duration = Duration::from_secs(1);
 /// Simulates, prints the answer and ends.
 pub async fn run(args: args::Run, started: Instant) -> anyhow::Result<Exit> {
     let body = request::load(&args.request)?;
-    let answer = here(Question::Job(body), args.threads)
+    let answer = here(Submission::Job(body), args.threads)
         .await
         .with_context(|| format!("failed to run {}", request::name(&args.request.file)))?;
     answer.map_or(Ok(Exit::Interrupted), |answer| wait::conclude(&answer, args.json, Some(started.elapsed())))
@@ -37,7 +37,7 @@ pub async fn run(args: args::Run, started: Instant) -> anyhow::Result<Exit> {
 
 /// What a job answers, with the body of the call that asks it.
 #[derive(Debug)]
-pub enum Question {
+pub enum Submission {
     /// `POST /api/jobs`
     Job(String),
     /// `POST /api/compare`
@@ -48,9 +48,13 @@ pub enum Question {
     Sweep(String),
 }
 
-/// The ended job of a question, from a cluster in this process with so many threads; nothing where Ctrl-C came first.
-pub async fn here(question: Question, threads: Option<NonZeroUsize>) -> anyhow::Result<Option<Answer<Job>>> {
-    with_cluster(threads, async |client, interrupt| answer(client, &question, interrupt).await).await
+/// The ended job of a question, from a cluster in this process with so many threads; nothing where
+/// Ctrl-C came first.
+pub async fn here(
+    submission: Submission,
+    threads: Option<NonZeroUsize>,
+) -> anyhow::Result<Option<Answer<Job>>> {
+    with_cluster(threads, async |client, interrupt| answer(client, &submission, interrupt).await).await
 }
 
 /// What `ask` gets from a cluster in this process, which lives as long as that takes.
@@ -77,7 +81,8 @@ async fn with_cluster<T>(
         error = cluster.failed() => Err(error),
         answer = ask(&client, &interrupt) => answer,
     };
-    // The answer is out, or there is none: how a cluster ends that nobody will use again doesn't change it.
+    // The answer is out, or there is none: how a cluster ends that nobody will use again doesn't
+    // change it.
     let ended = cluster.shut_down().await;
     if let Err(error) = ended {
         tracing::warn!("{error:#}");
@@ -87,12 +92,12 @@ async fn with_cluster<T>(
 
 async fn answer(
     client: &Client,
-    question: &Question,
+    submission: &Submission,
     interrupt: &CancellationToken,
 ) -> anyhow::Result<Option<Answer<Job>>> {
     let (mut job, mut progress) = (None, Progress::aside());
     tokio::select! {
-        ended = simulate(client, question, &mut job, &mut progress) => return ended.map(Some),
+        ended = simulate(client, submission, &mut job, &mut progress) => return ended.map(Some),
         () = interrupt.cancelled() => {}
     }
     progress.clear();
@@ -104,17 +109,18 @@ async fn answer(
     Ok(None)
 }
 
-/// Submits the question and waits for its answer, however long that takes. `job` is what it became, as soon as it is known.
+/// Submits the question and waits for its answer, however long that takes. `job` is what it became,
+/// as soon as it is known.
 async fn simulate(
     client: &Client,
-    question: &Question,
+    submission: &Submission,
     job: &mut Option<JobId>,
     progress: &mut Progress,
 ) -> anyhow::Result<Answer<Job>> {
-    match question {
-        Question::Job(body) | Question::Sweep(body) => {
-            let submit = async || match question {
-                Question::Sweep(_) => client.sweep(body.clone()).await,
+    match submission {
+        Submission::Job(body) | Submission::Sweep(body) => {
+            let submit = async || match submission {
+                Submission::Sweep(_) => client.sweep(body.clone()).await,
                 _ => client.submit(body.clone()).await,
             };
             let submitted = once_ready(submit).await?.value;
@@ -122,19 +128,20 @@ async fn simulate(
             *job = Some(id);
             wait::until_ended(client, id, progress).await
         }
-        Question::Compare(body) => {
+        Submission::Compare(body) => {
             let call = once_ready(async || client.compare(body.clone()).await);
             beneath(client, async { call.await.map(drop) }, job, progress).await
         }
-        Question::Solve(body) => {
+        Submission::Solve(body) => {
             let call = once_ready(async || client.solve(body.clone()).await);
             beneath(client, async { call.await.map(drop) }, job, progress).await
         }
     }
 }
 
-/// Follows the job beneath a call: the only one of a cluster that was asked nothing else. The call ends after half a minute, and the job
-/// goes on; but where the call is dropped before, the job is cancelled.
+/// Follows the job beneath a call: the only one of a cluster that was asked nothing else. The call
+/// ends after half a minute, and the job goes on; but where the call is dropped before, the job is
+/// cancelled.
 async fn beneath(
     client: &Client,
     call: impl Future<Output = Result<(), ClientError>>,

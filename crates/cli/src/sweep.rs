@@ -1,5 +1,5 @@
-//! `carlo sweep`: a plan with one or two of its numbers at many values, computed by a cluster in this
-//! process.
+//! `carlo sweep`: a plan with one or two of its numbers at many values, computed by a cluster in
+//! this process.
 
 use anyhow::Context as _;
 use carlo_rest::job::JobResults;
@@ -8,7 +8,7 @@ use serde_json::{json, to_string};
 
 use crate::args::{self, SweepFormat};
 use crate::exit::Exit;
-use crate::run::Question;
+use crate::run::Submission;
 use crate::{output, render, request, run, wait};
 
 /// The most values of an axis: the server takes no more points.
@@ -21,7 +21,7 @@ pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
         args.over.iter().map(|over| json!({"pointer": over.pointer, "values": over.values})).collect();
     let body = format!("{{\"request\":{plan},\"axes\":{}}}", to_string(&axes)?);
     let file = request::name(&args.request.file);
-    let answer = run::here(Question::Sweep(body), args.threads).await;
+    let answer = run::here(Submission::Sweep(body), args.threads).await;
     let answer = answer.with_context(|| format!("failed to sweep over {file}"))?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Some(JobResults { sweep: Some(sweep), .. }) = &answer.value.results else {

@@ -10,7 +10,8 @@ use crate::exit::{Exit, say};
 use crate::output;
 use crate::render;
 
-/// `carlo tokens`: a token's text on stdout, for files; what a person wants to know about it on stderr.
+/// `carlo tokens`: a token's text on stdout, for files; what a person wants to know about it on
+/// stderr.
 pub async fn tokens(args::Tokens { action, server }: args::Tokens) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
     match action {

@@ -1,8 +1,9 @@
-//! `carlo verify`: recomputes a stored answer from its own request and compares the two to the last bit.
+//! `carlo verify`: recomputes a stored answer from its own request and compares the two to the last
+//! bit.
 //!
-//! An answer carries everything that it follows from: the request with nothing left to a default, the seed in it, what else was asked of it,
-//! the model's version.
-//! So whoever has the file can tell whether its numbers are what they say they are, without the cluster that made them.
+//! An answer carries everything that it follows from: the request with nothing left to a default,
+//! the seed in it, what else was asked of it, the model's version. So whoever has the file can tell
+//! whether its numbers are what they say they are, without the cluster that made them.
 
 use anyhow::Context as _;
 use carlo_rest::Job;
@@ -14,7 +15,7 @@ use serde_json::{Value, json, to_value};
 use crate::exit::{Exit, say};
 use crate::output::{print, print_json};
 use crate::request::RequestError;
-use crate::run::Question;
+use crate::run::Submission;
 use crate::{args, request, run, wait};
 
 /// A file that holds no answer which could be recomputed here.
@@ -53,9 +54,9 @@ pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     let results = stored.get("results").unwrap_or(&stored);
     let theirs = JobResults::deserialize(results)
         .map_err(|source| Unverifiable::NoResults { file: file.clone(), source })?;
-    let question = question(&theirs, results);
+    let submission = submission(&theirs, results);
     let answer =
-        run::here(question, args.threads).await.with_context(|| format!("failed to recompute {file}"))?;
+        run::here(submission, args.threads).await.with_context(|| format!("failed to recompute {file}"))?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Job { results: Some(ours), .. } = &answer.value else {
         return wait::conclude(&answer, false, None);
@@ -68,31 +69,33 @@ pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     conclude(&file, (&theirs.digest.to_string(), &ours.digest.to_string()), &differences, args.json)
 }
 
-/// What was asked: the request itself, or what else the answer says was asked of it. Requests are sent as they are stored, so that a member
-/// that this program doesn't know is refused, and not left out.
-fn question(theirs: &JobResults, stored: &Value) -> Question {
+/// What was asked: the request itself, or what else the answer says was asked of it. Requests are
+/// sent as they are stored, so that a member that this program doesn't know is refused, and not
+/// left out.
+fn submission(theirs: &JobResults, stored: &Value) -> Submission {
     let plan = &stored["assumptions"];
     match &theirs.solution {
         Some(solution) => {
             let (variable, probability) = (&solution.variable, solution.probability);
             let asked = json!({"request": plan, "for": variable, "probability": probability});
-            Question::Solve(asked.to_string())
+            Submission::Solve(asked.to_string())
         }
         None if let Some(sweep) = &theirs.sweep => {
-            Question::Sweep(json!({"request": plan, "axes": sweep.axes}).to_string())
+            Submission::Sweep(json!({"request": plan, "axes": sweep.axes}).to_string())
         }
-        None if theirs.variants.is_empty() => Question::Job(plan.to_string()),
+        None if theirs.variants.is_empty() => Submission::Job(plan.to_string()),
         None => {
             let others = stored["variants"].as_array().into_iter().flatten();
             let others = others.map(|variant| &variant["assumptions"]);
             let plans: Vec<_> = std::iter::once(plan).chain(others).collect();
-            Question::Compare(json!({"requests": plans}).to_string())
+            Submission::Compare(json!({"requests": plans}).to_string())
         }
     }
 }
 
-/// Where what is stored differs from what was computed: in the results, and in whatever else of a job, in either family's names, follows from
-/// its request. A digest alone would not do: whoever changes a number leaves the digest as it was.
+/// Where what is stored differs from what was computed: in the results, and in whatever else of a
+/// job, in either family's names, follows from its request. A digest alone would not do: whoever
+/// changes a number leaves the digest as it was.
 fn differences(stored: &Value, computed: &Job) -> serde_json::Result<Vec<Difference>> {
     let computed = to_value(computed)?;
     let mut pairs = vec![("results", "results")];

@@ -21,8 +21,8 @@ const AWAY_MAX: Duration = Duration::from_secs(15);
 /// A stream of events says something at least every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
-/// Follows the job by its events until it has ended, and shows it meanwhile. One call, however long the job takes; where the stream
-/// breaks, one more, which misses nothing.
+/// Follows the job by its events until it has ended, and shows it meanwhile. One call, however long
+/// the job takes; where the stream breaks, one more, which misses nothing.
 ///
 /// # Errors
 ///
@@ -84,7 +84,8 @@ impl Connection {
     }
 }
 
-/// Looks at the job until it has ended, and shows it meanwhile: for a cluster of one's own, which may be asked as often as one likes.
+/// Looks at the job until it has ended, and shows it meanwhile: for a cluster of one's own, which
+/// may be asked as often as one likes.
 ///
 /// # Errors
 ///
@@ -113,14 +114,15 @@ pub async fn until_ended(client: &Client, id: JobId, progress: &mut Progress) ->
     }
 }
 
-/// Half as long again as the last time, but not past a third of what is left: the end is seen soon after it comes, and a long
-/// job is not asked for more often than a person can read.
+/// Half as long again as the last time, but not past a third of what is left: the end is seen soon
+/// after it comes, and a long job is not asked for more often than a person can read.
 fn next(interval: Duration, seconds_remaining: Option<f64>) -> Duration {
     let third = seconds_remaining.and_then(|seconds| Duration::try_from_secs_f64(seconds / 3.0).ok());
     interval.mul_f64(1.5).min(INTERVAL.1).min(third.unwrap_or(INTERVAL.1)).max(INTERVAL.0)
 }
 
-/// Prints how a job that was waited for has ended. `whole` is the time since the program started, where it did only this.
+/// Prints how a job that was waited for has ended. `whole` is the time since the program started,
+/// where it did only this.
 pub fn conclude(answer: &Answer<Job>, json: bool, whole: Option<Duration>) -> anyhow::Result<Exit> {
     let job = &answer.value;
     if json {

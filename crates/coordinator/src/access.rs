@@ -1,10 +1,10 @@
-//! What a coordinator brings along to authenticate callers and workers: a key of the user `admin`, and
-//! a token that workers join with. Both are in files that only their owner can read.
+//! What a coordinator brings along to authenticate callers and workers: a key of the user `admin`,
+//! and a token that workers join with. Both are in files that only their owner can read.
 //!
 //! The cluster's own keys and tokens are in the ledger, as hashes. What a coordinator brings counts
-//! where the ledger has none yet: then its files are made, unless they are there. Later coordinators
-//! need no files. One whose files hold other secrets than the cluster's is refused, unless it is told
-//! to adopt them.
+//! where the ledger has none yet: then its files are made, unless they are there. Later
+//! coordinators need no files. One whose files hold other secrets than the cluster's is refused,
+//! unless it is told to adopt them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -113,8 +113,8 @@ impl Access {
         Ok(Self::Keys { admin, join_token, adopts: false })
     }
 
-    /// What is to be added to a cluster's keys and tokens. Files that are needed and aren't there are
-    /// made with `fresh` bits if it is given.
+    /// What is to be added to a cluster's keys and tokens. Files that are needed and aren't there
+    /// are made with `fresh` bits if it is given.
     ///
     /// # Errors
     ///

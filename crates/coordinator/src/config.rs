@@ -38,7 +38,8 @@ pub struct Settings {
     pub access: Access,
     /// What it shows those who connect, over TLS; without it, nothing is encrypted.
     pub tls: Option<Identity>,
-    /// The most simulations of a job whose answer is waited for in the call: more would hold calls of many callers for long.
+    /// The most simulations of a job whose answer is waited for in the call: more would hold calls
+    /// of many callers for long.
     pub waited_simulations_max: u64,
 }
 

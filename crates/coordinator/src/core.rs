@@ -1,8 +1,9 @@
 //! The core: one task that owns the scheduler, the tenancy, and what is known beside them.
 //!
-//! It takes whatever requests have queued, applies them, commits their records in one go, and only then sends leases and replies. So
-//! what anybody was told is durable, and requests that arrive during a commit share the next one. When a commit fails the core
-//! ends: its state may be ahead of the ledger, and the only safe thing is to start from the ledger again.
+//! It takes whatever requests have queued, applies them, commits their records in one go, and only
+//! then sends leases and replies. So what anybody was told is durable, and requests that arrive
+//! during a commit share the next one. When a commit fails the core ends: its state may be ahead of
+//! the ledger, and the only safe thing is to start from the ledger again.
 //!
 //! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
 //! * `tenants`: every call and the end of every job is counted and billed here.

@@ -16,9 +16,10 @@
 //! | `batch/<id>` | `BatchEntry` | when it is made, starts, is given up, ends, and loses a job |
 //! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first answer, for a day |
 //!
-//! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the coordinator from starting: going on without it
-//! would lose a job. Only a checkpoint is dropped and its progress computed again: what broken workers report ends up in one, and their
-//! sum may be something that no simulations add up to.
+//! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the
+//! coordinator from starting: going on without it would lose a job. Only a checkpoint is dropped
+//! and its progress computed again: what broken workers report ends up in one, and their sum may be
+//! something that no simulations add up to.
 
 pub(crate) mod batches;
 pub(crate) mod idempotency;
@@ -171,7 +172,8 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
 pub(crate) struct Stored {
     /// The names of the nodes that an operator wants idle.
     pub(crate) drains: Vec<String>,
-    /// Every job with the bytes of its entry, in the order of submission, which is that of the queue.
+    /// Every job with the bytes of its entry, in the order of submission, which is that of the
+    /// queue.
     pub(crate) jobs: Vec<(StoredJob<Partial>, JobMetadata, usize)>,
     /// Jobs of which the checkpoint can't be read, and why.
     pub(crate) unusable: Vec<(JobId, EntryError)>,

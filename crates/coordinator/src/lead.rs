@@ -1,5 +1,6 @@
-//! Leadership. A coordinator waits until it may lead, loads the ledger, serves, and when it is deposed drops what it has in memory and
-//! waits again. What callers may know of that is a [`Leadership`]: the term that is being served here, or who leads instead.
+//! Leadership. A coordinator waits until it may lead, loads the ledger, serves, and when it is
+//! deposed drops what it has in memory and waits again. What callers may know of that is a
+//! [`Leadership`]: the term that is being served here, or who leads instead.
 //!
 //! ```text
 //!              ┌──────── nobody else may lead: at once ───────┐
@@ -149,7 +150,8 @@ impl Leader {
     ///
     /// # Errors
     ///
-    /// What ends a term for good: anything where nobody else can lead, and what another attempt would meet again.
+    /// What ends a term for good: anything where nobody else can lead, and what another attempt
+    /// would meet again.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         if self.is_shared {
             self.role.send_replace(Role::Following { leader: None });
@@ -181,7 +183,8 @@ impl Leader {
         }
     }
 
-    /// Finds out now, and not when it is to lead, whether this coordinator's secrets are the cluster's.
+    /// Finds out now, and not when it is to lead, whether this coordinator's secrets are the
+    /// cluster's.
     async fn check_access(&self) -> Result<(), Error> {
         if matches!(self.settings.access, Access::Open) {
             return Ok(());

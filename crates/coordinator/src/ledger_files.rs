@@ -1,4 +1,5 @@
-//! The ledger as one file, written and read beside a coordinator rather than by one: `carlo-coordinator ledger`.
+//! The ledger as one file, written and read beside a coordinator rather than by one:
+//! `carlo-coordinator ledger`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter};
@@ -11,7 +12,8 @@ use carlo_store::portable::{self, PortableError};
 
 use crate::config::{Data, LEDGER_FILE};
 
-/// Who these calls are where coordinators of one etcd know each other by address. Nobody ever asks it.
+/// Who these calls are where coordinators of one etcd know each other by address. Nobody ever asks
+/// it.
 const ADDRESS: &str = "http://ledger.invalid";
 /// How long an import waits until nobody else leads.
 const LEAD_MAX: Duration = Duration::from_secs(15);
@@ -43,11 +45,13 @@ pub enum LedgerFileError {
     InUse,
 }
 
-/// Writes the ledger, as of one moment, to a file that doesn't exist yet and that its owner alone can read. How many entries it has.
+/// Writes the ledger, as of one moment, to a file that doesn't exist yet and that its owner alone
+/// can read. How many entries it has.
 ///
 /// # Errors
 ///
-/// When there is no ledger, or it is in a directory and a coordinator runs on it, or the file exists or can't be written.
+/// When there is no ledger, or it is in a directory and a coordinator runs on it, or the file
+/// exists or can't be written.
 pub async fn export(data: &Data, file: &Path) -> Result<u64, LedgerFileError> {
     if let Data::Directory(directory) = data
         && !directory.join(LEDGER_FILE).exists()
@@ -74,7 +78,8 @@ pub async fn export(data: &Data, file: &Path) -> Result<u64, LedgerFileError> {
     })
 }
 
-/// Makes a ledger of what a file holds, where there is none yet. How many entries it has, and who wrote the file.
+/// Makes a ledger of what a file holds, where there is none yet. How many entries it has, and who
+/// wrote the file.
 ///
 /// # Errors
 ///

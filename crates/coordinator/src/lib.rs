@@ -1,5 +1,5 @@
-//! The coordinator: the shell around the pure scheduler. It feeds it commands and the time, commits its records to the ledger, and only
-//! then carries out its effects and answers.
+//! The coordinator: the shell around the pure scheduler. It feeds it commands and the time, commits
+//! its records to the ledger, and only then carries out its effects and answers.
 //!
 //! ```text
 //!  gRPC calls ─► jobs, cluster ─┐                     ┌─► ledger (commit)
@@ -7,12 +7,16 @@
 //!  worker streams ─► workers ───┘                     └─► effects, answers (after the commit)
 //! ```
 //!
-//! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded channel.
+//! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded
+//!   channel.
 //! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
-//! * [`entries`]: records as entries of the ledger, and back. [`job_metadata`]: what the scheduler needn't know of a job.
-//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin. [`auth`]: what each of their calls comes through.
+//! * [`entries`]: records as entries of the ledger, and back. [`job_metadata`]: what the scheduler
+//!   needn't know of a job.
+//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin.
+//!   [`auth`]: what each of their calls comes through.
 //! * [`probes`], [`metrics`]: readiness, and what is measured.
-//! * [`incoming`]: connections before their first call. [`reflection`]: what is served here, for those who ask.
+//! * [`incoming`]: connections before their first call. [`reflection`]: what is served here, for
+//!   those who ask.
 //! * [`intake`]: what a call may send before it is carried out.
 //! * [`request_checks`]: fields that several calls have. [`snapshot`]: a job at one moment.
 //! * [`report_checks`]: whether what workers report can be true.
@@ -97,8 +101,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// Calls at once on one connection.
 const CALLS_PER_CONNECTION_MAX: u32 = 1_000;
 
-/// Calls of one connection that were reset before the server came to them. More than all of its calls: whoever resets theirs must not
-/// cost a gateway, which has many callers on one connection, the others' calls.
+/// Calls of one connection that were reset before the server came to them. More than all of its
+/// calls: whoever resets theirs must not cost a gateway, which has many callers on one connection,
+/// the others' calls.
 const PENDING_RESETS_MAX: usize = 2 * CALLS_PER_CONNECTION_MAX as usize;
 
 /// Why a coordinator ended by itself.
@@ -125,12 +130,13 @@ pub enum Error {
     Listen(#[from] std::io::Error),
 }
 
-/// Serves on `listener` until `shutdown`: leads the cluster, or, where several coordinators share the data and another one leads, tells
-/// callers where that is.
+/// Serves on `listener` until `shutdown`: leads the cluster, or, where several coordinators share
+/// the data and another one leads, tells callers where that is.
 ///
 /// # Errors
 ///
-/// When the ledger can't be opened, read or written, or the server fails. With shared data a ledger that fails only ends the term.
+/// When the ledger can't be opened, read or written, or the server fails. With shared data a ledger
+/// that fails only ends the term.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     let address = listener.local_addr()?;
     let url = advertise::url(config.advertise, address, config.settings.tls.is_some())?;
@@ -154,11 +160,13 @@ macro_rules! compressed {
     };
 }
 
-/// Serves those who connect through `incoming` from `ledger` until `shutdown`. `address` is the URL at which others reach it.
+/// Serves those who connect through `incoming` from `ledger` until `shutdown`. `address` is the URL
+/// at which others reach it.
 ///
 /// # Errors
 ///
-/// When the ledger can't be read or written, or the server fails. Where several coordinators share the ledger, that only ends the term.
+/// When the ledger can't be read or written, or the server fails. Where several coordinators share
+/// the ledger, that only ends the term.
 pub async fn serve<I, C>(
     settings: Settings,
     ledger: Arc<dyn Ledger>,

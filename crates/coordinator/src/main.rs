@@ -26,7 +26,8 @@ use clap::{Parser, ValueEnum};
 /// Where the admin endpoint listens unless it is told.
 const ADMIN_PORT: u16 = 7071;
 
-/// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in its data directory.
+/// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in
+/// its data directory.
 ///
 /// Exit codes: 0 shut down, 1 failed, 2 bad arguments.
 #[derive(Debug, Parser)]
@@ -56,16 +57,16 @@ struct Arguments {
     /// Whether callers need keys and workers the join token. `off` is for loopback addresses only.
     #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
     auth: Auth,
-    /// Holds a key of the user `admin`; made where the cluster has none, for its owner alone to read
-    /// [default: DIR/admin-key].
+    /// Holds a key of the user `admin`; made where the cluster has none, for its owner alone to
+    /// read [default: DIR/admin-key].
     #[arg(long, env = "CARLO_ADMIN_KEY_FILE", value_name = "FILE")]
     admin_key_file: Option<PathBuf>,
-    /// Holds what workers join with; made where the cluster has none, for its owner alone to read [default:
-    /// DIR/join-token].
+    /// Holds what workers join with; made where the cluster has none, for its owner alone to read
+    /// [default: DIR/join-token].
     #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token_file: Option<PathBuf>,
-    /// Has the cluster accept the admin key and the join token of these files, although it has others;
-    /// an admin key that isn't there is made.
+    /// Has the cluster accept the admin key and the join token of these files, although it has
+    /// others; an admin key that isn't there is made.
     #[arg(long, env = "CARLO_ADOPT_SECRETS")]
     adopt_secrets: bool,
     /// JSON that changes the limits of tiers and the price of a token, for the whole cluster: it
@@ -81,10 +82,12 @@ struct Arguments {
     /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
     plaintext: bool,
-    /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7071, or a free port].
+    /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7071,
+    /// or a free port].
     #[arg(long, env = "CARLO_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<AdminListen>,
-    /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or `carlo_schedule=debug`.
+    /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or
+    /// `carlo_schedule=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
 }

@@ -332,7 +332,8 @@ impl Instruments {
     }
 }
 
-/// Counters that are there before anything is counted: Prometheus sees no increase from nothing to one.
+/// Counters that are there before anything is counted: Prometheus sees no increase from nothing to
+/// one.
 fn from_zero<L>(labels: impl IntoIterator<Item = L>) -> Family<L, Counter>
 where
     L: Clone + Eq + Hash,

@@ -1,12 +1,12 @@
 //! What became of consecutive simulations of a job, recomputed from its seed and their indices, and
-//! sent as fast as the caller reads. Like a replay it asks no worker; unlike one it can take seconds,
-//! so it runs on a thread of its own, and few do at a time.
+//! sent as fast as the caller reads. Like a replay it asks no worker; unlike one it can take
+//! seconds, so it runs on a thread of its own, and few do at a time.
 
 use std::sync::Arc;
 
 use carlo_kernel::{Job, Level, Samples};
 use carlo_types::limits::SAMPLES_MAX;
-use carlo_types::{BLOCK_SIMULATIONS, Fault, FaultCode, FieldFault, JobSpec, Question, Work};
+use carlo_types::{Analysis, BLOCK_SIMULATIONS, Fault, FaultCode, FieldFault, JobSpec, Work};
 use carlo_wire::{status, v1};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -71,7 +71,7 @@ pub(crate) fn send(
 ) -> Blocks {
     let (reader, blocks) = mpsc::channel(BLOCKS_AHEAD);
     // Only the job's own plan is sampled.
-    spec.question = Question::None;
+    spec.analysis = Analysis::None;
     spec.params.sensitivity = false;
     tokio::spawn(async move {
         let Ok(_place) = samplers.acquire_owned().await else { return };

@@ -5,7 +5,7 @@ use carlo_schedule::{
     BatchState, BatchStats, BatchView, ClusterView, JobState, JobView, NodeShare, NodeState, NodeView,
 };
 use carlo_tenancy::RateStatus;
-use carlo_types::{JobSpec, Money, Question};
+use carlo_types::{Analysis, JobSpec, Money};
 use carlo_wire::v1;
 
 use crate::job_metadata::JobMetadata;
@@ -185,7 +185,7 @@ fn partial(summary: PartialSummary) -> v1::PartialResults {
 /// Adds the points of a sweep to what its simulations so far say.
 pub(crate) fn add_points(job: &mut v1::Job, spec: Option<&JobSpec>, fold: Option<&Partial>) {
     let (Some(partial), Some(spec), Some(fold)) = (&mut job.partial_results, spec, fold) else { return };
-    if let Question::Sweep(_) = &spec.question {
+    if let Analysis::Sweep(_) = &spec.analysis {
         let results = carlo_kernel::results(spec, fold);
         partial.points = results.variants.iter().map(Into::into).collect();
         partial.axes = v1::SimulationRequest::from(spec).sweep;

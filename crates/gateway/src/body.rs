@@ -12,8 +12,8 @@ use tokio_stream::StreamExt;
 
 use crate::problem::Failure;
 
-/// How much of a body that is too large is read and discarded, because many clients read the response
-/// only after they have sent everything.
+/// How much of a body that is too large is read and discarded, because many clients read the
+/// response only after they have sent everything.
 const DISCARDED_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
 /// Reads the body of `request` as JSON.
@@ -42,7 +42,8 @@ pub(crate) async fn json_or_none(request: Request, timeout: Duration) -> Result<
     }
 }
 
-/// Reads what the definition of `S` says a body is: every fault of it at once, spelled as the body is.
+/// Reads what the definition of `S` says a body is: every fault of it at once, spelled as the body
+/// is.
 pub(crate) fn section<S: Section>(body: &Document) -> Result<S, Failure> {
     let mut faults = Faults::of(body.duplicates.clone());
     let section = definition::read(&body.value, &mut faults);

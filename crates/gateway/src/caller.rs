@@ -1,9 +1,9 @@
 //! The sender of a request and their limits. The key is passed on to the coordinator unchanged, and
 //! the limits that it returns become headers of the response.
 //!
-//! The coordinator knows the keys and counts the calls. A request that the gateway refuses by itself
-//! is counted by an RPC of its own ([`account`]). So an unknown key gets 401 before anything is said
-//! about the body, and every response has the limit headers.
+//! The coordinator knows the keys and counts the calls. A request that the gateway refuses by
+//! itself is counted by an RPC of its own ([`account`]). So an unknown key gets 401 before anything
+//! is said about the body, and every response has the limit headers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

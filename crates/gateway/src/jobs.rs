@@ -77,8 +77,8 @@ pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Resu
     submit_as(app, caller, request, read, str::to_owned).await
 }
 
-/// Queues the job that `read` makes of the body. `to_body` turns a pointer into the job's request into one
-/// into the body.
+/// Queues the job that `read` makes of the body. `to_body` turns a pointer into the job's request
+/// into one into the body.
 pub(crate) async fn submit_as(
     app: &App,
     caller: &Caller,

@@ -4,9 +4,10 @@
 //!
 //! * [`routes`]: the router, and the handlers, in files named after their URLs.
 //! * [`server`]: connections and their limits. [`concurrency`]: limits of concurrent requests.
-//! * [`caller`]: who sent a request, and their limits. [`key_cache`]: keys that are known to be good.
-//! * [`head_limits`], [`body`], [`query`], [`fields`], [`prefer`], [`idempotency_key`], [`path_ids`]: the parts of a request, each
-//!   refused with every fault at once.
+//! * [`caller`]: who sent a request, and their limits. [`key_cache`]: keys that are known to be
+//!   good.
+//! * [`head_limits`], [`body`], [`query`], [`fields`], [`prefer`], [`idempotency_key`],
+//!   [`path_ids`]: the parts of a request, each refused with every fault at once.
 //! * [`jobs`]: what several URLs do with jobs alike.
 //! * [`coordinator`]: the gRPC calls. [`convert`]: messages ↔ JSON.
 //! * [`response_cache`], [`revalidate`]: responses that can't change any more.
@@ -57,7 +58,8 @@ use carlo_wire::AddressError;
 pub use carlo_wire::Trust;
 use tokio::net::TcpListener;
 
-/// How long connections may stay idle: longer than load balancers keep theirs, which is 60 s mostly.
+/// How long connections may stay idle: longer than load balancers keep theirs, which is 60 s
+/// mostly.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The configuration of a gateway. Every limit has a default in [`Config::new`].
@@ -77,10 +79,11 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How long a client may take to read a part of a response.
     pub write_timeout: Duration,
-    /// Requests that are handled at the same time. Further ones get 503. One user gets half of them.
+    /// Requests that are handled at the same time. Further ones get 503. One user gets half of
+    /// them.
     pub requests_max: usize,
-    /// Long polls and streams that are handled at the same time, apart from other requests. One user
-    /// gets half of them.
+    /// Long polls and streams that are handled at the same time, apart from other requests. One
+    /// user gets half of them.
     pub streams_max: usize,
     /// Origins whose pages may call from a browser.
     pub cors_origins: CorsOrigins,

@@ -1,6 +1,6 @@
-//! JSON that never breaks a line. JSON lines and server-sent events are split at line ends, and some
-//! readers also split at U+0085, U+2028 and U+2029, which JSON leaves as they are. They are escaped
-//! here.
+//! JSON that never breaks a line. JSON lines and server-sent events are split at line ends, and
+//! some readers also split at U+0085, U+2028 and U+2029, which JSON leaves as they are. They are
+//! escaped here.
 
 use std::io::{self, Write};
 

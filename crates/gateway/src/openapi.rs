@@ -1,8 +1,10 @@
-//! The description of the calls, OpenAPI 3.1, at `/openapi.json`. The page `/docs` of the web interface shows it.
+//! The description of the calls, OpenAPI 3.1, at `/openapi.json`. The page `/docs` of the web
+//! interface shows it.
 //!
-//! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds everywhere, so that no handler
-//! repeats it: the refusals, the headers, the key, the schemas of the requests, which follow from their definitions, and the examples.
-//! [`shared`] has what several handlers have in common.
+//! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds
+//! everywhere, so that no handler repeats it: the refusals, the headers, the key, the schemas of
+//! the requests, which follow from their definitions, and the examples. [`shared`] has what several
+//! handlers have in common.
 
 mod examples;
 mod headers;
@@ -14,8 +16,8 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use carlo_rest::Problem;
 use carlo_types::Request;
+use carlo_types::analysis::{CompareRequest, SolveRequest};
 use carlo_types::definition::schema::Components;
-use carlo_types::question::{CompareRequest, SolveRequest};
 use carlo_types::request::envelope::{
     CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, SubmitJob,
 };

@@ -1,6 +1,6 @@
-//! A complete job as one page that prints: no script, nothing from elsewhere, and the same bytes whenever
-//! it is asked for. [`charts`] draws, [`text`] writes numbers, [`lifetime`] has the sections that only plans
-//! over a lifetime have; who may ask is for the handler.
+//! A complete job as one page that prints: no script, nothing from elsewhere, and the same bytes
+//! whenever it is asked for. [`charts`] draws, [`text`] writes numbers, [`lifetime`] has the
+//! sections that only plans over a lifetime have; who may ask is for the handler.
 
 mod charts;
 mod lifetime;

@@ -1,10 +1,10 @@
 //! The router: which handler serves which path, and the layers around them.
 //!
 //! Handlers are in files named after their paths: `GET /simulations/batch/usage` is in
-//! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics, encoding,
-//! problems and request ids, limits of the head, and panics. Around everything but the probes is
-//! [`browser_guard`], around the calls of the contract also [`caller::account`], which lets in who has a key
-//! and limits how many requests are handled at the same time.
+//! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics,
+//! encoding, problems and request ids, limits of the head, and panics. Around everything but the
+//! probes is [`browser_guard`], around the calls of the contract also [`caller::account`], which
+//! lets in who has a key and limits how many requests are handled at the same time.
 
 pub(crate) mod api;
 mod readyz;

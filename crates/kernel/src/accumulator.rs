@@ -1,4 +1,5 @@
-//! What one thread makes of the blocks that it simulates: a dense histogram and exact sums, which become a [`Partial`].
+//! What one thread makes of the blocks that it simulates: a dense histogram and exact sums, which
+//! become a [`Partial`].
 #![expect(clippy::inline_always, reason = "loops over balances are vectorised with the level's instructions")]
 
 use carlo_types::results;
@@ -22,7 +23,8 @@ const BASIC: usize = results::SCENARIOS.len();
 const LANES: usize = 16;
 /// Balances that are recorded at once: they stay in the first cache.
 const BATCH: usize = 1024;
-/// Added to and taken from a number below 2⁵¹ in size, this rounds it to an integer, which its low bits then hold.
+/// Added to and taken from a number below 2⁵¹ in size, this rounds it to an integer, which its low
+/// bits then hold.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// Collects blocks of one job. Holds some 400 KiB; make one per thread, and use it for many blocks.
@@ -78,8 +80,8 @@ impl Accumulator {
         }
     }
 
-    /// Simulates a block of `job`, which must be the job that this was made for, and adds what came out. A block past the job's
-    /// end holds no simulations.
+    /// Simulates a block of `job`, which must be the job that this was made for, and adds what came
+    /// out. A block past the job's end holds no simulations.
     pub fn block(&mut self, job: &Job, block: u64) {
         let (first, count) = job.indices(block);
         let sampled = if job.sensitivity() { sensitivity::SIMULATIONS.saturating_sub(first) } else { 0 };

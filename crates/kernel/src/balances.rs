@@ -1,9 +1,10 @@
 //! Mean and median of another plan's final balances, from counts that merge exactly and take few
 //! bytes: a sweep has a thousand of them in a report.
 //!
-//! The mean is an exact sum, as of the job's own balances. The median lies between two order statistics
-//! of the plan's first 512 simulations, four standard errors of its rank to either side, but in 1 of
-//! 16,000 jobs; this range is counted in four bins, and the median is read on a line within its bin.
+//! The mean is an exact sum, as of the job's own balances. The median lies between two order
+//! statistics of the plan's first 512 simulations, four standard errors of its rank to either side,
+//! but in 1 of 16,000 jobs; this range is counted in four bins, and the median is read on a line
+//! within its bin.
 
 use crate::accumulator::fixed;
 

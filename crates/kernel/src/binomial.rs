@@ -2,7 +2,8 @@
 //! a goal of a known probability. Intervals of percentiles, and of what is solved for, are read
 //! between such counts.
 
-/// A confidence: what is left out on either side, as a probability and in standard deviations of a normal.
+/// A confidence: what is left out on either side, as a probability and in standard deviations of a
+/// normal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Confidence {
     tail: f64,
@@ -19,8 +20,9 @@ const NORMAL_VARIANCE: f64 = 1e4;
 /// Probabilities below this part of the largest are left out: far below any tail.
 const NEGLIGIBLE: f64 = 1e-18;
 
-/// The least and the most successes of `n`, each of probability `p`, that a confidence leaves in: with no more than its
-/// tail, there are fewer than the first, and with no more than its tail, more than the second.
+/// The least and the most successes of `n`, each of probability `p`, that a confidence leaves in:
+/// with no more than its tail, there are fewer than the first, and with no more than its tail, more
+/// than the second.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -34,8 +36,8 @@ pub(crate) fn central_counts(n: u64, p: f64, confidence: Confidence) -> [u64; 2]
         let [low, high] = [(count * p - half).floor(), (count * p + half).ceil()];
         return [low.max(0.0) as u64, high.min(count) as u64];
     }
-    // Probabilities in units of the most likely one, by their ratios: no logarithm, whose last bit would be the
-    // platform's.
+    // Probabilities in units of the most likely one, by their ratios: no logarithm, whose last bit
+    // would be the platform's.
     let most_likely = (((count + 1.0) * p).floor() as u64).min(n);
     let mut first = most_likely;
     let mut weights = std::collections::VecDeque::from([1.0]);

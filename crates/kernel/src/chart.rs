@@ -1,9 +1,11 @@
-//! The fan chart: how the balance spreads along the timeline, counted from a job's first simulations.
+//! The fan chart: how the balance spreads along the timeline, counted from a job's first
+//! simulations.
 //!
-//! At each of at most 60 months the balances, less what is owed on cards, are counted in bins around the median of the job's
-//! first 512 simulations. The unit is the distance from that median to its 10th or 90th percentile, whichever is nearer: 64 bins
-//! to it, and 16 for each doubling beyond, so that a skewed distribution is resolved on both sides. Counts merge exactly, like all that
-//! a partial result holds, so it doesn't matter who simulates which block.
+//! At each of at most 60 months the balances, less what is owed on cards, are counted in bins
+//! around the median of the job's first 512 simulations. The unit is the distance from that median
+//! to its 10th or 90th percentile, whichever is nearer: 64 bins to it, and 16 for each doubling
+//! beyond, so that a skewed distribution is resolved on both sides. Counts merge exactly, like all
+//! that a partial result holds, so it doesn't matter who simulates which block.
 #![expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
 
 use crate::grid::LogLinear;
@@ -24,7 +26,8 @@ pub(crate) const STOPS_MAX: usize = 60;
 /// The most balances that are observed at once: those of a tile.
 pub(crate) const OBSERVED: usize = REGISTERS * WIDTH_MAX;
 
-/// The months after which the chart has a point: all, or 60 that are evenly spaced; the last month always.
+/// The months after which the chart has a point: all, or 60 that are evenly spaced; the last month
+/// always.
 pub(crate) fn stops(timeline: usize) -> Vec<u32> {
     let count = timeline.min(STOPS_MAX);
     (1..=count)
@@ -47,7 +50,8 @@ impl Scale {
         pilot.sort_unstable_by(f32::total_cmp);
         let at = |percent: usize| pilot[(pilot.len() - 1) * percent / 100];
         let center = at(50) + 0.0;
-        // At least a part of the spread, where most balances are the same, and at least what single precision resolves.
+        // At least a part of the spread, where most balances are the same, and at least what single
+        // precision resolves.
         let floor = ((at(95) - at(5)) / 256.0).max(center.abs().max(1.0) / 65_536.0);
         let unit = (center - at(10)).min(at(90) - center).max(floor);
         Self { center: center.to_bits(), unit: unit.to_bits() }

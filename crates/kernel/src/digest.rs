@@ -1,4 +1,5 @@
-//! The digest of an answer: SHA-256 over the model's version, every input that the model reads, and the merged partial result.
+//! The digest of an answer: SHA-256 over the model's version, every input that the model reads, and
+//! the merged partial result.
 
 use carlo_types::JobSpec;
 use carlo_types::results::Digest;

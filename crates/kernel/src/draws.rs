@@ -152,8 +152,8 @@ const fn monthly(shift: u32, width: u32) -> [Bits; 12] {
 /// Student's t: the radius of each month in the year's first block, the angle in its second.
 pub(crate) const STUDENT_RADII: [Bits; 12] = monthly(4, 28);
 pub(crate) const STUDENT_ANGLES: [Bits; 12] = monthly(0, 20);
-/// Regimes and bootstrap: the uniform that says whether the regime changes, or a block begins, in the
-/// year's first block; which row it begins with, in its second.
+/// Regimes and bootstrap: the uniform that says whether the regime changes, or a block begins, in
+/// the year's first block; which row it begins with, in its second.
 pub(crate) const CHANGES: [Bits; 12] = monthly(8, 24);
 pub(crate) const CHOICES: [Bits; 12] = monthly(8, 24);
 

@@ -1,14 +1,16 @@
 //! The grid of a job's histogram and of its exact sums: a pure function of the job.
 //!
-//! Around the median `c` of the job's first 4,096 simulations, scaled by their spread s = p95 − p5, a balance x has
-//! z = 1 + |x − c| / s. Its bin is made of the bits of z as a single-precision number: 4,096 linear bins for z in [1, 2), then 512
-//! for each doubling up to 2³⁰, on each side. So the middle is resolved to s/4096, and every tail to a fraction of its
-//! own distance. Rounding is monotone, so bins are intervals.
+//! Around the median `c` of the job's first 4,096 simulations, scaled by their spread s = p95 − p5,
+//! a balance x has z = 1 + |x − c| / s. Its bin is made of the bits of z as a single-precision
+//! number: 4,096 linear bins for z in [1, 2), then 512 for each doubling up to 2³⁰, on each side.
+//! So the middle is resolved to s/4096, and every tail to a fraction of its own distance. Rounding
+//! is monotone, so bins are intervals.
 //!
-//! Sums are of q = (x − c) · 2¹⁶ / s₂ rounded to an integer, where s₂ is the power of two at or above s; |q| is held within 2⁴³,
-//! so that the sum of 10¹² squares fits into 128 bits.
+//! Sums are of q = (x − c) · 2¹⁶ / s₂ rounded to an integer, where s₂ is the power of two at or
+//! above s; |q| is held within 2⁴³, so that the sum of 10¹² squares fits into 128 bits.
 
-/// Bins that are linear near a center and logarithmic far from it, on both sides. A bin's number grows with the value.
+/// Bins that are linear near a center and logarithmic far from it, on both sides. A bin's number
+/// grows with the value.
 pub(crate) struct LogLinear {
     /// Bins of a distance below one unit, on one side: a power of two.
     pub(crate) linear: u32,
@@ -89,8 +91,9 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// The grid of a job: `pilot` are the final balances of its first simulations, at least one; `magnitude` is the size of
-    /// the money in it, dollars. Scale is at least a millionth of magnitude and center, where single precision ends.
+    /// The grid of a job: `pilot` are the final balances of its first simulations, at least one;
+    /// `magnitude` is the size of the money in it, dollars. Scale is at least a millionth of
+    /// magnitude and center, where single precision ends.
     pub(crate) fn of_pilot(pilot: &mut [f32], magnitude: f32) -> Self {
         pilot.sort_unstable_by(f32::total_cmp);
         let at = |percent: usize| pilot[(pilot.len() - 1) * percent / 100];

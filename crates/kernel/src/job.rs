@@ -19,7 +19,8 @@ use crate::variants::{VariantCounts, Variants};
 /// Simulations that the grid follows from.
 const PILOT: u64 = 4096;
 
-/// A specification made ready: its constants, its grid, and the level to run it on. Shared by every thread that works on it.
+/// A specification made ready: its constants, its grid, and the level to run it on. Shared by every
+/// thread that works on it.
 #[derive(Debug, Clone)]
 pub struct Job {
     prepared: Prepared,
@@ -41,8 +42,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// Prepares `spec` to run with `level`'s instructions. Simulates the first 4,096 to find the grids: a fraction of a millisecond
-    /// at the usual timelines, and some fifty times that where the job solves for something.
+    /// Prepares `spec` to run with `level`'s instructions. Simulates the first 4,096 to find the
+    /// grids: a fraction of a millisecond at the usual timelines, and some fifty times that where
+    /// the job solves for something.
     pub fn new(spec: &JobSpec, level: Level) -> Self {
         let prepared = Prepared::new(spec);
         let simulations = spec.simulations();
@@ -80,8 +82,8 @@ impl Job {
         self.level
     }
 
-    /// The final balances of a block's simulations by index, dollars: for whoever wants to look at single ones. Empty past the
-    /// job's end.
+    /// The final balances of a block's simulations by index, dollars: for whoever wants to look at
+    /// single ones. Empty past the job's end.
     pub fn final_balances(&self, block: u64) -> Vec<f32> {
         let (first, count) = self.indices(block);
         let mut finals = vec![0.0; count];
@@ -96,8 +98,8 @@ impl Job {
         finals
     }
 
-    /// Simulates a block of a savings goal, of which `finals` is as long as it has simulations, with
-    /// its scenarios where there is room for them, and counts what the fan chart wants of it.
+    /// Simulates a block of a savings goal, of which `finals` is as long as it has simulations,
+    /// with its scenarios where there is room for them, and counts what the fan chart wants of it.
     pub(crate) fn walk_savings(
         &self,
         plan: &Plan,
@@ -228,8 +230,8 @@ fn count_together<'a>(
     }
 }
 
-/// Simulates the first simulations: their final balances, what is counted of them (nothing yet), and
-/// their balances at the fan chart's stops.
+/// Simulates the first simulations: their final balances, what is counted of them (nothing yet),
+/// and their balances at the fan chart's stops.
 fn pilot(
     prepared: &Prepared,
     level: Level,

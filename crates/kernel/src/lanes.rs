@@ -1,10 +1,10 @@
 //! Registers of numbers, on every level: the few operations that the kernel is written in, and one
 //! set of wrappers around instructions per level. This is the only `unsafe` of the workspace.
 //!
-//! A value of a [`Lanes`] type is proof that the machine has its instructions: it is only made after
-//! they were detected. A [`Task`] is code over any lanes; [`Register::run`] compiles it for its
-//! level. Everything a task calls must be `#[inline(always)]`, so that it ends up inside the one
-//! function that may use the level's instructions.
+//! A value of a [`Lanes`] type is proof that the machine has its instructions: it is only made
+//! after they were detected. A [`Task`] is code over any lanes; [`Register::run`] compiles it for
+//! its level. Everything a task calls must be `#[inline(always)]`, so that it ends up inside the
+//! one function that may use the level's instructions.
 //!
 //! Each operation is exactly rounded IEEE 754 arithmetic or integer arithmetic, so that every level
 //! gives the same bits. Approximate instructions (`rsqrt14`, `rcp14`) differ between processors and

@@ -1,16 +1,21 @@
-//! The simulation kernel: one household's months, sixteen at a time, and partial results that merge exactly.
+//! The simulation kernel: one household's months, sixteen at a time, and partial results that merge
+//! exactly.
 //!
-//! A simulation is a pure function of ([`MODEL_VERSION`], job, index). Every [`Level`] of instructions gives the same bits, and
-//! so does the scalar [`reference`](mod@reference), which states the model plainly.
+//! A simulation is a pure function of ([`MODEL_VERSION`], job, index). Every [`Level`] of
+//! instructions gives the same bits, and so does the scalar [`reference`](mod@reference), which
+//! states the model plainly.
 //!
-//! * [`Level`]: which instructions to use. `lanes` wraps them, and holds the workspace's only `unsafe`.
-//! * [`Job`]: a specification made ready to simulate. `plan` holds its constants; `keystream`, `normals` and `walk` are the
-//!   inner loops, generic over lanes.
-//! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in canonical bytes.
-//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no simulation.
-//!   [`recommendations`](fn@recommendations): what would help, in sentences.
+//! * [`Level`]: which instructions to use. `lanes` wraps them, and holds the workspace's only
+//!   `unsafe`.
+//! * [`Job`]: a specification made ready to simulate. `plan` holds its constants; `keystream`,
+//!   `normals` and `walk` are the inner loops, generic over lanes.
+//! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in
+//!   canonical bytes.
+//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no
+//!   simulation. [`recommendations`](fn@recommendations): what would help, in sentences.
 //!
-//! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are in this crate's README.
+//! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are
+//! in this crate's README.
 
 mod accumulator;
 mod balances;
@@ -56,5 +61,6 @@ pub use replay::replay;
 pub use samples::Samples;
 pub use summary::results;
 
-/// The version of the model. It changes when any bit of any result changes: the order of draws, the arithmetic, the grid.
+/// The version of the model. It changes when any bit of any result changes: the order of draws, the
+/// arithmetic, the grid.
 pub const MODEL_VERSION: u32 = 5;

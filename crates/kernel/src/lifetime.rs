@@ -276,9 +276,9 @@ fn planned_inflation(spec: &JobSpec, plan: &Plan) -> Vec<f64> {
     }
 }
 
-/// The planned levels of prices and of wages in each month, relative to the start, and the ranges of
-/// deviations from them in each half year. A level is held within [`MONEY_BOUND`], whatever is bought
-/// for it, so that plans that spend differently still share their shocks.
+/// The planned levels of prices and of wages in each month, relative to the start, and the ranges
+/// of deviations from them in each half year. A level is held within [`MONEY_BOUND`], whatever is
+/// bought for it, so that plans that spend differently still share their shocks.
 fn levels(plan: &Plan, inflation: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<[Range; 2]>) {
     let most = f64::from(MONEY_BOUND);
     let (mut prices, mut wages) = (1.0_f64, 1.0_f64);

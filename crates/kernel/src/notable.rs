@@ -1,10 +1,12 @@
 //! Simulations that are worth replaying: the worst, the best, and one near each of a few balances,
 //! by index.
 //!
-//! What they are near to are the *aims*: the 5th, 50th and 95th percentile of the job's first 4,096 simulations, and its target. A job's own
-//! percentiles are only known when it is over; these are known to every node before it begins, and a simulation near them lies within two
-//! percent of the ranks that it stands for. Near is measured in single precision. Of equally near ones, and of equal extremes, it is
-//! the one with the lowest index, so that merging is associative and commutative to the bit.
+//! What they are near to are the *aims*: the 5th, 50th and 95th percentile of the job's first 4,096
+//! simulations, and its target. A job's own percentiles are only known when it is over; these are
+//! known to every node before it begins, and a simulation near them lies within two percent of the
+//! ranks that it stands for. Near is measured in single precision. Of equally near ones, and of
+//! equal extremes, it is the one with the lowest index, so that merging is associative and
+//! commutative to the bit.
 #![expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
 
 use carlo_types::results;

@@ -30,7 +30,8 @@ const LN_2_HIGH: f32 = 355.0 / 512.0;
 /// The difference of ln 2 and that.
 #[expect(clippy::cast_possible_truncation, reason = "rounded to single precision on purpose")]
 const LN_2_LOW: f32 = (std::f64::consts::LN_2 - 355.0 / 512.0) as f32;
-/// Added to a number of at most 2²² in size, this rounds it to a whole one, which its low bits hold.
+/// Added to a number of at most 2²² in size, this rounds it to a whole one, which its low bits
+/// hold.
 const ROUND: f32 = 12_582_912.0;
 /// The exponents between which 2ⁿ is a normal number bound x.
 const EXP_MIN: f32 = -87.0;

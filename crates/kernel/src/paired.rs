@@ -1,7 +1,8 @@
 //! Counts of pairs: the same simulations of two plans, on the same shocks.
 //!
-//! The difference of two success probabilities is estimated from pairs, with far less noise than from independent runs
-//! (P. Glasserman, "Monte Carlo Methods in Financial Engineering", 2003, 7.1). Counts merge exactly.
+//! The difference of two success probabilities is estimated from pairs, with far less noise than
+//! from independent runs (P. Glasserman, "Monte Carlo Methods in Financial Engineering", 2003,
+//! 7.1). Counts merge exactly.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,13 @@
 //! A partial result: the exact summary of some of a job's simulations.
 //!
-//! Everything in it is an integer, or a minimum or maximum, so merging is associative and commutative to the bit: leases,
-//! threads and machines can't be seen in the answer. `accumulator` makes one, `summary` reads one, [`codec`] writes its bytes.
+//! Everything in it is an integer, or a minimum or maximum, so merging is associative and
+//! commutative to the bit: leases, threads and machines can't be seen in the answer. `accumulator`
+//! makes one, `summary` reads one, [`codec`] writes its bytes.
 
 mod codec;
 
-use carlo_types::question::Variable;
-use carlo_types::{JobSpec, Merge, Question};
+use carlo_types::analysis::Variable;
+use carlo_types::{Analysis, JobSpec, Merge};
 
 pub use codec::DecodeError;
 
@@ -17,7 +18,8 @@ use crate::notable::Notable;
 use crate::sensitivity::ScenarioCounts;
 use crate::variants::VariantCounts;
 
-/// The summary of some of a job's simulations. Partial results over different simulations of one job merge.
+/// The summary of some of a job's simulations. Partial results over different simulations of one
+/// job merge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partial {
     pub(crate) grid: Grid,
@@ -60,7 +62,8 @@ impl Merge for Partial {
         self.grid == other.grid && same_aims && same_chart && same_variants && self.plan.fits(&other.plan)
     }
 
-    /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of two scales.
+    /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of
+    /// two scales.
     fn merge(&mut self, other: &Self) {
         if !self.fits(other) {
             return;
@@ -94,7 +97,7 @@ impl Merge for Partial {
 
     fn months(&self, spec: &JobSpec) -> u32 {
         let own = spec.goal.timeline_months;
-        let Question::Solve(asked) = &spec.question else { return spec.months() };
+        let Analysis::Solve(asked) = &spec.analysis else { return spec.months() };
         let tried = self.variants.iter().filter_map(VariantCounts::value);
         let months = match asked.variable {
             // The job's own balances say it.
@@ -115,7 +118,8 @@ fn whole(months: f64) -> u32 {
     months as u32
 }
 
-/// Adds a sparse histogram to another one. A job's fold soon has nearly every bin that a lease may have, so most are added in place.
+/// Adds a sparse histogram to another one. A job's fold soon has nearly every bin that a lease may
+/// have, so most are added in place.
 pub(crate) fn add(whole: &mut Vec<(u16, u64)>, part: &[(u16, u64)]) {
     let mut missing = Vec::new();
     let mut at = 0;

@@ -1,4 +1,5 @@
-//! The balances of single simulations after every month: for whoever looks at paths and not at their summary.
+//! The balances of single simulations after every month: for whoever looks at paths and not at
+//! their summary.
 
 use carlo_types::BLOCK_SIMULATIONS;
 
@@ -14,9 +15,11 @@ impl Job {
         self.plan().months
     }
 
-    /// Writes the balance after every month of the simulations from index `first` on, a row of [`timeline`](Self::timeline) numbers for each:
-    /// in the dollars of the goal, less what is owed on cards. As many as `rows` has room for. Like a replay, it can be any index below 10¹², also
-    /// one that the job doesn't run. The last number of a row has the bits of the final balance.
+    /// Writes the balance after every month of the simulations from index `first` on, a row of
+    /// [`timeline`](Self::timeline) numbers for each: in the dollars of the goal, less what is owed
+    /// on cards. As many as `rows` has room for. Like a replay, it can be any index below 10¹²,
+    /// also one that the job doesn't run. The last number of a row has the bits of the final
+    /// balance.
     pub fn paths(&self, mut first: u64, mut rows: &mut [f32]) {
         let timeline = self.timeline();
         while rows.len() >= timeline {

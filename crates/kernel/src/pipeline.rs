@@ -5,7 +5,8 @@
 //!
 //! 1. the keystream's block, and the fields of its words (`keystream`, `draws`);
 //! 2. what chance decides: normals, emergencies, raises (`shocks`);
-//! 3. the months (`rules`), of the household itself and then of each scenario's, on the same shocks.
+//! 3. the months (`rules`), of the household itself and then of each scenario's, on the same
+//!    shocks.
 //!
 //! What passes from stage to stage lies in arrays that stay in the first cache. A month alone is a
 //! long chain of operations, in which the processor would wait; the registers of a tile are
@@ -103,8 +104,8 @@ impl Task for Walk<'_> {
 }
 
 impl Walk<'_> {
-    /// Walks each simulation's own household, and the next `OTHERS` of the plan's starts on the same
-    /// shocks.
+    /// Walks each simulation's own household, and the next `OTHERS` of the plan's starts on the
+    /// same shocks.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,

@@ -2,8 +2,8 @@
 //! of chance, and probabilities as bounds on integers.
 //!
 //! Everything is computed once a job in double precision. The rules of the model are in `rules`.
-//! What a month reads of the plan is in [`Budget`], what it reads of chance in `shocks`: a new table
-//! by month is a member of [`Budget`] or a vector beside [`Plan::budgets`].
+//! What a month reads of the plan is in [`Budget`], what it reads of chance in `shocks`: a new
+//! table by month is a member of [`Budget`] or a vector beside [`Plan::budgets`].
 
 use carlo_types::JobSpec;
 use carlo_types::spec::Account;
@@ -172,9 +172,9 @@ pub(crate) fn pair(x: f64) -> [f32; 2] {
     [high, single(x - f64::from(high))]
 }
 
-/// The least balance that reaches a target, both in dollars: half a cent less, or a millionth of the
-/// target if that is more, so that a goal which is met to the cent is met. Every comparison of a
-/// balance with a target is made with it.
+/// The least balance that reaches a target, both in dollars: half a cent less, or a millionth of
+/// the target if that is more, so that a goal which is met to the cent is met. Every comparison of
+/// a balance with a target is made with it.
 pub fn threshold(target: f64) -> f32 {
     let least = target - (1e-6 * target.abs()).max(0.005);
     let rounded = single(least);
@@ -243,8 +243,8 @@ impl Plan {
 }
 
 impl Planned {
-    /// What is planned for every month that has payments, and the ranges of deviations in every half
-    /// year, with prices that grow by this rate a month.
+    /// What is planned for every month that has payments, and the ranges of deviations in every
+    /// half year, with prices that grow by this rate a month.
     fn budgets(&self, spec: &JobSpec, inflation: f64) -> (Vec<[Budget; STARTS]>, Vec<[Range; 2]>) {
         let profile = &spec.profile;
         let [prices_max, wages_max] = [profile.monthly_spending, spec.inputs.monthly_income]

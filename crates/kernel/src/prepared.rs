@@ -63,9 +63,9 @@ impl Prepared {
 }
 
 impl Prepared {
-    /// Counts, for each month of the timeline, the pairs of a score of the job's own and of this plan
-    /// with a timeline that ends with the month, of the simulations from `first` on. `own` has these
-    /// scores and the least that reaches the job's goal; `room` is as long.
+    /// Counts, for each month of the timeline, the pairs of a score of the job's own and of this
+    /// plan with a timeline that ends with the month, of the simulations from `first` on. `own` has
+    /// these scores and the least that reaches the job's goal; `room` is as long.
     pub(crate) fn reach(
         &self,
         level: Level,

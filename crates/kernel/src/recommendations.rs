@@ -8,7 +8,8 @@ use carlo_types::results::{Scenario, Sensitivity};
 /// sides.
 const ERRORS: f64 = 1.96;
 
-/// What would help, in sentences for a person, the most helpful change first. Only changes whose effect exceeds its error are named.
+/// What would help, in sentences for a person, the most helpful change first. Only changes whose
+/// effect exceeds its error are named.
 pub fn recommendations(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String> {
     let mut helpful: Vec<&Scenario> = sensitivity
         .scenarios

@@ -1,14 +1,16 @@
 //! Replays one simulation of a job, month by month, for display.
 //!
-//! The arithmetic is `reference`'s, so the final balance has the bits that the cluster computed. The cluster draws the three normal terms
-//! of a month's cash (income's, spending's, the market's) as one: their sum. Here the sum is split again. Given S = X₁ + X₂ + X₃, where Xᵢ
-//! is normal with variance vᵢ, independent Yᵢ with the same variances give
+//! The arithmetic is `reference`'s, so the final balance has the bits that the cluster computed.
+//! The cluster draws the three normal terms of a month's cash (income's, spending's, the market's)
+//! as one: their sum. Here the sum is split again. Given S = X₁ + X₂ + X₃, where Xᵢ is normal with
+//! variance vᵢ, independent Yᵢ with the same variances give
 //!
 //! Xᵢ = Yᵢ + vᵢ / (v₁ + v₂ + v₃) · (S − Y₁ − Y₂ − Y₃),
 //!
-//! which add up to S and have the joint distribution of the terms given S: X − (v / Σv)·S is independent of S, and the same
-//! function of Y has its distribution (C. Rasmussen and C. Williams, "Gaussian Processes for Machine Learning", 2006, A.2, say how
-//! normals are conditioned). The Yᵢ are drawn from blocks of their own: one a month of the source `Replay`.
+//! which add up to S and have the joint distribution of the terms given S: X − (v / Σv)·S is
+//! independent of S, and the same function of Y has its distribution (C. Rasmussen and C. Williams,
+//! "Gaussian Processes for Machine Learning", 2006, A.2, say how normals are conditioned). The Yᵢ
+//! are drawn from blocks of their own: one a month of the source `Replay`.
 
 use carlo_types::{JobSpec, Replay, ReplayMonth};
 

@@ -3,10 +3,10 @@
 //!
 //! **What is planned and what chance adds.** With nothing left to chance, income, spending and
 //! payments are known before the first simulation; [`Plan`] has them for every month, computed in
-//! double precision. Chance puts a factor on prices and one on wages ([`Factor`]), which is 1 at the
-//! start. So a month's cash is the planned one, plus planned income times the deviation of wages
-//! from 1, less planned spending times that of prices: the same as income less spending, but a
-//! number is never rounded at the size of income or spending, only at the size of what chance has
+//! double precision. Chance puts a factor on prices and one on wages ([`Factor`]), which is 1 at
+//! the start. So a month's cash is the planned one, plus planned income times the deviation of
+//! wages from 1, less planned spending times that of prices: the same as income less spending, but
+//! a number is never rounded at the size of income or spending, only at the size of what chance has
 //! changed. A plan without chance is exact.
 //!
 //! **The balance** is a compensated sum ([`Balance`]), so cents arrive at a billion dollars.

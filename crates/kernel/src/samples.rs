@@ -10,14 +10,16 @@ use crate::lifetime::tally::whole;
 use crate::pipeline::Walk;
 use crate::prepared::{self, Prepared};
 
-/// What became of consecutive simulations: a number for each of them in every list that isn't absent.
+/// What became of consecutive simulations: a number for each of them in every list that isn't
+/// absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Samples {
     /// Final balances, dollars: those that results count.
     pub final_balances: Vec<f32>,
     /// Whether each reached the goal.
     pub succeeded: Vec<bool>,
-    /// The first month that was short, from 1; 0 where none was. Absent unless the goal is never to be short.
+    /// The first month that was short, from 1; 0 where none was. Absent unless the goal is never to
+    /// be short.
     pub first_short_months: Option<Vec<u16>>,
     /// Months that somebody lived, at most the timeline. Absent in a plan without people.
     pub months_lived: Option<Vec<u16>>,
@@ -43,8 +45,9 @@ impl Samples {
 }
 
 impl Job {
-    /// What became of the simulations from index `first` on: at most those of the block that it is in, and `most`. Like a replay, it can be any
-    /// index below 10¹², also one that the job doesn't run.
+    /// What became of the simulations from index `first` on: at most those of the block that it is
+    /// in, and `most`. Like a replay, it can be any index below 10¹², also one that the job doesn't
+    /// run.
     pub fn samples(&self, first: u64, most: u64) -> Samples {
         let count = most.min(BLOCK_SIMULATIONS - first % BLOCK_SIMULATIONS);
         let count = usize::try_from(count).unwrap_or(usize::MAX);

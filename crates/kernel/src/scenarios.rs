@@ -1,8 +1,8 @@
 //! The scenarios of a plan's sensitivity: which changes of a request are simulated beside it.
 //!
-//! A savings goal has its own, faster way: `pipeline` walks its scenarios as multiples of income and
-//! spending, and walks on for a longer timeline. For a plan each scenario is a request of its own on
-//! the same luck. What ends with the timeline ends with the longer one.
+//! A savings goal has its own, faster way: `pipeline` walks its scenarios as multiples of income
+//! and spending, and walks on for a longer timeline. For a plan each scenario is a request of its
+//! own on the same luck. What ends with the timeline ends with the longer one.
 
 use carlo_types::JobSpec;
 use carlo_types::request::plan::Returns;
@@ -47,7 +47,8 @@ fn changed(spec: &JobSpec, change: impl FnOnce(&mut JobSpec)) -> JobSpec {
     spec
 }
 
-/// The same household for so many months longer. What ends with the timeline ends with the longer one.
+/// The same household for so many months longer. What ends with the timeline ends with the longer
+/// one.
 fn longer(spec: &JobSpec, months: u32) -> JobSpec {
     changed(spec, |spec| spec.goal.timeline_months += months)
 }

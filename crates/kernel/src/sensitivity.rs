@@ -1,6 +1,6 @@
-//! Sensitivity on common random numbers: how many simulations a change of the plan turns from failure
-//! to success, and back. The job and its scenarios meet the same shocks, so differences are estimated
-//! from pairs (`paired`).
+//! Sensitivity on common random numbers: how many simulations a change of the plan turns from
+//! failure to success, and back. The job and its scenarios meet the same shocks, so differences are
+//! estimated from pairs (`paired`).
 
 use carlo_types::results::{SCENARIOS, Scenario, Sensitivity};
 

@@ -1,24 +1,24 @@
 //! Solving for a number of the plan: which values to try, and what they say.
 //!
-//! The first 4,096 simulations, the pilot, tell by bisection where the success probability is roughly
-//! the wanted one. In that range a grid of values is tried with all simulations, all on the same
-//! shocks, and the answer is read between the two that enclose the wanted probability. So it is one
-//! job, whose blocks may be done anywhere in any order, and its answer has the same bits everywhere.
-//! The value at which success is easiest is always among them: nothing is called out of reach
-//! untried.
+//! The first 4,096 simulations, the pilot, tell by bisection where the success probability is
+//! roughly the wanted one. In that range a grid of values is tried with all simulations, all on the
+//! same shocks, and the answer is read between the two that enclose the wanted probability. So it
+//! is one job, whose blocks may be done anywhere in any order, and its answer has the same bits
+//! everywhere. The value at which success is easiest is always among them: nothing is called out of
+//! reach untried.
 //!
 //! Success is taken to move one way with an amount, which is counted in its smallest steps: cents,
 //! months, millionths of a factor. Where it jumps, the grid closes in on the jump until its
 //! neighbours are a step apart. Success is not monotone in time: for the earliest month, one walk
-//! counts the success of every month that may decide. Only where a rule looks ahead to the end of the
-//! timeline is every timeline a walk of its own; then the pilot looks at every 20th.
+//! counts the success of every month that may decide. Only where a rule looks ahead to the end of
+//! the timeline is every timeline a walk of its own; then the pilot looks at every 20th.
 
+use carlo_types::analysis::{CANDIDATES, Solve, TIMELINES, Variable};
 use carlo_types::limits::{NUMBER_MAX, TIMELINE_MONTHS_MAX};
-use carlo_types::question::{CANDIDATES, Solve, TIMELINES, Variable};
 use carlo_types::request::Success;
 use carlo_types::request::plan::FlowKind;
 use carlo_types::results::Solution;
-use carlo_types::{JobSpec, Question};
+use carlo_types::{Analysis, JobSpec};
 
 use crate::binomial::{FOUR_SIGMA, PERCENT_95, central_counts};
 use crate::chart::Observation;
@@ -42,7 +42,7 @@ const SCAN_MONTHS: usize = 20;
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1200")]
 pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
     let mut spec = spec.clone();
-    spec.question = Question::None;
+    spec.analysis = Analysis::None;
     match variable {
         Variable::MaxSpending => spec.profile.monthly_spending = value,
         Variable::MinIncome => spec.inputs.monthly_income = value,
@@ -229,8 +229,8 @@ fn timelines(pilot: &mut Pilot<'_>, few: u64, many: u64) -> Vec<f64> {
     months.into_iter().map(f64::from).collect()
 }
 
-/// The amount, to a step, at which the pilot's successes come to `enough`: the least with at least so
-/// many, if they rise, else the largest; an end of the domain where there is none.
+/// The amount, to a step, at which the pilot's successes come to `enough`: the least with at least
+/// so many, if they rise, else the largest; an end of the domain where there is none.
 fn bisect(domain: &VariableDomain, enough: u64, pilot: &mut Pilot<'_>) -> i64 {
     // False below the place and true above it.
     let mut is_above = |steps: i64| (pilot.successes(domain.value(steps)) >= enough) == domain.rises;
@@ -283,7 +283,8 @@ fn candidate_grid(domain: &VariableDomain, low: i64, high: i64, pilot: &mut Pilo
     points.into_iter().map(|point| point.0).collect()
 }
 
-/// The answer, from the values that were tried, ascending, with how many of `simulations` succeeded.
+/// The answer, from the values that were tried, ascending, with how many of `simulations`
+/// succeeded.
 pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, u64)], simulations: u64) -> Solution {
     let [few, many] = central_counts(simulations, asked.probability, PERCENT_95);
     let enough = enough(asked.probability, simulations);
@@ -293,8 +294,8 @@ pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, u64)], simu
     let domain = VariableDomain::of(spec, asked.variable);
     let value = crossing(&domain, tried, enough);
     let interval_95 = value.map(|_| {
-        // With a true value v, the successes at v are a binomial count: with 95 % one of few to many.
-        // Where no count bounds v on a side, that side ends with the domain.
+        // With a true value v, the successes at v are a binomial count: with 95 % one of few to
+        // many. Where no count bounds v on a side, that side ends with the domain.
         let [easy, hard] = [domain.easiest(), domain.hardest()].map(|steps| domain.value(steps));
         let lower = if few == 0 { Some(hard) } else { crossing(&domain, tried, few) };
         let upper = if many >= simulations { None } else { crossing(&domain, tried, many + 1) };
@@ -315,7 +316,8 @@ fn enough(probability: f64, simulations: u64) -> u64 {
 }
 
 /// The first month after which success reaches each of these counts: the interval's lower end, the
-/// answer, its upper end. And the first one after it that doesn't reach the answer's count any more.
+/// answer, its upper end. And the first one after it that doesn't reach the answer's count any
+/// more.
 fn solution_in_time(asked: &Solve, tried: &[(f64, u64)], [few, enough, many]: [u64; 3]) -> Solution {
     let first = |count: u64| tried.iter().find(|tried| tried.1 >= count).map(|tried| tried.0);
     let value = first(enough);
@@ -326,8 +328,8 @@ fn solution_in_time(asked: &Solve, tried: &[(f64, u64)], [few, enough, many]: [u
     Solution { asked: *asked, value, interval_95, below_again_after }
 }
 
-/// The amount at which successes come to `enough`: on a line between the two that enclose it, rounded
-/// to the step that has enough; nothing where it is reached nowhere.
+/// The amount at which successes come to `enough`: on a line between the two that enclose it,
+/// rounded to the step that has enough; nothing where it is reached nowhere.
 fn crossing(domain: &VariableDomain, tried: &[(f64, u64)], enough: u64) -> Option<f64> {
     // From the hard end to the easy one.
     let mut hardest_first = tried.to_vec();

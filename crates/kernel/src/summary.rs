@@ -1,8 +1,9 @@
 //! The summary of a partial result: what a person reads, each number with its error.
 //!
-//! Percentiles are order statistics: the p-th of n is the ⌈n·p⌉-th smallest balance, read from the histogram to within three
-//! quarters of a bin whatever the distribution. Sources of the intervals: E. B. Wilson, "Probable inference, the law of succession,
-//! and statistical inference", 1927; H. A. David and H. N. Nagaraja, "Order Statistics", 7.1.
+//! Percentiles are order statistics: the p-th of n is the ⌈n·p⌉-th smallest balance, read from the
+//! histogram to within three quarters of a bin whatever the distribution. Sources of the intervals:
+//! E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927; H.
+//! A. David and H. N. Nagaraja, "Order Statistics", 7.1.
 
 mod bars;
 mod fan;
@@ -22,8 +23,9 @@ use crate::partial::Partial;
 use crate::scenarios;
 use ranks::Ranks;
 
-/// The results of the simulations that `partial` holds, as an answer to `spec`; also of a job that isn't finished. With no
-/// simulations at all the standard error is 1, the interval is [0, 1], and every sum of money is 0.
+/// The results of the simulations that `partial` holds, as an answer to `spec`; also of a job that
+/// isn't finished. With no simulations at all the standard error is 1, the interval is [0, 1], and
+/// every sum of money is 0.
 pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
     let (n, successes) = (partial.simulations(), partial.successes());
     let ranks = Ranks::new(partial);
@@ -72,7 +74,8 @@ fn moments(partial: &Partial) -> (f64, f64) {
     }
     let dollars = 1.0 / partial.grid.fixed_per_dollar();
     let mean = partial.sum as f64 / n;
-    // Around the grid's center, which is close to the mean: the difference loses no digits that matter.
+    // Around the grid's center, which is close to the mean: the difference loses no digits that
+    // matter.
     let variance = (partial.squares as f64 / n - mean * mean).max(0.0) * n / (n - 1.0).max(1.0);
     let (least, most) = (f64::from(partial.least), f64::from(partial.most));
     ((f64::from(partial.grid.center()) + mean * dollars).clamp(least, most), variance.sqrt() * dollars)

@@ -1,11 +1,11 @@
-//! Other plans on the job's own shocks: how many simulations each turns from failure to success, and
-//! back.
+//! Other plans on the job's own shocks: how many simulations each turns from failure to success,
+//! and back.
 //!
 //! A job that compares plans names them. One that solves for a number tries values of it, which
-//! follow from the job's first simulations (`solve`), so that every node tries the same. A sweep's points
-//! follow from its axes. Either way the counts merge like all that a partial result holds.
+//! follow from the job's first simulations (`solve`), so that every node tries the same. A sweep's
+//! points follow from its axes. Either way the counts merge like all that a partial result holds.
 
-use carlo_types::question::{Question, Solve, Variable};
+use carlo_types::analysis::{Analysis, Solve, Variable};
 use carlo_types::{JobSpec, sweep};
 
 use crate::balances::{self, BalanceCounts, BalanceScale};
@@ -54,16 +54,16 @@ enum Label {
 impl Variants {
     /// Those of a job.
     pub(crate) fn new(spec: &JobSpec, level: Level) -> Self {
-        match &spec.question {
-            Question::None => Self::Plans(Vec::new()),
-            Question::Compare(variants) => {
+        match &spec.analysis {
+            Analysis::None => Self::Plans(Vec::new()),
+            Analysis::Compare(variants) => {
                 let prepared: Vec<_> = variants.iter().map(Prepared::new).collect();
                 let scales = scales(level, spec.simulations(), &prepared);
                 let variant = |(prepared, scale)| Variant { prepared, label: Label::Balances(scale) };
                 Self::Plans(prepared.into_iter().zip(scales).map(variant).collect())
             }
-            Question::Solve(asked) => Self::solving(spec, asked, level),
-            Question::Sweep(axes) => {
+            Analysis::Solve(asked) => Self::solving(spec, asked, level),
+            Analysis::Sweep(axes) => {
                 let specs: Vec<_> = sweep::points(&spec.request, axes).into_iter().map(JobSpec::of).collect();
                 let mut points = Vec::with_capacity(specs.len());
                 for specs in specs.chunks(TOGETHER_MAX) {

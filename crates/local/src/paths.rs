@@ -12,13 +12,15 @@ use crate::threads::{Interrupted, Machine, Progress};
 /// Balances, a row for each simulation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paths {
-    /// The balances after every month, dollars: those of the first simulation, then those of the next one.
+    /// The balances after every month, dollars: those of the first simulation, then those of the
+    /// next one.
     pub balances: Vec<f32>,
     /// Months of a row.
     pub months: usize,
 }
 
-/// The balances of the simulations from index `first` on. `watch` is told how far it is, like that of [`run`](crate::run()).
+/// The balances of the simulations from index `first` on. `watch` is told how far it is, like that
+/// of [`run`](crate::run()).
 ///
 /// # Errors
 ///

@@ -21,7 +21,8 @@ pub struct Answer {
     pub sensitivity_results: Option<SensitivityResults>,
 }
 
-/// Simulates a job. About every 50 ms `watch` is told how far it is, on the thread that called, and may end it.
+/// Simulates a job. About every 50 ms `watch` is told how far it is, on the thread that called, and
+/// may end it.
 ///
 /// # Errors
 ///

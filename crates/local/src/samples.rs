@@ -12,7 +12,8 @@ use crate::threads::{Interrupted, Machine, Progress};
 /// Numbers of a sample.
 const FIGURES: usize = 5;
 
-/// What became of the simulations from index `first` on. `watch` is told how far it is, like that of [`run`](crate::run()).
+/// What became of the simulations from index `first` on. `watch` is told how far it is, like that
+/// of [`run`](crate::run()).
 ///
 /// # Errors
 ///

@@ -20,7 +20,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// So many threads, or as many as this process may use, with the best instructions or those that `CARLO_SIMD` names.
+    /// So many threads, or as many as this process may use, with the best instructions or those
+    /// that `CARLO_SIMD` names.
     pub fn new(threads: Option<NonZeroUsize>) -> Result<Self, UnknownLevel> {
         let available = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(Self { threads: threads.unwrap_or_else(available), level: Level::detect()? })
@@ -31,8 +32,8 @@ impl Machine {
         self.level
     }
 
-    /// Gives `items` numbers from 0 on to the threads, one after another. Each thread has a state of its own, which is returned when no
-    /// number is left.
+    /// Gives `items` numbers from 0 on to the threads, one after another. Each thread has a state
+    /// of its own, which is returned when no number is left.
     pub(crate) fn share<S: Send>(
         &self,
         items: u64,
@@ -65,7 +66,8 @@ impl Machine {
             loop {
                 match states.recv_timeout(LOOK_EVERY) {
                     Ok(state) => finished.push(state),
-                    // Every thread has ended; one that panicked passes that on at the end of the scope.
+                    // Every thread has ended; one that panicked passes that on at the end of the
+                    // scope.
                     Err(RecvTimeoutError::Disconnected) => return Ok(finished),
                     Err(RecvTimeoutError::Timeout) => {
                         if watch(done.load(Ordering::Relaxed)).is_break() {

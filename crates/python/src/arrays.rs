@@ -1,4 +1,5 @@
-//! Numbers of single simulations as `NumPy` arrays, which take over the memory that they were computed in.
+//! Numbers of single simulations as `NumPy` arrays, which take over the memory that they were
+//! computed in.
 
 use std::num::NonZeroUsize;
 
@@ -30,7 +31,8 @@ pub(crate) fn paths<'py>(
     PyArray1::from_vec(py, balances).reshape([rows, months])
 }
 
-/// Final balances, success, and what else a plan has: first short months, months lived, lowest multiples of spending.
+/// Final balances, success, and what else a plan has: first short months, months lived, lowest
+/// multiples of spending.
 #[pyfunction]
 pub(crate) fn samples<'py>(
     py: Python<'py>,

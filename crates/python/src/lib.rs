@@ -1,7 +1,9 @@
-//! The native half of the Python package `carlo`: requests as JSON in, answers as JSON or `NumPy` arrays out.
+//! The native half of the Python package `carlo`: requests as JSON in, answers as JSON or `NumPy`
+//! arrays out.
 //!
-//! Everything that a caller of the package sees is in `python/carlo`; this module is private to it. The global interpreter lock is released
-//! while simulations run, and taken about every 50 ms to look for signals and to tell the progress.
+//! Everything that a caller of the package sees is in `python/carlo`; this module is private to it.
+//! The global interpreter lock is released while simulations run, and taken about every 50 ms to
+//! look for signals and to tell the progress.
 
 mod arrays;
 mod requests;
@@ -98,7 +100,8 @@ fn replay(py: Python<'_>, request: &str, seed: u64, index: u64) -> PyResult<Stri
     to_json(&py.detach(|| carlo_kernel::replay(&spec, index)))
 }
 
-/// What of stored results is not what their request gives: the recomputed results, and the names of what differs.
+/// What of stored results is not what their request gives: the recomputed results, and the names of
+/// what differs.
 #[pyfunction]
 fn verify(
     py: Python<'_>,

@@ -1,11 +1,11 @@
 //! Requests as JSON become jobs. All faults of one become one exception of the package.
 
 use carlo_rest::job::JobResults;
+use carlo_types::analysis::{CompareRequest, SolveRequest};
 use carlo_types::definition::kind::Seed;
 use carlo_types::definition::{self, Faults, Section};
-use carlo_types::question::{CompareRequest, SolveRequest};
 use carlo_types::sweep::SweepRequest;
-use carlo_types::{Fault, JobSpec, Question, Request, json};
+use carlo_types::{Analysis, Fault, JobSpec, Request, json};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -65,7 +65,7 @@ fn raise(py: Python<'_>, fault: Fault) -> PyErr {
 /// The job with a seed, and plans that are compared with it with the same.
 fn seeded(mut spec: JobSpec, seed: u64) -> JobSpec {
     let seed = *spec.request.params.seed.get_or_insert(Seed(seed));
-    if let Question::Compare(others) = &mut spec.question {
+    if let Analysis::Compare(others) = &mut spec.analysis {
         for other in others {
             other.request.params.seed = Some(seed);
         }

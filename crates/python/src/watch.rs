@@ -1,4 +1,5 @@
-//! Looking for signals, and telling the progress, while simulations run without the interpreter's lock.
+//! Looking for signals, and telling the progress, while simulations run without the interpreter's
+//! lock.
 
 use std::ops::ControlFlow;
 

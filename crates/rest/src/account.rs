@@ -8,7 +8,8 @@ pub use carlo_types::request::envelope::{CreateJoinToken, CreateKey, Role, Tier}
 
 use crate::label::Label;
 
-/// The answer of `GET /simulations/batch/usage`: what the caller has used this month. A limit of −1 is none.
+/// The answer of `GET /simulations/batch/usage`: what the caller has used this month. A limit of −1
+/// is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// Whose it is.
@@ -106,7 +107,8 @@ pub struct CreatedKey {
     /// The key.
     #[serde(flatten)]
     pub key: Key,
-    /// What is sent as `X-API-Key`. It is in this answer and nowhere else; absent where the call was repeated.
+    /// What is sent as `X-API-Key`. It is in this answer and nowhere else; absent where the call
+    /// was repeated.
     pub secret: Option<String>,
 }
 
@@ -144,7 +146,8 @@ pub struct CreatedJoinToken {
     /// The token.
     #[serde(flatten)]
     pub token: JoinToken,
-    /// What goes into a worker's `--join-token-file`. It is in this answer and nowhere else; absent where the call was repeated.
+    /// What goes into a worker's `--join-token-file`. It is in this answer and nowhere else; absent
+    /// where the call was repeated.
     pub text: Option<String>,
 }
 

@@ -111,7 +111,8 @@ pub struct ClusterSample {
 /// The answer of `GET /api/cluster/events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterEvents {
-    /// At most 500 since the leading coordinator leads, the latest first. Those of keys are for administrators.
+    /// At most 500 since the leading coordinator leads, the latest first. Those of keys are for
+    /// administrators.
     pub events: Vec<ClusterEvent>,
 }
 

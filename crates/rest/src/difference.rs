@@ -13,7 +13,8 @@ pub struct Difference {
     pub second: Value,
 }
 
-/// Every difference, by name; lists entry by entry. What is null is as good as absent, and numbers are equal however they are written.
+/// Every difference, by name; lists entry by entry. What is null is as good as absent, and numbers
+/// are equal however they are written.
 pub fn between(first: &Value, second: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     add(first, second, &mut String::new(), &mut found);

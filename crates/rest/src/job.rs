@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use carlo_types::definition::{self, Faults};
 use carlo_types::sweep::SweepRequest;
-use carlo_types::{Fault, JobSpec, Question, Request, Results, results};
+use carlo_types::{Analysis, Fault, JobSpec, Request, Results, results};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, to_value};
@@ -215,9 +215,9 @@ pub struct JobResults {
     pub stopped_early: bool,
     /// Nodes that contributed.
     pub workers_used: u32,
-    /// The request with nothing left to a default. Sent again, it gives the same answer: with the plans of `variants` to
-    /// `POST /api/compare`, with what `solution` says was asked to `POST /api/solve`, or with the axes of `sweep` to `POST /api/sweep`, where
-    /// these are there.
+    /// The request with nothing left to a default. Sent again, it gives the same answer: with the
+    /// plans of `variants` to `POST /api/compare`, with what `solution` says was asked to
+    /// `POST /api/solve`, or with the axes of `sweep` to `POST /api/sweep`, where these are there.
     pub assumptions: Request,
     /// The other plans of a comparison, in the order of its request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -239,9 +239,9 @@ impl JobResults {
     /// The answer to what was asked.
     pub fn new(asked: JobSpec, seed: u64, results: Results, stopped_early: bool, workers_used: u32) -> Self {
         let sweep = SweepResults::of(&asked, &results);
-        let others = match asked.question {
-            Question::Compare(others) => others,
-            Question::None | Question::Solve(_) | Question::Sweep(_) => Vec::new(),
+        let others = match asked.analysis {
+            Analysis::Compare(others) => others,
+            Analysis::None | Analysis::Solve(_) | Analysis::Sweep(_) => Vec::new(),
         };
         let variant = |(plan, variant): (JobSpec, _)| Variant {
             assumptions: plan.request,
@@ -271,7 +271,7 @@ impl JobResults {
             let mut faults = Faults::default();
             let asked = json!({"for": solution.variable, "probability": solution.probability});
             let asked = definition::read(&asked, &mut faults);
-            spec.question = Question::Solve(faults.none_or(asked)?);
+            spec.analysis = Analysis::Solve(faults.none_or(asked)?);
         } else if let Some(sweep) = &self.sweep {
             let mut faults = Faults::default();
             let body = json!({"request": self.assumptions, "axes": sweep.axes});
@@ -279,14 +279,14 @@ impl JobResults {
             return faults.none_or(swept).map(SweepRequest::into_spec);
         } else if !self.variants.is_empty() {
             let others = self.variants.iter().map(|variant| JobSpec::of(variant.assumptions.clone()));
-            spec.question = Question::Compare(others.collect());
+            spec.analysis = Analysis::Compare(others.collect());
         }
         // An answer may come from anywhere: it says what it likes.
         spec.to_draft().check(spec.seed())
     }
 
-    /// The names of what differs between two answers. A digest alone would not do: whoever changes a number leaves the digest as it was. How many
-    /// nodes took part is no part of the answer.
+    /// The names of what differs between two answers. A digest alone would not do: whoever changes
+    /// a number leaves the digest as it was. How many nodes took part is no part of the answer.
     pub fn differing(&self, other: &Self) -> serde_json::Result<Vec<String>> {
         let this = Self { workers_used: other.workers_used, ..self.clone() };
         let differences = difference::between(&to_value(this)?, &to_value(other)?);
@@ -317,15 +317,18 @@ pub struct Variant {
     pub outcome: ComparedPlan,
 }
 
-/// What changes of the plan would do to the success probability, each on the same luck as the plan itself.
+/// What changes of the plan would do to the success probability, each on the same luck as the plan
+/// itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SensitivityResults {
-    /// The success probability of the plan itself, in the simulations that the changes were tried on.
+    /// The success probability of the plan itself, in the simulations that the changes were tried
+    /// on.
     pub base_probability: f64,
     /// What each change does, by its name.
     pub sensitivities: BTreeMap<String, Sensitivity>,
-    /// The name of the change with the largest impact; null where no impact exceeds twice its standard error.
+    /// The name of the change with the largest impact; null where no impact exceeds twice its
+    /// standard error.
     pub most_impactful: Option<String>,
     /// What would help, most first: sentences for a person.
     pub recommendations: Vec<String>,

@@ -1,4 +1,5 @@
-//! The JSON envelopes of the REST contract: what the gateway writes around requests and results, and the command line tool reads.
+//! The JSON envelopes of the REST contract: what the gateway writes around requests and results,
+//! and the command line tool reads.
 //!
 //! * [`job`]: jobs, their lists and their results.
 //! * [`simulation`], [`batch`]: the same jobs in the words of `/simulations`, and batches of them.
@@ -10,7 +11,8 @@
 //! * [`label`]: the states by which lists are filtered.
 //! * [`problem`]: every error, as `application/problem+json` (RFC 9457).
 //!
-//! Requests, results and replays themselves are defined in `carlo_types`; how a shape travels is not known here.
+//! Requests, results and replays themselves are defined in `carlo_types`; how a shape travels is
+//! not known here.
 
 pub mod account;
 pub mod batch;

@@ -1,6 +1,6 @@
 //! Several plans on the same luck: comparing them, and solving for a number of one.
 
-use carlo_types::question::Variable;
+use carlo_types::analysis::Variable;
 use carlo_types::{Results, results};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -132,13 +132,14 @@ pub struct Solution {
     pub variable: Variable,
     /// The wanted success probability.
     pub probability: f64,
-    /// The value that gives it, dollars or months; null where no value within the model's range does.
+    /// The value that gives it, dollars or months; null where no value within the model's range
+    /// does.
     pub value: Option<f64>,
     /// 95 % interval of the value.
     #[serde(rename = "interval95")]
     pub interval_95: Option<[f64; 2]>,
-    /// Of `earliestMonth`: the first later month after which the probability is below the wanted one
-    /// again; absent where it doesn't fall so in the months that were tried.
+    /// Of `earliestMonth`: the first later month after which the probability is below the wanted
+    /// one again; absent where it doesn't fall so in the months that were tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub below_again_after: Option<f64>,

@@ -12,8 +12,9 @@ pub enum Spelling {
     SnakeCase,
 }
 
-/// `pointer`, which is in camelCase, in the spelling of `body`: as the fields are written there, and where a field is missing, as
-/// the object that it is missing from spells its others. `usual` is the spelling of a body that has no name of several words.
+/// `pointer`, which is in camelCase, in the spelling of `body`: as the fields are written there,
+/// and where a field is missing, as the object that it is missing from spells its others. `usual`
+/// is the spelling of a body that has no name of several words.
 pub fn as_written(pointer: &str, body: &Value, usual: Spelling) -> String {
     let (mut here, mut snake) = (Some(body), usual == Spelling::SnakeCase);
     let mut written = String::with_capacity(pointer.len());
@@ -47,8 +48,8 @@ pub fn as_written(pointer: &str, body: &Value, usual: Spelling) -> String {
     written
 }
 
-/// Spells every fault's pointer as [`as_written`] does, and keeps only the first of several faults of
-/// one field that follow each other.
+/// Spells every fault's pointer as [`as_written`] does, and keeps only the first of several faults
+/// of one field that follow each other.
 pub fn spelled(mut faults: Vec<FieldFault>, body: &Value, usual: Spelling) -> Vec<FieldFault> {
     for fault in &mut faults {
         fault.pointer = as_written(&fault.pointer, body, usual);

@@ -10,7 +10,8 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 /// An error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The kind of problem, as a URI reference that leads to what it means; `about:blank` where the status says it all.
+    /// The kind of problem, as a URI reference that leads to what it means; `about:blank` where the
+    /// status says it all.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind of problem, for a person.

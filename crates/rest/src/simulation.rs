@@ -1,5 +1,5 @@
-//! Jobs as the family `/simulations` shows them: names in `snake_case`, states in upper case. What a job found is the same object
-//! in both families.
+//! Jobs as the family `/simulations` shows them: names in `snake_case`, states in upper case. What
+//! a job found is the same object in both families.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use carlo_types::question::Question;
+use carlo_types::analysis::Analysis;
 use carlo_types::{JobSpec, Results, sweep};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -107,7 +107,7 @@ const COLUMNS: [&str; 8] = [
 impl SweepResults {
     /// The points of a job that is a sweep; nothing where it is none.
     pub fn of(asked: &JobSpec, results: &Results) -> Option<Self> {
-        let Question::Sweep(axes) = &asked.question else { return None };
+        let Analysis::Sweep(axes) = &asked.analysis else { return None };
         let outcomes = results.variants.iter().map(ComparedPlan::from);
         let point = |(values, outcome)| SweepPoint { values, outcome };
         let shown =
@@ -118,8 +118,8 @@ impl SweepResults {
         })
     }
 
-    /// Comma-separated values (RFC 4180): a line of names, then one for each point. A mean or median
-    /// that isn't known is empty.
+    /// Comma-separated values (RFC 4180): a line of names, then one for each point. A mean or
+    /// median that isn't known is empty.
     pub fn csv(&self) -> String {
         let names = self.axes.iter().map(|axis| quoted(&axis.pointer));
         let head: Vec<_> = names.chain(COLUMNS.map(str::to_owned)).collect();

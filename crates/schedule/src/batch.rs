@@ -1,5 +1,6 @@
-//! A batch: jobs that were submitted together, of which a few run at once and which share a budget. This file decides which of
-//! them may start, which are given up, and what the batch is as a whole. It knows its jobs by id and is told how they fare.
+//! A batch: jobs that were submitted together, of which a few run at once and which share a budget.
+//! This file decides which of them may start, which are given up, and what the batch is as a whole.
+//! It knows its jobs by id and is told how they fare.
 //!
 //! ```text
 //!             release: parallel_jobs, budget              first lease
@@ -9,10 +10,12 @@
 //!      └─────────────────────────────────────────┴──────► cancelled ◄──────┘
 //! ```
 //!
-//! **Budget.** Which jobs a cap pays for is decided in one order, whatever order they were sent in and however many run at once:
-//! the cheapest estimate first. A job starts once it fits even if every open job before it in that order costs its whole
-//! estimate; until then it waits. It is cancelled once it can't fit any more, whatever the open ones turn out to cost. So what is
-//! spent and reserved together never exceeds the cap, and neither timing nor `parallel_jobs` changes which jobs run.
+//! **Budget.** Which jobs a cap pays for is decided in one order, whatever order they were sent in
+//! and however many run at once: the cheapest estimate first. A job starts once it fits even if
+//! every open job before it in that order costs its whole estimate; until then it waits. It is
+//! cancelled once it can't fit any more, whatever the open ones turn out to cost. So what is spent
+//! and reserved together never exceeds the cap, and neither timing nor `parallel_jobs` changes
+//! which jobs run.
 
 use std::collections::BTreeMap;
 

@@ -161,7 +161,8 @@ impl<P: Merge + Clone> Fold<P> {
         self.prefix.iter().chain(self.tail.values()).map(Merge::simulations).sum()
     }
 
-    /// Months that were computed for each simulation, as its parts say; `None` while there are none.
+    /// Months that were computed for each simulation, as its parts say; `None` while there are
+    /// none.
     pub(crate) fn months(&self, spec: &JobSpec) -> Option<u32> {
         self.prefix.iter().chain(self.tail.values()).map(|part| part.months(spec)).max()
     }

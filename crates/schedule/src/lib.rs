@@ -1,8 +1,9 @@
 //! The scheduler of carlo as a pure state machine.
 //!
-//! [`Scheduler::apply`] takes a command and the time and returns an [`Outcome`]: records to commit, and effects to carry out
-//! after that. The coordinator is the shell around it. There is no clock, thread, socket, store or source of randomness here, and
-//! the same commands at the same times give the same outcomes, so whole cluster histories run in a unit test from a seed.
+//! [`Scheduler::apply`] takes a command and the time and returns an [`Outcome`]: records to commit,
+//! and effects to carry out after that. The coordinator is the shell around it. There is no clock,
+//! thread, socket, store or source of randomness here, and the same commands at the same times give
+//! the same outcomes, so whole cluster histories run in a unit test from a seed.
 //!
 //! ```text
 //!            Submit            first lease             every block in, or
@@ -20,16 +21,20 @@
 //!                                            report of a lease of an earlier epoch
 //! ```
 //!
-//! * [`command`]: what goes in, what comes out. [`record`]: what outlives the process. [`view`]: what people see.
+//! * [`command`]: what goes in, what comes out. [`record`]: what outlives the process. [`view`]:
+//!   what people see.
 //! * `scheduler`: one file for each kind of command: grants, reports, members, endings, restoring.
 //! * `batch`: jobs that were submitted together: which may run, and their budget.
-//! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it may stop early.
-//! * `queue`: which job is next. `fleet`: nodes and their speed. `size`: how large a lease is. `leases`: which are out.
+//! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it
+//!   may stop early.
+//! * `queue`: which job is next. `fleet`: nodes and their speed. `size`: how large a lease is.
+//!   `leases`: which are out.
 //! * `listing`: jobs and batches by owner, state and age, in `ranked` sets.
 //! * `seal`: how a later leader knows a lease that an earlier one granted.
 //! * `verify`: whether every index says the same; tests call it after each command.
 //!
-//! What a simulation is, how partial results merge, how records are encoded, and whom a caller may ask for doesn't belong here.
+//! What a simulation is, how partial results merge, how records are encoded, and whom a caller may
+//! ask for doesn't belong here.
 
 pub mod batch;
 pub mod command;

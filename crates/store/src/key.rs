@@ -6,7 +6,8 @@ use std::fmt;
 /// The longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
 
-/// The key of a ledger's entry: 1 to [`KEY_BYTES_MAX`] bytes of printable ASCII without spaces, such as `job/job_1f…`.
+/// The key of a ledger's entry: 1 to [`KEY_BYTES_MAX`] bytes of printable ASCII without spaces,
+/// such as `job/job_1f…`.
 ///
 /// Keys are ordered by their bytes, so entries with a common prefix are adjacent.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

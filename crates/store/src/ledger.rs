@@ -11,7 +11,8 @@ use carlo_types::Epoch;
 
 use crate::key::Key;
 
-/// The largest value, in bytes. etcd refuses requests of 1.5 MiB, so a value of this size always fits in one.
+/// The largest value, in bytes. etcd refuses requests of 1.5 MiB, so a value of this size always
+/// fits in one.
 pub const VALUE_BYTES_MAX: usize = 512 * 1024;
 /// The most writes in one commit.
 pub const COMMIT_WRITES_MAX: usize = 16_384;

@@ -63,7 +63,8 @@ pub enum PortableError {
     Unfinished,
 }
 
-/// Writes all entries as of one moment, whoever writes to the ledger meanwhile; how many there were.
+/// Writes all entries as of one moment, whoever writes to the ledger meanwhile; how many there
+/// were.
 ///
 /// # Errors
 ///
@@ -79,7 +80,8 @@ pub async fn export(ledger: &dyn Ledger, origin: &str, file: impl io::Write) -> 
     file.write_all(format!("{FORMAT}{VERSION}\n{origin}\n").as_bytes())?;
     for (key, value) in &entries {
         for bytes in [key.as_str().as_bytes(), value] {
-            // Keys and values are far shorter than 4 GiB; whoever reads compares the lengths anyway.
+            // Keys and values are far shorter than 4 GiB; whoever reads compares the lengths
+            // anyway.
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             file.write_all(&length.to_le_bytes())?;
             file.write_all(bytes)?;

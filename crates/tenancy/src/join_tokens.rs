@@ -1,8 +1,8 @@
 //! Join tokens: what workers join a cluster with. Several may be valid at once, so that one can be
 //! replaced while workers still use the other.
 //!
-//! As of keys, only the hash of a token's text is kept. A token that was made here is 256 random bits;
-//! one from an operator's file may be any text of at least [`TEXT_BYTES`] bytes.
+//! As of keys, only the hash of a token's text is kept. A token that was made here is 256 random
+//! bits; one from an operator's file may be any text of at least [`TEXT_BYTES`] bytes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,8 +97,8 @@ pub(crate) struct JoinTokens {
 }
 
 impl JoinTokens {
-    /// Adds a token. When as many as may be are kept, the oldest that is of no use makes room and is
-    /// returned.
+    /// Adds a token. When as many as may be are kept, the oldest that is of no use makes room and
+    /// is returned.
     pub(crate) fn insert(
         &mut self,
         token: JoinToken,

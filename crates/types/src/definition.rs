@@ -1,17 +1,19 @@
 //! How an input is defined once, and what follows from its definition.
 //!
-//! [`section!`](section) declares an object of a request: each field with its documentation, its type and its rule (range, unit, default,
-//! example). From that one list follow
+//! [`section!`](section) declares an object of a request: each field with its documentation, its
+//! type and its rule (range, unit, default, example). From that one list follow
 //!
-//! * the struct of checked values, and the *draft* beside it: the same fields as they travel, all optional;
+//! * the struct of checked values, and the *draft* beside it: the same fields as they travel, all
+//!   optional;
 //! * reading JSON ([`read`]) and checking a draft ([`check`]), both with every fault at once;
 //! * writing JSON, which is how the assumptions of an answer are echoed;
 //! * the JSON Schema ([`schema`]) with the same bounds, units and examples;
 //! * the bytes that a digest covers ([`canonical`]).
 //!
-//! [`rule`] has the rules, [`kind`] the types that a field may have, [`object`] how an object is read field by field, [`fault`] where
-//! faults are collected. Rules that concern several fields are functions that a section names with `with`. What a particular
-//! input means belongs in [`crate::request`].
+//! [`rule`] has the rules, [`kind`] the types that a field may have, [`object`] how an object is
+//! read field by field, [`fault`] where faults are collected. Rules that concern several fields are
+//! functions that a section names with `with`. What a particular input means belongs in
+//! [`crate::request`].
 
 pub mod canonical;
 pub mod fault;
@@ -136,7 +138,8 @@ pub(crate) fn paragraphs(doc: &str) -> String {
     doc.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-/// Declares an object of a request: its fields with their documentation, types and rules. See the [module](crate::definition).
+/// Declares an object of a request: its fields with their documentation, types and rules. See the
+/// [module](crate::definition).
 macro_rules! section {
     (
         $(#[doc = $doc:literal])*

@@ -1,4 +1,5 @@
-//! Why something was refused: one small set of codes, which the doors map to gRPC and HTTP in one table each.
+//! Why something was refused: one small set of codes, which the doors map to gRPC and HTTP in one
+//! table each.
 
 use std::fmt;
 
@@ -9,7 +10,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = FieldError)]
 pub struct FieldFault {
-    /// Where it is, as a JSON pointer (RFC 6901) into the request; empty for the request as a whole.
+    /// Where it is, as a JSON pointer (RFC 6901) into the request; empty for the request as a
+    /// whole.
     pub pointer: String,
     /// What is wrong, for a person.
     pub message: String,

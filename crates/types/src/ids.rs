@@ -1,4 +1,5 @@
-//! Identifiers. Each kind is a type of its own, so that a job can't be passed where a node is meant:
+//! Identifiers. Each kind is a type of its own, so that a job can't be passed where a node is
+//! meant:
 //!
 //! ```compile_fail
 //! # use carlo_types::{JobId, NodeId};
@@ -29,7 +30,8 @@ macro_rules! random_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The id with these 128 random bits (of which 122 are kept, as RFC 9562 version 4 says).
+            /// The id with these 128 random bits (of which 122 are kept, as RFC 9562 version 4
+            /// says).
             pub fn from_random(bits: u128) -> Self {
                 Self(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid())
             }
@@ -104,8 +106,8 @@ impl fmt::Display for OwnerId {
     }
 }
 
-/// The term of a leader. It grows by at least one with each change of leader and each restart, so that whatever an
-/// earlier term wrote or leased can be told from what the current one did.
+/// The term of a leader. It grows by at least one with each change of leader and each restart, so
+/// that whatever an earlier term wrote or leased can be told from what the current one did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u64);
 

@@ -1,5 +1,5 @@
-//! Reads JSON strictly: a name that stands twice in one object is a fault, because readers differ in
-//! which of the two values they take.
+//! Reads JSON strictly: a name that stands twice in one object is a fault, because readers differ
+//! in which of the two values they take.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,8 +30,8 @@ impl Document {
         Self { value: Value::Object(Map::new()), duplicates: Vec::new(), text: b"{}".to_vec() }
     }
 
-    /// A member of the outermost object as it is written, without white space between its parts: a [`Value`] forgets the order of
-    /// names and the digits of large numbers.
+    /// A member of the outermost object as it is written, without white space between its parts: a
+    /// [`Value`] forgets the order of names and the digits of large numbers.
     pub fn member(&self, name: &str) -> Option<String> {
         let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(&self.text).ok()?;
         members.get(name).map(|value| without_white_space(value.get()))

@@ -3,8 +3,8 @@
 use crate::blocks::BlockRange;
 use crate::ids::{Epoch, JobId, LeaseId};
 
-/// A range of a job, granted to one node. The whole of it comes back in every report, so that a report can be judged by whoever
-/// leads when it arrives.
+/// A range of a job, granted to one node. The whole of it comes back in every report, so that a
+/// report can be judged by whoever leads when it arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// Unique within `epoch`.

@@ -2,8 +2,9 @@
 //!
 //! * [`ids`]: identifiers that can't be mixed up.
 //! * [`request`]: every input, defined once. [`definition`]: how, and what follows from it.
-//! * [`spec`]: the job that a request becomes once every rule holds. There is no other way to make a [`JobSpec`].
-//! * [`question`]: what a job asks beside the probability of its own plan.
+//! * [`spec`]: the job that a request becomes once every rule holds. There is no other way to make
+//!   a [`JobSpec`].
+//! * [`analysis`]: what a job asks beside the probability of its own plan.
 //! * [`blocks`]: how a job's simulations are cut into blocks and ranges.
 //! * [`lease`]: the right to simulate a range.
 //! * [`merge`]: what the scheduler needs to know of a partial result.
@@ -14,8 +15,10 @@
 //! * [`time`]: the instants that are passed into pure code.
 //! * [`limits`]: every bound of the system that is not configuration.
 //!
-//! Wire formats, JSON and storage don't belong here: they convert to and from these types at their own door.
+//! Wire formats, JSON and storage don't belong here: they convert to and from these types at their
+//! own door.
 
+pub mod analysis;
 pub mod blocks;
 pub mod definition;
 pub mod fault;
@@ -27,7 +30,6 @@ pub mod merge;
 pub mod metering;
 pub mod money;
 pub mod node;
-pub mod question;
 pub mod replay;
 pub mod request;
 pub mod results;
@@ -35,6 +37,7 @@ pub mod spec;
 pub mod sweep;
 pub mod time;
 
+pub use analysis::Analysis;
 pub use blocks::{BLOCK_SIMULATIONS, BlockRange};
 pub use fault::{Fault, FaultCode, FieldFault};
 pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
@@ -43,7 +46,6 @@ pub use merge::Merge;
 pub use metering::{Bill, Work};
 pub use money::Money;
 pub use node::{Load, NodeFacts};
-pub use question::Question;
 pub use replay::{Replay, ReplayMonth};
 pub use request::Request;
 pub use results::Results;

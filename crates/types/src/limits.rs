@@ -52,7 +52,8 @@ pub const METADATA_BYTES_MAX: usize = 16 * 1024;
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// A gRPC message, in either direction.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// An answer of a coordinator to a gateway. The largest describes a cluster of as many nodes as may be, each with the longest facts.
+/// An answer of a coordinator to a gateway. The largest describes a cluster of as many nodes as may
+/// be, each with the longest facts.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The encoded partial result of a lease.
 pub const PARTIAL_BYTES_MAX: usize = 256 * 1024;
@@ -73,7 +74,8 @@ pub const ENDED_JOBS_KEPT: Duration = Duration::from_hours(30 * 24);
 pub const REVALIDATIONS_MAX: usize = 1_000;
 /// Length of an idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
-/// The last page of a list that can be asked for: 2³¹ − 1, the largest number of OpenAPI's format `int32`.
+/// The last page of a list that can be asked for: 2³¹ − 1, the largest number of OpenAPI's format
+/// `int32`.
 pub const PAGE_MAX: u32 = i32::MAX as u32;
 /// Entries on one page of a list.
 pub const PAGE_SIZE_MAX: u32 = 100;
@@ -90,6 +92,6 @@ pub const LEASE_TARGET: Duration = Duration::from_millis(500);
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// Faults reported for one range after which its job fails.
 pub const RANGE_FAULTS_MAX: u32 = 3;
-/// Nodes lost while computing one range after which its job fails. More than [`RANGE_FAULTS_MAX`], because a node is mostly lost
-/// for reasons of its own.
+/// Nodes lost while computing one range after which its job fails. More than [`RANGE_FAULTS_MAX`],
+/// because a node is mostly lost for reasons of its own.
 pub const RANGE_LOSSES_MAX: u32 = 8;

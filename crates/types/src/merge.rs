@@ -4,8 +4,9 @@ use crate::spec::JobSpec;
 
 /// A partial result of a job: the summary of some of its simulations.
 ///
-/// Merging is associative and commutative to the bit, so the order in which reports arrive can't be seen in the answer.
-/// The kernel's `Partial` is the real one; the scheduler's tests use one that remembers what was merged into it.
+/// Merging is associative and commutative to the bit, so the order in which reports arrive can't be
+/// seen in the answer. The kernel's `Partial` is the real one; the scheduler's tests use one that
+/// remembers what was merged into it.
 pub trait Merge: Sized {
     /// Whether `other` can be of the same job. What came from outside is asked before it is merged.
     fn fits(&self, other: &Self) -> bool;
@@ -19,15 +20,16 @@ pub trait Merge: Sized {
     /// How many of them reached the goal.
     fn successes(&self) -> u64;
 
-    /// Months that were computed for each of its simulations, of the job of this specification: at most
-    /// [`JobSpec::months`], and less where it follows from the job's first simulations.
+    /// Months that were computed for each of its simulations, of the job of this specification: at
+    /// most [`JobSpec::months`], and less where it follows from the job's first simulations.
     fn months(&self, spec: &JobSpec) -> u32 {
         spec.months()
     }
 }
 
-/// The standard error of a success probability estimated from `successes` of `simulations`, by the binomial formula
-/// √(p(1−p)/n). It is 1 where there are no simulations, so that nothing is ever concluded from none.
+/// The standard error of a success probability estimated from `successes` of `simulations`, by the
+/// binomial formula √(p(1−p)/n). It is 1 where there are no simulations, so that nothing is ever
+/// concluded from none.
 pub fn standard_error(successes: u64, simulations: u64) -> f64 {
     if simulations == 0 {
         return 1.0;
@@ -40,8 +42,9 @@ pub fn standard_error(successes: u64, simulations: u64) -> f64 {
 /// The two-sided 95 % point of the normal distribution.
 pub const Z_95: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of a success probability estimated from `successes` of `simulations` (E. B. Wilson, "Probable inference, the
-/// law of succession, and statistical inference", 1927). It is [0, 1] where there are no simulations.
+/// The 95 % interval of a success probability estimated from `successes` of `simulations` (E. B.
+/// Wilson, "Probable inference, the law of succession, and statistical inference", 1927). It is [0,
+/// 1] where there are no simulations.
 pub fn wilson_interval_95(successes: u64, simulations: u64) -> [f64; 2] {
     if simulations == 0 {
         return [0.0, 1.0];
@@ -58,8 +61,9 @@ pub fn wilson_interval_95(successes: u64, simulations: u64) -> [f64; 2] {
     ]
 }
 
-/// What a target standard error is compared with: half the width of [`wilson_interval_95`] in standard errors. Unlike
-/// [`standard_error`], it is not 0 where every simulation or none has reached the goal. It is 1 where there are no simulations.
+/// What a target standard error is compared with: half the width of [`wilson_interval_95`] in
+/// standard errors. Unlike [`standard_error`], it is not 0 where every simulation or none has
+/// reached the goal. It is 1 where there are no simulations.
 pub fn stopping_error(successes: u64, simulations: u64) -> f64 {
     if simulations == 0 {
         return 1.0;
@@ -74,7 +78,8 @@ mod tests {
 
     #[test]
     fn wilson_is_the_published_interval() {
-        // 15 of 148 (R. G. Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I).
+        // 15 of 148 (R. G. Newcombe, "Two-sided confidence intervals for the single proportion",
+        // 1998, table I).
         let [low, high] = wilson_interval_95(15, 148);
         assert!((low - 0.0624).abs() < 5e-5 && (high - 0.1605).abs() < 5e-5, "{low} {high}");
         let [low, high] = wilson_interval_95(0, 20);
@@ -85,7 +90,8 @@ mod tests {
 
     #[test]
     fn a_probability_of_nothing_or_everything_is_not_certain() {
-        // One month, true probability 10⁻⁶: 65,536 simulations without a success say little of 10⁻⁷.
+        // One month, true probability 10⁻⁶: 65,536 simulations without a success say little of
+        // 10⁻⁷.
         assert!(stopping_error(0, 65_536) > 1e-5);
         let (nothing, everything) = (stopping_error(0, 65_536), stopping_error(65_536, 65_536));
         assert!((nothing / everything - 1.0).abs() < 1e-9, "{nothing} {everything}");

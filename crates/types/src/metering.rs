@@ -1,9 +1,10 @@
 //! What work is measured in and what it costs.
 //!
-//! A token is 1,000,000 simulated months: simulations × months of the timeline, rounded up for each job; sensitivity and
-//! trajectory are not counted. A job that compares plans, or solves for a number of one, computes the months of the other plans, too,
-//! and is charged for them. A job costs its tokens times the price of a token that held when it was admitted. It pays for
-//! what had been simulated when it ended, however it ended: complete (perhaps early), failed or cancelled.
+//! A token is 1,000,000 simulated months: simulations × months of the timeline, rounded up for each
+//! job; sensitivity and trajectory are not counted. A job that compares plans, or solves for a
+//! number of one, computes the months of the other plans, too, and is charged for them. A job costs
+//! its tokens times the price of a token that held when it was admitted. It pays for what had been
+//! simulated when it ended, however it ended: complete (perhaps early), failed or cancelled.
 
 use crate::money::Money;
 use crate::spec::JobSpec;
@@ -11,7 +12,8 @@ use crate::spec::JobSpec;
 /// Simulated months that make one token.
 pub const TOKEN_MONTHS: u64 = 1_000_000;
 
-/// The tokens of `simulations` over `months` months. A job that passed its checks has at most 1.2 × 10⁹.
+/// The tokens of `simulations` over `months` months. A job that passed its checks has at most 1.2 ×
+/// 10⁹.
 pub fn tokens(simulations: u64, months: u32) -> u64 {
     let tokens = (u128::from(simulations) * u128::from(months)).div_ceil(u128::from(TOKEN_MONTHS));
     u64::try_from(tokens).unwrap_or(u64::MAX)

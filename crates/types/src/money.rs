@@ -1,5 +1,5 @@
-//! Money, exactly: whole billionths of a dollar. Floating point is met at the edge alone, where JSON wants dollars as a
-//! number; what things cost is decided in [`crate::metering`].
+//! Money, exactly: whole billionths of a dollar. Floating point is met at the edge alone, where
+//! JSON wants dollars as a number; what things cost is decided in [`crate::metering`].
 
 use std::fmt;
 use std::ops::Mul;
@@ -12,8 +12,9 @@ const DECIMALS: usize = 9;
 
 /// An amount of US dollars, never negative, in steps of 10⁻⁹ dollars.
 ///
-/// Additions and products saturate at 3.4 × 10²⁹ dollars. That is out of reach: prices are at most 10⁶ dollars a token, the
-/// largest job has 1.2 × 10⁹ tokens, so it would take more than 10¹⁴ such jobs.
+/// Additions and products saturate at 3.4 × 10²⁹ dollars. That is out of reach: prices are at most
+/// 10⁶ dollars a token, the largest job has 1.2 × 10⁹ tokens, so it would take more than 10¹⁴ such
+/// jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money {
     nanos: u128,
@@ -52,8 +53,9 @@ impl Money {
         Self { nanos: dollars as u128 * NANOS_PER_DOLLAR }
     }
 
-    /// The amount that a JSON number of dollars means: its shortest decimal form, cut after nine decimals. So 0.3 is three tenths
-    /// of a dollar although the number nearest to that is a little less, and a cap is never rounded up.
+    /// The amount that a JSON number of dollars means: its shortest decimal form, cut after nine
+    /// decimals. So 0.3 is three tenths of a dollar although the number nearest to that is a little
+    /// less, and a cap is never rounded up.
     pub fn from_dollars(dollars: f64) -> Result<Self, MoneyError> {
         if !dollars.is_finite() {
             Err(MoneyError::NotANumber)
@@ -100,7 +102,8 @@ impl Mul<u64> for Money {
     }
 }
 
-/// The exact decimal number of dollars, without a sign of the currency and without trailing zeros: `0.0001`, `12`.
+/// The exact decimal number of dollars, without a sign of the currency and without trailing zeros:
+/// `0.0001`, `12`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, fraction) = (self.nanos / NANOS_PER_DOLLAR, self.nanos % NANOS_PER_DOLLAR);

@@ -23,8 +23,8 @@ pub struct Replay {
 
 /// A month of a simulation. All sums are dollars.
 ///
-/// The balance is the one before plus income, income noise, market return, flows and interest, less spending, expense noise, emergency and
-/// payment: to within rounding in double precision.
+/// The balance is the one before plus income, income noise, market return, flows and interest, less
+/// spending, expense noise, emergency and payment: to within rounding in double precision.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayMonth {

@@ -1,8 +1,9 @@
-//! A simulation request: every input with its documentation, unit, range, default and example. Nothing of an input is said anywhere
-//! else; see [`crate::definition`] for what follows from it.
+//! A simulation request: every input with its documentation, unit, range, default and example.
+//! Nothing of an input is said anywhere else; see [`crate::definition`] for what follows from it.
 //!
-//! The sections are those of the JSON body. [`plan`] has what goes beyond one savings goal, [`rules`] the rules that concern several
-//! fields, and what a field that is absent takes from others.
+//! The sections are those of the JSON body. [`plan`] has what goes beyond one savings goal,
+//! [`rules`] the rules that concern several fields, and what a field that is absent takes from
+//! others.
 
 pub mod envelope;
 mod idle;
@@ -32,8 +33,9 @@ const MEAN: Input<f64> = number(-1.0, 1.0).unit("fractions a year");
 const SPREAD: Input<f64> = SHARE.unit("fractions a year");
 
 section! {
-    /// A household, its goal, and how to simulate it. Money is in dollars, rates are fractions a year (0.07 is 7 %) except `apr` and
-    /// `interestRate`, which are percent a year. Every name may be written in `snake_case`, too.
+    /// A household, its goal, and how to simulate it. Money is in dollars, rates are fractions a
+    /// year (0.07 is 7 %) except `apr` and `interestRate`, which are percent a year. Every name may
+    /// be written in `snake_case`, too.
     pub Request / RequestDraft as "SimulationRequest" with rules::request {
         /// What the household has, owes and spends.
         profile as "financial_profile": FinancialProfile = part().required();
@@ -43,7 +45,8 @@ section! {
         goal: Goal = part().required();
         /// How to simulate it.
         params as "simulation_params": SimulationParams = part();
-        /// What goes beyond one savings goal: dated incomes and spendings, prices, a portfolio, lifetimes.
+        /// What goes beyond one savings goal: dated incomes and spendings, prices, a portfolio,
+        /// lifetimes.
         plan: Plan = part();
     }
 }
@@ -55,13 +58,16 @@ section! {
         liquid_assets: f64 = MONEY.required().example(13_500.0);
         /// What is spent at the start, before prices rise.
         monthly_spending: f64 = MONTHLY.required().example(3_200.0);
-        /// Debt on cards as one sum, taken off the balance at the start. Not used by account-aware simulation.
+        /// Debt on cards as one sum, taken off the balance at the start. Not used by account-aware
+        /// simulation.
         credit_debt: f64 = MONEY.default(0.0).example(1_200.0);
         /// What is owed on loans: stored and echoed, not simulated.
         loan_debt: f64 = MONEY.default(0.0).example(18_000.0).outside_digest();
-        /// What loans take each month, for the whole timeline. Not used by account-aware simulation.
+        /// What loans take each month, for the whole timeline. Not used by account-aware
+        /// simulation.
         monthly_loan_payments: f64 = MONTHLY.default(0.0).example(350.0);
-        /// How much monthly spending varies, relative to itself, where `expenseVolatility` is absent.
+        /// How much monthly spending varies, relative to itself, where `expenseVolatility` is
+        /// absent.
         spending_volatility: Option<f64> = number(0.0, 2.0).example(0.12).outside_digest();
         /// Income, where `userInputs` has none.
         monthly_income: Option<f64> = MONTHLY.example(5_000.0).outside_digest();
@@ -73,7 +79,8 @@ section! {
 }
 
 label! {
-    /// How much risk a person accepts. It implies the market's mean and spread where a request doesn't give them.
+    /// How much risk a person accepts. It implies the market's mean and spread where a request
+    /// doesn't give them.
     pub RiskTolerance {
         Medium = "medium",
         Low = "low",
@@ -86,7 +93,8 @@ section! {
     pub UserInputs / InputsDraft as "UserInputs" {
         /// Income at the start, before raises.
         monthly_income: f64 = MONTHLY.implied("`financialProfile.monthlyIncome`; one of them is required").example(5_000.0);
-        /// What the market's mean and spread follow from: low is 0.04 and 0.08 a year, medium 0.07 and 0.15, high 0.10 and 0.20.
+        /// What the market's mean and spread follow from: low is 0.04 and 0.08 a year, medium 0.07
+        /// and 0.15, high 0.10 and 0.20.
         risk_tolerance: RiskTolerance =
             word().default(RiskTolerance::Medium).example(RiskTolerance::High).outside_digest();
         /// Age in years: stored and echoed, not simulated.
@@ -117,7 +125,8 @@ label! {
 section! {
     /// What is to be reached, and when.
     pub Goal / GoalDraft as "Goal" with rules::goal {
-        /// The balance to be reached after the last month: above 0, unless `success` is `neverShort`.
+        /// The balance to be reached after the last month: above 0, unless `success` is
+        /// `neverShort`.
         target_amount: f64 = MONEY.implied("0 with `success: neverShort`; otherwise it is required").example(70_000.0);
         /// The months that are simulated.
         timeline_months: u32 = whole(1, TIMELINE_MONTHS_MAX as u64).required().unit("months").example(36);
@@ -129,7 +138,8 @@ section! {
         success: Success = word().default(Success::FinalBalance).example(Success::NeverShort);
         /// The balance below which a month is short.
         floor: f64 = number(-NUMBER_MAX, NUMBER_MAX).unit("dollars").default(0.0).example(-6_000.0);
-        /// The dollars of every balance that is compared or reported. `real` divides each by the price level of its month.
+        /// The dollars of every balance that is compared or reported. `real` divides each by the
+        /// price level of its month.
         dollars: Dollars = word().default(Dollars::Nominal).example(Dollars::Real);
     }
 }
@@ -139,8 +149,8 @@ section! {
     pub SimulationParams / ParamsDraft as "SimulationParams" with rules::params {
         /// How many simulations.
         n_simulations: u64 = whole(1, SIMULATIONS_MAX).default(100_000).example(1_000_000);
-        /// What every draw follows from: the same seed gives the same answer. A number, or its digits in a text; drawn at random where
-        /// absent.
+        /// What every draw follows from: the same seed gives the same answer. A number, or its
+        /// digits in a text; drawn at random where absent.
         seed: Option<Seed> = word().example(Seed(42));
         /// Mean yearly return, arithmetic: a geometric mean would count volatility twice.
         annual_return_mean: f64 = MEAN.implied("by `riskTolerance`").example(0.06);
@@ -170,11 +180,13 @@ section! {
         promotion_raise_mean: f64 = number(-1.0, 1.0).default(0.08).example(0.1);
         /// Standard deviation of a promotion's raise, as a fraction of income.
         promotion_raise_volatility: f64 = SHARE.default(0.03).example(0.02);
-        /// Ends the job at the first checkpoint at which the standard error of the success probability is at most this.
+        /// Ends the job at the first checkpoint at which the standard error of the success
+        /// probability is at most this.
         target_standard_error: Option<f64> = number(0.0, 0.5).example(0.001).outside_digest();
         /// Whether the scenarios of the sensitivity are simulated.
         sensitivity: bool = flag().default(true).example(false);
-        /// Whether cards and loans are simulated account by account, in place of `creditDebt` and `monthlyLoanPayments`.
+        /// Whether cards and loans are simulated account by account, in place of `creditDebt` and
+        /// `monthlyLoanPayments`.
         use_account_aware_simulation: bool = flag().default(false).example(true);
         /// Credit cards, for account-aware simulation.
         credit_cards: Vec<CreditCard> = list(ACCOUNTS_MAX);
@@ -212,8 +224,9 @@ section! {
 }
 
 impl<'de> serde::Deserialize<'de> for Request {
-    /// Reads a request of an answer. It was checked by whoever gave the answer, perhaps by other rules than today's: values are kept as they
-    /// are, and members that are not known are left out.
+    /// Reads a request of an answer. It was checked by whoever gave the answer, perhaps by other
+    /// rules than today's: values are kept as they are, and members that are not known are left
+    /// out.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
         Ok(crate::definition::read(&value, &mut Faults::of_checked()))
@@ -221,7 +234,8 @@ impl<'de> serde::Deserialize<'de> for Request {
 }
 
 impl Request {
-    /// The same with every end in so many words, also where it is the timeline: what a digest covers.
+    /// The same with every end in so many words, also where it is the timeline: what a digest
+    /// covers.
     pub(crate) fn with_ends(&self) -> Self {
         let mut request = self.clone();
         let timeline = request.goal.timeline_months;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::question::Solve;
+use crate::analysis::Solve;
 
 mod json;
 
@@ -49,7 +49,8 @@ pub struct Results {
     pub simulations_run: u64,
     /// The final balances in at most 100 bars.
     pub histogram: Histogram,
-    /// How the balance spreads along the timeline: at most 60 points, from the first 65,536 simulations.
+    /// How the balance spreads along the timeline: at most 60 points, from the first 65,536
+    /// simulations.
     pub trajectory: Vec<FanPoint>,
     /// What a change of the plan would do; nothing where no simulations are in yet.
     #[serde(skip)]
@@ -70,8 +71,8 @@ pub struct Results {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub horizon_months: Option<Horizon>,
-    /// How the variants of a job that compares plans do, in the order of the request; of one that solves for something, the plans that
-    /// were tried.
+    /// How the variants of a job that compares plans do, in the order of the request; of one that
+    /// solves for something, the plans that were tried.
     #[serde(skip)]
     pub variants: Vec<Variant>,
     /// The answer of a job that solves for something.
@@ -82,8 +83,8 @@ pub struct Results {
     pub warnings: Vec<String>,
     /// The version of the model that computed them.
     pub model_version: u32,
-    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with the same digest gave the same answer to the
-    /// same question.
+    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with
+    /// the same digest gave the same answer to the same question.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub digest: Digest,
 }
@@ -146,21 +147,22 @@ pub fn scenario_name(name: &str) -> Option<&'static str> {
     SCENARIOS.into_iter().chain(PLAN_SCENARIOS).find(|&known| known == name)
 }
 
-/// What changes of the plan would do to the success probability, each on the same luck as the plan itself.
+/// What changes of the plan would do to the success probability, each on the same luck as the plan
+/// itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sensitivity {
     /// The first simulations, at most a million, that each scenario was simulated with.
     pub simulations: u64,
     /// The success probability of the plan itself in these.
     pub base_probability: f64,
-    /// What each scenario does: those of [`SCENARIOS`], and of [`PLAN_SCENARIOS`] those that the plan
-    /// has.
+    /// What each scenario does: those of [`SCENARIOS`], and of [`PLAN_SCENARIOS`] those that the
+    /// plan has.
     pub scenarios: Vec<Scenario>,
 }
 
 impl Sensitivity {
-    /// The name of the scenario with the largest impact, the first of them where several have it; none
-    /// where no impact exceeds twice its standard error.
+    /// The name of the scenario with the largest impact, the first of them where several have it;
+    /// none where no impact exceeds twice its standard error.
     pub fn most_impactful(&self) -> Option<&'static str> {
         let stands_out = |scenario: &&Scenario| scenario.impact() > 2.0 * scenario.standard_error;
         let mut most: Option<&Scenario> = None;
@@ -219,17 +221,20 @@ pub struct Variant {
 pub struct Solution {
     /// What was asked.
     pub asked: Solve,
-    /// The value that gives the wanted probability; nothing where no value within the model's range does.
+    /// The value that gives the wanted probability; nothing where no value within the model's range
+    /// does.
     pub value: Option<f64>,
-    /// Its 95 % interval: between the values whose successes are the central 95 % of the binomial count
-    /// that goes with the wanted probability. It ends with the model's range where no count bounds it.
+    /// Its 95 % interval: between the values whose successes are the central 95 % of the binomial
+    /// count that goes with the wanted probability. It ends with the model's range where no count
+    /// bounds it.
     pub interval_95: Option<Interval>,
-    /// Of the earliest month: the first later month after which the probability is below the wanted one
-    /// again, where it falls so within the months that were tried.
+    /// Of the earliest month: the first later month after which the probability is below the wanted
+    /// one again, where it falls so within the months that were tried.
     pub below_again_after: Option<f64>,
 }
 
-/// Simulations that are worth a look, each to be replayed by its index. Of several that are equally so, the first.
+/// Simulations that are worth a look, each to be replayed by its index. Of several that are equally
+/// so, the first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notable {
@@ -284,7 +289,8 @@ pub struct Path {
     #[serde(rename = "confidenceInterval95")]
     #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
     pub confidence_interval_95: Interval,
-    /// Percentiles of the first short month, from 1, among the simulations that were short; absent where none was.
+    /// Percentiles of the first short month, from 1, among the simulations that were short; absent
+    /// where none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub first_short_month: Option<ShortMonths>,

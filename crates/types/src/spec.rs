@@ -1,18 +1,20 @@
-//! A job that may run: a request of which every rule holds and every default is filled in, and what is asked of it.
+//! A job that may run: a request of which every rule holds and every default is filled in, and what
+//! is asked of it.
 //!
-//! A [`JobSpec`] is made by checking alone, which reports every fault at once: [`Draft::check`] of what travelled, [`JobSpec::read`] of
-//! JSON. [`JobSpec::to_draft`] is the inverse: it gives a draft with nothing left to default, which checks to the same
-//! specification. That is how a specification travels to workers and into the ledger.
+//! A [`JobSpec`] is made by checking alone, which reports every fault at once: [`Draft::check`] of
+//! what travelled, [`JobSpec::read`] of JSON. [`JobSpec::to_draft`] is the inverse: it gives a
+//! draft with nothing left to default, which checks to the same specification. That is how a
+//! specification travels to workers and into the ledger.
 
 use std::ops::{Deref, DerefMut};
 
 use serde_json::Value;
 
+use crate::analysis::{self, Analysis, CANDIDATES, Solve, SolveDraft, TIMELINES, VARIANTS_MAX, Variable};
 use crate::definition::kind::Seed;
 use crate::definition::{self, Canonical, Faults, Section as _};
 use crate::fault::{Fault, FieldFault};
 use crate::limits::TIMELINE_MONTHS_MAX;
-use crate::question::{self, CANDIDATES, Question, Solve, SolveDraft, TIMELINES, VARIANTS_MAX, Variable};
 use crate::request::plan::SpendingRule;
 use crate::request::{CreditCard, Loan, Request, RequestDraft};
 use crate::sweep::{self, AXES_MAX, SweepAxis, SweepAxisDraft};
@@ -24,7 +26,7 @@ pub struct JobSpec {
     /// The request. Its sections are reached through the specification itself.
     pub request: Request,
     /// What else is asked.
-    pub question: Question,
+    pub analysis: Analysis,
 }
 
 /// A job as it travels: nothing is checked, and everything is optional.
@@ -77,26 +79,26 @@ impl JobSpec {
     pub fn read(value: &Value) -> Result<Self, Fault> {
         let mut faults = Faults::default();
         let request = definition::read(value, &mut faults);
-        faults.none_or(Self::new(request, Question::None))
+        faults.none_or(Self::new(request, Analysis::None))
     }
 
     /// The job of a request that asks for nothing else.
     pub fn of(request: Request) -> Self {
-        Self::new(request, Question::None)
+        Self::new(request, Analysis::None)
     }
 
-    pub(crate) fn new(request: Request, question: Question) -> Self {
-        Self { request, question }
+    pub(crate) fn new(request: Request, analysis: Analysis) -> Self {
+        Self { request, analysis }
     }
 
     /// The request that says all of this in so many words: nothing is left to a default.
     pub fn to_draft(&self) -> Draft {
         let (mut variants, mut solve, mut sweep) = (Vec::new(), None, Vec::new());
-        match &self.question {
-            Question::None => {}
-            Question::Compare(others) => variants.extend(others.iter().map(Self::to_draft)),
-            Question::Solve(asked) => solve = Some(asked.to_draft()),
-            Question::Sweep(axes) => sweep.extend(axes.iter().map(SweepAxis::to_draft)),
+        match &self.analysis {
+            Analysis::None => {}
+            Analysis::Compare(others) => variants.extend(others.iter().map(Self::to_draft)),
+            Analysis::Solve(asked) => solve = Some(asked.to_draft()),
+            Analysis::Sweep(axes) => sweep.extend(axes.iter().map(SweepAxis::to_draft)),
         }
         Draft { request: self.request.to_draft(), variants, solve, sweep }
     }
@@ -111,8 +113,8 @@ impl JobSpec {
         self.params.seed.map_or(0, |Seed(seed)| seed)
     }
 
-    /// Whether a shorter timeline is the same household that stops earlier, so that one walk tells how
-    /// it does after every month. A rule that looks ahead to the end makes it another plan.
+    /// Whether a shorter timeline is the same household that stops earlier, so that one walk tells
+    /// how it does after every month. A rule that looks ahead to the end makes it another plan.
     pub fn is_one_walk_in_time(&self) -> bool {
         match &self.plan.spending_rule {
             None | Some(SpendingRule::Percent(_)) => true,
@@ -122,45 +124,46 @@ impl JobSpec {
     }
 
     /// The most months that are simulated for each of its simulations: those of its own plan and of
-    /// its variants. Sensitivity doesn't count. What a job that solves has really computed, its partial
-    /// results say ([`Merge::months`](crate::Merge::months)).
+    /// its variants. Sensitivity doesn't count. What a job that solves has really computed, its
+    /// partial results say ([`Merge::months`](crate::Merge::months)).
     pub fn months(&self) -> u32 {
         let own = self.goal.timeline_months;
-        match &self.question {
-            Question::None => own,
-            Question::Compare(variants) => {
+        match &self.analysis {
+            Analysis::None => own,
+            Analysis::Compare(variants) => {
                 variants.iter().fold(own, |sum, variant| sum.saturating_add(variant.goal.timeline_months))
             }
-            Question::Solve(asked) => match asked.variable {
+            Analysis::Solve(asked) => match asked.variable {
                 Variable::MaxTarget => own,
                 Variable::EarliestMonth if self.is_one_walk_in_time() => own + TIMELINE_MONTHS_MAX,
                 Variable::EarliestMonth => own + TIMELINES * TIMELINE_MONTHS_MAX,
                 _ => own * (1 + u32::from(CANDIDATES)),
             },
-            Question::Sweep(axes) => {
+            Analysis::Sweep(axes) => {
                 let points = sweep::months(&self.request, axes);
                 own.saturating_add(u32::try_from(points).unwrap_or(u32::MAX))
             }
         }
     }
 
-    /// What a digest covers: every input that the model reads and that isn't at its default, and what else is asked.
+    /// What a digest covers: every input that the model reads and that isn't at its default, and
+    /// what else is asked.
     pub fn canonical(&self) -> Vec<u8> {
         let mut canonical = Canonical::default();
         self.request.with_ends().canonical(&mut canonical);
-        match &self.question {
-            Question::None => {}
-            Question::Compare(variants) => {
+        match &self.analysis {
+            Analysis::None => {}
+            Analysis::Compare(variants) => {
                 for variant in variants {
                     canonical.text("compare");
                     canonical.item(|inner| variant.request.with_ends().canonical(inner));
                 }
             }
-            Question::Solve(asked) => {
+            Analysis::Solve(asked) => {
                 canonical.text("solve");
                 canonical.item(|inner| asked.canonical(inner));
             }
-            Question::Sweep(axes) => {
+            Analysis::Sweep(axes) => {
                 canonical.text("sweep");
                 for axis in axes {
                     canonical.item(|inner| axis.canonical(inner));
@@ -199,7 +202,8 @@ impl From<&Loan> for Account {
 impl Draft {
     /// Checks every rule of the inputs and fills in every default.
     ///
-    /// `seed` is the job's seed where the draft gives none: the caller draws it, so that nothing here does.
+    /// `seed` is the job's seed where the draft gives none: the caller draws it, so that nothing
+    /// here does.
     ///
     /// # Errors
     ///
@@ -210,7 +214,8 @@ impl Draft {
         faults.none_or(spec)
     }
 
-    /// The job of a draft that was checked before, perhaps by other rules than today's: values are kept as they are.
+    /// The job of a draft that was checked before, perhaps by other rules than today's: values are
+    /// kept as they are.
     pub fn checked_before(self, seed: u64) -> JobSpec {
         self.check_at("", seed, &mut Faults::of_checked())
     }
@@ -224,24 +229,24 @@ impl Draft {
         if !sweep.is_empty() && (solve.is_some() || !variants.is_empty()) {
             faults.push(fault("/sweep", "can't be asked for together with variants or solve"));
         }
-        let question = match (solve, variants.len()) {
-            (None, 0) if !sweep.is_empty() => Question::Sweep(check_sweep(&request, sweep, pointer, faults)),
-            (None, 0) => Question::None,
+        let analysis = match (solve, variants.len()) {
+            (None, 0) if !sweep.is_empty() => Analysis::Sweep(check_sweep(&request, sweep, pointer, faults)),
+            (None, 0) => Analysis::None,
             (Some(solve), 0) => {
                 let solve: Solve = definition::check(solve, &format!("{pointer}/solve"), faults);
-                if let Some(reason) = question::why_not(&request, solve.variable) {
+                if let Some(reason) = analysis::why_not(&request, solve.variable) {
                     faults.push(fault("/solve/for", reason));
                 }
-                Question::Solve(solve)
+                Analysis::Solve(solve)
             }
             (Some(_), _) => {
                 faults.push(fault("/solve", "can't be asked for together with variants"));
-                Question::None
+                Analysis::None
             }
             (None, count) if count > VARIANTS_MAX => {
                 let message = format!("must have at most {VARIANTS_MAX} entries, not {count}");
                 faults.push(fault("/variants", &message));
-                Question::None
+                Analysis::None
             }
             (None, _) => {
                 let luck = (request.params.n_simulations, seed.0);
@@ -249,10 +254,10 @@ impl Draft {
                 let checked = variants.map(|(i, variant)| {
                     variant.check_variant(&format!("{pointer}/variants/{i}"), luck, faults)
                 });
-                Question::Compare(checked.collect())
+                Analysis::Compare(checked.collect())
             }
         };
-        JobSpec { request, question }
+        JobSpec { request, analysis }
     }
 
     /// Checks a plan that is compared with one of so many simulations and this seed.
@@ -275,7 +280,7 @@ impl Draft {
         if !self.variants.is_empty() || self.solve.is_some() || !self.sweep.is_empty() {
             faults.push(FieldFault::new(pointer, "must not ask for variants, solve or sweep of its own"));
         }
-        JobSpec { request: definition::check(self.request, pointer, faults), question: Question::None }
+        JobSpec { request: definition::check(self.request, pointer, faults), analysis: Analysis::None }
     }
 }
 

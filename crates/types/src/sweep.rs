@@ -1,17 +1,18 @@
 //! Sweeps: a plan with one or two of its numbers at several values, all on the same luck.
 //!
-//! A sweep travels as its plan and its axes; its points follow from them ([`points`]). Each point is the
-//! plan as it would be echoed, with a number put in at each axis's pointer, read like any other request:
-//! so every rule holds for every point, and what ends with the timeline moves along with it.
+//! A sweep travels as its plan and its axes; its points follow from them ([`points`]). Each point
+//! is the plan as it would be echoed, with a number put in at each axis's pointer, read like any
+//! other request: so every rule holds for every point, and what ends with the timeline moves along
+//! with it.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::analysis::Analysis;
 use crate::definition::rule::{items, list, number, part, text};
 use crate::definition::{self, Faults, Object, section, snake_case};
 use crate::limits::{NUMBER_MAX, TEXT_CHARS_MAX};
-use crate::question::Question;
 use crate::request::Request;
 use crate::spec::JobSpec;
 
@@ -42,7 +43,8 @@ section! {
 section! {
     /// The body of `POST /api/sweep`.
     pub SweepRequest / SweepRequestDraft as "SweepRequest" with sweepable {
-        /// The plan. Every point differs from it in the axes' numbers alone, and is compared with it.
+        /// The plan. Every point differs from it in the axes' numbers alone, and is compared with
+        /// it.
         request: Request = part().required();
         /// One or two axes.
         axes: Vec<SweepAxis> = list(AXES_MAX).at_least(1).required();
@@ -58,7 +60,7 @@ fn sweepable(asked: &mut SweepRequest, object: &mut Object<'_>) {
 impl SweepRequest {
     /// The job that computes all points: a question about the plan.
     pub fn into_spec(self) -> JobSpec {
-        JobSpec::new(self.request, Question::Sweep(self.axes))
+        JobSpec::new(self.request, Analysis::Sweep(self.axes))
     }
 }
 
@@ -98,8 +100,8 @@ pub(crate) fn months(request: &Request, axes: &[SweepAxis]) -> u64 {
     }
 }
 
-/// What is wrong with axes over a request: pointers from the list of axes, and why. Pointers into the
-/// request are put into `camelCase`.
+/// What is wrong with axes over a request: pointers from the list of axes, and why. Pointers into
+/// the request are put into `camelCase`.
 pub(crate) fn check(request: &Request, axes: &mut [SweepAxis]) -> Vec<(String, String)> {
     let mut faults = Vec::new();
     let count = axes.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);

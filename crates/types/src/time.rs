@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// A point in calendar time: milliseconds since 1970-01-01T00:00:00Z. For people and records, never for deadlines:
-/// a machine's calendar may jump.
+/// A point in calendar time: milliseconds since 1970-01-01T00:00:00Z. For people and records, never
+/// for deadlines: a machine's calendar may jump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub u64);
 
-/// The time that a command happens at: `elapsed` for every deadline and rate, `wall` for what people read.
+/// The time that a command happens at: `elapsed` for every deadline and rate, `wall` for what
+/// people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
     /// Time since the process (or the simulated world) began. Never goes back.

@@ -1,4 +1,5 @@
-//! Messages ↔ the domain's types. Towards the domain every conversion may fail, with the field's name; the other way none does.
+//! Messages ↔ the domain's types. Towards the domain every conversion may fail, with the field's
+//! name; the other way none does.
 
 mod envelope;
 mod lease;

@@ -42,7 +42,8 @@ struct Arguments {
     /// File with the token to join with: the same as the coordinator's option of this name.
     #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token_file: Option<PathBuf>,
-    /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7072, or a free port].
+    /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7072,
+    /// or a free port].
     #[arg(long, env = "CARLO_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<AdminListen>,
     /// Format of log lines: text or json. `CARLO_LOG` sets what is logged, like `info` or

@@ -21,10 +21,12 @@ pub struct Server {
     #[arg(long, env = URL_VARIABLE, global = true,
         help = format!("The gateway to talk to [default: the profile's, or {URL_DEFAULT}]"))]
     pub url: Option<String>,
-    /// The profile of ~/.config/carlo/config.toml that names the gateway, the file with its key, and its certificates
+    /// The profile of ~/.config/carlo/config.toml that names the gateway, the file with its key,
+    /// and its certificates
     #[arg(long, value_name = "NAME", env = PROFILE_VARIABLE, global = true)]
     pub profile: Option<String>,
-    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the system's]
+    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the
+    /// system's]
     #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE", global = true)]
     pub ca_file: Option<PathBuf>,
     /// The key to show it; better in a file or the variable than on the command line
@@ -47,7 +49,8 @@ pub struct Elsewhere {
     /// Ask the gateway of this profile rather than compute here; `CARLO_PROFILE` doesn't count
     #[arg(long, value_name = "NAME", conflicts_with = "threads")]
     pub profile: Option<String>,
-    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the system's]
+    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the
+    /// system's]
     #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE")]
     pub ca_file: Option<PathBuf>,
     /// The key to show it; better in a file or the variable than on the command line
@@ -333,7 +336,8 @@ pub struct Nodes {
 pub enum NodesAction {
     /// List the nodes
     List,
-    /// Let nodes finish what they hold and give them nothing more, also when they or the coordinator restart
+    /// Let nodes finish what they hold and give them nothing more, also when they or the
+    /// coordinator restart
     Drain {
         /// Which.
         #[command(flatten)]

@@ -23,7 +23,8 @@ impl Client {
         self.call(Method::GET, url, None).await
     }
 
-    /// `GET /simulations/batch/{batch_id}`; with `wait`, once it has changed or some seconds are over.
+    /// `GET /simulations/batch/{batch_id}`; with `wait`, once it has changed or some seconds are
+    /// over.
     pub async fn batch(&self, id: &str, wait: bool) -> Result<Answer<Batch>, ClientError> {
         let request = self.request(Method::GET, self.batch_url(id, &[]));
         self.answer(if wait { request.header("prefer", WAIT) } else { request }).await

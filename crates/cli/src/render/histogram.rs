@@ -1,5 +1,5 @@
-//! A histogram in a terminal: one line for each range of dollars, cut at the goal, so that the dark bars are the simulations
-//! that reach it and the light ones those that don't.
+//! A histogram in a terminal: one line for each range of dollars, cut at the goal, so that the dark
+//! bars are the simulations that reach it and the light ones those that don't.
 
 use carlo_types::results::Histogram;
 
@@ -12,8 +12,9 @@ const TAIL: f64 = 0.005;
 /// Characters of the longest bar.
 const BAR: f64 = 40.0;
 
-/// Draws it, without a line end after the last line. `extremes` are the smallest and the largest balance: the server's outermost
-/// bars may reach beyond them. Empty where there is nothing to see: no simulation, or all with the same balance to the dollar.
+/// Draws it, without a line end after the last line. `extremes` are the smallest and the largest
+/// balance: the server's outermost bars may reach beyond them. Empty where there is nothing to see:
+/// no simulation, or all with the same balance to the dollar.
 pub fn histogram(histogram: &Histogram, extremes: [f64; 2], goal: f64) -> String {
     let Some(balances) = Balances::of(histogram, extremes) else { return String::new() };
     let (low, high) = (balances.quantile(TAIL), balances.quantile(1.0 - TAIL));
@@ -97,7 +98,8 @@ fn whole(length: f64) -> usize {
     whole
 }
 
-/// The next larger width that a person counts in: 1, 2 or 5 times a power of ten, and whole dollars.
+/// The next larger width that a person counts in: 1, 2 or 5 times a power of ten, and whole
+/// dollars.
 fn round_width(width: f64) -> f64 {
     let power = 10_f64.powf(width.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= width).unwrap_or(10.0);
@@ -135,7 +137,8 @@ impl Balances {
     }
 }
 
-/// The value at `x` of the polygon through the points (`xs`, `ys`), with `xs` sorted; constant beyond its ends.
+/// The value at `x` of the polygon through the points (`xs`, `ys`), with `xs` sorted; constant
+/// beyond its ends.
 fn interpolate(xs: &[f64], ys: &[f64], x: f64) -> f64 {
     let right = xs.partition_point(|at| *at <= x);
     if right == 0 || right == xs.len() {

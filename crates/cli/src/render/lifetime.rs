@@ -1,4 +1,5 @@
-//! What only plans have in their answer, in people's words: when money runs short, what a rule did to spending, how long people live.
+//! What only plans have in their answer, in people's words: when money runs short, what a rule did
+//! to spending, how long people live.
 
 use carlo_rest::job::JobResults;
 use carlo_types::request::plan::Person;
@@ -71,7 +72,8 @@ fn curve(path: &Path, people: &[Person]) -> Table<2> {
     table
 }
 
-/// A month, from 1, as the year that it lies in, with the first person's age where the plan has one.
+/// A month, from 1, as the year that it lies in, with the first person's age where the plan has
+/// one.
 fn when(month: u32, people: &[Person]) -> String {
     let year = month.div_ceil(12);
     match people.first() {

@@ -25,8 +25,8 @@ pub fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", share * 100.0)
 }
 
-/// How many decimals a percentage deserves whose 95 % interval is `low` to `high`: the second digit of its standard error, and
-/// not more.
+/// How many decimals a percentage deserves whose 95 % interval is `low` to `high`: the second digit
+/// of its standard error, and not more.
 pub fn percent_decimals([low, high]: [f64; 2]) -> usize {
     /// Standard errors in a 95 % interval.
     const WIDTH: f64 = 3.92;
@@ -41,7 +41,8 @@ pub fn percent_decimals([low, high]: [f64; 2]) -> usize {
 pub fn short(number: f64) -> String {
     const NAMES: [(f64, &str); 3] = [(1e12, "trillion"), (1e9, "billion"), (1e6, "million")];
     for (size, name) in NAMES {
-        // 999,950 would be printed as 1,000 thousand: round up to the larger name where three digits do.
+        // 999,950 would be printed as 1,000 thousand: round up to the larger name where three
+        // digits do.
         if number >= size * 0.9995 {
             return format!("{} {name}", three_digits(number / size));
         }

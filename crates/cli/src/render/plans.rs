@@ -94,7 +94,7 @@ pub fn solution(solution: &Solution) -> String {
 #[cfg(test)]
 mod tests {
     use carlo_rest::plans::TriedPlan;
-    use carlo_types::question::Variable;
+    use carlo_types::analysis::Variable;
 
     use super::*;
 

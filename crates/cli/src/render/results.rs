@@ -13,7 +13,8 @@ use super::number::{dollars, duration, grouped, percent, percent_decimals, short
 use super::table::{Align, Table};
 use super::{counted, facts, plans, sweep, visible};
 
-/// The answer of a job that is complete. `whole` is the time from this program's start, where it did nothing but this job.
+/// The answer of a job that is complete. `whole` is the time from this program's start, where it
+/// did nothing but this job.
 pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> String {
     let goal = &results.assumptions.goal;
     let mut parts = vec![headline(results), probability(results, goal), others(results)];
@@ -114,7 +115,8 @@ fn changes(sensitivity: &SensitivityResults) -> String {
     table.fitted().to_string()
 }
 
-/// The name of a change as a person would write it: `income_plus_10` is "income +10 %", `timeline_plus_6mo` "timeline +6 months".
+/// The name of a change as a person would write it: `income_plus_10` is "income +10 %",
+/// `timeline_plus_6mo` "timeline +6 months".
 fn label(name: &str) -> String {
     if let Some(moved) = name.strip_prefix("retire_") {
         return format!("retiring {}", moved.replace("mo_", " months "));
@@ -146,7 +148,8 @@ fn provenance(job: &Job, results: &JobResults, whole: Option<Duration>) -> Strin
     facts(&lines)
 }
 
-/// From the first lease to the last result, where that took any time that the server's clock could tell.
+/// From the first lease to the last result, where that took any time that the server's clock could
+/// tell.
 fn seconds_computed(job: &Job) -> Option<f64> {
     let seconds = (job.completed_at? - job.started_at?).total(jiff::Unit::Second).ok()?;
     (seconds > 0.0).then_some(seconds)

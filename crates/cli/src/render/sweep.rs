@@ -42,8 +42,8 @@ fn table(axis: &Axis, points: &[SweepPoint]) -> String {
     table.to_string()
 }
 
-/// Probabilities in percent, a row for each value of the first axis, a column for each of the second: as
-/// many as fit.
+/// Probabilities in percent, a row for each value of the first axis, a column for each of the
+/// second: as many as fit.
 fn heat_map(down: &Axis, across: &Axis, points: &[SweepPoint], columns: usize) -> String {
     let labels = down.values.iter().map(|value| number(*value).len()).chain([name(&down.pointer).len()]);
     let label = labels.max().unwrap_or(0);

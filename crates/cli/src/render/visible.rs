@@ -1,5 +1,5 @@
-//! Makes visible what a terminal would obey or hide: control characters, and characters that change the direction of writing or break
-//! lines where none should be.
+//! Makes visible what a terminal would obey or hide: control characters, and characters that change
+//! the direction of writing or break lines where none should be.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -14,7 +14,8 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| letter != '\n' && is_hidden(letter), |letter| letter.escape_default().to_string())
 }
 
-/// JSON, in which such characters stand within strings alone: they become JSON's own escapes, so that the value is the same.
+/// JSON, in which such characters stand within strings alone: they become JSON's own escapes, so
+/// that the value is the same.
 pub fn json(json: &str) -> Cow<'_, str> {
     let is_hidden = |letter| !matches!(letter, '\n' | '\r' | '\t') && is_hidden(letter);
     escaped(json, is_hidden, |letter| {

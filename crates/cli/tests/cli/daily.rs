@@ -1,4 +1,5 @@
-//! What makes the commands pleasant every day: profiles, short ids, patience, and JSON of one shape.
+//! What makes the commands pleasant every day: profiles, short ids, patience, and JSON of one
+//! shape.
 
 use serde_json::{Value, json};
 

@@ -28,8 +28,8 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// Answers these in turn, and the last one again and again. A stream of events takes as many as there are up to the end of the job,
-    /// or breaks off at the first refusal.
+    /// Answers these in turn, and the last one again and again. A stream of events takes as many as
+    /// there are up to the end of the job, or breaks off at the first refusal.
     pub(crate) fn new(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

@@ -1,4 +1,5 @@
-//! The binary as its users run it: exit codes, stdout and stderr, against a fake server and with its own cluster.
+//! The binary as its users run it: exit codes, stdout and stderr, against a fake server and with
+//! its own cluster.
 
 #![expect(clippy::unwrap_used, reason = "what the tests set up themselves is there")]
 

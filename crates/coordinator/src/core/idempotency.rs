@@ -19,8 +19,8 @@ pub(crate) enum IdempotentOutcome<T> {
 }
 
 impl Core {
-    /// Carries out a request unless that was done before. `repeated_part` extracts the part of the answer
-    /// that repetitions get. Its entry is part of the commit of the request's changes.
+    /// Carries out a request unless that was done before. `repeated_part` extracts the part of the
+    /// answer that repetitions get. Its entry is part of the commit of the request's changes.
     pub(crate) fn run_idempotent<T, M: Message>(
         &mut self,
         caller: &Caller,

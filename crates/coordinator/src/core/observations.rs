@@ -1,5 +1,6 @@
-//! What operators look back at: samples of the last hour and day, and the events of the cluster. All of it is in memory, bounded,
-//! and begins anew with a term; what must not be lost is in the ledger.
+//! What operators look back at: samples of the last hour and day, and the events of the cluster.
+//! All of it is in memory, bounded, and begins anew with a term; what must not be lost is in the
+//! ledger.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -64,7 +65,8 @@ impl Observations {
         self.day.look(now.wall, cluster);
     }
 
-    /// Notes an event; the same again takes the place of the one before, so that a worker that is refused each second doesn't fill the list.
+    /// Notes an event; the same again takes the place of the one before, so that a worker that is
+    /// refused each second doesn't fill the list.
     fn note(&mut self, event: v1::ClusterEvent) {
         let is_again =
             |last: &v1::ClusterEvent| v1::ClusterEvent { at_ms: event.at_ms, ..last.clone() } == event;
@@ -134,7 +136,8 @@ impl Core {
         }
     }
 
-    /// Notes an event: what happened, to whom, and what else is to be said; `by` names who did it, where somebody did.
+    /// Notes an event: what happened, to whom, and what else is to be said; `by` names who did it,
+    /// where somebody did.
     pub(crate) fn note(
         &mut self,
         kind: v1::ClusterEventKind,

@@ -1,14 +1,14 @@
 //! How much each user has in the ledger: what their jobs and batches take until they are forgotten.
 //!
-//! Counted are the entries of jobs and batches as they are written, and an allowance for the results
-//! of each job that has some or may still get some. So the sums follow from those entries alone, and
-//! are the same after a restart, which doesn't read results.
+//! Counted are the entries of jobs and batches as they are written, and an allowance for the
+//! results of each job that has some or may still get some. So the sums follow from those entries
+//! alone, and are the same after a restart, which doesn't read results.
 
 use std::collections::BTreeMap;
 
 use carlo_schedule::{BatchRecord, JobRecord, JobState};
 use carlo_tenancy::Caller;
-use carlo_types::{BatchId, Fault, JobId, JobSpec, OwnerId, Question};
+use carlo_types::{Analysis, BatchId, Fault, JobId, JobSpec, OwnerId};
 
 use super::Core;
 
@@ -69,8 +69,8 @@ impl Storage {
 }
 
 impl Core {
-    /// Refuses jobs that would take more of the ledger than the caller's tier allows. They are known
-    /// by the size of what is asked: the entries are a little larger.
+    /// Refuses jobs that would take more of the ledger than the caller's tier allows. They are
+    /// known by the size of what is asked: the entries are a little larger.
     pub(super) fn check_storage<'a>(
         &self,
         caller: &Caller,
@@ -82,10 +82,10 @@ impl Core {
 }
 
 fn result_bytes(spec: &JobSpec) -> u64 {
-    let other_plans = match &spec.question {
-        Question::Compare(variants) => variants.len() as u64,
-        Question::Sweep(axes) => axes.iter().map(|axis| axis.values.len() as u64).product(),
-        Question::None | Question::Solve(_) => 0,
+    let other_plans = match &spec.analysis {
+        Analysis::Compare(variants) => variants.len() as u64,
+        Analysis::Sweep(axes) => axes.iter().map(|axis| axis.values.len() as u64).product(),
+        Analysis::None | Analysis::Solve(_) => 0,
     };
     RESULT_BYTES + other_plans * PLAN_RESULT_BYTES
 }

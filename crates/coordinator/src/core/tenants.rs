@@ -20,8 +20,8 @@ use crate::entries::{self, EntryError};
 const ADMIN: &str = "admin";
 
 impl Core {
-    /// Takes up the coordinator's own key and join token, where the cluster has none or is to accept
-    /// them.
+    /// Takes up the coordinator's own key and join token, where the cluster has none or is to
+    /// accept them.
     pub(super) fn ensure_access(&mut self, access: &Access) -> Result<(), Error> {
         self.needs_keys = !matches!(access, Access::Open);
         let (environment, wall) = (Arc::clone(&self.environment), self.clock.now().wall);
@@ -45,8 +45,8 @@ impl Core {
         Ok(())
     }
 
-    /// Uses the terms of the ledger, or those that the coordinator was started with, where it has none
-    /// or they are to replace them.
+    /// Uses the terms of the ledger, or those that the coordinator was started with, where it has
+    /// none or they are to replace them.
     pub(super) fn ensure_terms(&mut self, stored: Option<Terms>, replaces: bool) {
         match stored {
             Some(stored) if !replaces => self.tenancy.set_terms(stored),

@@ -13,15 +13,16 @@ use crate::etcd::EtcdArguments;
 /// What to do instead of leading a cluster.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// The ledger as one file: to back it up, to restore it, and to move it between a directory and etcd
+    /// The ledger as one file: to back it up, to restore it, and to move it between a directory and
+    /// etcd
     #[command(subcommand)]
     Ledger(LedgerCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
-    /// Write all of a ledger, as of one moment, to a file with a checksum. A ledger in etcd may be in use meanwhile; one in a directory
-    /// may not
+    /// Write all of a ledger, as of one moment, to a file with a checksum. A ledger in etcd may be
+    /// in use meanwhile; one in a directory may not
     #[command(visible_alias = "backup")]
     Export(Files),
     /// Make a ledger of a file that was exported, where there is none yet

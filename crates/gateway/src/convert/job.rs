@@ -4,13 +4,13 @@ use carlo_rest::Label as _;
 use carlo_rest::job::{
     Job, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults, Submitted,
 };
-use carlo_types::{Draft, Question, Results};
+use carlo_types::{Analysis, Draft, Results};
 use carlo_wire::{FieldError, v1};
 
 use super::{duration, ends, percent, time};
 
-/// The answer to a submission: that the job is queued. What has become of it since, on an idle cluster or when a call is repeated, is
-/// for whoever reads the job.
+/// The answer to a submission: that the job is queued. What has become of it since, on an idle
+/// cluster or when a call is repeated, is for whoever reads the job.
 pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
     // JSON has no infinity.
     let seconds = Some(message.estimated_seconds_to_start).filter(|seconds| seconds.is_finite());
@@ -98,7 +98,7 @@ pub(super) fn results(
     let assumptions = completed.assumptions.ok_or_else(missing("results.assumptions"))?;
     let results = Results::try_from(results)?;
     let assumptions = Draft::from(assumptions).checked_before(seed);
-    if let Question::Compare(plans) = &assumptions.question
+    if let Analysis::Compare(plans) = &assumptions.analysis
         && plans.len() != results.variants.len()
     {
         return Err(FieldError::new("results.results.variants", "has not one for each plan"));

@@ -1,8 +1,8 @@
 //! Several plans on the same luck: their requests become one job, and its results the answer.
 
 use carlo_rest::plans::{Comparison, Solved};
+use carlo_types::analysis::{CompareRequest, SolveRequest};
 use carlo_types::json::Document;
-use carlo_types::question::{CompareRequest, SolveRequest};
 use carlo_types::sweep::SweepRequest;
 use carlo_types::{JobSpec, Results};
 use carlo_wire::{FieldError as MessageError, v1};

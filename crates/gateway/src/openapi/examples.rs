@@ -1,5 +1,5 @@
-//! Examples of what is sent and answered, by the name of their schema. They are in `examples.json`; a test compares them with the
-//! schemas.
+//! Examples of what is sent and answered, by the name of their schema. They are in `examples.json`;
+//! a test compares them with the schemas.
 
 use serde_json::{Map, Value, json};
 

@@ -1,5 +1,6 @@
-//! Answers that come bit by bit. OpenAPI 3.1 knows no schema of a part, and tools agree on these: that of server-sent events describes each
-//! event; lines of JSON are one text, and `x-item-schema` says what each line is, as `itemSchema` does in OpenAPI 3.2.
+//! Answers that come bit by bit. OpenAPI 3.1 knows no schema of a part, and tools agree on these:
+//! that of server-sent events describes each event; lines of JSON are one text, and `x-item-schema`
+//! says what each line is, as `itemSchema` does in OpenAPI 3.2.
 
 use serde_json::{Value, json};
 

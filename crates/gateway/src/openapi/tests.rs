@@ -1,6 +1,6 @@
+use carlo_types::analysis::{CompareRequest, SolveRequest};
 use carlo_types::definition::{self, Faults, Section};
 use carlo_types::json;
-use carlo_types::question::{CompareRequest, SolveRequest};
 use carlo_types::request::Request;
 use carlo_types::request::envelope::{CancelBatch, CancelJob, CreateBatch, CreateKey};
 use jsonschema::Validator;
@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::examples;
 
-/// Faults of several fields together, and of the sizes of texts that hold JSON: no schema says them, the descriptions do.
+/// Faults of several fields together, and of the sizes of texts that hold JSON: no schema says
+/// them, the descriptions do.
 const BEYOND_SCHEMAS: [&str; 25] = [
     "is required, here or as financialProfile.monthlyIncome",
     "targetAmount: is required",
@@ -94,7 +95,8 @@ fn what_one_takes_the_other_takes() {
     compare::<CreateKey>(&document, "CreateKey");
 }
 
-/// Makes values of schemas: mostly what they allow, and now and then what lies at their edges or beyond.
+/// Makes values of schemas: mostly what they allow, and now and then what lies at their edges or
+/// beyond.
 struct Random<'a> {
     state: u64,
     document: &'a Value,

@@ -122,7 +122,8 @@ pub(super) fn histogram(histogram: &Histogram, goal: f64) -> Markup {
     };
     let mut first = outside(&mut counts.iter()).min(counts.len() - 1);
     let mut last = counts.len() - 1 - outside(&mut counts.iter().rev()).min(counts.len() - 1 - first);
-    // Nor a bar at either end that is wide and low: a hundredth of all that takes a fifth of the axis.
+    // Nor a bar at either end that is wide and low: a hundredth of all that takes a fifth of the
+    // axis.
     let sprawls = |bar: usize, first: usize, last: usize| {
         100 * counts[bar] < total && edges[bar + 1] - edges[bar] > 0.2 * (edges[last + 1] - edges[first])
     };

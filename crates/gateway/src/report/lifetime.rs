@@ -1,5 +1,5 @@
-//! What only plans over a lifetime have: when money runs short, what a rule did to spending, how long
-//! people live.
+//! What only plans over a lifetime have: when money runs short, what a rule did to spending, how
+//! long people live.
 
 use carlo_rest::job::JobResults;
 use carlo_types::request::plan::Person;
@@ -58,8 +58,8 @@ fn short(path: &Path, people: &[Person]) -> Markup {
     }
 }
 
-/// The ends of years, thinned out evenly; every point where the timeline has no whole year. The last
-/// one is always among them.
+/// The ends of years, thinned out evenly; every point where the timeline has no whole year. The
+/// last one is always among them.
 fn rows(path: &Path) -> impl Iterator<Item = &carlo_types::results::CurvePoint> {
     let years: Vec<_> = path.curve.iter().filter(|point| point.month.is_multiple_of(12)).collect();
     let points = if years.is_empty() { path.curve.iter().collect() } else { years };
@@ -82,7 +82,8 @@ fn first_time(months: ShortMonths, people: &[Person]) -> String {
     )
 }
 
-/// A month, from 1, as the year that it lies in, with the first person's age where the plan has one.
+/// A month, from 1, as the year that it lies in, with the first person's age where the plan has
+/// one.
 fn when(month: u32, people: &[Person]) -> String {
     let year = month.div_ceil(12);
     match people.first() {

@@ -1,4 +1,5 @@
-//! A coordinator that keeps jobs in a map, remembers what it was asked, and fails when it is told to.
+//! A coordinator that keeps jobs in a map, remembers what it was asked, and fails when it is told
+//! to.
 
 mod messages;
 mod services;

@@ -268,7 +268,8 @@ async fn a_failed_job_says_why() {
     assert_eq!(json_of(&gateway, &id).await["error"], "a range failed three times");
 }
 
-/// What the calls that show a job answer, in their order, and how often the coordinator was asked for it.
+/// What the calls that show a job answer, in their order, and how often the coordinator was asked
+/// for it.
 async fn shown(gateway: &Gateway, coordinator: &Coordinator, id: &str) -> (Vec<String>, usize) {
     let mut shown = Vec::new();
     for path in [format!("/api/jobs/{id}"), format!("/simulations/{id}"), format!("/simulations/{id}/result")]

@@ -22,8 +22,8 @@ macro_rules! each {
     }};
 }
 
-/// Whether the compiler may use an instruction for a fused operation. Otherwise it calls the C library for each lane: out of line, or
-/// the walk would be ten thousand calls long.
+/// Whether the compiler may use an instruction for a fused operation. Otherwise it calls the C
+/// library for each lane: out of line, or the walk would be ten thousand calls long.
 const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 #[inline(never)]

@@ -1,9 +1,9 @@
 //! How the months of plans are computed: from constants and a range of indices to outcomes.
 //!
 //! As in `pipeline`, a tile of simulations goes through one stage after another. Several plans walk
-//! side by side on one set of shocks: a job's own, and those that differ from it only in what chance
-//! doesn't touch (amounts, months, means of returns). So a scenario costs its months alone, and meets
-//! the same luck.
+//! side by side on one set of shocks: a job's own, and those that differ from it only in what
+//! chance doesn't touch (amounts, months, means of returns). So a scenario costs its months alone,
+//! and meets the same luck.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -198,8 +198,8 @@ impl Walk<'_> {
     }
 }
 
-/// Writes balances as they are reported after a month: less what is owed on cards, as far as there is
-/// room.
+/// Writes balances as they are reported after a month: less what is owed on cards, as far as there
+/// is room.
 #[inline(always)]
 fn store_balances<L: Register>(
     lanes: L,

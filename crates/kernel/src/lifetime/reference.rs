@@ -1,6 +1,6 @@
-//! One simulation of a plan at a time, drawn from `rand_chacha`: the arithmetic of `lifetime::rules`
-//! and `lifetime::shocks`, operation by operation, with the same bits. The levels are tested against
-//! it, and it replays a simulation on its own.
+//! One simulation of a plan at a time, drawn from `rand_chacha`: the arithmetic of
+//! `lifetime::rules` and `lifetime::shocks`, operation by operation, with the same bits. The levels
+//! are tested against it, and it replays a simulation on its own.
 
 use carlo_types::JobSpec;
 
@@ -345,8 +345,8 @@ fn polar_of(axes: &Axes, draws: &Draws, i: usize, further: usize) -> OneOf {
     OneOf { square, direction: direction[i % 2] }
 }
 
-/// The raises of a half year's last month; prices and wages are held within their bounds. The year's
-/// raise, and the promotion's.
+/// The raises of a half year's last month; prices and wages are held within their bounds. The
+/// year's raise, and the promotion's.
 fn raise(
     plan: &Lifetime,
     month: usize,

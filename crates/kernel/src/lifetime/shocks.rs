@@ -62,7 +62,8 @@ pub(crate) struct Shocks<L: Lanes> {
     choices: [Tile<L::Float>; YEAR],
     /// The month's draw.
     pub(crate) draw: Tile<L::Float>,
-    /// The innovation of the next year, and the year's inflation as a deviation from what is planned.
+    /// The innovation of the next year, and the year's inflation as a deviation from what is
+    /// planned.
     innovation: Tile<L::Float>,
     deviation: Tile<L::Float>,
     /// The rate by which prices rise in each month of the year, beyond the plan.

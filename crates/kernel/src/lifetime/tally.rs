@@ -1,5 +1,5 @@
-//! What is counted of a plan's simulations beyond their final balances: when they were short and how
-//! deep, what a rule did to spending, how long people lived. All integers, so that counts of
+//! What is counted of a plan's simulations beyond their final balances: when they were short and
+//! how deep, what a rule did to spending, how long people lived. All integers, so that counts of
 //! different simulations merge exactly.
 
 use carlo_types::results::SCENARIOS;

@@ -1,7 +1,8 @@
 //! The bytes of a partial result: one spelling for each, because the digest is taken of them.
 //!
-//! Postcard, with the histogram in runs: how many empty bins lie before a run, then its counts, each as the difference to the
-//! one before. Neighbours differ by little, so a lease's thousands of bins take a byte or two each.
+//! Postcard, with the histogram in runs: how many empty bins lie before a run, then its counts,
+//! each as the difference to the one before. Neighbours differ by little, so a lease's thousands of
+//! bins take a byte or two each.
 
 use carlo_types::limits::{PARTIAL_BYTES_MAX, SIMULATIONS_MAX, TIMELINE_MONTHS_MAX};
 use carlo_types::results::{PLAN_SCENARIOS, SCENARIOS};
@@ -330,8 +331,8 @@ fn take<T: Serialize + for<'de> Deserialize<'de>>(bytes: &mut &[u8]) -> Result<T
     Ok(value)
 }
 
-/// The bytes of runs. A coordinator reads thousands of leases' bins a second, so they are read in one pass that also sees to it that
-/// [`runs`] would write them so.
+/// The bytes of runs. A coordinator reads thousands of leases' bins a second, so they are read in
+/// one pass that also sees to it that [`runs`] would write them so.
 struct Runs<'a, 'b>(&'a mut &'b [u8]);
 
 impl Runs<'_, '_> {

@@ -1,8 +1,9 @@
 //! The displayed histogram.
 //!
-//! An edge lies at the goal, so no bar mixes both sides of it, and what lies below is exactly what failed. The bars have one
-//! round width, fine enough for the middle half of the distribution; what lies outside of the middle 80 % at least is
-//! in the first and the last bar, or beside an edge at a goal that lies so far out.
+//! An edge lies at the goal, so no bar mixes both sides of it, and what lies below is exactly what
+//! failed. The bars have one round width, fine enough for the middle half of the distribution; what
+//! lies outside of the middle 80 % at least is in the first and the last bar, or beside an edge at
+//! a goal that lies so far out.
 
 use carlo_types::request::Success;
 use carlo_types::results::Histogram;
@@ -18,8 +19,8 @@ const BARS_OF_THE_MIDDLE: f64 = 10.0;
 /// The most bars between the outermost edges.
 const BARS_MAX: f64 = 96.0;
 
-/// The bars of the final balances: at most 100. The first begins at the smallest balance or below it, the last ends at the
-/// largest or above it.
+/// The bars of the final balances: at most 100. The first begins at the smallest balance or below
+/// it, the last ends at the largest or above it.
 pub(super) fn histogram(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) -> Histogram {
     let (successes, goal) = (partial.successes(), spec.goal.target_amount);
     let Some(failures) = partial.simulations().checked_sub(successes) else {
@@ -28,7 +29,8 @@ pub(super) fn histogram(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) ->
     if failures + successes == 0 {
         return Histogram::default();
     }
-    // Whether the final balance alone decides: then the bars on either side hold exactly the failures and the successes.
+    // Whether the final balance alone decides: then the bars on either side hold exactly the
+    // failures and the successes.
     let decides = spec.goal.success == Success::FinalBalance;
     // A balance that reaches the goal by the tolerance alone counts as being at it.
     let least = if decides && failures == 0 { goal } else { f64::NEG_INFINITY };
@@ -53,8 +55,8 @@ pub(super) fn histogram(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) ->
     Histogram { edges, counts }
 }
 
-/// The edges of the bars, ascending, of a distribution with these quantiles; one of them at a goal that some reach and
-/// others don't.
+/// The edges of the bars, ascending, of a distribution with these quantiles; one of them at a goal
+/// that some reach and others don't.
 fn edges(goal: Option<f64>, quantile: impl Fn(u16) -> f64) -> Vec<f64> {
     let [worst, low, p10, p25, p75, p90, high, best] = [0, 1, 100, 250, 750, 900, 999, 1000].map(quantile);
     // A bar narrower than the numbers around it can't be told from its neighbours.
@@ -93,8 +95,8 @@ fn edges(goal: Option<f64>, quantile: impl Fn(u16) -> f64) -> Vec<f64> {
     edges
 }
 
-/// Moves what a bin of the grid that lies on both sides of the goal has put on the wrong one, so that the bars below hold
-/// exactly the failures.
+/// Moves what a bin of the grid that lies on both sides of the goal has put on the wrong one, so
+/// that the bars below hold exactly the failures.
 fn settle(below: &mut [u64], above: &mut [u64], failures: u64) {
     let sum: u64 = below.iter().sum();
     if sum < failures {

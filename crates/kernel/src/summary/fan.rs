@@ -29,7 +29,8 @@ pub(super) fn trajectory(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) -
     points
 }
 
-/// The balance that `percent` of a hundred counted simulations don't exceed, by interpolation in its bin.
+/// The balance that `percent` of a hundred counted simulations don't exceed, by interpolation in
+/// its bin.
 fn percentile(scale: Scale, counts: &[u64; chart::BINS], percent: u8) -> f64 {
     let total: u64 = counts.iter().sum();
     let rank = (total * u64::from(percent)).div_ceil(100).max(1);

@@ -2,7 +2,7 @@
 
 use carlo_types::merge::{standard_error, wilson_interval_95};
 use carlo_types::results::{Solution, Variant};
-use carlo_types::{JobSpec, Question};
+use carlo_types::{Analysis, JobSpec};
 
 use crate::partial::Partial;
 use crate::solve;
@@ -41,7 +41,7 @@ pub(super) fn variants(partial: &Partial, solution: Option<&Solution>) -> Vec<Va
 
 /// The answer of a job that solves for something.
 pub(super) fn solution(spec: &JobSpec, partial: &Partial) -> Option<Solution> {
-    let Question::Solve(asked) = &spec.question else { return None };
+    let Analysis::Solve(asked) = &spec.analysis else { return None };
     let tried: Vec<(f64, u64)> = partial
         .variants
         .iter()

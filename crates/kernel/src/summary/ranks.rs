@@ -6,8 +6,9 @@ use carlo_types::results::Interval;
 use crate::binomial::{PERCENT_95, central_counts};
 use crate::partial::Partial;
 
-/// How near to an edge of its bin an order statistic is taken to lie: where all of a bin's simulations have one value, which may be
-/// anywhere in it, this bounds the error by three quarters of a bin.
+/// How near to an edge of its bin an order statistic is taken to lie: where all of a bin's
+/// simulations have one value, which may be anywhere in it, this bounds the error by three quarters
+/// of a bin.
 const WITHIN: std::ops::RangeInclusive<f64> = 0.25..=0.75;
 
 /// The balances of a partial result, in order.
@@ -42,8 +43,8 @@ impl<'a> Ranks<'a> {
         if self.below.is_empty() { 0.0 } else { self.partial.most.into() }
     }
 
-    /// The bin that holds a rank, from 1 for the smallest to n: its edges, and how far into it the rank lies. Nothing where
-    /// there are no simulations.
+    /// The bin that holds a rank, from 1 for the smallest to n: its edges, and how far into it the
+    /// rank lies. Nothing where there are no simulations.
     fn bin(&self, rank: u64) -> Option<(Interval, f64)> {
         let i = self.below.partition_point(|&below| below < rank).checked_sub(1)?;
         let (bin, count) = self.partial.bins[i];
@@ -70,10 +71,11 @@ impl<'a> Ranks<'a> {
         self.quantile(u16::from(percent) * 10)
     }
 
-    /// A 95 % interval of the distribution's percentile. Of n simulations, those at most the percentile are a binomial count; with
-    /// at least 95 % it is one of `low` to `high`, and then the percentile lies between the order statistics `low` and
-    /// `high + 1`. Each is anywhere in its bin, so the interval reaches to the bins' edges. Where there is no such order
-    /// statistic, because n is small, the interval ends with the smallest or the largest balance.
+    /// A 95 % interval of the distribution's percentile. Of n simulations, those at most the
+    /// percentile are a binomial count; with at least 95 % it is one of `low` to `high`, and then
+    /// the percentile lies between the order statistics `low` and `high + 1`. Each is anywhere in
+    /// its bin, so the interval reaches to the bins' edges. Where there is no such order statistic,
+    /// because n is small, the interval ends with the smallest or the largest balance.
     pub(super) fn interval(&self, percent: u8) -> Interval {
         let n = self.partial.simulations();
         let [low, high] = central_counts(n, f64::from(percent) / 100.0, PERCENT_95);

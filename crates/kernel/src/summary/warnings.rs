@@ -1,5 +1,5 @@
-//! What whoever reads results should know beside the numbers: inputs without effect, and balances that
-//! met the bound of the model.
+//! What whoever reads results should know beside the numbers: inputs without effect, and balances
+//! that met the bound of the model.
 
 use carlo_types::JobSpec;
 use carlo_types::request::Dollars;
@@ -17,8 +17,8 @@ pub(super) fn warnings(spec: &JobSpec, partial: &Partial) -> Vec<String> {
     warnings
 }
 
-/// Whether any final balance is as large as the bound. Real dollars are compared with what the bound is
-/// worth at the end, by the planned price level.
+/// Whether any final balance is as large as the bound. Real dollars are compared with what the
+/// bound is worth at the end, by the planned price level.
 fn has_met_the_bound(spec: &JobSpec, partial: &Partial) -> bool {
     /// A real balance is at the bound from this part of it on: prices differ from what is planned.
     const REAL: f64 = 0.5;

@@ -1,5 +1,6 @@
-//! The cases of `tests/golden/model.json`: requests, with the answers of an independent program in double precision on another generator, 10⁷
-//! simulations each. The file came with the model's description.
+//! The cases of `tests/golden/model.json`: requests, with the answers of an independent program in
+//! double precision on another generator, 10⁷ simulations each. The file came with the model's
+//! description.
 
 use carlo_types::results::PERCENTILES;
 use carlo_types::{Draft, JobSpec};

@@ -1,4 +1,5 @@
-//! The kernel against the model's description: the golden cases, and sums that are known in closed form.
+//! The kernel against the model's description: the golden cases, and sums that are known in closed
+//! form.
 
 use carlo_kernel::results;
 use carlo_types::Draft;

@@ -1,4 +1,5 @@
-//! Partial results of real jobs: the same answer however the work is cut, numbers within their promised errors, small reports.
+//! Partial results of real jobs: the same answer however the work is cut, numbers within their
+//! promised errors, small reports.
 
 use carlo_kernel::{Accumulator, Job, Level, Partial, results, threshold};
 use carlo_types::blocks::blocks_of;
@@ -78,7 +79,8 @@ fn a_block_past_the_end_holds_nothing() {
     assert_eq!(partial(&job, []).simulations(), 0);
 }
 
-/// Percentiles from a million simulations lie within 0.02 % of the spread of the exact order statistics.
+/// Percentiles from a million simulations lie within 0.02 % of the spread of the exact order
+/// statistics.
 #[test]
 fn percentiles_are_the_order_statistics() {
     const N: u64 = 1_000_000;
@@ -199,7 +201,8 @@ fn extreme(months: u64, returns: f64) -> Draft {
     draft
 }
 
-/// Where balances are a few numbers, an interval holds the exact order statistics that it stands for.
+/// Where balances are a few numbers, an interval holds the exact order statistics that it stands
+/// for.
 #[test]
 fn intervals_of_discrete_balances_hold_the_percentiles() {
     let mut draft = golden::cases()[0].draft.clone();

@@ -1,9 +1,9 @@
 //! Jobs that compare plans or solve for a number of one, against jobs of their own.
 
 use carlo_kernel::{Job, Partial, results, threshold};
+use carlo_types::analysis::SolveDraft;
+use carlo_types::analysis::Variable;
 use carlo_types::definition::kind::Seed;
-use carlo_types::question::SolveDraft;
-use carlo_types::question::Variable;
 use carlo_types::results::Solution;
 use carlo_types::sweep::SweepAxisDraft;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
@@ -86,7 +86,8 @@ fn sweeping(draft: &Draft, axes: &[(&str, Vec<f64>)]) -> JobSpec {
     Draft { sweep, ..draft.clone() }.check(0).unwrap_or_else(|fault| panic!("{fault:?}"))
 }
 
-/// Each point is a job of its own on the same luck, also where a number makes a plan of a savings goal.
+/// Each point is a job of its own on the same luck, also where a number makes a plan of a savings
+/// goal.
 #[test]
 fn points_of_a_sweep_are_jobs_of_their_own() {
     let axes = [
@@ -303,7 +304,8 @@ fn where_success_jumps_the_answer_is_the_cent_that_reaches_it() {
     }
 }
 
-/// The true value lies within the interval in at least 93 % of small jobs, also where nearly all or nearly none succeed.
+/// The true value lies within the interval in at least 93 % of small jobs, also where nearly all or
+/// nearly none succeed.
 #[test]
 fn intervals_of_what_is_solved_for_hold_the_truth_at_the_ends() {
     const SEEDS: u64 = 150;

@@ -45,7 +45,8 @@ fn the_parts_of_a_month_add_up() {
     }
 }
 
-/// The first month of many simulations: its three terms are independent normals again, with the model's deviations.
+/// The first month of many simulations: its three terms are independent normals again, with the
+/// model's deviations.
 #[test]
 fn the_parts_are_independent_normals() {
     const COUNT: u64 = 40_000;

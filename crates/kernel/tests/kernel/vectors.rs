@@ -1,8 +1,8 @@
-//! The bits are pinned: digests and balances of many requests, as the current model version gave them when it was
-//! released, on every set of instructions and with one thread and two.
+//! The bits are pinned: digests and balances of many requests, as the current model version gave
+//! them when it was released, on every set of instructions and with one thread and two.
 //!
-//! `tests/golden/vectors.json` holds them. A change of any bit without a new model version fails here; a new version
-//! writes the file anew:
+//! `tests/golden/vectors.json` holds them. A change of any bit without a new model version fails
+//! here; a new version writes the file anew:
 //!
 //! ```sh
 //! cargo test -p carlo-kernel --test kernel -- --ignored write_vectors
@@ -11,8 +11,8 @@
 use std::fmt::Write as _;
 
 use carlo_kernel::{Accumulator, Job, Level, MODEL_VERSION, Partial, results};
+use carlo_types::analysis::SolveDraft;
 use carlo_types::blocks::blocks_of;
-use carlo_types::question::SolveDraft;
 use carlo_types::request::{CardDraft, LoanDraft};
 use carlo_types::sweep::SweepAxisDraft;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};

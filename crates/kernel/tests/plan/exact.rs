@@ -51,7 +51,8 @@ fn withdrawing_four_percent_lasts_as_long_as_quadrature_says() {
 
 #[test]
 fn invested_wealth_has_the_moments_of_its_returns() {
-    // Of independent months: E = (1 + μ/12)ⁿ, E of the square = ((1 + μ/12)² + σ²/12)ⁿ, whatever the distribution.
+    // Of independent months: E = (1 + μ/12)ⁿ, E of the square = ((1 + μ/12)² + σ²/12)ⁿ, whatever
+    // the distribution.
     let [mean, std] = [0.06, 0.1];
     let first = f64::powi(1.0 + mean / 12.0, 24);
     let second = f64::powi((1.0_f64 + mean / 12.0).powi(2) + std * std / 12.0, 24);
@@ -208,7 +209,8 @@ fn blocks_of_a_bootstrap_are_geometric() {
 
 #[test]
 fn a_plan_without_chance_is_a_ledger() {
-    // Cents, month by month: 4,000 until month 6, 3,000 spent, a pension from month 8, 500 every third month, 12 % on debt.
+    // Cents, month by month: 4,000 until month 6, 3,000 spent, a pension from month 8, 500 every
+    // third month, 12 % on debt.
     let plan = json!({
         "reserveMonths": 0, "incomeUntil": 6, "borrowingRate": 0.12,
         "flows": [
@@ -225,7 +227,8 @@ fn a_plan_without_chance_is_a_ledger() {
         cash += if m < 6 { 400_000 } else { 0 };
         cash += if m >= 8 { 100_000 } else { 0 };
         cash -= if m < 11 && m % 3 == 1 { 50_000 } else { 0 };
-        // Interest is not rounded to cents, so this ledger keeps hundredths of them by scaling below.
+        // Interest is not rounded to cents, so this ledger keeps hundredths of them by scaling
+        // below.
         let interest = cents.min(0) as f64 * 0.01;
         let expected = cents as f64 + f64::from(cash) + interest;
         assert!((month.balance * 100.0 - expected).abs() < 1.0, "month {m}: {}", month.balance);

@@ -1,5 +1,6 @@
-//! The cases of `tests/golden/plan.json`: requests, with the answers of another program in double precision on another generator,
-//! 10⁶ simulations each. The file came with the model's description.
+//! The cases of `tests/golden/plan.json`: requests, with the answers of another program in double
+//! precision on another generator, 10⁶ simulations each. The file came with the model's
+//! description.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -81,7 +82,8 @@ fn percent(name: &str) -> f64 {
     name.strip_prefix('p').unwrap().parse().unwrap()
 }
 
-/// The percentiles agree: the expected one lies within 4 standard errors of the rank, and a step of the figure.
+/// The percentiles agree: the expected one lies within 4 standard errors of the rank, and a step of
+/// the figure.
 fn assert_percentiles(what: &str, sample: &Sample, expected: &BTreeMap<String, f64>, step: f64) {
     for (name, expected) in expected {
         let [low, high] = sample.percentile_interval(percent(name), 4.0);

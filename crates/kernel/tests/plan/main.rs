@@ -1,4 +1,5 @@
-//! Plans over a lifetime: the plain model in double precision against the golden cases and against answers that are known exactly.
+//! Plans over a lifetime: the plain model in double precision against the golden cases and against
+//! answers that are known exactly.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 #![expect(
     clippy::cast_possible_truncation,

@@ -1,8 +1,9 @@
-//! PLAN.md's model in double precision, one step a line: what the kernel's answers about plans are compared with.
+//! PLAN.md's model in double precision, one step a line: what the kernel's answers about plans are
+//! compared with.
 //!
-//! It shares nothing with the kernel: it has its own reader, draws every term by itself (income, spending and market are three
-//! normals a month), and takes distributions that have a name from `rand_distr`. It is slow, and meant to be read next to the
-//! description.
+//! It shares nothing with the kernel: it has its own reader, draws every term by itself (income,
+//! spending and market are three normals a month), and takes distributions that have a name from
+//! `rand_distr`. It is slow, and meant to be read next to the description.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Exp1, LogNormal, StandardNormal, StudentT};

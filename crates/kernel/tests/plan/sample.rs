@@ -40,8 +40,8 @@ impl Sample {
     }
 }
 
-/// Asserts that a mean of `n` numbers lies within 4 standard errors of an expectation that is known exactly, or was estimated
-/// from `known` numbers.
+/// Asserts that a mean of `n` numbers lies within 4 standard errors of an expectation that is known
+/// exactly, or was estimated from `known` numbers.
 #[track_caller]
 pub(crate) fn assert_mean(what: &str, found: f64, expected: f64, std: f64, n: usize, known: f64) {
     let tolerance = 4.0 * std * (1.0 / n as f64 + 1.0 / known).sqrt();

@@ -1,7 +1,7 @@
 //! Solving for a number of a plan, against jobs of their own.
 
 use carlo_kernel::{Level, results};
-use carlo_types::question::{SolveDraft, Variable};
+use carlo_types::analysis::{SolveDraft, Variable};
 use carlo_types::results::Solution;
 use carlo_types::{Draft, JobSpec, Merge, Work};
 use serde_json::{Value, json};
@@ -70,7 +70,8 @@ fn the_largest_withdrawal_is_a_factor_on_the_flows_that_are_spent() {
     assert!(solution(&rich, Variable::MaxWithdrawal, 0.9).value.unwrap() > 1e5);
 }
 
-/// A goal of never being short and having something at the end is reached late, and missed again later.
+/// A goal of never being short and having something at the end is reached late, and missed again
+/// later.
 #[test]
 fn the_earliest_month_is_told_of_goals_that_are_missed_again() {
     let request = with(&household(), "/goal/targetAmount", 200_000.0);
@@ -114,7 +115,8 @@ fn never_being_short_alone_is_no_goal_for_a_month() {
     assert!(fault.to_string().contains("no targetAmount"), "{fault}");
 }
 
-/// What a job that solves is billed for is what it computed, and what is reserved for it is no less.
+/// What a job that solves is billed for is what it computed, and what is reserved for it is no
+/// less.
 #[test]
 fn months_are_those_that_were_computed() {
     let goal = with(&household(), "/goal", json!({"targetAmount": 200_000.0, "timelineMonths": 240}));

@@ -240,8 +240,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Takes a batch as an earlier epoch left it, once all jobs are restored. What became of a job is taken from the job, as long
-    /// as that is kept.
+    /// Takes a batch as an earlier epoch left it, once all jobs are restored. What became of a job
+    /// is taken from the job, as long as that is kept.
     ///
     /// # Errors
     ///

@@ -174,10 +174,12 @@ impl<P: Merge + Clone> Scheduler<P> {
         });
     }
 
-    /// Whether a node that told of no progress may well be within blocks that take longer than usual: of
-    /// a sweep, say, a block is as much work as a whole job. Its progress is told block by block.
+    /// Whether a node that told of no progress may well be within blocks that take longer than
+    /// usual: of a sweep, say, a block is as much work as a whole job. Its progress is told block
+    /// by block.
     fn computes_long_blocks(&self, node: NodeId, now: Now) -> bool {
-        /// Path-months a second of one thread of a slow machine, where a node's speed isn't known yet.
+        /// Path-months a second of one thread of a slow machine, where a node's speed isn't known
+        /// yet.
         const SLOW: f64 = 2e7;
         /// How many times longer than at the node's speed a block may take.
         const PATIENCE: f64 = 4.0;

@@ -1,8 +1,8 @@
 //! The bytes of a request that a digest covers.
 //!
-//! Every field that isn't at its fixed default counts, with its name, in the order of the definition. So an input that is added later, and
-//! left alone, changes no digest. Values that other fields imply always count: the default that they came from may depend on
-//! anything.
+//! Every field that isn't at its fixed default counts, with its name, in the order of the
+//! definition. So an input that is added later, and left alone, changes no digest. Values that
+//! other fields imply always count: the default that they came from may depend on anything.
 
 use super::Name;
 
@@ -19,7 +19,8 @@ impl Canonical {
         self.0.extend(value);
     }
 
-    /// A field that holds fields, unless it says nothing; `always` where being there says something.
+    /// A field that holds fields, unless it says nothing; `always` where being there says
+    /// something.
     pub(crate) fn nested(&mut self, name: &Name, always: bool, fill: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         fill(&mut inner);

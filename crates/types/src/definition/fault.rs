@@ -1,4 +1,5 @@
-//! Faults as they are found: where each is, in the caller's own spelling, and at most so many of them.
+//! Faults as they are found: where each is, in the caller's own spelling, and at most so many of
+//! them.
 
 use std::fmt::{self, Write as _};
 
@@ -26,7 +27,8 @@ enum Step<'a> {
 }
 
 impl<'a> At<'a> {
-    /// The whole request; `pointer` stands before every pointer. Names that nobody has spelled are in `snake_case` or not.
+    /// The whole request; `pointer` stands before every pointer. Names that nobody has spelled are
+    /// in `snake_case` or not.
     pub(super) fn root(pointer: &'a str, is_snake: bool) -> Self {
         Self { outer: None, step: Step::Root { pointer, is_snake } }
     }
@@ -84,7 +86,8 @@ pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// What is wrong with a request: the first [`FIELD_FAULTS_MAX`] faults, at most one for a field, and how many more there are.
+/// What is wrong with a request: the first [`FIELD_FAULTS_MAX`] faults, at most one for a field,
+/// and how many more there are.
 #[derive(Debug, Default)]
 pub struct Faults {
     listed: Vec<(String, FieldFault)>,
@@ -96,7 +99,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// For what was checked before, perhaps by other rules: a value that breaks one of today's is read as it is.
+    /// For what was checked before, perhaps by other rules: a value that breaks one of today's is
+    /// read as it is.
     pub fn of_checked() -> Self {
         Self { keeps_values: true, ..Self::default() }
     }
@@ -148,7 +152,8 @@ impl Faults {
         self.listed.iter().any(|(known, _)| known == canonical)
     }
 
-    /// Whether this place, something that it lies in, or something in it is at fault. `canonical` is its pointer in `camelCase`.
+    /// Whether this place, something that it lies in, or something in it is at fault. `canonical`
+    /// is its pointer in `camelCase`.
     pub(super) fn concern(&self, canonical: &str) -> bool {
         let lies_in = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

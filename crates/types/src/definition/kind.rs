@@ -25,7 +25,8 @@ pub trait Kind: Sized + Serialize {
     /// What is known of such a field.
     type Rule;
 
-    /// Reads a value of JSON, or what its absence means. A value at fault reads as some other one, so that the rest can be read.
+    /// Reads a value of JSON, or what its absence means. A value at fault reads as some other one,
+    /// so that the rest can be read.
     fn read(rule: &Self::Rule, value: Option<&Value>, at: &At<'_>, faults: &mut Faults) -> Self;
     /// The same of a draft.
     fn check(rule: &Self::Rule, draft: Self::Draft, at: &At<'_>, faults: &mut Faults) -> Self;
@@ -76,7 +77,8 @@ pub trait Leaf: Sized + Clone + Debug + PartialEq + Serialize {
     }
     /// What a digest hashes.
     fn digest_bytes(&self) -> Vec<u8>;
-    /// What stands for a value that other fields imply until it is known. No checked value is like it.
+    /// What stands for a value that other fields imply until it is known. No checked value is like
+    /// it.
     fn unknown(rule: &Self::Rule) -> Self {
         Self::stand_in(rule)
     }
@@ -826,7 +828,8 @@ impl Leaf for f64 {
 
 /// A whole number, also where it is written as `1e6` or `36.0`.
 fn parse_whole(value: &Value) -> Option<u64> {
-    /// 2⁶⁴. A number with a point or an exponent is the floating-point number that is nearest to it.
+    /// 2⁶⁴. A number with a point or an exponent is the floating-point number that is nearest to
+    /// it.
     const ABOVE: f64 = 18_446_744_073_709_551_616.0;
     value.as_u64().or_else(|| {
         let is_exact = |number: &f64| number.fract() == 0.0 && (0.0..ABOVE).contains(number);
@@ -987,7 +990,8 @@ impl Leaf for String {
     }
 }
 
-/// A seed: 64 bits, written as a decimal string because JSON numbers lose the last digits of the large ones.
+/// A seed: 64 bits, written as a decimal string because JSON numbers lose the last digits of the
+/// large ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seed(pub u64);
 

@@ -7,7 +7,8 @@ use super::fault::{At, Faults};
 use super::kind::Kind;
 use super::schema::Member;
 
-/// Names that are less alike than this are not proposed in place of an unknown one. 1 is the same name.
+/// Names that are less alike than this are not proposed in place of an unknown one. 1 is the same
+/// name.
 const ALIKE_MIN: f64 = 0.8;
 /// The longest unknown name for which a known one is sought.
 const UNKNOWN_BYTES_MAX: usize = 64;
@@ -66,7 +67,8 @@ impl<'a> Object<'a> {
         fields.get(name.camel()).or_else(|| fields.get(name.snake())).filter(|value| !value.is_null())
     }
 
-    /// Whether JSON has something at this pointer from here, which is in `camelCase`, in either spelling.
+    /// Whether JSON has something at this pointer from here, which is in `camelCase`, in either
+    /// spelling.
     pub(crate) fn is_given(&self, pointer: &str) -> bool {
         let step = |value: &'a Value, step: &str| {
             step.parse().map_or_else(
@@ -78,8 +80,8 @@ impl<'a> Object<'a> {
         value.is_some_and(|value| !value.is_null())
     }
 
-    /// Adds the fault that several fields have together, unless one of them is at fault by itself. `fields` are pointers from
-    /// here in `camelCase`; the first is where the fault is.
+    /// Adds the fault that several fields have together, unless one of them is at fault by itself.
+    /// `fields` are pointers from here in `camelCase`; the first is where the fault is.
     pub fn fault(&mut self, fields: &[&str], message: std::fmt::Arguments<'_>) {
         let here = self.at.pointer(false);
         if fields.iter().any(|field| self.faults.concern(&format!("{here}{field}"))) {
@@ -113,7 +115,8 @@ impl<'a> Object<'a> {
         self.fault_in(rest, &at, given, spells(given), message);
     }
 
-    /// Names every field that is none of `members`: a mistyped name must not silently run the default.
+    /// Names every field that is none of `members`: a mistyped name must not silently run the
+    /// default.
     pub(super) fn refuse_others(&mut self, members: &[Member], title: &str) {
         for name in self.fields().into_iter().flat_map(Map::keys) {
             if members.iter().any(|member| member.name.camel() == name || member.name.snake() == name) {
@@ -144,7 +147,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Whether the names of an object are written in `snake_case`; where they don't tell, as those around it are.
+/// Whether the names of an object are written in `snake_case`; where they don't tell, as those
+/// around it are.
 fn spells_snake(value: &Value, around: bool) -> bool {
     let has = |is: fn(u8) -> bool| {
         value.as_object().is_some_and(|fields| fields.keys().any(|name| name.bytes().any(is)))

@@ -56,7 +56,8 @@ impl<T: Leaf> Input<T> {
         Self { presence: Presence::Default(value), ..self }
     }
 
-    /// The same, with a value that other fields imply where it is absent: the section's own rules put it in. `words` say which.
+    /// The same, with a value that other fields imply where it is absent: the section's own rules
+    /// put it in. `words` say which.
     #[must_use]
     pub const fn implied(self, words: &'static str) -> Self {
         Self { presence: Presence::Implied(words), ..self }
@@ -74,7 +75,8 @@ impl<T: Leaf> Input<T> {
         Self { example: Some(example), ..self }
     }
 
-    /// The same, but no part of a digest: the model doesn't read it, or has read it into other fields.
+    /// The same, but no part of a digest: the model doesn't read it, or has read it into other
+    /// fields.
     #[must_use]
     pub const fn outside_digest(self) -> Self {
         Self { is_in_digest: false, ..self }

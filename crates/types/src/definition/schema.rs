@@ -194,7 +194,8 @@ pub(crate) fn of_list(part: Part, item: &Value) -> Value {
 /// A seed: a number of 64 bits, or the same in a text.
 pub(super) fn of_seed() -> Value {
     let max = u64::MAX.to_string();
-    // Numbers with fewer digits, and those that have a smaller digit somewhere and are the same before it.
+    // Numbers with fewer digits, and those that have a smaller digit somewhere and are the same
+    // before it.
     let smaller = max.char_indices().filter_map(|(at, digit)| {
         let low = if at == 0 { '1' } else { '0' };
         let high = char::from_digit(digit.to_digit(10)?.checked_sub(1)?, 10).filter(|high| *high >= low)?;

@@ -1,6 +1,7 @@
 //! Objects of which one member says which others there are.
 
-/// Declares an enum of sections. A member of JSON, the tag, tells which; the first is meant where the whole object is absent.
+/// Declares an enum of sections. A member of JSON, the tag, tells which; the first is meant where
+/// the whole object is absent.
 macro_rules! tagged {
     (
         $(#[doc = $doc:literal])*

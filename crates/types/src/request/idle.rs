@@ -1,5 +1,5 @@
-//! Inputs that have no effect beside the others of their request: an answer says so, because whoever
-//! gave them expects one. Known are those that differ from their defaults.
+//! Inputs that have no effect beside the others of their request: an answer says so, because
+//! whoever gave them expects one. Known are those that differ from their defaults.
 
 use super::plan::{Plan, Returns};
 use super::{Request, Success};

@@ -1,7 +1,8 @@
-//! What a request may say beyond one savings goal: the household over a lifetime. All of it is optional; without it a request means one goal
-//! and one balance.
+//! What a request may say beyond one savings goal: the household over a lifetime. All of it is
+//! optional; without it a request means one goal and one balance.
 //!
-//! Months count from 0. A bound that is the timeline itself means "as long as the plan lasts": a longer timeline moves it along.
+//! Months count from 0. A bound that is the timeline itself means "as long as the plan lasts": a
+//! longer timeline moves it along.
 
 use super::{SHARE, SHORT_NAME, rules};
 use crate::definition::rule::{items, list, number, part, rows, whole, word};
@@ -68,8 +69,9 @@ label! {
 }
 
 section! {
-    /// A dated income or spending: paid in month m when from ≤ m < until and (m − from) is a multiple of `everyMonths`, as
-    /// amount × (1 + annualGrowth)^(m / 12) × index. A one-off flow has `until` = `from` + 1.
+    /// A dated income or spending: paid in month m when from ≤ m < until and (m − from) is a
+    /// multiple of `everyMonths`, as amount × (1 + annualGrowth)^(m / 12) × index. A one-off flow
+    /// has `until` = `from` + 1.
     pub Flow / FlowDraft as "Flow" {
         /// A name for it.
         id: Option<String> = SHORT_NAME.example("pension").outside_digest();
@@ -95,8 +97,9 @@ section! {
 }
 
 section! {
-    /// Yearly inflation as an AR(1) process: y(k) = mean + persistence · (y(k−1) − mean) + std · √(1 − persistence²) · Z, at least −0.5. Each
-    /// month of year k prices grow by (1 + y(k))^(1/12).
+    /// Yearly inflation as an AR(1) process: y(k) = mean + persistence · (y(k−1) − mean) + std ·
+    /// √(1 − persistence²) · Z, at least −0.5. Each month of year k prices grow by (1 +
+    /// y(k))^(1/12).
     pub Prices / PricesDraft as "Prices" {
         /// Mean inflation.
         mean: f64 = INFLATION.required().example(0.025);
@@ -104,28 +107,32 @@ section! {
         std: f64 = number(0.0, 0.5).unit("fractions a year").required().example(0.018);
         /// How much of a year's deviation from the mean lasts into the next.
         persistence: f64 = number(0.0, 0.99).required().example(0.6);
-        /// Inflation of the year before the first. Without it the first year is drawn like any other.
+        /// Inflation of the year before the first. Without it the first year is drawn like any
+        /// other.
         start: Option<f64> = INFLATION.example(0.03);
     }
 }
 
 section! {
-    /// Several assets, rebalanced every month: mean(m) = w · means − annualFee and std(m) = √(wᵀΣw), a year.
+    /// Several assets, rebalanced every month: mean(m) = w · means − annualFee and std(m) =
+    /// √(wᵀΣw), a year.
     pub Portfolio / PortfolioDraft as "Portfolio" with rules::portfolio {
         /// 1 to 8 assets.
         assets: Vec<Asset> = list(ASSETS_MAX).at_least(1).required();
-        /// Correlations of yearly returns, a row for each asset: symmetric, with ones on the diagonal, positive semidefinite. The identity where
-        /// absent.
+        /// Correlations of yearly returns, a row for each asset: symmetric, with ones on the
+        /// diagonal, positive semidefinite. The identity where absent.
         correlation: Vec<Vec<f64>> = rows(number(-1.0, 1.0), ASSETS_MAX, ASSETS_MAX);
         /// What is charged on what is invested.
         annual_fee: f64 = number(0.0, 0.1).unit("fractions a year").default(0.0).example(0.002);
-        /// Weights by month, months ascending; between its points they are interpolated, outside them constant. Equal weights where absent.
+        /// Weights by month, months ascending; between its points they are interpolated, outside
+        /// them constant. Equal weights where absent.
         glide_path: Vec<GlidePoint> = list(GLIDE_POINTS_MAX);
     }
 }
 
 section! {
-    /// An asset of a portfolio. With bootstrapped returns it needs no mean and no standard deviation.
+    /// An asset of a portfolio. With bootstrapped returns it needs no mean and no standard
+    /// deviation.
     pub Asset / AssetDraft as "Asset" {
         /// A name for it.
         id: String = SHORT_NAME.required().example("stocks").outside_digest();
@@ -147,8 +154,8 @@ section! {
 }
 
 tagged! {
-    /// The distribution of monthly returns. μ and σ are the year's mean and standard deviation in the month, of the portfolio or of
-    /// `annualReturnMean` and `annualReturnStd`.
+    /// The distribution of monthly returns. μ and σ are the year's mean and standard deviation in
+    /// the month, of the portfolio or of `annualReturnMean` and `annualReturnStd`.
     pub Returns / ReturnsDraft as "Returns" by "model" {
         /// μ/12 + σ/√12 · Z, with Z a standard normal draw.
         Normal(NormalReturns / NormalReturnsDraft) = "normal",
@@ -156,9 +163,11 @@ tagged! {
         Lognormal(LognormalReturns / LognormalReturnsDraft) = "lognormal",
         /// Student's t with the same mean and variance, at least −100 %: fat tails.
         StudentT(StudentTReturns / StudentTReturnsDraft) = "studentT",
-        /// Two regimes with means and standard deviations of their own; the month's regime is a Markov chain.
+        /// Two regimes with means and standard deviations of their own; the month's regime is a
+        /// Markov chain.
         Regimes(RegimeReturns / RegimeReturnsDraft) = "regimes",
-        /// Rows of a history, in blocks of random length (stationary bootstrap, Politis and Romano 1994).
+        /// Rows of a history, in blocks of random length (stationary bootstrap, Politis and Romano
+        /// 1994).
         Bootstrap(BootstrapReturns / BootstrapReturnsDraft) = "bootstrap",
     }
 }
@@ -176,8 +185,8 @@ section! {
 section! {
     /// Student's t.
     pub StudentTReturns / StudentTReturnsDraft as "StudentTReturns" {
-        /// Degrees of freedom: the fewer, the fatter the tails. A draw has 28 bits, which end its tails: 0.004 % of the
-        /// variance is lost at 4 degrees, 0.1 % at 3, 38 % at 2.1.
+        /// Degrees of freedom: the fewer, the fatter the tails. A draw has 28 bits, which end its
+        /// tails: 0.004 % of the variance is lost at 4 degrees, 0.1 % at 3, 38 % at 2.1.
         degrees_of_freedom: f64 = number(2.1, 100.0).required().example(4.0);
     }
 }
@@ -209,7 +218,8 @@ section! {
 section! {
     /// Bootstrapped returns.
     pub BootstrapReturns / BootstrapReturnsDraft as "BootstrapReturns" with rules::bootstrap {
-        /// Monthly returns, a row for each month with one number for each asset of the portfolio; one number without a portfolio.
+        /// Monthly returns, a row for each month with one number for each asset of the portfolio;
+        /// one number without a portfolio.
         rows: Vec<Vec<f64>> =
             rows(number(-1.0, 10.0).unit("fractions a month"), BOOTSTRAP_ROWS_MAX, ASSETS_MAX).required();
         /// Inflation of the same months, which then moves prices. Not together with `prices`.
@@ -220,14 +230,16 @@ section! {
 }
 
 tagged! {
-    /// Spending that reacts to the balance. A rule acts in months from, from + 12, … and sets the multiple of planned spending, which stays
-    /// between `floor` and `ceiling`.
+    /// Spending that reacts to the balance. A rule acts in months from, from + 12, … and sets the
+    /// multiple of planned spending, which stays between `floor` and `ceiling`.
     pub SpendingRule / SpendingRuleDraft as "SpendingRule" by "rule" {
-        /// Cuts and raises at guardrails around the first year's rate of withdrawal (after Guyton and Klinger 2006).
+        /// Cuts and raises at guardrails around the first year's rate of withdrawal (after Guyton
+        /// and Klinger 2006).
         Guardrails(Guardrails / GuardrailsDraft) = "guardrails",
         /// A fixed share of the balance, a year.
         Percent(PercentRule / PercentRuleDraft) = "percent",
-        /// A share of the balance that follows from the years that are left, as an annuity's payment does.
+        /// A share of the balance that follows from the years that are left, as an annuity's
+        /// payment does.
         Vpw(VpwRule / VpwRuleDraft) = "vpw",
     }
 }

@@ -1,7 +1,7 @@
 //! Rules that concern several fields, and what an absent field takes from others.
 //!
-//! Each is called once the fields of its section are read. A field that is at fault by itself puts no other at fault:
-//! [`Object::fault`] sees to that.
+//! Each is called once the fields of its section are read. A field that is at fault by itself puts
+//! no other at fault: [`Object::fault`] sees to that.
 
 use super::plan::{
     BootstrapReturns, FlowIndex, Guardrails, PercentRule, Plan, Portfolio, RegimeReturns, Returns,
@@ -10,7 +10,8 @@ use super::plan::{
 use super::{Goal, Request, SimulationParams, Success};
 use crate::definition::Object;
 
-/// How far weights may be from adding up to 1, and a correlation from being symmetric with ones on its diagonal.
+/// How far weights may be from adding up to 1, and a correlation from being symmetric with ones on
+/// its diagonal.
 const TOLERANCE: f64 = 1e-6;
 /// The volatility of spending that nothing else says.
 const EXPENSE_VOLATILITY: f64 = 0.15;
@@ -62,8 +63,8 @@ fn implied_params(request: &mut Request) {
     or(&mut params.expense_volatility, profile.spending_volatility.unwrap_or(EXPENSE_VOLATILITY));
 }
 
-/// What ends with the timeline has no end of its own, also where it was given: so it still ends with
-/// the timeline when an answer's assumptions are edited to another one.
+/// What ends with the timeline has no end of its own, also where it was given: so it still ends
+/// with the timeline when an answer's assumptions are edited to another one.
 fn ends(request: &mut Request, object: &mut Object<'_>) {
     let timeline = request.goal.timeline_months;
     let plan = &mut request.plan;
@@ -227,7 +228,8 @@ fn correlation(matrix: &[Vec<f64>], count: usize, object: &mut Object<'_>) {
     }
 }
 
-/// The least eigenvalue of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, Matrix Computations, section 8.5).
+/// The least eigenvalue of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, Matrix
+/// Computations, section 8.5).
 fn least_eigenvalue(matrix: &[Vec<f64>]) -> f64 {
     /// More than any 8 × 8 matrix needs.
     const SWEEPS: usize = 30;

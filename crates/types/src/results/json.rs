@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 use super::Interval;
 
-/// Declares an object with a member for each percentile, and the module that writes an array as one.
+/// Declares an object with a member for each percentile, and the module that writes an array as
+/// one.
 macro_rules! percentiles {
     ($(#[$doc:meta])* $name:ident, $module:ident, $count:literal, $type:ty as $schema:ty { $($member:ident),* }) => {
         $(#[$doc])*

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::question::{Solve, Variable};
+use crate::analysis::{Solve, Variable};
 use crate::request::{CardDraft, LoanDraft};
 
 /// The smallest request that is one.
@@ -115,7 +115,7 @@ fn variants_meet_the_luck_of_the_plan_that_they_are_compared_with() {
     variant.goal.timeline_months = Some(24);
     let draft = Draft { variants: vec![minimal(), variant], ..minimal() };
     let spec = draft.check(7).unwrap();
-    let Question::Compare(variants) = &spec.question else { panic!("no comparison: {:?}", spec.question) };
+    let Analysis::Compare(variants) = &spec.analysis else { panic!("no comparison: {:?}", spec.analysis) };
     assert_eq!(variants.iter().map(JobSpec::seed).collect::<Vec<_>>(), [7, 7]);
     assert_eq!(variants[1].simulations(), spec.simulations());
     assert_eq!(spec.months(), 12 + 12 + 24);
@@ -145,7 +145,7 @@ fn what_is_solved_for_has_a_name_and_a_probability() {
     let mut draft = minimal();
     draft.solve = Some(SolveDraft { variable: Some("maxTarget".to_owned()), probability: Some(0.9) });
     let spec = draft.check(7).unwrap();
-    assert_eq!(spec.question, Question::Solve(Solve { variable: Variable::MaxTarget, probability: 0.9 }));
+    assert_eq!(spec.analysis, Analysis::Solve(Solve { variable: Variable::MaxTarget, probability: 0.9 }));
     assert_eq!(spec.months(), 12);
     assert_eq!(spec.to_draft().check(0).unwrap(), spec);
     draft.solve = Some(SolveDraft { variable: Some("maxFun".to_owned()), probability: Some(1.0) });

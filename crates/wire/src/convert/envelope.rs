@@ -1,4 +1,5 @@
-//! What is sent with requests: the options of jobs, batches, reasons. Texts that are empty are absent.
+//! What is sent with requests: the options of jobs, batches, reasons. Texts that are empty are
+//! absent.
 
 use carlo_types::Draft;
 use carlo_types::request::envelope::{

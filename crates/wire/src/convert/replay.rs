@@ -5,7 +5,8 @@ use carlo_types::{Replay, ReplayMonth};
 
 use crate::v1;
 
-/// Converts both ways between a message and a type whose fields have the same names and types; `each` are lists of such, `words` are words there.
+/// Converts both ways between a message and a type whose fields have the same names and types;
+/// `each` are lists of such, `words` are words there.
 macro_rules! same_fields {
     ($message:ident, $type:ident { $($field:ident),* $(,)? } $(each { $($list:ident),* })? $(words { $($word:ident),* })?) => {
         impl From<$type> for v1::$message {

@@ -1,7 +1,8 @@
-//! A simulation request: the draft of a job, field by field. A field that is forgotten here doesn't compile.
+//! A simulation request: the draft of a job, field by field. A field that is forgotten here doesn't
+//! compile.
 
 use carlo_types::Draft;
-use carlo_types::question::SolveDraft;
+use carlo_types::analysis::SolveDraft;
 use carlo_types::request::plan::{
     AssetDraft, BootstrapReturnsDraft, FlowDraft, GlidePointDraft, GuardrailsDraft, LognormalReturnsDraft,
     NormalReturnsDraft, PercentRuleDraft, PersonDraft, PlanDraft, PortfolioDraft, PricesDraft, RegimeDraft,
@@ -14,9 +15,9 @@ use carlo_types::sweep::SweepAxisDraft;
 
 use crate::v1;
 
-/// Converts both ways between a message and a draft whose fields have the same names: `plain` ones have the same types, `part`s are
-/// messages that a draft always has, `optional` ones messages that it may have, `lists` those that it has many of, and `rows` lists of
-/// lists of numbers.
+/// Converts both ways between a message and a draft whose fields have the same names: `plain` ones
+/// have the same types, `part`s are messages that a draft always has, `optional` ones messages that
+/// it may have, `lists` those that it has many of, and `rows` lists of lists of numbers.
 macro_rules! same_fields {
     (
         $message:ident, $draft:ident { $($plain:ident),* $(,)? }

@@ -177,7 +177,7 @@ impl TryFrom<v1::Results> for Results {
 
 #[cfg(test)]
 mod tests {
-    use carlo_types::question::{Solve, Variable};
+    use carlo_types::analysis::{Solve, Variable};
     use carlo_types::results::{
         CurvePoint, FirstShort, Horizon, HorizonIntervals, MultiplierIntervals, Multipliers, Path,
         ShortMonthIntervals, ShortMonths, Solution, Spending, Variant,

@@ -1,6 +1,6 @@
 //! Other plans on the same luck: how they do, and what was solved for.
 
-use carlo_types::question::Solve;
+use carlo_types::analysis::Solve;
 use carlo_types::results::{Solution, Variant};
 
 use super::FieldError;

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use carlo_rest::plans::Comparison;
-use carlo_types::question::CompareRequest;
+use carlo_types::analysis::CompareRequest;
 
 use crate::caller::Caller;
 use crate::convert;

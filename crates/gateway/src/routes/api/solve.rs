@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use carlo_rest::plans::Solved;
-use carlo_types::question::SolveRequest;
+use carlo_types::analysis::SolveRequest;
 
 use crate::caller::Caller;
 use crate::convert;

@@ -340,7 +340,8 @@ impl Accounts for State {
         self.answer("history", request, history).await
     }
 
-    /// It is no call of anybody's, so it is neither remembered nor refused for another reason than the key.
+    /// It is no call of anybody's, so it is neither remembered nor refused for another reason than
+    /// the key.
     async fn check_key(
         &self,
         request: Request<v1::CheckKeyRequest>,

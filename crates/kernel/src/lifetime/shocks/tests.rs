@@ -12,7 +12,8 @@ const MONTHS: usize = 2 * YEAR;
 /// Years whose innovations of inflation are looked at: more than a block has.
 const YEARS: usize = 20;
 
-/// The market's draw of each month, the inflation of each year as a deviation, and the uniforms of lives, of the first simulations.
+/// The market's draw of each month, the inflation of each year as a deviation, and the uniforms of
+/// lives, of the first simulations.
 struct Draws<'a> {
     plan: &'a Lifetime,
     count: u32,
@@ -73,7 +74,8 @@ fn draws(plan: &Value, count: u32) -> Vec<Vec<f32>> {
     Level::available()[0].run(Draws { plan: &Lifetime::new(&spec), count })
 }
 
-/// Asserts that numbers have a distribution, by Kolmogorov and Smirnov's test. A statistic this large comes once in 10⁸ tests.
+/// Asserts that numbers have a distribution, by Kolmogorov and Smirnov's test. A statistic this
+/// large comes once in 10⁸ tests.
 fn assert_distribution(what: &str, numbers: &[f32], cdf: impl Fn(f64) -> f64) {
     let mut numbers = numbers.to_vec();
     numbers.sort_unstable_by(f32::total_cmp);

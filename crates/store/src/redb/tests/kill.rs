@@ -38,7 +38,8 @@ fn committing_process() {
     });
 }
 
-/// Runs the process above until `moment` after its first acknowledgement, kills it, and returns what it acknowledged.
+/// Runs the process above until `moment` after its first acknowledgement, kills it, and returns
+/// what it acknowledged.
 fn acknowledged_until_killed(path: &Path, moment: Duration) -> Vec<String> {
     let mut process = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "redb::tests::kill::committing_process", "--ignored", "--nocapture"])

@@ -1,8 +1,8 @@
 //! `GET /api/jobs/{id}/events`: a job as server-sent events.
 //!
-//! Each client has a stream of its own from the coordinator. A task reads it and never waits long for
-//! the client: a client that doesn't read is disconnected after a few seconds, and misses nothing
-//! when it comes back with its `Last-Event-ID`.
+//! Each client has a stream of its own from the coordinator. A task reads it and never waits long
+//! for the client: a client that doesn't read is disconnected after a few seconds, and misses
+//! nothing when it comes back with its `Last-Event-ID`.
 
 use std::convert::Infallible;
 use std::time::Duration;

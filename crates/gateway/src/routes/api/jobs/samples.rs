@@ -1,4 +1,5 @@
-//! `GET /api/jobs/{id}/samples`: what became of consecutive simulations, as CSV, JSON lines or Arrow.
+//! `GET /api/jobs/{id}/samples`: what became of consecutive simulations, as CSV, JSON lines or
+//! Arrow.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

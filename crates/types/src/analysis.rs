@@ -1,7 +1,8 @@
-//! What a job asks beside the probability of its own plan: how other plans compare with it, or which plan reaches a wanted probability.
+//! What a job asks beside the probability of its own plan: how other plans compare with it, or
+//! which plan reaches a wanted probability.
 //!
-//! Either way further plans, the *variants*, meet the same luck as the job's own, simulation by simulation (common random
-//! numbers), so that differences have small errors.
+//! Either way further plans, the *variants*, meet the same luck as the job's own, simulation by
+//! simulation (common random numbers), so that differences have small errors.
 
 use crate::definition::rule::{list, number, part, word};
 use crate::definition::{Object, label, section};
@@ -14,18 +15,18 @@ use crate::sweep::SweepAxis;
 pub const VARIANTS_MAX: usize = 7;
 /// The most values of an amount that a job tries which solves for it.
 pub const CANDIDATES: u8 = 17;
-/// The most timelines that a job tries which solves for the earliest month of a plan whose rule looks
-/// ahead to the end of the timeline; other plans are walked once, whatever the month.
+/// The most timelines that a job tries which solves for the earliest month of a plan whose rule
+/// looks ahead to the end of the timeline; other plans are walked once, whatever the month.
 pub const TIMELINES: u32 = 33;
 
 /// What a job asks beside the probability of its own plan.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub enum Question {
+pub enum Analysis {
     /// Nothing.
     #[default]
     None,
-    /// How these plans compare with it: 1 to [`VARIANTS_MAX`], each with the job's seed and number of simulations, none with a question
-    /// of its own.
+    /// How these plans compare with it: 1 to [`VARIANTS_MAX`], each with the job's seed and number
+    /// of simulations, none with a question of its own.
     Compare(Vec<JobSpec>),
     /// What one number of the plan has to be.
     Solve(Solve),
@@ -68,7 +69,8 @@ section! {
 section! {
     /// The body of `POST /api/compare`.
     pub CompareRequest / CompareRequestDraft as "CompareRequest" with same_luck {
-        /// 1 to 8 plans. The first says how many simulations and which seed; the others say the same, or nothing.
+        /// 1 to 8 plans. The first says how many simulations and which seed; the others say the
+        /// same, or nothing.
         requests: Vec<Request> = list(VARIANTS_MAX + 1).at_least(1).required();
     }
 }
@@ -138,11 +140,11 @@ fn same_luck(comparison: &mut CompareRequest, object: &mut Object<'_>) {
 impl CompareRequest {
     /// The job that compares the plans: a question about the first one.
     pub fn into_spec(self) -> Option<JobSpec> {
-        let mut specs = self.requests.into_iter().map(|request| JobSpec::new(request, Question::None));
+        let mut specs = self.requests.into_iter().map(|request| JobSpec::new(request, Analysis::None));
         let first = specs.next()?;
         let others: Vec<_> = specs.collect();
-        let question = if others.is_empty() { Question::None } else { Question::Compare(others) };
-        Some(JobSpec::new(first.request, question))
+        let analysis = if others.is_empty() { Analysis::None } else { Analysis::Compare(others) };
+        Some(JobSpec::new(first.request, analysis))
     }
 }
 
@@ -150,6 +152,6 @@ impl SolveRequest {
     /// The job that solves.
     pub fn into_spec(self) -> JobSpec {
         let Self { request, variable, probability } = self;
-        JobSpec::new(request, Question::Solve(Solve { variable, probability }))
+        JobSpec::new(request, Analysis::Solve(Solve { variable, probability }))
     }
 }
