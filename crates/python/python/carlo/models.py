@@ -16,7 +16,7 @@ from .display import BatchDisplay, ClusterDisplay, ComparisonDisplay, JobDisplay
 BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"]
 """Where a batch stands."""
 
-ClusterEventKind = Literal["leaderChanged", "joined", "left", "lost", "refused", "drained", "undrained", "keyCreated", "keyRevoked"]
+ClusterEventKind = Literal["leaderChanged", "joined", "left", "lost", "refused", "drained", "undrained", "keyCreated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged"]
 """What can happen to a cluster."""
 
 Dollars = Literal["nominal", "real"]
@@ -542,6 +542,19 @@ class CreateBatch(Input):
 
 
 @dataclass(kw_only=True, repr=False)
+class CreateJoinToken(Input):
+    """A token for workers to join with."""
+
+    expires_in_days: int | None = None
+    """Days after which no worker joins with it any more; it doesn't expire where absent. In days. At least 1, at
+    most 3,650.
+    """
+
+    note: str | None = None
+    """What it is for."""
+
+
+@dataclass(kw_only=True, repr=False)
 class CreateKey(Input):
     """A key to be made."""
 
@@ -553,6 +566,39 @@ class CreateKey(Input):
 
     tier: Tier | None = None
     """The tier of its user; `free` for a new user where absent."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class JoinToken(Answer):
+    """A token that workers join with, without its text."""
+
+    created_at: str
+    """When it was made."""
+
+    id: str
+    """Names the token; it is no secret."""
+
+    expires_at: str | None = None
+    """From when on no worker joins with it."""
+
+    last_used_at: str | None = None
+    """When a worker joined with it, to the minute."""
+
+    note: str | None = None
+    """What it is for."""
+
+    revoked_at: str | None = None
+    """Since when it is of no use any more."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CreatedJoinToken(JoinToken):
+    """The answer of `POST /api/admin/tokens`."""
+
+    text: str | None = None
+    """What goes into a worker's `--join-token-file`. It is in this answer and nowhere else; absent where the
+    call was repeated.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1126,6 +1172,14 @@ class JobResults(ResultsDisplay, Results):
 
     variants: list[Variant] = field(default_factory=list)
     """The other plans of a comparison, in the order of its request."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class JoinTokenList(Answer):
+    """The answer of `GET /api/admin/tokens`."""
+
+    tokens: list[JoinToken]
+    """Every token, those that are of no use any more too, by id."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1939,6 +1993,36 @@ class ReplayMonth(Answer):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class Sample(Answer):
+    """What became of a simulation, as a line of JSON."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "final_balance": "finalBalance",
+        "first_short_month": "firstShortMonth",
+        "horizon_months": "horizonMonths",
+        "lowest_multiplier": "lowestMultiplier",
+    }
+
+    final_balance: float
+    """Its final balance, dollars."""
+
+    index: int
+    """Its index."""
+
+    success: bool
+    """Whether it reached the goal."""
+
+    first_short_month: int | None = None
+    """The first month that was short, from 1; absent where none was, or no month can be."""
+
+    horizon_months: int | None = None
+    """Months that somebody lived; absent in a plan without people."""
+
+    lowest_multiplier: float | None = None
+    """The least multiple of planned spending; absent without a spending rule."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SelectedResults(Answer):
     """Those members of `JobResults` that `fields` names."""
 
@@ -2471,7 +2555,9 @@ class StudentTReturns(Input):
     }
 
     degrees_of_freedom: float
-    """Degrees of freedom: the fewer, the fatter the tails. At least 2.1, at most 100."""
+    """Degrees of freedom: the fewer, the fatter the tails. A draw has 28 bits, which end its tails: 0.004 % of
+    the variance is lost at 4 degrees, 0.1 % at 3, 38 % at 2.1. At least 2.1, at most 100.
+    """
 
     model: Literal["studentT"] = "studentT"
     """Which it is."""
@@ -2584,6 +2670,14 @@ class SweepAxis(Input):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class SweepLine(ComparedPlan):
+    """A point of a sweep as a line of JSON."""
+
+    values: dict[str, float]
+    """The value of each axis, by its pointer."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SweepPoint(ComparedPlan):
     """A point of a sweep."""
 
@@ -2600,6 +2694,17 @@ class SweepRequest(Input):
 
     request: SimulationRequest
     """The plan. Every point differs from it in the axes' numbers alone, and is compared with it."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Tiers(Answer):
+    """What work costs, and what each tier may do."""
+
+    price_per_token_usd: float | None = None
+    """Dollars for a million simulated months."""
+
+    tiers: dict[str, Any] | None = None
+    """Limits by tier and name. −1 is no limit; what is left out when they are set has its default."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2768,7 +2873,9 @@ __all__ = [
     "ComparedPlan",
     "Comparison",
     "CreateBatch",
+    "CreateJoinToken",
     "CreateKey",
+    "CreatedJoinToken",
     "CreatedKey",
     "CreditCard",
     "CurvePoint",
@@ -2791,6 +2898,8 @@ __all__ = [
     "JobList",
     "JobResults",
     "JobStatus",
+    "JoinToken",
+    "JoinTokenList",
     "Key",
     "KeyList",
     "Loan",
@@ -2826,6 +2935,7 @@ __all__ = [
     "Returns",
     "RiskTolerance",
     "Role",
+    "Sample",
     "SelectedResults",
     "Sensitivity",
     "SensitivityResults",
@@ -2848,10 +2958,12 @@ __all__ = [
     "Success",
     "Sweep",
     "SweepAxis",
+    "SweepLine",
     "SweepPoint",
     "SweepRequest",
     "SweepResults",
     "Tier",
+    "Tiers",
     "TriedPlan",
     "Usage",
     "UsageHistory",
