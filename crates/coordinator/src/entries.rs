@@ -32,7 +32,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carlo_kernel::{MODEL_VERSION, Partial};
 use carlo_schedule::{BatchRecord, Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
-use carlo_store::{Key, Ledger, LedgerError, Write, portable};
+use carlo_store::portable::{self, PortableError};
+use carlo_store::{Key, Ledger, LedgerError, Write};
 use carlo_tenancy::Terms;
 use carlo_types::{BlockRange, JobId, JobSpec, Work};
 use carlo_wire::v1;
@@ -191,7 +192,11 @@ pub(crate) struct Stored {
 
 /// Reads the ledger.
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
-    portable::require_whole(ledger).await.map_err(|error| EntryError::Contradiction(error.into()))?;
+    portable::require_whole(ledger).await.map_err(|error| match error {
+        // Another attempt may succeed, which is decided as for any other read.
+        PortableError::Ledger(error) => EntryError::Ledger(error),
+        error => EntryError::Contradiction(error.into()),
+    })?;
     let tenancy = tenancy::load(ledger).await?;
     let mut stored = Stored { idempotency: idempotency::load(ledger).await?, ..Stored::default() };
     let key = Key::new(SEAL).expect("it is short and printable");

@@ -244,6 +244,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         out: &mut Outcome<P>,
     ) {
         let Some(lease) = self.take_back(id, out) else { return };
+        // Only another fault can show that faults don't end, even where a loss leaves none but faulty
+        // nodes.
+        let is_fault = matches!(why, Release::Fault(_));
         let running = self.jobs.get_mut(&lease.job).and_then(|job| job.running_mut());
         let (history, holders) = running
             .and_then(|running| running.ranges.release(lease.range.start(), id, why))
@@ -255,7 +258,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         let is_hopeless = u32::try_from(faulty.len())
             .is_ok_and(|nodes| nodes >= self.config.range_faults_max)
             || self.fleet.open_nodes_are_among(&faulty);
-        let error = if history.faults >= self.config.range_faults_max && is_hopeless {
+        let error = if is_fault && history.faults >= self.config.range_faults_max && is_hopeless {
             format!(
                 "blocks {} failed on {} attempts, the last time because {message}",
                 lease.range, history.faults
