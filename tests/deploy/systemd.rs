@@ -2,12 +2,13 @@
 //! they are ready.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use carlo_tests::{Daemon, PATIENCE, binary};
+use tokio::net::UnixDatagram;
+use tokio::time;
 
 use crate::{help, output, repository};
 
@@ -94,17 +95,17 @@ async fn each_daemon_tells_systemd_when_it_is_ready_and_when_it_stops() -> anyho
     for (daemon, arguments) in DAEMONS.into_iter().zip(arguments) {
         let path = directory.path().join(daemon);
         let socket = UnixDatagram::bind(&path)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        let receive = || -> anyhow::Result<String> {
+        // Not a blocking read with a time limit: the end of a process would interrupt it.
+        let receive = async || -> anyhow::Result<String> {
             let mut buffer = [0; 256];
-            let bytes = socket.recv(&mut buffer)?;
+            let bytes = time::timeout(PATIENCE, socket.recv(&mut buffer)).await??;
             Ok(String::from_utf8_lossy(&buffer[..bytes]).into_owned())
         };
         let path = path.to_str().context("the temporary directory has a readable name")?;
         let running = Daemon::start(daemon, arguments, &[("NOTIFY_SOCKET", path)])?;
-        ensure!(receive()? == "READY=1\n", "{daemon} isn't ready");
+        ensure!(receive().await? == "READY=1\n", "{daemon} isn't ready");
         ensure!(running.terminate().await? == Some(0), "{daemon} fails at SIGTERM");
-        ensure!(receive()? == "STOPPING=1\n", "{daemon} doesn't stop");
+        ensure!(receive().await? == "STOPPING=1\n", "{daemon} doesn't stop");
     }
     Ok(())
 }
