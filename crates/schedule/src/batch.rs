@@ -1,21 +1,22 @@
-//! A batch: jobs that were submitted together, of which a few run at once and which share a budget.
-//! This file decides which of them may start, which are given up, and what the batch is as a whole.
-//! It knows its jobs by id and is told how they fare.
+//! A batch: jobs that were submitted together and share a budget and a limit of running jobs. This
+//! module decides which of them may start, which are cancelled, and what the state of the batch is.
+//! It knows jobs only by their ids and is told about their changes.
 //!
 //! ```text
-//!             release: parallel_jobs, budget              first lease
-//!   blocked ──────────────────────────────► in the queue ─────────────► running ───► complete, failed
-//!      │  it can't fit the budget any more       │ the batch is            │ the batch is cancelled with
-//!      │  the batch is given up                  │ given up                │ its running jobs, or fail_fast
-//!      └─────────────────────────────────────────┴──────► cancelled ◄──────┘
+//!             release: parallel_jobs, budget       first lease
+//!   blocked ────────────────────────────► queued ─────────────► running ──► complete, failed
+//!      │  it can't fit the budget any more   │                     │
+//!      │  the batch is cancelled             │ the batch is        │ the batch is cancelled with
+//!      │  another job failed (fail_fast)     │ cancelled, or       │ its running jobs, or
+//!      │                                     │ fail_fast           │ fail_fast
+//!      └─────────────────────────────────────┴──► cancelled ◄──────┘
 //! ```
 //!
-//! **Budget.** Which jobs a cap pays for is decided in one order, whatever order they were sent in
-//! and however many run at once: the cheapest estimate first. A job starts once it fits even if
-//! every open job before it in that order costs its whole estimate; until then it waits. It is
-//! cancelled once it can't fit any more, whatever the open ones turn out to cost. So what is spent
-//! and reserved together never exceeds the cap, and neither timing nor `parallel_jobs` changes
-//! which jobs run.
+//! **Budget.** The cap is given out in the order of the estimates, the cheapest job first,
+//! regardless of the order of the request. A job may start once it would fit even if every open job
+//! before it in that order cost its whole estimate; until then it waits. It is cancelled as soon as
+//! it can't fit any more, whatever the open jobs turn out to cost. So the sum of what is spent and
+//! reserved never exceeds the cap, and neither timing nor `parallel_jobs` changes which jobs run.
 
 use std::collections::BTreeMap;
 
@@ -23,25 +24,23 @@ use carlo_types::{Bill, JobId, Money, Timestamp};
 
 use crate::record::{BatchJob, BatchRecord, BatchState, JobState};
 
-/// A batch with what follows from its record.
+/// A batch's record, and values that are derived from it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Batch {
     pub(crate) record: BatchRecord,
     counts: BatchCounts,
-    /// What its ended jobs have cost.
     spent: Bill,
-    /// What all of its jobs would cost if each ran to its last simulation.
     estimated: Money,
-    /// Positions in the record's jobs, by id.
+    /// Positions in the record's list of jobs.
     positions: BTreeMap<JobId, usize>,
-    /// Positions in the order in which the budget is given out.
+    /// The same positions in the order in which the budget is given out.
     by_estimate: Vec<usize>,
-    /// A cancellation that also takes the running jobs. It is carried out at once, so it is no part
-    /// of the record.
+    /// Whether running jobs are to be cancelled, too. This happens within the same command, so it
+    /// needn't be recorded.
     cancels_running: bool,
 }
 
-/// How many jobs of a batch are in which state.
+/// The number of a batch's jobs in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names are those of the states")]
 pub struct BatchCounts {
@@ -68,18 +67,18 @@ impl BatchCounts {
     }
 }
 
-/// What has to be done for a batch.
+/// What the scheduler has to do for a batch next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The job isn't blocked any more.
+    /// Put the job into the queue.
     Release(JobId),
-    /// The job ends without a result for this reason, because the batch is given up.
+    /// Cancel the job for this reason, because the batch was cancelled or another job failed.
     GiveUp(JobId, String),
-    /// The job ends without a result for this reason, because the budget can't pay for it any more.
+    /// Cancel the job for this reason, because it can't fit the budget any more.
     Unaffordable(JobId, String),
 }
 
-/// What has happened to a job of a batch.
+/// The new state of a job of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JobChange<'a> {
     pub(crate) state: JobState,
@@ -107,7 +106,8 @@ impl Batch {
         self.counts
     }
 
-    /// Notes what has happened to a job; says whether the record has changed otherwise, too.
+    /// Takes note of a job's change. Returns whether the record must be saved because more than the
+    /// job's own entry has changed.
     pub(crate) fn note(&mut self, job: JobId, change: JobChange<'_>) -> bool {
         let Some(&position) = self.positions.get(&job) else { return false };
         let before = (self.state(), self.record.started_at, self.record.ended_at, self.record.error.clone());
@@ -136,7 +136,7 @@ impl Batch {
         before != (self.state(), self.record.started_at, self.record.ended_at, self.record.error.clone())
     }
 
-    /// What has to be done next; `None` while there is nothing to do but wait.
+    /// The next step; `None` if the batch waits for its jobs or has ended.
     pub(crate) fn next(&self) -> Option<Step> {
         if let Some(step) = self.next_given_up() {
             return Some(step);
@@ -153,7 +153,7 @@ impl Batch {
         blocked.find(|(position, _)| self.fits(*position)).map(|(_, job)| Step::Release(job.job))
     }
 
-    /// The next job to be cancelled because the whole batch is given up.
+    /// The next job to be cancelled because the batch was cancelled or another job failed.
     fn next_given_up(&self) -> Option<Step> {
         let fails_fast = self.record.fail_fast && self.counts.failed > 0;
         let (with_running, reason) = match () {
@@ -177,14 +177,13 @@ impl Batch {
         }
     }
 
-    /// A job isn't blocked any more.
     pub(crate) fn release(&mut self, job: JobId) {
         if let Some(&position) = self.positions.get(&job) {
             self.record.jobs[position].is_blocked = false;
         }
     }
 
-    /// Notes that a job was cancelled for the budget's sake.
+    /// Takes note that a job is cancelled because it can't fit the budget.
     pub(crate) fn note_over_budget(&mut self) {
         let cap = self.record.budget_cap.unwrap_or_default();
         let error = format!(
@@ -193,14 +192,14 @@ impl Batch {
         self.record.error.get_or_insert(error);
     }
 
-    /// Gives up jobs that have not started, and the running ones, too, with `with_running`.
+    /// Cancels the jobs that have not started, and with `with_running` also the running ones.
     pub(crate) fn cancel(&mut self, reason: Option<String>, with_running: bool) {
         self.record.is_cancelled = true;
         self.record.cancel_reason = reason.or_else(|| self.record.cancel_reason.take());
         self.cancels_running |= with_running;
     }
 
-    /// Notes that a job is kept no longer; says whether none is.
+    /// Takes note that a job's record was deleted. Returns whether no job's record is left.
     pub(crate) fn forget(&mut self, job: JobId) -> bool {
         if let Some(&position) = self.positions.get(&job) {
             self.record.jobs[position].is_forgotten = true;
@@ -208,7 +207,7 @@ impl Batch {
         self.record.jobs.iter().all(|job| job.is_forgotten)
     }
 
-    /// Jobs that may run and have not ended.
+    /// The number of jobs that are queued or running and not blocked.
     pub(crate) fn active(&self) -> u32 {
         let active = self.record.jobs.iter().filter(|job| !job.is_blocked && !job.state.is_ended());
         u32::try_from(active.count()).unwrap_or(u32::MAX)
@@ -218,7 +217,6 @@ impl Batch {
         self.counts.open() == 0
     }
 
-    /// What the batch is as a whole.
     pub(crate) fn state(&self) -> BatchState {
         if self.record.is_cancelled {
             return BatchState::Cancelled;
@@ -232,7 +230,7 @@ impl Batch {
         }
     }
 
-    /// Why a blocked job waits, in a sentence.
+    /// A sentence that says why a blocked job waits.
     pub(crate) fn waiting_for(&self) -> String {
         let parallel_jobs = self.record.parallel_jobs;
         if let (Some(cap), true) = (self.record.budget_cap, self.active() < parallel_jobs) {
@@ -244,24 +242,23 @@ impl Batch {
         format!("its batch runs at most {parallel_jobs} {jobs} at once (parallel_jobs)")
     }
 
-    /// What all of its jobs would cost if each ran to its last simulation.
+    /// What all jobs would cost if each ran to its last simulation.
     pub(crate) fn estimated(&self) -> Money {
         self.estimated
     }
 
-    /// What its ended jobs have cost, with their tokens.
+    /// The sum of the ended jobs' bills.
     pub(crate) fn spent(&self) -> Bill {
         self.spent
     }
 
-    /// The estimates of its jobs that may run and have not ended.
+    /// The sum of the estimates of the jobs that are queued or running and not blocked.
     pub(crate) fn reserved(&self) -> Money {
         let active = self.record.jobs.iter().filter(|job| !job.is_blocked && !job.state.is_ended());
         active.fold(Money::ZERO, |sum, job| sum.plus(job.estimate))
     }
 
-    /// Whether a job fits the budget even if all that are open before it cost their whole
-    /// estimates.
+    /// Whether a job fits the budget even if every open job before it costs its whole estimate.
     fn fits(&self, position: usize) -> bool {
         let Some(cap) = self.record.budget_cap else { return true };
         let mut sum = self.record.unattributed.cost;
@@ -275,8 +272,7 @@ impl Batch {
         sum <= cap
     }
 
-    /// A blocked job that can't fit the budget any more, and what the cap would have to be at
-    /// least.
+    /// A blocked job that can't fit the budget any more, and the smallest cap that would allow it.
     fn unaffordable(&self) -> Option<(JobId, Money)> {
         let cap = self.record.budget_cap?;
         let mut settled = self.record.unattributed.cost;
@@ -291,7 +287,7 @@ impl Batch {
         None
     }
 
-    /// Panics unless everything that follows from the record does.
+    /// Panics unless the derived values agree with the record and the invariants hold.
     pub(crate) fn verify(&self) {
         let id = self.record.id;
         let same = Self { cancels_running: self.cancels_running, ..Self::new(self.record.clone()) };

@@ -14,7 +14,7 @@ pub struct Config {
     pub heartbeat_timeout: Duration,
     /// A running job's progress is made durable at least this often.
     pub checkpoint_every: Duration,
-    /// It is made durable earlier if this share of the job was done since the last time.
+    /// It is made durable earlier if this share of the job was done since the last checkpoint.
     pub checkpoint_share: f64,
     /// The most checkpoints of one tick, so that many running jobs can't flood the ledger.
     pub checkpoints_per_tick_max: usize,
@@ -55,8 +55,9 @@ pub struct Config {
     pub offline_nodes_max: usize,
     /// How long a lost node is still shown.
     pub offline_nodes_kept: Duration,
-    /// Accepted reports that are remembered, so that a repeated report gets the same answer.
-    pub answers_max: usize,
+    /// Accepted reports that are remembered, so that a repeated report is acknowledged in the same
+    /// way.
+    pub accepted_reports_max: usize,
     /// The model version that workers must compute.
     pub model_version: u32,
     /// The protocol version that workers must speak.
@@ -89,7 +90,7 @@ impl Default for Config {
             nodes_max: limits::NODES_MAX,
             offline_nodes_max: 100,
             offline_nodes_kept: Duration::from_mins(1),
-            answers_max: 20_000,
+            accepted_reports_max: 20_000,
             model_version: 1,
             protocol_version: 1,
         }

@@ -1,10 +1,11 @@
-//! The fold of a job: the merged partial results, and where an early stop may happen.
+//! The fold of a job: its merged partial results, and the checkpoints at which it may stop early.
 //!
-//! A job with a target standard error has checkpoints at 65,536 simulations and at every doubling
-//! up to all of them. It ends at the first of them at which the standard error over **all**
-//! simulations before it meets the target. So the blocks are cut into segments at these
-//! checkpoints; a lease never crosses one, and each segment is folded on its own until it is whole
-//! and every one before it is. A job without a target is one segment.
+//! A job with a target standard error has checkpoints at 65,536 simulations, at each doubling of
+//! that number, and at its end. It ends at the first checkpoint at which the standard error over
+//! **all** simulations before it meets the target, so the result doesn't depend on the order of the
+//! reports. The checkpoints cut the blocks into segments, and no lease crosses a checkpoint. A
+//! segment has a fold of its own until it and all segments before it are whole, that is, completely
+//! simulated. A job without a target has one segment.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,10 @@ use carlo_types::{BLOCK_SIMULATIONS, BlockRange, JobSpec, Merge};
 
 use crate::record::Part;
 
-/// Blocks before the first checkpoint.
+/// The number of blocks before the first checkpoint.
 const FIRST_BLOCKS: u64 = 65_536 / BLOCK_SIMULATIONS;
 
-/// Where a job's checkpoints lie.
+/// The segments of a job.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Segments {
     simulations: u64,
@@ -25,7 +26,7 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// Of a job of `simulations` simulations; `None` for a job of none.
+    /// `None` for a job without simulations.
     pub fn new(simulations: u64, target: Option<f64>) -> Option<Self> {
         Some(Self { simulations, whole: BlockRange::whole(simulations)?, target })
     }
@@ -34,7 +35,7 @@ impl Segments {
         self.whole
     }
 
-    /// The number of the segment that `block` lies in.
+    /// The number of the segment that contains `block`, from 0.
     fn number_of(self, block: u64) -> u32 {
         match self.target {
             Some(_) if block >= FIRST_BLOCKS => (block / FIRST_BLOCKS).ilog2() + 1,
@@ -42,7 +43,7 @@ impl Segments {
         }
     }
 
-    /// The segment of this number; `None` beyond the last.
+    /// The segment with this number; `None` beyond the last one.
     fn segment(self, number: u32) -> Option<BlockRange> {
         if self.target.is_none() {
             return (number == 0).then_some(self.whole);
@@ -52,13 +53,13 @@ impl Segments {
         BlockRange::new(start, end.min(self.whole.end()))
     }
 
-    /// The segment that `block` lies in.
+    /// The segment that contains `block`.
     pub(crate) fn around(self, block: u64) -> Option<BlockRange> {
         self.segment(self.number_of(block))
     }
 
-    /// Simulations after which the target is met whatever is found: a success probability of ½ is
-    /// the worst.
+    /// The number of simulations after which the target is certainly met. The worst case is a
+    /// success probability of ½.
     fn enough(self) -> f64 {
         self.target.map_or(f64::INFINITY, |target| 0.25 / (target * target))
     }
@@ -68,17 +69,17 @@ impl Segments {
 #[derive(Debug, Clone)]
 pub struct Fold<P> {
     segments: Segments,
-    /// The first segment that is not whole.
+    /// The number of the first segment that is not whole.
     current: u32,
-    /// The fold of every segment before `current`.
+    /// The fold of all segments before `current`.
     prefix: Option<P>,
-    /// The folds of the segments from `current` on that have any.
+    /// The folds of `current` and later segments, as far as they have partial results.
     tail: BTreeMap<u32, P>,
     complete: bool,
 }
 
 impl<P: Merge + Clone> Fold<P> {
-    /// Of a job that nothing is known of yet.
+    /// A fold without partial results.
     pub fn new(segments: Segments) -> Self {
         Self { segments, current: 0, prefix: None, tail: BTreeMap::new(), complete: false }
     }
@@ -87,13 +88,13 @@ impl<P: Merge + Clone> Fold<P> {
         self.segments
     }
 
-    /// Whether `partial` can be of the same job as what is here. Ask before adding what came from
-    /// outside.
+    /// Whether `partial` can belong to the same job as the partial results so far. Must be called
+    /// before a partial result from a worker or from the ledger is added.
     pub(crate) fn fits(&self, partial: &P) -> bool {
         self.prefix.iter().chain(self.tail.values()).all(|part| part.fits(partial))
     }
 
-    /// Adds the partial result of `range`, which lies within one segment.
+    /// Adds the partial result of `range`, which must lie within one segment.
     pub fn add(&mut self, range: BlockRange, partial: P) {
         self.put(self.segments.number_of(range.start()), partial);
         self.advance();
@@ -130,23 +131,23 @@ impl<P: Merge + Clone> Fold<P> {
         }
     }
 
-    /// The first segment that is not whole; nothing once the job is complete.
+    /// The first segment that is not whole; `None` if the job is complete.
     pub fn pending(&self) -> Option<BlockRange> {
         self.segments.segment(self.current).filter(|_| !self.complete)
     }
 
-    /// The first segment that is not whole, by its number.
+    /// The number of the first segment that is not whole.
     pub(crate) fn current(&self) -> u32 {
         self.current
     }
 
-    /// Whether `range` lies beyond the first segment that isn't whole, so that an early stop may
+    /// Whether `range` lies beyond the first segment that is not whole, so that an early stop may
     /// leave it out.
     pub(crate) fn is_ahead(&self, range: BlockRange) -> bool {
         self.segments.number_of(range.start()) > self.current
     }
 
-    /// Whether the prefix is the answer.
+    /// Whether the job is complete. Its result is then the prefix.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
@@ -156,18 +157,18 @@ impl<P: Merge + Clone> Fold<P> {
         self.prefix
     }
 
-    /// Simulations of the fold.
+    /// The number of simulations of all partial results.
     pub(crate) fn simulations(&self) -> u64 {
         self.prefix.iter().chain(self.tail.values()).map(Merge::simulations).sum()
     }
 
-    /// Months that were computed for each simulation, as its parts say; `None` while there are
-    /// none.
+    /// The number of months that were computed for each simulation, according to the partial
+    /// results; `None` while there are none.
     pub(crate) fn months(&self, spec: &JobSpec) -> Option<u32> {
         self.prefix.iter().chain(self.tail.values()).map(|part| part.months(spec)).max()
     }
 
-    /// Everything so far, merged.
+    /// All partial results, merged.
     pub(crate) fn merged(&self) -> Option<P> {
         let mut parts = self.prefix.iter().chain(self.tail.values());
         let mut merged = parts.next()?.clone();
@@ -175,8 +176,9 @@ impl<P: Merge + Clone> Fold<P> {
         Some(merged)
     }
 
-    /// The block before which leases may be given now: the end of the first segment that isn't
-    /// whole, and of the next one too unless the former is certainly the last that is needed.
+    /// The end (exclusive) of the blocks that may be leased now. That is the end of the segment
+    /// after the first one that is not whole, or of the latter if it is certainly the last segment
+    /// that is needed.
     pub(crate) fn horizon(&self) -> u64 {
         let simulations = self.segments.simulations;
         let Some(current) = self.segments.segment(self.current) else { return 0 };
@@ -185,7 +187,8 @@ impl<P: Merge + Clone> Fold<P> {
         next.unwrap_or(current).end()
     }
 
-    /// How many simulations the job will probably take, by what has been found so far.
+    /// The number of simulations that the job will probably need, estimated from its results so
+    /// far.
     pub(crate) fn expected_simulations(&self) -> u64 {
         let simulations = self.segments.simulations;
         let Some(target) = self.segments.target else { return simulations };
@@ -201,7 +204,7 @@ impl<P: Merge + Clone> Fold<P> {
             .unwrap_or(simulations)
     }
 
-    /// What a checkpoint keeps.
+    /// The partial results for a checkpoint.
     pub(crate) fn parts(&self) -> Vec<Part<P>> {
         let part = |range: Option<BlockRange>, partial: &P| {
             range.map(|range| Part { range, partial: partial.clone() })
@@ -215,7 +218,7 @@ impl<P: Merge + Clone> Fold<P> {
         prefix.into_iter().chain(tail).collect()
     }
 
-    /// The fold of a checkpoint with these blocks done; `None` if the parts don't say just that.
+    /// The fold of a checkpoint; `None` if its parts contradict the blocks that are `done`.
     pub(crate) fn restore(segments: Segments, done: &[BlockRange], parts: Vec<Part<P>>) -> Option<Self> {
         let mut fold = Self::new(segments);
         let mut end = 0;
@@ -233,7 +236,7 @@ impl<P: Merge + Clone> Fold<P> {
             }
             end = range.end();
             if last > number {
-                // Only the prefix spans segments, and it is whole.
+                // Only the prefix may span several segments, and all of them are whole.
                 if number != 0 || counted != range.simulations(segments.simulations) {
                     return None;
                 }

@@ -37,7 +37,7 @@ pub(crate) struct Job<P> {
     pub(crate) months: u32,
     pub(crate) seed: u64,
     pub(crate) work: Work,
-    /// The price of a token.
+    /// The price of a token when the job was admitted.
     pub(crate) price: Money,
     pub(crate) state: State<P>,
 }
@@ -53,7 +53,7 @@ pub(crate) enum State<P> {
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
     pub(crate) spec: Arc<JobSpec>,
-    /// When this process learned of it.
+    /// When it was submitted to this process or restored by it.
     pub(crate) since: Duration,
     /// How long it had waited before that, by calendar time.
     pub(crate) waited_before: Duration,
@@ -220,7 +220,7 @@ impl<P: Merge + Clone> Running<P> {
     }
 
     /// The number of counted simulations per node. For a complete job these are the simulations of
-    /// its answer.
+    /// its result.
     pub(crate) fn shares(&self) -> Vec<(NodeId, u64)> {
         let left_out =
             |contributor: &Contributor| if self.fold.is_complete() { contributor.ahead } else { 0 };

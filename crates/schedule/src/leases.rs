@@ -1,4 +1,4 @@
-//! The active leases, and recently accepted reports.
+//! The active leases, and the reports that were accepted recently.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -14,15 +14,15 @@ pub(crate) struct ActiveLease {
     pub(crate) range: BlockRange,
     pub(crate) attempt: u32,
     pub(crate) granted: Duration,
-    /// Simulations that the worker has reported as done.
+    /// The number of finished simulations in the worker's last heartbeat.
     pub(crate) progress: u64,
 }
 
 /// All active leases of this epoch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leases {
-    held: BTreeMap<LeaseId, ActiveLease>,
-    /// Leases whose range no other node has, oldest first.
+    active: BTreeMap<LeaseId, ActiveLease>,
+    /// The leases that are the only one of their range, oldest first.
     single: BTreeSet<LeaseId>,
     next: u64,
     accepted: BTreeMap<(Epoch, LeaseId), Lease>,
@@ -30,35 +30,35 @@ pub(crate) struct Leases {
 }
 
 impl Leases {
-    /// The id of the next lease.
+    /// A new id, larger than all ids before it.
     pub(crate) fn next_id(&mut self) -> LeaseId {
         self.next += 1;
         LeaseId(self.next)
     }
 
     pub(crate) fn get(&self, lease: LeaseId) -> Option<&ActiveLease> {
-        self.held.get(&lease)
+        self.active.get(&lease)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &ActiveLease)> {
-        self.held.iter().map(|(id, held)| (*id, held))
+        self.active.iter().map(|(id, lease)| (*id, lease))
     }
 
-    pub(crate) fn insert(&mut self, lease: LeaseId, held: ActiveLease) {
-        self.held.insert(lease, held);
+    pub(crate) fn insert(&mut self, id: LeaseId, lease: ActiveLease) {
+        self.active.insert(id, lease);
     }
 
     pub(crate) fn remove(&mut self, lease: LeaseId) -> Option<ActiveLease> {
         self.single.remove(&lease);
-        self.held.remove(&lease)
+        self.active.remove(&lease)
     }
 
-    /// The number of leases whose range another node has, too.
+    /// The number of leases whose range is leased twice.
     pub(crate) fn shared(&self) -> usize {
-        self.held.len() - self.single.len()
+        self.active.len() - self.single.len()
     }
 
-    /// Sets the leases of a range.
+    /// Takes note of all leases of one range, so that single ones can be found.
     pub(crate) fn set_holders(&mut self, holders: &[LeaseId]) {
         for lease in holders {
             self.single.remove(lease);
@@ -68,26 +68,27 @@ impl Leases {
         }
     }
 
-    /// The oldest lease whose range no other node has.
+    /// The oldest lease that is the only one of its range.
     pub(crate) fn oldest_single(&self) -> Option<(LeaseId, &ActiveLease)> {
         let lease = self.single.first()?;
-        Some((*lease, self.held.get(lease)?))
+        Some((*lease, self.active.get(lease)?))
     }
 
-    /// Updates a lease's progress, in simulations. Returns the increase.
+    /// Updates a lease's progress, in simulations. Returns the job and the increase; `None` unless
+    /// the lease is the node's.
     pub(crate) fn advance(
         &mut self,
         lease: LeaseId,
         node: NodeId,
         simulations: u64,
     ) -> Option<(JobKey, u64)> {
-        let held = self.held.get_mut(&lease).filter(|held| held.node == node)?;
-        let more = simulations.saturating_sub(held.progress);
-        held.progress += more;
-        Some((held.job, more))
+        let lease = self.active.get_mut(&lease).filter(|lease| lease.node == node)?;
+        let more = simulations.saturating_sub(lease.progress);
+        lease.progress += more;
+        Some((lease.job, more))
     }
 
-    /// Remembers an accepted report, and forgets the oldest one beyond `most`.
+    /// Remembers an accepted report. If more than `most` are remembered, forgets the oldest ones.
     pub(crate) fn accept(&mut self, claim: Lease, most: usize) {
         let key = (claim.epoch, claim.id);
         if self.accepted.insert(key, claim).is_none() {
@@ -105,10 +106,10 @@ impl Leases {
         self.accepted.get(&(claim.epoch, claim.id)) == Some(claim)
     }
 
-    pub(crate) fn verify(&self, answers_max: usize, singles: &BTreeSet<LeaseId>) {
-        assert_eq!(&self.single, singles, "leases whose range nobody else holds");
+    pub(crate) fn verify(&self, accepted_max: usize, singles: &BTreeSet<LeaseId>) {
+        assert_eq!(&self.single, singles, "leases that are the only one of their range");
         assert_eq!(self.accepted.len(), self.accepted_order.len(), "accepted reports");
-        assert!(self.accepted.len() <= answers_max, "accepted reports are bounded");
-        assert!(self.held.keys().next_back().is_none_or(|last| last.0 <= self.next), "lease ids only grow");
+        assert!(self.accepted.len() <= accepted_max, "accepted reports are bounded");
+        assert!(self.active.keys().next_back().is_none_or(|last| last.0 <= self.next), "lease ids only grow");
     }
 }

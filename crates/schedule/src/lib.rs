@@ -21,20 +21,22 @@
 //!                                            report of a lease of an earlier epoch
 //! ```
 //!
-//! * [`command`]: what goes in, what comes out. [`record`]: what outlives the process. [`view`]:
-//!   what people see.
-//! * `scheduler`: one file for each kind of command: grants, reports, members, endings, restoring.
-//! * `batch`: jobs that were submitted together: which may run, and their budget.
+//! * [`command`]: inputs and outputs. [`record`]: the durable state. [`view`]: snapshots for the
+//!   API.
+//! * `scheduler`: the dispatch of commands, with a file each for grants, reports, members, batches,
+//!   endings and restoring.
+//! * [`batch`]: which jobs of a batch may run, and the batch's budget.
 //! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it
 //!   may stop early.
 //! * `queue`: which job is next. `fleet`: nodes and their speed. `size`: how large a lease is.
-//!   `leases`: which are out.
-//! * `listing`: jobs and batches by owner, state and age, in `ranked` sets.
-//! * `seal`: how a later leader knows a lease that an earlier one granted.
-//! * `verify`: whether every index says the same; tests call it after each command.
+//!   `leases`: the active leases.
+//! * [`listing`]: indexes of jobs and batches by owner, state and age. `ranked`: the sorted sets of
+//!   which they are made.
+//! * [`seal`]: codes by which a later leader recognizes the leases of an earlier one.
+//! * `verify`: checks that all indexes agree; tests call it after each command.
 //!
-//! What a simulation is, how partial results merge, how records are encoded, and whom a caller may
-//! ask for doesn't belong here.
+//! This crate doesn't know what a simulation is, how partial results are merged, how records are
+//! encoded, or what a caller may see.
 
 pub mod batch;
 pub mod command;

@@ -1,5 +1,4 @@
-//! Jobs and batches by owner, state and age, for lists. Who may see which of them is decided
-//! elsewhere.
+//! Indexes of jobs and batches by owner, state and age. The caller decides who may see which.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,12 +8,12 @@ use carlo_types::{OwnerId, Timestamp};
 use crate::ranked::Ranked;
 use crate::record::JobState;
 
-/// Which jobs, or batches, a list is of.
+/// Selects the jobs or batches of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter<S = JobState> {
-    /// Of this owner only.
+    /// `None` for all owners.
     pub owner: Option<OwnerId>,
-    /// In this state only.
+    /// `None` for all states.
     pub state: Option<S>,
 }
 
@@ -24,22 +23,22 @@ impl<S> Default for Filter<S> {
     }
 }
 
-/// A part of a list, newest first.
+/// A part of a list that is sorted by age, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
-    /// Entries to leave out.
+    /// The number of entries before the page.
     pub skip: usize,
-    /// Entries to show at most.
+    /// The most entries of the page.
     pub take: usize,
 }
 
-/// An owner and a state, or all of either.
-type Which<S> = (Option<OwnerId>, Option<S>);
+/// The owner and the state of a set's entries; `None` for a set of all owners or all states.
+type SetKey<S> = (Option<OwnerId>, Option<S>);
 
-/// Every job, or every batch, by owner and by state, each of the two also without the other.
+/// All jobs, or all batches, in one sorted set for each possible [`Filter`].
 #[derive(Debug, Clone)]
 pub(crate) struct Listing<S, K> {
-    sets: BTreeMap<Which<S>, Ranked<(Timestamp, K)>>,
+    sets: BTreeMap<SetKey<S>, Ranked<(Timestamp, K)>>,
 }
 
 impl<S, K> Default for Listing<S, K> {
@@ -70,7 +69,7 @@ impl<S: Copy + Ord + fmt::Debug, K: Copy + Ord + fmt::Debug> Listing<S, K> {
         self.matching(filter).map_or(0, Ranked::len)
     }
 
-    /// Those of a page, newest first. A page far out takes hardly longer than the first one.
+    /// The entries of a page, newest first. The time hardly depends on `page.skip`.
     pub(crate) fn page(&self, filter: &Filter<S>, page: Page) -> Vec<K> {
         let newest = self.matching(filter).into_iter().flat_map(|set| set.descending(page.skip));
         newest.take(page.take).map(|(_, key)| key).collect()
@@ -90,7 +89,7 @@ impl<S: Copy + Ord + fmt::Debug, K: Copy + Ord + fmt::Debug> Listing<S, K> {
     }
 }
 
-/// The sets that something of this owner in this state is in.
-fn keys<S: Copy>(owner: &OwnerId, state: S) -> [Which<S>; 4] {
+/// The sets that contain an entry with this owner and state.
+fn keys<S: Copy>(owner: &OwnerId, state: S) -> [SetKey<S>; 4] {
     [(None, None), (None, Some(state)), (Some(owner.clone()), None), (Some(owner.clone()), Some(state))]
 }

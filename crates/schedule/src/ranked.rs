@@ -1,13 +1,13 @@
-//! An ordered set that finds the entry at a rank without walking those before it.
+//! A sorted set that finds the entry at a rank without visiting all entries before it.
 
-/// Entries of a chunk at most.
+/// The most entries of a chunk.
 const CHUNK_MAX: usize = 512;
 
-/// Entries in ascending order, in chunks. An entry is found, added and removed in about the square
-/// root of their number.
+/// Entries in ascending order, in chunks. To find, add or remove one of n entries takes a time of
+/// O(n / [`CHUNK_MAX`] + [`CHUNK_MAX`]).
 #[derive(Debug, Clone)]
 pub(crate) struct Ranked<T> {
-    /// None of them is empty.
+    /// No chunk is empty.
     chunks: Vec<Vec<T>>,
     len: usize,
 }
@@ -19,7 +19,7 @@ impl<T> Default for Ranked<T> {
 }
 
 impl<T: Ord + Copy> Ranked<T> {
-    /// Adds an entry, unless it is there.
+    /// Adds an entry. Does nothing if the set contains it.
     pub(crate) fn insert(&mut self, entry: T) {
         let at = self.chunk_of(entry).min(self.chunks.len().saturating_sub(1));
         let Some(chunk) = self.chunks.get_mut(at) else {
@@ -55,12 +55,12 @@ impl<T: Ord + Copy> Ranked<T> {
         self.len == 0
     }
 
-    /// In ascending order.
+    /// All entries, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
         self.chunks.iter().flatten().copied()
     }
 
-    /// In descending order, without the `skip` largest.
+    /// The entries without the `skip` largest ones, descending.
     pub(crate) fn descending(&self, mut skip: usize) -> impl Iterator<Item = T> {
         let mut whole = self.chunks.len();
         while let Some(chunk) = whole.checked_sub(1).map(|last| &self.chunks[last])
@@ -72,7 +72,7 @@ impl<T: Ord + Copy> Ranked<T> {
         self.chunks[..whole].iter().rev().flat_map(|chunk| chunk.iter().rev()).skip(skip).copied()
     }
 
-    /// The first chunk that ends with this entry or a larger one.
+    /// The first chunk whose last entry is not smaller than `entry`.
     fn chunk_of(&self, entry: T) -> usize {
         self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| *last < entry))
     }
@@ -92,7 +92,7 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let (mut ranked, mut plain) = (Ranked::default(), BTreeSet::new());
         for step in 0..20_000_u32 {
-            // It grows, then shrinks to nothing.
+            // At first more entries are added than removed, later the reverse.
             let entry: u32 = random.random_range(0..4_000);
             if random.random_bool(if step < 10_000 { 0.8 } else { 0.2 }) {
                 ranked.insert(entry);

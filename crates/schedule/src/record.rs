@@ -1,50 +1,50 @@
-//! What must outlive the process. The caller decides how a record is encoded and where it lies.
+//! The scheduler's durable state. The caller encodes the records and stores them.
 
 use std::sync::Arc;
 
 use carlo_types::{BatchId, Bill, BlockRange, JobId, JobSpec, Money, NodeId, OwnerId, Timestamp};
 
-/// A change of the durable state.
+/// A change of the durable state. The caller puts or deletes what the variant names.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the variants say what the fields are")]
 pub enum Record<P> {
-    /// Put the job's record. For an ended job this also deletes its checkpoint.
+    /// Put the job's record. If the job has ended, delete its checkpoint, too.
     Job(JobRecord),
     /// Put the job's checkpoint.
     Checkpoint { job: JobId, checkpoint: Checkpoint<P> },
-    /// Put the summary that the job's results are made of; comes with the job's record in state
-    /// complete.
+    /// Put the fold of a complete job, from which its results are computed. It is in the same
+    /// outcome as the job's record in state `Complete`.
     Result(ResultRecord<P>),
-    /// Delete everything of the job.
+    /// Delete everything that is stored for the job.
     Forget { job: JobId, owner: OwnerId },
     /// Put the batch's record.
     Batch(BatchRecord),
     /// Delete the batch.
     ForgetBatch { batch: BatchId, owner: OwnerId },
-    /// Put or delete the mark that workers of this name get no leases.
+    /// Put the mark that workers with this name get no leases, or delete it.
     Drain { name: String, draining: bool },
 }
 
-/// The states of a job. The module documentation of the crate draws how they follow each other.
+/// The states of a job. The documentation of the crate shows the transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobState {
     /// Waits for its first lease.
     Queued,
-    /// Has had a lease.
+    /// Has been given a lease.
     Running,
     /// Ended with a result.
     Complete,
-    /// Ended by faults of its ranges.
+    /// Ended because one of its ranges kept failing.
     Failed,
-    /// Ended by its owner.
+    /// Ended by a caller, or by its batch.
     Cancelled,
 }
 
 impl JobState {
-    /// Every state.
+    /// All states, in the order in which they are declared.
     pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Complete, Self::Failed, Self::Cancelled];
 
-    /// Its word.
+    /// The name of the state in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -55,101 +55,97 @@ impl JobState {
         }
     }
 
-    /// Whether nothing will happen to the job any more.
+    /// Whether the state is final.
     pub fn is_ended(self) -> bool {
         matches!(self, Self::Complete | Self::Failed | Self::Cancelled)
     }
 }
 
-/// Everything of a job but its partial results.
+/// A job without its partial results.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct JobRecord {
-    /// Its id.
     pub id: JobId,
-    /// Whose it is.
     pub owner: OwnerId,
-    /// What it simulates.
     pub spec: Arc<JobSpec>,
-    /// 0 to 100.
+    /// 0 to 100; higher goes first.
     pub priority: u8,
-    /// Its state.
     pub state: JobState,
-    /// Why it failed or was cancelled.
+    /// The reason why the job failed or was cancelled.
     pub error: Option<String>,
-    /// When it was submitted.
     pub created_at: Timestamp,
-    /// When it got its first lease.
+    /// When the first lease was granted.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Simulations that count, once it has ended; while it is open the checkpoint says it.
+    /// The number of simulations in the result; for a failed or cancelled job, of those that had
+    /// been reported. 0 while the job is open.
     pub simulations_done: u64,
-    /// Whether its target standard error was met before its last simulation.
+    /// Whether the target standard error was met before the last simulation.
     pub stopped_early: bool,
-    /// Nodes of which a report counted.
+    /// The number of nodes that had a report accepted.
     pub workers_used: u32,
-    /// The batch that it belongs to.
     pub batch: Option<BatchId>,
-    /// Whether its batch keeps it out of the queue. Of no meaning unless it is queued.
+    /// Whether the job's batch keeps it out of the queue. Only a queued job can be blocked.
     pub is_blocked: bool,
-    /// The price of a token, from its admission on.
+    /// The price of a token when the job was admitted.
     pub price: Money,
-    /// What it came to, once it has ended.
+    /// What the job cost. Set when it ends.
     pub bill: Option<Bill>,
 }
 
-/// Everything of a batch but what its jobs' own records say.
+/// A batch. The jobs themselves have records of their own.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "where the name says it")]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct BatchRecord {
     pub id: BatchId,
     pub owner: OwnerId,
-    /// Of each of its jobs, 0 to 100.
+    /// The priority of each of the jobs, 0 to 100.
     pub priority: u8,
-    /// Whether the first job that fails cancels all others.
+    /// Whether all other jobs are cancelled as soon as one fails.
     pub fail_fast: bool,
-    /// Jobs of it that run at once, at least 1.
+    /// The most jobs of the batch that run at the same time; at least 1.
     pub parallel_jobs: u32,
-    /// The most that its jobs may cost together.
+    /// The most that all of the jobs together may cost.
     pub budget_cap: Option<Money>,
-    /// A JSON object that is kept for the caller, or nothing.
+    /// A JSON object that is stored for the caller, or an empty string.
     pub metadata_json: String,
     pub created_at: Timestamp,
-    /// When its first job got its first lease.
+    /// When the first lease of any of the jobs was granted.
     pub started_at: Option<Timestamp>,
-    /// When its last job ended.
+    /// When the last of the jobs ended.
     pub ended_at: Option<Timestamp>,
-    /// In the order of the request.
+    /// The jobs in the order of the request.
     pub jobs: Vec<BatchJob>,
-    /// Why jobs of it failed or were cancelled.
+    /// The first reason why jobs failed or were cancelled.
     pub error: Option<String>,
-    /// Whether it was cancelled by a call.
+    /// Whether a caller cancelled the batch.
     pub is_cancelled: bool,
     pub cancel_reason: Option<String>,
-    /// The bills of jobs that a release which didn't record them one by one has forgotten.
+    /// The sum of the bills of jobs that were forgotten by an old version, which stored no bill for
+    /// each job of a batch.
     pub unattributed: Bill,
 }
 
-/// A job of a batch. While the job's own record is kept, that one counts.
+/// A job of a batch. If the job's own record is still stored, that record takes precedence.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "where the name says it")]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct BatchJob {
     pub job: JobId,
-    /// Simulations that it asks for.
+    /// The number of simulations in the request.
     pub simulations: u64,
-    /// What it costs when it runs to its last simulation.
+    /// What the job costs if it runs to its last simulation.
     pub estimate: Money,
     pub state: JobState,
-    /// Whether the batch keeps it out of the queue.
+    /// Whether the batch keeps the job out of the queue.
     pub is_blocked: bool,
-    /// What it came to, once it has ended.
+    /// What the job cost. Set when it ends.
     pub bill: Option<Bill>,
-    /// Whether its own record is kept no longer.
+    /// Whether the job's own record has been deleted.
     pub is_forgotten: bool,
 }
 
 impl BatchJob {
-    /// What it has cost so far.
+    /// What the job has cost; zero while it is open.
     pub(crate) fn cost(&self) -> Money {
         self.bill.map_or(Money::ZERO, |bill| bill.cost)
     }
@@ -160,24 +156,24 @@ impl BatchJob {
 pub enum BatchState {
     /// No job has started.
     Pending,
-    /// Some job has started and some job has not ended.
+    /// At least one job has started, and at least one has not ended.
     Running,
-    /// Ended, every job complete.
+    /// All jobs are complete.
     Completed,
-    /// Ended, some jobs complete and others not.
+    /// All jobs have ended, and only some of them are complete.
     Partial,
-    /// Ended, no job complete.
+    /// All jobs have ended, and none is complete.
     Failed,
-    /// Cancelled by a call.
+    /// A caller cancelled the batch.
     Cancelled,
 }
 
 impl BatchState {
-    /// Every state.
+    /// All states, in the order in which they are declared.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Running, Self::Completed, Self::Partial, Self::Failed, Self::Cancelled];
 
-    /// Its word.
+    /// The name of the state in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -190,59 +186,57 @@ impl BatchState {
     }
 }
 
-/// Which part of a running job is done.
+/// The progress of a running job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint<P> {
-    /// The blocks that are done, ascending, none touching another.
+    /// The blocks that are done, as ascending ranges with gaps between them.
     pub done: Vec<BlockRange>,
-    /// Their partial results.
+    /// The partial results of these blocks.
     pub parts: Vec<Part<P>>,
-    /// How many of these simulations each node did.
+    /// The number of these simulations that each node computed.
     pub shares: Vec<Share>,
 }
 
-/// What one node did for a running job.
+/// One node's contribution to a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Share {
-    /// Which.
     pub node: NodeId,
-    /// How many simulations.
     pub simulations: u64,
-    /// How many of them an early stop may leave out of the answer: those beyond the first segment
-    /// that isn't whole.
+    /// The number of these simulations that lie beyond the first incomplete segment. They are left
+    /// out of the result if the job stops early at the end of that segment.
     pub ahead: u64,
 }
 
-/// The merged partial results of the blocks that are done within `range`. A job without a target
+/// The merged partial results of the finished blocks within `range`. A job without a target
 /// standard error has one part.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Part<P> {
-    /// The blocks that it may cover.
+    /// The range in which the finished blocks lie. It may contain unfinished blocks, too.
     pub range: BlockRange,
-    /// The summary of those of them that are done.
     pub partial: P,
 }
 
-/// What a complete job found.
+/// The outcome of a complete job.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct ResultRecord<P> {
-    /// Which job.
     pub job: JobId,
-    /// What it simulated.
     pub spec: Arc<JobSpec>,
-    /// The summary of its simulations.
+    /// The partial results of all counted simulations, merged.
     pub fold: P,
-    /// Whether that is fewer than it asked for.
+    /// Whether there are fewer simulations than requested.
     pub stopped_early: bool,
-    /// How many simulations each node did.
+    /// The number of simulations that each node computed.
     pub shares: Vec<(NodeId, u64)>,
 }
 
-/// A job as it is found in the ledger.
+/// A job as it is stored in the ledger.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct StoredJob<P> {
-    /// The last record of it.
     pub record: JobRecord,
-    /// The last checkpoint of it, for an open job that has one.
+    /// The last checkpoint of a running job, if there is one.
     pub checkpoint: Option<Checkpoint<P>>,
 }

@@ -137,18 +137,19 @@ impl<P: Merge + Clone> Scheduler<P> {
     fn settle(&mut self, now: Now, out: &mut Outcome<P>) {
         self.advance_batches(now, out);
         self.fill(now, out);
-        // A job that starts frees nothing for its batch to use.
+        // The start of a job marks its batch as dirty, although it enables no further step. This
+        // call clears the mark.
         self.advance_batches(now, out);
         self.save_batches(out);
     }
 
-    /// `now`, but never before an earlier time.
+    /// `now` with an elapsed time that never decreases from one command to the next.
     fn at(&mut self, now: Now) -> Now {
         self.latest = self.latest.max(now.elapsed);
         Now { elapsed: self.latest, ..now }
     }
 
-    /// Refuses new jobs that can't be accepted.
+    /// Refuses new jobs with a known id or an invalid priority, or if there are too many open jobs.
     fn check_new(&self, ids: &BTreeSet<JobId>, priority: u8) -> Result<(), Fault> {
         if priority > PRIORITY_MAX {
             let message = format!("must be between 0 and {PRIORITY_MAX}");

@@ -1,5 +1,4 @@
-//! Checks that redundant state agrees. For tests, and for a coordinator in doubt: it visits all
-//! jobs.
+//! Checks that redundant state agrees. Only for tests, because it visits all jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +38,7 @@ impl<P: Merge + Clone> Scheduler<P> {
                         }
                         for lease in &open.holders {
                             let twice = leased.insert(*lease, (*key, open.clone()));
-                            assert!(twice.is_none(), "lease {lease} is of two ranges");
+                            assert!(twice.is_none(), "lease {lease} has two ranges");
                         }
                     }
                 }
@@ -57,7 +56,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.fleet.verify();
         self.verify_batches();
         self.verify_leases(&leased);
-        self.leases.verify(self.config.answers_max, &singles);
+        self.leases.verify(self.config.accepted_reports_max, &singles);
         self.verify_rest();
     }
 
@@ -79,25 +78,26 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     fn verify_leases(&self, leased: &BTreeMap<LeaseId, (JobKey, Open)>) {
-        assert_eq!(self.leases.iter().count(), leased.len(), "leases that are out");
+        assert_eq!(self.leases.iter().count(), leased.len(), "active leases");
         for (id, active) in self.leases.iter() {
-            let (job, open) = leased.get(&id).expect("a lease that is out is of an open range");
+            let (job, open) = leased.get(&id).expect("an active lease has an open range");
             assert_eq!((active.job, active.range), (*job, open.range), "lease {id}");
-            assert!(active.attempt <= open.history.attempts, "lease {id} is of an attempt that was made");
-            let node = self.fleet.get(active.node).expect("a lease is held by a member");
-            assert!(node.leases.contains(&id), "lease {id} is on its node");
+            assert!(active.attempt <= open.history.attempts, "lease {id} has an attempt that was never made");
+            let node = self.fleet.get(active.node).expect("an active lease has a member as its node");
+            assert!(node.leases.contains(&id), "lease {id} is missing on its node");
         }
         let on_nodes: usize = self.fleet.iter().map(|(_, node)| node.leases.len()).sum();
         assert_eq!(on_nodes, leased.len(), "leases on nodes");
     }
 
-    /// What holds between commands, because every command ends with granting leases.
+    /// Panics if a node is idle or free although a job could get a lease. This holds between
+    /// commands, because each command ends with granting leases.
     fn verify_rest(&self) {
         assert!(
             self.fleet.idle_node().is_none() || self.queue.competitors() == 0,
             "a node is idle while a job could get a lease"
         );
-        // Only a suspect range waits for an idle node.
+        // Free nodes that are not idle may wait only behind a suspect range.
         let waits = |job: &Job<P>| job.running().is_some_and(|running| running.ranges.next_is_suspect());
         assert!(
             self.fleet.free_node().is_none()

@@ -1,4 +1,4 @@
-//! What people see: jobs and the cluster as they are now. Only reads.
+//! Read-only snapshots of jobs, batches, nodes and the cluster, as the API shows them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,184 +15,170 @@ use crate::listing::{Filter, Page};
 use crate::record::{BatchRecord, BatchState, JobState};
 use crate::scheduler::Scheduler;
 
-/// Running jobs of an owner of which the first end is looked for.
+/// The most running jobs of an owner that are examined to find out which will end first.
 const RUNNING_LOOKED_AT: usize = 100;
 
-/// A job.
+/// A job. See [`JobRecord`](crate::record::JobRecord) for the fields that are stored.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct JobView {
-    /// Its id.
     pub id: JobId,
-    /// Whose it is.
     pub owner: OwnerId,
-    /// 0 to 100.
     pub priority: u8,
-    /// Its state.
     pub state: JobState,
-    /// Why it failed or was cancelled.
+    /// The reason why the job failed or was cancelled.
     pub error: Option<String>,
-    /// The batch that it belongs to.
     pub batch: Option<BatchId>,
-    /// What it costs when it runs to its last simulation.
+    /// What the job costs if it runs to its last simulation.
     pub estimate: Money,
-    /// What it came to, once it has ended.
+    /// What the job cost. Set when it has ended.
     pub bill: Option<Bill>,
-    /// What it simulates; `None` once it has ended, the ledger has it then.
+    /// `None` for an ended job, whose specification is only in the ledger.
     pub spec: Option<Arc<JobSpec>>,
-    /// The seed of every draw.
     pub seed: u64,
-    /// The timeline.
+    /// The number of simulated months of each path.
     pub months: u32,
-    /// Simulations that it asked for.
+    /// The number of simulations in the request.
     pub simulations_total: u64,
-    /// Simulations that are done and counted.
+    /// The number of simulations that have been reported and counted.
     pub simulations_done: u64,
-    /// 0 to 100; of what it will probably take, where it may stop early.
+    /// 0 to 100. If the job may stop early, this is relative to the number of simulations that it
+    /// will probably need.
     pub progress_percent: f64,
-    /// When it was submitted.
     pub created_at: Timestamp,
-    /// When it got its first lease.
+    /// When the first lease was granted.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Whether its target standard error was met before its last simulation.
+    /// Whether the target standard error was met before the last simulation.
     pub stopped_early: bool,
-    /// Nodes of which a report counted.
+    /// The number of nodes that had a report accepted.
     pub workers_used: u32,
-    /// Nodes that hold a lease of it.
+    /// The number of nodes that have a lease of the job now.
     pub allocated_nodes: usize,
-    /// What each node did for it, while it runs; empty in lists.
+    /// Each node's contribution to a running job. Empty in lists.
     pub nodes: Vec<NodeShare>,
-    /// Over the last seconds.
+    /// The rate over the last few seconds.
     pub simulations_per_second: f64,
-    /// An estimate, while it is open and anything is known of the cluster's speed.
+    /// An estimate for an open job; `None` while the cluster's speed is unknown.
     pub seconds_remaining: Option<f64>,
-    /// An estimate of the time until its first lease; 0 once it has had one, or has ended.
+    /// The estimated time until the first lease; 0 for a job that has started or ended.
     pub seconds_to_start: f64,
-    /// From 1, while it is queued.
+    /// The position of a queued job, from 1.
     pub queue_position: Option<u64>,
-    /// Why nobody works on it, in a sentence: while it is queued, or runs on no node.
+    /// A sentence that says why no node computes an open job.
     pub waiting_for: Option<String>,
 }
 
 /// A batch.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct BatchView {
-    /// What is durable of it.
     pub record: BatchRecord,
-    /// What it is as a whole.
     pub state: BatchState,
-    /// Its jobs by state.
     pub counts: BatchCounts,
-    /// 0 to 100, over all its simulations.
+    /// 0 to 100, over the simulations of all jobs.
     pub progress_percent: f64,
-    /// What all of its jobs would cost if each ran to its last simulation.
+    /// What all jobs would cost if each ran to its last simulation.
     pub estimated: Money,
-    /// What its ended jobs have cost.
+    /// What the ended jobs have cost.
     pub spent: Bill,
-    /// What its cap leaves: without what is spent, and without the estimates of jobs that may run.
-    /// `None` without a cap.
+    /// The budget cap minus what is spent and minus the estimates of the jobs that are queued or
+    /// running and not blocked. `None` without a cap.
     pub budget_remaining: Option<Money>,
 }
 
-/// All batches of an owner together.
+/// Sums over all batches of an owner.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BatchStats {
-    /// Batches by state, in the order of [`BatchState::ALL`].
+    /// The number of batches in each state, in the order of [`BatchState::ALL`].
     pub by_state: [u64; BatchState::ALL.len()],
-    /// Jobs in them.
+    /// The number of jobs in all batches.
     pub jobs: u64,
-    /// What their ended jobs have cost.
+    /// What the ended jobs have cost.
     pub spent: Bill,
-    /// Batches that have ended.
+    /// The number of batches that have ended.
     pub ended: u64,
-    /// From creation to end, of all that have ended together.
+    /// The sum of the times from creation to end of the ended batches.
     pub duration: Duration,
 }
 
-/// What one node did for a running job.
+/// One node's contribution to a running job.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct NodeShare {
-    /// The node.
     pub node: NodeId,
-    /// Simulations of the job that it did and that count.
+    /// The number of the node's simulations that were counted.
     pub simulations: u64,
-    /// Over the last seconds, for this job.
+    /// The node's rate for this job over the last few seconds.
     pub simulations_per_second: f64,
-    /// Whether it holds a lease of the job.
+    /// Whether the node has a lease of the job now.
     pub is_computing: bool,
 }
 
 /// The cluster.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct ClusterView {
-    /// The term of this coordinator.
     pub epoch: Epoch,
-    /// The model that is computed.
     pub model_version: u32,
-    /// Members by id, then the lost ones that are still remembered.
+    /// The members in the order of their ids, then the lost nodes that are still shown.
     pub nodes: Vec<NodeView>,
-    /// Jobs that wait for their first lease.
     pub queued_jobs: usize,
-    /// Jobs that have had one.
     pub running_jobs: usize,
-    /// Mean time in the queue of the last 1000 jobs that started.
+    /// The mean time in the queue of the last 1,000 jobs that started.
     pub average_queue_time: Duration,
-    /// Over the last seconds.
+    /// The rate over the last few seconds.
     pub simulations_per_second: f64,
 }
 
 /// A node.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct NodeView {
-    /// Its id.
     pub id: NodeId,
-    /// What it said of itself.
+    /// What the worker reported about itself when it joined.
     pub facts: NodeFacts,
-    /// What it does.
     pub state: NodeState,
-    /// How busy its machine is.
+    /// The load of the node's host at its last heartbeat.
     pub load: Load,
-    /// The jobs that it holds leases of.
+    /// The jobs of the node's leases.
     pub jobs: Vec<JobId>,
-    /// Over the last seconds.
+    /// The rate over the last few seconds.
     pub simulations_per_second: f64,
-    /// Simulations that counted, since it joined.
+    /// The number of simulations since the node joined that were counted.
     pub simulations: u64,
-    /// When it was heard of last.
+    /// The time of the node's last message.
     pub last_seen: Timestamp,
 }
 
 /// The states of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeState {
-    /// Holds nothing.
+    /// Gets leases and has none.
     Available,
-    /// Holds a lease.
+    /// Has leases.
     Busy,
-    /// Finishes what it holds and gets nothing more.
+    /// Finishes its leases and gets no more.
     Draining,
-    /// Holds nothing and gets nothing.
+    /// Has no leases and gets none.
     Drained,
-    /// Was lost.
+    /// Was lost and is still shown.
     Offline,
 }
 
-/// A job that has not ended, as metrics count it.
+/// What the metrics need to know of a job that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct OpenJob<'a> {
-    /// Whose it is.
     pub owner: &'a OwnerId,
-    /// Whether it waits or runs.
     pub state: JobState,
-    /// Simulations that are still to be done.
     pub simulations_left: u64,
-    /// How long it has had results that no checkpoint holds.
+    /// The time since the last checkpoint, if simulations have been counted since then; else 0.
     pub unsaved_for: Duration,
 }
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// The jobs that have not ended.
+    /// All jobs that have not ended.
     pub fn open_jobs(&self, now: Now) -> impl Iterator<Item = OpenJob<'_>> {
         self.jobs.values().filter_map(move |job| {
             let (state, unsaved_for) = match &job.state {
@@ -210,9 +196,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         })
     }
 
-    /// Ranges that two nodes hold.
+    /// The number of ranges that are leased to two nodes.
     pub fn repeated_ranges(&self) -> usize {
-        // A range has two holders at most.
+        // A range has at most two leases, so each such range has exactly two.
         self.leases.shared() / 2
     }
 
@@ -221,24 +207,24 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.find(job)?.spec().map(Arc::clone)
     }
 
-    /// Simulations of the job that are done, and how many it will probably take.
+    /// The number of counted simulations of a job, and how many it will probably need in all.
     pub fn progress(&self, job: JobId) -> Option<(u64, u64)> {
         let job = self.find(job)?;
         let expected = job.running().map_or(job.simulations, |running| running.fold.expected_simulations());
         Some((job.simulations_done(), expected))
     }
 
-    /// How many more jobs may be open.
+    /// How many more jobs can be submitted before the limit of open jobs is reached.
     pub fn room(&self) -> usize {
         self.config.open_jobs_max.saturating_sub(self.open_jobs)
     }
 
-    /// Whose the job is.
+    /// The owner of a job; `None` if the job is unknown.
     pub fn owner(&self, job: JobId) -> Option<&OwnerId> {
         self.find(job).map(|job| &job.owner)
     }
 
-    /// When the job ended. What is seen of it never changes after that.
+    /// When the job ended. Its view never changes after that.
     pub fn ended_at(&self, job: JobId) -> Option<Timestamp> {
         match &self.find(job)?.state {
             State::Queued(_) | State::Running(_) => None,
@@ -246,7 +232,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// The job as it is now.
+    /// A job with the contributions of its nodes; `None` if the job is unknown.
     pub fn job(&self, job: JobId, now: Now) -> Option<JobView> {
         let job = self.find(job)?;
         let mut view = self.view(job, now.elapsed);
@@ -254,37 +240,38 @@ impl<P: Merge + Clone> Scheduler<P> {
         Some(view)
     }
 
-    /// How many jobs match, and those of the page, newest first, without what each node did for
-    /// them: a page of jobs on thousands of nodes each would not fit into a message.
+    /// The number of jobs that match, and one page of them, newest first. The views leave out the
+    /// contributions of nodes, because a page of jobs with thousands of nodes each would not fit
+    /// into a message.
     pub fn jobs(&self, filter: &Filter, page: Page, now: Now) -> (usize, Vec<JobView>) {
         let keys = self.listing.page(filter, page);
         let views = keys.iter().map(|key| self.view(&self.jobs[key], now.elapsed));
         (self.listing.count(filter), views.collect())
     }
 
-    /// Jobs that match.
+    /// The number of jobs that match.
     pub fn count(&self, filter: &Filter) -> usize {
         self.listing.count(filter)
     }
 
-    /// The batch as it is now.
+    /// A batch; `None` if it is unknown.
     pub fn batch(&self, id: BatchId) -> Option<BatchView> {
         self.batches.get(id).map(|batch| self.view_batch(batch))
     }
 
-    /// What is durable of a batch: its owner, its jobs in the order of the request.
+    /// The stored part of a batch, which is cheaper to get than the whole view.
     pub fn batch_record(&self, id: BatchId) -> Option<&BatchRecord> {
         self.batches.get(id).map(|batch| &batch.record)
     }
 
-    /// How many batches match, and those of the page, newest first.
+    /// The number of batches that match, and one page of them, newest first.
     pub fn batches(&self, filter: &Filter<BatchState>, page: Page) -> (usize, Vec<BatchView>) {
         let ids = self.batches.listing.page(filter, page);
         let views = ids.iter().filter_map(|id| self.batch(*id)).collect();
         (self.batches.listing.count(filter), views)
     }
 
-    /// All batches of an owner together.
+    /// Sums over all batches of an owner.
     pub fn batch_stats(&self, owner: &OwnerId) -> BatchStats {
         let filter = Filter { owner: Some(owner.clone()), state: None };
         let ids = self.batches.listing.page(&filter, Page { skip: 0, take: usize::MAX });
@@ -330,7 +317,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// The cluster as it is now.
+    /// The cluster with all of its nodes.
     pub fn cluster(&self, now: Now) -> ClusterView {
         let count = |state| self.listing.count(&Filter { owner: None, state: Some(state) });
         let members = self.fleet.iter().map(|(id, node)| self.view_member(id, node, now.elapsed));
@@ -347,7 +334,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// A member, or a lost node that is still remembered.
+    /// A member, or a lost node that is still shown.
     pub fn node(&self, id: NodeId, now: Now) -> Option<NodeView> {
         let member = self.fleet.get(id).map(|node| self.view_member(id, node, now.elapsed));
         member.or_else(|| self.fleet.gone().find(|gone| gone.node == id).map(view_gone))
@@ -450,20 +437,20 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
         view.simulations_per_second = running.meter.rate(now);
         let expected = running.fold.expected_simulations();
-        // A job isn't shown as done before it is.
+        // The estimate may be too low, but an open job must not be shown as finished.
         let percent = 100.0 * view.simulations_done as f64 / expected.max(1) as f64;
         view.progress_percent = percent.min(99.9);
         let left = expected.saturating_sub(view.simulations_done) as f64;
         let measured = view.simulations_per_second;
         view.seconds_remaining = match measured {
-            // What was measured lately says nothing of when somebody works on it again.
+            // The measured rate doesn't say when a node will compute this job again.
             _ if view.waiting_for.is_some() => None,
             measured if measured > 0.0 => Some(left / measured),
             _ => self.seconds_at_share(left, job, 1),
         };
     }
 
-    /// The nodes that hold a lease of the job.
+    /// The nodes that have a lease of the job.
     fn computing(&self, running: &Running<P>) -> BTreeSet<NodeId> {
         let leases = running.ranges.open_ranges().flat_map(|open| &open.holders);
         leases.filter_map(|lease| self.leases.get(*lease)).map(|lease| lease.node).collect()
@@ -480,15 +467,16 @@ impl<P: Merge + Clone> Scheduler<P> {
         running.contributors.iter().map(share).collect()
     }
 
-    /// Seconds for `simulations` of a job that gets one part of the cluster in `parts`.
+    /// The seconds that `simulations` take if the job gets a share of 1 / `parts` of the cluster's
+    /// speed. `None` while that speed is unknown.
     fn seconds_at_share(&self, simulations: f64, job: &Job<P>, parts: u64) -> Option<f64> {
         let speed = self.fleet.speed();
         let known = self.fleet.is_measured() && speed > 0.0;
         known.then(|| simulations * f64::from(job.months) * parts as f64 / speed)
     }
 
-    /// Until the queue's job at this position gets a lease: each node asks for one about once in
-    /// the time that a lease lasts.
+    /// The estimated seconds until the queued job at this position gets a lease: each node asks for
+    /// one about once in the duration of a lease.
     fn seconds_to_start(&self, position: u64) -> f64 {
         if self.fleet.idle_node().is_some() {
             return 0.0;
@@ -497,7 +485,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         position as f64 / nodes as f64 * self.config.lease_target.as_secs_f64()
     }
 
-    /// Until the first of the running jobs of a job's owner ends; 0 where nothing is known of that.
+    /// The estimated seconds until the first running job of the same owner ends; 0 if that is
+    /// unknown.
     fn seconds_to_end(&self, job: &Job<P>) -> f64 {
         let filter = Filter { owner: Some(job.owner.clone()), state: Some(JobState::Running) };
         let running = self.listing.page(&filter, Page { skip: 0, take: RUNNING_LOOKED_AT });
@@ -510,14 +499,15 @@ impl<P: Merge + Clone> Scheduler<P> {
         left.min_by(f64::total_cmp).unwrap_or_default()
     }
 
-    /// A queued job will share the cluster with those that run and those before it.
+    /// The estimated seconds until a queued job ends, if it shares the cluster with the running
+    /// jobs and the queued ones before it.
     fn seconds_queued(&self, job: &Job<P>, position: u64) -> Option<f64> {
         let running = self.listing.count(&Filter { owner: None, state: Some(JobState::Running) });
         let parts = position.saturating_add(running.try_into().unwrap_or(u64::MAX));
         self.seconds_at_share(job.simulations as f64, job, parts)
     }
 
-    /// Why no worker takes any job, if none does.
+    /// The reason why no worker gets any lease; `None` if at least one does.
     fn without_workers(&self) -> Option<String> {
         let why = if self.fleet.len() > 0 {
             let is_closed = self.fleet.iter().all(|(_, node)| !node.is_open());

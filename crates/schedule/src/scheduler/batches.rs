@@ -1,4 +1,5 @@
-//! Batches: submitting and cancelling them, and doing what they need after each command.
+//! Submits, cancels, advances and restores batches. Which step a batch takes next is decided in
+//! [`crate::batch`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,14 +13,14 @@ use crate::job::{JobKey, State};
 use crate::listing::Listing;
 use crate::record::{BatchJob, BatchRecord, BatchState, JobState, Record};
 
-/// Every batch that is kept.
+/// All batches, with their indexes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Batches {
     all: BTreeMap<BatchId, Batch>,
     pub(crate) listing: Listing<BatchState, BatchId>,
-    /// Batches that may have something to do.
+    /// Batches that may have a next step.
     dirty: BTreeSet<BatchId>,
-    /// Batches whose record has changed since it was last put out.
+    /// Batches whose record has changed since it was last in an outcome.
     unsaved: BTreeSet<BatchId>,
 }
 
@@ -46,8 +47,7 @@ impl Batches {
         self.unsaved.remove(&id);
     }
 
-    /// Changes a batch, and keeps the list of batches by state right. `change` says whether the
-    /// record is to be put out.
+    /// Changes a batch and updates the indexes. `change` returns whether the record must be saved.
     fn change(&mut self, id: BatchId, change: impl FnOnce(&mut Batch) -> bool) {
         let Some(batch) = self.all.get_mut(&id) else { return };
         let before = batch.state();
@@ -62,7 +62,8 @@ impl Batches {
         self.dirty.insert(id);
     }
 
-    /// Panics unless every batch and every index is right, and nothing is left to do or to put out.
+    /// Panics unless all batches and indexes agree, no batch has a next step, and all records are
+    /// saved.
     pub(crate) fn verify(&self) {
         self.all.values().for_each(Batch::verify);
         assert!(self.dirty.is_empty() && self.unsaved.is_empty(), "batches have something to do");
@@ -75,7 +76,7 @@ impl Batches {
 }
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// Takes all jobs of a batch, or none.
+    /// Accepts all jobs of a batch, or refuses all of them.
     pub(super) fn submit_batch(
         &mut self,
         new: NewBatch,
@@ -155,7 +156,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(())
     }
 
-    /// Tells a job's batch, if it has one, that the job's state has changed.
+    /// Tells a job's batch, if there is one, that the job's state has changed.
     pub(super) fn note_in_batch(&mut self, key: JobKey) {
         let job = &self.jobs[&key];
         let Some(id) = job.batch else { return };
@@ -174,7 +175,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.batches.change(id, |batch| batch.note(job.id, change));
     }
 
-    /// Forgets a job of a batch, and the batch with the last of them.
+    /// Forgets a job of a batch. Forgets the batch, too, if it was the last job.
     pub(super) fn forget_in_batch(&mut self, job: JobId, id: BatchId, out: &mut Outcome<P>) {
         let mut is_forgotten = false;
         self.batches.change(id, |batch| {
@@ -189,7 +190,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Does what batches need, until there is nothing left but to wait.
+    /// Takes all steps of all batches until each of them waits for its jobs or has ended.
     pub(super) fn advance_batches(&mut self, now: Now, out: &mut Outcome<P>) {
         while let Some(id) = self.batches.dirty.pop_first() {
             while let Some(step) = self.batches.get(id).and_then(Batch::next) {
@@ -217,9 +218,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Lets a blocked job into the queue.
+    /// Puts a blocked job into the queue.
     fn release_blocked(&mut self, id: JobId, now: Now, out: &mut Outcome<P>) {
-        let job = self.jobs.get_mut(&self.names[&id]).expect("a job with a name exists");
+        let job = self.jobs.get_mut(&self.names[&id]).expect("a job with an id exists");
         let State::Queued(queued) = &mut job.state else { return };
         queued.blocked = false;
         let spec = Arc::clone(&queued.spec);
@@ -230,7 +231,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.queue.enqueue(place, now.elapsed);
     }
 
-    /// Puts out the records of batches that have changed.
+    /// Adds the records of changed batches to the outcome.
     pub(super) fn save_batches(&mut self, out: &mut Outcome<P>) {
         for id in std::mem::take(&mut self.batches.unsaved) {
             if let Some(batch) = self.batches.get(id) {
@@ -240,12 +241,12 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Takes a batch as an earlier epoch left it, once all jobs are restored. What became of a job
-    /// is taken from the job, as long as that is kept.
+    /// Restores a batch as an earlier epoch left it. All jobs must be restored before. The states
+    /// of jobs are taken from their own records if those still exist.
     ///
     /// # Errors
     ///
-    /// [`FaultCode::Internal`] if the batch contradicts its jobs; it isn't taken then.
+    /// [`FaultCode::Internal`] if the batch contradicts its jobs. It isn't restored then.
     pub fn restore_batch(&mut self, mut record: BatchRecord, now: Now) -> Result<Outcome<P>, Fault> {
         let now = self.at(now);
         let id = record.id;
@@ -283,7 +284,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(out)
     }
 
-    /// Whether every batch has all of its jobs and every job of a batch has its batch.
+    /// Panics unless batches and their jobs agree with each other.
     pub(crate) fn verify_batches(&self) {
         self.batches.verify();
         for batch in self.batches.iter() {
@@ -300,8 +301,8 @@ impl<P: Merge + Clone> Scheduler<P> {
             }
         }
         for job in self.jobs.values() {
-            let batch = job.batch.map(|id| self.batches.get(id).expect("a job's batch is kept with it"));
-            assert!(batch.is_some() || !job.is_blocked(), "{} is blocked and of no batch", job.id);
+            let batch = job.batch.map(|id| self.batches.get(id).expect("the batch of a job exists"));
+            assert!(batch.is_some() || !job.is_blocked(), "{} is blocked and belongs to no batch", job.id);
         }
     }
 }

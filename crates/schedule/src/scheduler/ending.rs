@@ -1,5 +1,4 @@
-//! What ends: jobs, the time for which ended ones are kept; and checkpoints, so that no progress
-//! does.
+//! The ends of jobs, the expiry of ended jobs, and the checkpoints of running ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,12 @@ use crate::command::{Effect, Outcome};
 use crate::job::{Ended, JobKey, State};
 use crate::record::{JobState, Record, ResultRecord};
 
-/// Ended jobs that one tick forgets at most.
+/// The most ended jobs that are forgotten in one tick.
 const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// Ends an open job: nothing of it is leased any more, and its record says how it ended.
+    /// Ends an open job: revokes its leases, bills it and puts its record, with the result if the
+    /// job is complete.
     pub(super) fn end(
         &mut self,
         key: JobKey,
@@ -41,7 +41,8 @@ impl<P: Merge + Clone> Scheduler<P> {
             expires,
         };
         let (mut result, mut work) = (None, job.work);
-        // A placeholder for a moment: what it ends with is taken out of the running state.
+        // `ended` is only a placeholder here; some of its fields are taken from the old state
+        // below.
         let open = std::mem::replace(&mut job.state, State::Ended(ended.clone()));
         match open {
             State::Queued(queued) if queued.blocked => self.queue.unblock(place.owner),
@@ -90,7 +91,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Makes progress durable where that is due, a bounded number of jobs at a time and in turn.
+    /// Makes a checkpoint of each job for which one is due. The number per tick is bounded, so the
+    /// jobs take turns.
     pub(super) fn checkpoint(&mut self, now: Now, out: &mut Outcome<P>) {
         let turn =
             self.unsaved.range(JobKey(self.saved_last.0 + 1)..).chain(self.unsaved.range(..=self.saved_last));
@@ -112,7 +114,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Forgets ended jobs whose time is over, or that are too many.
+    /// Forgets ended jobs that have expired, and the oldest ones if there are too many.
     pub(super) fn expire(&mut self, now: Now, out: &mut Outcome<P>) {
         for _ in 0..FORGOTTEN_PER_TICK_MAX {
             let over = self.expiry.len() > self.config.ended_jobs_max;
@@ -131,12 +133,12 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// When a job that ended `age` ago is forgotten.
+    /// The time at which a job that ended `age` ago is forgotten.
     pub(super) fn expires(&self, age: Duration, now: Now) -> Duration {
         now.elapsed.saturating_add(self.config.ended_jobs_kept.saturating_sub(age))
     }
 
-    /// What has been found so far, of a running job.
+    /// The merged partial results of a running job so far.
     pub fn fold(&self, job: JobId) -> Option<P> {
         self.jobs.get(self.names.get(&job)?)?.running()?.fold.merged()
     }

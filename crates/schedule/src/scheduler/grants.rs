@@ -1,5 +1,5 @@
-//! Grants leases: to every free node while there is work to lease, then second leases to idle
-//! nodes.
+//! Grants leases: first of pending ranges to all free nodes, then of ranges that are already leased
+//! to idle nodes.
 
 use std::sync::Arc;
 
@@ -13,21 +13,20 @@ use crate::record::{JobState, Record};
 use crate::size::Sizing;
 
 impl<P: Merge + Clone> Scheduler<P> {
-    /// Grants leases until no node is free or nothing is pending.
+    /// Grants leases until no node is free or no job has work to lease.
     pub(super) fn fill(&mut self, now: Now, out: &mut Outcome<P>) {
         while let Some(node) = self.fleet.free_node()
             && let Some(job) = self.queue.next(now.elapsed)
         {
             self.start(job, now, out);
-            // This node has the fewest leases of all. A suspect range waits until a node is idle,
-            // and the other jobs wait behind it.
+            // A suspect range waits until a node is idle, and the other jobs wait behind it. `node`
+            // has the fewest leases of all nodes, so if it is not idle, none is.
             if self.is_suspect(job) && self.fleet.idle_node() != Some(node) {
                 break;
             }
             self.grant(node, job, now, out);
         }
-        // Nothing is pending that may run. Idle nodes also get the ranges of leases that have taken
-        // longer than they should.
+        // Nodes that are still idle get the ranges of leases that have taken longer than planned.
         while let Some(node) = self.fleet.idle_node()
             && let Some((first, lease)) = self.leases.oldest_single()
             && now.elapsed.saturating_sub(lease.granted) >= self.config.lease_target
@@ -37,7 +36,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Whether the job's next range must be computed alone.
+    /// Whether the job's next range must be the only lease of its node.
     fn is_suspect(&self, key: JobKey) -> bool {
         let running = self.jobs.get(&key).and_then(|job| job.running());
         running.is_some_and(|running| running.ranges.next_is_suspect())
@@ -70,9 +69,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         let member = self.fleet.get(node).expect("a free node is a member");
         let job = self.jobs.get_mut(&key).expect("a job in the queue exists");
         let (simulations, months, place) = (job.simulations, job.months, job.place());
-        let running = job.running_mut().expect("it was started");
+        let running = job.running_mut().expect("the job was started before this call");
         let first = running.ranges.first_pending().expect("a job in the queue has something to lease");
-        let segment = running.fold.segments().around(first.start()).expect("a block lies in a segment");
+        let segment = running.fold.segments().around(first.start()).expect("each block is in a segment");
         let sizing = Sizing {
             target: self.config.lease_target,
             speed: member.speed,
@@ -83,7 +82,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             competitors,
         };
         let blocks = sizing.blocks().min(segment.end() - first.start());
-        let (range, attempt) = running.ranges.lease(blocks, id).expect("something is pending");
+        let (range, attempt) = running.ranges.lease(blocks, id).expect("a range is pending");
         let path_months = range.simulations(simulations).saturating_mul(months.into());
         self.queue.charge(place, path_months, now.elapsed);
         running.served = running.served.saturating_add(path_months);
@@ -96,7 +95,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.send(id, out);
     }
 
-    /// Leases the range of `first` to `node` as well.
+    /// Leases the range of the lease `first` to `node`, too.
     fn grant_again(
         &mut self,
         node: NodeId,
@@ -112,7 +111,7 @@ impl<P: Merge + Clone> Scheduler<P> {
                 running.measure(node, 0, now.elapsed);
                 running.ranges.lease_again(lease.range.start(), id)
             })
-            .expect("a lease that is out once is of an open range");
+            .expect("an active lease has an open range");
         self.leases
             .insert(id, ActiveLease { node, range, attempt, granted: now.elapsed, progress: 0, ..lease });
         self.leases.set_holders(&[first, id]);
@@ -121,7 +120,8 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// Adds a new lease to its node and sends it.
     fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
-        let ActiveLease { node, job, range, attempt, .. } = *self.leases.get(id).expect("it was just given");
+        let ActiveLease { node, job, range, attempt, .. } =
+            *self.leases.get(id).expect("the caller added it");
         let now = self.latest;
         let job = &self.jobs[&job];
         let is_suspect = job.running().is_some_and(|running| running.ranges.is_suspect(range.start()));

@@ -97,9 +97,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Releases the leases of a lost node. Nobody knows which of them was being computed, because a
-    /// shorter lease goes before the others, and a thread that is done with the oldest begins with
-    /// the next. So all of their ranges are suspect until each has been computed alone.
+    /// Releases the leases of a lost node. It is unknown which of them the node was computing,
+    /// because a worker may compute a shorter lease first, and idle threads already begin with the
+    /// next lease. So all of their ranges are suspect until each of them has been computed alone.
     fn release_all(&mut self, node: &Node, why: &str, now: Now, out: &mut Outcome<P>) {
         for lease in &node.leases {
             self.release(*lease, Release::Loss, why, now, out);
@@ -110,7 +110,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.member(id)?;
         self.fleet.change(id, |node| node.leaving = true);
         self.fleet.sum_speed();
-        self.say_drained(id, out);
+        self.notify_drained(id, out);
         Ok(())
     }
 
@@ -137,13 +137,13 @@ impl<P: Merge + Clone> Scheduler<P> {
             return Err(Fault::new(FaultCode::Exhausted, message));
         }
         for node in self.fleet.drain(&name, draining) {
-            self.say_drained(node, out);
+            self.notify_drained(node, out);
         }
         out.records.push(Record::Drain { name, draining });
         Ok(())
     }
 
-    fn say_drained(&self, id: NodeId, out: &mut Outcome<P>) {
+    fn notify_drained(&self, id: NodeId, out: &mut Outcome<P>) {
         if self.fleet.get(id).is_some_and(|node| !node.is_open() && node.leases.is_empty()) {
             out.effects.push(Effect::Drained { node: id });
         }

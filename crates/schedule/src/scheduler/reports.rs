@@ -1,4 +1,4 @@
-//! Answers of workers: the one place where stale ones are told from those that count.
+//! Reports of workers. This is the only place where stale reports are told from current ones.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         now: Now,
         out: &mut Outcome<P>,
     ) -> Result<(), Fault> {
-        self.answerable(node, &claim)?;
+        self.check_claim(node, &claim)?;
         self.seen(node, now)?;
         let accepted = self.leases.was_accepted(&claim)
             || if claim.epoch == self.epoch {
@@ -43,7 +43,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         now: Now,
         out: &mut Outcome<P>,
     ) -> Result<(), Fault> {
-        self.answerable(node, &claim)?;
+        self.check_claim(node, &claim)?;
         self.seen(node, now)?;
         let current = self.current(node, &claim).is_some();
         if current {
@@ -54,8 +54,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(())
     }
 
-    /// Refuses what isn't said to this scheduler.
-    fn answerable(&self, node: NodeId, claim: &Lease) -> Result<(), Fault> {
+    /// Refuses nodes that are not members, and leases of a later epoch than this scheduler's.
+    fn check_claim(&self, node: NodeId, claim: &Lease) -> Result<(), Fault> {
         self.member(node)?;
         if claim.epoch > self.epoch {
             let message =
@@ -65,14 +65,15 @@ impl<P: Merge + Clone> Scheduler<P> {
         Ok(())
     }
 
-    /// The lease that is claimed, if it is out with just this node, attempt and range.
+    /// The claimed lease, if it is active with exactly this node, job, attempt and range.
     fn current(&self, node: NodeId, claim: &Lease) -> Option<ActiveLease> {
         let lease = *self.leases.get(claim.id).filter(|_| claim.epoch == self.epoch)?;
         let same = (lease.node, lease.attempt, lease.range) == (node, claim.attempt, claim.range);
         (same && self.jobs[&lease.job].id == claim.job).then_some(lease)
     }
 
-    /// Counts the answer to a lease of this epoch; says whether it did.
+    /// Counts the report of a lease of this epoch, unless it is stale or wrong. Returns whether it
+    /// was counted.
     fn accept_current(
         &mut self,
         node: NodeId,
@@ -87,9 +88,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         let simulations = lease.range.simulations(job.simulations);
         let months = job.spec().map_or(job.months, |spec| partial.months(spec));
         let doubt = if partial.simulations() != simulations {
-            Some(format!("the answer is of {} simulations instead of {simulations}", partial.simulations()))
+            Some(format!("the report has {} simulations instead of {simulations}", partial.simulations()))
         } else if !job.running().is_some_and(|running| running.fold.fits(&partial)) {
-            Some("the answer is of another job".to_owned())
+            Some("the report belongs to another job".to_owned())
         } else {
             None
         };
@@ -104,7 +105,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         });
         let running = self.jobs.get_mut(&lease.job).and_then(|job| job.running_mut());
         let open = running.and_then(|running| running.ranges.finish(lease.range.start()));
-        for holder in open.expect("a lease that is out is of an open range").holders {
+        for holder in open.expect("an active lease has an open range").holders {
             if holder == claim.id {
                 self.take_back(holder, out);
             } else {
@@ -115,11 +116,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         true
     }
 
-    /// Counts the answer to a lease of an earlier epoch, if its blocks are pending, or leased since
-    /// in ranges that lie within it: a simulation is a pure function, so it doesn't matter who
-    /// asked for it. Such leases are mostly what the very node that brings the answer got when it
-    /// joined. The seal shows that an earlier leader granted the lease to this very node. Says
-    /// whether it counted.
+    /// Counts the report of a lease of an earlier epoch if all of its blocks are pending, or are
+    /// leased in ranges that lie entirely within it. Simulations are pure functions, so it doesn't
+    /// matter which leader granted the lease; the seal proves that one of them granted it to this
+    /// node. The overlapping leases are revoked. Mostly the node itself got them when it joined.
+    /// Returns whether the report was counted.
     fn accept_stale(
         &mut self,
         node: NodeId,
@@ -149,8 +150,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
         let overtaken = running
             .filter(|running| running.fold.fits(&partial))
-            // What lies further ahead than leases reach now was leased before progress was lost; it
-            // is leased again when its turn comes.
+            // A range beyond the horizon was leased before a crash lost some progress. It is leased
+            // again when its turn comes.
             .filter(|running| claim.range.end() <= running.fold.horizon())
             .and_then(|running| running.ranges.accept_stale(claim.range));
         let Some(overtaken) = overtaken else { return false };
@@ -161,8 +162,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         true
     }
 
-    /// A node's lease ended by its own fault. After the second one in a row the node gets no leases
-    /// for a while, so that one bad node doesn't take the work that others could do.
+    /// Counts a fault of the node. After the second consecutive fault the node gets no leases for a
+    /// while, so that one bad node doesn't take the work that others could do.
     fn blame(&mut self, node: NodeId, now: Now) {
         let (first, most) = (self.config.quarantine, self.config.quarantine_max);
         self.fleet.change(node, |node| {
@@ -174,14 +175,13 @@ impl<P: Merge + Clone> Scheduler<P> {
         });
     }
 
-    /// Whether a node that told of no progress may well be within blocks that take longer than
-    /// usual: of a sweep, say, a block is as much work as a whole job. Its progress is told block
-    /// by block.
+    /// Whether a node without progress may simply be computing blocks that take long. Progress is
+    /// reported in whole blocks, and one block of a sweep can be as much work as a whole job.
     fn computes_long_blocks(&self, node: NodeId, now: Now) -> bool {
-        /// Path-months a second of one thread of a slow machine, where a node's speed isn't known
-        /// yet.
+        /// The assumed speed of a node that hasn't been measured, in path-months per second and
+        /// thread. Even slow processors are faster.
         const SLOW: f64 = 2e7;
-        /// How many times longer than at the node's speed a block may take.
+        /// How many times longer a block may take than the node's speed suggests.
         const PATIENCE: f64 = 4.0;
         let Some(node) = self.fleet.get(node) else { return false };
         let leases = node.leases.iter().filter_map(|id| self.leases.get(*id));
@@ -192,8 +192,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         now.elapsed.saturating_sub(node.progressed).as_secs_f64() < PATIENCE * path_months / speed.max(1.0)
     }
 
-    /// Leases of nodes that live but make no progress, and leases that have been out for too long,
-    /// end as faults of their nodes.
+    /// Ends leases of nodes that are alive but make no progress, and leases that have been active
+    /// for too long. Both count as faults of the nodes.
     pub(super) fn expire_stalled(&mut self, now: Now, out: &mut Outcome<P>) {
         let mut expired: Vec<LeaseId> = Vec::new();
         for node in self.fleet.stalled(self.config.lease_stall, now.elapsed) {
@@ -206,7 +206,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             |lease: &ActiveLease| now.elapsed.saturating_sub(lease.granted) >= self.config.lease_age_max;
         expired.extend(self.leases.iter().filter(|(_, lease)| is_old(lease)).map(|(id, _)| id));
         for id in expired {
-            // The end of a job may have revoked it meanwhile.
+            // The end of a job may have revoked this lease in an earlier round.
             let Some(node) = self.leases.get(id).map(|lease| lease.node) else { continue };
             self.blame(node, now);
             self.release(id, Release::Fault(node), "its node made no progress with it", now, out);
@@ -214,14 +214,14 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Adds an accepted answer to the fold.
+    /// Adds an accepted report to the fold.
     fn add(&mut self, node: NodeId, key: JobKey, claim: &Lease, partial: P, now: Now, out: &mut Outcome<P>) {
         let simulations = partial.simulations();
         self.fleet.change(node, |node| {
             node.simulations += simulations;
             (node.faults, node.progressed) = (0, now.elapsed);
         });
-        self.leases.accept(*claim, self.config.answers_max);
+        self.leases.accept(*claim, self.config.accepted_reports_max);
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut()).expect("its range was open");
         running.add(node, claim.range, partial, now.elapsed);
         if running.fold.is_complete() {
@@ -233,8 +233,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// A lease ends without an answer. Its range is pending again unless another node holds it too,
-    /// and too many failures of one range end the job.
+    /// Ends a lease without a result. Its range is pending again unless another node has it, too.
+    /// Too many faults or losses of one range end the job.
     pub(super) fn release(
         &mut self,
         id: LeaseId,
@@ -244,13 +244,13 @@ impl<P: Merge + Clone> Scheduler<P> {
         out: &mut Outcome<P>,
     ) {
         let Some(lease) = self.take_back(id, out) else { return };
-        // Only another fault can show that faults don't end, even where a loss leaves none but faulty
-        // nodes.
+        // A lost node may leave only faulty ones, but that alone doesn't prove that the range can't
+        // be computed. So only a further fault ends the job.
         let is_fault = matches!(why, Release::Fault(_));
         let running = self.jobs.get_mut(&lease.job).and_then(|job| job.running_mut());
         let (history, holders) = running
             .and_then(|running| running.ranges.release(lease.range.start(), id, why))
-            .expect("a lease that is out is of an open range");
+            .expect("an active lease has an open range");
         self.leases.set_holders(&holders);
         self.requeue(lease.job, now);
         let message = shorten(message);
@@ -280,7 +280,7 @@ fn acknowledge<P>(node: NodeId, claim: &Lease, accepted: bool, out: &mut Outcome
     out.effects.push(Effect::Acknowledge { node, lease, epoch, accepted });
 }
 
-/// A worker's words, at a bearable length.
+/// A worker's message, cut to the longest text that is stored.
 fn shorten(message: &str) -> &str {
     &message[..message.floor_char_boundary(TEXT_BYTES_MAX)]
 }

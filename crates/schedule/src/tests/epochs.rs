@@ -19,11 +19,11 @@ fn a_restart_goes_on_from_the_checkpoint_and_loses_nothing_else() {
     let queued = world.submit_as("owner", 0, &spec(BLOCK, None));
     world.apply(Command::Cancel { job: queued, reason: None }).unwrap();
     let waiting = world.submit_as("owner", 0, &spec(3 * BLOCK, None));
-    world.answer(worker, SHORT).unwrap();
+    world.report_first(worker, SHORT).unwrap();
     world.wait(Duration::from_secs(1));
     world.tick();
     let saved = world.view(running).simulations_done;
-    world.answer(worker, SHORT).unwrap();
+    world.report_first(worker, SHORT).unwrap();
     assert!(world.view(running).simulations_done > saved);
 
     world.leases.clear();
@@ -33,7 +33,7 @@ fn a_restart_goes_on_from_the_checkpoint_and_loses_nothing_else() {
     assert_eq!(world.state(waiting), JobState::Queued);
     assert_eq!(world.state(queued), JobState::Cancelled);
     let worker = world.join(2);
-    while world.answer(worker, SHORT).is_some() {}
+    while world.report_first(worker, SHORT).is_some() {}
     assert_eq!(world.ledger.results[&running].fold, Marks::first(10_000, 10_000 * BLOCK));
     assert_eq!(world.ledger.results[&waiting].fold, Marks::first(3, 3 * BLOCK));
     assert_eq!(world.view(running).workers_used, 2);
@@ -56,7 +56,7 @@ fn a_lease_finished_under_an_earlier_epoch_is_delivered_to_the_new_one() {
         assert_eq!(world.view(id).simulations_done, old.range.simulations(4 * BLOCK));
     }
     world.apply(Command::Undrain { node: worker }).unwrap();
-    while world.answer(worker, SHORT).is_some() {}
+    while world.report_first(worker, SHORT).is_some() {}
     assert_eq!(world.ledger.results[&id].fold, Marks::first(4, 4 * BLOCK));
 }
 
@@ -78,7 +78,7 @@ fn a_lease_of_an_earlier_epoch_overtakes_what_was_leased_of_it_since() {
     let straddling = world.first_lease(late).unwrap().0;
     assert!(straddling.range.start() < old.range.end() && straddling.range.end() > old.range.end());
     assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
-    world.answer(late, SHORT).unwrap();
+    world.report_first(late, SHORT).unwrap();
     assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
 
     world.leases.clear();
@@ -88,11 +88,11 @@ fn a_lease_of_an_earlier_epoch_overtakes_what_was_leased_of_it_since() {
     world.join_with(1, 8);
     assert!(was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
     for (node, lease) in [early, other].into_iter().zip(began) {
-        assert_ne!(world.first_lease(node).unwrap().0, lease, "it was revoked, and there is more to do");
+        assert_ne!(world.first_lease(node).unwrap().0, lease, "it was revoked, and another was granted");
         assert!(!was_accepted(&world.apply(report(node, lease, &spec, SHORT)).unwrap()));
     }
     for node in [early, other, late].into_iter().cycle().take(100) {
-        world.answer(node, SHORT);
+        world.report_first(node, SHORT);
     }
     assert_eq!(world.ledger.results[&id].fold, Marks::first(40, 40 * BLOCK));
 }
@@ -108,7 +108,7 @@ fn a_lease_of_an_earlier_epoch_is_refused_once_its_blocks_are_done() {
     let worker = world.join(2);
     world.join(1);
     assert_eq!(world.first_lease(worker).unwrap().0.range.start(), old.range.start());
-    world.answer(worker, SHORT).unwrap();
+    world.report_first(worker, SHORT).unwrap();
     let done = world.view(id).simulations_done;
     assert!(!was_accepted(&world.apply(report(late, old, &spec, SHORT)).unwrap()));
     assert_eq!(world.view(id).simulations_done, done);
@@ -119,7 +119,7 @@ fn a_checkpoint_that_contradicts_itself_is_not_taken() {
     let mut world = World::new(Config::default());
     let id = world.submit(100 * BLOCK);
     let worker = world.join(1);
-    world.answer(worker, SHORT).unwrap();
+    world.report_first(worker, SHORT).unwrap();
     world.wait(Duration::from_secs(1));
     world.tick();
     let mut checkpoint = world.ledger.checkpoints[&id].clone();

@@ -11,7 +11,7 @@ use super::world::{World, report, spec};
 use crate::{Config, JobState};
 
 const BLOCK: u64 = BLOCK_SIMULATIONS;
-/// A job that never ends in these tests.
+/// The simulations of a job that doesn't end during any of these tests.
 const HUGE: u64 = 100_000_000_000;
 const STEP: Duration = Duration::from_millis(5);
 

@@ -1,6 +1,6 @@
-//! Random histories from a seed: everything that can happen to a cluster, in any order, with every
-//! invariant checked after each step. At the end there are no more faults, and every job that
-//! wasn't cancelled and didn't fail must be complete with each of its simulations counted once.
+//! Random histories from a seed: everything that can happen to a cluster, in any order. All
+//! invariants are checked after each step. At the end there are no more faults, and every job that
+//! wasn't cancelled and didn't fail must be complete, with each of its simulations counted once.
 //!
 //! `CARLO_TEST_SEED=n` runs one seed. The seed of a failure is printed.
 
@@ -52,7 +52,7 @@ impl History {
             running_jobs_max: rng.random_range(1..20),
             checkpoints_per_tick_max: rng.random_range(1..4),
             leases_per_node: rng.random_range(1..4),
-            answers_max: rng.random_range(1..50),
+            accepted_reports_max: rng.random_range(1..50),
             ageing: Duration::from_millis(rng.random_range(1..5_000)),
             ..Config::default()
         };
@@ -250,7 +250,7 @@ impl History {
             self.world.wait(Duration::from_millis(20));
             for number in 1..=NODES {
                 self.world.beat(node(number));
-                self.world.answer(node(number), Duration::from_millis(20));
+                self.world.report_first(node(number), Duration::from_millis(20));
             }
             self.world.tick();
         }
@@ -292,7 +292,7 @@ impl History {
         for batch in self.world.ledger.batches.values() {
             self.check_batch(batch);
         }
-        assert!(complete > 5, "a history in which next to nothing completes tests nothing");
+        assert!(complete > 5, "too few jobs complete in this history for it to test anything");
     }
 
     /// Checks the end of each batch.

@@ -60,16 +60,16 @@ fn a_silent_node_is_lost_after_three_seconds_and_its_ranges_go_to_others_at_once
     let fault =
         world.apply(Command::Heartbeat { node: dead, load: Load::default(), progress: vec![] }).unwrap_err();
     assert_eq!(fault.code, FaultCode::NotFound);
-    while world.answer(live, SHORT).is_some() {}
+    while world.report_first(live, SHORT).is_some() {}
     assert_eq!(world.ledger.results[&id].fold, Marks::first(4, 4 * BLOCK));
 }
 
 #[test]
-fn what_went_down_with_a_node_is_leased_alone_and_only_the_range_that_kills_fails_its_job() {
+fn ranges_of_a_lost_node_are_leased_alone_and_only_the_range_that_kills_fails_its_job() {
     let mut world = World::new(Config { range_losses_max: 3, ..Config::default() });
     let jobs = [(); 3].map(|()| world.submit(BLOCK));
-    // The second job kills every worker that computes it. At first the worker has a lease of the
-    // first job, too.
+    // The second job kills every worker that computes it. The first worker also has a lease of the
+    // first job.
     let mut number = 1;
     while world.state(jobs[1]) != JobState::Failed {
         let worker = world.join(number);
@@ -79,7 +79,7 @@ fn what_went_down_with_a_node_is_leased_alone_and_only_the_range_that_kills_fail
             _ => assert_eq!(held.len(), 1, "a suspect is alone"),
         }
         while world.first_lease(worker).is_some_and(|(lease, _)| lease.job != jobs[1]) && number > 1 {
-            assert_eq!(world.answer(worker, SHORT), Some(true));
+            assert_eq!(world.report_first(worker, SHORT), Some(true));
         }
         world.apply(Command::Lose { node: worker, why: "the stream broke".to_owned() }).unwrap();
         number += 1;
@@ -90,7 +90,7 @@ fn what_went_down_with_a_node_is_leased_alone_and_only_the_range_that_kills_fail
     assert_eq!(error, expected);
     assert_eq!(world.state(jobs[0]), JobState::Complete);
     let last = world.join(number);
-    while world.answer(last, SHORT).is_some() {}
+    while world.report_first(last, SHORT).is_some() {}
     assert_eq!(world.state(jobs[2]), JobState::Complete);
 }
 
@@ -103,16 +103,16 @@ fn a_suspect_range_waits_for_a_node_that_holds_nothing_and_then_holds_up_nobody(
     let suspects: Vec<_> = world.leases[&lost].iter().map(|(lease, _)| lease.range).collect();
     assert_eq!((world.leases[&worker].len(), suspects.len()), (2, 2));
     world.apply(Command::Lose { node: lost, why: "the stream broke".to_owned() }).unwrap();
-    assert_eq!(world.answer(worker, SHORT), Some(true));
+    assert_eq!(world.report_first(worker, SHORT), Some(true));
     assert_eq!(world.leases[&worker].len(), 1, "nothing is prefetched while a suspect waits");
     let mut blocks: u64 = suspects.iter().map(|range| range.len()).sum();
     while blocks > 0 {
-        assert_eq!(world.answer(worker, SHORT), Some(true));
+        assert_eq!(world.report_first(worker, SHORT), Some(true));
         let [(alone, _)] = world.leases[&worker].as_slice() else { panic!("a suspect is alone") };
         assert!((suspects[0].start()..suspects[1].end()).contains(&alone.range.start()), "suspects go first");
         blocks -= alone.range.len();
     }
-    assert_eq!(world.answer(worker, SHORT), Some(true));
+    assert_eq!(world.report_first(worker, SHORT), Some(true));
     assert_eq!(world.leases[&worker].len(), 2);
 }
 
@@ -135,7 +135,7 @@ fn a_draining_node_finishes_what_it_holds_and_stays_drained_over_restarts() {
     let worker = world.join(1);
     world.apply(Command::Drain { node: worker }).unwrap();
     assert_eq!(state_of(&world, 1), Some(NodeState::Draining));
-    assert_eq!(world.answer(worker, SHORT), Some(true));
+    assert_eq!(world.report_first(worker, SHORT), Some(true));
     let (lease, spec) = world.first_lease(worker).unwrap();
     let effects = world.apply(report(worker, lease, &spec, SHORT)).unwrap();
     assert!(effects.contains(&Effect::Drained { node: worker }));
@@ -171,7 +171,7 @@ fn a_leaving_node_gets_nothing_more_and_may_come_back() {
     world.submit(1_000 * BLOCK);
     let worker = world.join(1);
     world.apply(Command::Leave { node: worker }).unwrap();
-    while world.answer(worker, SHORT).is_some() {}
+    while world.report_first(worker, SHORT).is_some() {}
     assert_eq!(state_of(&world, 1), Some(NodeState::Drained));
     world.apply(Command::Lose { node: worker, why: "it left".to_owned() }).unwrap();
     world.join(1);
@@ -179,7 +179,7 @@ fn a_leaving_node_gets_nothing_more_and_may_come_back() {
 }
 
 #[test]
-fn the_last_leases_are_given_twice_and_the_first_answer_counts() {
+fn the_last_leases_are_given_twice_and_the_first_report_counts() {
     let mut world = World::new(Config::default());
     let id = world.submit(2 * BLOCK);
     let slow = world.join(1);
@@ -254,7 +254,7 @@ fn one_bad_node_fails_no_job_while_others_work() {
         if let Some((lease, _)) = world.first_lease(bad) {
             world.apply(failure(bad, lease, "it is always out of memory")).unwrap();
         }
-        world.answer(good, SHORT);
+        world.report_first(good, SHORT);
         world.wait(Duration::from_millis(100));
         for node in [bad, good] {
             world.beat(node);

@@ -24,13 +24,13 @@ fn jobs_start_in_the_order_of_their_positions() {
     let positions: Vec<_> = by_position.iter().filter_map(|id| world.view(*id).queue_position).collect();
     assert_eq!(positions, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let worker = world.join(1);
-    // The order restarts with each choice, so only the first positions are exact.
+    // The order is computed anew for each lease, so only the first positions are exact.
     assert_eq!(world.first_lease(worker).unwrap().0.job, by_position[0]);
     for _ in 0..8 {
         let first = waiting.iter().copied().filter(|id| world.state(*id) == JobState::Queued);
         let next = first.min_by_key(|id| world.view(*id).queue_position).unwrap();
         assert_eq!(world.view(next).queue_position, Some(1));
-        world.answer(worker, SHORT).unwrap();
+        world.report_first(worker, SHORT).unwrap();
         assert_eq!(world.first_lease(worker).unwrap().0.job, next);
     }
 }
@@ -55,7 +55,7 @@ fn a_queued_job_says_what_it_waits_for() {
     world.apply(Command::Drain { node: worker }).unwrap();
     assert_eq!(reason(&world, other), "every worker is draining");
     world.apply(Command::Lose { node: worker, why: "the stream broke".to_owned() }).unwrap();
-    // Also a running job without a node.
+    // A running job without a node gives a reason, too.
     for id in [first, other] {
         assert_eq!(reason(&world, id), "every worker is offline");
     }
@@ -66,7 +66,7 @@ fn a_blocked_job_waits_until_its_batch_releases_it() {
     let mut world = World::new(Config { usage_half_life: Duration::from_millis(1), ..Config::default() });
     world.submit_batch(&[BLOCK, BLOCK, BLOCK], |batch| batch.parallel_jobs = 1);
     let [first, second, third] = [1, 2, 3].map(job);
-    // Its owner is not forgotten meanwhile.
+    // The owner must not be forgotten meanwhile.
     for _ in 0..3 {
         world.wait(Duration::from_secs(20));
         world.tick();
@@ -80,7 +80,7 @@ fn a_blocked_job_waits_until_its_batch_releases_it() {
     assert_eq!(world.view(second).error.as_deref(), Some("enough"));
     world.restart();
     world.join(1);
-    world.answer(worker, SHORT).unwrap();
+    world.report_first(worker, SHORT).unwrap();
     assert_eq!([first, third].map(|id| world.state(id)), [JobState::Complete, JobState::Running]);
 }
 
@@ -93,7 +93,7 @@ fn an_owner_s_limit_bounds_what_runs_at_once() {
         let running = ids.iter().filter(|id| world.state(**id) == JobState::Running).count();
         assert!((1..=2).contains(&running), "{running}");
         for worker in &workers {
-            world.answer(*worker, SHORT);
+            world.report_first(*worker, SHORT);
         }
     }
 }
@@ -135,7 +135,7 @@ fn nothing_is_estimated_from_a_speed_that_is_not_measured_yet() {
     let worker = world.join(1);
     let took = Duration::from_millis(10);
     world.wait(took);
-    world.answer(worker, took).unwrap();
+    world.report_first(worker, took).unwrap();
     // The total speed is updated at the next tick.
     let queued = world.submit(BLOCK);
     let left = world.view(queued).seconds_remaining;
@@ -153,7 +153,7 @@ fn what_is_left_is_estimated_from_the_measured_speed() {
         let blocks = world.first_lease(worker).unwrap().0.range.len();
         let took = Duration::from_millis(10 * blocks);
         world.wait(took);
-        world.answer(worker, took).unwrap();
+        world.report_first(worker, took).unwrap();
     }
     let left = world.view(id).seconds_remaining.unwrap();
     assert!((900.0..1_100.0).contains(&left), "{left}");

@@ -19,7 +19,7 @@ fn a_job_is_queued_then_runs_then_is_complete_with_every_simulation_counted_once
     let worker = world.join(1);
     assert_eq!(world.state(id), JobState::Running);
     assert_eq!(world.leases[&worker].len(), 2, "one to compute, one in advance");
-    while world.answer(worker, SHORT).is_some() {}
+    while world.report_first(worker, SHORT).is_some() {}
     assert_eq!(world.state(id), JobState::Complete);
     assert_eq!(world.ledger.results[&id].fold, Marks::first(11, 10 * BLOCK + 1));
     let record = world.ledger.job(id);
@@ -55,7 +55,7 @@ fn a_refused_command_changes_nothing() {
 }
 
 #[test]
-fn a_repeated_report_is_answered_the_same_and_counted_once() {
+fn a_repeated_report_is_acknowledged_alike_and_counted_once() {
     let mut world = World::new(Config::default());
     let id = world.submit(100 * BLOCK);
     let worker = world.join(1);
@@ -112,12 +112,12 @@ fn the_third_fault_of_a_range_fails_its_job_with_the_last_fault_and_the_others_g
     let error = world.view(poisoned).error.unwrap();
     assert_eq!(error, "blocks 0..1 failed on 3 attempts, the last time because fault 3");
     assert_eq!(world.ledger.job(poisoned).error.as_deref(), Some(error.as_str()));
-    while world.answer(worker, SHORT).is_some() {}
+    while world.report_first(worker, SHORT).is_some() {}
     assert_eq!(world.state(other), JobState::Complete);
 }
 
 #[test]
-fn an_answer_over_the_wrong_number_of_simulations_is_a_fault_of_the_range() {
+fn a_report_of_the_wrong_number_of_simulations_is_a_fault_of_the_range() {
     let mut world = World::new(Config::default());
     let id = world.submit(4 * BLOCK);
     let worker = world.join(1);
@@ -134,7 +134,7 @@ fn an_answer_over_the_wrong_number_of_simulations_is_a_fault_of_the_range() {
 }
 
 #[test]
-fn an_answer_that_does_not_fit_the_others_is_a_fault_of_the_range() {
+fn a_report_that_does_not_fit_the_others_is_a_fault_of_the_range() {
     let mut world = World::new(Config::default());
     let id = world.submit(8 * BLOCK);
     let worker = world.join(1);
@@ -142,7 +142,7 @@ fn an_answer_that_does_not_fit_the_others_is_a_fault_of_the_range() {
     let next = |world: &World| world.leases[&worker][0].0;
     let first = next(&world);
     assert!(was_accepted(&world.apply(report(worker, first, &spec_of(8 * BLOCK), SHORT)).unwrap()));
-    // As many simulations as the lease has, but for a larger job.
+    // The number of simulations is right, but the report belongs to a larger job.
     let second = next(&world);
     assert!(!was_accepted(&world.apply(report(worker, second, &spec_of(9 * BLOCK), SHORT)).unwrap()));
     let third = next(&world);
@@ -155,7 +155,7 @@ fn a_cancelled_job_is_revoked_and_keeps_what_is_known_of_it() {
     let mut world = World::new(Config::default());
     let id = world.submit(100 * BLOCK);
     let worker = world.join(1);
-    world.answer(worker, SHORT).unwrap();
+    world.report_first(worker, SHORT).unwrap();
     let done = world.view(id).simulations_done;
     assert!(done > 0);
     let (lease, spec) = world.first_lease(worker).unwrap();
@@ -185,9 +185,9 @@ fn an_early_stop_takes_the_same_simulations_on_any_cluster() {
             turn += 1;
             let node = nodes[if turn % 3 == 0 { turn / 3 % nodes.len() } else { nodes.len() - 1 }];
             world.wait(SHORT);
-            if world.answer(node, SHORT).is_none() {
+            if world.report_first(node, SHORT).is_none() {
                 for node in &nodes {
-                    world.answer(*node, SHORT);
+                    world.report_first(*node, SHORT);
                 }
             }
         }
@@ -204,7 +204,7 @@ fn progress_is_durable_after_a_second_or_a_twentieth_of_the_job() {
     let mut world = World::new(Config::default());
     let id = world.submit(1_000 * BLOCK);
     let worker = world.join(1);
-    world.answer(worker, Duration::from_secs(1)).unwrap();
+    world.report_first(worker, Duration::from_secs(1)).unwrap();
     world.tick();
     assert!(world.ledger.checkpoints.is_empty(), "neither yet");
     world.wait(Duration::from_secs(1));
@@ -215,7 +215,7 @@ fn progress_is_durable_after_a_second_or_a_twentieth_of_the_job() {
     assert!((1..50).contains(&first));
     // A fast report makes the next lease large.
     while world.view(id).simulations_done < (first + 50) * BLOCK {
-        world.answer(worker, SHORT).unwrap();
+        world.report_first(worker, SHORT).unwrap();
     }
     world.tick();
     assert!(saved(&world) >= first + 50);

@@ -1,4 +1,4 @@
-//! A coordinator's shell, a ledger and workers in simulated time.
+//! A stand-in for the coordinator, its ledger and its workers, in simulated time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::{
     Record, ResultRecord, Scheduler, SealKey, StoredJob,
 };
 
-/// Months of every job here.
+/// The months of every job in these tests.
 const MONTHS: u32 = 12;
-/// Of a token.
+/// The price of a token.
 pub(crate) const PRICE: Money = Money::from_nanos(1);
 
 pub(crate) fn spec(simulations: u64, target: Option<f64>) -> Arc<JobSpec> {
@@ -56,7 +56,7 @@ pub(crate) fn facts(name: &str) -> NodeFacts {
     }
 }
 
-/// What was committed.
+/// The committed records.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     pub(crate) jobs: Vec<JobRecord>,
@@ -99,7 +99,7 @@ impl Ledger {
         self.jobs.iter().find(|job| job.id == id).expect("the job was committed")
     }
 
-    /// A scheduler of a new epoch with everything that was committed.
+    /// A scheduler of a new epoch, restored from the committed records.
     pub(crate) fn restore(&self, config: &Config, epoch: Epoch, now: Now) -> Scheduler<Marks> {
         let mut scheduler = Scheduler::new(config.clone(), epoch, seal_key());
         for record in &self.jobs {
@@ -117,16 +117,16 @@ impl Ledger {
     }
 }
 
-/// A scheduler with its shell.
+/// A scheduler with a ledger, which carries out the effects of commands.
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) scheduler: Scheduler<Marks>,
     pub(crate) ledger: Ledger,
     pub(crate) now: Now,
-    /// Every lease that was given and not taken back, by node, oldest first.
+    /// The active leases of each node, oldest first.
     pub(crate) leases: BTreeMap<NodeId, Vec<(Lease, Arc<JobSpec>)>>,
     pub(crate) submitted: u128,
-    /// Commands after which every invariant is checked.
+    /// The invariants are checked after every so many commands.
     pub(crate) verify_every: u32,
     commands: u32,
 }
@@ -150,7 +150,7 @@ impl World {
         self.now.wall.0 += u64::try_from(time.as_millis()).unwrap();
     }
 
-    /// Applies a command, commits its records, follows its effects, and returns these.
+    /// Applies a command, commits its records, and carries out its effects. Returns the effects.
     pub(crate) fn apply(&mut self, command: Command<Marks>) -> Result<Vec<Effect>, Fault> {
         let result = self.scheduler.apply(command, self.now);
         self.commands += 1;
@@ -200,7 +200,7 @@ impl World {
         id
     }
 
-    /// Submits a batch of jobs of these simulations; `change` says what else it asks for.
+    /// Submits a batch of jobs with these numbers of simulations. `change` sets further options.
     pub(crate) fn submit_batch(
         &mut self,
         simulations: &[u64],
@@ -234,8 +234,8 @@ impl World {
         self.join_with(number, facts("").threads)
     }
 
-    /// As [`join`](Self::join); until its speed is known, a node gets as many blocks as it has
-    /// threads.
+    /// Like [`join`](Self::join), with a number of threads. Until the node's speed is known, its
+    /// leases have as many blocks as it has threads.
     pub(crate) fn join_with(&mut self, number: u128, threads: u32) -> NodeId {
         let id = node(number);
         self.leases.remove(&id);
@@ -252,13 +252,14 @@ impl World {
         self.apply(Command::Heartbeat { node, load: Load::default(), progress: Vec::new() }).unwrap();
     }
 
-    /// The lease that the node has held for longest.
+    /// The node's oldest lease.
     pub(crate) fn first_lease(&self, node: NodeId) -> Option<(Lease, Arc<JobSpec>)> {
         self.leases.get(&node)?.first().cloned()
     }
 
-    /// The node answers its oldest lease, after `took`; returns whether the answer counted.
-    pub(crate) fn answer(&mut self, node: NodeId, took: Duration) -> Option<bool> {
+    /// The node reports its oldest lease, which took this long. Returns whether the report was
+    /// accepted; `None` if the node has no lease.
+    pub(crate) fn report_first(&mut self, node: NodeId, took: Duration) -> Option<bool> {
         let (lease, spec) = self.first_lease(node)?;
         let effects = self.apply(report(node, lease, &spec, took)).unwrap();
         Some(was_accepted(&effects))
@@ -272,14 +273,14 @@ impl World {
         self.view(job).state
     }
 
-    /// Goes on with a new scheduler, made of what was committed.
+    /// Replaces the scheduler with a new one, restored from the committed records.
     pub(crate) fn restart(&mut self) {
         let epoch = Epoch(self.scheduler.epoch().0 + 1);
         self.scheduler = self.ledger.restore(&self.config, epoch, self.now);
     }
 }
 
-/// The right answer to a lease.
+/// The correct report of a lease.
 pub(crate) fn report(node: NodeId, lease: Lease, spec: &JobSpec, took: Duration) -> Command<Marks> {
     let partial = Marks::of(lease.range, spec.simulations());
     Command::Report { node, lease, partial, computed_in: took }
@@ -294,5 +295,5 @@ pub(crate) fn was_accepted(effects: &[Effect]) -> bool {
         Effect::Acknowledge { accepted, .. } => Some(*accepted),
         _ => None,
     });
-    answer.expect("a report is answered")
+    answer.expect("a report is acknowledged")
 }
