@@ -1,10 +1,10 @@
-//! What a coordinator brings along to authenticate callers and workers: a key of the user `admin`,
-//! and a token that workers join with. Both are in files that only their owner can read.
+//! The initial secrets of a cluster: a key of the user `admin`, and a join token for workers. Each
+//! coordinator is configured with both, usually in files that only their owner can read.
 //!
-//! The cluster's own keys and tokens are in the ledger, as hashes. What a coordinator brings counts
-//! where the ledger has none yet: then its files are made, unless they are there. Later
-//! coordinators need no files. One whose files hold other secrets than the cluster's is refused,
-//! unless it is told to adopt them.
+//! The keys and tokens that the cluster accepts are in the ledger, as hashes. If the ledger has no
+//! admin key or no valid join token, the leader adds its own, and first creates the files if they
+//! don't exist. Other coordinators need no files. A coordinator whose files contain other secrets
+//! than the cluster's ends with an error, unless it is configured to adopt them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,31 +15,32 @@ use carlo_service::files;
 use carlo_tenancy::{Secret, Tenancy, Unauthenticated, join_tokens};
 use carlo_types::Timestamp;
 
-/// The metadata that a worker's token comes in.
+/// The name of the metadata with a worker's join token.
 pub(crate) const JOIN_TOKEN: &str = "x-join-token";
 
-/// Who is let in.
+/// Which callers and workers are admitted.
 #[derive(Debug, Clone)]
 pub enum Access {
-    /// Everybody, as the user `local`; any worker may join. For loopback addresses only.
+    /// Every caller is admitted as the user `local`, and any worker may join. For loopback
+    /// addresses only.
     Open,
-    /// Whoever has a key, or for workers a join token.
+    /// Callers need a key, and workers need a join token.
     Keys {
         /// A key of the user `admin`.
         admin: Credential,
-        /// What workers may join with.
+        /// A join token for workers.
         join_token: Credential,
-        /// Whether both are to hold although the cluster has others.
+        /// Whether both are added although the cluster has other ones.
         adopts: bool,
     },
 }
 
-/// A secret that a coordinator brings along.
+/// A secret in a coordinator's configuration.
 #[derive(Clone)]
 pub enum Credential {
-    /// This text.
+    /// The secret itself.
     Text(String),
-    /// What is in this file, if there is one.
+    /// A file with the secret. It need not exist.
     File(PathBuf),
 }
 
@@ -52,38 +53,34 @@ impl std::fmt::Debug for Credential {
     }
 }
 
-/// Why keys and tokens can't be used.
+/// An error in the initial secrets.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub enum AccessError {
-    /// A file can't be read or made.
+    /// A file can't be read or created.
     #[error("failed to {doing} {}", path.display())]
     File {
-        /// Which.
         path: PathBuf,
-        /// What was being done, to finish the words "failed to".
+        /// The attempted action, which continues the words "failed to".
         doing: &'static str,
-        /// What the system said.
         source: io::Error,
     },
-    /// What is in a file isn't what should be there.
+    /// A file contains something else than a secret of the expected kind.
     #[error("{place} holds no {what}: {reason}")]
     Content {
-        /// Where.
         place: String,
-        /// What should be there.
+        /// The expected kind of secret.
         what: &'static str,
-        /// What is wrong.
         reason: String,
     },
-    /// The cluster has others.
+    /// The cluster has other secrets.
     #[error(
         "{place} holds another {what} than this cluster's: remove it, or put the cluster's there, or start with \
          --adopt-secrets to have the cluster accept this one, too"
     )]
     Foreign {
-        /// Where.
         place: String,
-        /// What it is.
+        /// The kind of secret.
         what: &'static str,
     },
 }
@@ -91,20 +88,20 @@ pub enum AccessError {
 const ADMIN_KEY: &str = "API key";
 const TOKEN: &str = "join token";
 
-/// What of a coordinator's own the cluster is to accept from now on.
+/// A coordinator's own secrets that the cluster does not accept yet and should from now on.
 #[derive(Debug, Default)]
 pub(crate) struct Adopted {
     pub(crate) admin: Option<Secret>,
-    /// The text of a token that is fit for one.
+    /// The text of a valid join token.
     pub(crate) join_token: Option<String>,
 }
 
 impl Access {
-    /// Keys and a token in these files.
+    /// An admin key and a join token in these files. A file need not exist.
     ///
     /// # Errors
     ///
-    /// When there is something else in them.
+    /// If a file can't be read or doesn't contain a secret of the expected kind.
     pub fn from_files(admin_key: &Path, join_token: &Path) -> Result<Self, AccessError> {
         let (admin, join_token) =
             (Credential::File(admin_key.to_owned()), Credential::File(join_token.to_owned()));
@@ -113,12 +110,12 @@ impl Access {
         Ok(Self::Keys { admin, join_token, adopts: false })
     }
 
-    /// What is to be added to a cluster's keys and tokens. Files that are needed and aren't there
-    /// are made with `fresh` bits if it is given.
+    /// The secrets to be added to the cluster's. Needed files that don't exist are created with
+    /// random bits from `fresh`, if it is given.
     ///
     /// # Errors
     ///
-    /// When the cluster has other ones, or a file can't be used.
+    /// If the cluster has other secrets, or a file can't be used.
     pub(crate) fn adopt(
         &self,
         tenancy: &Tenancy,
@@ -133,7 +130,7 @@ impl Access {
                 Err(Unauthenticated::Unknown) if is_needed => adopted.admin = Some(secret),
                 Err(Unauthenticated::Unknown) => return Err(admin.foreign(ADMIN_KEY)),
                 Err(refusal) => {
-                    tracing::warn!(%refusal, place = admin.place(), "the admin key there is of no use");
+                    tracing::warn!(%refusal, place = admin.place(), "the configured admin key is not valid");
                 }
                 Ok(_) => {}
             },
@@ -151,7 +148,7 @@ impl Access {
                 Err(Unauthenticated::JoinTokenUnknown) if is_needed => adopted.join_token = Some(text),
                 Err(Unauthenticated::JoinTokenUnknown) => return Err(join_token.foreign(TOKEN)),
                 Err(refusal) => {
-                    tracing::warn!(%refusal, place = join_token.place(), "the join token there is of no use");
+                    tracing::warn!(%refusal, place = join_token.place(), "the configured join token is not valid");
                 }
                 Ok(()) => {}
             },
@@ -167,7 +164,7 @@ impl Access {
     }
 }
 
-/// The text of a join token of these bits.
+/// A join token made from these random bits.
 pub(crate) fn token_text(bits: [u8; 32]) -> String {
     let (high, low) = bits.split_at(16);
     let number = |half: &[u8]| half.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
@@ -175,7 +172,7 @@ pub(crate) fn token_text(bits: [u8; 32]) -> String {
 }
 
 impl Credential {
-    /// The text there, without the white space around it; `None` if there is no file.
+    /// The secret without surrounding white space; `None` if the file doesn't exist.
     fn read(&self) -> Result<Option<String>, AccessError> {
         let path = match self {
             Self::Text(text) => return Ok(Some(text.clone())),
@@ -217,11 +214,11 @@ impl Credential {
         AccessError::Foreign { place: self.place(), what }
     }
 
-    /// Makes the file, either whole or not at all, for its owner alone to read.
+    /// Creates the file atomically, readable by its owner only.
     fn make(&self, text: &str) -> Result<(), AccessError> {
         let Self::File(path) = self else { return Ok(()) };
         make(path, text).map_err(|source| AccessError::File { path: path.clone(), doing: "make", source })?;
-        tracing::info!(path = %path.display(), "made a file with a new secret, for its owner alone to read");
+        tracing::info!(path = %path.display(), "created a file with a new secret, readable by its owner only");
         Ok(())
     }
 }
@@ -233,7 +230,8 @@ fn make(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let unfinished = PathBuf::from(name);
-    // Neither a link nor a file that somebody else has put there is written to.
+    // Removes a symbolic link or a file that somebody else may have put there, so that the secret
+    // isn't written to it.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -1,4 +1,4 @@
-//! The accounts' service: keys, and what has been used with them.
+//! The gRPC service `Accounts`: API keys, join tokens, tiers and usage.
 
 use std::time::Duration;
 
@@ -22,10 +22,9 @@ use crate::request_checks::checked;
 use crate::to_proto::nanodollars;
 
 const DAY: Duration = Duration::from_hours(24);
-/// Past months where a caller doesn't say how many.
+/// The number of past months if the request gives none.
 const PERIODS_DEFAULT: u32 = 6;
 
-/// The service.
 pub(crate) struct AccountsService {
     state: ServiceState,
 }
@@ -52,9 +51,10 @@ impl AccountsService {
                 core.note(ClusterEventKind::KeyCreated, key.id.to_string(), detail, caller.user.to_string());
                 Ok(v1::CreatedKey { key: Some(message(&key)), secret: secret.reveal() })
             };
-            // Nothing durable holds a secret.
-            let told = |created: &v1::CreatedKey| v1::CreatedKey { secret: String::new(), ..created.clone() };
-            core.run_idempotent(caller, idempotency_key.as_ref(), serve, told)
+            // Secrets are never stored, so a repeated request gets the key without its secret.
+            let stored =
+                |created: &v1::CreatedKey| v1::CreatedKey { secret: String::new(), ..created.clone() };
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, stored)
         };
         resolve(self.state.ledger.as_ref(), context.admit(create).await?).await
     }
@@ -79,7 +79,7 @@ impl AccountsService {
     ) -> Result<v1::Key, Fault> {
         let revoke = move |core: &mut Core, caller: &Caller| {
             caller.require_admin()?;
-            // A malformed id is the id of no key.
+            // No key has a malformed id.
             let id = request.id.parse::<KeyId>();
             let id = id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?;
             let key = core.revoke_key(id)?;
@@ -114,10 +114,10 @@ impl AccountsService {
                 );
                 Ok(v1::CreatedJoinToken { token: Some(join_token(token)), text })
             };
-            // Nothing durable holds a secret.
-            let told =
+            // Secrets are never stored, so a repeated request gets the token without its text.
+            let stored =
                 |made: &v1::CreatedJoinToken| v1::CreatedJoinToken { text: String::new(), ..made.clone() };
-            core.run_idempotent(caller, idempotency_key.as_ref(), serve, told)
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, stored)
         };
         resolve(self.state.ledger.as_ref(), context.admit(create).await?).await
     }
@@ -142,7 +142,7 @@ impl AccountsService {
     ) -> Result<v1::JoinToken, Fault> {
         let revoke = move |core: &mut Core, caller: &Caller| {
             caller.require_admin()?;
-            // A malformed id is the id of no token.
+            // No token has a malformed id.
             let id = request.id.parse::<JoinTokenId>();
             let id = id.map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))?;
             let token = core.revoke_join_token(id)?;
@@ -231,7 +231,7 @@ service! {
     }
 }
 
-/// The key that a request asks for, under this id.
+/// The requested key with this id, and the request's idempotency key; or all faults of the request.
 fn check(mut request: v1::CreateKeyRequest, id: KeyId) -> Result<(NewKey, Option<IdempotencyKey>), Fault> {
     let key = std::mem::take(&mut request.idempotency_key);
     let idempotency_key = IdempotencyKey::new(&key, "Accounts.CreateKey", &request)?;

@@ -1,17 +1,17 @@
-//! The URL at which gateways and workers reach this coordinator. Other coordinators name it as the
-//! leader's.
+//! The URL at which gateways and workers reach this coordinator. While this one leads, the other
+//! coordinators refer callers to this URL.
 
 use std::net::{IpAddr, SocketAddr};
 
 use tonic::codegen::http::Uri;
 
-/// Why a URL can't be advertised.
+/// The reason why a URL can't be advertised.
 #[derive(Debug, thiserror::Error)]
 pub enum AdvertiseError {
-    /// It isn't a URL with a scheme.
+    /// The text isn't a URL with a scheme.
     #[error("--advertise {0:?} is not a URL: expected something like https://coordinator.example:7070")]
     NotAUrl(String),
-    /// It means every address of a machine, so others can't connect to it.
+    /// The address is a wildcard, to which nobody can connect.
     #[error(
         "{0} can't be advertised: it stands for every address of this machine, and leads nowhere from another one; \
          give the URL at which gateways and workers reach it, with --advertise"
@@ -19,7 +19,7 @@ pub enum AdvertiseError {
     Unspecified(String),
 }
 
-/// The `given` URL, or that of the listening address.
+/// The `given` URL, or one made from the listening address.
 pub(crate) fn url(
     given: Option<String>,
     address: SocketAddr,

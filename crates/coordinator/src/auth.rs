@@ -1,6 +1,6 @@
-//! Authentication and rate headers of every gRPC call. The key is taken from the metadata; the core
-//! admits the call and counts it in the commit of what it asks for; the response, including an
-//! error, says how the caller stands with their rate limits.
+//! Authentication and rate limits of all gRPC calls. The API key is in the metadata of the request.
+//! The core admits and counts the call in the same commit as its changes. The metadata of the
+//! response, also of an error, contain the caller's rate limits.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use crate::core::{Core, CoreHandle};
 use crate::environment::Environment;
 use crate::lead::Leadership;
 
-/// Where a key is looked for, in this order.
+/// The metadata in which an API key is looked for, in this order.
 const KEY: &str = "x-api-key";
 const AUTHORIZATION: &str = "authorization";
 const BEARER: &str = "bearer ";
-/// Metadata of responses, with the values of the HTTP headers of these names.
+/// Metadata of responses, in the format of the HTTP headers with the same names.
 const RATE_POLICY: &str = "ratelimit-policy";
 const RATE: &str = "ratelimit";
 
-/// What every service needs.
+/// The state that all services share.
 #[derive(Clone)]
 pub(crate) struct ServiceState {
     pub(crate) leadership: Leadership,
@@ -32,8 +32,7 @@ pub(crate) struct ServiceState {
     pub(crate) environment: Arc<dyn Environment>,
 }
 
-/// One call: the core that serves it, the key that came with it, and how its caller stands with
-/// their rate limits.
+/// One call: the core that serves it, its API key, and the state of its caller's rate limits.
 pub(crate) struct RequestContext {
     core: CoreHandle,
     key: Option<String>,
@@ -42,7 +41,7 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Takes a request apart. Refused where another coordinator leads.
+    /// Splits a request into its context and its message. Refused if this coordinator doesn't lead.
     pub(crate) fn of<M>(leadership: &Leadership, request: Request<M>) -> Result<(Self, M), Status> {
         let core = leadership.term()?.core;
         let context =
@@ -54,8 +53,8 @@ impl RequestContext {
         &self.core
     }
 
-    /// Has the core authenticate, admit and count the call, and then `serve` it. Returns once
-    /// everything is durable. To be called once for each call.
+    /// Lets the core authenticate, admit and count the call, and then `serve` it. Returns once all
+    /// changes are durable. Must be called exactly once for each call.
     pub(crate) async fn admit<T: Send + 'static>(
         &mut self,
         serve: impl FnOnce(&mut Core, &Caller) -> Result<T, Fault> + Send + 'static,
@@ -66,20 +65,20 @@ impl RequestContext {
         answer
     }
 
-    /// Who calls. The call is neither admitted nor counted.
+    /// The caller. Doesn't admit or count the call.
     pub(crate) async fn authenticate(&self) -> Result<Caller, Fault> {
         let key = self.key.clone();
         let caller = self.core.ask(move |core| core.authenticate(key.as_deref())).await?;
         caller.map_err(refused)
     }
 
-    /// Says in the metadata of the response that the stream in it is empty, because the caller has
-    /// seen everything.
+    /// Marks the response's stream, in the metadata, as empty because the caller has already
+    /// received the last event.
     pub(crate) fn set_stream_is_over(&mut self) {
         self.stream_is_over = true;
     }
 
-    /// The response, with the rate limits in its metadata.
+    /// Makes the response, with the rate limits in its metadata.
     pub(crate) fn respond<T>(self, answer: Result<T, Fault>) -> Result<Response<T>, Status> {
         match answer {
             Ok(answer) => {
@@ -111,9 +110,9 @@ impl RequestContext {
     }
 }
 
-/// Implements a generated service trait with the service's own methods of the same names, which
-/// take a [`RequestContext`] and the message and return the answer or a [`Fault`]. The service must
-/// have a field `state` of type [`ServiceState`].
+/// Implements a generated service trait with the service's own methods of the same names. These
+/// take a [`RequestContext`] and the message, and return the response's message or a [`Fault`]. The
+/// service must have a field `state` of type [`ServiceState`].
 macro_rules! service {
     (impl $trait:ident for $service:ident $([$($stream:ident = $type:ty),*])? {
         $($method:ident($request:ty) -> $response:ty;)*
@@ -137,14 +136,14 @@ macro_rules! service {
 }
 pub(crate) use service;
 
-/// Why a key is not accepted, as a fault.
+/// The fault of a call whose key is not accepted.
 pub(crate) fn refused(refusal: Unauthenticated) -> Fault {
     Refusal::from(refusal).into()
 }
 
-/// The API key that came with a call.
+/// The API key in a call's metadata.
 pub(crate) fn key(metadata: &MetadataMap) -> Option<String> {
-    // What isn't text is refused as a malformed key, not as a missing one.
+    // A value that isn't text becomes an empty key, which is refused as malformed, not as missing.
     let text = |name| metadata.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(key) = text(KEY) {
         return Some(key.to_owned());

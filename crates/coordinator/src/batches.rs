@@ -1,4 +1,4 @@
-//! The batches' service.
+//! The gRPC service `Batches`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,13 +25,12 @@ use crate::ledger_reads::{resolve, with_results};
 use crate::request_checks::{WAIT_MAX, check_page, checked, fresh_seed, notified, rank};
 use crate::to_proto;
 
-/// Bytes of the jobs of one answer: what leaves room in a message. Jobs beyond that come without
-/// results.
+/// The limit on the size of all jobs in one response, in bytes. It leaves some room in a message
+/// for the rest. Jobs beyond it come without results.
 const JOBS_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 8 * 7;
-/// Results that wait for a reader.
+/// Results that are read ahead of a slow reader.
 const RESULTS_AHEAD: usize = 2;
 
-/// The service.
 pub(crate) struct BatchesService {
     state: ServiceState,
 }
@@ -115,7 +114,7 @@ impl BatchesService {
         let mut bytes = 0;
         for job in jobs {
             let mut job = to_proto::job(job);
-            // A job that expired meanwhile is shown as it was.
+            // If the job has expired meanwhile, it is shown without results.
             if let Ok(whole) = with_results(self.state.ledger.as_ref(), job.clone()).await
                 && bytes + whole.encoded_len() <= JOBS_BYTES_MAX
             {
@@ -143,7 +142,7 @@ impl BatchesService {
                 () = send_results(ended, core, ledger, &reader) => {}
                 () = permit.revoked.cancelled() => {
                     let refusal = status::from_fault(&refused(Unauthenticated::Revoked));
-                    // Where the reader is behind, the end of the stream says as much.
+                    // If the channel is full, the end of the stream must suffice.
                     let _ = reader.try_send(Err(refusal));
                 }
             }
@@ -188,7 +187,7 @@ service! {
     }
 }
 
-/// Sends ended jobs with their results to their reader, as fast as it reads.
+/// Sends ended jobs with their results, as fast as the reader takes them.
 async fn send_results(
     ended: Vec<JobId>,
     core: CoreHandle,
@@ -198,7 +197,7 @@ async fn send_results(
     for id in ended {
         let job = match core.ask(move |core| core.snapshot_with_fold(id)).await {
             Ok(Some(snapshot)) => with_results(ledger.as_ref(), to_proto::job(snapshot)).await,
-            // It has expired since it was listed.
+            // The job has expired since it was listed.
             Ok(None) => continue,
             Err(fault) => Err(fault),
         };
@@ -209,7 +208,7 @@ async fn send_results(
     }
 }
 
-/// The batch that a request asks for, under fresh ids; or every fault of it.
+/// The requested batch with fresh ids, or all faults of the request.
 fn check(environment: &dyn Environment, request: v1::CreateBatchRequest) -> Result<BatchRequest, Fault> {
     let mut faults = Faults::default();
     for (index, simulation) in request.simulations.iter().enumerate() {
@@ -219,7 +218,7 @@ fn check(environment: &dyn Environment, request: v1::CreateBatchRequest) -> Resu
             faults.push(FieldFault::new(format!("/simulations/{index}"), message));
         }
     }
-    // Exactly as they came, not by way of floating point or another writer of JSON.
+    // Money and metadata are passed on without a conversion that could change them.
     let cap = request.budget_cap_nanodollars.map(|cap| Money::from_nanos(cap.into()));
     let metadata_json = request.metadata_json.clone();
     let CreateBatch { simulations, parallel_jobs, fail_fast, budget_cap_usd: _, priority, metadata: _ } =
@@ -240,6 +239,6 @@ fn check(environment: &dyn Environment, request: v1::CreateBatchRequest) -> Resu
 }
 
 fn batch_id(text: &str) -> Result<BatchId, Fault> {
-    // What is no id is the id of no batch.
+    // No batch has a malformed id.
     convert::id("id", text).map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))
 }

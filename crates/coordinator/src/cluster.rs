@@ -1,4 +1,5 @@
-//! The gRPC service `Cluster`: what the cluster is doing, and draining its nodes.
+//! The gRPC service `Cluster`: the state, history and events of the cluster, and the draining of
+//! its nodes.
 
 use carlo_tenancy::Caller;
 use carlo_types::{Fault, FaultCode, NodeId};
@@ -29,8 +30,8 @@ impl ClusterService {
         Ok(to_proto::cluster(cluster, &self.address))
     }
 
-    /// For probes, which have no key. This asks the core, because after the core has ended no other
-    /// call is served either.
+    /// For probes, which have no key. Asks the core, because once the core has ended no call can be
+    /// served.
     async fn ready(
         &self,
         context: &mut RequestContext,

@@ -11,55 +11,54 @@ use tokio::net::TcpListener;
 
 use crate::access::Access;
 
-/// The configuration of a coordinator.
+/// What [`run`](crate::run) needs besides a listener.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Config {
-    /// Where its ledger is.
     pub data: Data,
-    /// The rules that it leads by.
     pub settings: Settings,
-    /// The URL at which gateways and workers reach it, told by the others while it leads; where
-    /// absent, the address that it listens on.
+    /// The URL at which gateways and workers reach this coordinator. `None` for the address of the
+    /// listener.
     pub advertise: Option<String>,
-    /// Where the admin endpoint listens; nowhere where absent.
+    /// The listener of the admin endpoint; `None` for no admin endpoint.
     pub admin: Option<TcpListener>,
 }
 
-/// How a coordinator schedules, bills and authenticates.
+/// The settings for scheduling, billing and authentication.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Settings {
-    /// How it shares work out.
     pub scheduler: carlo_schedule::Config,
-    /// What each tier may do, and what work costs, unless the ledger says otherwise.
+    /// The limits of each tier and the price of a token. Used only if the ledger contains none, or
+    /// with `replaces_terms`.
     pub terms: Terms,
-    /// Whether that replaces what the ledger says.
+    /// Whether `terms` replace those of the ledger.
     pub replaces_terms: bool,
-    /// Who is let in.
     pub access: Access,
-    /// What it shows those who connect, over TLS; without it, nothing is encrypted.
+    /// The certificates and the key for TLS. `None` for connections without encryption.
     pub tls: Option<Identity>,
-    /// The most simulations of a job whose answer is waited for in the call: more would hold calls
-    /// of many callers for long.
+    /// The most simulations of a job that a caller may wait for in one call, so that calls don't
+    /// last too long.
     pub waited_simulations_max: u64,
 }
 
-/// Where a coordinator keeps what it must not forget.
+/// The place of the ledger.
 #[derive(Debug, Clone)]
 pub enum Data {
-    /// In this directory, which is made where there is none.
+    /// In this directory, which is created if it doesn't exist.
     Directory(PathBuf),
-    /// In memory: everything is forgotten when the process ends.
+    /// In memory. Everything is lost when the process ends.
     Temporary,
-    /// In etcd, shared with other coordinators, of which one leads.
+    /// In etcd. Several coordinators can share it, and one of them leads.
     #[cfg(feature = "etcd")]
     Etcd(carlo_store::EtcdConfig),
 }
 
-/// The ledger's file in its directory.
+/// The name of the ledger's file in its directory.
 pub(crate) const LEDGER_FILE: &str = "ledger.redb";
 
 impl Data {
-    /// Opens it for the coordinator that is reached at `address`.
+    /// Opens the ledger for the coordinator with this URL.
     #[cfg_attr(
         not(feature = "etcd"),
         expect(unused_variables, reason = "nobody else needs to know it where nobody else can lead")
@@ -75,15 +74,14 @@ impl Data {
 }
 
 impl Config {
-    /// A coordinator with its data there and the rules of [`Settings::default`].
+    /// A configuration with [`Settings::default`].
     pub fn new(data: Data) -> Self {
         Self { data, settings: Settings::default(), advertise: None, admin: None }
     }
 }
 
 impl Default for Settings {
-    /// For workers of this build's model and protocol, with the tiers of the contract, open to
-    /// everybody.
+    /// For workers of the same release, with the default tiers, and without authentication.
     fn default() -> Self {
         let scheduler = carlo_schedule::Config {
             model_version: carlo_kernel::MODEL_VERSION,

@@ -1,15 +1,17 @@
-//! The core: one task that owns the scheduler, the tenancy, and what is known beside them.
+//! The core: one task that owns the scheduler, the tenancy and all other state of a term.
 //!
-//! It takes whatever requests have queued, applies them, commits their records in one go, and only
-//! then sends leases and replies. So what anybody was told is durable, and requests that arrive
-//! during a commit share the next one. When a commit fails the core ends: its state may be ahead of
-//! the ledger, and the only safe thing is to start from the ledger again.
+//! The core takes all queued requests, applies them, commits their records together, and only then
+//! sends leases and replies. So everything that a caller or worker has been told is durable, and
+//! requests that arrive during a commit share the next one. If a commit fails, the core ends: its
+//! state may be ahead of the ledger, so it must be loaded from the ledger again.
 //!
-//! * `requests`: the handle that asks it. `jobs`, `batches`: what is asked about these.
-//! * `tenants`: every call and the end of every job is counted and billed here.
-//! * `observations`: what operators look back at. `idempotency`: requests with an idempotency key.
-//!   `watchers`: who waits for a change, and `streams` how many may.
-//!   `storage`: what everybody has in the ledger. `sessions`: the workers' streams.
+//! * `requests`: the handle for other tasks. `jobs`, `batches`: operations on jobs and batches.
+//! * `tenants`: authentication, and the counting and billing of calls and jobs.
+//! * `sessions`: the streams of workers. `watchers`: callers that wait for changes. `streams`: the
+//!   limit of streams and waiting calls of each user. `waited`: jobs that callers wait for.
+//! * `idempotency`: requests with an idempotency key. `storage`: the size of each user's entries in
+//!   the ledger.
+//! * `observations`: the cluster's history and events. `measure`: the state for the metrics.
 
 mod batches;
 mod idempotency;
@@ -62,25 +64,25 @@ pub(crate) use waited::WaitedRequest;
 use watchers::Watchers;
 pub(crate) use watchers::{Topic, Watch};
 
-/// Requests that wait. Whoever sends one more waits, too.
+/// Queued requests. If there are more, their senders wait.
 const REQUESTS_MAX: usize = 4_096;
 /// Requests that share a commit.
 const BATCH_MAX: usize = 512;
-/// Writes, and their bytes, after which a commit takes no further request, so that it stays within
-/// what a ledger takes at once.
+/// Once a commit has so many writes, or their size is so many bytes, it takes no further requests.
+/// So it stays within the ledger's limits.
 const WRITES_FULL: usize = 2_048;
 const BYTES_FULL: usize = 4 * 1024 * 1024;
-/// How often the scheduler is told that time has passed.
+/// The interval of [`Command::Tick`].
 const TICK: Duration = Duration::from_millis(100);
 
-/// A reply that is sent once what it reports is durable.
+/// A reply that is sent after the commit.
 type Reply = Box<dyn FnOnce() + Send>;
 
 /// The state of one term.
 pub(crate) struct Core {
     scheduler: Scheduler<Partial>,
     tenancy: Tenancy,
-    /// Of every job that the scheduler knows.
+    /// The metadata of all jobs that the scheduler knows.
     job_metadata: BTreeMap<JobId, JobMetadata>,
     idempotency: IdempotencyStore,
     watchers: Watchers,
@@ -98,14 +100,14 @@ pub(crate) struct Core {
     instruments: Arc<Instruments>,
     waited_simulations_max: u64,
     requests: mpsc::Receiver<Request>,
-    /// What the requests of this batch have led to.
+    /// The writes of the next commit.
     writes: Vec<Write>,
     effects: Vec<Effect>,
     replies: Vec<Reply>,
 }
 
 impl Core {
-    /// Becomes the ledger's only writer and loads what it holds.
+    /// Becomes the ledger's only writer and loads its content.
     pub(crate) async fn load(
         settings: Settings,
         ledger: Arc<dyn Ledger>,
@@ -144,7 +146,8 @@ impl Core {
             replies: Vec::new(),
         };
         if stored.seal_key.is_none() {
-            // It is durable before the first lease is sent: nothing is sent before a commit.
+            // The key is durable before the first lease is sent, because all effects wait for a
+            // commit.
             core.writes.push(entries::write_seal_key(&seal_key));
         }
         core.ensure_access(&settings.access)?;
@@ -171,7 +174,7 @@ impl Core {
         Ok((core, CoreHandle::new(sender, instruments)))
     }
 
-    /// Restores one job, without its checkpoint where that can't be used.
+    /// Restores a job. If its checkpoint can't be used, the job starts again without it.
     fn restore(&mut self, job: StoredJob<Partial>) -> Result<(), EntryError> {
         let now = self.clock.now();
         let without = StoredJob { record: job.record.clone(), checkpoint: None };
@@ -194,12 +197,11 @@ impl Core {
         self.writes.push(entries::drop_checkpoint(job));
     }
 
-    /// The most simulations of a job whose answer is waited for in the call.
+    /// The most simulations of a job that a caller may wait for in one call.
     pub(crate) fn waited_simulations_max(&self) -> u64 {
         self.waited_simulations_max
     }
 
-    /// The term that this core leads.
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -234,8 +236,8 @@ impl Core {
         }
     }
 
-    /// Yields once and adds what has been queued meanwhile: tasks that are ready to ask share this
-    /// commit. On an idle machine this takes next to no time.
+    /// Yields once, so that tasks that are ready to send a request share this commit, and adds the
+    /// requests that have been queued meanwhile. On an idle machine this takes hardly any time.
     async fn gather_requests(&mut self, batch: &mut Vec<Request>) {
         tokio::task::yield_now().await;
         while batch.len() < BATCH_MAX
@@ -246,7 +248,7 @@ impl Core {
     }
 
     fn tick(&mut self) {
-        // A tick is refused by nobody; if it were, the next one would do its work.
+        // The scheduler never refuses a tick. If it did, the next tick would make up for it.
         if let Err(fault) = self.apply(Command::Tick) {
             tracing::error!(%fault, "the scheduler refused a tick");
         }
@@ -256,7 +258,7 @@ impl Core {
         self.waited.sweep(self.clock.now().elapsed);
     }
 
-    /// Applies a command and keeps what it led to for the end of the batch.
+    /// Applies a command, and keeps its records and effects for the next commit.
     fn apply(&mut self, command: Command<Partial>) -> Result<(), Fault> {
         let outcome = self.scheduler.apply(command, self.clock.now())?;
         self.take(outcome);
@@ -278,7 +280,7 @@ impl Core {
                     self.storage.forget_job(owner, *job);
                 }
                 Record::ForgetBatch { batch, owner } => {
-                    // All of its jobs had ended, so nothing of it is held.
+                    // All jobs of the batch have ended, so no money is reserved for it.
                     self.tenancy.forget_batch(*batch);
                     self.storage.forget_batch(owner, *batch);
                 }
@@ -301,13 +303,14 @@ impl Core {
         self.effects.extend(effects);
     }
 
-    /// Makes the batch durable, then lets everybody know.
+    /// Commits all writes, then sends the effects and replies.
     async fn commit(&mut self) -> Result<(), Error> {
         for change in self.tenancy.take_changes() {
             entries::tenancy::write(&change, &mut self.writes);
         }
         if self.writes.is_empty() {
-            // Leases that need no record are no less a leader's to grant.
+            // Without a write the ledger doesn't check the epoch, but only the leader may grant
+            // leases.
             if !self.ledger.holds(self.epoch) {
                 return Err(LedgerError::Fenced { current: Epoch(0) }.into());
             }

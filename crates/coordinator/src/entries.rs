@@ -7,19 +7,20 @@
 //! | `result/<id>` | `ResultEntry` | in the commit that completes the job |
 //! | `secret/leases` | `SecretEntry` | once, at the first start |
 //! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
-//! | `key/<id>` | `KeyEntry` | when a key is made or taken back |
-//! | `token/<id>` | `JoinTokenEntry` | when a join token is made, used or taken back |
+//! | `key/<id>` | `KeyEntry` | when a key is created or revoked |
+//! | `token/<id>` | `JoinTokenEntry` | when a join token is created, used or revoked |
 //! | `settings/terms` | `TermsEntry` | when an operator changes the tiers |
-//! | `usage/<user>/<period>` | `UsageEntry` | with every call and every job that counts |
+//! | `usage/<user>/<period>` | `UsageEntry` | with every counted call and job |
 //! | `charge/<job>` | `ChargeEntry` | while the job is open |
-//! | `budget/<batch>` | `BudgetEntry` | while the batch is kept |
-//! | `batch/<id>` | `BatchEntry` | when it is made, starts, is given up, ends, and loses a job |
-//! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first answer, for a day |
+//! | `budget/<batch>` | `BudgetEntry` | until the batch is forgotten |
+//! | `batch/<id>` | `BatchEntry` | when the batch is created, starts, is cancelled or ends, and
+//! when one of its jobs is forgotten |
+//! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first response, for a day |
 //!
-//! The messages are in `proto/carlo/v1/ledger.proto`. An entry that can't be read stops the
-//! coordinator from starting: going on without it would lose a job. Only a checkpoint is dropped
-//! and its progress computed again: what broken workers report ends up in one, and their sum may be
-//! something that no simulations add up to.
+//! The messages are in `proto/carlo/v1/ledger.proto`. If an entry can't be read, the coordinator
+//! doesn't start, because a job would be lost without it. Only an unusable checkpoint is dropped,
+//! and its progress computed again: it contains what workers reported, and the reports of a broken
+//! worker may not add up to a valid partial result.
 
 pub(crate) mod batches;
 pub(crate) mod idempotency;
@@ -44,13 +45,13 @@ use crate::to_proto;
 use crate::to_proto::nanodollars;
 pub(crate) use read::EntryError;
 
-/// Entries that are read at once.
+/// The number of entries that are read at once.
 const PAGE: usize = 1_000;
 const JOB: &str = "job/";
 const NODE: &str = "node/";
-/// The secret that leases are sealed with.
+/// The key of the secret with which leases are sealed.
 const SEAL: &str = "secret/leases";
-/// What each tier may do, where an operator has said so.
+/// The key of the terms, once an operator has set some.
 const TERMS: &str = "settings/terms";
 
 fn key(prefix: &str, id: JobId) -> Key {
@@ -73,7 +74,7 @@ fn put(key: Key, message: &impl Message) -> Write {
     Write::Put(key, Bytes::from(message.encode_to_vec()))
 }
 
-/// Adds what makes `record` durable to `writes`; of its job's `metadata` too.
+/// Adds the writes for `record` and its job's `metadata` to `writes`.
 pub(crate) fn write(
     record: &Record<Partial>,
     metadata: &BTreeMap<JobId, JobMetadata>,
@@ -97,7 +98,7 @@ pub(crate) fn write(
         Record::Batch(batch) => writes.push(batches::write(batch)),
         Record::ForgetBatch { batch, .. } => writes.push(batches::delete(*batch)),
         Record::Drain { name, draining } => {
-            // The door admits only names that are fit for a key.
+            // Workers with a name that can't be part of a key are refused when they join.
             let key = Key::new(format!("{NODE}{name}")).expect("a node's name is short and printable");
             writes.push(if *draining { put(key, &v1::DrainEntry {}) } else { Write::Delete(key) });
         }
@@ -168,42 +169,41 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
     }
 }
 
-/// Everything in a ledger but results.
+/// The content of a ledger without results.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
-    /// The names of the nodes that an operator wants idle.
+    /// The names of the nodes that an operator has drained.
     pub(crate) drains: Vec<String>,
-    /// Every job with the bytes of its entry, in the order of submission, which is that of the
-    /// queue.
+    /// All jobs, each with the size of its entry in bytes, in the order of their submission, which
+    /// is also the order of the queue.
     pub(crate) jobs: Vec<(StoredJob<Partial>, JobMetadata, usize)>,
-    /// Jobs of which the checkpoint can't be read, and why.
+    /// Jobs with a checkpoint that can't be read, and the errors.
     pub(crate) unusable: Vec<(JobId, EntryError)>,
-    /// Keys, usage, charges, budgets.
+    /// Keys, join tokens, usage, charges and budgets.
     pub(crate) tenancy: Vec<carlo_tenancy::Record>,
-    /// Requests that were answered and may come again.
     pub(crate) idempotency: Vec<idempotency::Stored>,
-    /// What leases are sealed with, once it has been drawn.
+    /// The secret with which leases are sealed; `None` before the first start.
     pub(crate) seal_key: Option<[u8; 32]>,
-    /// The terms that hold, once an operator has set some.
+    /// The terms, once an operator has set some.
     pub(crate) terms: Option<Terms>,
-    /// Every batch with the bytes of its entry.
+    /// All batches, each with the size of its entry in bytes.
     pub(crate) batches: Vec<(BatchRecord, usize)>,
 }
 
 /// Reads the ledger.
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     portable::require_whole(ledger).await.map_err(|error| match error {
-        // Another attempt may succeed, which is decided as for any other read.
+        // Whether another attempt may succeed is decided as for all errors of the ledger.
         PortableError::Ledger(error) => EntryError::Ledger(error),
         error => EntryError::Contradiction(error.into()),
     })?;
     let tenancy = tenancy::load(ledger).await?;
     let mut stored = Stored { idempotency: idempotency::load(ledger).await?, ..Stored::default() };
-    let key = Key::new(SEAL).expect("it is short and printable");
+    let key = Key::new(SEAL).expect("a constant that is short and printable");
     if let Some(value) = ledger.get(&key).await? {
         stored.seal_key = Some(read::seal_key(&key, &value)?);
     }
-    let key = Key::new(TERMS).expect("it is short and printable");
+    let key = Key::new(TERMS).expect("a constant that is short and printable");
     if let Some(value) = ledger.get(&key).await? {
         stored.terms = Some(read::terms(&key, &value)?);
     }
@@ -233,19 +233,19 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     Ok(stored)
 }
 
-/// What makes the secret durable that leases are sealed with.
+/// The write that stores the secret with which leases are sealed.
 pub(crate) fn write_seal_key(secret: &[u8; 32]) -> Write {
-    let key = Key::new(SEAL).expect("it is short and printable");
+    let key = Key::new(SEAL).expect("a constant that is short and printable");
     put(key, &v1::SecretEntry { secret: secret.to_vec() })
 }
 
-/// What makes the terms durable.
+/// The write that stores the terms.
 pub(crate) fn write_terms(terms: &Terms) -> Write {
-    let key = Key::new(TERMS).expect("it is short and printable");
+    let key = Key::new(TERMS).expect("a constant that is short and printable");
     put(key, &v1::TermsEntry { json: terms.to_json() })
 }
 
-/// What deletes a checkpoint that can't be used.
+/// The write that deletes a checkpoint.
 pub(crate) fn drop_checkpoint(id: JobId) -> Write {
     Write::Delete(checkpoint_key(id))
 }
@@ -265,7 +265,8 @@ async fn scan(ledger: &dyn Ledger, prefix: &str) -> Result<Vec<(Key, Bytes)>, Le
 }
 
 async fn checkpoint(ledger: &dyn Ledger, job: &JobRecord) -> Result<Option<Checkpoint<Partial>>, EntryError> {
-    // Only what runs has one: a look for each of a hundred thousand queued jobs would take seconds.
+    // Only running jobs have checkpoints. To look one up for each of a hundred thousand queued jobs
+    // would take seconds.
     if job.state != JobState::Running {
         return Ok(None);
     }
@@ -274,21 +275,21 @@ async fn checkpoint(ledger: &dyn Ledger, job: &JobRecord) -> Result<Option<Check
     value.map(|value| read::checkpoint(&key, &value)).transpose()
 }
 
-/// What a job asks, while it is known.
+/// The specification of a job; `None` if the job is unknown.
 pub(crate) async fn spec(ledger: &dyn Ledger, id: JobId) -> Result<Option<Arc<JobSpec>>, EntryError> {
     let key = job_key(id);
     let value: Result<_, LedgerError> = ledger.get(&key).await;
     value?.map(|value| read::job(&key, &value, &BTreeSet::new()).map(|(record, _)| record.spec)).transpose()
 }
 
-/// The results of a job, where it has any.
+/// The results of a job, if there are any.
 pub(crate) async fn result(ledger: &dyn Ledger, id: JobId) -> Result<Option<v1::ResultEntry>, EntryError> {
     let key = result_key(id);
     let value: Result<_, LedgerError> = ledger.get(&key).await;
     value?.map(|value| read::result(&key, &value)).transpose()
 }
 
-/// Says in `job` what each node did for it, as its result remembers.
+/// Adds the contributions of nodes, which are stored with the result, to `job`.
 pub(crate) fn add_shares(job: &mut v1::Job, result: &v1::ResultEntry) {
     for share in &result.shares {
         let progress = v1::NodeProgress {

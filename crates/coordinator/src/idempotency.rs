@@ -1,8 +1,8 @@
-//! Requests that were answered already, by idempotency key. The answers themselves are in the
+//! The idempotency keys of requests that have been answered. The responses themselves are in the
 //! ledger.
 //!
-//! A key holds for a day. Of each user the last 10,000 are kept, and of all together 200,000; the
-//! oldest make room.
+//! A key is valid for a day. At most 10,000 keys per user and 200,000 in all are kept; the oldest
+//! ones make room for new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,16 +13,16 @@ use sha2::{Digest, Sha256};
 
 use crate::entries::idempotency::{Hash, IdempotencyId, Stored};
 
-/// How long a key holds.
+/// How long a key is valid.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
-/// Keys of one user that are kept.
+/// The most keys of one user.
 const PER_USER_MAX: usize = 10_000;
-/// Keys that are kept of everybody.
+/// The most keys of all users.
 const KEYS_MAX: usize = 200_000;
-/// Keys that one tick forgets at most.
+/// The most keys that are forgotten in one tick.
 const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
 
-/// A request that may come again: the hash of its key, and of what it asks for.
+/// A request with an idempotency key: the hash of the key and that of the request's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey {
     key: Hash,
@@ -30,8 +30,8 @@ pub(crate) struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The request of the method of this name, of which `key` has been taken out; `None` if it has
-    /// no key.
+    /// Hashes a request to this method, from which `key` must have been removed. `None` if `key` is
+    /// empty.
     pub(crate) fn new(key: &str, method: &str, request: &impl Message) -> Result<Option<Self>, Fault> {
         if key.is_empty() {
             return Ok(None);
@@ -44,13 +44,13 @@ impl IdempotencyKey {
         Ok(Some(Self { key: Sha256::digest(key.as_bytes()).into(), fingerprint }))
     }
 
-    /// Which request of this user it is.
+    /// The identity of the request if this user sends it.
     pub(crate) fn id(&self, user: &OwnerId) -> IdempotencyId {
         IdempotencyId { user: user.clone(), key: self.key }
     }
 }
 
-/// What tells a request of the method of this name from others.
+/// The hash of a request to this method.
 pub(crate) fn fingerprint(method: &str, request: &impl Message) -> Hash {
     let mut fingerprint = Sha256::new();
     fingerprint.update(method.as_bytes());
@@ -59,12 +59,12 @@ pub(crate) fn fingerprint(method: &str, request: &impl Message) -> Hash {
     fingerprint.finalize().into()
 }
 
-/// Every key that holds.
+/// All valid keys.
 #[derive(Debug, Default)]
 pub(crate) struct IdempotencyStore {
     users: BTreeMap<OwnerId, User>,
     by_age: BTreeSet<(Timestamp, IdempotencyId)>,
-    /// Requests that are being handled.
+    /// The keys of requests that are in progress.
     in_use: BTreeSet<IdempotencyId>,
 }
 
@@ -75,7 +75,7 @@ struct User {
 }
 
 impl IdempotencyStore {
-    /// The keys that an earlier process kept.
+    /// Restores the stored keys.
     pub(crate) fn restore(stored: Vec<Stored>) -> Self {
         let mut store = Self::default();
         for stored in stored {
@@ -84,8 +84,11 @@ impl IdempotencyStore {
         store
     }
 
-    /// Whether the request was answered already. Refused, if its key came with another request or
-    /// is being handled.
+    /// Whether the request was answered already.
+    ///
+    /// # Errors
+    ///
+    /// If the key was used for another request, or the first request is still in progress.
     pub(crate) fn is_answered(
         &self,
         user: &OwnerId,
@@ -105,7 +108,8 @@ impl IdempotencyStore {
         Ok(found.is_some())
     }
 
-    /// Notes that the request was answered; returns the keys that make room for its own.
+    /// Records that the request was answered. Returns the entry to be stored, and the keys that
+    /// were removed to make room for it.
     pub(crate) fn answered(
         &mut self,
         user: &OwnerId,
@@ -131,7 +135,7 @@ impl IdempotencyStore {
         (stored, forgotten)
     }
 
-    /// Forgets a key, as if its request had never come.
+    /// Forgets a key, so that the same request is carried out again.
     pub(crate) fn remove(&mut self, id: &IdempotencyId) {
         let Some(user) = self.users.get_mut(&id.user) else { return };
         let Some((_, at)) = user.requests.remove(&id.key) else { return };
@@ -142,7 +146,7 @@ impl IdempotencyStore {
         self.by_age.remove(&(at, id.clone()));
     }
 
-    /// Forgets keys whose time is over; returns them.
+    /// Forgets expired keys. Returns them.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<IdempotencyId> {
         let is_over = |(at, _): &&(Timestamp, IdempotencyId)| now.0.saturating_sub(at.0) >= KEPT_MS;
         let over = self.by_age.iter().take_while(is_over).take(FORGOTTEN_PER_TICK_MAX);
@@ -153,12 +157,13 @@ impl IdempotencyStore {
         over
     }
 
-    /// A request is being handled from now on, after its answer's beginning was noted.
+    /// Marks an answered request as in progress. This is for requests whose response is stored
+    /// before they are finished.
     pub(crate) fn begin(&mut self, id: IdempotencyId) {
         self.in_use.insert(id);
     }
 
-    /// It isn't any more.
+    /// Removes the mark.
     pub(crate) fn end(&mut self, id: &IdempotencyId) {
         self.in_use.remove(id);
     }

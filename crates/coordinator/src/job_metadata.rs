@@ -1,11 +1,10 @@
-//! What belongs to a job but not to its schedule: what its submitter calls it. The core keeps it
-//! beside every job that the scheduler knows, and in the same entry of the ledger.
+//! Names of a job that the scheduler doesn't need. The core has them for each job that the
+//! scheduler knows, and stores them in the job's entry in the ledger.
 
-/// What is known of a job beside its schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct JobMetadata {
-    /// What its submitter calls it.
+    /// The name that the caller gave the job.
     pub(crate) name: Option<String>,
-    /// Its name within its batch.
+    /// The id that the caller gave the job within its batch.
     pub(crate) custom_id: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The jobs' service: checks what callers send, asks the core, and reads the results of complete
+//! The gRPC service `Jobs`. It checks requests, asks the core, and reads the results of complete
 //! jobs from the ledger.
 
 use std::sync::Arc;
@@ -26,13 +26,12 @@ use crate::simulate::Simulation;
 use crate::snapshot::JobEvent;
 use crate::to_proto;
 
-/// Events that wait for a reader.
+/// Events that are buffered for a slow reader.
 const EVENTS_AHEAD: usize = 4;
 
-/// The service.
 pub(crate) struct JobsService {
     state: ServiceState,
-    /// Bounds how many calls compute samples at a time.
+    /// Limits how many calls compute samples at the same time.
     samplers: Arc<Semaphore>,
 }
 
@@ -94,7 +93,7 @@ impl JobsService {
                 tracing::trace!(job = %id, "it did not change in time");
             }
             let again = context.core().ask(move |core| core.snapshot_with_fold(id)).await?;
-            // A job that expired between the two looks is gone.
+            // The job may have expired during the wait.
             snapshot = again.ok_or_else(|| no_such_job(id))?;
         }
         let sweep = if request.with_points {
@@ -107,7 +106,8 @@ impl JobsService {
         with_results(self.state.ledger.as_ref(), job).await
     }
 
-    /// Each entry is a call of its own, with the key that it names; this one is not counted.
+    /// Each entry of the request counts as a call with the key that it contains. The request itself
+    /// is not counted.
     async fn revalidate(
         &self,
         context: &mut RequestContext,
@@ -225,7 +225,7 @@ service! {
     }
 }
 
-/// Sends a job's events to their reader, as fast as it reads, until the last one.
+/// Sends a job's events up to the last one, as fast as the reader takes them.
 async fn send_events(
     mut watch: Watch,
     permit: StreamPermit,
@@ -256,7 +256,7 @@ async fn send_events(
 }
 
 fn job_id(text: &str) -> Result<JobId, Fault> {
-    // What is no id is the id of no job.
+    // No job has a malformed id.
     convert::id("id", text).map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))
 }
 

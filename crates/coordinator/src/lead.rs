@@ -1,6 +1,6 @@
-//! Leadership. A coordinator waits until it may lead, loads the ledger, serves, and when it is
-//! deposed drops what it has in memory and waits again. What callers may know of that is a
-//! [`Leadership`]: the term that is being served here, or who leads instead.
+//! Leadership. A coordinator waits until it may lead, loads the ledger, and serves. When it is
+//! deposed, it drops its state and waits again. Services see this through a [`Leadership`]: it has
+//! the current term, or the URL of the coordinator that leads instead.
 //!
 //! ```text
 //!              ┌──────── nobody else may lead: at once ───────┐
@@ -10,7 +10,7 @@
 //!                       └──────────── deposed, or the ledger failed ─────────┘
 //! ```
 //!
-//! How an election works is the ledger's business.
+//! The election itself is part of the ledger (`carlo-store`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,58 +33,53 @@ use crate::environment::Environment;
 use crate::metrics::Instruments;
 
 /// How often a follower asks who leads.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Between a term that failed and the next candidacy.
+const POLL_EVERY: Duration = Duration::from_millis(250);
+/// The time between a failed term and the next candidacy.
 const RETRY: Duration = Duration::from_millis(500);
-/// How long reading the cluster's keys may take.
+/// How long it may take to read the cluster's keys.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long giving up may take.
+/// How long it may take to resign.
 const RESIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What this coordinator is at the moment.
+/// The current role of this coordinator.
 #[derive(Debug, Clone)]
 enum Role {
-    /// It doesn't know yet.
+    /// Not known yet.
     Starting,
-    /// It doesn't lead.
     Following {
-        /// The URL of whoever does.
+        /// The URL of the leader, if there is one.
         leader: Option<String>,
     },
-    /// It leads.
     Leading(Term),
 }
 
-/// A term that is being served.
+/// A term of this coordinator that has begun.
 #[derive(Debug, Clone)]
 pub(crate) struct Term {
-    /// Asks its core.
     pub(crate) core: CoreHandle,
-    /// Cancelled when it ends.
+    /// Cancelled when the term ends.
     pub(crate) ended: CancellationToken,
-    /// Its epoch.
     pub(crate) epoch: Epoch,
 }
 
-/// How a coordinator stands, for probes and metrics.
+/// The state of a coordinator for probes and metrics.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// It doesn't know yet whether it leads.
+    /// Not known yet.
     Starting,
-    /// It leads.
     Leading(Term),
-    /// It doesn't lead, and the one at this URL does.
+    /// The coordinator with this URL leads.
     Standby(String),
-    /// Nobody leads, or the ledger doesn't say who.
+    /// No coordinator leads, or the ledger can't be asked.
     Leaderless,
 }
 
-/// Whether this coordinator leads.
+/// A handle to the current role of this coordinator.
 #[derive(Debug, Clone)]
 pub(crate) struct Leadership(watch::Receiver<Role>);
 
 impl Leadership {
-    /// The term that is being served, or the refusal that tells a caller where to go instead.
+    /// The current term, or else the status for callers, which names the leader.
     pub(crate) fn term(&self) -> Result<Term, Status> {
         match &*self.0.borrow() {
             Role::Leading(term) => Ok(term.clone()),
@@ -93,7 +88,6 @@ impl Leadership {
         }
     }
 
-    /// How this coordinator stands.
     pub(crate) fn standing(&self) -> Standing {
         match &*self.0.borrow() {
             Role::Starting => Standing::Starting,
@@ -103,36 +97,36 @@ impl Leadership {
         }
     }
 
-    /// Resolves when that changes. Never, once the coordinator has ended.
+    /// Resolves when the role changes. Never resolves after the coordinator has ended.
     pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Resolves when this coordinator knows whether it leads.
+    /// Resolves once it is known whether this coordinator leads.
     pub(crate) async fn settled(&self) {
         let mut role = self.0.clone();
-        // Without the leader's task nothing is ever known.
+        // The task that would set the role has ended, so this waits forever.
         if role.wait_for(|role| !matches!(role, Role::Starting)).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Leads, term after term.
+/// The task that leads whenever it may.
 pub(crate) struct Leader {
     settings: Settings,
     ledger: Arc<dyn Ledger>,
     environment: Arc<dyn Environment>,
     address: String,
     instruments: Arc<Instruments>,
-    /// Whether others may lead with this ledger.
+    /// Whether other coordinators may lead with this ledger.
     is_shared: bool,
     role: watch::Sender<Role>,
 }
 
-/// A leader that has not begun, and what callers may know of it.
+/// The leader's task, and a handle to its role.
 pub(crate) fn leader(
     settings: Settings,
     ledger: Arc<dyn Ledger>,
@@ -146,12 +140,12 @@ pub(crate) fn leader(
 }
 
 impl Leader {
-    /// Leads whenever it may, until `stop`.
+    /// Runs term after term until `stop`.
     ///
     /// # Errors
     ///
-    /// What ends a term for good: anything where nobody else can lead, and what another attempt
-    /// would meet again.
+    /// If a term fails and another attempt would fail in the same way. If the ledger isn't shared,
+    /// any failure of a term is an error.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         if self.is_shared {
             self.role.send_replace(Role::Following { leader: None });
@@ -165,7 +159,7 @@ impl Leader {
             };
             if self.is_shared {
                 self.role.send_replace(Role::Following { leader: None });
-                // Best effort: the lease ends by itself, too.
+                // Failures don't matter, because the leadership expires without this, too.
                 let _ = tokio::time::timeout(RESIGN_TIMEOUT, self.ledger.resign()).await;
             }
             match ended {
@@ -183,14 +177,14 @@ impl Leader {
         }
     }
 
-    /// Finds out now, and not when it is to lead, whether this coordinator's secrets are the
-    /// cluster's.
+    /// Checks whether this coordinator's secrets are the cluster's, so that wrong ones are reported
+    /// at its start rather than when it is elected.
     async fn check_access(&self) -> Result<(), Error> {
         if matches!(self.settings.access, Access::Open) {
             return Ok(());
         }
         let records = tokio::time::timeout(CHECK_TIMEOUT, entries::tenancy::load(self.ledger.as_ref())).await;
-        // Where the ledger can't be read, the next term will say so.
+        // If the ledger can't be read, the next term reports the error.
         let Ok(Ok(loaded)) = records else { return Ok(()) };
         let Ok(tenancy) = Tenancy::restore(self.settings.terms.clone(), loaded.records) else {
             return Ok(());
@@ -199,7 +193,7 @@ impl Leader {
         Ok(())
     }
 
-    /// One term, from the candidacy to its end.
+    /// Runs one term, from the candidacy to its end.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Error> {
         let loading = Core::load(
             self.settings.clone(),
@@ -213,7 +207,7 @@ impl Leader {
         };
         let epoch = core.epoch();
         let ended = stop.child_token();
-        // However this ends, also by being dropped: nobody goes on with this term's sessions.
+        // Ends this term's sessions however this function ends, also if it is dropped.
         let _ended = ended.clone().drop_guard();
         tracing::info!(%epoch, url = self.address, "coordinator leads");
         self.role.send_replace(Role::Leading(Term { core: handle, ended: ended.clone(), epoch }));
@@ -226,18 +220,18 @@ impl Leader {
         }
     }
 
-    /// Tells callers who leads for as long as it isn't this coordinator.
+    /// Keeps the leader's URL up to date while this coordinator doesn't lead.
     async fn watch(&self) -> std::convert::Infallible {
         loop {
             let leader = self.ledger.leader().await.unwrap_or_else(|error| {
                 tracing::debug!("failed to learn who leads: {:#}", anyhow::Error::from(error));
                 None
             });
-            // While this one loads, it leads, but can't answer yet.
+            // This coordinator has been elected, but is still loading the ledger.
             let is_vacant = leader.is_none();
             let leader = leader.filter(|leader| *leader != self.address);
             self.role.send_if_modified(|role| match role {
-                Role::Following { leader: told } if *told == leader => false,
+                Role::Following { leader: known } if *known == leader => false,
                 _ => {
                     match &leader {
                         Some(leader) => tracing::info!(leader, "following"),
@@ -248,12 +242,12 @@ impl Leader {
                     true
                 }
             });
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_EVERY).await;
         }
     }
 }
 
-/// Whether another term may do better.
+/// Whether another term may succeed after this error.
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::Ledger(error) | Error::Entry(EntryError::Ledger(error)) => error.is_passing(),

@@ -1,5 +1,4 @@
-//! The ledger as one file, written and read beside a coordinator rather than by one:
-//! `carlo-coordinator ledger`.
+//! Export and import of a ledger as one file, for `carlo-coordinator ledger`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter};
@@ -12,32 +11,22 @@ use carlo_store::portable::{self, PortableError};
 
 use crate::config::{Data, LEDGER_FILE};
 
-/// Who these calls are where coordinators of one etcd know each other by address. Nobody ever asks
-/// it.
+/// The URL with which an import takes part in the election in etcd. Nobody can connect to it.
 const ADDRESS: &str = "http://ledger.invalid";
-/// How long an import waits until nobody else leads.
+/// How long an import waits to be elected.
 const LEAD_MAX: Duration = Duration::from_secs(15);
 
-/// Why a ledger wasn't exported or imported.
+/// The reason why a ledger could not be exported or imported.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub enum LedgerFileError {
     /// The export failed.
     #[error("failed to export the ledger to {}", file.display())]
-    Export {
-        /// To where.
-        file: PathBuf,
-        /// Why.
-        source: PortableError,
-    },
+    Export { file: PathBuf, source: PortableError },
     /// The import failed.
     #[error("failed to import the ledger from {}", file.display())]
-    Import {
-        /// From where.
-        file: PathBuf,
-        /// Why.
-        source: PortableError,
-    },
-    /// There is nothing to export.
+    Import { file: PathBuf, source: PortableError },
+    /// There is no ledger in this directory.
     #[error("failed to export the ledger: there is none in {}", .0.display())]
     NoLedger(PathBuf),
     /// Another coordinator leads.
@@ -45,12 +34,12 @@ pub enum LedgerFileError {
     InUse,
 }
 
-/// Writes the ledger, as of one moment, to a file that doesn't exist yet and that its owner alone
-/// can read. How many entries it has.
+/// Writes a consistent copy of the ledger to a new file that only its owner can read. Returns the
+/// number of entries.
 ///
 /// # Errors
 ///
-/// When there is no ledger, or it is in a directory and a coordinator runs on it, or the file
+/// If there is no ledger, if it is in a directory and in use by a coordinator, or if the file
 /// exists or can't be written.
 pub async fn export(data: &Data, file: &Path) -> Result<u64, LedgerFileError> {
     if let Data::Directory(directory) = data
@@ -67,23 +56,24 @@ pub async fn export(data: &Data, file: &Path) -> Result<u64, LedgerFileError> {
     let exported = async {
         let entries = portable::export(&*ledger, &origin, BufWriter::new(&made)).await?;
         made.sync_all()?;
-        // A backup that can't be read is none.
+        // Reads the file back to check that the export is usable.
         portable::read(BufReader::new(File::open(file)?))?;
         Ok(entries)
     };
     exported.await.map_err(|error| {
-        // Half a file would only be in the way.
+        // An incomplete file would block another attempt.
         let _ = std::fs::remove_file(file);
         failed(error)
     })
 }
 
-/// Makes a ledger of what a file holds, where there is none yet. How many entries it has, and who
-/// wrote the file.
+/// Creates a ledger from a file. Returns the number of entries, and a description of the program
+/// that wrote the file.
 ///
 /// # Errors
 ///
-/// When the file can't be read, is damaged or of a later release, or there is a ledger already.
+/// If the file can't be read, is damaged or comes from a later release, or if a ledger exists
+/// already.
 pub async fn import(data: &Data, file: &Path) -> Result<(u64, String), LedgerFileError> {
     let failed = |source: PortableError| LedgerFileError::Import { file: file.to_owned(), source };
     let opened = File::open(file).map_err(|error| failed(error.into()))?;

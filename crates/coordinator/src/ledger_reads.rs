@@ -1,5 +1,5 @@
-//! Reads from the ledger: results, replays and first answers, which the core does not keep in
-//! memory.
+//! Reads from the ledger of everything that the core does not keep in memory: results,
+//! specifications of ended jobs, and the first responses to requests with an idempotency key.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::core::{IdempotentOutcome, no_such_job};
 use crate::entries;
 use crate::entries::idempotency::IdempotencyId;
 
-/// The answer to a request: its own, or that of the first request with the same idempotency key.
+/// The response to a request: its own, or that of the first request with the same idempotency key.
 pub(crate) async fn resolve<M: prost::Message + Default>(
     ledger: &dyn Ledger,
     outcome: IdempotentOutcome<M>,
@@ -22,16 +22,15 @@ pub(crate) async fn resolve<M: prost::Message + Default>(
     }
 }
 
-/// The answer that the first request with an idempotency key got.
+/// The first response to a request with an idempotency key.
 pub(crate) async fn first_answer<M: prost::Message + Default>(
     ledger: &dyn Ledger,
     id: &IdempotencyId,
 ) -> Result<M, Fault> {
     let read = entries::idempotency::answer(ledger, id).await;
     let answer = read.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
-    // It may have expired just now.
-    let gone =
-        || Fault::new(FaultCode::Unavailable, "the first answer with this idempotency key has just expired");
+    // The key was valid when the core was asked, but may have expired since.
+    let gone = || Fault::new(FaultCode::Unavailable, "this idempotency key has just expired");
     M::decode(answer.ok_or_else(gone)?.as_slice())
         .map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))
 }
@@ -40,11 +39,12 @@ pub(crate) async fn first_answer<M: prost::Message + Default>(
 pub(crate) async fn spec(ledger: &dyn Ledger, id: JobId) -> Result<JobSpec, Fault> {
     let spec = entries::spec(ledger, id).await;
     let spec = spec.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
-    // A job that expired since it was looked at is gone.
+    // The job may have expired since the core was asked.
     spec.map(Arc::unwrap_or_clone).ok_or_else(|| no_such_job(id))
 }
 
-/// One simulation of a job, month by month. It takes microseconds, so no worker is asked.
+/// Computes one simulation of a job, month by month. This takes microseconds, so no worker is
+/// needed.
 pub(crate) async fn replay(
     ledger: &dyn Ledger,
     id: JobId,
@@ -59,7 +59,7 @@ pub(crate) async fn replay(
     Ok(carlo_kernel::replay(&spec, index).into())
 }
 
-/// The job with its results, where it is complete.
+/// Adds the results to a complete job.
 pub(crate) async fn with_results(ledger: &dyn Ledger, mut job: v1::Job) -> Result<v1::Job, Fault> {
     if job.status() != v1::JobStatus::Complete {
         return Ok(job);
@@ -67,7 +67,7 @@ pub(crate) async fn with_results(ledger: &dyn Ledger, mut job: v1::Job) -> Resul
     let id: JobId = convert::id("id", &job.id)?;
     let result = entries::result(ledger, id).await;
     let result = result.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?;
-    // A job that expired since it was looked at is gone.
+    // The job may have expired since the core was asked.
     let result = result.ok_or_else(|| no_such_job(id))?;
     entries::add_shares(&mut job, &result);
     job.results = result.results;

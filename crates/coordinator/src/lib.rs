@@ -1,32 +1,35 @@
-//! The coordinator: the shell around the pure scheduler. It feeds it commands and the time, commits
-//! its records to the ledger, and only then carries out its effects and answers.
+//! The coordinator: the shell around the pure scheduler. It passes commands and the time to the
+//! scheduler, commits the records to the ledger, and only then carries out the effects and sends
+//! the responses.
 //!
 //! ```text
 //!  gRPC calls ─► jobs, cluster ─┐                     ┌─► ledger (commit)
 //!                               ├─► core ─► scheduler ┤
-//!  worker streams ─► workers ───┘                     └─► effects, answers (after the commit)
+//!  worker streams ─► workers ───┘                     └─► effects, responses (after the commit)
 //! ```
 //!
-//! * [`core`]: one task that owns the scheduler; everything else talks to it through a bounded
-//!   channel.
-//! * [`lead`]: term after term: one that ends is followed by another, here or elsewhere.
-//! * [`entries`]: records as entries of the ledger, and back. [`job_metadata`]: what the scheduler
-//!   needn't know of a job.
-//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services, thin.
-//!   [`auth`]: what each of their calls comes through.
-//! * [`probes`], [`metrics`]: readiness, and what is measured.
-//! * [`incoming`]: connections before their first call. [`reflection`]: what is served here, for
-//!   those who ask.
-//! * [`intake`]: what a call may send before it is carried out.
-//! * [`request_checks`]: fields that several calls have. [`snapshot`]: a job at one moment.
-//! * [`report_checks`]: whether what workers report can be true.
-//! * [`deadline`]: the end of streams whose caller waits no longer.
-//! * [`access`]: who is let in. [`idempotency`]: which requests were answered already.
-//! * [`advertise`]: the URL at which others reach it.
-//! * [`environment`]: the calendar and randomness, which a simulation replaces.
-//! * [`to_proto`]: what the scheduler shows, as messages.
+//! * [`lead`]: elections and terms. [`core`]: the task that owns the scheduler for one term. All
+//!   other tasks send it requests through a bounded channel.
+//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services. [`auth`]:
+//!   the authentication of their calls. [`to_proto`]: the conversion of the core's views to
+//!   messages. [`request_checks`]: checks of fields that several requests have.
+//! * [`simulate`], [`samples`]: jobs that callers wait for, and streams of single simulations.
+//!   [`snapshot`]: a job at one moment.
+//! * [`entries`]: the conversion of records to entries of the ledger, and back. [`ledger_reads`]:
+//!   reads of results. [`ledger_files`]: export and import. [`job_metadata`]: names of jobs, which
+//!   the scheduler doesn't need.
+//! * [`incoming`]: connections before their first call. [`intake`]: limits on what a call may send.
+//!   [`deadline`]: the end of streams at their caller's deadline. [`reflection`]: the list of
+//!   services for clients.
+//! * [`report_checks`]: plausibility checks of workers' reports.
+//! * [`access`]: initial keys and tokens. [`idempotency`]: keys of answered requests.
+//! * [`config`], [`advertise`]: the configuration, and the URL at which others reach this
+//!   coordinator.
+//! * [`probes`], [`metrics`]: readiness and metrics.
+//! * [`environment`]: the calendar and randomness, which simulations replace.
 //!
-//! How work is shared out is the scheduler's business, how a simulation is computed the kernel's.
+//! How work is distributed is decided in `carlo-schedule`; how a simulation is computed, in
+//! `carlo-kernel`.
 
 mod access;
 
@@ -94,49 +97,49 @@ use crate::metrics::calls::Measure;
 use crate::metrics::ledger::MeasuredLedger;
 use crate::workers::WorkersService;
 
-/// How long open calls may go on once the coordinator is shut down.
+/// How long open calls may continue during a shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// A peer that answers no ping for this long is gone.
+/// A peer that doesn't answer pings for this long is disconnected.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
-/// Calls at once on one connection.
+/// Simultaneous calls on one connection.
 const CALLS_PER_CONNECTION_MAX: u32 = 1_000;
 
-/// Calls of one connection that were reset before the server came to them. More than all of its
-/// calls: whoever resets theirs must not cost a gateway, which has many callers on one connection,
-/// the others' calls.
+/// Calls of one connection that were reset before the server accepted them. If there are more, the
+/// connection is closed. The limit is above the number of simultaneous calls: a gateway has many
+/// callers on one connection, and resets by one of them must not end the calls of the others.
 const PENDING_RESETS_MAX: usize = 2 * CALLS_PER_CONNECTION_MAX as usize;
 
-/// Why a coordinator ended by itself.
+/// The reason why a coordinator ended without being shut down.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The ledger failed. The coordinator ends, because what it has in memory may be ahead of what
-    /// is durable.
+    /// The ledger failed. The state in memory may be ahead of the ledger, so it can't be used any
+    /// more.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The ledger holds an entry that can't be read.
+    /// The ledger contains an entry that can't be read.
     #[error(transparent)]
     Entry(#[from] EntryError),
     /// The gRPC server failed.
     #[error("failed to serve")]
     Serve(#[from] tonic::transport::Error),
-    /// There is no URL at which others reach it.
+    /// There is no URL at which others can reach this coordinator.
     #[error(transparent)]
     Advertise(#[from] AdvertiseError),
-    /// Its keys and tokens can't be used.
+    /// The configured keys and tokens can't be used.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// The listener is not usable.
+    /// The listener can't be used.
     #[error("failed to listen")]
     Listen(#[from] std::io::Error),
 }
 
-/// Serves on `listener` until `shutdown`: leads the cluster, or, where several coordinators share
-/// the data and another one leads, tells callers where that is.
+/// Serves on `listener` until `shutdown`. If another coordinator with the same ledger leads, refers
+/// callers to that one.
 ///
 /// # Errors
 ///
-/// When the ledger can't be opened, read or written, or the server fails. With shared data a ledger
-/// that fails only ends the term.
+/// If the ledger can't be opened, read or written, or if the server fails. If the ledger is shared,
+/// a temporary failure of it only ends the term.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     let address = listener.local_addr()?;
     let url = advertise::url(config.advertise, address, config.settings.tls.is_some())?;
@@ -153,20 +156,20 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     Box::pin(serving).await
 }
 
-/// A service that takes compressed requests, and compresses answers for those who take them.
+/// Enables the compression of requests and, for clients that accept it, of responses.
 macro_rules! compressed {
     ($service:expr) => {
         $service.accept_compressed(Gzip).send_compressed(Gzip)
     };
 }
 
-/// Serves those who connect through `incoming` from `ledger` until `shutdown`. `address` is the URL
-/// at which others reach it.
+/// Serves the connections of `incoming`, with this ledger, until `shutdown`. `address` is the URL
+/// at which others reach this coordinator.
 ///
 /// # Errors
 ///
-/// When the ledger can't be read or written, or the server fails. Where several coordinators share
-/// the ledger, that only ends the term.
+/// If the ledger can't be read or written, or if the server fails. If the ledger is shared, a
+/// temporary failure of it only ends the term.
 pub async fn serve<I, C>(
     settings: Settings,
     ledger: Arc<dyn Ledger>,
@@ -183,13 +186,13 @@ where
     Box::pin(serve_all(settings, ledger, environment, address, incoming, measured, shutdown)).await
 }
 
-/// What is measured, and where that is shown.
+/// The instruments, and the listener of the admin endpoint that shows them.
 struct Measured {
     instruments: Arc<Instruments>,
     admin: Option<TcpListener>,
 }
 
-/// The same, with an admin endpoint.
+/// [`serve`] with an admin endpoint.
 async fn serve_all<I, C>(
     settings: Settings,
     ledger: Arc<dyn Ledger>,
@@ -247,8 +250,7 @@ where
         .add_service(compressed!(ClusterServer::new(cluster)))
         .add_service(compressed!(WorkersServer::new(workers)).max_decoding_message_size(MESSAGE_BYTES_MAX));
 
-    // Whichever ends first ends the other: without a leader's core, or somebody who knows of one,
-    // no call can be answered.
+    // The end of either task ends the other: without the leader's task no call can be served.
     let stop = shutdown.child_token();
     let serving = async {
         tokio::select! {
@@ -256,7 +258,7 @@ where
             () = stop.cancelled() => return Ok(()),
         }
         tracing::info!(address, "coordinator serves");
-        // On the heap, because with TLS it is as large as all that it can be at work on.
+        // On the heap, because this future is very large with TLS.
         let served = Box::pin(router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned()));
         tokio::select! {
             served = served => served.map_err(Error::from),
@@ -270,7 +272,7 @@ where
     };
     let (served, ended) = tokio::select! {
         both = async { tokio::join!(serving, leading) } => both,
-        () = following => unreachable!("it follows for as long as there is a leader"),
+        () = following => unreachable!("it runs until the leader's task ends"),
     };
     ended?;
     served

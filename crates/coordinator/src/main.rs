@@ -1,4 +1,4 @@
-//! `carlo-coordinator`: parses its arguments, then [`carlo_coordinator::run`].
+//! `carlo-coordinator`: parses the arguments and calls [`carlo_coordinator::run`].
 
 #[path = "main/etcd.rs"]
 mod etcd;
@@ -23,7 +23,7 @@ use carlo_store::LedgerError;
 use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
 
-/// Where the admin endpoint listens unless it is told.
+/// The default port of the admin endpoint.
 const ADMIN_PORT: u16 = 7071;
 
 /// Queues the jobs of a carlo cluster, leases them to workers, and keeps every acknowledged job in
@@ -35,11 +35,11 @@ const ADMIN_PORT: u16 = 7071;
 struct Arguments {
     #[command(subcommand)]
     command: Option<ledger::Command>,
-    /// Where gateways and workers reach it.
+    /// The address on which to listen for gateways and workers.
     #[arg(long, env = "CARLO_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
-    /// Where it keeps its ledger; made where there is none. For a coordinator that has no others
-    /// beside it.
+    /// The directory of the ledger, created if it doesn't exist. For a single coordinator; several
+    /// share a ledger in etcd.
     #[arg(
         long,
         env = "CARLO_DATA_DIR",
@@ -50,51 +50,53 @@ struct Arguments {
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     etcd: etcd::EtcdArguments,
-    /// The URL at which gateways and workers reach it, which the others tell while it leads
-    /// [default: that of `--listen`].
+    /// The URL at which gateways and workers reach this coordinator. While it leads, the other
+    /// coordinators refer them to this URL [default: that of `--listen`].
     #[arg(long, env = "CARLO_ADVERTISE", value_name = "URL")]
     advertise: Option<String>,
-    /// Whether callers need keys and workers the join token. `off` is for loopback addresses only.
+    /// Whether callers need an API key and workers a join token. `off` is for loopback addresses
+    /// only.
     #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
     auth: Auth,
-    /// Holds a key of the user `admin`; made where the cluster has none, for its owner alone to
-    /// read [default: DIR/admin-key].
+    /// A file with an API key of the user `admin`. If the cluster has no admin key, the file is
+    /// created, readable by its owner only [default: DIR/admin-key].
     #[arg(long, env = "CARLO_ADMIN_KEY_FILE", value_name = "FILE")]
     admin_key_file: Option<PathBuf>,
-    /// Holds what workers join with; made where the cluster has none, for its owner alone to read
-    /// [default: DIR/join-token].
+    /// A file with a join token for workers. If the cluster has no join token, the file is created,
+    /// readable by its owner only [default: DIR/join-token].
     #[arg(long, env = "CARLO_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token_file: Option<PathBuf>,
-    /// Has the cluster accept the admin key and the join token of these files, although it has
-    /// others; an admin key that isn't there is made.
+    /// Adds the admin key and the join token of these files to the cluster's although it has other
+    /// ones. Files that don't exist are created.
     #[arg(long, env = "CARLO_ADOPT_SECRETS")]
     adopt_secrets: bool,
-    /// JSON that changes the limits of tiers and the price of a token, for the whole cluster: it
-    /// replaces what the ledger has. `carlo tiers` shows and changes it later.
+    /// A JSON file with limits of tiers and the price of a token for the whole cluster. It replaces
+    /// those in the ledger. `carlo tiers` shows and changes them later.
     #[arg(long, env = "CARLO_TIERS", value_name = "FILE")]
     tiers: Option<PathBuf>,
-    /// The certificates to speak TLS with, its own first, as PEM.
+    /// The certificates for TLS, as PEM, the server's own first.
     #[arg(long, env = "CARLO_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The key of the first certificate, as PEM.
+    /// The private key of the first certificate, as PEM.
     #[arg(long, env = "CARLO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Allows addresses other than loopback although what travels, keys too, is not encrypted.
+    /// Allows addresses other than loopback without TLS. All traffic, including API keys, is then
+    /// unencrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
     plaintext: bool,
-    /// Where it serves /healthz, /readyz and /metrics over HTTP, or `off` [default: 127.0.0.1:7071,
-    /// or a free port].
+    /// The address on which to serve /healthz, /readyz and /metrics over HTTP, or `off` [default:
+    /// 127.0.0.1:7071, or a free port].
     #[arg(long, env = "CARLO_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<AdminListen>,
-    /// How log lines look: text or json. What is logged is in `CARLO_LOG`, like `info` or
-    /// `carlo_schedule=debug`.
+    /// The format of log lines: text or json. The environment variable `CARLO_LOG` says what is
+    /// logged, like `info` or `carlo_schedule=debug`.
     #[arg(long, env = "CARLO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Auth {
-    /// Callers need keys, workers the join token.
+    /// Callers need an API key, and workers a join token.
     On,
     /// Every caller is the user `local`, and any worker may join.
     Off,
@@ -127,7 +129,7 @@ fn failure(error: anyhow::Error) -> Failure {
     if has_bad_arguments { Failure::bad_arguments(error) } else { Failure::failed(error) }
 }
 
-/// The context of an error that other arguments would mend.
+/// The context of an error that is caused by the arguments.
 #[derive(Debug, thiserror::Error)]
 #[error("bad arguments")]
 struct BadArguments;

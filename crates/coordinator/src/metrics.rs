@@ -1,10 +1,9 @@
-//! What is measured of a coordinator. crates/service/README.md lists the metrics.
+//! The metrics of a coordinator. `crates/service/README.md` lists them.
 //!
 //! * [`calls`]: a layer that measures every gRPC call.
 //! * [`ledger`]: a ledger that measures its commits.
 //!
-//! The core counts events as they happen; what is a state rather than an event is read from it at
-//! each scrape, see [`Snapshot`].
+//! The core counts events as they happen. Its state is read at each scrape, as a [`Snapshot`].
 
 pub(crate) mod calls;
 pub(crate) mod ledger;
@@ -24,9 +23,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// Nodes that have a series of their own.
+/// The most nodes that have a time series of their own.
 const NODES_MAX: usize = 200;
-/// Writes of a commit, from one to the most that a ledger takes.
+/// The buckets for the number of writes in a commit, up to a ledger's limit.
 const WRITES_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0];
 
 type Float = Gauge<f64, AtomicU64>;
@@ -111,24 +110,24 @@ struct Method {
     method: String,
 }
 
-/// What the core knows at a scrape.
+/// The core's state at a scrape.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    /// Open jobs by tier and state: how many.
+    /// The number of open jobs, by tier and state.
     pub(crate) jobs: BTreeMap<(String, &'static str), i64>,
-    /// Simulations still to be done, by tier.
+    /// The number of simulations that open jobs still need, by tier.
     pub(crate) outstanding: BTreeMap<String, u64>,
-    /// Since the oldest running job with new results was last checkpointed.
+    /// The longest time since a checkpoint, of all running jobs that have new results.
     pub(crate) checkpoint_age: Duration,
-    /// Ranges that two nodes hold.
+    /// The number of ranges that are leased to two nodes.
     pub(crate) repeated: usize,
-    /// Nodes by state.
+    /// The number of nodes, by state.
     pub(crate) workers: BTreeMap<&'static str, i64>,
-    /// Cores of the nodes that are there.
+    /// The cores of all nodes that are not offline.
     pub(crate) cores: u64,
-    /// Simulations a second of the cluster.
+    /// The cluster's simulations per second.
     pub(crate) speed: f64,
-    /// The same by a node's name.
+    /// The simulations per second of nodes, by name.
     pub(crate) node_speeds: Vec<(String, f64)>,
 }
 
@@ -176,7 +175,7 @@ impl Default for Instruments {
 }
 
 impl Instruments {
-    /// Has them shown among a daemon's metrics.
+    /// Adds the instruments to a process's metrics.
     pub(crate) fn register(&self, metrics: &Metrics) {
         let all = self.clone();
         metrics.register(|registry| {
@@ -190,9 +189,9 @@ impl Instruments {
 
     fn register_leadership(&self, to: &mut Registry) {
         to.register("carlo_ready", "1 where /readyz answers 200", self.ready.clone());
-        to.register("carlo_coordinator_leading", "1 where this coordinator leads", self.leading.clone());
-        to.register("carlo_coordinator_epoch", "The epoch that it leads or led last", self.epoch.clone());
-        to.register("carlo_coordinator_terms", "Terms that this process began to lead", self.terms.clone());
+        to.register("carlo_coordinator_leading", "1 if this coordinator leads, else 0", self.leading.clone());
+        to.register("carlo_coordinator_epoch", "The epoch of its current or last term", self.epoch.clone());
+        to.register("carlo_coordinator_terms", "Terms that this process has begun", self.terms.clone());
         let help = "Other coordinators that are ready to lead";
         to.register("carlo_coordinator_standbys", help, self.standbys.clone());
         to.register("carlo_ledger_commit_seconds", "How long a commit takes", self.commit_seconds.clone());
@@ -203,52 +202,56 @@ impl Instruments {
 
     fn register_jobs(&self, to: &mut Registry) {
         to.register("carlo_jobs", "Jobs that have not ended", self.jobs.clone());
-        let help = "Simulations still to be done of these jobs";
+        let help = "Simulations that these jobs still need";
         to.register("carlo_simulations_outstanding", help, self.outstanding.clone());
-        to.register("carlo_jobs_submitted", "Jobs that were taken", self.jobs_submitted.clone());
+        to.register("carlo_jobs_submitted", "Jobs that were accepted", self.jobs_submitted.clone());
         to.register("carlo_jobs_ended", "Jobs that have ended", self.jobs_ended.clone());
-        let help = "From a job's submission to its first lease";
+        let help = "Time from a job's submission to its first lease";
         to.register("carlo_job_queue_wait_seconds", help, self.queue_wait.clone());
-        let help = "From a job's first lease to its end";
+        let help = "Time from a job's first lease to its end";
         to.register("carlo_job_duration_seconds", help, self.job_duration.clone());
-        let help = "Since the oldest running job with new results was last checkpointed";
+        let help = "Longest time since a checkpoint, of the running jobs with new results";
         to.register("carlo_checkpoint_age_seconds", help, self.checkpoint_age.clone());
     }
 
     fn register_leases(&self, to: &mut Registry) {
         to.register("carlo_leases_granted", "Leases that were granted", self.leases_granted.clone());
-        to.register("carlo_leases_in_flight", "Leases that nodes hold", self.leases_in_flight.clone());
+        to.register("carlo_leases_in_flight", "Active leases", self.leases_in_flight.clone());
         to.register("carlo_leases_expired", "Leases whose node was lost", self.leases_expired.clone());
-        to.register("carlo_leases_repeated", "Ranges that two nodes hold now", self.leases_repeated.clone());
-        to.register("carlo_reports", "Reports of leases, by whether they counted", self.reports.clone());
-        let help = "From a lease to its report";
+        to.register(
+            "carlo_leases_repeated",
+            "Ranges that are leased to two nodes",
+            self.leases_repeated.clone(),
+        );
+        to.register("carlo_reports", "Reports of leases, by result", self.reports.clone());
+        let help = "Time from the grant of a lease to its report";
         to.register("carlo_lease_duration_seconds", help, self.lease_duration.clone());
     }
 
     fn register_cluster(&self, to: &mut Registry) {
         to.register("carlo_workers", "Workers by state", self.workers.clone());
-        to.register("carlo_worker_cores", "Cores of the workers that are there", self.worker_cores.clone());
-        let help = "Simulations a second of the whole cluster";
+        to.register("carlo_worker_cores", "Cores of the connected workers", self.worker_cores.clone());
+        let help = "Simulations per second of the whole cluster";
         to.register("carlo_simulations_per_second", help, self.speed.clone());
-        let help = "Simulations a second of a node";
+        let help = "Simulations per second of a node";
         to.register("carlo_node_simulations_per_second", help, self.node_speed.clone());
-        let help = "Workers that were not let in";
+        let help = "Workers that were refused";
         to.register("carlo_worker_joins_refused", help, self.joins_refused.clone());
     }
 
     fn register_calls(&self, to: &mut Registry) {
         to.register("carlo_grpc_requests", "gRPC calls that have ended", self.requests.clone());
-        let help = "How long gRPC calls with one answer take";
+        let help = "Duration of unary gRPC calls";
         to.register("carlo_grpc_request_duration_seconds", help, self.request_seconds.clone());
-        let help = "gRPC calls and streams that have not ended";
+        let help = "Open gRPC calls and streams";
         to.register("carlo_grpc_requests_in_progress", help, self.in_progress.clone());
-        let help = "Calls that tenancy refused";
+        let help = "Calls that were refused because of a limit";
         to.register("carlo_admissions_refused", help, self.admissions_refused.clone());
-        let help = "Streams of events that are open";
+        let help = "Open streams of events";
         to.register("carlo_event_streams_open", help, self.event_streams.clone());
     }
 
-    /// A job has this record now.
+    /// Counts a change of a job's state.
     pub(crate) fn job(&self, job: &JobRecord) {
         let since = |from: Timestamp, to: Timestamp| to.0.saturating_sub(from.0) as f64 / 1e3;
         match (job.state, job.started_at, job.ended_at) {
@@ -266,18 +269,18 @@ impl Instruments {
         }
     }
 
-    /// A report was answered.
+    /// Counts an acknowledged report.
     pub(crate) fn report(&self, accepted: bool) {
         let result = if accepted { "accepted" } else { "stale" };
         self.reports.get_or_create(&ReportResult { result }).inc();
     }
 
-    /// A worker could not compute a lease.
+    /// Counts a lease that a worker could not compute.
     pub(crate) fn faulty_report(&self) {
         self.reports.get_or_create(&ReportResult { result: "faulty" }).inc();
     }
 
-    /// A worker was not let in.
+    /// Counts a worker that was refused.
     pub(crate) fn refuse_join(&self, fault: &Fault) {
         let reason = match fault.code {
             FaultCode::Unauthenticated | FaultCode::Forbidden => "token",
@@ -288,7 +291,8 @@ impl Instruments {
         self.joins_refused.get_or_create(&Reason { reason }).inc();
     }
 
-    /// A call was refused. What isn't for want of a limit is counted with the calls alone.
+    /// Counts a call that was refused because of a limit. Other refusals appear only in the codes
+    /// of calls.
     pub(crate) fn refuse_call(&self, fault: &Fault) {
         let reason = match fault.code {
             FaultCode::RateLimited => "rate",
@@ -300,7 +304,7 @@ impl Instruments {
         self.admissions_refused.get_or_create(&Reason { reason }).inc();
     }
 
-    /// Takes what the core knows; nothing where this coordinator doesn't lead.
+    /// Sets the gauges from the core's state; `None` if this coordinator doesn't lead.
     pub(crate) fn set(&self, snapshot: Option<Snapshot>) {
         self.jobs.clear();
         self.outstanding.clear();
@@ -325,15 +329,15 @@ impl Instruments {
         self.speed.set(snapshot.speed);
     }
 
-    /// Takes what the ledger knows.
+    /// Sets the gauges of the ledger.
     pub(crate) fn set_ledger(&self, size_bytes: Option<u64>, standbys: u64) {
         self.ledger_size.set(whole(size_bytes.unwrap_or(0)));
         self.standbys.set(whole(standbys));
     }
 }
 
-/// Counters that are there before anything is counted: Prometheus sees no increase from nothing to
-/// one.
+/// Counters that start at zero for all of these labels. Without this, Prometheus would miss the
+/// first increase of each.
 fn from_zero<L>(labels: impl IntoIterator<Item = L>) -> Family<L, Counter>
 where
     L: Clone + Eq + Hash,
@@ -345,7 +349,7 @@ where
     counters
 }
 
-/// A gauge's value; what doesn't fit is the largest there is.
+/// The value of a gauge. Too large numbers become the largest value.
 pub(crate) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -25,7 +25,7 @@ use tonic_reflection::pb::{v1, v1alpha};
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::v1alpha as alpha;
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The two versions of the service.
 pub(crate) fn services() -> (ServerReflectionServer<Reflection>, alpha::ServerReflectionServer<Reflection>) {
@@ -45,7 +45,7 @@ pub(crate) struct Reflection(Arc<Index>);
 
 #[tonic::async_trait]
 impl ServerReflection for Reflection {
-    type ServerReflectionInfoStream = Answers<ServerReflectionResponse>;
+    type ServerReflectionInfoStream = Responses<ServerReflectionResponse>;
 
     async fn server_reflection_info(
         &self,
@@ -59,7 +59,7 @@ impl ServerReflection for Reflection {
 
 #[tonic::async_trait]
 impl alpha::ServerReflection for Reflection {
-    type ServerReflectionInfoStream = Answers<v1alpha::ServerReflectionResponse>;
+    type ServerReflectionInfoStream = Responses<v1alpha::ServerReflectionResponse>;
 
     async fn server_reflection_info(
         &self,
@@ -140,7 +140,7 @@ impl Index {
 
     fn answer(&self, request: ServerReflectionRequest) -> ServerReflectionResponse {
         let answer = match &request.message_request {
-            None => Err((Code::InvalidArgument, "the request asks nothing".to_owned())),
+            None => Err((Code::InvalidArgument, "the request is empty".to_owned())),
             Some(MessageRequest::FileByFilename(name)) => self.file(name),
             Some(MessageRequest::FileContainingSymbol(symbol)) => {
                 let symbol = symbol.trim_start_matches('.');

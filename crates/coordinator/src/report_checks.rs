@@ -43,12 +43,12 @@ impl Expected {
         let simulations = range.simulations(self.spec.simulations());
         if partial.simulations() != simulations {
             return Err(format!(
-                "the answer is of {} simulations instead of {simulations}",
+                "the report has {} simulations instead of {simulations}",
                 partial.simulations()
             ));
         }
         if !self.nothing.fits(partial) {
-            return Err("the answer is of another specification".to_owned());
+            return Err("the report belongs to another specification".to_owned());
         }
         let indices = range.indices(self.spec.simulations());
         let Some(notable) = carlo_kernel::results(&self.spec, partial).notable else { return Ok(()) };
@@ -59,7 +59,7 @@ impl Expected {
             let replayed = carlo_kernel::replay(&self.spec, claimed.index).final_balance;
             if (replayed - claimed.balance).abs() > TOLERANCE * replayed.abs().max(1_000.0) {
                 return Err(format!(
-                    "simulation {} ends with ${replayed:.2} here, the answer says ${:.2}",
+                    "simulation {} ends with ${replayed:.2} here, but with ${:.2} in the report",
                     claimed.index, claimed.balance
                 ));
             }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_honest_answer_passes_and_that_of_another_job_or_range_does_not() {
+    fn a_correct_report_passes_and_that_of_another_job_or_range_does_not() {
         let expected = Expected::of(spec(5_000.0));
         let range = BlockRange::new(1, 2).unwrap();
         assert_eq!(expected.check(range, &partial(&spec(5_000.0), 1..2)), Ok(()));
@@ -164,7 +164,7 @@ mod tests {
         // The same household with another seed has a result of the same form, but other numbers.
         let other = seeded(5_000.0, 4);
         let range = BlockRange::new(0, 1).unwrap();
-        let told = Expected::of(spec(5_000.0)).check(range, &partial(&other, 0..1));
-        assert!(told.is_err(), "{told:?}");
+        let checked = Expected::of(spec(5_000.0)).check(range, &partial(&other, 0..1));
+        assert!(checked.is_err(), "{checked:?}");
     }
 }

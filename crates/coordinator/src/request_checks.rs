@@ -1,5 +1,4 @@
-//! Checks that several services apply to fields of requests, and the wait for a change that several
-//! calls offer.
+//! Checks of fields that several requests have, and the wait for a change that several calls offer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +20,8 @@ use crate::environment::Environment;
 /// The longest that a caller may wait for a change.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Whether what is waited for happened in time. Fails when the core ends, or the caller's key is
-/// revoked.
+/// Waits for `change`. Returns whether it came in time. Fails if the core ends or the caller's key
+/// is revoked.
 pub(crate) async fn notified(
     change: oneshot::Receiver<()>,
     wait: Duration,
@@ -39,7 +38,7 @@ pub(crate) async fn notified(
     }
 }
 
-/// The job that a request asks for, under a fresh id and with a fresh seed where it gives none.
+/// The requested job with a fresh id, and a random seed if the request gives none.
 pub(crate) fn new_job(
     environment: &dyn Environment,
     simulation: Option<v1::SimulationRequest>,
@@ -62,19 +61,19 @@ pub(crate) fn fresh_seed(environment: &dyn Environment) -> u64 {
     environment.random() as u64
 }
 
-/// A checked priority, as the scheduler has it.
+/// A checked priority in the scheduler's type.
 pub(crate) fn rank(priority: u32) -> u8 {
     u8::try_from(priority).unwrap_or(PRIORITY_MAX)
 }
 
-/// What a draft says, or every fault of it.
+/// The checked values of a draft, or all of its faults.
 pub(crate) fn checked<S: Section>(draft: S::Draft) -> Result<S, Fault> {
     let mut faults = Faults::default();
     let section = definition::check(draft, "", &mut faults);
     faults.none_or(section)
 }
 
-/// The part of a list that a request asks for. 0 is what protobuf says where a caller says nothing.
+/// The requested page of a list. 0 means that the request doesn't contain the number.
 pub(crate) fn check_page(page: u32, page_size: u32, faults: &mut Vec<FieldFault>) -> Page {
     let page_size = if page_size == 0 { PAGE_SIZE_DEFAULT } else { page_size };
     if page_size > PAGE_SIZE_MAX {

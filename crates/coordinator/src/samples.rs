@@ -1,6 +1,6 @@
-//! What became of consecutive simulations of a job, recomputed from its seed and their indices, and
-//! sent as fast as the caller reads. Like a replay it asks no worker; unlike one it can take
-//! seconds, so it runs on a thread of its own, and few do at a time.
+//! Streams the outcomes of consecutive simulations of a job. They are recomputed here from the seed
+//! and the indices, without a worker. This can take seconds, so each call uses a thread of its own,
+//! and only a few calls compute at the same time.
 
 use std::sync::Arc;
 
@@ -14,17 +14,16 @@ use tonic::Status;
 
 use crate::core::StreamPermit;
 
-/// Those of a call that doesn't say.
+/// The number of simulations if the request gives none.
 const SAMPLES_DEFAULT: u64 = 100_000;
-/// Calls that compute at a time; others wait.
+/// Calls that compute at the same time; others wait.
 pub(crate) const SAMPLERS: usize = 2;
-/// Blocks that wait for a reader.
+/// Blocks that are computed ahead of a slow reader.
 const BLOCKS_AHEAD: usize = 2;
 
-/// The stream of a call.
 pub(crate) type Blocks = ReceiverStream<Result<v1::SampleBlock, Status>>;
 
-/// The simulations that a call wants.
+/// The requested simulations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     first: u64,
@@ -32,7 +31,6 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Checks a request.
     pub(crate) fn of(request: &v1::SamplesRequest) -> Result<Self, Fault> {
         let count = request.count.unwrap_or(SAMPLES_DEFAULT);
         if (1..=SAMPLES_MAX).contains(&count) {
@@ -42,7 +40,7 @@ impl Wanted {
         Err(Fault::invalid(vec![FieldFault::new("/count", message)]))
     }
 
-    /// Those of them that a job has: at least one.
+    /// The requested simulations that exist in a job. Refused if there is none.
     pub(crate) fn within(self, spec: &JobSpec) -> Result<Self, Fault> {
         let left = spec.simulations().saturating_sub(self.first);
         if left == 0 {
@@ -56,13 +54,14 @@ impl Wanted {
         Ok(Self { count: self.count.min(left), ..self })
     }
 
-    /// What computing them is charged as.
+    /// The work that is charged for computing them.
     pub(crate) fn work(self, spec: &JobSpec) -> Work {
         Work { simulations: self.count, months: spec.goal.timeline_months }
     }
 }
 
-/// Computes and sends them, in the blocks that they are computed in, until the reader has gone.
+/// Computes the simulations block by block and sends them, until the end or until the reader has
+/// gone.
 pub(crate) fn send(
     mut spec: JobSpec,
     wanted: Wanted,
@@ -70,7 +69,7 @@ pub(crate) fn send(
     permit: StreamPermit,
 ) -> Blocks {
     let (reader, blocks) = mpsc::channel(BLOCKS_AHEAD);
-    // Only the job's own plan is sampled.
+    // Without the other plans of the job, which have no samples.
     spec.analysis = Analysis::None;
     spec.params.sensitivity = false;
     tokio::spawn(async move {

@@ -1,6 +1,6 @@
-//! A job that its caller waits for. A caller that goes away before it has ended, or before the wait
-//! is over, cancels it, unless others wait for it, too: the same request from the same user joins
-//! the job.
+//! Jobs that callers wait for in one call. The same request from the same user joins the job
+//! instead of starting another one. If a caller disconnects before the job has ended and before the
+//! wait is over, the job is cancelled, unless other callers wait for it.
 
 use std::time::Duration;
 
@@ -19,28 +19,29 @@ use crate::ledger_reads::first_answer;
 use crate::request_checks::notified;
 use crate::snapshot::JobSnapshot;
 
-/// Why a job is cancelled whose caller has gone.
+/// The reason for the cancellation of a job whose caller has disconnected.
 const GONE: &str = "the caller that waited for it has gone";
 
-/// A job that is waited for.
+/// One caller's wait for a job. If it is dropped before the end, the job may be cancelled.
 pub(crate) struct Simulation {
     core: CoreHandle,
     job: JobId,
-    /// Resolves at the next change of its status; `None` if it has ended.
+    /// Resolves at the next change of the job's status; `None` if the job has ended.
     change: Option<oneshot::Receiver<()>>,
-    /// Who waits, until the wait is over.
+    /// The waiting caller; `None` once the wait is over.
     caller: Option<Caller>,
-    /// The key that is in use until then.
+    /// The idempotency key, which is marked as in use during the wait.
     idempotency: Option<IdempotencyId>,
-    /// The request that others with the same content join until then; `None` if it has a key.
+    /// The request, so that equal ones can join the job during the wait; `None` if it has an
+    /// idempotency key.
     request: Option<WaitedRequest>,
-    /// The call counts as one of the caller's streams.
+    /// A waiting call counts as one of the caller's streams.
     permit: StreamPermit,
 }
 
 impl Simulation {
-    /// Submits a job, or takes up the one that the same request began: the same by its idempotency
-    /// key, or without one by its content.
+    /// Submits a job, or joins the job of the same request. Requests are the same if they have the
+    /// same idempotency key, or the same content and no key.
     pub(crate) async fn begin(
         context: &mut RequestContext,
         ledger: &dyn Ledger,
@@ -71,10 +72,10 @@ impl Simulation {
                 return Ok((simulation, None, caller.clone()));
             }
             let serve = |core: &mut Core| core.submit(caller, new);
-            // The answer of a request that comes again is that of the same job.
-            let told =
+            // A repeated request gets the same job.
+            let stored =
                 |snapshot: &JobSnapshot| v1::Job { id: snapshot.view.id.to_string(), ..v1::Job::default() };
-            let outcome = core.run_idempotent(caller, idempotency_key.as_ref(), serve, told)?;
+            let outcome = core.run_idempotent(caller, idempotency_key.as_ref(), serve, stored)?;
             simulation.idempotency = idempotency_key.map(|idempotency_key| idempotency_key.id(&caller.user));
             if let Some(idempotency) = &simulation.idempotency {
                 core.begin_idempotent(idempotency.clone());
@@ -86,7 +87,8 @@ impl Simulation {
             let repeated = match outcome {
                 IdempotentOutcome::Repeated(id) => Some(id),
                 IdempotentOutcome::Served(_) => {
-                    // Set here, so that the job is cancelled where its answer finds nobody.
+                    // Set already here, so that the job is cancelled if the caller disconnects
+                    // before it gets this value.
                     simulation.caller = Some(caller.clone());
                     None
                 }
@@ -104,7 +106,7 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// The job, when it has ended or `wait` is over. It goes on then.
+    /// Waits until the job has ended or `wait` is over. After `wait` the job continues.
     pub(crate) async fn end(mut self, wait: Duration) -> Result<JobSnapshot, Fault> {
         let deadline = tokio::time::Instant::now() + wait;
         let job = self.job;
@@ -113,7 +115,7 @@ impl Simulation {
             if !notified(change, wait, &self.permit).await? {
                 break;
             }
-            // It may just have started.
+            // The change may have been the job's start.
             self.change = self.core.ask(move |core| core.wait_for(job)).await?;
         }
         let (idempotency, request) = (self.idempotency.clone(), self.request.clone());
@@ -145,14 +147,14 @@ impl Drop for Simulation {
         let give_up = async move {
             let give_up = move |core: &mut Core| {
                 let is_wanted = request.is_some_and(|request| core.leave(&request, job, false));
-                // It may have ended just now; then its answer stays what it is.
+                // If the job has ended meanwhile, its response stays valid.
                 let is_cancelled = !is_wanted
                     && caller.is_some_and(|caller| core.cancel(&caller, job, Some(GONE.to_owned())).is_ok());
                 if let Some(idempotency) = idempotency {
                     core.end_idempotent(&idempotency, is_cancelled);
                 }
             };
-            // Where the core has ended there is nobody to tell.
+            // If the core has ended, its jobs are restored by the next term.
             let _ = core.ask(give_up).await;
         };
         if let Ok(runtime) = Handle::try_current() {

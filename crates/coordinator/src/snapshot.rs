@@ -1,13 +1,12 @@
-//! A job at one moment, as the core hands it to services and streams. How it looks on the wire is
-//! decided there.
+//! Snapshots of a job, which the core passes to services and streams. `to_proto` converts them to
+//! messages.
 
 use carlo_kernel::Partial;
 use carlo_schedule::JobView;
 
 use crate::job_metadata::JobMetadata;
 
-/// A job as it is now, and while it runs the fold of what has been simulated of it, where that is
-/// wanted.
+/// A job's view and metadata. The fold is set only for running jobs, and only on demand.
 #[derive(Debug)]
 pub(crate) struct JobSnapshot {
     pub(crate) view: JobView,
@@ -15,8 +14,8 @@ pub(crate) struct JobSnapshot {
     pub(crate) fold: Option<Partial>,
 }
 
-/// A job as streams of events keep it: with a summary of what has been simulated, in place of all
-/// of it.
+/// A job in a stream of events. It has a summary in place of the fold, which would take much
+/// memory.
 #[derive(Debug, Clone)]
 pub(crate) struct JobEvent {
     pub(crate) view: JobView,
@@ -24,18 +23,18 @@ pub(crate) struct JobEvent {
     pub(crate) partial: Option<PartialSummary>,
 }
 
-/// What the simulations so far say.
+/// A summary of the simulations so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PartialSummary {
     pub(crate) success_probability: f64,
     pub(crate) confidence_interval_95: [f64; 2],
-    /// Dollars.
+    /// The median final balance in dollars.
     pub(crate) median: f64,
     pub(crate) simulations: u64,
 }
 
 impl JobEvent {
-    /// About how much memory it takes.
+    /// The approximate size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let JobMetadata { custom_id, name } = &self.metadata;
         let texts = [&self.view.error, &self.view.waiting_for, custom_id, name];

@@ -49,7 +49,8 @@ fn batch_status(state: BatchState) -> v1::BatchStatus {
     row.map_or(v1::BatchStatus::Unspecified, |(_, status)| *status)
 }
 
-/// Billionths of a dollar. More than 18 thousand million dollars is shown as that.
+/// An amount in billionths of a dollar. Amounts above the largest number, about 18 billion dollars,
+/// become that number.
 pub(crate) fn nanodollars(money: Money) -> u64 {
     u64::try_from(money.nanos()).unwrap_or(u64::MAX)
 }
@@ -104,12 +105,12 @@ pub(crate) fn batch_stats(stats: &BatchStats) -> v1::BatchStats {
     }
 }
 
-/// A job without its final results, and with its partial results where the snapshot has them.
+/// A job without its final results. Partial results are included if the snapshot has a fold.
 pub(crate) fn job(job: JobSnapshot) -> v1::Job {
     job_event(job.into())
 }
 
-/// The same of an event.
+/// The job of an event, with partial results if there are any.
 pub(crate) fn job_event(job: JobEvent) -> v1::Job {
     let partial_results = job.partial.map(partial);
     v1::Job { partial_results, ..without_partial(job.view, job.metadata) }
@@ -160,7 +161,8 @@ fn node_progress(share: &NodeShare) -> v1::NodeProgress {
     }
 }
 
-/// The answer for one job that a gateway has cached: valid if the caller's rates are given.
+/// The response for one job that a gateway has cached. The cached job may be used if `rate` is
+/// given.
 pub(crate) fn revalidation(rate: Option<RateStatus>) -> v1::Revalidation {
     let Some(rate) = rate else { return v1::Revalidation::default() };
     v1::Revalidation {
@@ -182,7 +184,7 @@ fn partial(summary: PartialSummary) -> v1::PartialResults {
     }
 }
 
-/// Adds the points of a sweep to what its simulations so far say.
+/// Adds the points of a running sweep to its partial results.
 pub(crate) fn add_points(job: &mut v1::Job, spec: Option<&JobSpec>, fold: Option<&Partial>) {
     let (Some(partial), Some(spec), Some(fold)) = (&mut job.partial_results, spec, fold) else { return };
     if let Analysis::Sweep(_) = &spec.analysis {
@@ -205,7 +207,7 @@ pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
     }
 }
 
-/// A node of which only the name is known.
+/// A node that is not listed, so that only its name is known.
 pub(crate) fn unlisted_node(name: String) -> v1::Node {
     v1::Node { name, status: v1::NodeStatus::Offline.into(), ..v1::Node::default() }
 }

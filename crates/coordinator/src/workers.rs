@@ -1,5 +1,5 @@
-//! The workers' service: one stream is one session. Messages are checked and partial results
-//! decoded here, off the core's task.
+//! The gRPC service `Workers`. Each stream is a session of a worker. Messages are checked and
+//! partial results decoded here, so that this doesn't delay the core's task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +23,11 @@ use crate::lead::{Leadership, Term};
 use crate::metrics::Instruments;
 use crate::report_checks::{Expectations, Expected};
 
-/// Messages that wait for one worker to read them: a few leases, and one `Forget` for every job
-/// that ends.
+/// Messages that are queued for one worker: a few leases, and a `Forget` for each ended job.
 const OUTBOX: usize = 1_024;
-/// Leases of which one heartbeat tells.
+/// The most leases in one heartbeat.
 const HEARTBEAT_LEASES_MAX: usize = 64;
 
-/// The service.
 #[derive(Debug)]
 pub(crate) struct WorkersService {
     leadership: Leadership,
@@ -62,16 +60,16 @@ impl Workers for WorkersService {
             let refusal = status::from_fault(&fault);
             let peer = peer.map_or_else(String::new, |address| address.ip().to_string());
             let note = |core: &mut Core| core.note(ClusterEventKind::Refused, peer, fault.message, "");
-            // A core that has ended has no list of events either.
+            // If the core has ended, the event is lost, as all events of its term.
             let _ = term.core.ask(note).await;
             return Err(refusal);
         }
         let mut inbox = request.into_inner();
-        let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message()).await.map_err(|_| {
-            Status::deadline_exceeded("a worker begins with hello, and this one said nothing")
-        })??;
+        let hello = tokio::time::timeout(HEARTBEAT_TIMEOUT, inbox.message())
+            .await
+            .map_err(|_| Status::deadline_exceeded("no hello arrived: a worker must begin with it"))??;
         let Some(v1::WorkerMessage { message: Some(Message::Hello(hello)) }) = hello else {
-            return Err(Status::invalid_argument("a worker begins with hello"));
+            return Err(Status::invalid_argument("a worker must begin with hello"));
         };
         let (node, facts) = convert::node(hello).map_err(|error| status::from_fault(&error.into()))?;
         let (outbox, messages) = mpsc::channel(OUTBOX);
@@ -91,7 +89,8 @@ impl Workers for WorkersService {
     }
 }
 
-/// Passes on what a worker says until its stream ends, then lets the core know of that.
+/// Passes a worker's messages to the core until the stream ends, and then reports the loss of the
+/// worker.
 async fn listen(
     mut inbox: Streaming<v1::WorkerMessage>,
     session: SessionId,
@@ -108,9 +107,9 @@ async fn listen(
         };
         let command = match message {
             Ok(Some(v1::WorkerMessage { message: Some(message) })) => command(node, message),
-            // A message of a later minor version: nothing that this one needs to know.
+            // An unknown kind of message from a later version of the protocol can be ignored.
             Ok(Some(v1::WorkerMessage { message: None })) => continue,
-            // Its process may end before its stream has.
+            // A worker that has said that it leaves may exit before its stream is closed.
             Ok(None) | Err(_) if leaves => break "it was shut down".to_owned(),
             Ok(None) => break "the worker ended its stream".to_owned(),
             Err(broken) => break format!("the stream broke: {}", broken.message()),
@@ -132,14 +131,14 @@ async fn listen(
                     return;
                 }
             }
-            Err(fault) => break format!("the worker sent a message that is none: {fault}"),
+            Err(fault) => break format!("the worker sent an invalid message: {fault}"),
         }
     };
-    // If the core has ended, there is nobody left to tell.
+    // If the core has ended, all of its sessions have ended, too.
     let _ = core.worker(session, Command::Lose { node, why }).await;
 }
 
-/// Makes a fault of a report that can't be true.
+/// Checks a report. Turns one that can't be correct into a fault of its lease.
 async fn check(
     command: Command<Partial>,
     core: &CoreHandle,
@@ -155,17 +154,17 @@ async fn check(
                 expectations.insert(lease.job, Arc::clone(&expected));
                 Some(expected)
             }
-            // A job that has ended: the report won't count.
+            // The job has ended, so the report won't be counted.
             None => None,
         },
     };
     let Some(expected) = expected else { return Ok(Command::Report { node, lease, partial, computed_in }) };
-    // A few milliseconds for each lease of about half a second, here and not on the core's task.
+    // The check takes a few milliseconds for each lease of about half a second.
     let checked = expected.check(lease.range, &partial);
     Ok(match checked {
         Ok(()) => Command::Report { node, lease, partial, computed_in },
         Err(message) => {
-            tracing::warn!(%node, job = %lease.job, lease = %lease.id, "a report can't be true: {message}");
+            tracing::warn!(%node, job = %lease.job, lease = %lease.id, "a report can't be correct: {message}");
             Command::Fail { node, lease, message }
         }
     })
@@ -173,7 +172,7 @@ async fn check(
 
 fn command(node: NodeId, message: Message) -> Result<Command<Partial>, Fault> {
     match message {
-        Message::Hello(_) => Err(Fault::new(FaultCode::Invalid, "hello was said twice")),
+        Message::Hello(_) => Err(Fault::new(FaultCode::Invalid, "hello was sent twice")),
         Message::Heartbeat(heartbeat) => Ok(Command::Heartbeat {
             node,
             load: Load { cpu: share(heartbeat.cpu_utilization), memory: share(heartbeat.memory_utilization) },
@@ -209,7 +208,7 @@ fn decode(bytes: &[u8]) -> Result<Partial, String> {
     Partial::decode(bytes).map_err(|error| error.to_string())
 }
 
-/// A share as it should be, whatever a worker says.
+/// A share between 0 and 1, whatever the worker reports.
 fn share(value: f64) -> f64 {
     if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 }
 }

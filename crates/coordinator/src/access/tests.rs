@@ -7,7 +7,7 @@ use super::*;
 
 const NOW: Timestamp = Timestamp(5);
 
-/// What a coordinator does as it begins to lead.
+/// Adds the secrets of a new leader, as [`Core`](crate::core::Core) does.
 fn lead(access: &Access, tenancy: &mut Tenancy) -> Result<(), AccessError> {
     let bits = [u8::try_from(tenancy.keys().count()).unwrap(); 32];
     let Adopted { admin, join_token } = access.adopt(tenancy, NOW, Some(&|| bits))?;
@@ -68,7 +68,7 @@ fn other_secrets_than_the_clusters_are_refused_or_adopted_as_asked() {
     fs::write(second.path().join("join-token"), "another-token-of-sixteen").unwrap();
     let error = lead(&access(second.path()), &mut tenancy).unwrap_err().to_string();
     assert!(error.contains("another join token than this cluster's"), "{error}");
-    // Nothing is written by somebody who only looks.
+    // Without random bits nothing is written.
     access(second.path()).adopt(&Tenancy::new(Terms::default()), NOW, None).unwrap();
     assert!(!second.path().join("keys/admin-key").exists());
 

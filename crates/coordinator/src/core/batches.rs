@@ -1,4 +1,4 @@
-//! What callers do with batches. Nobody reads or cancels another user's.
+//! Operations on batches for callers. A caller can read and cancel only their own.
 
 use std::sync::Arc;
 
@@ -16,8 +16,7 @@ use crate::snapshot::JobSnapshot;
 pub(crate) struct BatchRequest {
     /// A fresh id.
     pub(crate) id: BatchId,
-    /// What to simulate, each under a fresh id and with the name that the request gives it. At
-    /// least one.
+    /// The jobs, each with a fresh id and the custom id from the request; at least one.
     pub(crate) jobs: Vec<(JobId, Arc<JobSpec>, Option<String>)>,
     pub(crate) parallel_jobs: u32,
     pub(crate) fail_fast: bool,
@@ -27,7 +26,7 @@ pub(crate) struct BatchRequest {
 }
 
 impl Core {
-    /// Queues a batch, all of it or nothing.
+    /// Submits all jobs of a batch, or none.
     pub(crate) fn create_batch(
         &mut self,
         caller: &Caller,
@@ -56,9 +55,9 @@ impl Core {
             jobs: specs,
         };
         self.apply(Command::SubmitBatch(batch))
-            .expect("there is room, the ids are fresh and the priority is checked");
+            .expect("the room and the priority have been checked, and the ids are fresh");
         tracing::info!(batch = %id, jobs = works.len(), "batch submitted");
-        Ok(self.batch_view(id).expect("it has just been submitted"))
+        Ok(self.batch_view(id).expect("the batch was submitted above"))
     }
 
     /// One of the caller's batches.
@@ -67,21 +66,21 @@ impl Core {
         self.batch_view(id).ok_or_else(|| no_such_batch(id))
     }
 
-    /// A batch of whatever owner.
+    /// A batch of any owner.
     pub(crate) fn batch_view(&self, id: BatchId) -> Option<BatchView> {
         self.scheduler.batch(id)
     }
 
-    /// One of the caller's batches and those of its jobs that are kept, in the order of the
-    /// request.
+    /// One of the caller's batches, with its jobs in the order of the request. Expired jobs are
+    /// left out.
     pub(crate) fn batch_jobs(
         &self,
         caller: &Caller,
         id: BatchId,
     ) -> Result<(BatchView, Vec<JobSnapshot>), Fault> {
         let members = &self.require_batch(caller, id)?.jobs;
-        // Without what each node did: a thousand jobs on thousands of nodes would not fit into a
-        // message.
+        // The contributions of nodes are left out, because those of a thousand jobs on thousands of
+        // nodes would not fit into a message.
         let jobs = members.iter().filter_map(|member| {
             let mut job = self.snapshot(member.job)?;
             job.view.nodes.clear();
@@ -91,13 +90,13 @@ impl Core {
         Ok((self.batch(caller, id)?, jobs))
     }
 
-    /// Those jobs of one of the caller's batches that have ended, in the order of the request.
+    /// The ended jobs of one of the caller's batches, in the order of the request.
     pub(crate) fn ended_jobs(&self, caller: &Caller, id: BatchId) -> Result<Vec<JobId>, Fault> {
         let members = self.require_batch(caller, id)?.jobs.iter();
         Ok(members.filter(|member| member.state.is_ended()).map(|member| member.job).collect())
     }
 
-    /// How many of the caller's batches are in the state, and a page of them, newest first.
+    /// The number of the caller's batches in this state, and a page of them, newest first.
     pub(crate) fn list_batches(
         &self,
         caller: &Caller,
@@ -121,12 +120,12 @@ impl Core {
         self.batch(caller, id)
     }
 
-    /// All of the caller's batches together.
+    /// Sums over all of the caller's batches.
     pub(crate) fn batch_stats(&self, caller: &Caller) -> BatchStats {
         self.scheduler.batch_stats(&caller.user)
     }
 
-    /// Resolves once the batch has changed, or it is gone; `None` if it won't change any more.
+    /// A receiver that resolves when the batch changes or expires; `None` if it has ended.
     pub(crate) fn wait_for_batch(&mut self, id: BatchId) -> Option<oneshot::Receiver<()>> {
         let is_open = self.scheduler.batch_record(id).is_some_and(|batch| batch.ended_at.is_none());
         is_open.then(|| self.watchers.wait(Topic::Batch(id)))
@@ -139,7 +138,7 @@ impl Core {
     }
 }
 
-/// The fault of asking for a batch that isn't there.
+/// The fault of a request for an unknown batch.
 pub(crate) fn no_such_batch(id: BatchId) -> Fault {
     Fault::new(FaultCode::NotFound, format!("there is no batch {id}"))
 }

@@ -1,4 +1,5 @@
-//! Requests with an idempotency key: carried out once, and answered in the same way afterwards.
+//! Requests with an idempotency key. They are carried out once; repetitions get the first response
+//! again.
 
 use carlo_tenancy::Caller;
 use carlo_types::Fault;
@@ -12,15 +13,15 @@ use crate::idempotency::IdempotencyKey;
 /// The outcome of a request that may be a repetition.
 #[derive(Debug)]
 pub(crate) enum IdempotentOutcome<T> {
-    /// It was carried out now.
+    /// The request was carried out now.
     Served(T),
-    /// It was carried out before. The answer is in the ledger.
+    /// The request was carried out before. The first response is in the ledger.
     Repeated(IdempotencyId),
 }
 
 impl Core {
-    /// Carries out a request unless that was done before. `repeated_part` extracts the part of the
-    /// answer that repetitions get. Its entry is part of the commit of the request's changes.
+    /// Carries out a request, unless that was done before. `repeated_part` extracts the part of the
+    /// response that repetitions get. It is stored in the same commit as the request's changes.
     pub(crate) fn run_idempotent<T, M: Message>(
         &mut self,
         caller: &Caller,
@@ -40,13 +41,14 @@ impl Core {
         Ok(IdempotentOutcome::Served(served))
     }
 
-    /// Marks a request as in progress: until [`Core::end_idempotent`] other requests with its key
+    /// Marks a request as in progress. Until [`Core::end_idempotent`], other requests with its key
     /// are refused.
     pub(crate) fn begin_idempotent(&mut self, id: IdempotencyId) {
         self.idempotency.begin(id);
     }
 
-    /// Ends the mark; with `forget` as if the request had never come.
+    /// Removes the mark. With `forget` the key is deleted, so that the same request is carried out
+    /// again.
     pub(crate) fn end_idempotent(&mut self, id: &IdempotencyId, forget: bool) {
         self.idempotency.end(id);
         if forget {

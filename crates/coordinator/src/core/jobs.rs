@@ -1,4 +1,4 @@
-//! What callers do with jobs. Nobody reads or cancels another user's.
+//! Operations on jobs for callers. A caller can read and cancel only their own.
 
 use std::sync::Arc;
 
@@ -16,16 +16,13 @@ use crate::snapshot::JobSnapshot;
 pub(crate) struct NewJob {
     /// A fresh id.
     pub(crate) id: JobId,
-    /// What to simulate.
     pub(crate) spec: Arc<JobSpec>,
     /// 0 to 100.
     pub(crate) priority: u8,
-    /// What its submitter calls it.
     pub(crate) name: Option<String>,
 }
 
 impl Core {
-    /// Queues a job.
     pub(crate) fn submit(&mut self, caller: &Caller, new: NewJob) -> Result<JobSnapshot, Fault> {
         let NewJob { id: job, spec, priority, name } = new;
         self.make_room(1)?;
@@ -38,10 +35,11 @@ impl Core {
             self.job_metadata.insert(job, JobMetadata { custom_id: None, name });
         }
         self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, price })?;
-        Ok(self.snapshot(job).expect("it has just been submitted"))
+        Ok(self.snapshot(job).expect("the job was submitted above"))
     }
 
-    /// Refuses jobs that the scheduler would refuse, before they are counted.
+    /// Refuses jobs that the scheduler would refuse, before they are counted against the caller's
+    /// quota.
     pub(super) fn make_room(&self, jobs: usize) -> Result<(), Fault> {
         let room = self.scheduler.room();
         if jobs <= room {
@@ -51,7 +49,6 @@ impl Core {
         Err(Fault { retry_after_seconds: Some(10), ..Fault::new(FaultCode::Exhausted, message) })
     }
 
-    /// Ends a job.
     pub(crate) fn cancel(
         &mut self,
         caller: &Caller,
@@ -69,9 +66,9 @@ impl Core {
         self.snapshot_with_fold(job).ok_or_else(|| no_such_job(job))
     }
 
-    /// Whether the caller with this key may be shown a job that ended at this time. That is a call
-    /// of theirs: it is admitted and counted, and returned is how they stand with their rates.
-    /// `None`: nothing has been done.
+    /// Checks whether the caller with this key may see a cached job that ended at this time. If so,
+    /// admits and counts a call of theirs and returns the state of their rate limits. Otherwise
+    /// returns `None` and changes nothing.
     pub(crate) fn revalidate(&mut self, key: Option<&str>, job: JobId, at: Timestamp) -> Option<RateStatus> {
         let caller = self.authenticate(key).ok()?;
         let now = self.clock.now();
@@ -84,24 +81,24 @@ impl Core {
         admitted.ok().map(|()| rate)
     }
 
-    /// The specification of an open job, for sessions that check reports.
+    /// The specification of an open job. Sessions need it to check reports.
     pub(crate) fn spec(&self, job: JobId) -> Option<Arc<JobSpec>> {
         self.scheduler.spec(job)
     }
 
-    /// A job, whosever it is, with its fold.
+    /// A job of any owner, with its fold.
     pub(crate) fn snapshot_with_fold(&self, job: JobId) -> Option<JobSnapshot> {
         Some(JobSnapshot { fold: self.scheduler.fold(job), ..self.snapshot(job)? })
     }
 
-    /// Resolves once the job's status has changed, or it is gone; `None` if it won't change any
-    /// more.
+    /// A receiver that resolves when the job's status changes or the job expires; `None` if it has
+    /// ended.
     pub(crate) fn wait_for(&mut self, job: JobId) -> Option<oneshot::Receiver<()>> {
         let is_open = self.scheduler.spec(job).is_some();
         is_open.then(|| self.watchers.wait(Topic::Job(job)))
     }
 
-    /// How many jobs of the caller match, and a page of them, newest first.
+    /// The number of the caller's jobs in this state, and a page of them, newest first.
     pub(crate) fn list(
         &self,
         caller: &Caller,
@@ -118,7 +115,7 @@ impl Core {
         Ok(caller.require_owner(owner)?)
     }
 
-    /// A job without its fold.
+    /// A job of any owner, without its fold.
     pub(super) fn snapshot(&self, job: JobId) -> Option<JobSnapshot> {
         Some(self.with_metadata(self.scheduler.job(job, self.clock.now())?))
     }
@@ -129,7 +126,7 @@ impl Core {
     }
 }
 
-/// The fault of asking for a job that isn't there.
+/// The fault of a request for an unknown job.
 pub(crate) fn no_such_job(id: JobId) -> Fault {
     Fault::new(FaultCode::NotFound, format!("there is no job {id}"))
 }

@@ -1,6 +1,5 @@
-//! What operators look back at: samples of the last hour and day, and the events of the cluster.
-//! All of it is in memory, bounded, and begins anew with a term; what must not be lost is in the
-//! ledger.
+//! The cluster's history for operators: samples of the last hour and day, and recent events. All of
+//! this is bounded and only in memory, so it starts empty with each term.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,21 +10,20 @@ use carlo_wire::v1;
 
 use super::Core;
 
-/// Between two looks at the cluster.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Looks that make a sample of the last hour, and samples that are kept of it.
-const HOUR_LOOKS: u32 = 1;
+/// The time between two observations of the cluster.
+const OBSERVE_EVERY: Duration = Duration::from_secs(10);
+/// Observations per sample of the last hour, and the number of these samples.
+const HOUR_OBSERVATIONS: u32 = 1;
 const HOUR_SAMPLES_MAX: usize = 360;
-/// The same of the last day: a sample is the mean of five minutes.
-const DAY_LOOKS: u32 = 30;
+/// The same for the last day, in which a sample covers five minutes.
+const DAY_OBSERVATIONS: u32 = 30;
 const DAY_SAMPLES_MAX: usize = 288;
-/// Events that are kept.
+/// The most events that are kept; the oldest are dropped.
 const EVENTS_MAX: usize = 500;
 
-/// Everything that was observed.
 #[derive(Debug)]
 pub(super) struct Observations {
-    next_look: Duration,
+    next: Duration,
     hour: Series,
     day: Series,
     events: VecDeque<v1::ClusterEvent>,
@@ -34,16 +32,16 @@ pub(super) struct Observations {
 impl Default for Observations {
     fn default() -> Self {
         Self {
-            next_look: Duration::ZERO,
-            hour: Series::new(HOUR_LOOKS, HOUR_SAMPLES_MAX),
-            day: Series::new(DAY_LOOKS, DAY_SAMPLES_MAX),
+            next: Duration::ZERO,
+            hour: Series::new(HOUR_OBSERVATIONS, HOUR_SAMPLES_MAX),
+            day: Series::new(DAY_OBSERVATIONS, DAY_SAMPLES_MAX),
             events: VecDeque::new(),
         }
     }
 }
 
 impl Observations {
-    /// Counts a job that has ended.
+    /// Counts an ended job in the current samples.
     pub(super) fn job_ended(&mut self, state: JobState) {
         for series in [&mut self.hour, &mut self.day] {
             match state {
@@ -54,19 +52,19 @@ impl Observations {
         }
     }
 
-    /// Whether it is time to look at the cluster.
+    /// Whether the next observation is due.
     fn is_due(&self, now: Now) -> bool {
-        now.elapsed >= self.next_look
+        now.elapsed >= self.next
     }
 
-    fn look(&mut self, now: Now, cluster: &ClusterView) {
-        self.next_look = now.elapsed + LOOK_EVERY;
-        self.hour.look(now.wall, cluster);
-        self.day.look(now.wall, cluster);
+    fn observe(&mut self, now: Now, cluster: &ClusterView) {
+        self.next = now.elapsed + OBSERVE_EVERY;
+        self.hour.observe(now.wall, cluster);
+        self.day.observe(now.wall, cluster);
     }
 
-    /// Notes an event; the same again takes the place of the one before, so that a worker that is
-    /// refused each second doesn't fill the list.
+    /// Adds an event. A refusal replaces an equal one just before it, so that a worker that tries
+    /// to join each second doesn't fill the list.
     fn note(&mut self, event: v1::ClusterEvent) {
         let is_again =
             |last: &v1::ClusterEvent| v1::ClusterEvent { at_ms: event.at_ms, ..last.clone() } == event;
@@ -80,45 +78,46 @@ impl Observations {
     }
 }
 
-/// Samples of one length, the oldest first.
+/// Samples of one length, oldest first.
 #[derive(Debug)]
 struct Series {
-    looks_per_sample: u32,
+    observations_per_sample: u32,
     samples_max: usize,
     samples: VecDeque<v1::ClusterSample>,
-    /// Of the next sample so far: its rate and jobs are sums over `looks`.
+    /// The next sample so far. Its rate is the sum over `observations`, its numbers of queued and
+    /// running jobs are the maxima.
     gathered: v1::ClusterSample,
-    looks: u32,
+    observations: u32,
 }
 
 impl Series {
-    fn new(looks_per_sample: u32, samples_max: usize) -> Self {
+    fn new(observations_per_sample: u32, samples_max: usize) -> Self {
         Self {
-            looks_per_sample,
+            observations_per_sample,
             samples_max,
             samples: VecDeque::new(),
             gathered: v1::ClusterSample::default(),
-            looks: 0,
+            observations: 0,
         }
     }
 
-    fn look(&mut self, wall: Timestamp, cluster: &ClusterView) {
+    fn observe(&mut self, wall: Timestamp, cluster: &ClusterView) {
         let sample = &mut self.gathered;
-        self.looks += 1;
+        self.observations += 1;
         sample.simulations_per_second += cluster.simulations_per_second;
         sample.queued_jobs = sample.queued_jobs.max(cluster.queued_jobs as u64);
         sample.running_jobs = sample.running_jobs.max(cluster.running_jobs as u64);
-        if self.looks < self.looks_per_sample {
+        if self.observations < self.observations_per_sample {
             return;
         }
         sample.at_ms = wall.0;
-        sample.simulations_per_second /= f64::from(self.looks);
+        sample.simulations_per_second /= f64::from(self.observations);
         sample.nodes = cluster.nodes.iter().filter(|node| node.state != NodeState::Offline).count() as u64;
         if self.samples.len() == self.samples_max {
             self.samples.pop_front();
         }
         self.samples.push_back(std::mem::take(sample));
-        self.looks = 0;
+        self.observations = 0;
     }
 
     fn message(&self) -> Vec<v1::ClusterSample> {
@@ -127,17 +126,17 @@ impl Series {
 }
 
 impl Core {
-    /// Looks at the cluster where it is time to.
+    /// Observes the cluster if that is due.
     pub(super) fn observe(&mut self) {
         let now = self.clock.now();
         if self.observations.is_due(now) {
             let cluster = self.scheduler.cluster(now);
-            self.observations.look(now, &cluster);
+            self.observations.observe(now, &cluster);
         }
     }
 
-    /// Notes an event: what happened, to whom, and what else is to be said; `by` names who did it,
-    /// where somebody did.
+    /// Adds an event of this kind. `subject` names the node, key or token that it concerns; `by`
+    /// names the user who caused it, or is empty.
     pub(crate) fn note(
         &mut self,
         kind: v1::ClusterEventKind,
@@ -154,12 +153,11 @@ impl Core {
         });
     }
 
-    /// The samples.
     pub(crate) fn cluster_history(&self) -> v1::ClusterHistory {
         v1::ClusterHistory { hour: self.observations.hour.message(), day: self.observations.day.message() }
     }
 
-    /// The events, the latest first; those of keys, tokens and tiers only for administrators.
+    /// The events, latest first. Those of keys, tokens and tiers are only for administrators.
     pub(crate) fn cluster_events(&self, is_admin: bool) -> v1::ClusterEvents {
         let is_admins = |event: &v1::ClusterEvent| {
             matches!(
@@ -201,15 +199,15 @@ mod tests {
     #[test]
     fn the_last_hour_and_day_are_kept_and_no_more() {
         let mut observations = Observations::default();
-        for look in 0..20_000 {
-            assert!(observations.is_due(at(10 * look)));
-            observations.look(at(10 * look), &cluster(look as f64));
-            assert!(!observations.is_due(at(10 * look + 9)));
+        for step in 0..20_000 {
+            assert!(observations.is_due(at(10 * step)));
+            observations.observe(at(10 * step), &cluster(step as f64));
+            assert!(!observations.is_due(at(10 * step + 9)));
         }
         let (hour, day) = (observations.hour.message(), observations.day.message());
         assert_eq!((hour.len(), day.len()), (HOUR_SAMPLES_MAX, DAY_SAMPLES_MAX));
         assert_eq!(hour.last().map(|sample| sample.simulations_per_second), Some(19_999.0));
-        // The last full five minutes are looks 19,950 to 19,979.
+        // The last full five minutes are the observations 19,950 to 19,979.
         assert_eq!(day.last().map(|sample| sample.simulations_per_second), Some(19_964.5));
         assert_eq!(day[1].at_ms - day[0].at_ms, 300_000);
     }
@@ -219,8 +217,8 @@ mod tests {
         let mut observations = Observations::default();
         observations.job_ended(JobState::Failed);
         observations.job_ended(JobState::Complete);
-        observations.look(at(0), &cluster(0.0));
-        observations.look(at(10), &cluster(0.0));
+        observations.observe(at(0), &cluster(0.0));
+        observations.observe(at(10), &cluster(0.0));
         let counts = |sample: &v1::ClusterSample| (sample.completed_jobs, sample.failed_jobs);
         assert_eq!(observations.hour.message().iter().map(counts).collect::<Vec<_>>(), [(1, 1), (0, 0)]);
     }

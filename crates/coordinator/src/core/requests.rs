@@ -15,7 +15,7 @@ use crate::metrics::Instruments;
 /// One request to the core.
 pub(crate) type Request = Box<dyn FnOnce(&mut Core) + Send>;
 
-/// A command of a worker's session. The answer goes to the session's stream.
+/// A command of a worker's session. The response goes to the session's stream.
 pub(crate) type WorkerRequest = Command<Partial>;
 
 /// A handle of the core. Every call waits while too many requests are queued, and fails once the

@@ -1,8 +1,8 @@
-//! How much each user has in the ledger: what their jobs and batches take until they are forgotten.
+//! The size of each user's jobs and batches in the ledger, until they are forgotten.
 //!
-//! Counted are the entries of jobs and batches as they are written, and an allowance for the
-//! results of each job that has some or may still get some. So the sums follow from those entries
-//! alone, and are the same after a restart, which doesn't read results.
+//! The sum includes the entries of jobs and batches, and a fixed allowance for the results of each
+//! job that has results or may still get them. So the sum follows from those entries alone, and is
+//! the same after a restart, which doesn't read results.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,10 @@ use carlo_types::{Analysis, BatchId, Fault, JobId, JobSpec, OwnerId};
 
 use super::Core;
 
-/// What the results of a job may take, and those of each other plan that it compares.
+/// The allowances for the results of a job and of each further plan that it compares, in bytes.
 const RESULT_BYTES: u64 = 32 * 1_024;
 const PLAN_RESULT_BYTES: u64 = 512;
 
-/// What is in the ledger of everybody.
 #[derive(Debug, Default)]
 pub(super) struct Storage {
     users: BTreeMap<OwnerId, u64>,
@@ -25,7 +24,7 @@ pub(super) struct Storage {
 }
 
 impl Storage {
-    /// A job's entry takes so many bytes now.
+    /// Sets the size of a job's entry.
     pub(super) fn put_job(&mut self, job: &JobRecord, entry_bytes: usize) {
         let results = match job.state {
             JobState::Queued | JobState::Running | JobState::Complete => result_bytes(&job.spec),
@@ -36,7 +35,7 @@ impl Storage {
         self.change(&job.owner, before, Some(bytes));
     }
 
-    /// A batch's entry takes so many bytes now.
+    /// Sets the size of a batch's entry.
     pub(super) fn put_batch(&mut self, batch: &BatchRecord, entry_bytes: usize) {
         let bytes = entry_bytes as u64;
         let before = self.batches.insert(batch.id, bytes);
@@ -53,7 +52,7 @@ impl Storage {
         self.change(owner, before, None);
     }
 
-    /// Bytes in the ledger of a user.
+    /// The size of a user's entries, in bytes.
     fn of(&self, user: &OwnerId) -> u64 {
         self.users.get(user).copied().unwrap_or_default()
     }
@@ -69,8 +68,8 @@ impl Storage {
 }
 
 impl Core {
-    /// Refuses jobs that would take more of the ledger than the caller's tier allows. They are
-    /// known by the size of what is asked: the entries are a little larger.
+    /// Refuses jobs that would exceed the caller's limit of bytes in the ledger. Their size is
+    /// estimated from the specifications; the entries are a little larger.
     pub(super) fn check_storage<'a>(
         &self,
         caller: &Caller,

@@ -1,5 +1,5 @@
-//! Streams and waiting calls: each user has a bounded number of them at once, and those of a
-//! revoked key end.
+//! Streams and waiting calls. Each user may have a bounded number of them at the same time. They
+//! end when their key is revoked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,10 @@ use super::Core;
 
 type Counts = Arc<Mutex<BTreeMap<OwnerId, u32>>>;
 
-/// Everybody's streams and waiting calls.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     counts: Counts,
-    /// Of every key that has had one.
+    /// A token for each key that has had a stream. It is cancelled when the key is revoked.
     revoked: BTreeMap<KeyId, CancellationToken>,
 }
 
@@ -25,7 +24,7 @@ pub(super) struct Streams {
 pub(crate) struct StreamPermit {
     counts: Counts,
     user: OwnerId,
-    /// Cancelled when the key is revoked that it was opened with.
+    /// Cancelled when the stream's key is revoked.
     pub(crate) revoked: CancellationToken,
 }
 
@@ -42,7 +41,7 @@ impl Drop for StreamPermit {
 }
 
 impl Streams {
-    /// Ends what was opened with a key.
+    /// Ends all streams and waiting calls of a key.
     pub(super) fn revoke(&mut self, key: KeyId) {
         if let Some(revoked) = self.revoked.remove(&key) {
             revoked.cancel();
@@ -51,7 +50,7 @@ impl Streams {
 }
 
 impl Core {
-    /// Lets a caller open one more stream, or wait in one more call.
+    /// Admits one more stream or waiting call of a caller.
     pub(crate) fn open_stream(&mut self, caller: &Caller) -> Result<StreamPermit, Fault> {
         let counts = Arc::clone(&self.streams.counts);
         {

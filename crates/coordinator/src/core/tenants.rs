@@ -16,12 +16,12 @@ use crate::Error;
 use crate::access::Access;
 use crate::entries::{self, EntryError};
 
-/// Whose the first key is.
+/// The user of the initial key.
 const ADMIN: &str = "admin";
 
 impl Core {
-    /// Takes up the coordinator's own key and join token, where the cluster has none or is to
-    /// accept them.
+    /// Adds the coordinator's own admin key and join token to the cluster's, if the cluster has
+    /// none or the coordinator is configured to adopt them.
     pub(super) fn ensure_access(&mut self, access: &Access) -> Result<(), Error> {
         self.needs_keys = !matches!(access, Access::Open);
         let (environment, wall) = (Arc::clone(&self.environment), self.clock.now().wall);
@@ -35,18 +35,18 @@ impl Core {
                 role: Role::Admin,
             };
             let key = self.tenancy.create_key(new, &secret, wall).map_err(refused)?;
-            tracing::info!(key = %key.id, user = ADMIN, "the coordinator's admin key holds from now on");
+            tracing::info!(key = %key.id, user = ADMIN, "the coordinator's admin key was added");
         }
         if let Some(text) = adopted.join_token {
-            let note = Some("of a coordinator's file".to_owned());
+            let note = Some("from a coordinator's file".to_owned());
             let token = self.add_join_token(&text, note, None).map_err(refused)?;
-            tracing::info!(token = %token.id, "the coordinator's join token holds from now on");
+            tracing::info!(token = %token.id, "the coordinator's join token was added");
         }
         Ok(())
     }
 
-    /// Uses the terms of the ledger, or those that the coordinator was started with, where it has
-    /// none or they are to replace them.
+    /// Uses the terms in the ledger. If there are none, or with `replaces`, uses those of the
+    /// coordinator's configuration.
     pub(super) fn ensure_terms(&mut self, stored: Option<Terms>, replaces: bool) {
         match stored {
             Some(stored) if !replaces => self.tenancy.set_terms(stored),
@@ -60,7 +60,7 @@ impl Core {
         }
     }
 
-    /// Other terms hold from now on, for the whole cluster.
+    /// Changes the terms of the whole cluster.
     pub(crate) fn set_terms(&mut self, terms: Terms) {
         self.writes.push(entries::write_terms(&terms));
         self.tenancy.set_terms(terms);
@@ -68,7 +68,6 @@ impl Core {
         self.limit_owners();
     }
 
-    /// What holds for everybody.
     pub(crate) fn terms(&self) -> &Terms {
         self.tenancy.terms()
     }
@@ -82,7 +81,7 @@ impl Core {
         let wall = self.clock.now().wall;
         let token = JoinToken {
             id: JoinTokenId::from_random(self.environment.random()),
-            hash: join_tokens::hash(text).expect("it was checked, or is made of digits"),
+            hash: join_tokens::hash(text).expect("the text was checked, or was made by this coordinator"),
             note,
             created_at: wall,
             expires_at,
@@ -93,7 +92,7 @@ impl Core {
         Ok(token)
     }
 
-    /// Makes a join token of this text. Refused while authentication is off, as keys are.
+    /// Creates a join token with this text. Refused while authentication is off.
     pub(crate) fn create_join_token(
         &mut self,
         text: &str,
@@ -112,19 +111,18 @@ impl Core {
         Ok(token)
     }
 
-    /// Takes a join token back.
     pub(crate) fn revoke_join_token(&mut self, id: JoinTokenId) -> Result<JoinToken, Fault> {
         let token = self.tenancy.revoke_join_token(id, self.clock.now().wall)?;
         tracing::info!(token = %token.id, "a join token was revoked");
         Ok(token)
     }
 
-    /// All join tokens, by id.
+    /// All join tokens, in the order of their ids.
     pub(crate) fn join_tokens(&self) -> Vec<JoinToken> {
         self.tenancy.join_tokens().cloned().collect()
     }
 
-    /// Whether a worker that shows this text as its token may join.
+    /// Refuses a worker without a valid join token.
     pub(crate) fn admit_worker(&mut self, token: Option<&str>) -> Result<(), Fault> {
         if !self.needs_keys {
             return Ok(());
@@ -132,7 +130,7 @@ impl Core {
         Ok(self.tenancy.admit_worker(token, self.clock.now().wall).map_err(Refusal::from)?)
     }
 
-    /// Tells the scheduler what every owner with a key may have.
+    /// Sets the scheduler's limits for all owners with a key.
     pub(super) fn limit_owners(&mut self) {
         let owners: BTreeSet<OwnerId> = self.tenancy.keys().map(|key| key.user.clone()).collect();
         for owner in owners {
@@ -140,8 +138,8 @@ impl Core {
         }
     }
 
-    /// Tells the scheduler what an owner may have: of several keys the best counts, and where all
-    /// are revoked the configuration.
+    /// Sets the scheduler's limits for an owner. If the owner has several keys, the best limits
+    /// apply; if all keys are revoked, the configured ones do.
     fn limit_owner(&mut self, owner: OwnerId) {
         let keys = self.tenancy.keys().filter(|key| key.user == owner && key.revoked_at.is_none());
         let limits = keys.map(|key| self.tenancy.terms().limits(key.tier));
@@ -156,8 +154,8 @@ impl Core {
         }
     }
 
-    /// Admits and counts a call with this key, and serves it; how the caller stands with their
-    /// rates comes with the answer.
+    /// Authenticates, admits, counts and serves a call with this key. Also returns the state of the
+    /// caller's rate limits.
     pub(crate) fn admit<T>(
         &mut self,
         key: Option<&str>,
@@ -185,7 +183,7 @@ impl Core {
         }
     }
 
-    /// Bills a job that has ended. A job is billed once: where it has been, nothing happens.
+    /// Bills an ended job. Does nothing if it has been billed already.
     pub(super) fn settle(&mut self, job: &JobRecord) {
         let ended = match job.state {
             JobState::Queued | JobState::Running => return,
@@ -196,8 +194,8 @@ impl Core {
         self.tenancy.settle(job.id, ended, job.bill.unwrap_or_default());
     }
 
-    /// Makes a key. Refused while authentication is off: whoever reaches the coordinator then could
-    /// keep a key for later.
+    /// Creates a key. Refused while authentication is off, because then everybody could create a
+    /// key and use it once authentication is on.
     pub(crate) fn create_key(&mut self, new: NewKey, secret: &Secret) -> Result<Key, Fault> {
         if !self.needs_keys {
             let message = "keys can't be made while authentication is off (--auth off)";
@@ -209,7 +207,6 @@ impl Core {
         Ok(key)
     }
 
-    /// Takes a key back.
     pub(crate) fn revoke_key(&mut self, id: KeyId) -> Result<Key, Fault> {
         let key = self.tenancy.revoke_key(id, self.clock.now().wall)?;
         tracing::info!(key = %key.id, user = %key.user, "a key was revoked");
@@ -218,23 +215,23 @@ impl Core {
         Ok(key)
     }
 
-    /// All keys, by id.
+    /// All keys, in the order of their ids.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.tenancy.keys().cloned().collect()
     }
 
-    /// Bills work that is no job's, where the caller's quota allows it.
+    /// Bills work that doesn't belong to a job. Refused if it exceeds the caller's quota.
     pub(crate) fn charge_work(&mut self, caller: &Caller, work: Work) -> Result<(), Fault> {
         let wall = self.clock.now().wall;
         Ok(self.tenancy.charge_work(caller, work, wall)?)
     }
 
-    /// What a caller has used this month.
+    /// A caller's usage in this month.
     pub(crate) fn usage(&self, caller: &Caller) -> UsageReport {
         self.tenancy.usage(caller, self.clock.now().wall)
     }
 
-    /// What a caller has used in each of so many past months.
+    /// A caller's usage in each of this number of past months.
     pub(crate) fn history(&self, caller: &Caller, periods: u64) -> Result<Vec<PeriodUsage>, Fault> {
         let history = self.tenancy.history(&caller.user, periods, self.clock.now().wall);
         history.map_err(|fault| Fault::from(Refusal::Invalid(vec![fault])))

@@ -35,7 +35,7 @@ struct WaitedJob {
     waiters: usize,
     /// Whether a caller was told that the job continues without them.
     goes_on: bool,
-    /// When the last call began or ended.
+    /// The time at which the last call began or ended.
     touched: Duration,
 }
 
@@ -70,9 +70,9 @@ impl Core {
         }
     }
 
-    /// Ends a caller's wait. If the caller was `answered` although the job has not ended, the
-    /// answer said that the job continues. Returns whether the job is still wanted: others wait for
-    /// it, or an answer said that it continues.
+    /// Ends a caller's wait. A caller who was `answered` before the job's end was told that the job
+    /// continues. Returns whether the job is still wanted, because other callers wait for it or
+    /// were told that it continues.
     pub(crate) fn leave(&mut self, request: &WaitedRequest, job: JobId, answered: bool) -> bool {
         let now = self.clock.now().elapsed;
         let is_open = self.scheduler.spec(job).is_some();

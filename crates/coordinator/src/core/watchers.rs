@@ -44,7 +44,7 @@ pub(crate) enum Topic {
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     waiting: BTreeMap<Topic, Vec<oneshot::Sender<()>>>,
-    /// What has changed in this batch of requests.
+    /// The topics that have changed since the last commit.
     notified: BTreeSet<Topic>,
     feeds: BTreeMap<JobId, Feed>,
     /// Jobs whose feed lacks the latest change.
@@ -122,7 +122,7 @@ impl Feed {
     fn watch(&self, last_seen: Option<u64>) -> Option<Watch> {
         let (latest, is_over) = {
             let window = self.window.borrow();
-            let latest = window.latest().expect("a feed has an event");
+            let latest = window.latest().expect("a feed is never empty");
             (latest.id, latest.is_last)
         };
         if is_over && last_seen == Some(latest) {
@@ -241,7 +241,7 @@ impl Core {
         if last_id.is_some() && last_id == last_seen {
             return Ok(None);
         }
-        let snapshot = self.snapshot_with_fold(job).expect("its owner is known");
+        let snapshot = self.snapshot_with_fold(job).expect("the job's owner was found above");
         let is_open = snapshot.view.spec.is_some();
         let id = last_id.unwrap_or_else(|| last_seen.map_or(1, |id| id + 1));
         let mut window = Window::default();
@@ -279,7 +279,7 @@ impl Core {
                 continue;
             }
             let Some(snapshot) = self.snapshot_with_fold(job) else { continue };
-            let feed = self.watchers.feeds.get_mut(&job).expect("it was just found");
+            let feed = self.watchers.feeds.get_mut(&job).expect("the feed was found above");
             feed.at = now;
             feed.window.send_modify(|window| window.push(1, snapshot.into(), bytes_max));
             let last = feed.window.borrow().latest().filter(|event| event.is_last).map(|event| event.id);

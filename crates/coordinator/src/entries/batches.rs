@@ -1,5 +1,5 @@
-//! Batches as entries of the ledger, and back. What became of a job is in its own entry, as long as
-//! that is kept.
+//! Conversion of batches to entries of the ledger, and back. The entry of a job, if it still
+//! exists, takes precedence over the job's part in the batch's entry.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn key(id: BatchId) -> Key {
     Key::new(format!("{BATCH}{id}")).expect("an id is short and printable")
 }
 
-/// What makes a batch durable.
+/// The write that stores a batch.
 pub(super) fn write(batch: &BatchRecord) -> Write {
     let job = |member: &BatchJob| v1::BatchJobEntry {
         job_id: member.job.to_string(),
@@ -52,13 +52,13 @@ pub(super) fn write(batch: &BatchRecord) -> Write {
     put(key(batch.id), &entry)
 }
 
-/// What deletes a batch.
+/// The write that deletes a batch.
 pub(super) fn delete(id: BatchId) -> Write {
     Write::Delete(key(id))
 }
 
-/// Every batch. The budgets among `records` stand in where an entry is of a release that left money
-/// to them.
+/// All batches. Entries of old releases have no amounts of money; these are taken from the budgets
+/// among `records`.
 pub(super) async fn load(
     ledger: &dyn Ledger,
     jobs: &BTreeMap<JobId, &JobRecord>,

@@ -1,5 +1,5 @@
-//! The bytes of every kind of entry, as this release writes them. A ledger outlives the program
-//! that wrote it, so they may only change on purpose.
+//! Golden files with the bytes of every kind of entry. Ledgers must stay readable for later
+//! releases, so these bytes may only change on purpose.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use prost::Message;
 use super::{idempotency, tenancy};
 use crate::job_metadata::JobMetadata;
 
-/// What to do about a difference.
+/// The message of a failed comparison.
 const HELP: &str = "the bytes of this ledger entry have changed. A coordinator of this release must still read what earlier ones wrote: \
     fields are added with new numbers, never renumbered, retyped or reused, and what is absent means what it meant before. If that holds \
     and the change is wanted, keep the old file under another name (`<kind>.<release>.hex`; it must go on to be read), and write the new \
@@ -48,7 +48,7 @@ fn unhex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// A specification with a value of its own in every section.
+/// A specification with a distinct value in every section.
 fn spec() -> carlo_types::JobSpec {
     let mut draft = Draft::default();
     draft.profile.liquid_assets = Some(13_500.0);
@@ -110,8 +110,7 @@ fn batch() -> BatchRecord {
     }
 }
 
-/// A checkpoint around partial results of the kernel, whose own encoding has golden files in the
-/// kernel.
+/// A checkpoint. The partial results in it have their own golden files in the kernel.
 fn checkpoint() -> v1::CheckpointEntry {
     v1::CheckpointEntry {
         done: vec![v1::BlockSpan { start: 0, end: 2 }, v1::BlockSpan { start: 3, end: 4 }],
@@ -128,7 +127,7 @@ fn checkpoint() -> v1::CheckpointEntry {
     }
 }
 
-/// A result of which only what every result has is filled in.
+/// A result with only those fields that every result has.
 fn result() -> v1::ResultEntry {
     v1::ResultEntry {
         results: Some(v1::CompletedResults::default()),
@@ -221,7 +220,7 @@ fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
     super::write(&Record::Drain { name: "old".to_owned(), draining: true }, &metadata, &mut writes);
     for (kind, record) in money_records() {
         tenancy::write(&Change::Put(record.clone()), &mut writes);
-        entries.insert(kind, put(writes.last().expect("it was just pushed")));
+        entries.insert(kind, put(writes.last().expect("the record has a write")));
     }
     entries.insert("batch", put(&writes[0]));
     entries.insert("node", put(&writes[1]));
@@ -248,7 +247,7 @@ fn every_kind_of_entry_is_written_in_the_same_bytes() {
     }
 }
 
-/// The files of a kind: this release's, and those that earlier ones left.
+/// The golden files of a kind of entry: this release's and those of earlier releases.
 fn files(kind: &str) -> Vec<(String, Vec<u8>)> {
     let files = std::fs::read_dir(directory()).unwrap().map(|file| file.unwrap());
     let named = files.filter_map(|file| {
@@ -300,7 +299,7 @@ async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
     }
 }
 
-/// The batch as it is read where the entries of its jobs are gone.
+/// The batch as it is read after the entries of its jobs have been deleted.
 fn read_batch() -> BatchRecord {
     let mut batch = batch();
     for job in &mut batch.jobs {

@@ -1,4 +1,5 @@
-//! Ledger entries with the first answers to requests with an idempotency key, kept for repetitions.
+//! Ledger entries with the first responses to requests with an idempotency key, for their
+//! repetitions.
 
 use bytes::Bytes;
 use carlo_store::{Key, Ledger, Write};
@@ -38,30 +39,30 @@ fn key(id: &IdempotencyId) -> Key {
     Key::new(format!("{IDEMPOTENCY}{}/{digits}", id.user)).expect("a user's name is short and printable")
 }
 
-/// The write that stores an answer.
+/// The write that stores a response.
 pub(crate) fn write(stored: &Stored, answer: Vec<u8>) -> Write {
     let entry =
         v1::IdempotencyEntry { fingerprint: stored.fingerprint.to_vec(), answer, created_at_ms: stored.at.0 };
     put(key(&stored.id), &entry)
 }
 
-/// The write that deletes an answer.
+/// The write that deletes a response.
 pub(crate) fn delete(id: &IdempotencyId) -> Write {
     Write::Delete(key(id))
 }
 
-/// The first answer, if it is still stored.
+/// The first response, if it is still stored.
 pub(crate) async fn answer(ledger: &dyn Ledger, id: &IdempotencyId) -> Result<Option<Vec<u8>>, EntryError> {
     let key = key(id);
     let Some(value) = ledger.get(&key).await? else { return Ok(None) };
     Ok(Some(decode::<v1::IdempotencyEntry>(&key, &value)?.answer))
 }
 
-/// All answered requests, without the answers.
+/// All answered requests, without the responses.
 pub(super) async fn load(ledger: &dyn Ledger) -> Result<Vec<Stored>, EntryError> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        // Page by page, because all answers together may not fit in memory.
+        // Page by page, because all responses together may not fit in memory.
         let page = ledger.scan(IDEMPOTENCY, after.as_ref(), PAGE).await?;
         for (key, value) in &page {
             all.push(read(key, value)?);

@@ -1,5 +1,5 @@
-//! Reading entries. The ledger is trusted no further than a network: what can't be read is an error
-//! that names its key.
+//! Reading of entries. Their content is not trusted: an entry that can't be read is an error that
+//! names the entry's key.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,21 +16,16 @@ use prost::Message;
 use crate::job_metadata::JobMetadata;
 use crate::to_proto;
 
-/// Why the ledger's entries can't be used.
+/// An error in the ledger's entries.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
-    /// The ledger can't be read at all.
+    /// The ledger can't be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// One entry is not what it should be.
+    /// An entry can't be decoded, or has invalid content.
     #[error("failed to read the ledger's entry {key}: {reason}")]
-    Unreadable {
-        /// Which.
-        key: Key,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The entries can be read, but don't fit together.
+    Unreadable { key: Key, reason: String },
+    /// The entries can be read, but contradict each other.
     #[error("failed to take up the ledger")]
     Contradiction(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -43,8 +38,8 @@ pub(super) fn decode<M: Message + Default>(key: &Key, value: &Bytes) -> Result<M
     M::decode(value.as_ref()).map_err(|error| unreadable(key, error))
 }
 
-/// A job's entry. `reserved` are the jobs of which an entry of an earlier release says elsewhere
-/// that they may run.
+/// Reads a job's entry. `reserved` are the jobs that may run according to charges of earlier
+/// releases, which stored it there.
 pub(super) fn job(
     key: &Key,
     value: &Bytes,
@@ -88,7 +83,8 @@ pub(super) fn job(
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {
     let entry: v1::CheckpointEntry = decode(key, value)?;
-    // Another model's numbers don't add up with what this one's workers will report.
+    // Partial results of another model version can't be merged with those of this release's
+    // workers.
     if entry.model_version != MODEL_VERSION {
         let version = match entry.model_version {
             0 => "3 or older".to_owned(),

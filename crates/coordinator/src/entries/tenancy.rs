@@ -1,5 +1,5 @@
-//! The records of keys, usage, charges and budgets as entries of the ledger, and back. Money is
-//! decimal text there: exact, whatever its size.
+//! Conversion of the tenancy's records to entries of the ledger, and back. Amounts of money are
+//! decimal text there, which is exact for any amount.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ const CHARGE: &str = "charge/";
 const BUDGET: &str = "budget/";
 const JOIN_TOKEN: &str = "token/";
 
-/// Adds what makes `change` durable to `writes`.
+/// Adds the writes for `change` to `writes`.
 pub(crate) fn write(change: &Change, writes: &mut Vec<Write>) {
     writes.push(match change {
         Change::Put(record) => put_record(key(&record.id()), record),
@@ -107,15 +107,15 @@ fn put_record(key: Key, record: &Record) -> Write {
     }
 }
 
-/// What the ledger holds of keys and money.
+/// The tenancy's content of the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) records: Vec<Record>,
-    /// The jobs of which an entry of an earlier release says that they may run.
+    /// The jobs that may run according to charges of earlier releases.
     pub(super) reserved: BTreeSet<JobId>,
 }
 
-/// Every record in the ledger.
+/// Reads all records of the tenancy.
 pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Loaded, EntryError> {
     let mut loaded = Loaded::default();
     for (key, value) in scan(ledger, KEY).await? {
@@ -181,7 +181,7 @@ fn read_usage(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
     Ok(Record::Usage(OwnerId::new(entry.user), period, usage))
 }
 
-/// A charge, and whether the job may run, as earlier releases said here.
+/// Reads a charge, and whether the job may run, which earlier releases stored here.
 fn read_charge(key: &Key, value: &Bytes) -> Result<(Charge, bool), EntryError> {
     let entry: v1::ChargeEntry = decode(key, value)?;
     let batch = entry.batch_id.map(|batch| batch.parse()).transpose();
@@ -205,7 +205,7 @@ fn read_budget(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
         cap: entry.cap.map(|cap| money(key, &cap)).transpose()?,
         estimated: money(key, &entry.estimated)?,
         spent: Bill { tokens: entry.tokens, cost: money(key, &entry.spent)? },
-        // These follow from the charges.
+        // The sums over the batch's open jobs are restored from their charges.
         open: Money::ZERO,
         open_jobs: 0,
     }))

@@ -44,7 +44,7 @@ fn record(id: u128, state: JobState) -> JobRecord {
     }
 }
 
-/// The summary of the first block.
+/// The partial result of the first block.
 fn partial() -> Partial {
     let job = Job::new(&spec(), Level::Portable);
     let mut accumulator = Accumulator::new(&job);
@@ -84,7 +84,7 @@ async fn a_job_in_any_state_is_read_back_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_job_s_particulars_are_read_back_as_they_were_written() {
+async fn a_job_s_metadata_are_read_back_as_they_were_written() {
     let metadata = JobMetadata { custom_id: Some("one".to_owned()), name: Some("Retire at 60".to_owned()) };
     let mut record = record(1, JobState::Cancelled);
     (record.batch, record.error) = (Some(BatchId::from_random(7)), Some("enough".to_owned()));
@@ -157,8 +157,8 @@ async fn a_result_remembers_who_computed_it() {
     assert_eq!(super::result(&forgotten, id).await.unwrap(), None);
 }
 
-/// A broken worker may answer with counts that no simulations have; the sum of them is no partial
-/// result any more.
+/// A broken worker may report counts that no simulations can have. Their sum may not be a valid
+/// partial result.
 #[tokio::test]
 async fn a_checkpoint_that_cannot_be_used_costs_its_progress_and_nothing_else() {
     let running = record(1, JobState::Running);

@@ -17,7 +17,7 @@ const ONE: &str = "http://127.0.0.1:1";
 const OTHER: &str = "http://127.0.0.1:2";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A coordinator without its server.
+/// A coordinator without a server.
 struct Coordinator {
     leadership: Leadership,
     stop: CancellationToken,
@@ -41,12 +41,12 @@ impl Coordinator {
         Self::start(Arc::new(election.ledger(address)), address)
     }
 
-    /// Its term, once it leads.
+    /// Waits until the coordinator leads.
     async fn leads(&self) -> Term {
         self.until(|leadership| leadership.term().ok()).await
     }
 
-    /// Waits until it tells that this one leads.
+    /// Waits until the coordinator names this leader.
     async fn tells(&self, leader: Option<&str>) {
         let told = |leadership: &Leadership| {
             let refusal = leadership.term().err()?;
@@ -114,7 +114,7 @@ async fn of_two_one_leads_and_the_other_says_so_until_it_is_its_turn() {
     other.tells(Some(ONE)).await;
     let job = submit(&term.core).await.unwrap();
 
-    // Its lease ends without its doing: it crashed, or slept too long.
+    // The leader's candidacy expires, as after a crash or a long pause.
     election.expire(ONE);
     let next = other.leads().await;
     assert!(
@@ -126,7 +126,7 @@ async fn of_two_one_leads_and_the_other_says_so_until_it_is_its_turn() {
     assert_eq!(status::from_fault(&refused).code(), Code::Unavailable);
     one.tells(Some(OTHER)).await;
 
-    // Shut down, it hands over at once.
+    // A leader that shuts down hands over at once.
     let began = Instant::now();
     other.stop().await.unwrap();
     one.leads().await;

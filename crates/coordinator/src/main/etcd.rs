@@ -6,30 +6,31 @@ use std::path::PathBuf;
 use carlo_coordinator::Data;
 use carlo_service::arguments::List;
 
-/// The etcd and this coordinator's credentials.
+/// The members of etcd, and this coordinator's credentials.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EtcdArguments {
-    /// The members of the etcd in which several coordinators keep their ledger together; one of
+    /// The URLs of the members of etcd. Several coordinators can share a ledger in etcd; one of
     /// them leads.
     #[arg(long, env = "CARLO_ETCD", value_name = "URL[,URL]")]
     etcd: Vec<List>,
-    /// What all of this cluster's keys in etcd begin with.
+    /// The prefix of all of this cluster's keys in etcd.
     #[arg(long, env = "CARLO_ETCD_PREFIX", value_name = "TEXT", default_value = "carlo")]
     etcd_prefix: String,
-    /// The certificates that sign etcd's, in PEM, for URLs with https.
+    /// The certificates of the authority that signed etcd's certificate, as PEM, for URLs with
+    /// https.
     #[arg(long, env = "CARLO_ETCD_CA", value_name = "FILE")]
     etcd_ca: Option<PathBuf>,
-    /// The certificate that shows etcd who this is, in PEM.
+    /// The client certificate for etcd, as PEM.
     #[arg(long, env = "CARLO_ETCD_CERT", value_name = "FILE", requires = "etcd_key", requires = "etcd_ca")]
     etcd_cert: Option<PathBuf>,
-    /// The key of that certificate, in PEM.
+    /// The private key of the client certificate, as PEM.
     #[arg(long, env = "CARLO_ETCD_KEY", value_name = "FILE", requires = "etcd_cert")]
     etcd_key: Option<PathBuf>,
-    /// The user of etcd that this coordinator is. Its password is in `CARLO_ETCD_PASSWORD`, or in a
-    /// file.
+    /// The user name for etcd. The password is in the environment variable `CARLO_ETCD_PASSWORD` or
+    /// in a file.
     #[arg(long, env = "CARLO_ETCD_USER", value_name = "NAME")]
     etcd_user: Option<String>,
-    /// A file with that user's password, instead of the variable.
+    /// A file with that user's password, instead of the environment variable.
     #[arg(long, env = "CARLO_ETCD_PASSWORD_FILE", value_name = "FILE", requires = "etcd_user")]
     etcd_password_file: Option<PathBuf>,
 }
@@ -84,7 +85,7 @@ fn password(file: Option<PathBuf>) -> anyhow::Result<String> {
     };
     let shown = file.display().to_string();
     let password = String::from_utf8(read(&file)?).with_context(|| format!("failed to read {shown}"))?;
-    // Editors end a file with a line break; no password does.
+    // Editors end a file with a line break, which is not part of the password.
     Ok(password.trim_end_matches(['\r', '\n']).to_owned())
 }
 

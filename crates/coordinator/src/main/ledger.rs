@@ -1,4 +1,4 @@
-//! `carlo-coordinator ledger`: the ledger as one file.
+//! `carlo-coordinator ledger`: export and import of the ledger as one file.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use clap::{Args, Subcommand};
 use crate::BadArguments;
 use crate::etcd::EtcdArguments;
 
-/// What to do instead of leading a cluster.
+/// Commands that don't start a coordinator.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// The ledger as one file: to back it up, to restore it, and to move it between a directory and
-    /// etcd
+    /// Export or import the ledger as one file: to back it up, restore it, or move it between a
+    /// directory and etcd
     #[command(subcommand)]
     Ledger(LedgerCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
-    /// Write all of a ledger, as of one moment, to a file with a checksum. A ledger in etcd may be
-    /// in use meanwhile; one in a directory may not
+    /// Write a consistent copy of the ledger to a file with a checksum. A ledger in etcd may be in
+    /// use meanwhile; one in a directory may not
     #[command(visible_alias = "backup")]
     Export(Files),
-    /// Make a ledger of a file that was exported, where there is none yet
+    /// Create a ledger from an exported file. There must not be a ledger yet
     #[command(visible_alias = "restore")]
     Import(Files),
 }

@@ -20,7 +20,6 @@ const WATCH: &str = "/Watch";
 /// The label for all other paths, because callers can make up any number of them.
 const OTHER: &str = "other";
 
-/// The layer.
 #[derive(Debug, Clone)]
 pub(crate) struct Measure(pub(crate) Arc<Instruments>);
 

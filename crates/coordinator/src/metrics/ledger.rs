@@ -9,7 +9,6 @@ use carlo_types::Epoch;
 
 use super::Instruments;
 
-/// The ledger beneath, measured.
 pub(crate) struct MeasuredLedger {
     pub(crate) inner: Arc<dyn Ledger>,
     pub(crate) instruments: Arc<Instruments>,

@@ -165,7 +165,7 @@ async fn a_quota_holds_for_its_month() {
     assert!(ada.usage().await.exceeded.is_some());
     world.calendar.wall.fetch_add(12 * 3_600 * 1_000, Ordering::SeqCst);
     ada.submit(1, "").await.unwrap();
-    // What was admitted in January is billed there.
+    // A job that was admitted in January is billed in January.
     let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
     while ada.get(&job.id).await.unwrap().status() != v1::JobStatus::Complete {
         puppet.compute().await;
@@ -281,7 +281,7 @@ async fn the_tiers_are_the_clusters_and_outlive_the_coordinator() {
     let mut ada = world.user("ada", "pro").await;
     ada.submit(1, "").await.unwrap();
     assert_eq!(ada.submit(1, "").await.unwrap_err().code, FaultCode::QuotaExceeded);
-    // The next leader was started with others, and takes those of the ledger.
+    // The next leader has other tiers in its configuration, but uses those of the ledger.
     world.crash().await;
     ada = world.again(&ada);
     assert_eq!(ada.submit(1, "").await.unwrap_err().code, FaultCode::QuotaExceeded);
@@ -289,7 +289,7 @@ async fn the_tiers_are_the_clusters_and_outlive_the_coordinator() {
     let tiers = world.admin().accounts(async |mut call, m| call.get_tiers(m).await, get).await.unwrap();
     let tiers = carlo_tenancy::Terms::parse(&tiers.json).unwrap();
     assert_eq!(tiers.limits(Tier::Pro).open_jobs, Some(1));
-    // Unless it is told to replace them.
+    // It replaces those of the ledger if it is configured to.
     world.settings.replaces_terms = true;
     world.crash().await;
     ada = world.again(&ada);

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::puppet::Puppet;
 use crate::world::{PATIENCE, TOKEN, User, World, simulation};
 
-/// A batch of so many jobs of a token each.
+/// A batch of this number of jobs of a token each.
 fn request(jobs: usize) -> v1::CreateBatchRequest {
     let one = |number: usize| v1::BatchSimulation {
         simulation: Some(simulation(16_384)),
@@ -40,7 +40,7 @@ async fn cancel(user: &User, id: &str, cancel_running: Option<bool>) -> Result<v
     user.batches(async |mut call, m| call.cancel(m).await, request).await
 }
 
-/// The batch, once so many of its jobs have ended.
+/// Waits until this number of the batch's jobs have ended.
 async fn ended(user: &User, id: &str, jobs: u32) -> v1::Batch {
     let looking = async {
         loop {

@@ -1,4 +1,5 @@
-//! Several callers share a connection: what one of them does must not end the calls of the others.
+//! A connection that several callers share, as in a gateway: one of them must not end the calls of
+//! the others.
 
 use carlo_wire::v1;
 use carlo_wire::v1::cluster_client::ClusterClient;
@@ -16,7 +17,7 @@ async fn calls_that_are_reset_at_once_leave_the_others_alone() {
             let mut client = client.clone();
             calls.spawn(async move { client.ready(v1::ReadyRequest {}).await });
         }
-        // The calls were sent, and are reset before they are answered.
+        // The calls have been sent, and are reset before their responses.
         tokio::task::yield_now().await;
         calls.shutdown().await;
         let mut client = client.clone();

@@ -1,4 +1,4 @@
-//! A caller's deadline ends whatever it waits for: answers that are held, and every stream.
+//! A caller's deadline ends every call: waiting calls and streams.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ fn soon<M>(mut request: Request<M>) -> Request<M> {
     request
 }
 
-/// Reads a stream until it ends, which it must with the words that its deadline is over. The client
-/// has no deadline of its own: it keeps only that of the first headers.
+/// Reads a stream to its end and checks that the server ended it at the deadline. The client itself
+/// applies the deadline only to the first headers.
 async fn is_cut<T>(answer: Result<Response<Streaming<T>>, Status>) {
     let mut stream = answer.unwrap().into_inner();
     let over = async {
@@ -43,7 +43,7 @@ async fn is_cut<T>(answer: Result<Response<Streaming<T>>, Status>) {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_held_ends_and_takes_its_job_with_it() {
+async fn a_waiting_call_ends_and_cancels_its_job() {
     let world = World::new().await;
     let ada = world.user("ada", "pro").await;
     let message = v1::SimulateRequest { simulation: Some(simulation(1)), ..Default::default() };
@@ -54,9 +54,9 @@ async fn an_answer_that_is_held_ends_and_takes_its_job_with_it() {
     assert_eq!(job.status(), v1::JobStatus::Cancelled);
 
     let id = ada.submit(1, "").await.unwrap().id;
-    let held = v1::GetJobRequest { id, wait_ms: 30_000, with_points: false };
+    let waiting = v1::GetJobRequest { id, wait_ms: 30_000, with_points: false };
     let mut jobs = JobsClient::new(world.channel.clone());
-    let answer = jobs.get(soon(ada.request(held)));
+    let answer = jobs.get(soon(ada.request(waiting)));
     timeout(PATIENCE / 3, answer).await.expect("before the wait is over").unwrap_err();
 }
 
@@ -83,7 +83,7 @@ async fn a_workers_session_ends() {
 }
 
 #[tokio::test]
-async fn a_batchs_results_end_also_where_they_wait_for_their_reader() {
+async fn a_batchs_results_end_also_while_they_wait_for_their_reader() {
     let world = World::new().await;
     let ada = world.user("ada", "enterprise").await;
     let simulations =
@@ -109,7 +109,7 @@ async fn a_batchs_results_end_also_where_they_wait_for_their_reader() {
         jobs += 1;
     }
     assert_eq!(jobs, 5);
-    // So little may be on its way unread that no result is.
+    // The window is smaller than one result.
     let narrow =
         channel(&world.url, |endpoint| endpoint.clone().initial_stream_window_size(64).connect_lazy());
     let unread = read(&narrow, SOON).await;

@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 
 use crate::world::{PATIENCE, World};
 
-/// A call whose message never comes.
+/// A call whose message never arrives.
 async fn unfinished(channel: &Channel, path: &str, key: Option<&str>) -> Option<Status> {
     let mut request = HttpRequest::post(format!("http://coordinator{path}"))
         .header("content-type", "application/grpc")
@@ -31,7 +31,7 @@ async fn unfinished(channel: &Channel, path: &str, key: Option<&str>) -> Option<
     Status::from_header_map(&headers)
 }
 
-/// A body that says nothing until its sender is gone.
+/// A body without data that ends when its sender is dropped.
 struct Unfinished(tokio::sync::mpsc::Receiver<Result<bytes::Bytes, Status>>);
 
 impl http_body::Body for Unfinished {

@@ -1,4 +1,4 @@
-//! Jobs of several users, requests that come again, waiting and watching.
+//! Jobs of several users, repeated requests, waiting and watching.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn next(events: &mut tonic::Streaming<v1::JobEvent>) -> Option<(u64, v1::J
 }
 
 #[tokio::test]
-async fn what_is_another_user_s_is_refused_on_every_call() {
+async fn another_users_job_is_refused_on_every_call() {
     let world = World::new().await;
     let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
     let id = ada.submit(1, "").await.unwrap().id;
@@ -63,7 +63,7 @@ async fn what_is_another_user_s_is_refused_on_every_call() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_an_ended_job_is_valid_for_its_owner_alone() {
+async fn a_cached_job_is_valid_for_its_owner_alone() {
     let world = World::new().await;
     let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
     let (id, open) = (ada.submit(1, "").await.unwrap().id, ada.submit(1, "").await.unwrap().id);
@@ -85,7 +85,7 @@ async fn what_is_kept_of_an_ended_job_is_valid_for_its_owner_alone() {
         v1::CachedJob { key: "carlo_nobody".to_owned(), ..cached(&ada, &id, at) },
         cached(&ada, &id, at),
     ];
-    // Whose key is in the metadata doesn't matter.
+    // The key in the metadata doesn't matter.
     let answer =
         bob.jobs(async |mut call, m| call.revalidate(m).await, v1::RevalidateRequest { jobs }).await.unwrap();
     let valid: Vec<_> = answer.revalidations.iter().map(|one| one.is_valid).collect();
@@ -93,7 +93,7 @@ async fn what_is_kept_of_an_ended_job_is_valid_for_its_owner_alone() {
     for one in &answer.revalidations {
         assert_eq!([one.ratelimit.is_empty(), one.ratelimit_policy.is_empty()], [!one.is_valid; 2]);
     }
-    // Each valid one is a call, and so is asking for the usage.
+    // Each valid entry counts as a call, and so does the request for the usage.
     assert_eq!(ada.usage().await.used.unwrap().calls, calls[0] + 3);
     assert_eq!(bob.usage().await.used.unwrap().calls, calls[1] + 1);
     let jobs = vec![cached(&ada, &id, at); 1_001];
@@ -103,7 +103,7 @@ async fn what_is_kept_of_an_ended_job_is_valid_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn nothing_is_valid_beyond_a_limit() {
+async fn no_cached_job_is_valid_beyond_a_limit() {
     let world = World::new().await;
     let ada = world.user("ada", "free").await;
     let id = ada.submit(1, "").await.unwrap().id;
@@ -112,7 +112,7 @@ async fn nothing_is_valid_beyond_a_limit() {
     let request = v1::RevalidateRequest { jobs: vec![cached; 20] };
     let answer = ada.jobs(async |mut call, m| call.revalidate(m).await, request).await.unwrap();
     let valid = answer.revalidations.iter().filter(|one| one.is_valid).count();
-    // Two a second, and two calls were made before in what may have been the same second.
+    // The limit is two per second, and there were two calls before, perhaps in another second.
     assert!(valid <= 2, "{valid} of 20");
 }
 
@@ -131,7 +131,7 @@ async fn two_requests_with_one_key_at_the_same_instant_are_one_job() {
     assert_eq!(ada.usage().await.used.unwrap().jobs, 1);
     world.calendar.wall.fetch_add(24 * 3_600 * 1_000, std::sync::atomic::Ordering::SeqCst);
     assert_ne!(ada.submit(5, "k").await.unwrap().id, one.id);
-    // What was refused is not remembered.
+    // Refused requests don't use up their key.
     assert_eq!(ada.submit(0, "z").await.unwrap_err().code, FaultCode::Invalid);
     ada.submit(1, "z").await.unwrap();
 }
@@ -203,14 +203,14 @@ async fn the_same_request_joins_the_job_that_goes_on() {
     assert_ne!(simulate(&ada, 16_385, 1).await.id, first.id, "another request is another job");
     assert_ne!(simulate(&bob, 16_384, 1).await.id, first.id, "and so is another user's");
     assert_eq!(ada.usage().await.used.unwrap().jobs, 2);
-    // Whoever was told that the job goes on may leave the next time.
+    // A caller who was told that the job continues can disconnect later without cancelling it.
     let leaving = timeout(Duration::from_millis(50), simulate(&ada, 16_384, 30_000)).await;
     assert!(leaving.is_err());
     assert_eq!(ada.get(&first.id).await.unwrap().status(), v1::JobStatus::Queued);
     let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
     let (job, _) = tokio::join!(simulate(&ada, 16_384, 30_000), puppet.compute());
     assert_eq!((job.id, job.results.is_some()), (first.id.clone(), true));
-    // The results were delivered, so the same request is a new question.
+    // The results have been delivered, so the same request starts a new job.
     assert_ne!(simulate(&ada, 16_384, 1).await.id, first.id);
 }
 
@@ -227,7 +227,7 @@ async fn a_job_is_cancelled_when_the_last_who_wait_for_it_have_gone() {
     let before = calls().await;
     let (one, other) = (waiting(), waiting());
     let list = || ada.jobs(async |mut call, m| call.list(m).await, v1::ListJobsRequest::default());
-    // Both are there once they are counted, beside the calls of this test.
+    // Both calls have arrived once they are counted, beside the calls of this test.
     let mut own = 1;
     while calls().await < before + own + 2 {
         own += 1;
@@ -259,7 +259,7 @@ async fn events_are_numbered_and_end_with_the_results() {
         let computing = timeout(Duration::from_millis(50), puppet.compute()).await;
         drop(computing);
     }
-    // Whoever comes back misses nothing, and the last event is the whole job.
+    // A caller that returns misses no event, and the last event contains the whole job.
     let mut events = watch(&ada, &id, Some(1)).await;
     let (mut number, mut job) = next(&mut events).await.unwrap();
     assert_eq!((number, job.status(), job.results.is_none()), (2, v1::JobStatus::Running, true));
@@ -334,7 +334,7 @@ async fn many_watch_one_job_and_none_waits_for_another() {
     let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
     puppet.compute().await;
     assert_eq!(ada.end_of(&id).await.status(), v1::JobStatus::Complete);
-    // The first has read nothing so far.
+    // The first stream has not been read so far.
     for events in &mut watchers {
         let mut last = None;
         while let Some((_, job)) = next(events).await {

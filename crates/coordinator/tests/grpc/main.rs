@@ -1,6 +1,6 @@
-//! The coordinator as gRPC clients see it, in this process: keys, usage, batches, events. The
-//! ledger is in memory and outlives the coordinator, so a test kills one and starts the next on the
-//! same ledger; the calendar is the test's; the worker is a puppet.
+//! Tests of the coordinator through gRPC, in this process: keys, usage, jobs, batches, events. The
+//! ledger is in memory and outlives the coordinator, so a test can kill one and start the next on
+//! the same ledger. The test controls the calendar and the worker.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 

@@ -16,7 +16,7 @@ use tonic::Request;
 
 use crate::world::{PATIENCE, World};
 
-/// One session of such a worker.
+/// One session of the worker.
 pub(crate) struct Puppet {
     outbox: mpsc::Sender<v1::WorkerMessage>,
     inbox: tonic::Streaming<v1::CoordinatorMessage>,
@@ -25,7 +25,7 @@ pub(crate) struct Puppet {
 }
 
 impl Puppet {
-    /// Its greeting.
+    /// The first message of the session.
     pub(crate) fn hello() -> v1::WorkerMessage {
         let hello = {
             let facts = NodeFacts {
@@ -58,7 +58,7 @@ impl Puppet {
     /// The next lease.
     async fn lease(&mut self) -> v1::Lease {
         while self.leases.is_empty() {
-            let message = timeout(PATIENCE, self.inbox.message()).await.expect("a lease comes").unwrap();
+            let message = timeout(PATIENCE, self.inbox.message()).await.expect("a lease arrives").unwrap();
             match message.and_then(|message| message.message).expect("the session goes on") {
                 FromCoordinator::Grant(grant) => {
                     let lease = grant.lease.unwrap();
@@ -102,7 +102,7 @@ impl Puppet {
     pub(crate) async fn fail(&mut self) -> String {
         let lease = self.lease().await;
         let id = lease.job_id.clone();
-        let fault = v1::LeaseFault { lease: Some(lease), message: "out of luck".to_owned() };
+        let fault = v1::LeaseFault { lease: Some(lease), message: "out of memory".to_owned() };
         self.say(FromWorker::Fault(fault)).await;
         id
     }

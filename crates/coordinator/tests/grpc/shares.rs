@@ -1,4 +1,5 @@
-//! What one user may have at once, however many keys they have, and that it costs nobody else.
+//! Limits of what one user may have at the same time, with any number of keys, without effects on
+//! other users.
 
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ async fn streams_and_waiting_calls_are_bounded_by_user() {
     assert_used_up(watch(&ada).await, "streams_at_once");
     assert_used_up(wait_for(&ada, &id, 1_000).await, "streams_at_once");
     assert_used_up(simulate(3).await.unwrap(), "streams_at_once");
-    ada.get(&id).await.expect("a call that doesn't wait takes no place");
+    ada.get(&id).await.expect("a call that doesn't wait isn't limited");
 
     let other = bob.submit(1, "").await.unwrap().id;
     let request = v1::WatchJobRequest { id: other, last_event_id: None };
@@ -88,12 +89,12 @@ async fn streams_and_waiting_calls_are_bounded_by_user() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, free).await.expect("whoever leaves makes room");
+    tokio::time::timeout(PATIENCE, free).await.expect("the end of a stream makes room");
 }
 
 #[tokio::test]
 async fn bytes_in_the_ledger_are_bounded_by_user_also_after_a_restart() {
-    // Room for the results of three jobs, and a little for what they ask.
+    // Room for the results of three jobs, and a little for their specifications.
     let mut world = world(|limits| limits.stored_bytes = Some(4 * 32 * 1_024 - 1)).await;
     let (mut ada, mut bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
     let first = ada.submit(1, "").await.unwrap();
@@ -105,7 +106,7 @@ async fn bytes_in_the_ledger_are_bounded_by_user_also_after_a_restart() {
     (ada, bob) = (world.again(&ada), world.again(&bob));
     assert_used_up(ada.submit(1, "").await, "stored_bytes");
     bob.submit(1, "").await.unwrap();
-    // It will have no results.
+    // A cancelled job will have no results, so it takes less room.
     ada.cancel(&first.id).await.unwrap();
     ada.submit(1, "").await.unwrap();
     assert_used_up(ada.submit(1, "").await, "stored_bytes");
@@ -123,14 +124,14 @@ async fn everything_that_a_revoked_key_has_open_ends_at_once() {
     let id = ada.submit(1, "").await.unwrap().id;
     let watch = v1::WatchJobRequest { id: id.clone(), last_event_id: None };
     let mut events = ada.jobs(async |mut call, m| call.watch(m).await, watch).await.unwrap();
-    events.message().await.unwrap().expect("the job as it is");
+    events.message().await.unwrap().expect("the current state of the job");
     let (waits, simulates) = (ada.clone(), ada.clone());
     let waits = tokio::spawn(async move { wait_for(&waits, &id, 30_000).await });
     let simulates = tokio::spawn(async move {
         let request = v1::SimulateRequest { simulation: Some(simulation(1)), ..Default::default() };
         simulates.jobs(async |mut call, m| call.simulate(m).await, request).await
     });
-    // Both have been counted as calls once they have arrived.
+    // Both calls have arrived once they are counted.
     while ada.usage().await.used.unwrap().jobs < 2 {}
     let revoke = v1::RevokeKeyRequest { id: key };
     admin.accounts(async |mut call, m| call.revoke_key(m).await, revoke).await.unwrap();

@@ -1,4 +1,4 @@
-//! A coordinator that can be killed, its calendar, and calls to it.
+//! A coordinator that can be killed, its calendar, and clients of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,14 +20,14 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-/// How long anything may take that should take a moment.
+/// The timeout of everything that should take only a moment.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-/// The workers' token.
+/// The join token.
 pub(crate) const TOKEN: &str = "a-token-of-16-letters-or-more";
 /// The calendar at the beginning: 2026-01-31T12:00:00Z.
 const NOON: u64 = 1_769_860_800_000;
 
-/// The calendar and numbers that are drawn.
+/// A calendar that the test sets, and random numbers from a counter.
 #[derive(Debug, Default)]
 pub(crate) struct Calendar {
     pub(crate) wall: AtomicU64,
@@ -49,7 +49,7 @@ impl Environment for Calendar {
     }
 }
 
-/// A coordinator that asks for keys.
+/// A coordinator with authentication.
 pub(crate) struct World {
     pub(crate) calendar: Arc<Calendar>,
     pub(crate) settings: Settings,
@@ -71,12 +71,12 @@ impl World {
         Self::with(|_| {}).await
     }
 
-    /// One with other settings.
+    /// A coordinator with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let secret = Secret::from_random([7; 32]);
         let admin = secret.reveal();
         let mut settings = Settings { access: access(&secret, TOKEN), ..Settings::default() };
-        // A busy machine is no lost worker, and one fault is enough.
+        // A worker on a busy machine must not be lost, and one fault must suffice to fail a job.
         settings.scheduler.heartbeat_timeout = Duration::from_hours(1);
         settings.scheduler.range_faults_max = 1;
         change(&mut settings);
@@ -90,18 +90,18 @@ impl World {
     /// Kills the coordinator as kill -9 does, and starts the next one.
     pub(crate) async fn crash(&mut self) {
         self.task.abort();
-        // What was under way ends here; what is durable by then is found by the next one.
+        // Waits until the ledger has no writer any more.
         let _ = (&mut self.task).await;
         (self.task, self.url) = start(&self.settings, &self.ledger, &self.calendar).await;
         self.channel = channel(&self.url, Endpoint::connect_lazy);
     }
 
-    /// The admin's key.
+    /// The user `admin`.
     pub(crate) fn admin(&self) -> User {
         User { key: self.admin.clone(), channel: self.channel.clone() }
     }
 
-    /// A new key.
+    /// A user with a new key.
     pub(crate) async fn user(&self, user: &str, tier: &str) -> User {
         let request =
             v1::CreateKeyRequest { user: user.to_owned(), tier: tier.to_owned(), ..Default::default() };
@@ -110,13 +110,13 @@ impl World {
         User { key: created.secret, channel: self.channel.clone() }
     }
 
-    /// The same user, of the coordinator that runs now.
+    /// The same user, connected to the current coordinator.
     pub(crate) fn again(&self, user: &User) -> User {
         User { key: user.key.clone(), channel: self.channel.clone() }
     }
 }
 
-/// Lets in who has this key or this token.
+/// Admits callers with this key and workers with this token.
 pub(crate) fn access(admin: &Secret, token: &str) -> Access {
     let (admin, join_token) = (Credential::Text(admin.reveal()), Credential::Text(token.to_owned()));
     Access::Keys { admin, join_token, adopts: false }
@@ -147,7 +147,7 @@ pub(crate) fn channel(url: &str, connect: fn(&Endpoint) -> Channel) -> Channel {
     Coordinators::connecting(&[url.to_owned()], connect).unwrap().channel()
 }
 
-/// A user's key.
+/// A user with their key.
 #[derive(Clone)]
 pub(crate) struct User {
     pub(crate) key: String,
@@ -156,7 +156,8 @@ pub(crate) struct User {
 
 macro_rules! calls {
     ($name:ident, $client:ident) => {
-        /// Makes a call of the service; its answer, or the fault that a client reads.
+        /// Calls a method of the service. Returns the response's message, or the fault that a
+        /// client gets.
         pub(crate) async fn $name<M, T>(
             &self,
             call: impl AsyncFnOnce($client<Channel>, Request<M>) -> Result<tonic::Response<T>, Status>,
@@ -205,7 +206,7 @@ impl User {
         self.accounts(async |mut call, m| call.get_usage(m).await, v1::UsageRequest {}).await.unwrap()
     }
 
-    /// The job, once it has ended.
+    /// Waits until the job has ended.
     pub(crate) async fn end_of(&self, id: &str) -> v1::Job {
         let ended = async {
             loop {
@@ -220,7 +221,7 @@ impl User {
     }
 }
 
-/// A request of ten months: 100,000 simulations are a token.
+/// A request over ten months, so that 100,000 simulations cost a token.
 pub(crate) fn simulation(simulations: u64) -> v1::SimulationRequest {
     v1::SimulationRequest {
         financial_profile: Some(v1::FinancialProfile {
