@@ -1,6 +1,5 @@
-//! Takes `plotly.min.js` out of the crate `plotly`, which carries it, and compresses it: pages get
-//! these bytes as they are. As a dependency of the build alone, that crate costs the program
-//! neither code nor time.
+//! Extracts `plotly.min.js` from the crate `plotly`, which contains it, and compresses it once for
+//! all responses. That crate is only a build dependency, so none of its code is in the program.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -23,8 +22,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// What stands in the first `<script>` of a page: plotly itself. What follows sets formulas, which
-/// no chart here needs.
+/// The content of the first `<script>` of a page, which is plotly itself. The next one is for
+/// formulas, which no chart here uses.
 fn first_script(sources: &str) -> Option<&[u8]> {
     let start = sources.find('>')? + 1;
     let end = sources.find("</script>\n")?;

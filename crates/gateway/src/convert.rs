@@ -1,6 +1,6 @@
-//! Messages ↔ JSON shapes, one module for each family, and the text form of durations. An invalid
-//! message becomes a [`Failure`] with the field's name in the log: nothing that was received is
-//! unwrapped.
+//! Conversion between messages and the types of the JSON API, with one module for each family of
+//! calls, and the text form of durations. An invalid message becomes a [`Failure`], with the
+//! field's name in the log.
 
 pub(crate) mod account;
 pub(crate) mod batch;
@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use crate::problem::Failure;
 
 impl From<FieldError> for Failure {
-    /// The coordinator sent it, so it isn't the caller's fault.
+    /// An invalid message from the coordinator is an internal error.
     fn from(error: FieldError) -> Self {
-        Self::internal(format!("the coordinator sent a message of which {error}"))
+        Self::internal(format!("the coordinator sent an invalid message: {error}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! CORS: pages of which other origins may make calls from a browser. None by default.
+//! CORS: the other origins whose pages may make calls from a browser. By default there are none.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCAT
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// How long a browser may remember the answer to a preflight.
+/// How long a browser may cache the response to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// The origins whose pages may make calls.

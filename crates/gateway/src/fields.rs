@@ -1,4 +1,4 @@
-//! `?fields=a,b`: only these members of a job's results.
+//! The parameter `?fields=a,b`, which selects members of a job's results.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::entity::Entity;
 use crate::problem::Failure;
 use crate::query;
 
-/// The members that are wanted; all if `None`.
+/// The selected members; `None` for all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Fields(Option<BTreeSet<String>>);
 
@@ -61,7 +61,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Fields {
     }
 }
 
-/// What a list of fields looks like, as a regular expression.
+/// A regular expression for the values of the parameter.
 pub(crate) fn pattern() -> String {
     let names = members().into_iter().collect::<Vec<_>>().join("|");
     format!("^ *({names}) *(, *({names}) *)*$")

@@ -1,6 +1,6 @@
-//! What the URLs of `/api/jobs` and `/simulations` do alike: submitting, listing, showing and
-//! cancelling jobs. The two families show the same jobs in different JSON ([`JobView`]). [`run`]
-//! submits a job and waits for its results.
+//! The handlers that `/api/jobs` and `/simulations` have in common: submitting, listing, showing
+//! and cancelling jobs. Both show the same jobs, in different JSON ([`JobView`]). [`run`] submits a
+//! job and waits for its results.
 
 pub(crate) mod run;
 
@@ -63,7 +63,7 @@ impl JobView for Simulation {
     }
 }
 
-/// Queues the job that the body describes, which is one request.
+/// Queues the job in the body.
 pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
     let read = |body: &Document| {
         let SubmitJob { request, name, priority } = body::section(body)?;
@@ -77,8 +77,8 @@ pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Resu
     submit_as(app, caller, request, read, str::to_owned).await
 }
 
-/// Queues the job that `read` makes of the body. `to_body` turns a pointer into the job's request
-/// into one into the body.
+/// Queues the job that `read` reads from the body. `to_body` converts a pointer into the job's
+/// request to one into the body.
 pub(crate) async fn submit_as(
     app: &App,
     caller: &Caller,
@@ -118,7 +118,8 @@ pub(crate) async fn show<V: JobView>(
     show_as(app, caller, id, V::RESOURCE, fields, headers, |job| Ok(V::from_message(job)?)).await
 }
 
-/// Shows a job at `resource`, whose JSON `view` makes of it. Only `fields` of its results are sent.
+/// Shows a job at `resource` in the JSON that `view` makes. Only the selected `fields` of its
+/// results are sent.
 pub(crate) async fn show_as<T: Serialize>(
     app: &App,
     caller: &Caller,

@@ -1,22 +1,23 @@
-//! carlo's REST gateway. Clients speak HTTP with the JSON of `carlo_rest`; the gateway calls a
-//! coordinator over gRPC. It knows nothing else of the cluster: it has no schedule, no store and no
-//! state of its own, so any number of gateways may stand side by side.
+//! carlo's REST gateway. Clients send HTTP requests with the JSON of `carlo_rest`, and the gateway
+//! calls a coordinator through gRPC. It has no other connection to the cluster and no state except
+//! caches, so any number of gateways can run side by side.
 //!
 //! * [`routes`]: the router, and the handlers, in files named after their URLs.
 //! * [`server`]: connections and their limits. [`concurrency`]: limits of concurrent requests.
 //! * [`caller`]: who sent a request, and their limits. [`key_cache`]: keys that are known to be
 //!   good.
 //! * [`head_limits`], [`body`], [`query`], [`fields`], [`prefer`], [`idempotency_key`],
-//!   [`path_ids`]: the parts of a request, each refused with every fault at once.
-//! * [`jobs`]: what several URLs do with jobs alike.
-//! * [`coordinator`]: the gRPC calls. [`convert`]: messages ↔ JSON.
+//!   [`path_ids`]: the parts of a request. A refusal names all faults of a part at once.
+//! * [`jobs`]: what several handlers do with jobs in the same way.
+//! * [`coordinator`]: the gRPC calls. [`convert`]: the conversion between messages and JSON.
 //! * [`response_cache`], [`revalidate`]: responses that can't change any more.
 //! * [`entity`], [`static_page`]: response bodies with their `ETag`. [`encoding`]: compression.
-//! * [`problem`]: every error, and the table from faults to statuses.
-//! * [`line_json`]: JSON for lines and events.
-//! * [`readiness`], [`browser_guard`], [`cors`]: what pages in browsers may do.
-//! * [`openapi`]: the description of the API. [`metrics`].
-//! * [`web`]: the pages for people. [`report`]: a job as a page that prints.
+//! * [`problem`]: errors, and the status of each kind of fault.
+//! * [`line_json`]: JSON on single lines, for streams.
+//! * [`readiness`]: the state of the coordinators. [`browser_guard`], [`cors`]: what pages in
+//!   browsers may do.
+//! * [`openapi`]: the description of the API. [`metrics`]: the metrics.
+//! * [`web`]: the web interface. [`report`]: a job as a printable page.
 
 mod body;
 mod browser_guard;
@@ -58,8 +59,8 @@ use carlo_wire::AddressError;
 pub use carlo_wire::Trust;
 use tokio::net::TcpListener;
 
-/// How long connections may stay idle: longer than load balancers keep theirs, which is 60 s
-/// mostly.
+/// How long connections may stay idle. This must be longer than in load balancers, most of which
+/// use 60 s.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The configuration of a gateway. Every limit has a default in [`Config::new`].
@@ -91,7 +92,7 @@ pub struct Config {
     pub tls: Option<Identity>,
     /// Connections that are open at the same time. Further ones wait to be accepted.
     pub connections_max: usize,
-    /// Whether there are pages for people: `/` and what it leads to.
+    /// Whether the web interface is served.
     pub web: bool,
 }
 

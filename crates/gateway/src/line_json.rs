@@ -22,12 +22,12 @@ impl Formatter for OneLine {
         self.write_raw_fragment(writer, text)
     }
 
-    /// In JSON that is there already, these letters stand only in texts, too.
+    /// In finished JSON these characters can only be within strings, so they can be escaped there.
     fn write_raw_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {
         let mut rest = text;
         while let Some(at) = rest.find(['\u{85}', '\u{2028}', '\u{2029}']) {
             writer.write_all(&rest.as_bytes()[..at])?;
-            let separator = rest[at..].chars().next().expect("it was found here");
+            let separator = rest[at..].chars().next().expect("the separator was found at this position");
             write!(writer, "\\u{:04x}", u32::from(separator))?;
             rest = &rest[at + separator.len_utf8()..];
         }

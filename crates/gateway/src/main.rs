@@ -1,4 +1,4 @@
-//! `carlo-gateway`: reads its arguments and runs.
+//! `carlo-gateway`: parses the arguments and calls [`carlo_gateway::run`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,15 +1,15 @@
-//! Which of several media types a client wants (RFC 9110, section 12.5.1).
+//! Content negotiation: the media type that a client prefers (RFC 9110, section 12.5.1).
 
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 
 use crate::problem::Failure;
 
-/// The one of `offered` that a client prefers: the first is for whoever doesn't say.
+/// The media type of `offered` that a client prefers. Without a preference it is the first one.
 ///
 /// # Errors
 ///
-/// 406 where it takes none of them.
+/// 406 if the client accepts none of them.
 pub(crate) fn choose<T: Copy>(headers: &HeaderMap, offered: &[(&'static str, T)]) -> Result<T, Failure> {
     let accepted: Vec<&str> =
         headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -36,7 +36,7 @@ pub(crate) fn choose<T: Copy>(headers: &HeaderMap, offered: &[(&'static str, T)]
     })
 }
 
-/// A media range, and how much it is wanted: 0 is not at all.
+/// A media range and its weight; 0 means that it is not acceptable.
 fn range(text: &str) -> Option<(String, f32)> {
     let mut parts = text.split(';').map(str::trim);
     let range = parts.next().filter(|range| !range.is_empty())?.to_ascii_lowercase();

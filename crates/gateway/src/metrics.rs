@@ -56,12 +56,12 @@ impl Metrics {
         let durations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let (open, event_streams, ready) = (Gauge::default(), Gauge::default(), Gauge::default());
         all.register(|to| {
-            to.register("carlo_http_requests", "Requests that were answered", answers.clone());
-            let help = "Time from a request's head to its answer's head";
+            to.register("carlo_http_requests", "Requests with a response", answers.clone());
+            let help = "Time from a request's head to its response's head";
             to.register("carlo_http_request_duration_seconds", help, durations.clone());
-            let help = "Requests that are being handled";
+            let help = "Requests that are in progress";
             to.register("carlo_http_requests_in_progress", help, open.clone());
-            let help = "Streams of events that are open";
+            let help = "Open streams of events";
             to.register("carlo_event_streams_open", help, event_streams.clone());
             to.register("carlo_ready", "1 where /readyz answers 200", ready.clone());
         });

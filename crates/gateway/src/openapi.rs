@@ -1,10 +1,10 @@
-//! The description of the calls, OpenAPI 3.1, at `/openapi.json`. The page `/docs` of the web
+//! The description of the API, OpenAPI 3.1, at `/openapi.json`. The page `/docs` of the web
 //! interface shows it.
 //!
-//! Paths, shapes and answers come from the handlers and from `carlo_rest`. Added here is what holds
-//! everywhere, so that no handler repeats it: the refusals, the headers, the key, the schemas of
-//! the requests, which follow from their definitions, and the examples. [`shared`] has what several
-//! handlers have in common.
+//! Paths, parameters and responses are described at the handlers, and the schemas of responses in
+//! `carlo_rest`. This module adds what all calls have in common: error responses, headers,
+//! authentication, the schemas of requests, which are derived from their definitions, and examples.
+//! [`shared`] has what several handlers have in common.
 
 mod examples;
 mod headers;
@@ -28,24 +28,24 @@ use utoipa::OpenApi;
 use crate::problem;
 use crate::static_page::StaticPage;
 
-/// What the handlers' descriptions are added to.
+/// The document to which the handlers' descriptions are added.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "carlo", description = "Monte Carlo simulation of household finances on a cluster"),
     components(schemas(Problem)),
-    servers((url = "/", description = "The gateway that this document is from")),
+    servers((url = "/", description = "The gateway that served this document")),
     tags(
         (name = "jobs", description = "Jobs: camelCase names, lower-case states"),
         (name = "simulations", description = "The same jobs: snake_case names, upper-case states"),
         (name = "batches", description = "Jobs that are submitted together, with a budget"),
-        (name = "accounts", description = "What has been used"),
-        (name = "cluster", description = "Nodes"),
-        (name = "admin", description = "Keys, for keys with the role admin")
+        (name = "accounts", description = "Usage"),
+        (name = "cluster", description = "The cluster and its nodes"),
+        (name = "admin", description = "Keys, join tokens and tiers; for keys with the role admin")
     )
 )]
 pub(crate) struct Description;
 
-/// The bodies that may be left out: nothing in them is required.
+/// The operations whose body may be left out, because nothing in it is required.
 const OPTIONAL_BODIES: [&str; 3] = ["cancelBatch", "cancelSimulation", "createJoinToken"];
 
 /// The route of the description.
@@ -86,7 +86,7 @@ fn values(object: &mut Value) -> impl Iterator<Item = &mut Value> {
     object.as_object_mut().into_iter().flat_map(Map::values_mut)
 }
 
-/// The values of a member that is an object, if there is one of this name.
+/// The values of the member with this name, if it is an object.
 fn members<'v>(object: &'v mut Value, name: &str) -> impl Iterator<Item = &'v mut Value> + use<'v> {
     object.get_mut(name).into_iter().flat_map(values)
 }
@@ -98,7 +98,7 @@ fn bodies(operation: &mut Value) {
     }
 }
 
-/// Every way in which a call may be refused. A handler describes those that are its own.
+/// Adds all error responses that the handler doesn't describe itself.
 fn refusals(method: &str, operation: &mut Value) {
     let mut statuses = vec![400, 401, 403, 405, 414, 421, 429, 431, 500, 502, 503, 504];
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
@@ -125,7 +125,7 @@ fn refusals(method: &str, operation: &mut Value) {
     }
 }
 
-/// The refusals that handlers share.
+/// The error responses that all calls share.
 fn problems() -> Value {
     let problem = |description: &str, headers: &[&str]| {
         json!({
@@ -138,17 +138,17 @@ fn problems() -> Value {
         })
     };
     json!({
-        "Problem": problem("Why it was refused, or failed", &[]),
-        "Unauthenticated": problem("There was no key, or none that is known", &["WWW-Authenticate"]),
-        "WrongMethod": problem("The path has other methods", &["Allow"]),
+        "Problem": problem("The reason why the call was refused or failed", &[]),
+        "Unauthenticated": problem("The key is missing or unknown", &["WWW-Authenticate"]),
+        "WrongMethod": problem("The path doesn't have this method", &["Allow"]),
         "TryAgain": problem(
-            "A limit is reached, or nobody can answer now. Where the call began a job that goes on, Location says where it is",
+            "A limit is reached, or the cluster can't serve the call now. If the call started a job that continues, Location has its path",
             &["Retry-After", "Location", "X-Job-Id"],
         ),
     })
 }
 
-/// The schemas of what is sent, in place of those that only hold their names.
+/// Replaces the schemas of request bodies, of which the handlers only give the names.
 fn inputs(schemas: &mut Value) {
     let mut defined = Components::default();
     defined.add::<Request>();
@@ -166,7 +166,8 @@ fn inputs(schemas: &mut Value) {
     }
 }
 
-/// With `fields`, an answer has some members of the results alone: it is of another shape.
+/// Adds the schemas of responses with the parameter `fields`, which contain only some members of
+/// the results.
 fn selected_results(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
     let all = [&schemas["Results"], &schemas["JobResults"]["allOf"][1]];
@@ -174,12 +175,12 @@ fn selected_results(document: &mut Value) {
         all.into_iter().filter_map(|part| part["properties"].as_object().cloned()).flatten().collect();
     schemas["SelectedResults"] = json!({
         "type": "object",
-        "description": "Those members of `JobResults` that `fields` names.",
+        "description": "The members of `JobResults` that `fields` selects.",
         "properties": members,
     });
     for whole in ["Job", "Simulation", "SimulationResult"] {
         let mut part = schemas[whole].clone();
-        part["description"] = format!("A `{whole}`, where `fields` is given.").into();
+        part["description"] = format!("A `{whole}` in response to a request with `fields`.").into();
         part["properties"]["results"] = json!({"$ref": "#/components/schemas/SelectedResults"});
         schemas[format!("PartOf{whole}")] = part;
     }

@@ -1,4 +1,4 @@
-//! Ids in paths. A text that can't be an id is answered with 404 without asking a coordinator.
+//! Ids in paths. A malformed id gets 404 without a call to a coordinator.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
@@ -8,22 +8,18 @@ use carlo_types::limits::NAME_BYTES_MAX;
 
 use crate::problem::Failure;
 
-/// A job.
 pub(crate) struct Job(pub(crate) JobId);
 
 /// One simulation of a job: the job, and the index from 0.
 pub(crate) struct Simulation(pub(crate) JobId, pub(crate) u64);
 
-/// A batch.
 pub(crate) struct Batch(pub(crate) String);
 
 /// A node's id, or, to undrain every node of a name, that name.
 pub(crate) struct Node(pub(crate) String);
 
-/// A key.
 pub(crate) struct Key(pub(crate) String);
 
-/// A join token.
 pub(crate) struct JoinToken(pub(crate) String);
 
 /// The longest id that is passed on.
@@ -38,7 +34,7 @@ async fn parse<S: Send + Sync, T>(
     let path = Path::<String>::from_request_parts(parts, state).await;
     path.ok()
         .and_then(|Path(id)| parse(&id))
-        .ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("there is no {kind} of this id")))
+        .ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("there is no {kind} with this id")))
 }
 
 /// An id of letters, digits, underscores and hyphens.
@@ -54,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Simulation {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         path.ok()
             .and_then(|Path((id, index))| Some(Self(id.parse().ok()?, index.parse().ok()?)))
-            .ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, "there is no such simulation of this job"))
+            .ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, "the job has no simulation with this index"))
     }
 }
 

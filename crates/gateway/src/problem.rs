@@ -1,4 +1,4 @@
-//! Errors: the table of statuses by fault, and the layer that writes problem documents.
+//! Errors: the status of each kind of fault, and the layer that writes problem documents.
 //!
 //! Handlers return a [`Failure`]. Only the outer layer [`render`] knows the request's path and id,
 //! so only it writes `application/problem+json`. It also rewrites libraries' errors: every response
@@ -51,7 +51,7 @@ fn status(code: FaultCode) -> StatusCode {
     }
 }
 
-/// Why a request failed.
+/// The reason why a request failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     status: StatusCode,
@@ -95,11 +95,11 @@ impl Failure {
         self
     }
 
-    /// Turns it into the 503 of a readiness probe, with the `trouble` of connections to
-    /// coordinators.
+    /// Converts the failure to the 503 of a readiness probe. `trouble` says why coordinators can't
+    /// be reached.
     pub(crate) fn into_unready(self, trouble: Option<String>) -> Self {
         let detail = if self.status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(cause = self.detail, "failed to ask a coordinator how it is");
+            tracing::error!(cause = self.detail, "a coordinator failed to report its readiness");
             "a coordinator answers, but with an internal error".to_owned()
         } else {
             self.detail
@@ -194,7 +194,7 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
             request_id = id.to_str().unwrap_or_default(),
             path,
             cause = failure.detail,
-            "failed to answer a request"
+            "a request failed"
         );
         let id = id.to_str().unwrap_or_default();
         failure.detail = format!("an internal error; the log describes it under the request id {id}");
@@ -232,7 +232,7 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
         quota,
         budget_cap_usd,
     };
-    let body = serde_json::to_vec(&problem).expect("a problem is texts and a number");
+    let body = serde_json::to_vec(&problem).expect("a problem can be written as JSON");
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(carlo_rest::problem::CONTENT_TYPE));
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
     Response::from_parts(parts, if method == Method::HEAD { Body::empty() } else { Body::from(body) })

@@ -12,11 +12,11 @@ use carlo_types::limits::{PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, SAMPLES_MA
 
 use crate::problem::Failure;
 
-/// Past months that are listed: at most, and by default.
+/// The most past months that are listed, and the default.
 const PERIODS_MAX: u32 = 24;
 const PERIODS_DEFAULT: u32 = 6;
 
-/// The part of a list that is wanted.
+/// The requested part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Selection<S> {
     /// From 1.
@@ -60,7 +60,7 @@ impl<S: Label, T: Send + Sync> FromRequestParts<T> for Selection<S> {
     }
 }
 
-/// The number of past months that is wanted.
+/// The requested number of past months.
 pub(crate) struct Periods(pub(crate) u32);
 
 impl<T: Send + Sync> FromRequestParts<T> for Periods {
@@ -84,7 +84,7 @@ impl<T: Send + Sync> FromRequestParts<T> for Periods {
 pub(crate) struct Range {
     /// The index of the first.
     pub(crate) first: u64,
-    /// How many, where the client says.
+    /// The number of simulations, if the request gives one.
     pub(crate) count: Option<u64>,
 }
 

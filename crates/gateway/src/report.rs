@@ -1,6 +1,6 @@
-//! A complete job as one page that prints: no script, nothing from elsewhere, and the same bytes
-//! whenever it is asked for. [`charts`] draws, [`text`] writes numbers, [`lifetime`] has the
-//! sections that only plans over a lifetime have; who may ask is for the handler.
+//! The report of a complete job: one printable page without scripts and external files. The same
+//! job always gives the same bytes. [`charts`] draws the charts, [`text`] formats numbers, and
+//! [`lifetime`] has the sections of plans over a lifetime.
 
 mod charts;
 mod lifetime;
@@ -181,7 +181,7 @@ fn assumptions(results: &JobResults) -> Markup {
     }
 }
 
-/// Every number and text of a request, by its place.
+/// All numbers and texts of a request, by their JSON pointers.
 fn leaves(value: &Value, place: String, rows: &mut Vec<(String, String)>) {
     let inner = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
     match value {

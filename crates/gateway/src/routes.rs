@@ -4,7 +4,7 @@
 //! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics,
 //! encoding, problems and request ids, limits of the head, and panics. Around everything but the
 //! probes is [`browser_guard`], around the calls of the contract also [`caller::account`], which
-//! lets in who has a key and limits how many requests are handled at the same time.
+//! admits callers with a key and limits how many requests are handled at the same time.
 
 pub(crate) mod api;
 mod readyz;
@@ -166,7 +166,7 @@ async fn unknown_route(uri: Uri) -> Failure {
     Failure::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
 
-/// The router adds `Allow`.
+/// The 405 of a path with other methods, to which the router adds `Allow`.
 async fn wrong_method(method: Method, uri: Uri) -> Failure {
     let detail = format!("{} can't be asked for with the method {method}", uri.path());
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, detail)

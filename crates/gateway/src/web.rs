@@ -135,7 +135,7 @@ mod tests {
     fn every_file_has_a_type_and_every_module_that_is_imported_exists() {
         for path in Files::iter() {
             assert_ne!(content_type(&path), "application/octet-stream", "{path}");
-            let data = Files::get(&path).expect("it was just listed").data.into_owned();
+            let data = Files::get(&path).expect("the file was listed").data.into_owned();
             let text = String::from_utf8(data).expect("all files are text");
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             for line in text.lines().filter(|_| path.ends_with(".js")) {

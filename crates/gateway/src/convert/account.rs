@@ -1,4 +1,4 @@
-//! Keys, and what has been used with them.
+//! Keys, join tokens, tiers and usage.
 
 use carlo_rest::account::{
     CreatedJoinToken, CreatedKey, JoinToken, Key, PeriodUsage, Role, Tier, Tiers, Usage, UsageHistory,
@@ -8,10 +8,10 @@ use carlo_wire::{FieldError, v1};
 
 use super::{time, time_if};
 
-/// What a limit is, and what is left of it, where there is none.
+/// The text of a limit, and of what is left of it, if there is no limit.
 const UNLIMITED: i64 = -1;
 
-/// What was used this month.
+/// The usage of this month.
 pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
     let used = message.used.ok_or_else(|| FieldError::new("usage.used", "is missing"))?;
     let limit =
@@ -46,7 +46,7 @@ fn tier(message: &str) -> Result<Tier, FieldError> {
     message.parse().map_err(|_| FieldError::new("tier", "is unknown"))
 }
 
-/// The same of past months.
+/// The usage of past months.
 pub(crate) fn history(message: v1::UsageHistory) -> Result<UsageHistory, FieldError> {
     let current = message.current.ok_or_else(|| FieldError::new("history.current", "is missing"))?;
     let period = |one: v1::PeriodUsage| {
@@ -66,7 +66,6 @@ pub(crate) fn history(message: v1::UsageHistory) -> Result<UsageHistory, FieldEr
     Ok(UsageHistory { current: usage(current)?, history })
 }
 
-/// A key.
 pub(crate) fn key(message: v1::Key) -> Result<Key, FieldError> {
     let role = match message.role() {
         v1::Role::User => Role::User,
@@ -83,13 +82,11 @@ pub(crate) fn key(message: v1::Key) -> Result<Key, FieldError> {
     })
 }
 
-/// A key that was just made.
 pub(crate) fn created(message: v1::CreatedKey) -> Result<CreatedKey, FieldError> {
     let made = message.key.ok_or_else(|| FieldError::new("created_key.key", "is missing"))?;
     Ok(CreatedKey { key: key(made)?, secret: Some(message.secret).filter(|secret| !secret.is_empty()) })
 }
 
-/// A role, the other way.
 pub(crate) fn to_wire(role: Role) -> v1::Role {
     match role {
         Role::User => v1::Role::User,
@@ -97,7 +94,6 @@ pub(crate) fn to_wire(role: Role) -> v1::Role {
     }
 }
 
-/// A join token.
 pub(crate) fn join_token(message: v1::JoinToken) -> Result<JoinToken, FieldError> {
     Ok(JoinToken {
         id: message.id,
@@ -109,14 +105,13 @@ pub(crate) fn join_token(message: v1::JoinToken) -> Result<JoinToken, FieldError
     })
 }
 
-/// A join token that was just made.
 pub(crate) fn created_join_token(message: v1::CreatedJoinToken) -> Result<CreatedJoinToken, FieldError> {
     let made = message.token.ok_or_else(|| FieldError::new("created_token.token", "is missing"))?;
     let text = Some(message.text).filter(|text| !text.is_empty());
     Ok(CreatedJoinToken { token: join_token(made)?, text })
 }
 
-/// What tiers may do.
+/// The limits of all tiers, and the price of a token.
 pub(crate) fn tiers(message: &v1::Tiers) -> Result<Tiers, FieldError> {
     serde_json::from_str(&message.json).map_err(|error| FieldError::new("tiers.json", error.to_string()))
 }

@@ -27,7 +27,6 @@ pub(crate) fn create(create: CreateBatch, idempotency_key: String) -> v1::Create
     }
 }
 
-/// A batch.
 pub(crate) fn batch(message: v1::Batch) -> Result<Batch, FieldError> {
     let metadata = Some(message.metadata_json.as_str()).filter(|json| !json.is_empty());
     let metadata = metadata.map(serde_json::from_str).transpose();

@@ -8,12 +8,11 @@ use carlo_wire::{FieldError, v1};
 
 use super::time;
 
-/// The cluster.
 pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError> {
     let nodes = message.nodes.into_iter().map(node).collect::<Result<Vec<_>, _>>()?;
     let count = |status| nodes.iter().filter(|node| node.status == status).count() as u64;
     Ok(Cluster {
-        // Lost nodes are listed for a minute, but they aren't there.
+        // Lost nodes stay listed for a while, but are not counted.
         total_nodes: nodes.len() as u64 - count(NodeStatus::Offline),
         available_nodes: count(NodeStatus::Available),
         busy_nodes: count(NodeStatus::Busy),
@@ -29,7 +28,6 @@ pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError>
     })
 }
 
-/// A node.
 pub(crate) fn node(message: v1::Node) -> Result<Node, FieldError> {
     let status = match message.status() {
         v1::NodeStatus::Available => NodeStatus::Available,
@@ -74,7 +72,7 @@ fn sample(message: v1::ClusterSample) -> Result<ClusterSample, FieldError> {
     })
 }
 
-/// What has happened.
+/// The events of the cluster.
 pub(crate) fn events(message: v1::ClusterEvents) -> Result<ClusterEvents, FieldError> {
     Ok(ClusterEvents { events: message.events.into_iter().map(event).collect::<Result<_, _>>()? })
 }

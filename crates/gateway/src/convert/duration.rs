@@ -26,7 +26,7 @@ fn two((large, large_unit): (u64, &str), (small, small_unit): (u64, &str)) -> St
 }
 
 fn whole(seconds: f64) -> Option<u64> {
-    /// Longer than any job; the sums above can't overflow.
+    /// More than any job takes, and small enough that the sums above can't overflow.
     const SECONDS_MAX: f64 = 1e15;
     let seconds = seconds.ceil();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and in range")]

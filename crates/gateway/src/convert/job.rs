@@ -9,8 +9,8 @@ use carlo_wire::{FieldError, v1};
 
 use super::{duration, ends, percent, time};
 
-/// The answer to a submission: that the job is queued. What has become of it since, on an idle
-/// cluster or when a call is repeated, is for whoever reads the job.
+/// The response to a submission. It says that the job is queued, even if the job has started
+/// meanwhile or the call is a repetition.
 pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
     // JSON has no infinity.
     let seconds = Some(message.estimated_seconds_to_start).filter(|seconds| seconds.is_finite());
@@ -25,7 +25,7 @@ pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
     })
 }
 
-/// A job, with its results where the message has them.
+/// A job, with its results if the message contains them.
 pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
     let status = status(message.status())?;
     let total = message.simulations_total;
@@ -44,12 +44,12 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
         .collect::<Result<_, FieldError>>()?;
     let (results, sensitivity_results) =
         message.results.map(|completed| results(completed, message.seed)).transpose()?.unzip();
-    // JSON has no infinity: an estimate that is none is absent.
+    // JSON has no infinity, so an infinite estimate is left out.
     let remaining = message.estimated_seconds_remaining.filter(|seconds| seconds.is_finite());
     Ok(Job {
         id: message.id,
         status,
-        // A job that stopped early is as complete as any.
+        // A complete job shows 100 %, even if it stopped early.
         progress: if status == JobStatus::Complete {
             100.0
         } else {
@@ -88,7 +88,7 @@ fn partial_results(message: &v1::PartialResults) -> Result<PartialResults, Field
     })
 }
 
-/// What a complete job found, and what would change it.
+/// The results of a complete job, with its sensitivity results.
 pub(super) fn results(
     completed: v1::CompletedResults,
     seed: u64,
@@ -101,7 +101,7 @@ pub(super) fn results(
     if let Analysis::Compare(plans) = &assumptions.analysis
         && plans.len() != results.variants.len()
     {
-        return Err(FieldError::new("results.results.variants", "has not one for each plan"));
+        return Err(FieldError::new("results.results.variants", "must have one entry for each plan"));
     }
     let sensitivity = results.sensitivity.as_ref();
     let sensitivity =
@@ -125,7 +125,6 @@ pub(crate) fn status(message: v1::JobStatus) -> Result<JobStatus, FieldError> {
     }
 }
 
-/// The other way.
 pub(crate) fn to_wire(status: JobStatus) -> v1::JobStatus {
     match status {
         JobStatus::Queued => v1::JobStatus::Queued,

@@ -1,4 +1,5 @@
-//! Several plans on the same luck: their requests become one job, and its results the answer.
+//! Analyses of several plans (comparisons, solving, sweeps): the body becomes one job, and its
+//! results become the response.
 
 use carlo_rest::plans::{Comparison, Solved};
 use carlo_types::analysis::{CompareRequest, SolveRequest};
@@ -10,29 +11,29 @@ use carlo_wire::{FieldError as MessageError, v1};
 use crate::body;
 use crate::problem::Failure;
 
-/// The job of the body of a comparison.
+/// The job of a comparison.
 pub(crate) fn read_comparison(body: &Document) -> Result<JobSpec, Failure> {
     let comparison: CompareRequest = body::section(body)?;
     comparison.into_spec().ok_or_else(|| Failure::internal("a comparison without plans was read"))
 }
 
-/// The job of the body of what is to be solved.
+/// The job that solves for a number.
 pub(crate) fn read_solve(body: &Document) -> Result<JobSpec, Failure> {
     body::section(body).map(SolveRequest::into_spec)
 }
 
-/// The job of the body of a sweep.
+/// The job of a sweep.
 pub(crate) fn read_sweep(body: &Document) -> Result<v1::SubmitRequest, Failure> {
     let spec = body::section(body).map(SweepRequest::into_spec)?;
     Ok(v1::SubmitRequest { simulation: Some((&spec).into()), ..v1::SubmitRequest::default() })
 }
 
-/// Where the body of a sweep has what a pointer into its job leads to.
+/// Converts a pointer into the job of a sweep to one into the body.
 pub(crate) fn swept_pointer(pointer: &str) -> String {
     pointer.strip_prefix("/sweep").map_or_else(|| format!("/request{pointer}"), |axis| format!("/axes{axis}"))
 }
 
-/// Where the body of a comparison has what a pointer into its job leads to.
+/// Converts a pointer into the job of a comparison to one into the body.
 pub(crate) fn compared_pointer(pointer: &str) -> String {
     let Some(variant) = pointer.strip_prefix("/variants") else { return format!("/requests/0{pointer}") };
     let mut steps = variant.splitn(3, '/').skip(1);
@@ -44,18 +45,18 @@ pub(crate) fn compared_pointer(pointer: &str) -> String {
         .map_or_else(|| format!("/requests/{}", index + 1), |rest| format!("/requests/{}/{rest}", index + 1))
 }
 
-/// The same, of what is to be solved.
+/// Converts a pointer into a job that solves for a number to one into the body.
 pub(crate) fn solved_pointer(pointer: &str) -> String {
     pointer.strip_prefix("/solve").map_or_else(|| format!("/request{pointer}"), str::to_owned)
 }
 
-/// The answer of a comparison.
+/// The response of a comparison.
 pub(crate) fn comparison(job: v1::Job) -> Result<Comparison, MessageError> {
     let seed = job.seed;
     Ok(Comparison::new(&results(job)?, seed))
 }
 
-/// The answer of what was to be solved.
+/// The response of a job that solves for a number.
 pub(crate) fn solved(job: v1::Job) -> Result<Solved, MessageError> {
     let seed = job.seed;
     Solved::of(&results(job)?, seed).ok_or_else(|| MessageError::new("results.solution", "is missing"))

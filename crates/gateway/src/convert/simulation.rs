@@ -1,4 +1,4 @@
-//! Jobs in the words of `/simulations`.
+//! Jobs in the JSON form of `/simulations`.
 
 use carlo_rest::money::dollars;
 use carlo_rest::simulation::{Simulation, SimulationStatus};
@@ -6,7 +6,7 @@ use carlo_wire::{FieldError, v1};
 
 use super::{job, time, time_if};
 
-/// A job, with its results where the message has them.
+/// A job, with its results if the message contains them.
 pub(crate) fn simulation(message: v1::Job) -> Result<Simulation, FieldError> {
     let status = status(message.status())?;
     let (results, sensitivity_results) =
@@ -46,7 +46,6 @@ fn status(message: v1::JobStatus) -> Result<SimulationStatus, FieldError> {
     }
 }
 
-/// The other way.
 pub(crate) fn to_wire(status: SimulationStatus) -> v1::JobStatus {
     match status {
         SimulationStatus::Pending => v1::JobStatus::Queued,

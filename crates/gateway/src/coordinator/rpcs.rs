@@ -1,5 +1,6 @@
-//! Every RPC that the gateway makes, most of them one a line: its name here, whether it may be made
-//! twice, the service's client, the RPC, the request and the response.
+//! All RPCs that the gateway makes. Most of them are one line of a table: the name of the method
+//! here, whether the RPC may be repeated, the service's client, the RPC, the request and the
+//! response.
 
 use carlo_types::limits::ANSWER_BYTES_MAX;
 use carlo_wire::status::STREAM_IS_OVER;

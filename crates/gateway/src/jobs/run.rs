@@ -44,7 +44,7 @@ pub(crate) fn read_request(body: &Document) -> Result<JobSpec, Failure> {
 ///
 /// # Errors
 ///
-/// The faults of the body, or why the job is not complete.
+/// The faults of the body, or the reason why the job is not complete.
 pub(crate) async fn run<T: Serialize>(
     app: &App,
     caller: &Caller,
@@ -81,12 +81,12 @@ pub(crate) async fn run<T: Serialize>(
     }
 }
 
-/// Why a job has no results.
+/// The failure of a call whose job has no results.
 fn incomplete(job: &v1::Job) -> Failure {
     match job.status() {
         v1::JobStatus::Queued | v1::JobStatus::Running => {
             let detail =
-                format!("the job {} takes longer than {} s, and goes on", job.id, WAIT_MAX.as_secs());
+                format!("the job {} takes longer than {} s, and continues", job.id, WAIT_MAX.as_secs());
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
         v1::JobStatus::Cancelled => {

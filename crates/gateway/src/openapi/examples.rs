@@ -1,24 +1,24 @@
-//! Examples of what is sent and answered, by the name of their schema. They are in `examples.json`;
-//! a test compares them with the schemas.
+//! Examples of request and response bodies, by the names of their schemas. They are in
+//! `examples.json`; a test validates them against the schemas.
 
 use serde_json::{Map, Value, json};
 
-/// Every example, by the name of its schema.
+/// All examples, by the names of their schemas.
 pub(super) fn all() -> Map<String, Value> {
     serde_json::from_str(include_str!("examples.json")).expect("the examples are JSON, which a test reads")
 }
 
-/// The examples that others refer to.
+/// The examples as components, to which operations refer.
 pub(super) fn components() -> Value {
     all().into_iter().map(|(name, value)| (name, json!({"value": value}))).collect()
 }
 
-/// A reference to the example of this name.
+/// A reference to the example with this name.
 pub(super) fn reference(name: &str) -> Value {
     json!({name: {"$ref": format!("#/components/examples/{name}")}})
 }
 
-/// Adds the examples of what an operation takes and answers.
+/// Adds examples to an operation's request body and responses.
 pub(super) fn add(operation: &mut Value) {
     let mut bodies = Vec::new();
     if let Some(fields) = operation.as_object_mut() {
@@ -39,12 +39,12 @@ pub(super) fn add(operation: &mut Value) {
     }
 }
 
-/// The name of the schema that is referred to.
+/// The name of the schema in a reference.
 fn name_of(schema: &Value) -> Option<String> {
     Some(schema.get("$ref")?.as_str()?.rsplit('/').next()?.to_owned())
 }
 
-/// A stream with one item.
+/// A stream with one item as its example.
 fn text(schema: &Value) -> Option<String> {
     let examples = all();
     let example = |schema: &Value| examples.get(&name_of(schema)?).map(Value::to_string);

@@ -1,27 +1,27 @@
-//! The headers of answers: each described once, and referred to where it is sent.
+//! The headers of responses. Each is described once; operations refer to them.
 
 use serde_json::{Map, Value, json};
 
-/// Headers of every answer.
+/// The headers of all responses.
 const EVERYWHERE: [&str; 3] = ["X-Request-Id", "RateLimit", "RateLimit-Policy"];
 
-/// Every header: its name, what it says, an example.
+/// All headers: name, description, example.
 const HEADERS: [(&str, &str, &str); 11] = [
     ("Allow", "The methods of this path", "GET,HEAD,POST"),
     (
         "ETag",
-        "Names this very answer: If-None-Match with it answers 304 until something changes",
+        "The version of the response. A request with it in If-None-Match gets 304 as long as nothing has changed",
         "W/\"8f14e45fceea167a5a36dedd4bea2543\"",
     ),
     (
         "Location",
-        "The path of what was created, or of the job beneath the answer",
+        "The path of the created resource, or of the job that computed the response",
         "/api/jobs/job_01kaxcoyote",
     ),
-    ("Preference-Applied", "The wait that was taken from Prefer", "wait=30"),
+    ("Preference-Applied", "The wait that was applied", "wait=30"),
     (
         "RateLimit",
-        "How many calls are left, and for how many seconds, where the key's tier has a rate limit (draft-ietf-httpapi-ratelimit-headers-10)",
+        "How many calls are left, and for how many seconds, if the key's tier has a rate limit (draft-ietf-httpapi-ratelimit-headers-10)",
         "\"minute\";r=57;t=42",
     ),
     (
@@ -29,18 +29,18 @@ const HEADERS: [(&str, &str, &str); 11] = [
         "How many calls the key's tier allows, and in how many seconds",
         "\"minute\";q=60;w=60",
     ),
-    ("Retry-After", "Seconds after which the call is worth another try", "2"),
+    ("Retry-After", "The number of seconds after which to try again", "2"),
     ("WWW-Authenticate", "How to authenticate", "Bearer realm=\"carlo\""),
-    ("X-Accel-Buffering", "`no`: a proxy passes every event on at once", "no"),
-    ("X-Job-Id", "The job beneath the answer", "job_01kaxcoyote"),
+    ("X-Accel-Buffering", "`no`: proxies should not buffer the events", "no"),
+    ("X-Job-Id", "The job that computed the response", "job_01kaxcoyote"),
     (
         "X-Request-Id",
-        "Names this call in the logs: the caller's own, where it sent a sane one",
+        "The id of this call in the logs: the one in the request if it is valid, else a new one",
         "0193f3a4c1d87b2f9d2e4c6a8b0f1e2d",
     ),
 ];
 
-/// Their descriptions, by name.
+/// The headers as components, by name.
 pub(super) fn components() -> Value {
     let header = |(name, description, example): (&str, &str, &str)| {
         let kind = if name == "Retry-After" {
@@ -54,7 +54,7 @@ pub(super) fn components() -> Value {
     HEADERS.into_iter().map(header).collect::<Map<_, _>>().into()
 }
 
-/// References to these headers and to those of every answer, by name.
+/// References to these headers and to those of all responses, by name.
 pub(super) fn references(names: &[&str]) -> Value {
     let names = EVERYWHERE.iter().chain(names);
     let reference =
@@ -62,7 +62,7 @@ pub(super) fn references(names: &[&str]) -> Value {
     names.map(reference).collect::<Map<_, _>>().into()
 }
 
-/// Adds the headers to an operation's own answers: what it can be asked for says which they have.
+/// Adds the headers to an operation's own responses. They follow from its parameters.
 pub(super) fn add(operation: &mut Value) {
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     let takes = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);

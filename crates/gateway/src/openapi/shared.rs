@@ -1,4 +1,4 @@
-//! Parameters and answers that several calls have in common, each described once.
+//! Parameters and responses that several calls have in common.
 
 use std::collections::BTreeMap;
 
@@ -10,57 +10,57 @@ use utoipa::{IntoParams, IntoResponses};
 
 use crate::fields;
 
-/// `Idempotency-Key`, of what creates something.
+/// The header `Idempotency-Key`, of calls that create something.
 pub(crate) struct IdempotencyKey;
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let key =
             text().min_length(Some(1)).max_length(Some(IDEMPOTENCY_KEY_BYTES_MAX)).pattern(Some("^[!-~]+$"));
-        let words = "The same key with the same body gets the first answer for 24 hours";
+        let words = "A request with the same key and body gets the first response for 24 hours";
         vec![header("Idempotency-Key", words, key)]
     }
 }
 
-/// `If-None-Match`, of what is worth keeping.
+/// The header `If-None-Match`, of calls whose response has an `ETag`.
 pub(crate) struct IfNoneMatch;
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![header("If-None-Match", "An ETag of an earlier answer", text())]
+        vec![header("If-None-Match", "The ETag of an earlier response", text())]
     }
 }
 
-/// `Last-Event-ID`, of streams of events.
+/// The header `Last-Event-ID`, of streams of events.
 pub(crate) struct LastEventId;
 
 impl IntoParams for LastEventId {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![header("Last-Event-ID", "The last event that the client has seen", text())]
+        vec![header("Last-Event-ID", "The id of the last event that the client has received", text())]
     }
 }
 
-/// `Prefer: wait`, of what changes.
+/// The header `Prefer: wait`, of calls that can wait for a change.
 pub(crate) struct PreferWait;
 
 impl IntoParams for PreferWait {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let words = "`wait=N`: answer once the status has changed, or after N seconds, at most 30";
+        let words = "`wait=N`: respond when the status changes, or after N seconds, at most 30";
         vec![header("Prefer", words, text())]
     }
 }
 
-/// `fields`, of what has results.
+/// The parameter `fields`, of calls whose response contains results.
 pub(crate) struct FieldsOfResults;
 
 impl IntoParams for FieldsOfResults {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let words = "Members of `results` that are wanted, separated by commas; all where absent";
+        let words = "The members of `results` to be sent, separated by commas; by default all";
         vec![parameter("fields", ParameterIn::Query, words, text().pattern(Some(fields::pattern())))]
     }
 }
 
-/// The page of a list.
+/// The parameters of a list.
 pub(crate) struct Page;
 
 impl IntoParams for Page {
@@ -72,39 +72,39 @@ impl IntoParams for Page {
                 .minimum(Some(1))
                 .maximum(Some(maximum))
         };
-        let size = format!("Entries on a page; {PAGE_SIZE_DEFAULT} where absent");
+        let size = format!("The number of entries on a page; by default {PAGE_SIZE_DEFAULT}");
         vec![
-            parameter("page", ParameterIn::Query, "Which page, from 1", number(PAGE_MAX)),
+            parameter("page", ParameterIn::Query, "The number of the page, from 1", number(PAGE_MAX)),
             parameter("page_size", ParameterIn::Query, &size, number(PAGE_SIZE_MAX)),
         ]
     }
 }
 
-/// 304.
+/// The response 304.
 pub(crate) struct NotModified;
 
 impl IntoResponses for NotModified {
     fn responses() -> Responses {
-        let words = "Nothing has changed since the ETag of If-None-Match";
+        let words = "Nothing has changed since the response with this ETag";
         [("304".to_owned(), ResponseBuilder::new().description(words).build().into())].into()
     }
 }
 
-/// 409, of what ends something.
+/// The response 409 of calls that end something.
 pub(crate) struct HasEnded;
 
 impl IntoResponses for HasEnded {
     fn responses() -> Responses {
-        conflict("It has ended")
+        conflict("It has already ended")
     }
 }
 
-/// 409, of what waits for a job.
+/// The response 409 of calls that wait for a job.
 pub(crate) struct CancelledMeanwhile;
 
 impl IntoResponses for CancelledMeanwhile {
     fn responses() -> Responses {
-        conflict("The job was cancelled meanwhile")
+        conflict("The job was cancelled during the call")
     }
 }
 

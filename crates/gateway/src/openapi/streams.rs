@@ -1,10 +1,10 @@
-//! Answers that come bit by bit. OpenAPI 3.1 knows no schema of a part, and tools agree on these:
-//! that of server-sent events describes each event; lines of JSON are one text, and `x-item-schema`
-//! says what each line is, as `itemSchema` does in OpenAPI 3.2.
+//! Streamed responses. OpenAPI 3.1 has no schema for the items of a stream, but tools agree on
+//! conventions: the schema of server-sent events describes one event; JSON lines are one string,
+//! and `x-item-schema` has the schema of a line, like `itemSchema` in OpenAPI 3.2.
 
 use serde_json::{Value, json};
 
-/// Puts in its place what a handler says each line, or the data of each event, is.
+/// Moves the schema that a handler gives for a line, or for the data of an event, to its place.
 pub(super) fn describe(operation: &mut Value) {
     for response in super::members(operation, "responses") {
         for (kind, content) in
@@ -23,7 +23,7 @@ pub(super) fn describe(operation: &mut Value) {
 fn lines(line: &Value) -> Value {
     json!({
         "type": "string",
-        "description": "One JSON value a line.",
+        "description": "One JSON value per line.",
         "contentMediaType": "application/jsonl",
         "x-item-schema": line,
     })
@@ -36,7 +36,7 @@ fn event(data: &Value) -> Value {
         "properties": {
             "id": {"description": "A number that grows by one with each event.", "type": "string", "pattern": "^[0-9]+$"},
             "event": {
-                "description": "The last event is named after how it ended.",
+                "description": "`progress`, or for the last event the final status of the job.",
                 "type": "string",
                 "enum": ["progress", "complete", "failed", "cancelled"],
             },

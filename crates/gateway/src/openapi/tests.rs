@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::examples;
 
-/// Faults of several fields together, and of the sizes of texts that hold JSON: no schema says
-/// them, the descriptions do.
+/// Faults that no schema can express, because they concern several fields together, or the size of
+/// a text that contains JSON. The descriptions mention them.
 const BEYOND_SCHEMAS: [&str; 25] = [
     "is required, here or as financialProfile.monthlyIncome",
     "targetAmount: is required",
@@ -38,21 +38,21 @@ const BEYOND_SCHEMAS: [&str; 25] = [
     "must be at least the",
 ];
 
-/// Bodies of each kind that are compared.
+/// The number of random bodies of each kind.
 const CASES: usize = 1_000;
 
 fn document() -> Value {
     super::complete(crate::routes::contract().into_openapi())
 }
 
-/// What says whether a value is as the schema of this name.
+/// The validator of the schema with this name.
 fn validator(document: &Value, name: &str) -> Validator {
     let schema =
         json!({"$ref": format!("#/components/schemas/{name}"), "components": document["components"]});
     jsonschema::draft202012::new(&schema).expect("the components are schemas")
 }
 
-/// What the server says of a body, as it says it of what arrives.
+/// The server's faults of a body.
 fn faults<S: Section>(body: &Value) -> Vec<String> {
     let document = json::parse(body.to_string().into_bytes()).unwrap();
     let mut faults = Faults::of(document.duplicates);
@@ -62,16 +62,17 @@ fn faults<S: Section>(body: &Value) -> Vec<String> {
     listed.map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect()
 }
 
-/// Both take the body, or neither does. Whether the document takes it.
+/// Checks that the server accepts the body exactly if the document allows it. Returns whether they
+/// do.
 fn agree<S: Section>(validator: &Validator, body: &Value) -> bool {
     let (is_valid, faults) = (validator.is_valid(body), faults::<S>(body));
     if is_valid {
         let is_said = |fault: &String| BEYOND_SCHEMAS.iter().any(|known| fault.contains(known));
         let odd: Vec<_> = faults.iter().filter(|fault| !is_said(fault)).collect();
-        assert!(odd.is_empty(), "the document takes what the server refuses: {odd:?}\n{body}");
+        assert!(odd.is_empty(), "the document allows what the server refuses: {odd:?}\n{body}");
     } else {
         let errors: Vec<_> = validator.iter_errors(body).map(|error| error.to_string()).collect();
-        assert!(!faults.is_empty(), "the server takes what the document refuses: {errors:?}\n{body}");
+        assert!(!faults.is_empty(), "the server accepts what the document doesn't allow: {errors:?}\n{body}");
     }
     is_valid
 }
@@ -95,8 +96,7 @@ fn what_one_takes_the_other_takes() {
     compare::<CreateKey>(&document, "CreateKey");
 }
 
-/// Makes values of schemas: mostly what they allow, and now and then what lies at their edges or
-/// beyond.
+/// Generates values for schemas: mostly valid ones, and sometimes ones at or beyond their bounds.
 struct Random<'a> {
     state: u64,
     document: &'a Value,
@@ -180,7 +180,7 @@ impl Random<'_> {
         object.into()
     }
 
-    /// Values at the edges of a schema, some within it and some beyond.
+    /// Values at the bounds of a schema, some valid and some not.
     fn edges(&mut self, schema: &Value) -> Vec<Value> {
         let mut edges = vec![
             Value::Null,
@@ -244,7 +244,7 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-/// The example of this name with a value set.
+/// The example with this name, with one value replaced.
 fn with(name: &str, pointer: &str, value: Value) -> Value {
     let mut body = examples::all()[name].clone();
     let (parent, member) = pointer.rsplit_once('/').unwrap();
@@ -300,7 +300,7 @@ fn the_listed_cases_are_taken_or_refused_by_both() {
     }
 }
 
-/// Calls `look` with every object of the document, and where it is.
+/// Calls `look` with every object of the document and its pointer.
 fn each_object(value: &Value, path: &str, look: &mut impl FnMut(&str, &Map<String, Value>)) {
     match value {
         Value::Object(object) => {

@@ -1,5 +1,6 @@
-//! The kinds of problems that a client may need to distinguish within one status. The table is
-//! served at the URIs of their `type`, as JSON or as a page, and copied into the API's description.
+//! The kinds of problems that a client may need to distinguish within one status. Each is served at
+//! the URI of its `type`, as JSON or as a page, and the table of all is part of the API's
+//! description.
 
 use std::fmt::Write as _;
 
@@ -62,8 +63,8 @@ const TABLE: [Entry; 7] = [
         name: "rate-limited",
         status: StatusCode::TOO_MANY_REQUESTS,
         title: "Too many calls in a short time",
-        meaning: "The tier of the key allows so many calls a second, a minute and an hour, and one of these is used up.",
-        remedy: "Wait as long as Retry-After says. RateLimit and RateLimit-Policy, on every answer, say how many calls are left.",
+        meaning: "The tier of the key limits the calls per second, minute and hour, and one of these limits is reached.",
+        remedy: "Wait for the time in Retry-After. RateLimit and RateLimit-Policy, in every response, say how many calls are left.",
     },
     Entry {
         kind: Kind::QuotaExceeded,
@@ -79,26 +80,26 @@ const TABLE: [Entry; 7] = [
         kind: Kind::OverBudget,
         name: "over-budget",
         status: StatusCode::PAYMENT_REQUIRED,
-        title: "The budget doesn't reach",
+        title: "The budget is too small",
         meaning: "Not even the cheapest job of the batch fits under its budget_cap_usd, which the member budget_cap_usd repeats. \
                   Nothing was created, and nothing is billed.",
-        remedy: "Raise budget_cap_usd to what the detail says would be needed, or ask for fewer simulations or months.",
+        remedy: "Raise budget_cap_usd to the amount in the detail, or request fewer simulations or months.",
     },
     Entry {
         kind: Kind::KeyReused,
         name: "idempotency-key-reused",
         status: StatusCode::UNPROCESSABLE_ENTITY,
-        title: "The idempotency key came with another request",
-        meaning: "The same Idempotency-Key came with another body or to another call within the last 24 hours. Nothing was done.",
-        remedy: "Use a fresh key for each request that is to create something, and the same key only to repeat the same request.",
+        title: "The idempotency key was used for another request",
+        meaning: "The same Idempotency-Key was sent with another body or to another call within the last 24 hours. Nothing was done.",
+        remedy: "Use a new key for each request that creates something, and the same key only to repeat the same request.",
     },
     Entry {
         kind: Kind::KeyInUse,
         name: "idempotency-key-in-use",
         status: StatusCode::CONFLICT,
-        title: "The first request of this idempotency key is not done",
-        meaning: "A request with the same Idempotency-Key is being handled right now.",
-        remedy: "Repeat the request in a moment: it will get the answer of the first one.",
+        title: "The first request with this idempotency key is in progress",
+        meaning: "Another request with the same Idempotency-Key has not ended yet.",
+        remedy: "Repeat the request in a moment. It will get the response of the first one.",
     },
     Entry {
         kind: Kind::JobFailed,
@@ -107,20 +108,20 @@ const TABLE: [Entry; 7] = [
         title: "The job failed",
         meaning: "The job beneath this call failed, mostly because a part of it failed on three workers. The detail says why, and \
                   Location where the job is.",
-        remedy: "Try again; where it fails again, tell whoever runs the cluster the job's id.",
+        remedy: "Try again. If it fails again, send the job's id to the operator of the cluster.",
     },
     Entry {
         kind: Kind::JobCancelled,
         name: "job-cancelled",
         status: StatusCode::CONFLICT,
         title: "The job was cancelled",
-        meaning: "The job beneath this call was cancelled by another call before it was complete. Location says where it is.",
-        remedy: "Send the request again, with a fresh Idempotency-Key if it had one, if the answer is still wanted.",
+        meaning: "The job that computes the response was cancelled by another call before it was complete. Location has its path.",
+        remedy: "If the results are still needed, send the request again, with a new Idempotency-Key if it had one.",
     },
 ];
 
 impl Kind {
-    /// The kind of a fault that has one.
+    /// The kind of problem for a fault; `None` if the status alone is enough.
     pub(super) fn of(code: FaultCode) -> Option<Self> {
         match code {
             FaultCode::RateLimited => Some(Self::RateLimited),
@@ -133,12 +134,12 @@ impl Kind {
     }
 
     pub(super) fn entry(self) -> &'static Entry {
-        TABLE.iter().find(|entry| entry.kind == self).expect("every kind has an entry, which a test checks")
+        TABLE.iter().find(|entry| entry.kind == self).expect("a test checks that every kind has an entry")
     }
 }
 
 impl Entry {
-    /// The `type` of such problems.
+    /// The `type` of problems of this kind.
     pub(super) fn uri(&self) -> String {
         format!("{ROOT}/{}", self.name)
     }

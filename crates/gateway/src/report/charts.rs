@@ -1,4 +1,4 @@
-//! The report's charts as SVG: they print, and need no script.
+//! The report's charts, as SVG, which can be printed and needs no script.
 
 use carlo_rest::job::Sensitivity;
 use carlo_types::results::{CurvePoint, FanPoint, Histogram};
@@ -17,7 +17,7 @@ const GRID: &str = "#e3e7ee";
 const GOAL: &str = "#b0302a";
 const ABOVE: &str = "#2f74dd";
 const BELOW: &str = "#b9c2cf";
-/// Of each change, by its name in the results.
+/// The label of each change of the plan, by its name in the results.
 const CHANGES: [(&str, &str); 13] = [
     ("income_plus_10", "Income +10 %"),
     ("income_minus_10", "Income −10 %"),
@@ -34,13 +34,13 @@ const CHANGES: [(&str, &str); 13] = [
     ("retire_24mo_later", "Retire 2 years later"),
 ];
 
-/// What a change is called.
+/// The label of a change.
 pub(super) fn change(name: &str) -> String {
     let known = CHANGES.iter().find(|(known, _)| *known == name);
     known.map_or_else(|| name.replace('_', " "), |(_, label)| (*label).to_owned())
 }
 
-/// A straight way from values to places.
+/// A linear scale from values to coordinates.
 struct Scale {
     low: f64,
     high: f64,
@@ -110,7 +110,8 @@ pub(super) fn histogram(histogram: &Histogram, goal: f64) -> Markup {
     if total == 0 || edges.len() != counts.len() + 1 {
         return html! {};
     }
-    // All but a thousandth at either end: single simulations far out would squeeze the rest.
+    // A thousandth at either end is left out, because a few extreme simulations would squeeze the
+    // rest.
     let beyond = total / 1000;
     let outside = |bars: &mut dyn Iterator<Item = &u64>| {
         let mut sum = 0;
@@ -122,8 +123,8 @@ pub(super) fn histogram(histogram: &Histogram, goal: f64) -> Markup {
     };
     let mut first = outside(&mut counts.iter()).min(counts.len() - 1);
     let mut last = counts.len() - 1 - outside(&mut counts.iter().rev()).min(counts.len() - 1 - first);
-    // Nor a bar at either end that is wide and low: a hundredth of all that takes a fifth of the
-    // axis.
+    // A bar at either end is also left out if it has less than a hundredth of all simulations and
+    // takes more than a fifth of the axis.
     let sprawls = |bar: usize, first: usize, last: usize| {
         100 * counts[bar] < total && edges[bar + 1] - edges[bar] > 0.2 * (edges[last + 1] - edges[first])
     };
@@ -161,7 +162,7 @@ pub(super) fn histogram(histogram: &Histogram, goal: f64) -> Markup {
     frame(HEIGHT, "Final balances", &content)
 }
 
-/// The balance over time: the middle half, the middle four fifths, the median.
+/// The balance over time: the median, the middle half, and the middle 80 %.
 pub(super) fn fan(trajectory: &[FanPoint], start: f64, goal: f64) -> Markup {
     const HEIGHT: f64 = 260.0;
     let Some(last) = trajectory.last() else { return html! {} };
@@ -230,13 +231,13 @@ pub(super) fn curve(points: &[CurvePoint]) -> Markup {
     frame(HEIGHT, "The probability of having been short", &content)
 }
 
-/// For the ticks of an axis: "5 %", "0.2 %".
+/// The label of a tick, like "5 %" or "0.2 %".
 fn short_percent(share: f64) -> String {
     let text = format!("{:.2}", 100.0 * share);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// What changes would do, the largest first, each with its 95 % interval.
+/// The effects of changes of the plan, the largest first, with their 95 % intervals.
 pub(super) fn tornado(changes: &[(&String, &Sensitivity)]) -> Markup {
     const ROW: f64 = 26.0;
     const NAMES: f64 = 170.0;

@@ -1,5 +1,5 @@
-//! What only plans over a lifetime have: when money runs short, what a rule did to spending, how
-//! long people live.
+//! The sections of plans over a lifetime: when money runs short, how a spending rule changed
+//! spending, and how long people live.
 
 use carlo_rest::job::JobResults;
 use carlo_types::request::plan::Person;
@@ -9,10 +9,10 @@ use maud::{Markup, html};
 use super::charts;
 use super::text::{money, percent};
 
-/// Rows of the table of being short: about as many as a person reads.
+/// About how many rows the table of shortfalls has.
 const ROWS_MAX: usize = 10;
 
-/// The sections that the answer has; none for a plan that is one savings goal.
+/// All sections for which the results have numbers. A plan with only a savings goal has none.
 pub(super) fn sections(results: &JobResults) -> Markup {
     let people = &results.assumptions.plan.people;
     let results = &results.results;
@@ -58,8 +58,8 @@ fn short(path: &Path, people: &[Person]) -> Markup {
     }
 }
 
-/// The ends of years, thinned out evenly; every point where the timeline has no whole year. The
-/// last one is always among them.
+/// The points at the ends of years, evenly thinned out, including the last one. All points if the
+/// timeline is shorter than a year.
 fn rows(path: &Path) -> impl Iterator<Item = &carlo_types::results::CurvePoint> {
     let years: Vec<_> = path.curve.iter().filter(|point| point.month.is_multiple_of(12)).collect();
     let points = if years.is_empty() { path.curve.iter().collect() } else { years };
@@ -82,8 +82,7 @@ fn first_time(months: ShortMonths, people: &[Person]) -> String {
     )
 }
 
-/// A month, from 1, as the year that it lies in, with the first person's age where the plan has
-/// one.
+/// The year of a month (both from 1), with the first person's age if the plan has one.
 fn when(month: u32, people: &[Person]) -> String {
     let year = month.div_ceil(12);
     match people.first() {

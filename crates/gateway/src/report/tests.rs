@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A complete job, as the contract shows it.
+/// A complete job in the JSON of the contract.
 fn job(goal_text: &str) -> Job {
     let percentiles = |of: fn(f64) -> Value| -> Value {
         let names = ["p5", "p10", "p25", "p50", "p75", "p90", "p95"];
@@ -97,7 +97,7 @@ fn a_report_needs_nothing_but_itself_and_is_always_the_same() {
     for word in ["<script", "<img", "<link", "@import", "url(", "style=\"", "src="] {
         assert!(!page.contains(word), "{word}");
     }
-    // The one address names the vocabulary of SVG; nothing is loaded from it.
+    // The only URL is the namespace of SVG, from which nothing is loaded.
     assert!(!page.replace("http://www.w3.org/2000/svg", "").contains("http"));
 }
 
@@ -118,7 +118,7 @@ fn a_histogram_without_counts_and_a_fan_without_months_are_left_out() {
     assert!(page.contains("<h1>Will there be $70,000 after 3 years?</h1>"));
 }
 
-/// The job with what plans over a lifetime add to its answer.
+/// The job with the additional results of plans over a lifetime.
 fn lifetime() -> Job {
     let mut job = serde_json::to_value(job("")).expect("it is JSON");
     let interval = json!([0.29, 0.31]);

@@ -1,4 +1,4 @@
-//! What may be posted, and what is said about the rest.
+//! Request bodies: valid ones, and the messages for invalid ones.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What pages in browsers may do: with authentication off, and where other origins are configured.
+//! What pages in browsers may do with authentication off, and with configured origins.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -35,7 +35,7 @@ async fn with_authentication_off_another_host_is_misdirected() {
             assert_eq!(gateway.get(path).header("host", &host).send().await.unwrap().status(), 200, "{host}");
         }
     }
-    // A key changes nothing: with authentication off every key is as good as none.
+    // A key makes no difference while authentication is off.
     refused(gateway.submit(&ready()).header("host", "evil.example").header("x-api-key", "carlo_k"), 421)
         .await;
     assert!(coordinator.state.submitted.lock().unwrap().is_empty());
@@ -76,7 +76,7 @@ async fn with_authentication_off_a_page_elsewhere_changes_nothing() {
         assert_eq!(gateway.get("/api/jobs").header(name, value).send().await.unwrap().status(), 200);
     }
     assert!(coordinator.state.submitted.lock().unwrap().is_empty());
-    // Its own pages, those of origins that are named, and programs.
+    // The gateway's own pages, those of configured origins, and programs.
     let accepted = async |request: RequestBuilder| request.send().await.unwrap().status();
     let own = gateway.submit(&ready()).header("origin", &gateway.url).header("sec-fetch-site", "same-origin");
     assert_eq!(accepted(own).await, 202);

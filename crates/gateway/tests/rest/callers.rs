@@ -1,4 +1,4 @@
-//! Keys, limits and what is counted.
+//! Keys, limits and the counting of calls.
 
 use carlo_types::fault::Limit;
 use carlo_types::{Fault, FaultCode, JobId};
@@ -29,7 +29,7 @@ async fn a_key_is_passed_on_in_either_header() {
         gateway.get("/api/jobs").header("x-api-key", "\u{e4}"),
         gateway.get("/api/jobs").header("authorization", "Basic Y2FybG9faw=="),
         gateway.get("/api/jobs").header("x-api-key", "x".repeat(600)),
-        // Faults of the request come after it is known who asks.
+        // An unknown key is refused before faults of the request.
         gateway.get("/api/jobs?page=0"),
         gateway.get("/api/jobs/7"),
         gateway.submit(&serde_json::json!({})),
@@ -65,8 +65,8 @@ async fn limits_are_on_every_answer_and_refusal() {
         assert_eq!(response.headers()["ratelimit"], "\"minute\";r=9;t=60");
         assert_eq!(response.headers()["ratelimit-policy"], "\"minute\";q=10;w=60");
     }
-    let held = gateway.get(&format!("/api/jobs/{id}")).header("if-none-match", "*").send().await.unwrap();
-    assert_eq!((held.status().as_u16(), held.headers().contains_key("ratelimit")), (304, true));
+    let cached = gateway.get(&format!("/api/jobs/{id}")).header("if-none-match", "*").send().await.unwrap();
+    assert_eq!((cached.status().as_u16(), cached.headers().contains_key("ratelimit")), (304, true));
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         plain(get.clone(), format!("/simulations/batch/{batch}/jobs"), "", "jobs"),
         plain(get.clone(), format!("/simulations/batch/{batch}/results"), "", "results"),
         plain(post.clone(), format!("/simulations/batch/{batch}/cancel"), "", "cancel batch"),
-        // What the gateway refuses by itself:
+        // Refusals of the gateway itself:
         plain(post.clone(), "/api/jobs".into(), "{", "count"),
         plain(post.clone(), "/api/jobs".into(), "{}", "count"),
         plain(post, "/api/jobs".into(), "", "count"),
@@ -207,7 +207,7 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         request.send().await.unwrap().bytes().await.unwrap();
         assert_eq!(std::mem::take(&mut *coordinator.state.calls.lock().unwrap()), [call]);
     }
-    // What is no call of the contract is not counted.
+    // Paths outside of the contract are not counted.
     for path in ["/nowhere", "/healthz", "/readyz", "/problems"] {
         gateway.get(path).send().await.unwrap();
         assert!(coordinator.state.calls.lock().unwrap().is_empty(), "{path}");

@@ -1,5 +1,4 @@
-//! A coordinator that keeps jobs in a map, remembers what it was asked, and fails when it is told
-//! to.
+//! A fake coordinator that keeps jobs in a map, records calls, and fails on demand.
 
 mod messages;
 mod services;
@@ -23,7 +22,7 @@ use tonic::{Code, Request, Response, Status};
 
 pub(crate) use messages::*;
 
-/// It ends when it is dropped.
+/// A running coordinator, which ends when this is dropped.
 pub(crate) struct Coordinator {
     pub(crate) url: String,
     pub(crate) state: Arc<State>,
@@ -35,18 +34,18 @@ pub(crate) struct State {
     pub(crate) jobs: Mutex<BTreeMap<String, v1::Job>>,
     pub(crate) submitted: Mutex<Vec<v1::SubmitRequest>>,
     pub(crate) listed: Mutex<Vec<v1::ListJobsRequest>>,
-    /// Names of all calls that had a good key.
+    /// The names of all calls with a valid key.
     pub(crate) calls: Mutex<Vec<&'static str>>,
     /// The key that every call must have.
     pub(crate) key: Mutex<Option<String>>,
-    /// What is said of the caller's limits, by answers and refusals.
+    /// The metadata about the caller's limits in all responses.
     pub(crate) limits: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) got: Mutex<Vec<v1::GetJobRequest>>,
-    /// Calls that may wait take as long as they may.
+    /// Whether long polls last as long as they may.
     pub(crate) holds_long_polls: AtomicBool,
-    /// Whether `Ready` says so.
+    /// Whether `Ready` says that authentication is off.
     pub(crate) authentication_is_off: AtomicBool,
-    /// The answer to each revalidation.
+    /// The response to each revalidation.
     pub(crate) revalidated: Mutex<Vec<bool>>,
     pub(crate) simulated: Mutex<Vec<v1::SimulateRequest>>,
     pub(crate) created: Mutex<Vec<v1::CreateBatchRequest>>,
@@ -54,19 +53,19 @@ pub(crate) struct State {
     pub(crate) reasons: Mutex<Vec<String>>,
     pub(crate) keys_made: Mutex<Vec<v1::CreateKeyRequest>>,
     pub(crate) watched: Mutex<Vec<v1::WatchJobRequest>>,
-    /// What every stream of events begins with.
+    /// The first events of every stream.
     pub(crate) events: Mutex<Vec<v1::JobEvent>>,
-    /// What every open stream of events gets.
+    /// Sends further events to every open stream.
     pub(crate) news: Mutex<Option<broadcast::Sender<v1::JobEvent>>>,
-    /// Calls of `Simulate` that were dropped before they were answered.
+    /// Notified when a call of `Simulate` is dropped before its response.
     pub(crate) left: Notify,
-    /// Every call fails so.
+    /// The error of every call.
     pub(crate) refusal: Mutex<Option<(Code, String)>>,
-    /// As `refusal`, with fields.
+    /// Like `refusal`, with fields.
     pub(crate) faulted: Mutex<Option<Fault>>,
-    /// Told of every call as it arrives.
+    /// Notified when a call arrives.
     pub(crate) asked: Notify,
-    /// Every call takes so long.
+    /// The duration of every call.
     pub(crate) delay: Mutex<Duration>,
 }
 
@@ -89,7 +88,7 @@ impl Coordinator {
         Self { url, state, shutdown }
     }
 
-    /// Keeps this job, and gives its id.
+    /// Adds a job and returns its id.
     pub(crate) fn keep(&self, job: v1::Job) -> String {
         let id = job.id.clone();
         self.state.jobs.lock().unwrap().insert(id.clone(), job);
@@ -107,10 +106,10 @@ impl Drop for Coordinator {
     }
 }
 
-/// The URL of a coordinator that isn't there.
+/// A URL at which nothing listens.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 
-/// Tells of it when it is dropped.
+/// Notifies `left` when it is dropped.
 struct Left<'a>(&'a State);
 
 impl Drop for Left<'_> {
@@ -165,7 +164,7 @@ impl State {
         Ok(())
     }
 
-    /// Waits as a call does that may be held back for so many milliseconds.
+    /// Waits like a long poll of this number of milliseconds.
     async fn hold(&self, milliseconds: u32) {
         if milliseconds > 0 && self.holds_long_polls.load(Ordering::Relaxed) {
             self.asked.notify_one();

@@ -1,4 +1,4 @@
-//! Coordinators that refuse, fail, hang or aren't there.
+//! Coordinators that refuse, fail, hang or can't be reached.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn without_a_coordinator_every_call_is_a_503_problem_and_only_the_process_
         let problem = refused(call, 503).await;
         assert_eq!(problem.detail, "no coordinator can be reached at the moment");
     }
-    // Operators are told the cause.
+    // The readiness probe names the cause for operators.
     assert_eq!(
         refused(gateway.get("/readyz"), 503).await.detail,
         "no coordinator can be reached at the moment: http://127.0.0.1:1: connection refused: nothing listens there"
@@ -173,7 +173,7 @@ async fn a_coordinator_that_hangs_is_a_504() {
 
 #[tokio::test]
 async fn a_coordinator_that_came_back_is_used_again() {
-    // An address of its own: nothing else takes the port while nobody listens.
+    // A separate loopback address, so that nothing else takes the port while nobody listens.
     let coordinator = Coordinator::serve(TcpListener::bind("127.0.0.2:0").await.unwrap());
     let gateway = Gateway::before(&coordinator).await;
     assert_eq!(gateway.get("/readyz").send().await.unwrap().status(), 200);
@@ -209,7 +209,7 @@ async fn a_configuration_that_names_no_coordinator_is_refused_in_words() {
     }
 }
 
-/// The URL of something that accepts connections and closes them.
+/// The URL of a listener that closes every connection.
 async fn refusing() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! `GET /api/jobs/{id}/events`, and waiting for a change.
+//! `GET /api/jobs/{id}/events` and long polls.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn a_job_is_told_until_its_end() {
         (v1::JobStatus::Cancelled, "cancelled"),
     ] {
         let end = v1::Job { status: status.into(), ..coordinator::complete() };
-        // What is told after the end is not passed on.
+        // Events after the last one are not passed on.
         *coordinator.state.events.lock().unwrap() = vec![
             event(4, coordinator::queued()),
             event(5, coordinator::running()),
@@ -59,7 +59,7 @@ async fn a_job_is_told_until_its_end() {
         assert_eq!((&told[0].2["status"], &told[1].2["progress"]), (&"queued".into(), &33.3.into()));
         assert_eq!((told[1].2.get("results"), &told[2].2["id"]), (None, &id.clone().into()));
         assert!(told[2].2["results"].is_object());
-        // A browser that has seen the end stops when it hears 204.
+        // 204 makes a browser stop reconnecting after the last event.
         let again = gateway.get(&format!("/api/jobs/{id}/events")).header("last-event-id", "6");
         let again = again.send().await.unwrap();
         assert_eq!(again.status(), 204);
@@ -124,7 +124,7 @@ async fn five_hundred_clients_follow_one_job_while_others_are_answered() {
         assert_eq!(response.status(), 200);
         clients.push(tokio::spawn(response.text()));
     }
-    // Those who wait have places of their own: one more is too many, but who only asks is answered.
+    // Streams have a limit of their own: one more is too many, but short requests are served.
     refused(gateway.get(&path), 503).await;
     assert_eq!(gateway.get(&format!("/api/jobs/{id}")).send().await.unwrap().status(), 200);
     assert_eq!(news.receiver_count(), CLIENTS);

@@ -1,4 +1,4 @@
-//! What the job and cluster calls answer when all is well, and their own refusals.
+//! The responses of the calls for jobs and the cluster, and their own refusals.
 
 use std::time::Duration;
 
@@ -191,7 +191,7 @@ async fn a_job_that_answers_a_question_has_the_question_and_the_answer() {
         },
         variant(Some(48_000.0)),
     );
-    // Another history: a job that has ended does not change.
+    // Another history, because an ended job doesn't change.
     let solved = v1::Job { completed_at_ms: Some(1_700_000_003_000), ..solved };
     let id = coordinator.keep(solved);
     let results = json_of(&gateway, &id).await["results"].clone();
@@ -268,8 +268,7 @@ async fn a_failed_job_says_why() {
     assert_eq!(json_of(&gateway, &id).await["error"], "a range failed three times");
 }
 
-/// What the calls that show a job answer, in their order, and how often the coordinator was asked
-/// for it.
+/// The responses of the calls that show a job, and how often the coordinator was asked for it.
 async fn shown(gateway: &Gateway, coordinator: &Coordinator, id: &str) -> (Vec<String>, usize) {
     let mut shown = Vec::new();
     for path in [format!("/api/jobs/{id}"), format!("/simulations/{id}"), format!("/simulations/{id}/result")]
@@ -280,8 +279,8 @@ async fn shown(gateway: &Gateway, coordinator: &Coordinator, id: &str) -> (Vec<S
             (200, &"wait=1".parse().unwrap())
         );
         let tag = response.headers()["etag"].clone();
-        let held = gateway.get(&path).header("if-none-match", tag).send().await.unwrap();
-        assert_eq!(held.status(), 304, "{path}");
+        let cached = gateway.get(&path).header("if-none-match", tag).send().await.unwrap();
+        assert_eq!(cached.status(), 304, "{path}");
         shown.push(response.text().await.unwrap());
     }
     (shown, coordinator.state.got.lock().unwrap().drain(..).count())
@@ -300,7 +299,7 @@ async fn a_job_that_has_ended_is_cached() {
         [true; 9],
         "it is asked whether it may be shown"
     );
-    // A coordinator with another history has the last word.
+    // If the coordinator has another history, the cached response is not used.
     let completed_at_ms = Some(1_700_000_003_000);
     coordinator.keep(v1::Job { completed_at_ms, priority: 51, ..coordinator::complete() });
     let (other, asked) = shown(&gateway, &coordinator, &id).await;

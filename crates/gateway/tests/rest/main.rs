@@ -1,4 +1,4 @@
-//! The gateway over real HTTP, in front of a coordinator that does as it is told.
+//! Tests of the gateway over real HTTP, with a fake coordinator.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
@@ -53,7 +53,7 @@ impl Gateway {
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(carlo_gateway::run(config, listener, shutdown.clone()));
-        // Built with the command line, these clients could speak TLS, too, and ask whose.
+        // In a build together with the command line, reqwest has TLS and needs a provider.
         service_tls::install_provider();
         let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         Self { url, client, shutdown, running }
@@ -89,7 +89,7 @@ impl Drop for Gateway {
     }
 }
 
-/// A request with nothing wrong.
+/// A valid request.
 fn ready() -> Value {
     json!({
         "financialProfile": {"liquidAssets": 13_500, "monthlySpending": 3_200},
@@ -99,7 +99,7 @@ fn ready() -> Value {
     })
 }
 
-/// Sends a request that must be refused with `status`, in the form that every refusal has.
+/// Sends a request that must be refused with `status` and a problem document.
 async fn refused(request: RequestBuilder, status: u16) -> Problem {
     let response = request.send().await.unwrap();
     assert_eq!(response.status().as_u16(), status);

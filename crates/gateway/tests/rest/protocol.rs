@@ -1,4 +1,4 @@
-//! Routes, methods, headers, connections: the rules that hold for every call.
+//! Routes, methods, headers, connections: what all calls have in common.
 
 use std::time::Duration;
 
@@ -91,9 +91,9 @@ async fn what_a_client_holds_already_is_not_sent_again() {
         let first = gateway.get(&path).send().await.unwrap();
         let tag = first.headers()["etag"].to_str().unwrap().to_owned();
         let strong = tag.trim_start_matches("W/").to_owned();
-        for held in [tag.clone(), strong, format!("\"other\", {tag}"), "*".to_owned()] {
-            let response = gateway.get(&path).header("if-none-match", &held).send().await.unwrap();
-            assert_eq!(response.status(), 304, "{held}");
+        for cached in [tag.clone(), strong, format!("\"other\", {tag}"), "*".to_owned()] {
+            let response = gateway.get(&path).header("if-none-match", &cached).send().await.unwrap();
+            assert_eq!(response.status(), 304, "{cached}");
             assert_eq!(response.headers()["etag"], tag);
             assert_eq!(response.headers().get("vary"), first.headers().get("vary"), "what a cache goes by");
             assert!(response.bytes().await.unwrap().is_empty());
@@ -114,7 +114,7 @@ async fn a_body_is_compressed_for_who_asks() {
     assert!(response.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]));
     let plain = gateway.get("/api/cluster/status").send().await.unwrap();
     assert!(!plain.headers().contains_key("content-encoding"));
-    // A page is compressed once for all.
+    // Static pages are compressed once for all responses.
     let page = gateway.get("/openapi.json").header("accept-encoding", "gzip").send().await.unwrap();
     let etag = page.headers()["etag"].clone();
     assert_eq!(
@@ -155,7 +155,7 @@ async fn a_connection_that_never_asks_is_closed() {
     let mut config = Config::new(vec![coordinator.url.clone()]);
     config.header_timeout = Duration::from_millis(50);
     let gateway = Gateway::start(config).await;
-    // The second one begins as HTTP/2 does, the third one as a request does.
+    // The second one begins like HTTP/2, the third one like a request.
     for beginning in ["", "PRI * HTT", "GET / HTTP/1.1\r\nhost"] {
         let mut stream = TcpStream::connect(gateway.url.trim_start_matches("http://")).await.unwrap();
         stream.write_all(beginning.as_bytes()).await.unwrap();

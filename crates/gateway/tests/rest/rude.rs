@@ -1,5 +1,5 @@
-//! Clients that don't finish, don't read, or have no key. None of them holds anything for long, and
-//! nobody else notices.
+//! Clients that don't finish their request, don't read their response, or have no key. None of them
+//! uses the gateway's capacity for long or affects other clients.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ async fn connect(gateway: &Gateway) -> TcpStream {
     TcpStream::connect(gateway.url.trim_start_matches("http://")).await.unwrap()
 }
 
-/// Everything that still comes, and how long the connection stays open.
+/// The remaining bytes, and how long the connection stays open.
 async fn until_closed(stream: &mut TcpStream) -> (Vec<u8>, Duration) {
     let (began, mut rest) = (Instant::now(), Vec::new());
-    // A reset is an end, too.
+    // A reset also ends the connection.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the connection is closed");
     (rest, began.elapsed())
 }
@@ -50,13 +50,13 @@ async fn bodies_without_a_key_take_no_place_from_those_with_one() {
             assert_eq!(gateway.get(path).send().await.unwrap().status(), 200, "{path}");
         }
     }
-    // They are answered without their bodies.
+    // They get their responses without having sent their bodies.
     for stream in &mut rude {
         let mut status = [0; 12];
         timeout(PATIENCE, stream.read_exact(&mut status)).await.unwrap().unwrap();
         assert_eq!(&status, b"HTTP/1.1 401");
     }
-    // What has no key is refused before anything is read of it.
+    // Without a valid key a request is refused before its body is read.
     let problem = refused(gateway.post("{ this is no JSON").header("x-api-key", "other"), 401).await;
     assert_eq!(problem.detail, "the key is not one of ours");
 }
@@ -118,7 +118,7 @@ async fn a_client_with_a_closed_window_is_closed() {
     let coordinator = Coordinator::start().await;
     let gateway =
         gateway_with(&coordinator, |config| config.write_timeout = Duration::from_millis(300)).await;
-    // A window of nothing, and one of a single byte.
+    // A window of no bytes, and one of a single byte.
     for window in [0_u32, 1] {
         let mut stream = connect(&gateway).await;
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
@@ -160,7 +160,7 @@ async fn an_idle_connection_stays_longer_than_a_head_may_take() {
     }
     let (_, open) = until_closed(&mut stream).await;
     assert!(open < PATIENCE, "it is closed after its time");
-    // Half a head is not idle.
+    // A connection with an incomplete head isn't idle.
     let mut stream = connect(&gateway).await;
     stream.write_all(request).await.unwrap();
     stream.read_exact(&mut response).await.unwrap();

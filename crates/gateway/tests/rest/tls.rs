@@ -1,4 +1,4 @@
-//! The same over TLS.
+//! The gateway with TLS.
 
 use std::sync::Arc;
 

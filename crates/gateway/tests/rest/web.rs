@@ -1,4 +1,5 @@
-//! The pages, as a browser asks for them. What they do is tested in a browser, across processes.
+//! The web interface as files. Its behaviour is tested in a browser, in the tests of whole
+//! clusters.
 
 use crate::coordinator::Coordinator;
 use crate::{Gateway, refused};

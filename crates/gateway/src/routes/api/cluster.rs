@@ -1,4 +1,4 @@
-//! `/api/cluster`: its status, its past, and draining its nodes.
+//! `/api/cluster`: the status, history and events of the cluster, and draining its nodes.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `POST /api/sensitivity`: what changes of the plan would do, in the response.
+//! `POST /api/sensitivity`: the effects of changes of a plan, in the response.
 
 use axum::extract::{Request, State};
 use axum::response::Response;

@@ -48,7 +48,8 @@ pub(crate) async fn create(
     let body = body::json(request, app.body_timeout).await?;
     let mut message = convert::batch::create(body::section(&body)?, idempotency_key);
     if !message.metadata_json.is_empty() {
-        // What was read has another order of names, and numbers of 64 bits.
+        // The metadata are passed on as they were sent: parsing would change the order of members
+        // and large numbers.
         message.metadata_json = body.member("metadata").unwrap_or(message.metadata_json);
     }
     let created = app.coordinator.call(&caller).create_batch(message).await;
@@ -151,8 +152,8 @@ pub(crate) async fn jobs(
     entity::json_or_304(&headers, &BatchJobs { batch: convert::batch::batch(batch)?, jobs })
 }
 
-/// Sends each result as soon as the coordinator does. If that stream breaks, so does the body: it
-/// never looks complete when it isn't.
+/// Sends each result as soon as it arrives from the coordinator. If that stream breaks, the body
+/// breaks, too, so that it never looks complete when it isn't.
 #[utoipa::path(
     get,
     path = "/simulations/batch/{batch_id}/results",

@@ -1,4 +1,4 @@
-//! What the coordinator answers: jobs in every state, a batch, a key, a month's usage, a node.
+//! The fake coordinator's responses: jobs in every state, a batch, a key, a month's usage, a node.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub(crate) fn running() -> v1::Job {
     }
 }
 
-/// It stopped early.
+/// A complete job that stopped early.
 pub(crate) fn complete() -> v1::Job {
     let goal = v1::Goal { target_amount: Some(70_000.0), timeline_months: Some(36), ..Default::default() };
     let params = v1::SimulationParams { seed: Some(u64::MAX), ..Default::default() };
@@ -114,7 +114,7 @@ pub(crate) fn node_id() -> String {
     NodeId::from_random(9).to_string()
 }
 
-/// A batch of which one job is done.
+/// A batch with one ended job.
 pub(crate) fn batch() -> v1::Batch {
     v1::Batch {
         id: "batch_7".to_owned(),

@@ -1,4 +1,4 @@
-//! The services: each call is remembered, and answered from what the state holds.
+//! The fake coordinator's services. Each call is recorded and answered from the state.
 
 use std::sync::atomic::Ordering;
 
@@ -340,8 +340,8 @@ impl Accounts for State {
         self.answer("history", request, history).await
     }
 
-    /// It is no call of anybody's, so it is neither remembered nor refused for another reason than
-    /// the key.
+    /// This isn't counted as a caller's call, so it isn't recorded, and it is refused only because
+    /// of the key.
     async fn check_key(
         &self,
         request: Request<v1::CheckKeyRequest>,
@@ -381,7 +381,7 @@ impl Cluster for State {
     }
 
     async fn ready(&self, request: Request<v1::ReadyRequest>) -> Result<Response<v1::ReadyResponse>, Status> {
-        // Neither a key nor a call of anybody.
+        // Needs no key and isn't counted.
         let authentication_is_off = self.authentication_is_off.load(Ordering::Relaxed);
         let answer = self.answer("ready", request, |_| Ok(v1::ReadyResponse { authentication_is_off })).await;
         self.calls.lock().unwrap().retain(|call| *call != "ready");
@@ -419,7 +419,7 @@ impl Cluster for State {
     }
 }
 
-/// The only node, once it was told.
+/// The only node, after this change.
 fn told(request: &v1::DrainRequest, status: v1::NodeStatus) -> Result<v1::Node, Status> {
     if request.node_id != node_id() {
         return Err(status::from_fault(&Fault::new(

@@ -1,4 +1,4 @@
-//! `/api/admin/keys`: everybody's keys.
+//! `/api/admin/keys`: creating, listing and revoking the keys of all users.
 
 use axum::Json;
 use axum::extract::{Request, State};

@@ -1,4 +1,4 @@
-//! `/api/admin/tiers`: what each tier may do, and what work costs.
+//! `/api/admin/tiers`: the limits of the tiers, and the price of a token.
 
 use axum::Json;
 use axum::extract::{Request, State};

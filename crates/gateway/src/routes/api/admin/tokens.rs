@@ -1,4 +1,4 @@
-//! `/api/admin/tokens`: what workers join with.
+//! `/api/admin/tokens`: creating, listing and revoking join tokens.
 
 use axum::Json;
 use axum::extract::{Request, State};

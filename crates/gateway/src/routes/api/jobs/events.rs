@@ -1,8 +1,7 @@
 //! `GET /api/jobs/{id}/events`: a job as server-sent events.
 //!
-//! Each client has a stream of its own from the coordinator. A task reads it and never waits long
-//! for the client: a client that doesn't read is disconnected after a few seconds, and misses
-//! nothing when it comes back with its `Last-Event-ID`.
+//! Each client has a stream of its own from the coordinator. A client that doesn't read is
+//! disconnected after a few seconds. If it reconnects with its `Last-Event-ID`, it misses nothing.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -35,9 +34,9 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 const RETRY: Duration = Duration::from_secs(3);
 /// Time between two comments that keep an idle connection open.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
-/// Events that wait for a client to read them.
+/// Events that are buffered for a slow client.
 const WAITING_EVENTS_MAX: usize = 16;
-/// How long a client may leave waiting events unread.
+/// How long a client may leave buffered events unread.
 const UNREAD_MAX: Duration = Duration::from_secs(5);
 
 #[utoipa::path(
@@ -79,8 +78,8 @@ pub(crate) async fn events(
     Ok(([(X_ACCEL_BUFFERING, "no")], events).into_response())
 }
 
-/// The last event that the client has seen. An id that can't be one of ours is ignored: the client
-/// gets the job as it is.
+/// The last event that the client has received. An invalid id is ignored, so that the client gets
+/// the current state.
 fn last_event_id(headers: &HeaderMap) -> Option<u64> {
     let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
     id.trim().parse().ok().filter(|id| *id < EVENT_ID_MAX)
@@ -106,7 +105,7 @@ async fn forward(
                 tracing::error!(?failure, "failed to forward an event");
                 return;
             }
-            // The client comes back and asks for what it has missed.
+            // The client reconnects and gets the events that it has missed.
             Err(status) => {
                 tracing::debug!(%status, "a stream of events broke");
                 return;
@@ -118,7 +117,7 @@ async fn forward(
     }
 }
 
-/// Converts an event. The flag says whether it is the last.
+/// Converts an event. The flag says whether it is the last one.
 fn event(message: v1::JobEvent) -> Result<(Event, bool), Failure> {
     let job =
         message.job.ok_or_else(|| Failure::internal("the coordinator sent an event without its job"))?;

@@ -1,4 +1,4 @@
-//! `GET /api/jobs/{id}/report`: a complete job as a page that prints.
+//! `GET /api/jobs/{id}/report`: the report of a complete job as a printable page.
 
 use axum::extract::State;
 use axum::http::header::{
@@ -14,7 +14,7 @@ use crate::problem::Failure;
 use crate::routes::App;
 use crate::{convert, path_ids, report};
 
-/// The page may load nothing but the icon that browsers ask for; its style is in it.
+/// The page may load nothing but the icon. Its style sheet is part of it.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 );

@@ -1,4 +1,4 @@
-//! `GET /api/jobs/{id}/samples`: what became of consecutive simulations, as CSV, JSON lines or
+//! `GET /api/jobs/{id}/samples`: the outcomes of consecutive simulations, as CSV, JSON lines or
 //! Arrow.
 
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ use crate::query::Range;
 use crate::routes::App;
 use crate::{media_type, path_ids};
 
-/// How simulations are sent.
+/// The formats of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Csv,
@@ -37,7 +37,7 @@ const CSV: &str = "text/csv";
 const LINES: &str = "application/jsonl";
 const ARROW: &str = "application/vnd.apache.arrow.stream";
 const FORMATS: [(&str, Format); 3] = [(CSV, Format::Csv), (LINES, Format::Lines), (ARROW, Format::Arrow)];
-/// The columns. What a plan doesn't have is empty, or null.
+/// The columns. Values that a plan doesn't have are empty or null.
 const COLUMNS: [&str; 6] =
     ["index", "finalBalance", "success", "firstShortMonth", "horizonMonths", "lowestMultiplier"];
 
@@ -85,7 +85,7 @@ pub(crate) async fn samples(
     };
     let head = tokio_stream::once(writer.taken());
     let rows = parts(blocks).map(move |part| {
-        // The stream holds its place among the concurrent ones.
+        // The stream counts as a concurrent one until it ends.
         let _permit = &permit;
         match part? {
             Some(block) => writer.write(&block).map_err(std::io::Error::other),
@@ -96,7 +96,7 @@ pub(crate) async fn samples(
     Ok(([(CONTENT_TYPE, media_type)], body).into_response())
 }
 
-/// The blocks, and nothing for their end.
+/// The blocks, and `None` at their end.
 fn parts(
     blocks: impl Stream<Item = Result<v1::SampleBlock, tonic::Status>>,
 ) -> impl Stream<Item = std::io::Result<Option<v1::SampleBlock>>> {
@@ -104,7 +104,7 @@ fn parts(
     blocks.chain(tokio_stream::once(Ok(None)))
 }
 
-/// Writes blocks in a format.
+/// Writes blocks in one of the formats.
 enum Writer {
     Csv,
     Lines,
@@ -120,7 +120,7 @@ impl Writer {
         })
     }
 
-    /// What is written before the first block.
+    /// The text before the first block.
     fn taken(&mut self) -> Bytes {
         match self {
             Self::Csv => (COLUMNS.join(",") + "\r\n").into(),
@@ -149,7 +149,6 @@ impl Writer {
     }
 }
 
-/// A row.
 struct Row {
     index: u64,
     balance: f32,
@@ -159,7 +158,8 @@ struct Row {
     multiplier: Option<f32>,
 }
 
-/// The rows of a block. Lists that a plan doesn't have are empty; month 0 is none.
+/// The rows of a block. Lists that a plan doesn't have are empty, and month 0 means that there is
+/// no such month.
 fn rows(block: &v1::SampleBlock) -> impl Iterator<Item = Row> + '_ {
     let month = |months: &[u32], i: usize| months.get(i).and_then(|month| u16::try_from(*month).ok());
     block.final_balances.iter().zip(&block.succeeded).enumerate().map(move |(i, (&balance, &success))| Row {
@@ -196,7 +196,7 @@ fn lines(block: &v1::SampleBlock) -> String {
             horizon_months: horizon.map(Into::into),
             lowest_multiplier: multiplier,
         };
-        // Numbers are always JSON; written at once, they keep their shortest form.
+        // Directly to text, because a detour through a `Value` would lengthen the numbers.
         if let Ok(line) = serde_json::to_string(&line) {
             lines.push_str(&line);
             lines.push('\n');

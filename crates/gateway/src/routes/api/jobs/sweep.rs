@@ -17,7 +17,7 @@ use crate::problem::Failure;
 use crate::routes::App;
 use crate::{convert, entity, media_type, path_ids};
 
-/// How the points are sent.
+/// The formats of the response.
 #[derive(Debug, Clone, Copy)]
 enum Format {
     Json,
@@ -84,14 +84,14 @@ pub(crate) async fn points(
 
 type Found = Option<(u64, ComparedPlan, SweepResults)>;
 
-/// The points of a job that is complete, if it is a sweep.
+/// The points of a complete job, if it is a sweep.
 fn complete(job: v1::Job) -> Result<Found, FieldError> {
     let Some(results) = convert::job::job(job)?.results else { return Ok(None) };
     let base = ComparedPlan::first(&results.results);
     Ok(results.sweep.map(|sweep| (results.results.simulations_run, base, sweep)))
 }
 
-/// Those of the simulations so far.
+/// The points of a running job, from its simulations so far.
 fn partial(job: v1::Job) -> Result<Found, FieldError> {
     let Some(partial) = job.partial_results.filter(|partial| !partial.axes.is_empty()) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! `/simulations/batch/usage`: what the caller has used, this month and before.
+//! `/simulations/batch/usage`: the caller's usage of this month and of past months.
 
 use axum::Json;
 use axum::extract::State;
