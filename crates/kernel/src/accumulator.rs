@@ -1,4 +1,4 @@
-//! What one thread makes of the blocks that it simulates: a dense histogram and exact sums, which
+//! The accumulator of one thread: a dense histogram and exact sums of the simulated blocks, which
 //! become a [`Partial`].
 #![expect(clippy::inline_always, reason = "loops over balances are vectorised with the level's instructions")]
 
@@ -19,15 +19,15 @@ use crate::variants::VariantCounts;
 
 /// The scenarios that every request has.
 const BASIC: usize = results::SCENARIOS.len();
-/// Sums that go side by side.
+/// Independent sums, so that additions can overlap.
 const LANES: usize = 16;
-/// Balances that are recorded at once: they stay in the first cache.
+/// The number of balances that are recorded together, few enough for the first-level cache.
 const BATCH: usize = 1024;
-/// Added to and taken from a number below 2⁵¹ in size, this rounds it to an integer, which its low
-/// bits then hold.
+/// Adding this to a number below 2⁵¹ in magnitude rounds the number to an integer, which is then in
+/// the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
-/// Collects blocks of one job. Holds some 400 KiB; make one per thread, and use it for many blocks.
+/// Accumulates blocks of one job. It takes about 400 KiB, so use one per thread for many blocks.
 #[derive(Debug)]
 pub struct Accumulator {
     grid: Grid,
@@ -40,13 +40,13 @@ pub struct Accumulator {
     chart: Vec<u64>,
     notable: Notable,
     variants: Vec<VariantCounts>,
-    /// Whether each simulation succeeded, where that isn't by its final balance alone.
+    /// The score of each simulation, if success doesn't depend on the final balance alone.
     scores: Vec<f32>,
     outcomes: Vec<Outcomes>,
     tally_plan: lifetime::tally::Tally,
 }
 
-/// What is summed. Adding is exact.
+/// Sums over balances, which are added exactly.
 #[derive(Debug, Clone, Copy)]
 struct Tally {
     simulations: u64,
@@ -61,7 +61,7 @@ const EMPTY: Tally =
     Tally { simulations: 0, successes: 0, least: f32::INFINITY, most: f32::NEG_INFINITY, sum: 0, squares: 0 };
 
 impl Accumulator {
-    /// An empty one, for blocks of `job`.
+    /// An empty accumulator for blocks of `job`.
     pub fn new(job: &Job) -> Self {
         Self {
             grid: job.grid(),
@@ -80,8 +80,8 @@ impl Accumulator {
         }
     }
 
-    /// Simulates a block of `job`, which must be the job that this was made for, and adds what came
-    /// out. A block past the job's end holds no simulations.
+    /// Simulates a block of `job` and adds its results. `job` must be the job for which the
+    /// accumulator was made. A block beyond the job's end has no simulations.
     pub fn block(&mut self, job: &Job, block: u64) {
         let (first, count) = job.indices(block);
         let sampled = if job.sensitivity() { sensitivity::SIMULATIONS.saturating_sub(first) } else { 0 };
@@ -153,7 +153,7 @@ impl Accumulator {
         let (alone, mut others) = (&mut self.scenarios[0], others.iter_mut());
         for (variant, counts) in job.variants().plans().iter().zip(&mut self.variants) {
             if variant.prepared.lifetime().is_some() {
-                counts.add(own, &variant.prepared, others.next().expect("one for each plan"));
+                counts.add(own, &variant.prepared, others.next().expect("each plan has scores"));
             } else {
                 let mut outcomes = Outcomes { finals: std::mem::take(alone), ..Outcomes::default() };
                 outcomes.finals.resize(count, 0.0);
@@ -164,12 +164,12 @@ impl Accumulator {
         }
     }
 
-    /// What was collected.
+    /// The partial result so far.
     pub fn finish(mut self) -> Partial {
         self.drain()
     }
 
-    /// What was collected; this is empty afterwards and can be used on.
+    /// Takes the partial result. The accumulator is empty afterwards and can be reused.
     pub fn drain(&mut self) -> Partial {
         let Tally { simulations, successes, least, most, sum, squares } =
             std::mem::replace(&mut self.tally, EMPTY);
@@ -197,7 +197,7 @@ impl Accumulator {
     }
 }
 
-/// Counts that aren't 0, by number; all are 0 afterwards.
+/// Takes the non-zero counts with their indices, and sets all counts to 0.
 pub(crate) fn drained(counts: &mut [u64]) -> Vec<(u16, u64)> {
     let mut filled = Vec::with_capacity(counts.iter().filter(|&&count| count > 0).count());
     for (number, count) in (0..).zip(counts) {
@@ -212,10 +212,10 @@ pub(crate) fn drained(counts: &mut [u64]) -> Vec<(u16, u64)> {
 struct Record<'a> {
     grid: Grid,
     target: f32,
-    /// The index of the first.
+    /// The index of the first simulation.
     first: u64,
     finals: &'a [f32],
-    /// What success depends on, where that isn't the final balance.
+    /// The scores, if success doesn't depend on the final balance alone.
     scores: Option<&'a Vec<f32>>,
     counts: &'a mut [u64],
     tally: &'a mut Tally,
@@ -261,12 +261,12 @@ impl Task for Record<'_> {
 fn sums(batch: &[f32], target: f32, center: f32, per_dollar: f64) -> Tally {
     let (mut least, mut most) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
     let mut successes = [0_u32; LANES];
-    // A square is of two halves of 22 bits: each of these sums stays below 2⁵⁸.
+    // A square is computed from two halves of 22 bits, so that each of these sums stays below 2⁵⁸.
     let (mut sum, mut high, mut middle, mut low) =
         ([0_i64; LANES], [0_i64; LANES], [0_i64; LANES], [0_i64; LANES]);
     let (groups, rest) = batch.as_chunks::<LANES>();
     let mut add = |lane: usize, x: f32| {
-        // −0 becomes 0, so that of two equal extremes it doesn't matter which came first.
+        // −0 becomes 0, so that the order of two equal extremes doesn't change their bits.
         let x = x + 0.0;
         least[lane] = if x < least[lane] { x } else { least[lane] };
         most[lane] = if x > most[lane] { x } else { most[lane] };
@@ -298,7 +298,7 @@ fn sums(batch: &[f32], target: f32, center: f32, per_dollar: f64) -> Tally {
     }
 }
 
-/// A balance in fixed-point steps from the center.
+/// A balance in fixed-point steps from the grid's center.
 #[inline(always)]
 pub(crate) fn fixed(x: f32, center: f32, per_dollar: f64) -> i64 {
     const BOUND: f64 = FIXED_MAX as f64;

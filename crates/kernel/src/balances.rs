@@ -1,35 +1,35 @@
-//! Mean and median of another plan's final balances, from counts that merge exactly and take few
-//! bytes: a sweep has a thousand of them in a report.
+//! Mean and median of another plan's final balances, from counts that merge exactly. They take few
+//! bytes, because the report of a sweep has a thousand of them.
 //!
-//! The mean is an exact sum, as of the job's own balances. The median lies between two order
-//! statistics of the plan's first 512 simulations, four standard errors of its rank to either side,
-//! but in 1 of 16,000 jobs; this range is counted in four bins, and the median is read on a line
-//! within its bin.
+//! The mean comes from an exact sum, like that of the job's own balances. Except in about 1 of
+//! 16,000 plans, the median lies between two order statistics of the plan's first 512 simulations,
+//! at four standard errors of the median's rank on either side. This range is counted in four bins,
+//! and the median is interpolated linearly within its bin.
 
 use crate::accumulator::fixed;
 
-/// Simulations that the bins follow from: the first.
+/// The number of first simulations that determine the bins.
 pub(crate) const PILOT: usize = 512;
-/// Standard errors of the pilot's median that the bins reach to on either side.
+/// How far the bins reach on either side of the pilot's median, in standard errors of its rank.
 const REACH: f64 = 4.0;
-/// Bins around the median.
+/// The number of bins around the median.
 pub(crate) const BINS: usize = 4;
 /// Fixed-point steps of a balance are 2⁻¹⁶ of the power of two at or above the spread.
 const STEP_BITS: i32 = 16;
 
-/// Where the bins lie, and how fine the sum is.
+/// The positions of the bins and the unit of the sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BalanceScale {
-    /// Bits of the lower edge of the first bin, dollars. Sums are of distances to it.
+    /// Bits of the lower edge of the first bin, in dollars. Distances to it are summed.
     low: u32,
-    /// Bits of a bin's width, dollars.
+    /// Bits of a bin's width, in dollars.
     width: u32,
-    /// The power of two at or above the spread, as an exponent.
+    /// The exponent of the power of two at or above the spread.
     exponent: i8,
 }
 
 impl BalanceScale {
-    /// Around these balances: at least one.
+    /// The scale for these pilot balances, at least one.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the pilot's ranks")]
     pub(crate) fn of_pilot(pilot: &mut [f32]) -> Self {
         pilot.sort_unstable_by(f32::total_cmp);
@@ -38,7 +38,7 @@ impl BalanceScale {
         let reach = REACH * 0.5 / (pilot.len() as f64).sqrt();
         let (low, high) = (at(0.5 - reach), at(0.5 + reach));
         let size = low.abs().max(high.abs()).max(1.0);
-        // At least what single precision resolves.
+        // Not below the resolution of single precision.
         let width = ((high - low) / BINS as f32).max(size / 4_194_304.0);
         let spread = f64::from((at(0.95) - at(0.05)).max(size / 1_048_576.0));
         let floor = ((spread.to_bits() >> 52) & 0x7ff) as i32 - 1023;
@@ -46,7 +46,7 @@ impl BalanceScale {
         Self { low: low.to_bits(), width: width.to_bits(), exponent: exponent as i8 }
     }
 
-    /// The scale with these bits, if a plan can have it.
+    /// The scale with these bits; `None` if no plan can have it.
     pub(crate) fn from_bits((low, width, exponent): (u32, u32, i8)) -> Option<Self> {
         let is_possible = f32::from_bits(low).abs() <= 1e24
             && low != (-0.0_f32).to_bits()
@@ -64,12 +64,12 @@ impl BalanceScale {
     }
 }
 
-/// Of an exponent far within a double's range.
+/// 2 to the power of an exponent far within a double's range.
 fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(u64::from((exponent + 1023).cast_unsigned()) << 52)
 }
 
-/// What is counted of balances.
+/// The counts and the sum of balances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BalanceCounts {
     pub(crate) scale: BalanceScale,
@@ -81,7 +81,7 @@ pub(crate) struct BalanceCounts {
 }
 
 impl BalanceCounts {
-    /// None yet.
+    /// Counts of no balances.
     pub(crate) fn new(scale: BalanceScale) -> Self {
         Self { scale, sum: 0, below: 0, bins: [0; BINS] }
     }
@@ -90,7 +90,7 @@ impl BalanceCounts {
     pub(crate) fn add(&mut self, balances: &[f32]) {
         let (low, steps) = (f32::from_bits(self.scale.low), self.scale.steps_per_dollar());
         let per_dollar = 1.0 / f32::from_bits(self.scale.width);
-        // How many are at least at each edge; a block's sum of steps stays below 2⁵⁸.
+        // The number of balances at or above each edge. A block's sum of steps stays below 2⁵⁸.
         let (mut reached, mut sum) = ([0_u32; BINS + 1], 0_i64);
         for &x in balances {
             let y = (x - low) * per_dollar;
@@ -106,7 +106,7 @@ impl BalanceCounts {
         }
     }
 
-    /// Adds other counts on the same scale.
+    /// Merges counts on the same scale.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.sum = self.sum.saturating_add(other.sum);
         self.below = self.below.saturating_add(other.below);
@@ -115,14 +115,14 @@ impl BalanceCounts {
         }
     }
 
-    /// Whether the numbers can be of so many simulations.
+    /// Whether this number of simulations can have these counts.
     pub(crate) fn is_possible(&self, simulations: u64) -> bool {
         let most = u128::from(simulations) * u128::from(crate::grid::FIXED_MAX.cast_unsigned());
         let counted = self.bins.iter().try_fold(self.below, |sum, &bin| sum.checked_add(bin));
         counted.is_some_and(|counted| counted <= simulations) && self.sum.unsigned_abs() <= most
     }
 
-    /// Mean and median of so many balances, dollars; 0 where there are none.
+    /// Mean and median of this number of balances, in dollars; 0 without balances.
     pub(crate) fn summary(&self, simulations: u64) -> (f64, f64) {
         if simulations == 0 {
             return (0.0, 0.0);
@@ -151,7 +151,7 @@ impl BalanceCounts {
 mod tests {
     use super::*;
 
-    /// Numbers that are spread like a skewed distribution, and don't come in order.
+    /// Numbers from a skewed distribution, not sorted.
     #[expect(clippy::cast_possible_truncation, reason = "far within single precision")]
     fn balances(n: u32) -> Vec<f32> {
         (0..n)

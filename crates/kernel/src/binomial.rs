@@ -1,28 +1,28 @@
-//! Central intervals of binomial counts: how many of `n` simulations lie below a quantile, or reach
-//! a goal of a known probability. Intervals of percentiles, and of what is solved for, are read
-//! between such counts.
+//! Central intervals of binomial counts: the number of `n` simulations that lie below a quantile,
+//! or that reach a goal with a known probability. The intervals of percentiles and of solved values
+//! are read off at such counts.
 
-/// A confidence: what is left out on either side, as a probability and in standard deviations of a
-/// normal.
+/// A confidence level: the probability of each tail, and the normal quantile at which it begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Confidence {
     tail: f64,
     z: f64,
 }
 
-/// 95 %, two-sided.
+/// 95 %.
 pub(crate) const PERCENT_95: Confidence = Confidence { tail: 0.025, z: carlo_types::merge::Z_95 };
-/// Four standard deviations: 1 in 16,000 lies outside.
+/// Four standard deviations, so that 1 in 16,000 lies outside.
 pub(crate) const FOUR_SIGMA: Confidence = Confidence { tail: 3.167e-5, z: 4.0 };
 
-/// From this variance on, the binomial is as good as normal, with ranks rounded outwards.
+/// From this variance on, the normal approximation is used, with ranks rounded outwards.
 const NORMAL_VARIANCE: f64 = 1e4;
-/// Probabilities below this part of the largest are left out: far below any tail.
+/// Probabilities below this fraction of the largest one are neglected. They are far smaller than
+/// any tail.
 const NEGLIGIBLE: f64 = 1e-18;
 
-/// The least and the most successes of `n`, each of probability `p`, that a confidence leaves in:
-/// with no more than its tail, there are fewer than the first, and with no more than its tail, more
-/// than the second.
+/// The central interval of the number of successes among `n` trials with probability `p`. The
+/// probability of fewer successes than the first number is at most the tail, and so is that of more
+/// successes than the second.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -36,8 +36,8 @@ pub(crate) fn central_counts(n: u64, p: f64, confidence: Confidence) -> [u64; 2]
         let [low, high] = [(count * p - half).floor(), (count * p + half).ceil()];
         return [low.max(0.0) as u64, high.min(count) as u64];
     }
-    // Probabilities in units of the most likely one, by their ratios: no logarithm, whose last bit
-    // would be the platform's.
+    // Probabilities relative to the largest one, from their ratios. Logarithms would have
+    // platform-dependent last bits.
     let most_likely = (((count + 1.0) * p).floor() as u64).min(n);
     let mut first = most_likely;
     let mut weights = std::collections::VecDeque::from([1.0]);
@@ -86,7 +86,7 @@ mod tests {
                     assert!(below(low) <= tail, "{n}, {p}: fewer than {low}");
                     assert!(1.0 - binomial.cdf(high) <= tail, "{n}, {p}: more than {high}");
                     if is_exact {
-                        assert!(below(low + 1) > tail, "{n}, {p}: {low} could be more");
+                        assert!(below(low + 1) > tail, "{n}, {p}: {low} could be higher");
                         assert!(
                             high == 0 || 1.0 - binomial.cdf(high - 1) > tail,
                             "{n}, {p}: {high} could be less"

@@ -1,11 +1,11 @@
-//! The fan chart: how the balance spreads along the timeline, counted from a job's first
+//! The fan chart: the distribution of the balance along the timeline, from a job's first 65,536
 //! simulations.
 //!
-//! At each of at most 60 months the balances, less what is owed on cards, are counted in bins
-//! around the median of the job's first 512 simulations. The unit is the distance from that median
-//! to its 10th or 90th percentile, whichever is nearer: 64 bins to it, and 16 for each doubling
-//! beyond, so that a skewed distribution is resolved on both sides. Counts merge exactly, like all
-//! that a partial result holds, so it doesn't matter who simulates which block.
+//! At up to 60 months (the stops), the balances less card debt are counted in bins around the
+//! median of the job's first 512 simulations. The unit is the distance from that median to the 10th
+//! or 90th percentile, whichever is nearer. There are 64 bins per unit up to one unit, and 16 bins
+//! for each doubling beyond, so that both sides of a skewed distribution are resolved. The counts
+//! merge exactly, like everything in a partial result.
 #![expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
 
 use crate::grid::LogLinear;
@@ -13,21 +13,20 @@ use crate::lanes::WIDTH_MAX;
 use crate::paired::PairedCounts;
 use crate::pipeline::REGISTERS;
 
-/// Simulations that are counted: the first.
+/// The number of first simulations that are counted.
 pub(crate) const SIMULATIONS: u64 = 65_536;
-/// Simulations that the bins follow from.
+/// The number of first simulations that determine the bins.
 pub(crate) const PILOT: usize = 512;
 /// The bins of a month.
 const BALANCES: LogLinear = LogLinear { linear: 64, octave: 16, octaves: 16 };
-/// How many these are.
 pub(crate) const BINS: usize = BALANCES.bins();
-/// The most months.
+/// The most stops.
 pub(crate) const STOPS_MAX: usize = 60;
-/// The most balances that are observed at once: those of a tile.
+/// The most balances that are observed together: those of a tile.
 pub(crate) const OBSERVED: usize = REGISTERS * WIDTH_MAX;
 
-/// The months after which the chart has a point: all, or 60 that are evenly spaced; the last month
-/// always.
+/// The months after which the chart has a point: all months, or 60 evenly spaced ones including the
+/// last.
 pub(crate) fn stops(timeline: usize) -> Vec<u32> {
     let count = timeline.min(STOPS_MAX);
     (1..=count)
@@ -35,29 +34,29 @@ pub(crate) fn stops(timeline: usize) -> Vec<u32> {
         .collect()
 }
 
-/// Where the bins of a month lie.
+/// The positions of a month's bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scale {
-    /// Bits of the center, dollars.
+    /// Bits of the center, in dollars.
     center: u32,
-    /// Bits of the unit, dollars.
+    /// Bits of the unit, in dollars.
     unit: u32,
 }
 
 impl Scale {
-    /// Around these balances.
+    /// The scale for these pilot balances.
     pub(crate) fn of_pilot(pilot: &mut [f32]) -> Self {
         pilot.sort_unstable_by(f32::total_cmp);
         let at = |percent: usize| pilot[(pilot.len() - 1) * percent / 100];
         let center = at(50) + 0.0;
-        // At least a part of the spread, where most balances are the same, and at least what single
-        // precision resolves.
+        // Not below a fraction of the spread, in case most balances are equal, and not below the
+        // resolution of single precision.
         let floor = ((at(95) - at(5)) / 256.0).max(center.abs().max(1.0) / 65_536.0);
         let unit = (center - at(10)).min(at(90) - center).max(floor);
         Self { center: center.to_bits(), unit: unit.to_bits() }
     }
 
-    /// The scale with these bits, if a job can have it.
+    /// The scale with these bits; `None` if no job can have it.
     pub(crate) fn from_bits(center: u32, unit: u32) -> Option<Self> {
         let (middle, size) = (f32::from_bits(center), f32::from_bits(unit));
         (middle.abs() <= 1e24 && (1e-7..=1e24).contains(&size)).then_some(Self { center, unit })
@@ -75,19 +74,20 @@ impl Scale {
     }
 }
 
-/// What is made of the balances after a month, less what is owed on cards.
+/// What happens to the balances less card debt after an observed month.
 pub(crate) enum Observation<'a> {
-    /// Nothing.
+    /// The balances are ignored.
     None,
-    /// Those of the first simulations are kept, for every month.
+    /// The balances of the pilot are appended to each month's list.
     Collect(&'a mut [Vec<f32>]),
-    /// Those of all simulations are kept, for every month.
+    /// The balances of all simulations are written to each month's list.
     Keep(&'a mut [Vec<f32>]),
-    /// They are counted, in each month's bins.
+    /// The balances are counted in each month's bins.
     Count(&'a [Scale], &'a mut [u64]),
-    /// Those that reach a goal after each month are counted, in pairs with the job's own.
+    /// The simulations that have reached a goal after each month are counted, in pairs with the
+    /// job's own.
     Reach {
-        /// The job's own scores, and the least that reaches its goal.
+        /// The job's own scores, and the lowest score that reaches its goal.
         own: (&'a [f32], f32),
         threshold: f32,
         counts: &'a mut [PairedCounts],
@@ -95,8 +95,8 @@ pub(crate) enum Observation<'a> {
 }
 
 impl Observation<'_> {
-    /// Adds the balances after the `month`-th of the observed months: at most [`OBSERVED`] of
-    /// them, of the simulations from the `at`-th on.
+    /// Adds the balances after the `month`-th observed month, at most [`OBSERVED`], of the
+    /// simulations from position `at` on.
     #[inline(always)]
     pub(crate) fn add(&mut self, month: usize, at: usize, balances: &[f32]) {
         match self {

@@ -1,5 +1,5 @@
-//! The digest of an answer: SHA-256 over the model's version, every input that the model reads, and
-//! the merged partial result.
+//! The digest of a result: SHA-256 over the model version, all inputs that the model reads, and the
+//! merged partial result.
 
 use carlo_types::JobSpec;
 use carlo_types::results::Digest;
@@ -8,11 +8,11 @@ use sha2::{Digest as _, Sha256};
 use crate::MODEL_VERSION;
 use crate::partial::Partial;
 
-/// Identifies what is hashed, so that the digest can't equal a hash of anything else.
+/// A prefix for domain separation.
 const DOMAIN: &[u8] = b"carlo results\0";
 
-/// The digest of `partial` as the answer to `spec`. Names and other descriptive fields of `spec`
-/// don't count.
+/// The digest of `partial` as the result of `spec`. Names and other descriptive fields of `spec`
+/// don't change it.
 pub(crate) fn digest(spec: &JobSpec, partial: &Partial) -> Digest {
     let mut hash = Sha256::new_with_prefix(DOMAIN);
     hash.update(MODEL_VERSION.to_le_bytes());

@@ -80,7 +80,8 @@ pub(crate) const RADII: [Field; PAIRS] = [
     &[bits(6, 4, 28)],
 ];
 
-/// The angles of the same pairs. The last is made of what the first radii leave of their words.
+/// The angles of the same pairs. The last one consists of the bits that the first five radii leave
+/// of their words.
 pub(crate) const ANGLES: [Field; PAIRS] = [
     &[bits(7, 0, 20)],
     &[bits(8, 0, 20)],
@@ -91,8 +92,9 @@ pub(crate) const ANGLES: [Field; PAIRS] = [
     &[bits(0, 0, 4), bits(1, 0, 4), bits(2, 0, 4), bits(3, 0, 4), bits(4, 0, 4)],
 ];
 
-/// The uniforms of a half year: the emergencies of its months, and the promotion. Three are made of
-/// what two angles leave of their words, the last of what the first three uniforms leave.
+/// The uniforms of a half year: the emergencies of its months, and the promotion. Three consist of
+/// the bits that two angles each leave of their words, and the last one of the bits that the first
+/// three uniforms leave.
 pub(crate) const UNIFORMS: [Field; PAIRS] = [
     &[bits(13, 8, 24)],
     &[bits(14, 8, 24)],
@@ -172,7 +174,7 @@ impl<W: Copy> Draws<W> {
     /// The draws of the block with these words.
     #[inline(always)]
     pub(crate) fn of<L: Lanes<Word = W>>(lanes: L, words: &[W; WORDS]) -> Self {
-        /// Every field of a table, written out, so that each is a constant where it is used.
+        /// Expands to all fields of a table, so that each is a constant where it is used.
         macro_rules! fields {
             ($table:ident) => {
                 [

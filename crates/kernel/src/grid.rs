@@ -7,7 +7,7 @@
 //! is monotone, so bins are intervals.
 //!
 //! Sums are of q = (x − c) · 2¹⁶ / s₂ rounded to an integer, where s₂ is the power of two at or
-//! above s; |q| is held within 2⁴³, so that the sum of 10¹² squares fits into 128 bits.
+//! above s; |q| is clamped to 2⁴³, so that the sum of 10¹² squares fits into 128 bits.
 
 /// Bins that are linear near a center and logarithmic far from it, on both sides. A bin's number
 /// grows with the value.
@@ -76,7 +76,7 @@ impl LogLinear {
 const BALANCES: LogLinear = LogLinear { linear: 4096, octave: 512, octaves: 29 };
 pub(crate) const BINS: usize = BALANCES.bins();
 
-/// A fixed-point balance is at most this, in size.
+/// The largest magnitude of a fixed-point balance.
 pub(crate) const FIXED_MAX: i64 = 1 << 43;
 /// Fixed-point steps of s₂.
 const FIXED_UNIT: f64 = 65_536.0;
@@ -91,9 +91,9 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// The grid of a job: `pilot` are the final balances of its first simulations, at least one;
-    /// `magnitude` is the size of the money in it, dollars. Scale is at least a millionth of
-    /// magnitude and center, where single precision ends.
+    /// The grid of a job. `pilot` has the final balances of the job's first simulations, at least
+    /// one. `magnitude` is the largest amount of money in the request, in dollars. The scale is at
+    /// least a millionth of magnitude and center, near the resolution of single precision.
     pub(crate) fn of_pilot(pilot: &mut [f32], magnitude: f32) -> Self {
         pilot.sort_unstable_by(f32::total_cmp);
         let at = |percent: usize| pilot[(pilot.len() - 1) * percent / 100];
@@ -102,7 +102,7 @@ impl Grid {
         Self { center: center.to_bits(), scale: (at(95) - at(5)).max(floor).to_bits() }
     }
 
-    /// The grid with this center and scale, if a job can have it.
+    /// The grid with this center and scale; `None` if no job can have it.
     pub(crate) fn from_bits(center: u32, scale: u32) -> Option<Self> {
         let possible = |x: f32, least: f32| (least..=1e24).contains(&x);
         (possible(f32::from_bits(center).abs(), 0.0) && possible(f32::from_bits(scale), 1e-7))
@@ -162,7 +162,7 @@ mod tests {
             #[expect(clippy::cast_precision_loss, reason = "small")]
             let x = (i as f32 / 37_000.0).powi(11) + 60.0;
             let number = bin((x - grid.center()) * grid.inverse()) as usize;
-            assert!(number >= last, "bins grow with balances");
+            assert!(number >= last, "the numbers of bins increase with the balances");
             last = number;
             let [low, high] = grid.edges(number);
             let slack = 1e-6 * (high - low).max(f64::from(x).abs());

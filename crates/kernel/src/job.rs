@@ -1,4 +1,4 @@
-//! A job made ready to simulate.
+//! A job that is prepared for simulation.
 
 use carlo_types::{BLOCK_SIMULATIONS, JobSpec};
 
@@ -16,25 +16,24 @@ use crate::prepared::{self, Prepared, TOGETHER_MAX};
 use crate::scenarios;
 use crate::variants::{VariantCounts, Variants};
 
-/// Simulations that the grid follows from.
+/// The number of first simulations that determine the grid.
 const PILOT: u64 = 4096;
 
-/// A specification made ready: its constants, its grid, and the level to run it on. Shared by every
-/// thread that works on it.
+/// A prepared specification: its constants, its grid, and the level with which to simulate it.
+/// Threads share it.
 #[derive(Debug, Clone)]
 pub struct Job {
     prepared: Prepared,
-    /// The scenarios of a plan's sensitivity; a savings goal has its own way.
+    /// The scenarios of a plan's sensitivity. Those of a savings goal are part of its own walk.
     scenarios: Vec<Lifetime>,
-    /// Whether scenarios are simulated.
     sensitivity: bool,
-    /// What is counted of a plan beyond its balances: nothing yet.
+    /// The empty counts of a plan's further figures.
     counts: Counts,
     grid: Grid,
     /// The stops of the fan chart, and its bins at each.
     stops: Vec<u32>,
     scales: Vec<Scale>,
-    /// Nothing yet, with its aims.
+    /// The notable simulations with their aims, still empty.
     notable: Notable,
     variants: Variants,
     simulations: u64,
@@ -42,9 +41,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// Prepares `spec` to run with `level`'s instructions. Simulates the first 4,096 to find the
-    /// grids: a fraction of a millisecond at the usual timelines, and some fifty times that where
-    /// the job solves for something.
+    /// Prepares `spec` for simulation with `level`. Simulates the first 4,096 simulations to
+    /// determine the grids. This takes a fraction of a millisecond at usual timelines, and about
+    /// fifty times as long for a job that solves for a number.
     pub fn new(spec: &JobSpec, level: Level) -> Self {
         let prepared = Prepared::new(spec);
         let simulations = spec.simulations();
@@ -77,13 +76,13 @@ impl Job {
         }
     }
 
-    /// The instructions that it runs with.
+    /// The level with which the job is simulated.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// The final balances of a block's simulations by index, dollars: for whoever wants to look at
-    /// single ones. Empty past the job's end.
+    /// The final balances of a block's simulations in dollars, by index. Empty beyond the job's
+    /// end.
     pub fn final_balances(&self, block: u64) -> Vec<f32> {
         let (first, count) = self.indices(block);
         let mut finals = vec![0.0; count];
@@ -98,8 +97,8 @@ impl Job {
         finals
     }
 
-    /// Simulates a block of a savings goal, of which `finals` is as long as it has simulations,
-    /// with its scenarios where there is room for them, and counts what the fan chart wants of it.
+    /// Simulates a block of a savings goal, and counts it for the fan chart. `finals` must have the
+    /// length of the block. The scenarios are simulated if `scenarios` has room for them.
     pub(crate) fn walk_savings(
         &self,
         plan: &Plan,
@@ -113,7 +112,7 @@ impl Job {
         self.level.run(Walk { plan, first, finals, scenarios, observed, observation });
     }
 
-    /// Simulates a block of a plan, and of others beside it, and counts what the fan chart wants.
+    /// Simulates a block of a plan and of other plans, and counts it for the fan chart.
     pub(crate) fn walk_lifetimes(
         &self,
         plans: &[&Lifetime],
@@ -126,7 +125,7 @@ impl Job {
         prepared::walk(self.level, first, plans, outcomes, observed, observation);
     }
 
-    /// What the fan chart wants of the block that begins with a simulation.
+    /// The fan chart's observation of the block that starts with simulation `first`.
     fn observed<'a>(&'a self, first: u64, chart: &'a mut [u64]) -> (&'a [u32], Observation<'a>) {
         if first < chart::SIMULATIONS {
             (&self.stops, Observation::Count(&self.scales, chart))
@@ -155,7 +154,7 @@ impl Job {
         &self.variants
     }
 
-    /// Counts a block of the job's other plans, beside its own scores.
+    /// Simulates a block of the job's other plans and counts it in pairs with the job's own scores.
     pub(crate) fn count_variants(&self, block: u64, own: &[f32], counts: &mut [VariantCounts]) {
         let (first, _) = self.indices(block);
         let own = (own, self.plan().threshold);
@@ -167,7 +166,8 @@ impl Job {
                     count_together(self.level, first, own, plans, counts);
                 }
             }
-            // A thousand points would take much memory if all were prepared at once.
+            // A thousand prepared points would take much memory, so only a few are prepared at a
+            // time.
             Variants::Points(points) => {
                 let points = points.chunks(TOGETHER_MAX).zip(counts.chunks_mut(TOGETHER_MAX));
                 for (points, counts) in points {
@@ -207,7 +207,7 @@ impl Job {
         self.grid
     }
 
-    /// The simulations of a block: its first index, and how many.
+    /// The first index of a block, and its number of simulations.
     #[expect(clippy::cast_possible_truncation, reason = "at most a block")]
     pub(crate) fn indices(&self, block: u64) -> (u64, usize) {
         let first = block.saturating_mul(BLOCK_SIMULATIONS).min(self.simulations);
@@ -215,7 +215,7 @@ impl Job {
     }
 }
 
-/// Counts the simulations from `first` on of plans beside the job's own scores.
+/// Simulates plans from index `first` on and counts them in pairs with the job's own scores.
 fn count_together<'a>(
     level: Level,
     first: u64,
@@ -230,8 +230,8 @@ fn count_together<'a>(
     }
 }
 
-/// Simulates the first simulations: their final balances, what is counted of them (nothing yet),
-/// and their balances at the fan chart's stops.
+/// Simulates the pilot. Returns its final balances, the empty counts that follow from it, and its
+/// balances at the fan chart's stops.
 fn pilot(
     prepared: &Prepared,
     level: Level,
@@ -257,7 +257,7 @@ fn pilot(
     }
 }
 
-/// The largest sum of money in a request, dollars.
+/// The largest amount of money in a request, in dollars.
 #[expect(clippy::cast_possible_truncation, reason = "a floor needs no precision")]
 fn magnitude(spec: &JobSpec) -> f32 {
     let profile = &spec.profile;

@@ -6,8 +6,8 @@
 //! 2008, with a 64-bit counter and nonce). Streams are the indices of simulations, so within one
 //! block of simulations every state word but the 14th is the same in all lanes. The first round
 //! mixes columns, so three of its four columns are the same for every register, and the fourth is
-//! the same for every counter. [`Uniform`] and [`Streams`] hold these, and the beginning of the
-//! second round: about a seventh of the work is done once for all lanes.
+//! the same for every counter. [`Uniform`] and [`Streams`] have these, and the beginning of the
+//! second round, so about a seventh of the work is done once for all lanes.
 //!
 //! `draws` defines which bits of the words are used for what.
 #![expect(clippy::many_single_char_names, reason = "the names of the cipher's description")]

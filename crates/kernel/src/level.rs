@@ -22,7 +22,7 @@ pub enum Level {
     Portable,
 }
 
-/// Why a level can't be used.
+/// The reason why a level can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownLevel {
     /// No level has this name.

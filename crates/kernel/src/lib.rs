@@ -1,21 +1,22 @@
-//! The simulation kernel: one household's months, sixteen at a time, and partial results that merge
-//! exactly.
+//! The simulation kernel: households month by month, up to sixteen simulations per register, and
+//! partial results that merge exactly.
 //!
 //! A simulation is a pure function of ([`MODEL_VERSION`], job, index). Every [`Level`] of
 //! instructions gives the same bits, and so does the scalar [`reference`](mod@reference), which
 //! states the model plainly.
 //!
-//! * [`Level`]: which instructions to use. `lanes` wraps them, and holds the workspace's only
-//!   `unsafe`.
-//! * [`Job`]: a specification made ready to simulate. `plan` holds its constants; `keystream`,
-//!   `normals` and `walk` are the inner loops, generic over lanes.
-//! * [`Accumulator`]: what one thread makes of its blocks. [`Partial`]: that, sparse, mergeable, in
-//!   canonical bytes.
-//! * [`results`]: the summary of a partial result, with its errors and its digest. It needs no
-//!   simulation. [`recommendations`](fn@recommendations): what would help, in sentences.
+//! * [`Level`]: the instruction set. `lanes` wraps the instructions and has the workspace's only
+//!   `unsafe` code.
+//! * [`Job`]: a specification that is prepared for simulation. `plan` has its constants;
+//!   `keystream`, `draws`, `normals`, `shocks` and `rules` are the stages of the inner loop, which
+//!   `pipeline` runs.
+//! * [`Accumulator`]: the counts and sums of one thread. [`Partial`]: the same in sparse form,
+//!   which merges and has canonical bytes.
+//! * [`results`]: the results of a partial result, with their errors and digest.
+//!   [`recommendations`](fn@recommendations): changes of the plan that would help, in sentences.
 //!
-//! Threads, leases, clocks and wire formats don't belong here. The mathematics and its sources are
-//! in this crate's README.
+//! This crate knows no threads, leases, clocks or wire formats. Its README describes the methods
+//! and their sources.
 
 mod accumulator;
 mod balances;

@@ -1,12 +1,13 @@
-//! Plans over a lifetime: the constants of a request that says more than one savings goal.
+//! Plans over a lifetime: the constants of requests that contain more than a savings goal.
 //!
-//! [`tables`] computes what a plan decides before the first simulation; this file puts it into the
-//! form that a register reads. `lifetime::rules` has the steps of a month, `lifetime::shocks` what
-//! chance decides beyond a plain household, `lifetime::pipeline` walks tiles of simulations, and
-//! `lifetime::reference` is the scalar twin with the same bits.
+//! [`tables`] computes the planned numbers of a request; this file converts them to the form that
+//! registers read. `lifetime::rules` has the steps of a month, `lifetime::shocks` the random terms
+//! beyond those of a plain household, `lifetime::pipeline` simulates tiles, and
+//! `lifetime::reference` is a scalar implementation with the same bits.
 //!
-//! What the household itself reads of chance (cash, inflation, raises, emergencies) is that of
-//! [`Plan`], from the same draws, so a plan whose members change nothing gives the same answer.
+//! The household's own random terms (cash, inflation, raises, emergencies) are those of [`Plan`],
+//! with the same draws. So a plan whose members have no effect gives the same results as a savings
+//! goal.
 
 pub(crate) mod outcomes;
 pub(crate) mod pipeline;
@@ -28,7 +29,7 @@ use tables::{FlowSums, LIFE_STATES};
 /// Months in a year.
 pub(crate) const YEAR: usize = 12;
 
-/// Whether a request says anything that a plain savings goal doesn't have.
+/// Whether a request contains anything beyond a savings goal.
 pub(crate) fn is_lifetime(spec: &JobSpec) -> bool {
     let (goal, plan) = (&spec.goal, &spec.plan);
     goal.success != Success::FinalBalance
@@ -47,9 +48,9 @@ pub(crate) fn is_lifetime(spec: &JobSpec) -> bool {
 /// The constants of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Lifetime {
-    /// What the household reads of chance.
+    /// The constants of the household's own random terms.
     pub(crate) plan: Plan,
-    /// What is planned for each month, by who lives in it.
+    /// The planned amounts of each month, for each state of the people's lives.
     budgets: Vec<[Budget; LIFE_STATES]>,
     /// The planned price level of each month.
     levels: Vec<f32>,
@@ -58,43 +59,43 @@ pub(crate) struct Lifetime {
     pub(crate) inflation: Inflation,
     pub(crate) market: Market,
     pub(crate) rule: Option<Rule>,
-    /// For each person and month, the uniforms below which the person lives.
+    /// For each person and month, the bound below which a uniform means that the person is alive.
     pub(crate) alive: Vec<Vec<u32>>,
-    /// What is kept out of the market, dollars.
+    /// The money that is kept out of the market, in dollars.
     reserve: f32,
-    /// A month's interest on a negative balance.
+    /// The monthly interest rate on a negative balance.
     borrowing_rate: f32,
     /// Whether balances are compared and reported in the dollars of the start.
     pub(crate) is_real: bool,
     /// Whether a short month is a failure.
     pub(crate) never_short: bool,
-    /// The floor of the path, and the least balance that counts as having kept it, dollars.
+    /// The floor of the path, and the lowest balance that counts as not below it, in dollars.
     pub(crate) floor: f32,
     floor_threshold: f32,
 }
 
-/// What is planned for a month of a household, for one state of its people's lives.
+/// The planned amounts of a month for one state of the people's lives.
 #[derive(Debug, Clone, Copy, Default)]
 struct Budget {
-    /// All incomes less all outgoings, dollars: high and low part.
+    /// Income minus spending, in dollars: high and low part.
     planned: [f32; 2],
-    /// What of it grows with wages, dollars.
+    /// The part that grows with wages, in dollars.
     wages: f32,
-    /// What of it grows with prices, dollars: below 0 where more is spent.
+    /// The part that grows with prices, in dollars; negative if spending is larger.
     prices: f32,
-    /// What of it is spending that a rule may change, dollars.
+    /// The spending that a rule may change, in dollars.
     spending: f32,
-    /// Of income around itself, square dollars.
+    /// The variance of income, in square dollars.
     income_variance: f32,
-    /// Of spending around itself, square dollars.
+    /// The variance of spending, in square dollars.
     spending_variance: f32,
-    /// Planned income without flows, dollars: for a replay.
+    /// Planned income without flows, in dollars, for replays.
     income: f64,
-    /// The flows at planned levels, dollars, by what they grow with: for a replay.
+    /// The flows at planned levels in dollars, by their index, for replays.
     flows: FlowSums,
 }
 
-/// What makes prices rise beyond what is planned.
+/// The random part of inflation.
 #[derive(Debug, Clone)]
 pub(crate) enum Inflation {
     /// The household's own monthly draws.
@@ -105,17 +106,17 @@ pub(crate) enum Inflation {
     Rows,
 }
 
-/// The AR(1) process, as deviations from what is planned.
+/// The AR(1) process, as deviations from planned inflation.
 #[derive(Debug, Clone)]
 pub(crate) struct Yearly {
     pub(crate) persistence: f32,
-    /// Of the first year, and of each later one.
+    /// The standard deviations of the innovation in the first year and in later years.
     pub(crate) innovations: [f32; 2],
-    /// For each year 1 / (1 + planned inflation), and the least deviation in these terms.
+    /// For each year 1 / (1 + planned inflation), and the lowest deviation times that.
     pub(crate) years: Vec<[f32; 2]>,
 }
 
-/// The distribution of monthly returns. Vectors have a number for each month.
+/// The distribution of monthly returns. Vectors have an entry for each month.
 #[derive(Debug, Clone)]
 pub(crate) enum Market {
     /// Mean (high and low part) and variance.
@@ -124,7 +125,7 @@ pub(crate) enum Market {
     Lognormal { moments: Vec<[f32; 2]> },
     /// Degrees of freedom; mean, and scale of t.
     StudentT { degrees: f32, moments: Vec<[f32; 2]> },
-    /// Two normals.
+    /// One normal for each regime.
     Regimes(Regimes),
     /// Rows of a history.
     Bootstrap(Bootstrap),
@@ -133,29 +134,29 @@ pub(crate) enum Market {
 /// A market of two regimes, calm and stress.
 #[derive(Debug, Clone)]
 pub(crate) struct Regimes {
-    /// The chance to begin in stress, to enter it from calm, and to leave it.
+    /// The probabilities to start in stress, to enter it, and to leave it.
     pub(crate) begin: Coin,
     pub(crate) enter: Coin,
     pub(crate) leave: Coin,
-    /// A month's, in calm and in stress.
+    /// The monthly means in calm and in stress.
     pub(crate) mean: [f32; 2],
     pub(crate) variance: [f32; 2],
 }
 
-/// A market of rows in blocks.
+/// A block bootstrap from the rows of a history.
 #[derive(Debug, Clone)]
 pub(crate) struct Bootstrap {
-    /// The chance of a new block.
+    /// The probability that a new block begins.
     pub(crate) new_block: Coin,
-    /// How many rows.
+    /// The number of rows.
     pub(crate) count: f32,
-    /// The returns of each asset by row; of the whole portfolio where its weights don't change.
+    /// The returns of each asset by row, or of the whole portfolio if its weights are constant.
     pub(crate) columns: Vec<Vec<f32>>,
     /// The weights of the columns in each month.
     pub(crate) weights: Vec<Vec<f32>>,
-    /// A month's fee.
+    /// The monthly fee.
     pub(crate) fee: f32,
-    /// Inflation by row; empty where rows don't move prices.
+    /// Inflation by row; empty if rows have none.
     pub(crate) inflation: Vec<f32>,
 }
 
@@ -164,7 +165,7 @@ pub(crate) struct Bootstrap {
 pub(crate) struct Rule {
     /// The first month in which it acts.
     from: usize,
-    /// The multiplier's.
+    /// The range of the multiplier.
     range: Range,
     kind: RuleKind,
 }
@@ -176,7 +177,7 @@ enum RuleKind {
         rails: [f32; 2],
         /// 1 − cut and 1 + raise.
         steps: [f32; 2],
-        /// The month from which nothing is cut any more.
+        /// The month from which spending is not cut any more.
         cuts_until: usize,
     },
     /// The monthly share of the balance in each year of the rule.
@@ -230,8 +231,7 @@ impl Lifetime {
         self.budgets.iter().flatten().any(|budget| budget.flows != FlowSums::default())
     }
 
-    /// Whether another plan reads the same of chance: then both may walk side by side on one set of
-    /// shocks.
+    /// Whether another plan has the same shocks, so that both can be simulated side by side.
     pub(crate) fn shares_shocks(&self, other: &Self) -> bool {
         let (plan, others) = (&self.plan, &other.plan);
         plan.shares_shocks(others)
@@ -261,7 +261,7 @@ impl Yearly {
     }
 }
 
-/// By what prices are planned to rise in each month.
+/// The planned inflation of each month.
 fn planned_inflation(spec: &JobSpec, plan: &Plan) -> Vec<f64> {
     let months = 0..spec.goal.timeline_months;
     match (&spec.plan.prices, &spec.plan.returns) {
@@ -276,9 +276,9 @@ fn planned_inflation(spec: &JobSpec, plan: &Plan) -> Vec<f64> {
     }
 }
 
-/// The planned levels of prices and of wages in each month, relative to the start, and the ranges
-/// of deviations from them in each half year. A level is held within [`MONEY_BOUND`], whatever is
-/// bought for it, so that plans that spend differently still share their shocks.
+/// The planned levels of prices and wages in each month, relative to the start, and the ranges of
+/// deviations from them in each half year. Levels are clamped to [`MONEY_BOUND`] regardless of the
+/// amounts that they multiply, so that plans with different amounts have the same shocks.
 fn levels(plan: &Plan, inflation: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<[Range; 2]>) {
     let most = f64::from(MONEY_BOUND);
     let (mut prices, mut wages) = (1.0_f64, 1.0_f64);
@@ -298,7 +298,7 @@ fn levels(plan: &Plan, inflation: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<[Range; 2]
     (price_levels, wage_levels, bounds)
 }
 
-/// What is planned for every month.
+/// The planned amounts of every month.
 fn budgets(spec: &JobSpec, plan: &Plan, prices: &[f64], wages: &[f64]) -> Vec<[Budget; LIFE_STATES]> {
     let bound = |x: f64| x.clamp(-f64::from(MONEY_BOUND), MONEY_BOUND.into());
     let budget = |month: usize, state: usize, flows: FlowSums| {
@@ -392,7 +392,7 @@ impl Market {
         }
     }
 
-    /// Whether another market reads the same of chance.
+    /// Whether another market has the same shocks.
     fn shares_shocks(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Normal { .. }, Self::Normal { .. }) | (Self::Lognormal { .. }, Self::Lognormal { .. }) => {

@@ -1,5 +1,5 @@
 //! Two independent standard normals from a radius and an angle, by the method of Box and Muller
-//! (1958), with polynomials of our own.
+//! (1958), with polynomial approximations.
 //!
 //! **Radius**, r = √(−2 ln u). A radius k of 28 bits makes u = (2k + 1) / 2²⁹, the middle of its
 //! step: u > 0, and the tail reaches 6.34 standard deviations. With 2k + 1 = m·2ᵉ and t = 2 − m,

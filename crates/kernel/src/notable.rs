@@ -1,12 +1,12 @@
-//! Simulations that are worth replaying: the worst, the best, and one near each of a few balances,
-//! by index.
+//! The indices of simulations that are worth replaying: the worst, the best, and one near each of a
+//! few balances.
 //!
-//! What they are near to are the *aims*: the 5th, 50th and 95th percentile of the job's first 4,096
-//! simulations, and its target. A job's own percentiles are only known when it is over; these are
-//! known to every node before it begins, and a simulation near them lies within two percent of the
-//! ranks that it stands for. Near is measured in single precision. Of equally near ones, and of
-//! equal extremes, it is the one with the lowest index, so that merging is associative and
-//! commutative to the bit.
+//! These balances are the *aims*: the 5th, 50th and 95th percentile of the job's first 4,096
+//! simulations, and the target. Every node knows them before the job starts, while the job's own
+//! percentiles are only known at its end. A simulation near an aim lies within two percent of the
+//! rank that it stands for. Distances are computed in single precision. Among equally near
+//! simulations, and among equal extremes, the one with the lowest index is taken, so that merging
+//! is associative and commutative to the bit.
 #![expect(clippy::inline_always, reason = "vectorised with the caller's instructions")]
 
 use carlo_types::results;
@@ -14,7 +14,7 @@ use carlo_types::results;
 /// The number of balances near which simulations are sought: three percentiles of the pilot, and
 /// the target.
 pub(crate) const AIMS: usize = 4;
-/// Balances that are compared at once.
+/// The number of balances that are compared together.
 const LANES: usize = 16;
 
 /// A simulation and its final balance, dollars.
@@ -41,7 +41,7 @@ pub(crate) struct Notable {
 }
 
 impl Notable {
-    /// None yet. `pilot` is the balances of the job's first simulations, ascending.
+    /// Without simulations. `pilot` has the balances of the job's first simulations, ascending.
     pub(crate) fn of_pilot(pilot: &[f32], target: f32) -> Self {
         let at = |percent: usize| pilot[(pilot.len() - 1) * percent / 100];
         Self { aims: [at(5), at(50), at(95), target].map(|aim| (aim + 0.0).to_bits()), seen: None }
@@ -64,7 +64,7 @@ impl Notable {
         let seen = *seen;
         let least = least_distances(balances, self.aims.map(f32::from_bits));
         for which in 0..2 + AIMS {
-            // Mostly a batch has no nearer simulation.
+            // Most batches have no nearer simulation.
             if least[which] <= self.distance(which, seen[which].balance()) {
                 self.look(which, first, balances, least[which]);
             }
@@ -91,7 +91,7 @@ impl Notable {
         }
     }
 
-    /// Adds those of other simulations, with the same aims.
+    /// Merges the notable simulations of another part of the job, with the same aims.
     pub(crate) fn merge(&mut self, other: &Self) {
         match (self.seen, other.seen) {
             (None, _) => self.seen = other.seen,

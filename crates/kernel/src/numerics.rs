@@ -50,7 +50,7 @@ fn polynomial<L: Lanes, const N: usize>(lanes: L, coefficients: &[f32; N], x: L:
     sum
 }
 
-/// exp(x) − 1, with x held between −87 and 88.
+/// exp(x) − 1, with x clamped to [−87, 88].
 #[inline(always)]
 pub(crate) fn expm1<L: Lanes>(lanes: L, x: L::Float) -> L::Float {
     let x = lanes.smaller(lanes.larger(x, lanes.float(EXP_MIN)), lanes.float(EXP_MAX));

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How many simulations another plan turns to success and to failure.
+/// The numbers of simulations that another plan turns to success and to failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct PairedCounts {
     /// Those that reach the other plan's goal but not the job's.
@@ -35,17 +35,18 @@ impl PairedCounts {
         self.lost = self.lost.saturating_add(other.lost);
     }
 
-    /// Whether they can be of so many simulations with so many successes.
+    /// Whether this number of simulations, with this number of successes, can have these counts.
     pub(crate) fn is_possible(&self, simulations: u64, successes: u64) -> bool {
         self.gained <= simulations.saturating_sub(successes) && self.lost <= successes
     }
 
-    /// How many simulations of the other plan succeed, where so many of the job's own do.
+    /// The number of the other plan's successes, given the number of the job's own.
     pub(crate) fn successes(&self, own: u64) -> u64 {
         own.saturating_add(self.gained).saturating_sub(self.lost)
     }
 
-    /// The difference of the success probabilities over so many pairs, and its standard error.
+    /// The difference of the success probabilities over this number of pairs, and its standard
+    /// error.
     pub(crate) fn difference(&self, pairs: u64) -> (f64, f64) {
         let n = pairs.max(1) as f64;
         let (gained, lost) = (self.gained as f64 / n, self.lost as f64 / n);

@@ -1,8 +1,8 @@
 //! A partial result: the exact summary of some of a job's simulations.
 //!
-//! Everything in it is an integer, or a minimum or maximum, so merging is associative and
-//! commutative to the bit: leases, threads and machines can't be seen in the answer. `accumulator`
-//! makes one, `summary` reads one, [`codec`] writes its bytes.
+//! Everything in it is an integer, a minimum or a maximum, so merging is associative and
+//! commutative to the bit, and results don't depend on leases, threads or machines. `accumulator`
+//! makes partial results, `summary` reads them, and [`codec`] encodes them.
 
 mod codec;
 
@@ -25,31 +25,30 @@ pub struct Partial {
     pub(crate) grid: Grid,
     pub(crate) simulations: u64,
     pub(crate) successes: u64,
-    /// The smallest final balance, dollars; infinity where there are no simulations.
+    /// The smallest final balance in dollars; infinity without simulations.
     pub(crate) least: f32,
-    /// The largest final balance, dollars; minus infinity where there are no simulations.
+    /// The largest final balance in dollars; minus infinity without simulations.
     pub(crate) most: f32,
     /// Sum of the balances in fixed-point steps from the grid's center.
     pub(crate) sum: i128,
-    /// Sum of their squares.
+    /// Sum of the squares of these steps.
     pub(crate) squares: u128,
-    /// Bins that hold simulations, ascending, with how many.
+    /// The bins with simulations, ascending, with their counts.
     pub(crate) bins: Vec<(u16, u64)>,
-    /// What became of the first simulations in each scenario.
+    /// The counts of each scenario, over the job's first simulations.
     pub(crate) sensitivity: ScenarioCounts,
-    /// The fan chart's bins at each stop; none where it counts nothing.
+    /// The positions of the fan chart's bins at each stop; empty if nothing is counted.
     pub(crate) scales: Vec<Scale>,
-    /// The fan chart's bins that hold simulations, those of the first stop first.
+    /// The fan chart's bins with simulations, stop by stop, with their counts.
     pub(crate) chart: Vec<(u16, u64)>,
-    /// Simulations that are worth a look.
     pub(crate) notable: Notable,
-    /// What became of all simulations with each other plan of the job.
+    /// The counts of each other plan of the job.
     pub(crate) variants: Vec<VariantCounts>,
-    /// What else is counted of a plan over a lifetime.
+    /// The counts of a plan over a lifetime beyond its balances.
     pub(crate) plan: Counts,
 }
 
-/// Balances are finite or, in an empty partial, infinite: never NaN.
+/// Balances are finite, or infinite in an empty partial result, but never NaN.
 impl Eq for Partial {}
 
 impl Merge for Partial {
@@ -62,8 +61,8 @@ impl Merge for Partial {
         self.grid == other.grid && same_aims && same_chart && same_variants && self.plan.fits(&other.plan)
     }
 
-    /// Adds `other`. One that doesn't [fit](Merge::fits) adds nothing, so that no sum is ever of
-    /// two scales.
+    /// Merges `other`. Does nothing if `other` doesn't [fit](Merge::fits), because sums on
+    /// different scales can't be added.
     fn merge(&mut self, other: &Self) {
         if !self.fits(other) {
             return;
@@ -100,7 +99,7 @@ impl Merge for Partial {
         let Analysis::Solve(asked) = &spec.analysis else { return spec.months() };
         let tried = self.variants.iter().filter_map(VariantCounts::value);
         let months = match asked.variable {
-            // The job's own balances say it.
+            // These counts follow from the job's own balances.
             Variable::MaxTarget => own,
             Variable::EarliestMonth if spec.is_one_walk_in_time() => {
                 own.saturating_add(tried.map(whole).max().unwrap_or(0))
@@ -118,8 +117,8 @@ fn whole(months: f64) -> u32 {
     months as u32
 }
 
-/// Adds a sparse histogram to another one. A job's fold soon has nearly every bin that a lease may
-/// have, so most are added in place.
+/// Adds a sparse histogram to another one. A job's fold soon has nearly all bins, so most counts
+/// are added in place.
 pub(crate) fn add(whole: &mut Vec<(u16, u64)>, part: &[(u16, u64)]) {
     let mut missing = Vec::new();
     let mut at = 0;
@@ -137,7 +136,7 @@ pub(crate) fn add(whole: &mut Vec<(u16, u64)>, part: &[(u16, u64)]) {
     }
 }
 
-/// Two sparse histograms that have no bin in common, as one.
+/// The union of two sparse histograms without common bins.
 fn merged(left: &[(u16, u64)], right: &[(u16, u64)]) -> Vec<(u16, u64)> {
     let mut bins = Vec::with_capacity(left.len() + right.len());
     let mut left = left.iter().copied().peekable();

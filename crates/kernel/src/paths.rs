@@ -1,5 +1,5 @@
-//! The balances of single simulations after every month: for whoever looks at paths and not at
-//! their summary.
+//! The balances of single simulations after every month, for users who need paths rather than
+//! results.
 
 use carlo_types::BLOCK_SIMULATIONS;
 
@@ -10,20 +10,20 @@ use crate::pipeline::Walk;
 use crate::prepared::{self, Prepared};
 
 impl Job {
-    /// Months of its timeline.
+    /// The number of months of the timeline.
     pub fn timeline(&self) -> usize {
         self.plan().months
     }
 
-    /// Writes the balance after every month of the simulations from index `first` on, a row of
-    /// [`timeline`](Self::timeline) numbers for each: in the dollars of the goal, less what is owed
-    /// on cards. As many as `rows` has room for. Like a replay, it can be any index below 10¹²,
-    /// also one that the job doesn't run. The last number of a row has the bits of the final
-    /// balance.
+    /// Writes the balances of the simulations from index `first` on, as many as `rows` has room
+    /// for. Each simulation is a row of [`timeline`](Self::timeline) numbers: the balance after
+    /// each month, in the dollars of the goal, less card debt. The last number of a row has the
+    /// bits of the final balance. Like in a replay, indices can be any below 10¹², including ones
+    /// beyond the job's end.
     pub fn paths(&self, mut first: u64, mut rows: &mut [f32]) {
         let timeline = self.timeline();
         while rows.len() >= timeline {
-            // As blocks are cut, so that a walk never crosses a multiple of 2³².
+            // Cut like blocks, so that no walk crosses a multiple of 2³².
             let room = (rows.len() / timeline) as u64;
             let count = room.min(BLOCK_SIMULATIONS - first % BLOCK_SIMULATIONS);
             let written;

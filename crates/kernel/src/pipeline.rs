@@ -1,4 +1,4 @@
-//! How months are computed: from a job's constants and a range of indices to final balances.
+//! The pipeline: computes final balances from a job's constants and a range of indices.
 //!
 //! A **tile** is [`REGISTERS`] registers of simulations, about a hundred. Half a year at a time, it
 //! goes through three stages, each of which does the same to every register:
@@ -8,9 +8,9 @@
 //! 3. the months (`rules`), of the household itself and then of each scenario's, on the same
 //!    shocks.
 //!
-//! What passes from stage to stage lies in arrays that stay in the first cache. A month alone is a
-//! long chain of operations, in which the processor would wait; the registers of a tile are
-//! independent, so it finds the others' work to do meanwhile, and nothing is interleaved by hand.
+//! The stages pass their results in arrays that stay in the first-level cache. A month is a long
+//! chain of dependent operations. The registers of a tile are independent of each other, so the
+//! processor overlaps their chains without any interleaving by hand.
 //!
 //! This file knows neither what a month does nor which bits a draw reads.
 #![expect(
@@ -26,15 +26,15 @@ use crate::plan::{EXTENSIONS, Plan, STARTS};
 use crate::rules::{Balance, Economy};
 use crate::shocks::HalfYear;
 
-/// Registers of a tile.
+/// The number of registers in a tile.
 pub(crate) const REGISTERS: usize = 8;
 
-/// Something of every register of a tile.
+/// One value for each register of a tile.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile<T>([T; REGISTERS]);
 
 impl<T: Copy> Tile<T> {
-    /// The same for every register.
+    /// The same value for each register.
     #[inline(always)]
     pub(crate) fn filled(x: T) -> Self {
         Self([x; REGISTERS])
@@ -57,14 +57,14 @@ impl<T> std::ops::DerefMut for Tile<T> {
     }
 }
 
-/// Final balances of the simulations from index `first` on, for all of `finals`. No multiple of 2³²
-/// lies within the range: none ever lies within a block.
+/// Computes the final balances of the simulations from index `first` on, as many as `finals` has
+/// room for. No multiple of 2³² may lie within the range; none lies within a block.
 pub(crate) struct Walk<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) first: u64,
     pub(crate) finals: &'a mut [f32],
-    /// Final balances of the scenarios, each as long as `finals`, in the order of the results; or
-    /// nothing.
+    /// The final balances of the scenarios in the order of the results, each as long as `finals`;
+    /// empty to leave the scenarios out.
     pub(crate) scenarios: &'a mut [Vec<f32>],
     /// The months after which balances are observed, ascending, within the timeline.
     pub(crate) observed: &'a [u32],
@@ -72,21 +72,21 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Final balances alone.
+    /// A walk that only computes final balances.
     pub(crate) fn alone(plan: &'a Plan, first: u64, finals: &'a mut [f32]) -> Self {
         let observation = Observation::None;
         Self { plan, first, finals, scenarios: &mut [], observed: &[], observation }
     }
 }
 
-/// What is read off after a month.
+/// A month after which balances are read.
 #[derive(Clone, Copy)]
 enum Checkpoint {
-    /// The balances on the way.
+    /// An observed month.
     Observed(usize),
-    /// The timeline ends.
+    /// The end of the timeline.
     End,
-    /// An extension of the timeline ends.
+    /// The end of an extension of the timeline.
     Extension(usize),
 }
 
@@ -104,8 +104,8 @@ impl Task for Walk<'_> {
 }
 
 impl Walk<'_> {
-    /// Walks each simulation's own household, and the next `OTHERS` of the plan's starts on the
-    /// same shocks.
+    /// Walks the household of each simulation and, on the same shocks, those with the next `OTHERS`
+    /// of the plan's starts.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
@@ -160,7 +160,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Every checkpoint, with the months before it.
+    /// All checkpoints, each with the number of months before it.
     fn checkpoints(&self) -> Vec<(usize, Checkpoint)> {
         let months = self.plan.months;
         let observed =
@@ -173,7 +173,7 @@ impl Walk<'_> {
         observed.chain([(months, Checkpoint::End)]).chain(extensions).collect()
     }
 
-    /// Reads off what a checkpoint is for, of the simulations from the `at`-th on.
+    /// Reads the balances at a checkpoint, of the simulations from position `at` on.
     #[inline(always)]
     fn read<L: Register>(
         &mut self,
@@ -223,7 +223,7 @@ fn raises<L: Lanes>(
     }
 }
 
-/// Balances held within their bound.
+/// Balances clamped to their bound.
 #[inline(always)]
 fn bound<L: Lanes>(lanes: L, balances: &mut Tile<Balance<L>>) {
     for balance in balances.iter_mut() {
@@ -231,7 +231,7 @@ fn bound<L: Lanes>(lanes: L, balances: &mut Tile<Balance<L>>) {
     }
 }
 
-/// A month of the households with one of the plan's starts.
+/// Computes a month of the households with one of the plan's starts.
 #[inline(always)]
 fn walk_month<L: Lanes>(
     lanes: L,
@@ -248,7 +248,7 @@ fn walk_month<L: Lanes>(
     }
 }
 
-/// Writes balances less what is owed, as far as there is room.
+/// Writes balances less card debt, as far as there is room.
 #[inline(always)]
 fn store<L: Register>(lanes: L, balances: &Tile<Balance<L>>, owed: f32, out: &mut [f32]) {
     for (out, balance) in out.chunks_mut(L::WIDTH).zip(balances.iter()) {

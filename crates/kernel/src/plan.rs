@@ -1,9 +1,9 @@
-//! A job's constants, in the form that the inner loops need: the plan for every month, the moments
-//! of chance, and probabilities as bounds on integers.
+//! A job's constants in the form that the inner loops need: planned amounts for every month, means
+//! and variances of the random terms, and probabilities as bounds on integers.
 //!
-//! Everything is computed once a job in double precision. The rules of the model are in `rules`.
-//! What a month reads of the plan is in [`Budget`], what it reads of chance in `shocks`: a new
-//! table by month is a member of [`Budget`] or a vector beside [`Plan::budgets`].
+//! Everything is computed once per job in double precision. The rules of the model are in `rules`.
+//! A month reads its planned amounts from a [`Budget`] and its random terms from `shocks`. A new
+//! table by month becomes a member of [`Budget`], or a vector beside [`Plan::budgets`].
 
 use carlo_types::JobSpec;
 use carlo_types::spec::Account;
@@ -13,11 +13,12 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::draws::{MONTHS, UNIFORM_BITS};
 use crate::normals::Axes;
 
-/// Income, spending and the balance are held within this many dollars before the last month of
-/// every half year, and an account's debt always. Far above what is simulated in earnest (2⁴⁷ is
-/// 1.4 × 10¹⁴); low enough that no number of the six months until the next time leaves single
-/// precision: with every parameter and every draw at its extreme, a balance grows 16,400-fold in
-/// five of them, and the squares of the sixth times a squared radius stay below 2¹²⁶.
+/// The bound on balances, income and spending, which are clamped before the last month of every
+/// half year, and on an account's debt, which is clamped every month; in dollars. It is far above
+/// realistic amounts (2⁴⁷ is 1.4 × 10¹⁴), and low enough that nothing overflows single precision in
+/// the six months between two clamps: with all parameters and draws at their extremes, a balance
+/// grows 16,400-fold in five months, and the squares of the sixth month times a squared radius stay
+/// below 2¹²⁶.
 pub(crate) const MONEY_BOUND: f32 = 140_737_488_355_328.0;
 
 /// The constants of a job.

@@ -1,7 +1,7 @@
-//! A request made ready to walk: as one savings goal, or as a plan over a lifetime.
+//! A prepared request: a savings goal or a plan over a lifetime.
 //!
-//! The job's own request, its scenarios, those that it is compared with and those that are tried
-//! while solving all come through here, so that each has the same answer wherever it stands.
+//! The job's own request, its scenarios, compared plans and the candidates of a solution are all
+//! prepared here, so that the same request has the same results in each of these roles.
 
 use carlo_types::JobSpec;
 
@@ -14,7 +14,7 @@ use crate::paired::PairedCounts;
 use crate::pipeline::Walk;
 use crate::plan::Plan;
 
-/// The most plans that walk side by side: their state stays in the second cache.
+/// The most plans that are simulated side by side. Their state fits into the second-level cache.
 pub(crate) const TOGETHER_MAX: usize = 16;
 
 /// The constants of a request.
@@ -33,7 +33,7 @@ impl Prepared {
         }
     }
 
-    /// What every request has.
+    /// The constants that both kinds of request have.
     pub(crate) fn plan(&self) -> &Plan {
         match self {
             Self::Savings(plan) => plan,
@@ -48,8 +48,8 @@ impl Prepared {
         }
     }
 
-    /// The score of each simulation from `first` on, for all of `scores`: it succeeds where that is
-    /// at least the plan's threshold.
+    /// Computes the scores of the simulations from `first` on, as many as `scores` has room for. A
+    /// simulation succeeds if its score is at least the plan's threshold.
     pub(crate) fn scores(&self, level: Level, first: u64, scores: &mut [f32]) {
         match self {
             Self::Savings(plan) => level.run(Walk::alone(plan, first, scores)),
@@ -63,9 +63,9 @@ impl Prepared {
 }
 
 impl Prepared {
-    /// Counts, for each month of the timeline, the pairs of a score of the job's own and of this
-    /// plan with a timeline that ends with the month, of the simulations from `first` on. `own` has
-    /// these scores and the least that reaches the job's goal; `room` is as long.
+    /// Counts, for each month, the pairs of the job's own scores and those of this plan with a
+    /// timeline that ends with the month, of the simulations from `first` on. `own` has the job's
+    /// scores and the lowest score that reaches its goal. `room` is a buffer of the same length.
     pub(crate) fn reach(
         &self,
         level: Level,
@@ -89,8 +89,7 @@ impl Prepared {
     }
 }
 
-/// Walks any plans on the same draws, each into its outcomes, which have room for what success
-/// depends on.
+/// Walks any plans on the same draws. Only the outcomes on which success depends are computed.
 pub(crate) fn walk_all<'a>(
     level: Level,
     first: u64,
@@ -114,8 +113,8 @@ pub(crate) fn walk_all<'a>(
     }
 }
 
-/// Walks plans on the same draws, those side by side that share their shocks. `observed` is of the
-/// first.
+/// Walks plans on the same draws. Plans that share their shocks are walked side by side. `observed`
+/// has the observed months of the first plan.
 pub(crate) fn walk(
     level: Level,
     first: u64,
@@ -134,7 +133,7 @@ pub(crate) fn walk(
         }
         let chosen: Vec<&Lifetime> = together.iter().map(|&i| plans[i]).collect();
         let mut results: Vec<Outcomes> = together.iter().map(|&i| std::mem::take(&mut outcomes[i])).collect();
-        // The first plan leads the first group.
+        // The first plan is the first one of the first group.
         let (observed, observation) = match observation.take() {
             Some(observation) => (observed, observation),
             None => (&[][..], Observation::None),

@@ -1,15 +1,15 @@
-//! What would help, in sentences with the numbers in them. A change is named only where what it
-//! does exceeds the error of that.
+//! Recommendations: sentences about changes that raise the probability. Changes are left out if
+//! their effect doesn't exceed its error.
 
 use carlo_types::JobSpec;
 use carlo_types::results::{Scenario, Sensitivity};
 
-/// Standard errors that an effect must exceed: the 95 % quantile of the normal distribution, both
-/// sides.
+/// The number of standard errors that an effect must exceed: the two-sided 95 % quantile of the
+/// normal distribution.
 const ERRORS: f64 = 1.96;
 
-/// What would help, in sentences for a person, the most helpful change first. Only changes whose
-/// effect exceeds its error are named.
+/// A sentence for each change of the plan that raises the probability by more than the error of the
+/// effect, the most helpful change first.
 pub fn recommendations(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String> {
     let mut helpful: Vec<&Scenario> = sensitivity
         .scenarios
@@ -21,7 +21,7 @@ pub fn recommendations(spec: &JobSpec, sensitivity: &Sensitivity) -> Vec<String>
     helpful.into_iter().map(|scenario| sentence(&change(scenario.name, spec), base, scenario)).collect()
 }
 
-/// What a scenario changes, as the beginning of a sentence.
+/// The change of a scenario, as the beginning of a sentence.
 fn change(name: &str, spec: &JobSpec) -> String {
     let share = |share: f64, of: f64| format!("${:.0}", share * of);
     match name {
@@ -50,7 +50,8 @@ fn change(name: &str, spec: &JobSpec) -> String {
     }
 }
 
-/// Retiring so many months later, in years, with the first person's age where the plan has one.
+/// A retirement this number of months later, in years, with the first person's age if the plan has
+/// one.
 fn retiring(spec: &JobSpec, months: i32) -> String {
     let when = f64::from(spec.plan.income_until.unwrap_or(spec.goal.timeline_months)) + f64::from(months);
     let direction = if months < 0 { "earlier" } else { "later" };
@@ -70,7 +71,7 @@ fn later(spec: &JobSpec, months: u32) -> String {
 fn sentence(change: &str, base: f64, scenario: &Scenario) -> String {
     let points = 100.0 * scenario.delta;
     let error = 100.0 * ERRORS * scenario.standard_error;
-    // As many decimals as the error leaves meaning in.
+    // Only as many decimals as are significant given the error.
     let decimals = if error < 0.1 { 2 } else { 1 };
     format!(
         "{change} raises the probability from {:.decimals$} % to {:.decimals$} %, by {points:.decimals$} ± {error:.decimals$} points.",

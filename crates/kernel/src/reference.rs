@@ -1,4 +1,4 @@
-//! The model in plain code: one simulation at a time, drawn from `rand_chacha`.
+//! The model in plain code: one simulation at a time, with draws from `rand_chacha`.
 //!
 //! [`final_balance`] repeats the arithmetic of the lanes, operation by operation, and gives the
 //! same bits as every level. The levels are tested against it, and it replays single simulations.
@@ -180,7 +180,7 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
     high + low - plan.owed[plan.months]
 }
 
-/// A rate of growth, from its planned and its random part.
+/// A growth rate from its planned and its random part.
 pub(crate) fn whole_rate(planned: f64, chance: f32) -> f64 {
     (1.0 + planned) * (1.0 + f64::from(chance)) - 1.0
 }

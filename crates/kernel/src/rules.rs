@@ -1,15 +1,15 @@
 //! The rules of a month: what it does to a household, in each lane. The steps are numbered as in
 //! the model's description.
 //!
-//! **What is planned and what chance adds.** With nothing left to chance, income, spending and
-//! payments are known before the first simulation; [`Plan`] has them for every month, computed in
-//! double precision. Chance puts a factor on prices and one on wages ([`Factor`]), which is 1 at
-//! the start. So a month's cash is the planned one, plus planned income times the deviation of
-//! wages from 1, less planned spending times that of prices: the same as income less spending, but
-//! a number is never rounded at the size of income or spending, only at the size of what chance has
-//! changed. A plan without chance is exact.
+//! **Planned amounts and deviations.** Without chance, income, spending and payments of every month
+//! are known before the first simulation; [`Plan`] has them in double precision. Chance adds a
+//! factor on prices and one on wages ([`Factor`]), which start at 1. A month's cash is the planned
+//! cash, plus planned income times the deviation of wages from 1, minus planned spending times that
+//! of prices. This equals income minus spending, but rounding errors are relative to the deviations
+//! instead of the whole amounts, and a plan without chance is exact.
 //!
-//! **The balance** is a compensated sum ([`Balance`]), so cents arrive at a billion dollars.
+//! **The balance** is a compensated sum ([`Balance`]), so that cents aren't lost in a billion
+//! dollars.
 //!
 //! A new rule is a step here. It reads chance from `shocks` and the request from `plan`. `pipeline`
 //! calls the steps without knowing their contents.
@@ -82,14 +82,14 @@ impl<L: Lanes> Economy<L> {
         Self { prices: Factor::one(lanes), wages: Factor::one(lanes) }
     }
 
-    /// Step 1: prices rise by what chance adds to the planned inflation.
+    /// Step 1: prices grow by the deviation from the planned inflation.
     #[inline(always)]
     pub(crate) fn inflation(&mut self, lanes: L, rate: L::Float) {
         self.prices = self.prices.grown(lanes, rate);
     }
 
-    /// Steps 2 and 3, before the last month of each half year: the year's raise, at its end, and
-    /// the promotion, by what chance adds to the planned ones. Spending and income are held within
+    /// Steps 2 and 3, before the last month of each half year: the promotion and, at the end of a
+    /// year, the raise, by their deviations from the planned ones. Clamps spending and income to
     /// their bounds.
     #[inline(always)]
     pub(crate) fn raises(
@@ -107,8 +107,8 @@ impl<L: Lanes> Economy<L> {
     }
 }
 
-/// A balance as the sum of two numbers in each lane, so that little is rounded away (W. Kahan,
-/// "Further remarks on reducing truncation errors", 1965).
+/// A balance as the sum of two numbers in each lane, to reduce rounding errors (W. Kahan, "Further
+/// remarks on reducing truncation errors", 1965).
 #[derive(Clone, Copy)]
 pub(crate) struct Balance<L: Lanes> {
     /// Most of the balance, dollars.
@@ -160,13 +160,13 @@ impl<L: Lanes> Balance<L> {
         // 5. An emergency.
         let cash = lanes.sub(cash, shocks.emergency);
 
-        // 6. The market's mean return on what lies above the reserve.
+        // 6. The market's mean return on the balance above the reserve.
         let excess = lanes.sub(self.high, lanes.float(budget.reserve));
         let invested = lanes.larger(excess, lanes.float(0.0));
         let cash = lanes.fma(invested, lanes.float(plan.return_mean[0]), cash);
         let small = lanes.fma(invested, lanes.float(plan.return_mean[1]), lanes.float(budget.planned[1]));
 
-        // 4 and 6: what chance does to income, spending and the market, as one normal.
+        // 4 and 6: the random parts of income, spending and the market, as one normal.
         let income = lanes.mul(wages.square, lanes.float(budget.income_variance));
         let variance = lanes.fma(prices.square, lanes.float(budget.spending_variance), income);
         let square = lanes.mul(variance, shocks.square);
@@ -177,7 +177,7 @@ impl<L: Lanes> Balance<L> {
         self.plus(lanes, cash, small)
     }
 
-    /// This balance where the mask holds, the other elsewhere.
+    /// This balance in lanes where the mask is set, the other one elsewhere.
     #[inline(always)]
     pub(crate) fn select(self, lanes: L, mask: L::Mask, other: Self) -> Self {
         let high = lanes.select(mask, self.high, other.high);

@@ -1,4 +1,4 @@
-//! What became of single simulations: for whoever wants their distribution and not its summary.
+//! The outcomes of single simulations, for users who need the distribution rather than the results.
 
 use carlo_types::BLOCK_SIMULATIONS;
 
@@ -10,25 +10,26 @@ use crate::lifetime::tally::whole;
 use crate::pipeline::Walk;
 use crate::prepared::{self, Prepared};
 
-/// What became of consecutive simulations: a number for each of them in every list that isn't
-/// absent.
+/// The outcomes of consecutive simulations. Every list that isn't absent has one number per
+/// simulation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Samples {
-    /// Final balances, dollars: those that results count.
+    /// Final balances in dollars, as they are counted in the results.
     pub final_balances: Vec<f32>,
-    /// Whether each reached the goal.
+    /// Whether each simulation reached the goal.
     pub succeeded: Vec<bool>,
-    /// The first month that was short, from 1; 0 where none was. Absent unless the goal is never to
-    /// be short.
+    /// The first short month, from 1; 0 if there was none. Absent unless the goal is never to be
+    /// short.
     pub first_short_months: Option<Vec<u16>>,
-    /// Months that somebody lived, at most the timeline. Absent in a plan without people.
+    /// The number of months in which somebody was alive, at most the timeline. Absent in a plan
+    /// without people.
     pub months_lived: Option<Vec<u16>>,
-    /// The least multiples of planned spending. Absent in a plan without a spending rule.
+    /// The lowest multiplier of planned spending. Absent in a plan without a spending rule.
     pub lowest_multipliers: Option<Vec<f32>>,
 }
 
 impl Samples {
-    /// Adds those that follow, which are of the same job.
+    /// Appends the next simulations of the same job.
     pub fn append(&mut self, mut next: Self) {
         fn add<T>(list: &mut Option<Vec<T>>, next: Option<Vec<T>>) {
             match (list, next) {
@@ -45,9 +46,9 @@ impl Samples {
 }
 
 impl Job {
-    /// What became of the simulations from index `first` on: at most those of the block that it is
-    /// in, and `most`. Like a replay, it can be any index below 10¹², also one that the job doesn't
-    /// run.
+    /// The outcomes of the simulations from index `first` on, up to the end of its block and at
+    /// most `most`. Like in a replay, indices can be any below 10¹², including ones beyond the
+    /// job's end.
     pub fn samples(&self, first: u64, most: u64) -> Samples {
         let count = most.min(BLOCK_SIMULATIONS - first % BLOCK_SIMULATIONS);
         let count = usize::try_from(count).unwrap_or(usize::MAX);

@@ -1,18 +1,19 @@
-//! The scenarios of a plan's sensitivity: which changes of a request are simulated beside it.
+//! The scenarios of a plan's sensitivity: the changed requests that are simulated beside it.
 //!
-//! A savings goal has its own, faster way: `pipeline` walks its scenarios as multiples of income
-//! and spending, and walks on for a longer timeline. For a plan each scenario is a request of its
-//! own on the same luck. What ends with the timeline ends with the longer one.
+//! The scenarios of a plan are requests of their own, with the same draws. Everything that ends
+//! with the timeline ends with the longer timeline of a scenario. The scenarios of a savings goal
+//! are faster: `pipeline` walks them as multiples of income and spending, and continues the walk
+//! for a longer timeline.
 
 use carlo_types::JobSpec;
 use carlo_types::request::plan::Returns;
 use carlo_types::results::{PLAN_SCENARIOS, SCENARIOS};
 
-/// A point of return a year.
+/// One percentage point of yearly return.
 const POINT: f64 = 0.01;
 
-/// The scenarios of a request that has a plan, by name: those of every request first, in their
-/// order.
+/// The scenarios of a request with a plan, by name. Those that every request has come first, in the
+/// order of the results.
 pub(crate) fn of_plan(spec: &JobSpec) -> Vec<(&'static str, JobSpec)> {
     let income = |factor: f64| changed(spec, |spec| spec.inputs.monthly_income *= factor);
     let spending = |factor: f64| changed(spec, |spec| spec.profile.monthly_spending *= factor);
@@ -47,13 +48,12 @@ fn changed(spec: &JobSpec, change: impl FnOnce(&mut JobSpec)) -> JobSpec {
     spec
 }
 
-/// The same household for so many months longer. What ends with the timeline ends with the longer
-/// one.
+/// The same household with a timeline that is longer by this number of months.
 fn longer(spec: &JobSpec, months: u32) -> JobSpec {
     changed(spec, |spec| spec.goal.timeline_months += months)
 }
 
-/// Ends the income with this month, or with the timeline.
+/// Ends the income with this month, but not after the timeline.
 pub(crate) fn retire(spec: &mut JobSpec, month: u32) {
     spec.plan.income_until = (month < spec.goal.timeline_months).then_some(month);
 }

@@ -1,27 +1,27 @@
-//! Sensitivity on common random numbers: how many simulations a change of the plan turns from
-//! failure to success, and back. The job and its scenarios meet the same shocks, so differences are
-//! estimated from pairs (`paired`).
+//! Sensitivity with common random numbers: the numbers of simulations that a change of the plan
+//! turns to success and to failure. The job and its scenarios have the same shocks, so differences
+//! are estimated from pairs (`paired`).
 
 use carlo_types::results::{SCENARIOS, Scenario, Sensitivity};
 
 use crate::paired::PairedCounts;
 
-/// Simulations that the scenarios are simulated with: the first.
+/// The number of first simulations for which the scenarios are simulated.
 pub(crate) const SIMULATIONS: u64 = 1_000_000;
 
-/// What became of the scenarios' pairs.
+/// The counts of the scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ScenarioCounts {
-    /// Pairs of each scenario.
+    /// The number of pairs of each scenario.
     pub(crate) simulations: u64,
-    /// Of the job's own simulations, those that reached the goal.
+    /// The number of the job's own simulations that reached the goal.
     pub(crate) successes: u64,
-    /// Of each scenario, in the order of the results.
+    /// The counts of each scenario, in the order of the results.
     pub(crate) pairs: [PairedCounts; SCENARIOS.len()],
 }
 
 impl ScenarioCounts {
-    /// Adds the first simulations of a block; `scenarios` are at least as long as `scores`.
+    /// Adds the first simulations of a block. `scenarios` must be at least as long as `scores`.
     pub(crate) fn add<'a>(
         &mut self,
         threshold: f32,
@@ -35,7 +35,7 @@ impl ScenarioCounts {
         }
     }
 
-    /// Adds other pairs of the same job.
+    /// Merges the counts of other simulations of the same job.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.simulations = self.simulations.saturating_add(other.simulations);
         self.successes = self.successes.saturating_add(other.successes);
@@ -44,14 +44,15 @@ impl ScenarioCounts {
         }
     }
 
-    /// Whether the numbers can belong together.
+    /// Whether the counts are consistent.
     pub(crate) fn is_possible(&self) -> bool {
         self.simulations <= SIMULATIONS
             && self.successes <= self.simulations
             && self.pairs.iter().all(|pairs| pairs.is_possible(self.simulations, self.successes))
     }
 
-    /// The answer, if there are any pairs. `further` scenarios are those that only plans have.
+    /// The sensitivity results; `None` without pairs. `further` are the scenarios that only plans
+    /// have.
     pub(crate) fn summary(&self, further: Vec<(&'static str, PairedCounts)>) -> Option<Sensitivity> {
         if self.simulations == 0 {
             return None;

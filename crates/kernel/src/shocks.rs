@@ -1,6 +1,6 @@
-//! What chance decides about a half year, for a tile of simulations: from integers to normals,
-//! emergencies and raises. It computes one kind after the other, each for all registers of the
-//! tile, so that the processor finds independent work by itself.
+//! The shocks of a half year for a tile of simulations: converts integers to normals, emergencies
+//! and raises. Each kind is computed for all registers of the tile before the next kind, so that
+//! the processor always has independent work.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"

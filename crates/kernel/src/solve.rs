@@ -1,17 +1,20 @@
-//! Solving for a number of the plan: which values to try, and what they say.
+//! Solving for a number of the plan: the choice of candidate values, and the solution that follows
+//! from their successes.
 //!
-//! The first 4,096 simulations, the pilot, tell by bisection where the success probability is
-//! roughly the wanted one. In that range a grid of values is tried with all simulations, all on the
-//! same shocks, and the answer is read between the two that enclose the wanted probability. So it
-//! is one job, whose blocks may be done anywhere in any order, and its answer has the same bits
-//! everywhere. The value at which success is easiest is always among them: nothing is called out of
-//! reach untried.
+//! The pilot, which consists of the first 4,096 simulations, finds by bisection the range of values
+//! in which the success probability may be the wanted one. A grid of candidates in that range is
+//! tried with all simulations, all on the same shocks, and the solution is interpolated between the
+//! two candidates that enclose the wanted probability. So this is one job, whose blocks can be
+//! computed anywhere in any order, and its solution has the same bits everywhere. The value with
+//! the highest success probability is always a candidate, so that a probability is only called
+//! unreachable after it was tried.
 //!
-//! Success is taken to move one way with an amount, which is counted in its smallest steps: cents,
-//! months, millionths of a factor. Where it jumps, the grid closes in on the jump until its
-//! neighbours are a step apart. Success is not monotone in time: for the earliest month, one walk
-//! counts the success of every month that may decide. Only where a rule looks ahead to the end of
-//! the timeline is every timeline a walk of its own; then the pilot looks at every 20th.
+//! The success probability is assumed to be monotone in an amount. Amounts are counted in their
+//! smallest steps: cents, months, or millionths of a factor. If the probability jumps, the grid is
+//! refined around the jump until its neighbours are one step apart. The probability is not monotone
+//! in time, so for the earliest month one walk counts the successes of every month in question. If
+//! a spending rule looks ahead to the end of the timeline, each timeline needs a walk of its own;
+//! then the pilot tries only every 20th.
 
 use carlo_types::analysis::{CANDIDATES, Solve, TIMELINES, Variable};
 use carlo_types::limits::{NUMBER_MAX, TIMELINE_MONTHS_MAX};
@@ -29,16 +32,16 @@ use crate::paired::PairedCounts;
 use crate::prepared::{self, Prepared};
 use crate::scenarios;
 
-/// Simulations of the pilot: the first.
+/// The number of simulations of the pilot.
 const PILOT: u64 = 4096;
-/// Values of an amount that are tried in the range that the pilot leaves, besides the easiest.
+/// The number of candidates in the pilot's range, besides the easiest value.
 const GRID: usize = CANDIDATES as usize - 1;
-/// The most pilots that the grid costs.
+/// The most walks of the pilot that the choice of the grid may take.
 const PILOTS_MAX: usize = 160;
-/// The pilot looks at every so many-th timeline where each is a walk of its own.
+/// The distance of the timelines that the pilot tries if each needs a walk of its own.
 const SCAN_MONTHS: usize = 20;
 
-/// The plan of `spec` with another value of a variable, and no question.
+/// `spec` with another value of a variable, without an analysis.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1200")]
 pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
     let mut spec = spec.clone();
@@ -59,18 +62,19 @@ pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
     spec
 }
 
-/// The largest factor on the spending of flows.
+/// The largest factor on spending flows.
 const WITHDRAWAL_MAX: f64 = 1e6;
 
-/// The values that an amount can have, in its smallest steps, and which way success moves with it.
+/// The possible values of an amount in its smallest steps, and the direction in which success
+/// changes with it.
 struct VariableDomain {
     least: i64,
     most: i64,
-    /// Whether success gets more probable as it grows.
+    /// Whether the success probability rises with the amount.
     rises: bool,
-    /// What it is in the job's own plan.
+    /// The amount in the job's own plan.
     own: i64,
-    /// How many steps make 1.
+    /// The number of steps in one unit.
     steps: f64,
 }
 
@@ -95,19 +99,19 @@ impl VariableDomain {
         };
         let least = match variable {
             Variable::EarliestMonth => 1,
-            // A final balance is above nothing.
+            // The target of a final balance must be positive.
             Variable::MaxTarget => i64::from(spec.goal.success == Success::FinalBalance),
             _ => 0,
         };
         Self { least, most: (most * steps) as i64, rises, own: (own * steps) as i64, steps }
     }
 
-    /// The end at which success is most probable.
+    /// The end of the domain with the highest success probability.
     fn easiest(&self) -> i64 {
         if self.rises { self.most } else { self.least }
     }
 
-    /// The other one.
+    /// The end of the domain with the lowest success probability.
     fn hardest(&self) -> i64 {
         if self.rises { self.least } else { self.most }
     }
@@ -126,25 +130,25 @@ struct Pilot<'a> {
 }
 
 impl Pilot<'_> {
-    /// How many succeed with this value.
+    /// The number of successes with this value.
     fn successes(&mut self, value: f64) -> u64 {
         let prepared = Prepared::new(&with(self.spec, self.variable, value));
         prepared.scores(self.level, 0, &mut self.scores);
         count(&self.scores, prepared.plan().threshold)
     }
 
-    /// How many have reached the goal after each month up to the last one of the model.
+    /// The number of successes with each timeline, up to the longest one of the model.
     fn successes_by_month(&mut self) -> Vec<u64> {
         let prepared = Prepared::new(&with(self.spec, self.variable, TIMELINE_MONTHS_MAX.into()));
         let mut counts = vec![PairedCounts::default(); prepared.plan().months];
-        // Beside a plan in which nothing succeeds, every success is gained.
+        // The paired plan never succeeds, so that every success counts as gained.
         let none = vec![f32::NEG_INFINITY; self.scores.len()];
         let own = (&none[..], prepared.plan().threshold);
         prepared.reach(self.level, 0, own, &mut self.scores, &mut counts);
         counts.iter().map(|counts| counts.gained).collect()
     }
 
-    /// How many succeed with each of these timelines.
+    /// The number of successes with each of these timelines.
     fn successes_of_timelines(&mut self, months: &[u32]) -> Vec<u64> {
         let lifetime = |&months: &u32| Lifetime::new(&with(self.spec, self.variable, months.into()));
         let lifetimes: Vec<Lifetime> = months.iter().map(lifetime).collect();
@@ -163,10 +167,10 @@ fn count(scores: &[f32], threshold: f32) -> u64 {
     scores.iter().filter(|&&score| score >= threshold).count() as u64
 }
 
-/// The values to try, ascending.
+/// The candidates, ascending.
 pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64> {
     let simulations = spec.simulations().min(PILOT);
-    let scores = vec![0.0; usize::try_from(simulations).expect("at most the pilot's")];
+    let scores = vec![0.0; usize::try_from(simulations).expect("at most the size of the pilot")];
     let mut pilot = Pilot { spec, variable: asked.variable, level, scores };
     let [few, many] = central_counts(simulations, asked.probability, FOUR_SIGMA);
     if asked.variable == Variable::EarliestMonth {
@@ -187,9 +191,10 @@ pub(crate) fn candidates(spec: &JobSpec, asked: &Solve, level: Level) -> Vec<f64
     values.into_iter().map(|steps| domain.value(steps)).collect()
 }
 
-/// The last month whose success has to be counted with all simulations, from the pilot's successes
-/// after each: that in which the goal is certainly reached, and where it is certainly missed again;
-/// else the last one in doubt. Where no month comes into question, it is the best one.
+/// The last month whose successes must be counted with all simulations, given the pilot's successes
+/// after each month. This is the month in which the probability is certainly missed again after it
+/// has certainly been reached, or else the last month in doubt. If no month is in question, it is
+/// the month with the most successes.
 fn last_month(successes: &[u64], few: u64, many: u64) -> u32 {
     let month = |i: usize| u32::try_from(i + 1).expect("at most the longest timeline");
     let certainly = successes.iter().position(|&count| count > many);
@@ -203,15 +208,15 @@ fn last_month(successes: &[u64], few: u64, many: u64) -> u32 {
     }
 }
 
-/// The first of those with the most successes.
+/// The position of the most successes, or the first of several.
 fn best(successes: &[u64]) -> usize {
     let most = successes.iter().copied().max().unwrap_or(0);
     successes.iter().position(|&count| count == most).unwrap_or(0)
 }
 
-/// The timelines to try where each is a walk of its own: those between the last scanned one that
-/// certainly misses the goal and the next that certainly reaches it; the best one where none comes
-/// into question.
+/// The timelines to try if each needs a walk of its own: those between the last scanned one that
+/// certainly misses the probability and the next one that certainly reaches it. If none is in
+/// question, the one with the most successes.
 fn timelines(pilot: &mut Pilot<'_>, few: u64, many: u64) -> Vec<f64> {
     let scanned: Vec<u32> = (1..=TIMELINE_MONTHS_MAX)
         .filter(|&month| month == 1 || (month as usize).is_multiple_of(SCAN_MONTHS))
@@ -229,10 +234,10 @@ fn timelines(pilot: &mut Pilot<'_>, few: u64, many: u64) -> Vec<f64> {
     months.into_iter().map(f64::from).collect()
 }
 
-/// The amount, to a step, at which the pilot's successes come to `enough`: the least with at least
-/// so many, if they rise, else the largest; an end of the domain where there is none.
+/// The amount at which the pilot's successes reach `enough`: the smallest one if successes rise
+/// with the amount, else the largest one. An end of the domain if there is none.
 fn bisect(domain: &VariableDomain, enough: u64, pilot: &mut Pilot<'_>) -> i64 {
-    // False below the place and true above it.
+    // False below the amount and true above it.
     let mut is_above = |steps: i64| (pilot.successes(domain.value(steps)) >= enough) == domain.rises;
     let mut low = domain.least;
     if is_above(low) {
@@ -255,8 +260,8 @@ fn bisect(domain: &VariableDomain, enough: u64, pilot: &mut Pilot<'_>) -> i64 {
     if domain.rises { high } else { low }
 }
 
-/// Amounts from `low` to `high`, between which the pilot's successes move evenly, or jump from one
-/// step to the next.
+/// Amounts from `low` to `high`, chosen so that the pilot's successes change evenly from each to
+/// the next, or jump within one step.
 fn candidate_grid(domain: &VariableDomain, low: i64, high: i64, pilot: &mut Pilot<'_>) -> Vec<i64> {
     let mut point = |steps: i64| (steps, pilot.successes(domain.value(steps)));
     let mut points = vec![point(low)];
@@ -264,12 +269,12 @@ fn candidate_grid(domain: &VariableDomain, low: i64, high: i64, pilot: &mut Pilo
         points.push(point(high));
     }
     for _ in 0..PILOTS_MAX {
-        // The widest move that isn't within a step.
+        // The largest change between two amounts that are more than a step apart.
         let change = |i: usize| points[i].1.abs_diff(points[i + 1].1);
         let is_open = |&i: &usize| points[i + 1].0 - points[i].0 > 1 && change(i) > 1;
         let Some(i) = (0..points.len() - 1).filter(is_open).max_by_key(|&i| change(i)) else { break };
         let middle = point(points[i].0 + (points[i + 1].0 - points[i].0) / 2);
-        // An end with the same successes is replaced, unless it is an end of the grid.
+        // A neighbour with the same successes is replaced, unless it is an end of the grid.
         if middle.1 == points[i].1 && i > 0 {
             points[i] = middle;
         } else if middle.1 == points[i + 1].1 && i + 2 < points.len() {
@@ -283,8 +288,7 @@ fn candidate_grid(domain: &VariableDomain, low: i64, high: i64, pilot: &mut Pilo
     points.into_iter().map(|point| point.0).collect()
 }
 
-/// The answer, from the values that were tried, ascending, with how many of `simulations`
-/// succeeded.
+/// The solution, from the ascending candidates with their numbers of successes among `simulations`.
 pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, u64)], simulations: u64) -> Solution {
     let [few, many] = central_counts(simulations, asked.probability, PERCENT_95);
     let enough = enough(asked.probability, simulations);
@@ -294,8 +298,9 @@ pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, u64)], simu
     let domain = VariableDomain::of(spec, asked.variable);
     let value = crossing(&domain, tried, enough);
     let interval_95 = value.map(|_| {
-        // With a true value v, the successes at v are a binomial count: with 95 % one of few to
-        // many. Where no count bounds v on a side, that side ends with the domain.
+        // The number of successes at the true value is binomial, and with 95 % confidence between
+        // `few` and `many`. If no candidate bounds the value on a side, the interval ends with the
+        // domain.
         let [easy, hard] = [domain.easiest(), domain.hardest()].map(|steps| domain.value(steps));
         let lower = if few == 0 { Some(hard) } else { crossing(&domain, tried, few) };
         let upper = if many >= simulations { None } else { crossing(&domain, tried, many + 1) };
@@ -305,7 +310,7 @@ pub(crate) fn solution(spec: &JobSpec, asked: &Solve, tried: &[(f64, u64)], simu
     Solution { asked: *asked, value, interval_95, below_again_after: None }
 }
 
-/// The least number of successes that is at least this probability.
+/// The smallest number of successes whose share is at least this probability.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the simulations")]
 fn enough(probability: f64, simulations: u64) -> u64 {
     let mut enough = (probability * simulations as f64).floor() as u64;
@@ -315,9 +320,9 @@ fn enough(probability: f64, simulations: u64) -> u64 {
     enough
 }
 
-/// The first month after which success reaches each of these counts: the interval's lower end, the
-/// answer, its upper end. And the first one after it that doesn't reach the answer's count any
-/// more.
+/// The first months in which the successes reach each of these counts: the lower end of the
+/// interval, the solution, and the upper end. Also the first month after the solution in which its
+/// count is not reached any more.
 fn solution_in_time(asked: &Solve, tried: &[(f64, u64)], [few, enough, many]: [u64; 3]) -> Solution {
     let first = |count: u64| tried.iter().find(|tried| tried.1 >= count).map(|tried| tried.0);
     let value = first(enough);
@@ -328,10 +333,11 @@ fn solution_in_time(asked: &Solve, tried: &[(f64, u64)], [few, enough, many]: [u
     Solution { asked: *asked, value, interval_95, below_again_after }
 }
 
-/// The amount at which successes come to `enough`: on a line between the two that enclose it,
-/// rounded to the step that has enough; nothing where it is reached nowhere.
+/// The amount at which the successes reach `enough`: interpolated linearly between the two
+/// candidates that enclose it, and rounded to the step that has enough. `None` if no candidate
+/// reaches it.
 fn crossing(domain: &VariableDomain, tried: &[(f64, u64)], enough: u64) -> Option<f64> {
-    // From the hard end to the easy one.
+    // From the hardest candidate to the easiest.
     let mut hardest_first = tried.to_vec();
     if !domain.rises {
         hardest_first.reverse();

@@ -1,4 +1,4 @@
-//! The summary of a partial result: what a person reads, each number with its error.
+//! The results of a partial result, each with its error.
 //!
 //! Percentiles are order statistics: the p-th of n is the ⌈n·p⌉-th smallest balance, read from the
 //! histogram to within three quarters of a bin whatever the distribution. Sources of the intervals:
@@ -23,9 +23,8 @@ use crate::partial::Partial;
 use crate::scenarios;
 use ranks::Ranks;
 
-/// The results of the simulations that `partial` holds, as an answer to `spec`; also of a job that
-/// isn't finished. With no simulations at all the standard error is 1, the interval is [0, 1], and
-/// every sum of money is 0.
+/// The results of `spec` from the simulations in `partial`, which may be a part of the job. Without
+/// simulations, the standard error is 1, the interval is [0, 1], and all amounts of money are 0.
 pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
     let (n, successes) = (partial.simulations(), partial.successes());
     let ranks = Ranks::new(partial);
@@ -57,7 +56,7 @@ pub fn results(spec: &JobSpec, partial: &Partial) -> Results {
     }
 }
 
-/// The scenarios that only plans have, by name, each with its pairs.
+/// The counts of the scenarios that only plans have, by name.
 fn further(spec: &JobSpec, partial: &Partial) -> Vec<(&'static str, PairedCounts)> {
     if partial.plan.scenarios.is_empty() {
         return Vec::new();
@@ -66,7 +65,7 @@ fn further(spec: &JobSpec, partial: &Partial) -> Vec<(&'static str, PairedCounts
     names.zip(partial.plan.scenarios.iter().copied()).collect()
 }
 
-/// Mean and standard deviation, dollars.
+/// Mean and standard deviation, in dollars.
 fn moments(partial: &Partial) -> (f64, f64) {
     let n = partial.simulations as f64;
     if partial.simulations == 0 {
@@ -74,8 +73,8 @@ fn moments(partial: &Partial) -> (f64, f64) {
     }
     let dollars = 1.0 / partial.grid.fixed_per_dollar();
     let mean = partial.sum as f64 / n;
-    // Around the grid's center, which is close to the mean: the difference loses no digits that
-    // matter.
+    // Sums are relative to the grid's center, which is close to the mean, so that the difference
+    // loses hardly any digits.
     let variance = (partial.squares as f64 / n - mean * mean).max(0.0) * n / (n - 1.0).max(1.0);
     let (least, most) = (f64::from(partial.least), f64::from(partial.most));
     ((f64::from(partial.grid.center()) + mean * dollars).clamp(least, most), variance.sqrt() * dollars)

@@ -1,9 +1,10 @@
-//! Other plans on the job's own shocks: how many simulations each turns from failure to success,
-//! and back.
+//! Other plans on the job's own shocks: the numbers of simulations that each turns to success and
+//! to failure.
 //!
-//! A job that compares plans names them. One that solves for a number tries values of it, which
-//! follow from the job's first simulations (`solve`), so that every node tries the same. A sweep's
-//! points follow from its axes. Either way the counts merge like all that a partial result holds.
+//! A job that compares plans contains them. A job that solves for a number tries candidates, which
+//! follow from its first simulations (`solve`), so that all nodes try the same ones. The points of
+//! a sweep follow from its axes. The counts of all of them merge exactly, like everything in a
+//! partial result.
 
 use carlo_types::analysis::{Analysis, Solve, Variable};
 use carlo_types::{JobSpec, sweep};
@@ -15,16 +16,16 @@ use crate::paired::PairedCounts;
 use crate::prepared::{self, Prepared, TOGETHER_MAX};
 use crate::solve;
 
-/// The plans of a job besides its own.
+/// The other plans of a job.
 #[derive(Debug, Clone)]
 pub(crate) enum Variants {
-    /// Each is walked.
+    /// Plans that are walked.
     Plans(Vec<Variant>),
-    /// Each is walked, and prepared just before: the points of a sweep.
+    /// The points of a sweep, which are prepared just before they are walked.
     Points(Vec<Point>),
-    /// The job's own plan with other targets, dollars: its balances are those of the job.
+    /// The job's own plan with other targets in dollars, which has the balances of the job.
     Targets(Vec<f64>),
-    /// The job's own plan with every timeline up to this one's: one walk counts them all.
+    /// The job's own plan with all timelines up to this plan's. One walk counts them all.
     Months(Prepared),
 }
 
@@ -42,17 +43,17 @@ pub(crate) struct Point {
     scale: BalanceScale,
 }
 
-/// What a variant's counts are of.
+/// What identifies a variant's counts.
 #[derive(Debug, Clone, Copy)]
 enum Label {
-    /// What the variable is in it, where the job solves for one.
+    /// The value of the variable, in a job that solves for one.
     Value(f64),
-    /// Where its balances are counted, where they are.
+    /// The scale on which the balances are counted, in a job that counts them.
     Balances(BalanceScale),
 }
 
 impl Variants {
-    /// Those of a job.
+    /// The other plans of a job.
     pub(crate) fn new(spec: &JobSpec, level: Level) -> Self {
         match &spec.analysis {
             Analysis::None => Self::Plans(Vec::new()),
@@ -92,7 +93,7 @@ impl Variants {
         }
     }
 
-    /// Those that are walked by themselves.
+    /// The plans that are walked.
     pub(crate) fn plans(&self) -> &[Variant] {
         match self {
             Self::Plans(variants) => variants,
@@ -100,7 +101,7 @@ impl Variants {
         }
     }
 
-    /// No pairs yet, of each.
+    /// Empty counts of each variant.
     pub(crate) fn counts(&self) -> Vec<VariantCounts> {
         match self {
             Self::Plans(variants) => {
@@ -120,7 +121,7 @@ impl Variants {
     }
 }
 
-/// Where the balances of plans are counted.
+/// The scales on which the balances of plans are counted.
 fn scales(level: Level, simulations: u64, plans: &[Prepared]) -> Vec<BalanceScale> {
     let count = usize::try_from(simulations).map_or(balances::PILOT, |all| all.min(balances::PILOT));
     let mut outcomes = vec![Outcomes::brief(count); plans.len()];
@@ -128,13 +129,13 @@ fn scales(level: Level, simulations: u64, plans: &[Prepared]) -> Vec<BalanceScal
     outcomes.iter_mut().map(|outcomes| BalanceScale::of_pilot(&mut outcomes.finals)).collect()
 }
 
-/// What became of pairs of a simulation of the job's own plan and the same one of a variant.
+/// The counts of pairs of a simulation of the job's own plan and the same simulation of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct VariantCounts {
     /// Bits of the variant's value.
     value: Option<u64>,
     pub(crate) pairs: PairedCounts,
-    /// Of its final balances; only where it has no value.
+    /// The counts of its final balances; `None` if it has a value.
     pub(crate) balances: Option<BalanceCounts>,
 }
 
@@ -147,7 +148,7 @@ impl VariantCounts {
         Self { value, pairs: PairedCounts::default(), balances }
     }
 
-    /// What was written as these numbers, if it can be.
+    /// The counts with these decoded numbers; `None` if they are invalid.
     pub(crate) fn from_bits(
         (value, pairs): (Option<u64>, PairedCounts),
         balances: Option<BalanceCounts>,
@@ -159,12 +160,12 @@ impl VariantCounts {
         is_possible.then_some(Self { value, pairs, balances })
     }
 
-    /// The bits of its value, and its pairs.
+    /// The bits of the value, and the pairs.
     pub(crate) fn to_bits(self) -> (Option<u64>, PairedCounts) {
         (self.value, self.pairs)
     }
 
-    /// Adds a block of the variant, beside the job's own scores and their threshold.
+    /// Adds a block of the variant, given the job's own scores and their threshold.
     pub(crate) fn add(&mut self, own: (&[f32], f32), plan: &Prepared, outcomes: &mut Outcomes) {
         if let Some(balances) = &mut self.balances {
             balances.add(&outcomes.finals);
@@ -173,18 +174,18 @@ impl VariantCounts {
         self.pairs.add(own, (&outcomes.finals, plan.plan().threshold));
     }
 
-    /// What the variant's variable is.
+    /// The value of the variant's variable.
     pub(crate) fn value(&self) -> Option<f64> {
         self.value.map(f64::from_bits)
     }
 
-    /// Forgets the pairs, not whose they are.
+    /// Removes all pairs.
     pub(crate) fn clear(&mut self) {
         self.pairs = PairedCounts::default();
         self.balances = self.balances.map(|balances| BalanceCounts::new(balances.scale));
     }
 
-    /// Adds other pairs of the same variant.
+    /// Merges other counts of the same variant.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.pairs.merge(&other.pairs);
         if let (Some(balances), Some(other)) = (&mut self.balances, &other.balances) {
@@ -192,18 +193,18 @@ impl VariantCounts {
         }
     }
 
-    /// Whether both are of the same variant.
+    /// Whether both belong to the same variant.
     pub(crate) fn fits(&self, other: &Self) -> bool {
         let scale = |counts: &Self| counts.balances.map(|balances| balances.scale);
         self.value == other.value && scale(self) == scale(other)
     }
 
-    /// Whether the numbers can be of so many simulations with so many successes.
+    /// Whether this number of simulations, with this number of successes, can have these counts.
     pub(crate) fn is_possible(&self, simulations: u64, successes: u64) -> bool {
         self.pairs.is_possible(simulations, successes)
             && self.balances.is_none_or(|balances| balances.is_possible(simulations))
     }
 }
 
-/// The most that a partial result can be of: every month of the longest timeline.
+/// The most variants of a partial result: one for each month of the longest timeline.
 pub(crate) const VARIANTS_MAX: usize = carlo_types::limits::TIMELINE_MONTHS_MAX as usize;

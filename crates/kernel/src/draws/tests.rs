@@ -79,12 +79,13 @@ fn fields(seed: u64, count: u32) -> Vec<Vec<u32>> {
     Level::available()[0].run(Fields { seed, count })
 }
 
-/// How many bits the `i`-th field has.
+/// The number of bits of the `i`-th field.
 fn width(i: usize) -> u32 {
     [RADIUS_BITS, ANGLE_BITS, UNIFORM_BITS][i % FIELDS / PAIRS]
 }
 
-/// Every draw of two years as the model reads it: 14 normals and 7 uniforms in each half year.
+/// All draws of two years in the form that the model reads: 14 normals and 7 uniforms per half
+/// year.
 fn draws(seed: u64, count: u32) -> Vec<(bool, Vec<f32>)> {
     let fields = fields(seed, count);
     let mut draws = Vec::new();
@@ -111,7 +112,7 @@ fn draws(seed: u64, count: u32) -> Vec<(bool, Vec<f32>)> {
 #[test]
 fn draws_have_their_distributions() {
     const COUNT: u32 = 1 << 16;
-    // A statistic this large comes once in 10⁸ tests of a right layout.
+    // A correct layout exceeds this bound once in 10⁸ tests.
     let bound = ((1e8_f64 * 2.0).ln() / 2.0 / f64::from(COUNT)).sqrt();
     let (normal, uniform) = (Normal::new(0.0, 1.0).unwrap(), Uniform::new(0.0, 1.0).unwrap());
     for (i, (is_normal, mut draws)) in draws(31, COUNT).into_iter().enumerate() {
@@ -171,7 +172,7 @@ fn fields_and_pairs_of_fields_are_uniform() {
     /// Bits of a field that are counted together.
     const BITS: u32 = 4;
     const CELLS: usize = 1 << (2 * BITS);
-    // Chi-squared of 255 degrees of freedom: this large once in 10⁹ tests.
+    // Chi-squared with 255 degrees of freedom exceeds this once in 10⁹ tests.
     const BOUND: f64 = 405.0;
     let ends: Vec<Vec<u8>> = fields(41, COUNT)
         .iter()
@@ -194,8 +195,8 @@ fn fields_and_pairs_of_fields_are_uniform() {
     }
 }
 
-/// No bit of any field of two years tells anything of another one: each pair of bits agrees in half
-/// of the simulations. Two draws that share a single bit of the keystream fail this.
+/// All pairs of bits of two years are uncorrelated: they agree in half of the simulations. Two
+/// draws that shared a single bit of the keystream would fail this test.
 #[test]
 fn bits_of_fields_are_pairwise_independent() {
     const COUNT: u32 = 1 << 13;
@@ -211,7 +212,7 @@ fn bits_of_fields_are_pairwise_independent() {
             })
         })
         .collect();
-    // Two million pairs; 7 standard errors come once in 4 × 10¹¹.
+    // There are two million pairs, and 7 standard errors are exceeded once in 4 × 10¹¹.
     let (half, bound) = (f64::from(COUNT) / 2.0, 7.0 * f64::from(COUNT).sqrt() / 2.0);
     for (i, a) in rows.iter().enumerate() {
         let ones: u32 = a.iter().map(|row| row.count_ones()).sum();

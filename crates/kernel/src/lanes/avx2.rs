@@ -31,8 +31,8 @@ fn entry<T: Task>(lanes: Avx2, task: T) -> T::Output {
 macro_rules! on {
     ($self:ident, $instructions:expr) => {{
         let Self(()) = $self;
-        // SAFETY: an `Avx2` is made by `detect` alone, after the machine was asked for these
-        // instructions; pointers come from references to arrays of the size that the instruction
+        // SAFETY: only `detect` makes an `Avx2`, after it has checked that the processor has these
+        // instructions. Pointers come from references to arrays of the size that the instruction
         // reads or writes, and unaligned access is allowed.
         unsafe { $instructions }
     }};

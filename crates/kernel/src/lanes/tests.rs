@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::level::Level;
 
-/// What every operation makes of these words, as bits.
+/// The bits of all operations' results for these words.
 struct Operations {
     a: [u32; WIDTH_MAX],
     b: [u32; WIDTH_MAX],
@@ -86,7 +86,7 @@ impl Task for Operations {
     }
 }
 
-/// What [`Portable`] makes of them, a register at a time.
+/// The results of [`Portable`], register by register.
 fn expected(a: &[u32; WIDTH_MAX], b: &[u32; WIDTH_MAX], c: &[u32; WIDTH_MAX]) -> Vec<Vec<u32>> {
     let mut all: Vec<Vec<u32>> = Vec::new();
     for first in (0..WIDTH_MAX).step_by(Portable::WIDTH) {

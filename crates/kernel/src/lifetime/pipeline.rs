@@ -1,9 +1,9 @@
-//! How the months of plans are computed: from constants and a range of indices to outcomes.
+//! The pipeline of plans: computes outcomes from the constants of plans and a range of indices.
 //!
-//! As in `pipeline`, a tile of simulations goes through one stage after another. Several plans walk
-//! side by side on one set of shocks: a job's own, and those that differ from it only in what
-//! chance doesn't touch (amounts, months, means of returns). So a scenario costs its months alone,
-//! and meets the same luck.
+//! As in `pipeline`, a tile of simulations goes through one stage after another. Several plans can
+//! share one set of shocks: the job's own plan and those that differ from it only in numbers that
+//! the shocks don't depend on (amounts, months, means of returns). Such a plan only costs its
+//! months, and its differences to the job's plan are free of the noise of other draws.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -27,7 +27,7 @@ pub(crate) struct Walk<'a> {
     /// The plans, which share their shocks; at least one.
     pub(crate) plans: &'a [&'a Lifetime],
     pub(crate) first: u64,
-    /// For each plan.
+    /// The outcomes of each plan.
     pub(crate) outcomes: &'a mut [Outcomes],
     /// The months after which the first plan's balances are observed, ascending.
     pub(crate) observed: &'a [u32],
@@ -40,7 +40,8 @@ impl Task for Walk<'_> {
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of a stream number")]
     fn run<L: Register>(mut self, lanes: L) {
-        // All plans read the same of chance; the longest has tables for every month of the walk.
+        // All plans have the same shocks, and the longest plan has tables for every month of the
+        // walk.
         let Some(&longest) = self.plans.iter().max_by_key(|plan| plan.months()) else { return };
         let months = longest.months();
         let (low, high) = (self.first as u32, (self.first >> 32) as u32);
@@ -97,7 +98,7 @@ impl Task for Walk<'_> {
 }
 
 impl Walk<'_> {
-    /// A month of every plan whose timeline reaches it.
+    /// Computes a month of all plans whose timeline includes it.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the state of a tile")]
     fn month<L: Register>(
@@ -141,7 +142,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Hands the first plan's balances after a month to the observation.
+    /// Passes the first plan's balances after a month to the observation.
     #[inline(always)]
     fn observe<L: Register>(
         &mut self,
@@ -156,7 +157,7 @@ impl Walk<'_> {
         let count = (self.outcomes[0].finals.len() - at).min(REGISTERS * L::WIDTH);
         let plan = self.plans[0];
         store_balances(lanes, plan, month, households, economy, &mut balances[..count]);
-        // Who was short has not reached a goal of never being so.
+        // A simulation that was short doesn't reach a goal of never being short.
         if plan.never_short && matches!(self.observation, Observation::Reach { .. }) {
             for (register, one) in households.iter().enumerate() {
                 let mut first_short = [0.0; WIDTH_MAX];
@@ -198,8 +199,7 @@ impl Walk<'_> {
     }
 }
 
-/// Writes balances as they are reported after a month: less what is owed on cards, as far as there
-/// is room.
+/// Writes the reported balances after a month, less card debt, as far as there is room.
 #[inline(always)]
 fn store_balances<L: Register>(
     lanes: L,
@@ -224,7 +224,7 @@ fn store_balances<L: Register>(
     }
 }
 
-/// Writes the lanes from a place on, as far as there is room.
+/// Writes the lanes from a position on, as far as there is room.
 #[inline(always)]
 fn store<L: Register>(lanes: L, x: L::Float, out: &mut [f32], at: usize) {
     if let Some(out) = out.get_mut(at..) {

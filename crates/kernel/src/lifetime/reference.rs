@@ -345,7 +345,7 @@ fn polar_of(axes: &Axes, draws: &Draws, i: usize, further: usize) -> OneOf {
     OneOf { square, direction: direction[i % 2] }
 }
 
-/// The raises of a half year's last month; prices and wages are held within their bounds. The
+/// The raises of a half year's last month; prices and wages are clamped to their bounds. The
 /// year's raise, and the promotion's.
 fn raise(
     plan: &Lifetime,

@@ -1,12 +1,11 @@
 //! The rules of a month of a plan, in each lane. The steps are numbered as in the description of
 //! plans, which puts the spending rule third and the path last.
 //!
-//! As in `rules`, what is planned for a month is known before the first simulation, and chance puts
-//! a factor on prices and one on wages. What chance does to income and spending is one normal, and
-//! where returns are normal given what is known, it has their variance as well.
+//! As in `rules`, planned amounts are known before the first simulation, and chance adds a factor
+//! on prices and one on wages. The random parts of income and spending are one normal. If returns
+//! are conditionally normal, it includes their variance, too.
 //!
-//! [`Chance`] is what a register reads of chance. `lifetime::shocks` knows the bits that it is made
-//! from.
+//! [`Chance`] has the random terms of a month. `lifetime::shocks` computes them from the keystream.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -24,7 +23,7 @@ pub(crate) const NEVER: f32 = 65_536.0;
 /// exceeds single precision.
 pub(crate) const CHANGE_BOUND: f32 = 1.0e18;
 
-/// What chance decides about a month in addition to a plain household's [`Shocks`].
+/// The random terms of a month in addition to a plain household's [`Shocks`].
 pub(crate) struct Chance<'a, L: Lanes> {
     pub(crate) economy: &'a Economy<L>,
     pub(crate) shocks: Shocks<L>,
@@ -57,8 +56,8 @@ impl<L: Lanes> Lives<L> {
 #[derive(Clone, Copy)]
 pub(crate) struct Household<L: Lanes> {
     balance: Balance<L>,
-    /// The balance that is compared and reported: in the goal's dollars, and after the last death
-    /// as it was then.
+    /// The balance that is compared and reported: in the goal's dollars, and frozen at the last
+    /// death.
     pub(crate) shown: L::Float,
     /// Its lowest value after any month.
     pub(crate) lowest: L::Float,
@@ -112,7 +111,7 @@ impl<L: Lanes> Household<L> {
             self.follow(lanes, rule, month, spending, lives);
         }
 
-        // 4 to 7. Income, spending, payments and flows, as they are to be expected.
+        // 4 to 7. The expected income, spending, payments and flows.
         let cash = lanes.fma(wages.deviation, budget.wages, budget.sum[0]);
         let mut cash = lanes.fma(prices.deviation, budget.prices, cash);
         let mut spending_variance = lanes.mul(prices.square, budget.spending_variance);
@@ -126,7 +125,7 @@ impl<L: Lanes> Household<L> {
         // 8. An emergency.
         let cash = lanes.sub(cash, chance.shocks.emergency);
 
-        // 9. Interest on debt, and the market on what lies above the reserve.
+        // 9. Interest on debt, and the market's return on the balance above the reserve.
         let debt = lanes.smaller(self.balance.high, lanes.float(0.0));
         let mut cash = lanes.fma(debt, lanes.float(plan.borrowing_rate), cash);
         let excess = lanes.sub(self.balance.high, lanes.float(plan.reserve));
@@ -228,7 +227,7 @@ impl<L: Lanes> Household<L> {
     }
 }
 
-/// What is planned for a month, in each lane.
+/// The planned amounts of a month in each lane.
 struct Planned<L: Lanes> {
     sum: [L::Float; 2],
     wages: L::Float,
@@ -239,7 +238,7 @@ struct Planned<L: Lanes> {
 }
 
 impl<L: Lanes> Planned<L> {
-    /// The plan for the state that the survivors are in.
+    /// The planned amounts for the people who are alive.
     #[inline(always)]
     fn of(lanes: L, budgets: &[Budget; LIFE_STATES], lives: &Lives<L>) -> Self {
         let [together, only_first, only_second] = budgets;

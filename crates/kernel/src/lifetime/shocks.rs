@@ -1,8 +1,9 @@
-//! What chance decides about a plan in addition to a plain household: markets, yearly inflation,
-//! lifetimes. For a tile of simulations, from the keystream to the numbers that the rules read.
+//! The shocks of a plan in addition to those of a plain household: markets, yearly inflation and
+//! lifetimes. Computes them for a tile of simulations, from the keystream to the numbers that the
+//! rules read.
 //!
-//! Each source reads its own blocks, so none of these changes the draws of another one. Plans that
-//! are simulated side by side share all of it.
+//! Each source reads its own blocks, so it doesn't change the draws of others. Plans that are
+//! simulated side by side share all shocks.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"

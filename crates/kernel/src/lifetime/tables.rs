@@ -1,5 +1,6 @@
-//! What a plan decides before the first simulation, month by month, in double precision: amounts of
-//! flows, returns of a glide path, shares of a rule, chances to be alive.
+//! Tables of a plan that are computed before the first simulation, month by month and in double
+//! precision: amounts of flows, returns of a glide path, shares of a spending rule, probabilities
+//! to be alive.
 //!
 //! Pure functions of the request's members. `libm` computes exponentials and powers, so that every
 //! platform has the same bits. Nothing here knows registers, draws or single precision.
@@ -12,18 +13,18 @@ pub(crate) const LIFE_STATES: usize = 3;
 /// The states in order: everybody lives, only person 0, only person 1.
 const LIVING: [[bool; 2]; LIFE_STATES] = [[true, true], [true, false], [false, true]];
 
-/// What the flows of a month come to, dollars; incomes count above 0, spendings below.
+/// The sums of a month's flows in dollars. Incomes are positive, spendings negative.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct FlowSums {
-    /// What doesn't grow with anything.
+    /// Flows that don't grow.
     pub(crate) fixed: f64,
-    /// For a price level of 1.
+    /// Flows that grow with prices, at a price level of 1.
     pub(crate) prices: f64,
-    /// For wages as they are at the start.
+    /// Flows that grow with wages, at the wages of the start.
     pub(crate) wages: f64,
 }
 
-/// What the flows come to in a month, for each state of the people's lives.
+/// The sums of a month's flows, for each state of the people's lives.
 pub(crate) fn flow_sums(flows: &[Flow], month: u32) -> [FlowSums; LIFE_STATES] {
     let mut sums = [FlowSums::default(); LIFE_STATES];
     for flow in flows {
@@ -45,7 +46,8 @@ pub(crate) fn flow_sums(flows: &[Flow], month: u32) -> [FlowSums; LIFE_STATES] {
     sums
 }
 
-/// What a flow pays in a month, before its index and its person, dollars.
+/// The amount of a flow in a month in dollars, before its index is applied and regardless of its
+/// person.
 fn flow_amount(flow: &Flow, month: u32) -> f64 {
     let is_over = flow.until.is_some_and(|until| month >= until);
     if month < flow.from || is_over || !(month - flow.from).is_multiple_of(flow.every_months) {
@@ -58,8 +60,8 @@ fn flow_amount(flow: &Flow, month: u32) -> f64 {
     }
 }
 
-/// The weights of a month: on straight lines between the points of the glide path, constant outside
-/// them; equal without a path.
+/// The weights of a month: linear between the points of the glide path, constant outside of them,
+/// and equal weights without a path.
 pub(crate) fn weights(portfolio: &Portfolio, month: u32) -> Vec<f64> {
     let (path, count) = (&portfolio.glide_path, portfolio.assets.len());
     let after = path.partition_point(|point| point.month <= month);
@@ -88,7 +90,7 @@ pub(crate) fn portfolio_moments(portfolio: &Portfolio, month: u32) -> [f64; 2] {
             variance += weights[i] * weights[j] * correlation * stds[i] * stds[j];
         }
     }
-    // A matrix on the edge of being semidefinite may round to below nothing.
+    // Rounding can make the variance negative if the matrix is barely semidefinite.
     [mean, variance.max(0.0).sqrt()]
 }
 
@@ -100,7 +102,7 @@ pub(crate) fn lognormal(mean: f64, std: f64) -> [f64; 2] {
     [libm::log(factor) - variance / 2.0, variance.sqrt()]
 }
 
-/// Inflation that is planned for a year, with nothing left to chance.
+/// The planned inflation of a year, that is, without innovations.
 pub(crate) fn planned_inflation(prices: &Prices, year: u32) -> f64 {
     let start = prices.start.unwrap_or(prices.mean);
     prices.mean + libm::pow(prices.persistence, f64::from(year) + 1.0) * (start - prices.mean)
@@ -111,7 +113,8 @@ pub(crate) fn monthly_rate(yearly: f64) -> f64 {
     libm::expm1(libm::log1p(yearly) / 12.0)
 }
 
-/// The share of a balance that an annuity due pays at the beginning of each of so many years.
+/// The share of a balance that an annuity due over this number of years pays at the beginning of
+/// each year.
 pub(crate) fn annuity_share(rate: f64, years: u32) -> f64 {
     if rate == 0.0 {
         return 1.0 / f64::from(years);

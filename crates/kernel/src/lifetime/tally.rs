@@ -1,5 +1,5 @@
-//! What is counted of a plan's simulations beyond their final balances: when they were short and
-//! how deep, what a rule did to spending, how long people lived. All integers, so that counts of
+//! The counts of a plan's simulations beyond their final balances: first short months and
+//! shortfalls, the effect of a spending rule, and months lived. All are integers, so that counts of
 //! different simulations merge exactly.
 
 use carlo_types::results::SCENARIOS;
@@ -12,19 +12,19 @@ use super::rules::NEVER;
 use crate::paired::PairedCounts;
 use crate::partial::add;
 
-/// Steps of a multiple of 1 in which the least multiples are counted.
+/// The number of steps per unit in which the lowest multipliers are counted.
 pub(crate) const MULTIPLIER_STEPS: f64 = 4_000.0;
-/// Fixed-point steps of a mean multiple of 1.
+/// The number of fixed-point steps per unit of a mean multiplier.
 pub(crate) const MEAN_STEPS: f64 = 1_073_741_824.0;
-/// A shortfall is counted as at most this many steps.
+/// The largest shortfall in fixed-point steps; larger ones are clamped.
 pub(crate) const SHORTFALL_MAX: f64 = 8_796_093_022_208.0;
-/// The most bins of a histogram here: months, or steps of a multiple.
+/// The most bins of a histogram of months or of multipliers.
 pub(crate) const BINS_MAX: usize = 4_001;
 
-/// A sparse histogram: bins that hold simulations, ascending, with how many.
+/// A sparse histogram: the bins with simulations, ascending, with their counts.
 pub(crate) type Bins = Vec<(u16, u64)>;
 
-/// Sums of whole numbers at least 0, and of their squares.
+/// The sums of non-negative integers and of their squares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Sums {
     pub(crate) sum: u128,
@@ -43,52 +43,52 @@ impl Sums {
     }
 }
 
-/// A simulation that was short first in a month.
+/// A simulation and its first short month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FirstShort {
     pub(crate) month: u16,
     pub(crate) index: u64,
 }
 
-/// Of the path.
+/// The counts of the path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct PathCounts {
     /// First short months, from 1.
     pub(crate) first_short: Bins,
     /// Deepest shortfalls in fixed-point steps of dollars.
     pub(crate) deepest: Sums,
-    /// Bits of the largest of them, dollars; at least 0.
+    /// Bits of the largest shortfall in dollars, at least 0.
     pub(crate) largest: u32,
-    /// The month that a notable simulation is sought near to.
+    /// The month near which a notable simulation is sought.
     pub(crate) aim: u16,
-    /// The nearest to it that is there; the first of several.
+    /// The nearest simulation so far; of several, the one with the lowest index.
     pub(crate) notable: Option<FirstShort>,
 }
 
-/// Of what a rule did to spending.
+/// The counts of the effect of a spending rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct SpendingCounts {
-    /// Simulations that were cut below planned spending at any time.
+    /// The number of simulations with spending below the plan in any month.
     pub(crate) cut: u64,
-    /// The least multiples, in steps.
+    /// The lowest multipliers, in steps.
     pub(crate) lowest: Bins,
-    /// Mean multiples, in steps.
+    /// The mean multipliers, in steps.
     pub(crate) mean: Sums,
 }
 
-/// What is counted: only what a request asks for.
+/// All counts that a request needs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) path: Option<PathCounts>,
     pub(crate) spending: Option<SpendingCounts>,
     /// Months lived.
     pub(crate) horizon: Option<Bins>,
-    /// Of each scenario that only plans have.
+    /// The pairs of each scenario that only plans have.
     pub(crate) scenarios: Vec<PairedCounts>,
 }
 
 impl Counts {
-    /// None yet, of a plan whose first simulations had these outcomes.
+    /// Empty counts for a plan whose pilot had these outcomes.
     pub(crate) fn of_pilot(plan: &Lifetime, pilot: &Outcomes) -> Self {
         let mut months: Vec<f32> = pilot.first_short.iter().copied().filter(|&month| month < NEVER).collect();
         months.sort_unstable_by(f32::total_cmp);
@@ -105,7 +105,7 @@ impl Counts {
         *self == Self::default()
     }
 
-    /// Whether both are of the same job.
+    /// Whether both belong to the same job.
     pub(crate) fn fits(&self, other: &Self) -> bool {
         let aim = |counts: &Self| counts.path.as_ref().map(|path| path.aim);
         aim(self) == aim(other)
@@ -132,7 +132,7 @@ impl Counts {
         }
     }
 
-    /// Whether the numbers can be of so many simulations.
+    /// Whether this number of simulations can have these counts.
     pub(crate) fn is_possible(&self, simulations: u64) -> bool {
         let total = |bins: &Bins| bins.iter().try_fold(0_u64, |sum, &(_, count)| sum.checked_add(count));
         let path = self.path.as_ref().is_none_or(|path| {
@@ -154,14 +154,14 @@ impl PathCounts {
     fn merge(&mut self, other: &Self) {
         add(&mut self.first_short, &other.first_short);
         self.deepest.merge(&other.deepest);
-        // Bits of numbers at least 0 are in their order.
+        // The bits of non-negative numbers have the same order as the numbers.
         self.largest = self.largest.max(other.largest);
         if let Some(simulation) = other.notable {
             self.offer(simulation);
         }
     }
 
-    /// Takes a simulation if it is nearer to the aim, or as near and comes first.
+    /// Takes a simulation if it is nearer to the aim, or equally near with a lower index.
     fn offer(&mut self, other: FirstShort) {
         let key = |simulation: FirstShort| (simulation.month.abs_diff(self.aim), simulation.index);
         if self.notable.is_none_or(|mine| key(other) < key(mine)) {
@@ -170,10 +170,10 @@ impl PathCounts {
     }
 }
 
-/// What one thread counts, with a place for every bin.
+/// The counts of one thread, with dense histograms.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// What isn't by bins.
+    /// The counts other than histograms.
     counts: Counts,
     first_short: Vec<u64>,
     lowest: Vec<u64>,
@@ -181,7 +181,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet of a job that counts this.
+    /// An empty tally for a job with these counts.
     pub(crate) fn new(counts: &Counts, months: usize, scenarios: usize) -> Self {
         let places = |is_asked, count| vec![0; if is_asked { count } else { 0 }];
         Self {
@@ -207,7 +207,7 @@ impl Tally {
         }
     }
 
-    /// Adds simulations from index `first` on; a dollar has so many fixed-point steps.
+    /// Adds simulations from index `first` on, with this number of fixed-point steps per dollar.
     pub(crate) fn add(&mut self, plan: &Lifetime, first: u64, outcomes: &Outcomes, steps_per_dollar: f64) {
         if let Some(path) = &mut self.counts.path {
             let figures = outcomes.first_short.iter().zip(&outcomes.lowest);
@@ -240,7 +240,7 @@ impl Tally {
         }
     }
 
-    /// What was counted; this is empty afterwards.
+    /// Takes the counts. The tally is empty afterwards.
     pub(crate) fn drain(&mut self) -> Counts {
         let mut counts = self.counts.clone();
         if let (Some(path), Some(own)) = (&mut counts.path, &mut self.counts.path) {

@@ -1,8 +1,9 @@
-//! The bytes of a partial result: one spelling for each, because the digest is taken of them.
+//! The encoding of partial results. It is canonical, because digests are computed from the bytes:
+//! equal partial results have equal bytes, and any other bytes are refused.
 //!
-//! Postcard, with the histogram in runs: how many empty bins lie before a run, then its counts,
-//! each as the difference to the one before. Neighbours differ by little, so a lease's thousands of
-//! bins take a byte or two each.
+//! The format is Postcard, with histograms as runs: the number of empty bins before a run, and then
+//! its counts, each as the difference to the previous one. Neighbouring counts differ little, so
+//! most of a lease's thousands of bins take a byte or two.
 
 use carlo_types::limits::{PARTIAL_BYTES_MAX, SIMULATIONS_MAX, TIMELINE_MONTHS_MAX};
 use carlo_types::results::{PLAN_SCENARIOS, SCENARIOS};
@@ -18,17 +19,17 @@ use crate::paired::PairedCounts;
 use crate::sensitivity::ScenarioCounts;
 use crate::variants::{VARIANTS_MAX, VariantCounts};
 
-/// Empty bins that end a run; fewer are written as counts of 0.
+/// The number of empty bins that end a run. Fewer are written as counts of 0.
 const GAP: usize = 4;
 
-/// Bytes that are no partial result.
+/// The bytes are not a valid partial result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a partial result: {0}")]
 pub struct DecodeError(&'static str);
 
-const NOT_CANONICAL: DecodeError = DecodeError("not in its one spelling");
+const NOT_CANONICAL: DecodeError = DecodeError("not in the canonical form");
 
-/// What comes before the histogram.
+/// The part before the histogram.
 #[derive(Serialize, Deserialize)]
 struct Head {
     center: u32,
@@ -41,7 +42,7 @@ struct Head {
     squares: u128,
 }
 
-/// What comes between the histogram and the chart's.
+/// The part between the histogram and that of the fan chart.
 #[derive(Serialize, Deserialize)]
 struct Extras {
     sensitivity: ScenarioBytes,
@@ -52,7 +53,7 @@ struct Extras {
     variants: Vec<(Option<u64>, PairedCounts)>,
 }
 
-/// What became of the scenarios' pairs: all that were gained before all that were lost.
+/// The counts of the scenarios: first all that were gained, then all that were lost.
 #[derive(Serialize, Deserialize)]
 struct ScenarioBytes {
     simulations: u64,
@@ -81,12 +82,12 @@ impl From<ScenarioBytes> for ScenarioCounts {
 struct Run {
     /// Empty bins since the last run.
     gap: u32,
-    /// Counts, each less the one before; the first less 0.
+    /// The differences of the counts to the previous one; for the first count, to 0.
     steps: Vec<i64>,
 }
 
 impl Partial {
-    /// Its bytes. Equal partials have equal bytes.
+    /// The bytes of the partial result.
     ///
     /// # Panics
     ///
@@ -126,7 +127,8 @@ impl Partial {
     ///
     /// # Errors
     ///
-    /// Where the bytes are too many, aren't in the one spelling, or contradict themselves.
+    /// If there are too many bytes, or they are not in the canonical form, or the content is
+    /// inconsistent.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         if bytes.len() > PARTIAL_BYTES_MAX {
             return Err(DecodeError("too many bytes"));
@@ -160,13 +162,13 @@ impl Partial {
             plan: if bytes.is_empty() { Counts::default() } else { take_counts(&mut bytes)? },
         };
         if !bytes.is_empty() {
-            return Err(DecodeError("more than a partial result"));
+            return Err(DecodeError("further bytes after a partial result"));
         }
         partial.check()?;
         Ok(partial)
     }
 
-    /// Whether every stop of the chart counts the same simulations, and no more than it may.
+    /// Whether all stops of the chart have the same number of simulations, within the limit.
     fn chart_is_possible(&self) -> bool {
         let mut stops = vec![0_u64; self.scales.len()];
         for &(bin, count) in &self.chart {
@@ -176,7 +178,7 @@ impl Partial {
         stops.iter().all(|&count| count == stops[0] && count <= chart::SIMULATIONS.min(self.simulations))
     }
 
-    /// Whether the simulations worth a look can be among these.
+    /// Whether the notable simulations can be among the counted ones.
     fn notable_is_possible(&self) -> bool {
         let aims = self.notable.aims.iter().all(|&aim| f32::from_bits(aim).is_finite());
         aims && match &self.notable.seen {
@@ -193,7 +195,7 @@ impl Partial {
         }
     }
 
-    /// Whether the numbers can belong together.
+    /// Checks that the content is consistent.
     fn check(&self) -> Result<(), DecodeError> {
         let n = self.simulations;
         let counted = self.bins.iter().try_fold(0_u64, |sum, &(_, count)| sum.checked_add(count));
@@ -208,7 +210,7 @@ impl Partial {
         let rules = [
             (n <= SIMULATIONS_MAX, "too many simulations"),
             (self.successes <= n, "more successes than simulations"),
-            (counted == Some(n), "counts that aren't the simulations"),
+            (counted == Some(n), "counts that don't add up to the simulations"),
             (extremes, "impossible extremes"),
             (self.sensitivity.is_possible() && self.sensitivity.simulations <= n, "impossible scenarios"),
             (self.scales.is_empty() == self.chart.is_empty(), "a chart without its scale"),
@@ -231,7 +233,7 @@ impl Partial {
 /// The counts of a variant's balances: scale, sum, those below the bins, bins.
 type BalanceBytes = ((u32, u32, i8), i128, u64, [u64; balances::BINS]);
 
-/// The variants, of which those without a value are followed by what is counted of their balances.
+/// The variants. Those without a value are followed by the counts of their balances.
 fn take_variants(
     variants: Vec<(Option<u64>, PairedCounts)>,
     bytes: &mut &[u8],
@@ -249,7 +251,7 @@ fn take_balances(bytes: &mut &[u8]) -> Result<BalanceCounts, DecodeError> {
     Ok(BalanceCounts { scale, sum, below, bins })
 }
 
-/// What else is counted of a plan, but its histograms.
+/// The counts of a plan without its histograms.
 #[derive(Serialize, Deserialize)]
 struct PlanHead {
     path: Option<(Sums, u32, u16, Option<FirstShort>)>,
@@ -320,7 +322,7 @@ fn runs(bins: &[(u16, u64)]) -> Vec<Run> {
     runs
 }
 
-/// Takes a value off the front, if it is written as it would be written here.
+/// Reads a value from the front, if it is in the canonical form.
 fn take<T: Serialize + for<'de> Deserialize<'de>>(bytes: &mut &[u8]) -> Result<T, DecodeError> {
     let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| DecodeError("malformed"))?;
     let spelling = postcard::to_stdvec(&value).map_err(|_| DecodeError("malformed"))?;
@@ -331,14 +333,14 @@ fn take<T: Serialize + for<'de> Deserialize<'de>>(bytes: &mut &[u8]) -> Result<T
     Ok(value)
 }
 
-/// The bytes of runs. A coordinator reads thousands of leases' bins a second, so they are read in
-/// one pass that also sees to it that [`runs`] would write them so.
+/// The bytes of runs. A coordinator reads the bins of thousands of leases per second, so one pass
+/// reads them and checks that they are in the form that [`runs`] writes.
 struct Runs<'a, 'b>(&'a mut &'b [u8]);
 
 impl Runs<'_, '_> {
     /// The counts, in bins below `most`.
     fn bins(mut self, most: usize) -> Result<Vec<(u16, u64)>, DecodeError> {
-        // Most bins take a byte or two.
+        // A bin takes at least one byte, so this limits the memory.
         let mut bins = Vec::with_capacity(self.0.len().min(most));
         let mut next = 0_u64;
         for run in 0..self.number()? {
@@ -378,7 +380,8 @@ impl Runs<'_, '_> {
         Ok(bins)
     }
 
-    /// A number of up to 64 bits, seven to a byte, the least first; no byte more than needed.
+    /// A number of up to 64 bits: seven bits per byte, least significant first, in as few bytes as
+    /// possible.
     fn number(&mut self) -> Result<u64, DecodeError> {
         let (mut value, mut shift) = (0_u64, 0);
         loop {
@@ -399,7 +402,7 @@ impl Runs<'_, '_> {
         }
     }
 
-    /// A signed number, its sign in the lowest bit.
+    /// A signed number, with its sign in the lowest bit.
     fn step(&mut self) -> Result<i64, DecodeError> {
         let number = self.number()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())

@@ -7,7 +7,7 @@ use crate::lifetime::tally::Counts;
 use crate::notable::Seen;
 use crate::paired::PairedCounts;
 
-/// A partial result that could have been computed, on one grid.
+/// A possible partial result. All of them have the same grid.
 fn partial() -> impl Strategy<Value = Partial> {
     let bin = (0..u16::try_from(BINS).unwrap(), 1..1_000_000_u64);
     let near = (18_900..19_100_u16, 1..100_u64);
@@ -61,7 +61,7 @@ fn partial() -> impl Strategy<Value = Partial> {
     })
 }
 
-/// A partial result of nothing.
+/// A partial result without simulations.
 fn nothing() -> Partial {
     Partial {
         grid: Grid::from_bits(100.0_f32.to_bits(), 10.0_f32.to_bits()).unwrap(),

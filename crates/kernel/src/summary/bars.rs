@@ -1,9 +1,9 @@
 //! The displayed histogram.
 //!
-//! An edge lies at the goal, so no bar mixes both sides of it, and what lies below is exactly what
-//! failed. The bars have one round width, fine enough for the middle half of the distribution; what
-//! lies outside of the middle 80 % at least is in the first and the last bar, or beside an edge at
-//! a goal that lies so far out.
+//! One edge is at the goal, so that the bars below it have exactly the failed simulations. All bars
+//! but the outermost have the same round width, which is fine enough for the middle half of the
+//! distribution. The first and the last bar, or the bars beside an edge at a far-out goal, contain
+//! the rest; they never reach into the middle 80 %.
 
 use carlo_types::request::Success;
 use carlo_types::results::Histogram;
@@ -12,15 +12,15 @@ use carlo_types::{JobSpec, Merge};
 use super::ranks::Ranks;
 use crate::partial::Partial;
 
-/// Bars across the middle 99.8 %, where they suffice.
+/// The number of bars across the middle 99.8 %, if their width is fine enough for the middle half.
 const BARS: f64 = 60.0;
-/// Bars across the middle half, where that needs narrower ones.
+/// The least number of bars across the middle half.
 const BARS_OF_THE_MIDDLE: f64 = 10.0;
 /// The most bars between the outermost edges.
 const BARS_MAX: f64 = 96.0;
 
-/// The bars of the final balances: at most 100. The first begins at the smallest balance or below
-/// it, the last ends at the largest or above it.
+/// The bars of the final balances, at most 100. The first begins at or below the smallest balance,
+/// and the last ends at or above the largest.
 pub(super) fn histogram(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) -> Histogram {
     let (successes, goal) = (partial.successes(), spec.goal.target_amount);
     let Some(failures) = partial.simulations().checked_sub(successes) else {
@@ -29,10 +29,10 @@ pub(super) fn histogram(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) ->
     if failures + successes == 0 {
         return Histogram::default();
     }
-    // Whether the final balance alone decides: then the bars on either side hold exactly the
+    // If the final balance alone decides, the bars on either side of the goal have exactly the
     // failures and the successes.
     let decides = spec.goal.success == Success::FinalBalance;
-    // A balance that reaches the goal by the tolerance alone counts as being at it.
+    // A balance that is below the goal but within the tolerance counts as being at the goal.
     let least = if decides && failures == 0 { goal } else { f64::NEG_INFINITY };
     let is_mixed =
         if decides { failures > 0 && successes > 0 } else { ranks.worst() < goal && goal <= ranks.best() };
@@ -55,17 +55,17 @@ pub(super) fn histogram(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) ->
     Histogram { edges, counts }
 }
 
-/// The edges of the bars, ascending, of a distribution with these quantiles; one of them at a goal
-/// that some reach and others don't.
+/// The ascending edges of the bars of a distribution with these quantiles. One edge is at the goal
+/// if some simulations reach it and others don't.
 fn edges(goal: Option<f64>, quantile: impl Fn(u16) -> f64) -> Vec<f64> {
     let [worst, low, p10, p25, p75, p90, high, best] = [0, 1, 100, 250, 750, 900, 999, 1000].map(quantile);
-    // A bar narrower than the numbers around it can't be told from its neighbours.
+    // Narrower bars could not be distinguished by their rounded edges.
     let least_width = worst.abs().max(best.abs()).max(1.0) * 1e-6;
     let middle = if p75 > p25 { (p75 - p25) / BARS_OF_THE_MIDDLE } else { f64::INFINITY };
     let fine = ((high - low) / BARS).min(middle);
     let width = round_up(fine.max((p90 - p10) / BARS_MAX).max(least_width));
     let origin = goal.unwrap_or(0.0);
-    // Tails that don't fit are cut evenly, unless one is short.
+    // Tails that don't fit are cut to the same number of bars, unless one is shorter than that.
     let [below, above] = [p10 - low, high - p90].map(|tail| (tail / width).ceil());
     let room = (BARS_MAX - ((p90 - p10) / width).ceil()).max(0.0);
     let half = (room / 2.0).floor();
@@ -95,8 +95,8 @@ fn edges(goal: Option<f64>, quantile: impl Fn(u16) -> f64) -> Vec<f64> {
     edges
 }
 
-/// Moves what a bin of the grid that lies on both sides of the goal has put on the wrong one, so
-/// that the bars below hold exactly the failures.
+/// Corrects the counts for the bin of the grid that contains the goal, so that the bars below the
+/// goal have exactly the failures.
 fn settle(below: &mut [u64], above: &mut [u64], failures: u64) {
     let sum: u64 = below.iter().sum();
     if sum < failures {

@@ -1,4 +1,4 @@
-//! The other plans of a job: how each does, and what was solved for.
+//! The results of a job's other plans, and the solution of a job that solves for a number.
 
 use carlo_types::merge::{standard_error, wilson_interval_95};
 use carlo_types::results::{Solution, Variant};
@@ -8,11 +8,11 @@ use crate::partial::Partial;
 use crate::solve;
 use crate::variants::VariantCounts;
 
-/// The most that are reported of the values that were tried.
+/// The most candidates that are reported.
 const TRIED_MAX: usize = 33;
 
-/// How each plan does beside the job's own, in the job's order; of very many that were tried while
-/// solving, those around what was found.
+/// The results of each plan compared with the job's own, in the job's order. Of very many
+/// candidates, only those around the solution.
 pub(super) fn variants(partial: &Partial, solution: Option<&Solution>) -> Vec<Variant> {
     let n = partial.simulations;
     let variant = |counts: &VariantCounts| {
@@ -39,7 +39,7 @@ pub(super) fn variants(partial: &Partial, solution: Option<&Solution>) -> Vec<Va
     all[first..first + most].iter().map(variant).collect()
 }
 
-/// The answer of a job that solves for something.
+/// The solution of a job that solves for a number.
 pub(super) fn solution(spec: &JobSpec, partial: &Partial) -> Option<Solution> {
     let Analysis::Solve(asked) = &spec.analysis else { return None };
     let tried: Vec<(f64, u64)> = partial

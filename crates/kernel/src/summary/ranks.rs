@@ -6,15 +6,15 @@ use carlo_types::results::Interval;
 use crate::binomial::{PERCENT_95, central_counts};
 use crate::partial::Partial;
 
-/// How near to an edge of its bin an order statistic is taken to lie: where all of a bin's
-/// simulations have one value, which may be anywhere in it, this bounds the error by three quarters
-/// of a bin.
+/// The least distance of an order statistic from the edges of its bin, as a fraction of the bin. If
+/// all simulations of a bin have one value, which may be anywhere in it, this limits the error to
+/// three quarters of a bin.
 const WITHIN: std::ops::RangeInclusive<f64> = 0.25..=0.75;
 
 /// The balances of a partial result, in order.
 pub(super) struct Ranks<'a> {
     partial: &'a Partial,
-    /// How many simulations lie below each of the partial's bins.
+    /// The number of simulations below each bin of the partial result.
     below: Vec<u64>,
 }
 
@@ -43,8 +43,8 @@ impl<'a> Ranks<'a> {
         if self.below.is_empty() { 0.0 } else { self.partial.most.into() }
     }
 
-    /// The bin that holds a rank, from 1 for the smallest to n: its edges, and how far into it the
-    /// rank lies. Nothing where there are no simulations.
+    /// The bin with a rank (from 1 for the smallest to n): its edges, and the position of the rank
+    /// within the bin as a fraction. `None` without simulations.
     fn bin(&self, rank: u64) -> Option<(Interval, f64)> {
         let i = self.below.partition_point(|&below| below < rank).checked_sub(1)?;
         let (bin, count) = self.partial.bins[i];
@@ -71,11 +71,12 @@ impl<'a> Ranks<'a> {
         self.quantile(u16::from(percent) * 10)
     }
 
-    /// A 95 % interval of the distribution's percentile. Of n simulations, those at most the
-    /// percentile are a binomial count; with at least 95 % it is one of `low` to `high`, and then
-    /// the percentile lies between the order statistics `low` and `high + 1`. Each is anywhere in
-    /// its bin, so the interval reaches to the bins' edges. Where there is no such order statistic,
-    /// because n is small, the interval ends with the smallest or the largest balance.
+    /// A 95 % confidence interval for a percentile of the distribution. The number of simulations
+    /// at or below the percentile is binomial. With a probability of at least 95 % it is between
+    /// `low` and `high`, and then the percentile lies between the order statistics `low` and `high
+    /// + 1`. Each of these may be anywhere in its bin, so the interval extends to the edges of
+    /// their bins. If n is too small for such an order statistic, the interval ends with the
+    /// smallest or the largest balance.
     pub(super) fn interval(&self, percent: u8) -> Interval {
         let n = self.partial.simulations();
         let [low, high] = central_counts(n, f64::from(percent) / 100.0, PERCENT_95);

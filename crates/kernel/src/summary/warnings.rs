@@ -1,5 +1,5 @@
-//! What whoever reads results should know beside the numbers: inputs without effect, and balances
-//! that met the bound of the model.
+//! Warnings for the readers of results: inputs without effect, and balances that reached the bound
+//! of the model.
 
 use carlo_types::JobSpec;
 use carlo_types::request::Dollars;
@@ -7,20 +7,22 @@ use carlo_types::request::Dollars;
 use crate::partial::Partial;
 use crate::plan::MONEY_BOUND;
 
-/// Sentences; none where there is nothing to say.
+/// All warnings, as sentences.
 pub(super) fn warnings(spec: &JobSpec, partial: &Partial) -> Vec<String> {
     let mut warnings = spec.idle_inputs();
     if has_met_the_bound(spec, partial) {
-        let bound = "balances are held within ± 2^47 dollars ($140,737,488,355,328), and some met that bound";
-        warnings.push(format!("{bound}: figures that depend on them are too near to it"));
+        let bound =
+            "balances are limited to ± 2^47 dollars ($140,737,488,355,328), and some reached that limit";
+        warnings.push(format!("{bound}: results that depend on them are distorted"));
     }
     warnings
 }
 
-/// Whether any final balance is as large as the bound. Real dollars are compared with what the
-/// bound is worth at the end, by the planned price level.
+/// Whether any final balance has reached the bound. Balances in real dollars are compared with the
+/// bound divided by the planned price level at the end.
 fn has_met_the_bound(spec: &JobSpec, partial: &Partial) -> bool {
-    /// A real balance is at the bound from this part of it on: prices differ from what is planned.
+    /// A balance in real dollars may be at the bound from this fraction of it on, because actual
+    /// prices differ from the planned ones.
     const REAL: f64 = 0.5;
     if partial.simulations == 0 {
         return false;
