@@ -214,7 +214,7 @@ impl Client {
             one.jobs_cancelled + other.jobs_cancelled,
             one.tokens + other.tokens,
             one.cost_nanodollars + other.cost_nanodollars,
-            current.held_nanodollars,
+            current.reserved_nanodollars,
         ];
         let of = |status| jobs.iter().filter(|job| job.status() == status).count() as u64;
         let wanted = [

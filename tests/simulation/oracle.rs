@@ -15,26 +15,26 @@ use crate::plan::{Poison, PoisonEffect};
 /// The first checkpoint of the model (MODEL.md, Results), in blocks.
 const FIRST_CHECKPOINT_BLOCKS: u64 = 4;
 
-/// The answer of an undisturbed run.
+/// The result of an undisturbed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Expected {
     digest: String,
     simulations: u64,
     stopped_early: bool,
 }
 
-/// Answers, each computed once.
+/// The expected results, each computed once.
 #[derive(Debug, Default)]
-pub(crate) struct Oracle(BTreeMap<u64, Answer>);
+pub(crate) struct Oracle(BTreeMap<u64, Expected>);
 
 impl Oracle {
-    /// The answer to `spec`. All jobs of a run have different seeds.
-    pub(crate) fn answer(&mut self, spec: &JobSpec) -> &Answer {
+    /// The expected result of `spec`. All jobs of a run have different seeds.
+    pub(crate) fn answer(&mut self, spec: &JobSpec) -> &Expected {
         self.0.entry(spec.seed()).or_insert_with(|| compute(spec))
     }
 }
 
-fn compute(spec: &JobSpec) -> Answer {
+fn compute(spec: &JobSpec) -> Expected {
     let job = Job::new(spec, Level::available()[0]);
     let mut accumulator = Accumulator::new(&job);
     let mut whole: Option<Partial> = None;
@@ -57,7 +57,7 @@ fn compute(spec: &JobSpec) -> Answer {
         }
     }
     let results = carlo_kernel::results(spec, &whole.expect("there is a last block"));
-    Answer {
+    Expected {
         digest: results.digest.to_string(),
         simulations: results.simulations_run,
         stopped_early: results.simulations_run < spec.simulations(),
@@ -87,11 +87,11 @@ pub(crate) fn check_failure(job: &v1::Job, poison: Poison) -> Result<(), String>
 }
 
 /// Checks a complete job.
-pub(crate) fn check(job: &v1::Job, answer: &Answer) -> Result<(), String> {
+pub(crate) fn check(job: &v1::Job, answer: &Expected) -> Result<(), String> {
     let completed = job.results.as_ref().ok_or("a complete job without results")?;
     let results = completed.results.as_ref().ok_or("completed results without results")?;
     let digest = results.digest.as_slice().try_into().map_err(|_| "a digest of another length")?;
-    let found = Answer {
+    let found = Expected {
         digest: Digest(digest).to_string(),
         simulations: results.simulations_run,
         stopped_early: completed.stopped_early,

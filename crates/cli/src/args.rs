@@ -1,5 +1,4 @@
-//! The command line as typed. What the words mean is for the commands; what a request may say is
-//! for the server.
+//! The arguments of the command line. The commands interpret them, and the server checks requests.
 
 mod server;
 
@@ -15,39 +14,40 @@ use crate::sweep::Over;
 
 pub use server::*;
 
-/// Where the gateway of `carlo up` listens, and where every client looks for one.
+/// The default address of the gateway of `carlo up`, and of the gateway that clients use.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
-/// The same as a URL.
+/// The same address as a URL.
 pub const URL_DEFAULT: &str = "http://127.0.0.1:3001";
-/// The variable that names another gateway.
+/// The environment variable with the URL of another gateway.
 pub const URL_VARIABLE: &str = "CARLO_URL";
-/// The variable that names a profile.
+/// The environment variable with the name of a profile.
 pub const PROFILE_VARIABLE: &str = "CARLO_PROFILE";
-/// The variable that holds the key.
+/// The environment variable with the API key.
 pub const KEY_VARIABLE: &str = "CARLO_API_KEY";
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0    it worked
-  1    something failed: no server answers, or the server failed
+  0    success
+  1    something failed: no server can be reached, or the server failed
   2    bad input: the arguments, the file, or the request in it
   3    the job failed (run, watch, submit --wait), or not all of a batch completed (batch watch)
   4    the job or batch was cancelled (run, watch, submit --wait, batch watch)
   5    there is no such job, batch, node or key
-  6    the answer is not what its request gives (verify)
-  7    refused for want of a good key, or of its rights (--key, --key-file, CARLO_API_KEY)
-  8    refused by a limit, a quota or a budget; what was said tells when to come back
+  6    the results differ from those of their request (verify)
+  7    the key is missing, unknown, or lacks the necessary role (--key, --key-file, CARLO_API_KEY)
+  8    refused because of a limit, a quota or a budget; the message says when to try again
   130  interrupted by Ctrl-C (up ends that way, with 0)
 
-Servers may have names, in ~/.config/carlo/config.toml; --profile office uses this one, and default = \"office\" without it:
+Servers can have names in ~/.config/carlo/config.toml. --profile office selects this one, as does default = \"office\":
   [profiles.office]
   url = \"https://carlo.example:3001\"
   key-file = \"office-key\"
   ca-file = \"office-ca.pem\"
 
-Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) shows what the parts of run and up do.";
+Errors go to stderr. CARLO_LOG=info (or debug, carlo_schedule=debug, …) logs what the daemons of run and up do.";
 
-/// Monte Carlo simulation of household finances: simulate here, run a cluster, or talk to one.
+/// Monte Carlo simulation of household finances: simulate on this machine, run a cluster, or use
+/// one.
 #[derive(Debug, Parser)]
 #[command(name = "carlo", version, after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -59,21 +59,21 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Simulate a request on this machine and print the answer
+    /// Simulate a request on this machine and print the results
     Run(Run),
     /// Show one simulation of a job, month by month
     Replay(Replay),
-    /// Write what became of single simulations of a job: balances, success, first short months, …
+    /// Write the outcomes of single simulations of a job: balances, success, first short months, …
     Samples(Samples),
-    /// Write a complete job as one HTML page that prints, charts and every assumption included
+    /// Write a printable HTML report of a complete job, with charts and all assumptions
     Report(Report),
-    /// Compare up to eight requests on the same luck
+    /// Compare up to eight requests with the same random numbers
     Compare(Compare),
     /// Find the value of one number of a request that gives a wanted probability
     Solve(Solve),
-    /// Compute a request at many values of one or two of its numbers, all on the same luck
+    /// Simulate a request at many values of one or two of its numbers, with the same random numbers
     Sweep(Sweep),
-    /// Recompute a stored answer on this machine and compare
+    /// Recompute stored results on this machine and compare
     Verify(Verify),
     /// Run a whole cluster on this machine until Ctrl-C
     Up(Up),
@@ -81,11 +81,11 @@ pub enum Command {
     Submit(Submit),
     /// Show jobs
     Status(ManyJobs),
-    /// Follow a job, node by node, until it ends, and print its answer
+    /// Follow a job, node by node, until it ends, and print its results
     Watch(OneJob),
     /// Cancel jobs
     Cancel(ManyJobs),
-    /// Say why a job waits: what for, behind how many others, and what the cluster does meanwhile
+    /// Say why a job waits, its position in the queue, and what the cluster is computing
     Explain(OneJob),
     /// List jobs, newest first
     Jobs(Jobs),
@@ -93,25 +93,25 @@ pub enum Command {
     Cluster(Cluster),
     /// Jobs that are submitted together, with a budget
     Batch(Batch),
-    /// Show what has been used this month, and what is left
+    /// Show the usage of this month, and what is left
     Usage(Usage),
-    /// The keys of everybody, for keys with the role admin
+    /// Create, list and revoke API keys; needs a key with the role admin
     Keys(Keys),
-    /// What workers join with, for keys with the role admin
+    /// Create, list and revoke join tokens for workers; needs a key with the role admin
     Tokens(Tokens),
-    /// What each tier may do, for keys with the role admin
+    /// Show or change the limits of tiers; needs a key with the role admin
     Tiers(Tiers),
-    /// List the nodes, or take one out of service for a while
+    /// List the nodes, or drain them
     Nodes(Nodes),
-    /// Ask a daemon once whether it is healthy or ready
+    /// Check once whether a daemon is healthy or ready
     Probe(Probe),
-    /// Print a shell's completions of this command line
+    /// Print the completions of this command line for a shell
     Completions(Completions),
-    /// Write the manual's pages, one for each command
+    /// Write the manual pages, one for each command
     Man(Man),
 }
 
-/// A request, and what replaces the file's word.
+/// A request, and options that override values in its file.
 #[derive(Debug, Args)]
 pub struct Request {
     /// The request, as JSON; - reads stdin
@@ -120,7 +120,7 @@ pub struct Request {
     #[arg(short = 'n', long, value_name = "N", value_parser = simulations,
         help = "How many simulations: 5000000, 5_000_000, 5e6 or 5M [default: the file's, or 100,000]")]
     pub simulations: Option<u64>,
-    /// The seed that every draw follows from [default: the file's, or drawn at random]
+    /// The seed of the random numbers [default: the file's, or random]
     #[arg(long)]
     pub seed: Option<u64>,
 }
@@ -142,9 +142,9 @@ pub struct Run {
 /// `carlo replay`
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// The job: job_…, or the beginning of an id that no other recent job has
+    /// The job: its id, or the beginning of it if no other recent job has the same
     pub id: JobName,
-    /// The simulation, from 0; the job's `notable` simulations are worth a look
+    /// The index of the simulation, from 0; the results name notable ones
     pub index: u64,
     /// Where.
     #[command(flatten)]
@@ -154,15 +154,15 @@ pub struct Replay {
 /// `carlo samples`
 #[derive(Debug, Args)]
 pub struct Samples {
-    /// The job: job_…, or the beginning of an id that no other recent job has
+    /// The job: its id, or the beginning of it if no other recent job has the same
     pub id: JobName,
     /// The index of the first simulation
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
     pub first: u64,
-    /// How many, at most 1,000,000
+    /// The number of simulations, at most 1,000,000
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub count: u64,
-    /// How to write them
+    /// The format
     #[arg(long, value_enum, default_value_t = SamplesFormat::Csv)]
     pub format: SamplesFormat,
     /// Where to write them [default: stdout]
@@ -173,19 +173,19 @@ pub struct Samples {
     pub server: Server,
 }
 
-/// How single simulations are written.
+/// The formats of single simulations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SamplesFormat {
-    /// A line of names, then one for each
+    /// A line of names, then a line for each simulation
     Csv,
-    /// An object for each
+    /// A JSON object for each simulation, one per line
     Jsonl,
-    /// An Arrow stream (IPC)
+    /// An Arrow IPC stream
     Arrow,
 }
 
 impl SamplesFormat {
-    /// Its media type.
+    /// The media type of the format.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv",
@@ -198,7 +198,7 @@ impl SamplesFormat {
 /// `carlo report`
 #[derive(Debug, Args)]
 pub struct Report {
-    /// The job: job_…, or the beginning of an id that no other recent job has
+    /// The job: its id, or the beginning of it if no other recent job has the same
     pub id: JobName,
     /// Where to write it [default: stdout]
     #[arg(short, long, value_name = "FILE")]
@@ -211,15 +211,15 @@ pub struct Report {
 /// `carlo compare`
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// The requests, as JSON; the others are compared with the first, whose seed and number of
-    /// simulations hold for all
+    /// The requests, as JSON. The others are compared with the first, whose seed and number of
+    /// simulations apply to all
     #[arg(required = true, num_args = 1..=8)]
     pub files: Vec<PathBuf>,
     /// How many simulations.
     #[arg(short = 'n', long, value_name = "N", value_parser = simulations,
         help = "How many simulations [default: the first file's, or 100,000]")]
     pub simulations: Option<u64>,
-    /// The seed that every draw follows from [default: the first file's, or drawn at random]
+    /// The seed of the random numbers [default: the first file's, or random]
     #[arg(long)]
     pub seed: Option<u64>,
     /// Threads that compute [default: as many as the machine has]
@@ -257,10 +257,10 @@ pub struct Sweep {
     #[command(flatten)]
     pub request: Request,
     /// A number and its values, once or twice: /plan/incomeUntil=240:480:12 (from, to, step), or
-    /// numbers with commas between them
+    /// numbers separated by commas
     #[arg(long, value_name = "POINTER=VALUES", required = true)]
     pub over: Vec<Over>,
-    /// How to print the points; json is the whole job
+    /// The format of the points; json is the whole job
     #[arg(long, value_enum, default_value_t = SweepFormat::Text)]
     pub format: SweepFormat,
     /// Print the whole job as one JSON object: the same as --format json
@@ -271,7 +271,7 @@ pub struct Sweep {
     pub threads: Option<NonZeroUsize>,
 }
 
-/// How the points of a sweep are printed.
+/// The formats of the points of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SweepFormat {
     /// A table for one axis, a heat map for two
@@ -287,8 +287,8 @@ pub enum SweepFormat {
 /// `carlo verify`
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The answer, as JSON: what `carlo run --json` or `carlo status --json` printed, or its
-    /// results alone; - reads stdin
+    /// The results, as JSON: the output of `carlo run --json` or `carlo status --json`, or only its
+    /// member `results`; - reads stdin
     pub file: PathBuf,
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N")]
@@ -301,7 +301,7 @@ pub struct Verify {
 /// `carlo completions`
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// Whose
+    /// The shell
     pub shell: clap_complete::Shell,
     /// Print the script as one JSON object
     #[arg(long)]
@@ -311,7 +311,7 @@ pub struct Completions {
 /// `carlo man`
 #[derive(Debug, Args)]
 pub struct Man {
-    /// The directory to write them to
+    /// The directory for the pages
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Print the names of the pages as one JSON object
@@ -322,10 +322,10 @@ pub struct Man {
 /// `carlo up`
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Where the REST gateway listens: a loopback address, port 0 takes a free one
+    /// The loopback address of the REST gateway; port 0 means any free port
     #[arg(long, value_name = "ADDR", env = "CARLO_LISTEN", default_value = LISTEN_DEFAULT)]
     pub listen: SocketAddr,
-    /// Where the coordinator listens for further workers and gRPC clients: a loopback address
+    /// The loopback address of the coordinator, for further workers and gRPC clients
     #[arg(long, value_name = "ADDR", env = "CARLO_COORDINATOR_LISTEN", default_value = "127.0.0.1:0")]
     pub coordinator_listen: SocketAddr,
     /// Where jobs are kept.
@@ -339,18 +339,18 @@ pub struct Up {
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N", env = "CARLO_THREADS")]
     pub threads: Option<NonZeroUsize>,
-    /// Open the pages in the browser
+    /// Open the web interface in the browser
     #[arg(long, conflicts_with = "no_web")]
     pub open: bool,
-    /// Serve no pages for people, the REST interface alone
+    /// Serve only the REST API, without the web interface
     #[arg(long, env = "CARLO_NO_WEB")]
     pub no_web: bool,
-    /// Print what runs where as one JSON object
+    /// Print the addresses as one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// Reads a whole number the way people write large ones: `5000000`, `5_000_000`, `5e6`, `2.5M`.
+/// Parses a whole number in any of the usual forms: `5000000`, `5_000_000`, `5e6`, `2.5M`.
 fn simulations(text: &str) -> Result<u64, &'static str> {
     const SUFFIXES: [(char, u32); 4] = [('k', 3), ('m', 6), ('b', 9), ('t', 12)];
     const EXPECTED: &str = "expected a whole number like 5000000, 5_000_000, 5e6 or 5M";

@@ -1,4 +1,4 @@
-//! `carlo batch`: jobs that are submitted together.
+//! `carlo batch`: submits, lists, follows and cancels batches.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::args::{self, BatchAction, OneBatch, Server};
-use crate::client::{Answer, Client, ClientError};
+use crate::client::{ApiResponse, Client, ClientError};
 use crate::commands::{connect, hint};
 use crate::exit::{Exit, say};
 use crate::output::{self, print};
@@ -19,9 +19,10 @@ use crate::render;
 use crate::request::{self, RequestError};
 use crate::wait::Connection;
 
-/// How long a server may be away, or keep this program out, before waiting for a batch ends.
+/// How long a server may be unreachable, or refuse calls because of limits, before the wait for a
+/// batch ends.
 const AWAY_MAX: Duration = Duration::from_mins(2);
-/// Between two attempts meanwhile.
+/// The time between two attempts in that case.
 const AWAY_EVERY: Duration = Duration::from_secs(2);
 
 /// `carlo batch`
@@ -48,7 +49,7 @@ pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Resul
     }
 }
 
-fn show(answer: &Answer<Batch>, json: bool) -> anyhow::Result<Exit> {
+fn show(answer: &ApiResponse<Batch>, json: bool) -> anyhow::Result<Exit> {
     let text = || render::batch::batch(&answer.value, Timestamp::now());
     output::answer(json, &answer.json, text)?;
     Ok(Exit::Ok)
@@ -89,7 +90,7 @@ async fn watch(client: &Client, id: &str, server: &Server) -> anyhow::Result<Exi
     })
 }
 
-async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<Answer<Batch>> {
+async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<ApiResponse<Batch>> {
     let (mut first, mut last, mut heard) = (true, String::new(), Instant::now());
     let mut connection = Connection::default();
     loop {
@@ -116,18 +117,19 @@ async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<A
     }
 }
 
-/// Whether the same call may well succeed in a while: also one too many in a short time.
+/// Whether the same call may succeed later, including calls that were refused because of a rate
+/// limit.
 fn may_pass(error: &ClientError) -> bool {
     let limited =
         matches!(error, ClientError::Refused(refusal) if refusal.problem.kind.ends_with("/rate-limited"));
     limited || error.is_passing()
 }
 
-/// Every line as it comes.
+/// Prints every line as soon as it arrives.
 async fn results(client: &Client, id: &str) -> anyhow::Result<Exit> {
     let what = || format!("failed to read the results of {id}");
     let mut results = client.batch_results(id).await.with_context(what)?;
-    // Whole lines, because a character may come in two parts.
+    // Only whole lines, because a character may arrive in two parts.
     let mut unread = Vec::new();
     while let Some(bytes) = results.next().await.with_context(what)? {
         unread.extend_from_slice(&bytes);

@@ -1,5 +1,5 @@
-//! The REST client: one call of the contract (`carlo_rest`) a method, and errors that say what to
-//! do.
+//! The REST client: a method for each call of the contract (`carlo_rest`), and errors that say what
+//! to do.
 
 mod batches;
 mod events;
@@ -26,14 +26,13 @@ use crate::render::visible;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
-/// The longest that an answer may take which is read bit by bit; whoever reads it notices a silence
-/// much sooner.
+/// The timeout of streamed responses. Their readers have shorter timeouts between two parts.
 const STREAM_TIMEOUT: Duration = Duration::from_hours(30 * 24);
 
-/// How long a call waits in all where the server asks for it.
+/// The longest total wait of a call if the server asks it to retry later.
 const RETRY_MAX: Duration = Duration::from_mins(1);
 
-/// What to do where nothing listens.
+/// The advice if no server can be reached.
 const START_ONE: &str =
     "\n  `carlo up` starts a cluster on this machine; --url or CARLO_URL names another one";
 
@@ -44,67 +43,56 @@ pub use events::{Event, Events};
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    /// What is sent as `X-API-Key`, unreadable in logs.
+    /// The value of `X-API-Key`, marked as sensitive for logs.
     key: Option<HeaderValue>,
 }
 
-/// What the server answered.
+/// A response of the server.
 #[derive(Debug, Clone)]
-pub struct Answer<T> {
-    /// As this program reads it.
+pub struct ApiResponse<T> {
+    /// The parsed body.
     pub value: T,
-    /// As the server wrote it: it may say more than this program knows.
+    /// The body as it was sent, which may have members that this program doesn't know.
     pub json: String,
 }
 
-/// Why a call failed.
+/// The reason why a call failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub enum ClientError {
     /// The URL can't be used.
     #[error("{url:?} is not the URL of a gateway ({reason}): expected something like http://127.0.0.1:3001")]
-    Url {
-        /// As it was given.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Url { url: String, reason: String },
     /// The key can't be sent.
     #[error("the key is not visible ASCII")]
     Key,
-    /// No server answers.
+    /// No server can be reached.
     #[error("failed to reach {}: {reason}{}", without_slash(url), if *is_refused { START_ONE } else { "" })]
     Unreachable {
-        /// Which server.
         url: Url,
-        /// Why.
         reason: String,
-        /// Whether nothing listens there, so that starting something may help.
+        /// Whether nothing listens at the URL, so that starting a cluster may help.
         is_refused: bool,
     },
-    /// The server refused the call, or failed at it.
+    /// The server refused the call, or failed to serve it.
     #[error("{}", Words(&.0.problem))]
     Refused(Box<Refusal>),
-    /// Something answers, but not as the contract says.
+    /// The response doesn't match the contract.
     #[error(
         "{} answered {status}, and not in the way of carlo's gateway; is the URL right?",
         without_slash(url)
     )]
-    NotCarlo {
-        /// Which server.
-        url: Url,
-        /// How it answered.
-        status: StatusCode,
-    },
+    NotCarlo { url: Url, status: StatusCode },
 }
 
-/// What a server says that refuses a call.
+/// A server's refusal of a call.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Refusal {
-    /// Why.
     pub problem: Problem,
-    /// After which time the same call may succeed.
+    /// The time after which the same call may succeed.
     pub retry_after: Option<Duration>,
-    /// The job that goes on all the same.
+    /// The job of the call, if it continues.
     pub job: Option<JobId>,
 }
 
@@ -113,7 +101,7 @@ impl Refusal {
         let text = |name| headers.get(name)?.to_str().ok();
         Ok(Self {
             problem: serde_json::from_str(json)?,
-            // The other form, a date, is none that the gateway sends.
+            // The gateway never sends the other form, a date.
             retry_after: text(RETRY_AFTER.as_str())
                 .and_then(|text| text.parse().ok())
                 .map(Duration::from_secs),
@@ -123,16 +111,16 @@ impl Refusal {
 }
 
 impl ClientError {
-    /// After which time the server wants to be asked again.
+    /// The time after which the server asks to try again.
     pub fn retry_after(&self) -> Option<Duration> {
         if let Self::Refused(refusal) = self { refusal.retry_after } else { None }
     }
 
-    /// Whether the same call may well succeed in a moment: the server restarts, or looks for a
+    /// Whether the same call may succeed in a moment, because the server restarts or waits for a
     /// leader.
     pub fn is_passing(&self) -> bool {
         match self {
-            // What is configured wrongly stays so.
+            // A wrong configuration won't change by itself.
             Self::Unreachable { reason, .. } => {
                 !["certificate", "URL should begin"].iter().any(|words| reason.contains(words))
             }
@@ -142,7 +130,7 @@ impl ClientError {
     }
 }
 
-/// A problem in words: its detail, then each fault on a line of its own.
+/// A problem as text: its detail, then each fault on a line of its own.
 struct Words<'a>(&'a Problem);
 
 impl fmt::Display for Words<'_> {
@@ -152,7 +140,7 @@ impl fmt::Display for Words<'_> {
             visible::line(&format!("{pointer} {}", fault.message)).into_owned()
         };
         match self.0.errors.as_slice() {
-            // The server may well say the same in its detail.
+            // If there is only one fault, the detail may already contain it.
             [fault] => write!(f, "the request has a fault\n  {}", line(fault)),
             faults => {
                 f.write_str(&visible::line(&self.0.detail))?;
@@ -162,19 +150,19 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// A server's URL as it is mostly typed.
+/// A valid URL as an example.
 fn without_slash(url: &Url) -> &str {
     url.as_str().trim_end_matches('/')
 }
 
 impl Client {
-    /// A client of the gateway at `url`. Nothing is connected before the first call.
+    /// A client of the gateway at `url`. It connects with the first call.
     pub fn new(url: &str) -> Result<Self, ClientError> {
         Self::trusting(url, None)
     }
 
-    /// The same; at an `https` URL only those are believed whom these certificates, PEM, vouch for,
-    /// or the system's where there are none.
+    /// Like [`new`](Self::new). For an `https` URL the server's certificate must be signed by one
+    /// of these authorities (PEM), or by one of the system's if `None`.
     pub fn trusting(url: &str, authorities: Option<&[u8]>) -> Result<Self, ClientError> {
         let refuse = |reason: String| ClientError::Url { url: url.to_owned(), reason };
         let base: Url = url.parse().map_err(|error| refuse(format!("{error}")))?;
@@ -191,8 +179,8 @@ impl Client {
         let http = builder
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
-            // A cluster is on this machine or behind a tunnel; a proxy of the environment knows
-            // neither.
+            // Proxies of the environment are ignored, because a cluster is on this machine or
+            // behind a tunnel.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -200,7 +188,7 @@ impl Client {
         Ok(Self { http, base, key: None })
     }
 
-    /// The same client with a key for every call.
+    /// Adds an API key to all calls.
     pub fn with_key(self, key: &str) -> Result<Self, ClientError> {
         let mut key = HeaderValue::try_from(key).map_err(|_| ClientError::Key)?;
         key.set_sensitive(true);
@@ -212,8 +200,8 @@ impl Client {
         &self.base
     }
 
-    /// `GET` of the client's URL with the path that it has, which leads to no call of the contract:
-    /// the status and the text.
+    /// `GET` of the client's URL itself, which need not be a call of the contract. Returns the
+    /// status and the text.
     pub async fn probe(&self) -> Result<(StatusCode, String), ClientError> {
         let unreachable = |error: reqwest::Error| self.unreachable(&error);
         let response = self.request(Method::GET, self.base.clone()).send().await.map_err(unreachable)?;
@@ -221,22 +209,22 @@ impl Client {
     }
 
     /// `POST /api/jobs` with this body.
-    pub async fn submit(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
+    pub async fn submit(&self, body: String) -> Result<ApiResponse<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["jobs"]), Some(body)).await
     }
 
     /// `POST /api/sweep` with this body.
-    pub async fn sweep(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
+    pub async fn sweep(&self, body: String) -> Result<ApiResponse<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["sweep"]), Some(body)).await
     }
 
     /// `GET /api/jobs/{id}/simulations/{index}`
-    pub async fn replay(&self, id: JobId, index: u64) -> Result<Answer<Replay>, ClientError> {
+    pub async fn replay(&self, id: JobId, index: u64) -> Result<ApiResponse<Replay>, ClientError> {
         let url = self.path(&["jobs", &id.to_string(), "simulations", &index.to_string()]);
         self.call(Method::GET, url, None).await
     }
 
-    /// `GET /api/jobs/{id}/samples`: bytes of this media type, as they come.
+    /// `GET /api/jobs/{id}/samples`, as a stream of bytes of this media type.
     pub async fn samples(
         &self,
         id: JobId,
@@ -250,24 +238,24 @@ impl Client {
         self.stream(self.request(Method::GET, url).header(ACCEPT, media_type)).await
     }
 
-    /// `GET /api/jobs/{id}/report`: a page
+    /// `GET /api/jobs/{id}/report`
     pub async fn report(&self, id: JobId) -> Result<String, ClientError> {
         let request = self.request(Method::GET, self.path(&["jobs", &id.to_string(), "report"]));
         self.stream(request).await?.text().await.map_err(|error| self.unreachable(&error))
     }
 
     /// `POST /api/compare` with this body.
-    pub async fn compare(&self, body: String) -> Result<Answer<Comparison>, ClientError> {
+    pub async fn compare(&self, body: String) -> Result<ApiResponse<Comparison>, ClientError> {
         self.call(Method::POST, self.path(&["compare"]), Some(body)).await
     }
 
     /// `POST /api/solve` with this body.
-    pub async fn solve(&self, body: String) -> Result<Answer<Solved>, ClientError> {
+    pub async fn solve(&self, body: String) -> Result<ApiResponse<Solved>, ClientError> {
         self.call(Method::POST, self.path(&["solve"]), Some(body)).await
     }
 
     /// `GET /api/jobs/{id}`
-    pub async fn job(&self, id: JobId) -> Result<Answer<Job>, ClientError> {
+    pub async fn job(&self, id: JobId) -> Result<ApiResponse<Job>, ClientError> {
         self.call(Method::GET, self.path(&["jobs", &id.to_string()]), None).await
     }
 
@@ -277,7 +265,7 @@ impl Client {
         status: Option<JobStatus>,
         page: u32,
         page_size: u32,
-    ) -> Result<Answer<JobList>, ClientError> {
+    ) -> Result<ApiResponse<JobList>, ClientError> {
         let mut url = self.path(&["jobs"]);
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string()).append_pair("page_size", &page_size.to_string());
@@ -289,17 +277,17 @@ impl Client {
     }
 
     /// `DELETE /api/jobs/{id}`
-    pub async fn cancel(&self, id: JobId) -> Result<Answer<Cancelled>, ClientError> {
+    pub async fn cancel(&self, id: JobId) -> Result<ApiResponse<Cancelled>, ClientError> {
         self.call(Method::DELETE, self.path(&["jobs", &id.to_string()]), None).await
     }
 
     /// `GET /api/cluster/status`
-    pub async fn cluster(&self) -> Result<Answer<Cluster>, ClientError> {
+    pub async fn cluster(&self) -> Result<ApiResponse<Cluster>, ClientError> {
         self.call(Method::GET, self.path(&["cluster", "status"]), None).await
     }
 
-    /// `POST /api/cluster/nodes/{id}/drain`, or `/undrain`, which takes a name, too
-    pub async fn drain(&self, id: &str, draining: bool) -> Result<Answer<Node>, ClientError> {
+    /// `POST /api/cluster/nodes/{id}/drain`, or `/undrain`, which also accepts a name
+    pub async fn drain(&self, id: &str, draining: bool) -> Result<ApiResponse<Node>, ClientError> {
         let verb = if draining { "drain" } else { "undrain" };
         self.call(Method::POST, self.path(&["cluster", "nodes", id, verb]), None).await
     }
@@ -316,7 +304,7 @@ impl Client {
         url
     }
 
-    /// A request that shows the key.
+    /// A request with the key.
     fn request(&self, method: Method, url: Url) -> RequestBuilder {
         let request = self.http.request(method, url);
         match &self.key {
@@ -338,14 +326,14 @@ impl Client {
         ClientError::Unreachable { url: self.base.clone(), reason, is_refused }
     }
 
-    /// Sends a request whose answer is read bit by bit, and refuses what is no success.
+    /// Sends a request with a streamed response. A response without success is an error.
     async fn stream(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let response = self.send(request.timeout(STREAM_TIMEOUT)).await?;
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
     }
 
-    /// Sends a request, again where the server says that there were too many of them and when the
-    /// next one may come.
+    /// Sends a request. If the server refuses it because of a rate limit, waits as long as it asks
+    /// and tries again.
     async fn send(&self, mut request: RequestBuilder) -> Result<Response, ClientError> {
         let mut patience = RETRY_MAX;
         loop {
@@ -367,7 +355,7 @@ impl Client {
         }
     }
 
-    /// What an answer says that is no success.
+    /// The error of a response without success.
     async fn refusal(&self, response: Response) -> ClientError {
         let (status, headers) = (response.status(), response.headers().clone());
         let json = match response.text().await {
@@ -385,7 +373,7 @@ impl Client {
         method: Method,
         url: Url,
         body: Option<String>,
-    ) -> Result<Answer<T>, ClientError> {
+    ) -> Result<ApiResponse<T>, ClientError> {
         let mut request = self.request(method, url);
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
@@ -393,7 +381,10 @@ impl Client {
         self.answer(request).await
     }
 
-    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer<T>, ClientError> {
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<ApiResponse<T>, ClientError> {
         let response = self.send(request).await?;
         let status = response.status();
         if !status.is_success() {
@@ -402,11 +393,11 @@ impl Client {
         let json = response.text().await.map_err(|error| self.unreachable(&error))?;
         let not_carlo = |_| ClientError::NotCarlo { url: self.base.clone(), status };
         let value = serde_json::from_str(&json).map_err(not_carlo)?;
-        Ok(Answer { value, json })
+        Ok(ApiResponse { value, json })
     }
 }
 
-/// Whether an error of this chain has these words.
+/// Whether an error of this chain contains this text.
 fn chain_contains(error: &reqwest::Error, words: &str) -> bool {
     let mut next: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = next {
@@ -418,7 +409,7 @@ fn chain_contains(error: &reqwest::Error, words: &str) -> bool {
     false
 }
 
-/// The innermost source of an error: "Connection refused" rather than the layers above it.
+/// The innermost source of an error, for example "Connection refused".
 fn root_cause(error: &reqwest::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();

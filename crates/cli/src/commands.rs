@@ -1,4 +1,4 @@
-//! The commands that only talk to a server.
+//! The commands that use a server.
 
 use anyhow::Context as _;
 use carlo_service::{files, shutdown, tls};
@@ -17,7 +17,7 @@ use crate::output::{self, StdoutClosed, print, print_json};
 use crate::progress::Progress;
 use crate::{profile, render, request, wait};
 
-/// `carlo submit`: the id on stdout, for scripts; all else that a person wants to know on stderr.
+/// `carlo submit`: prints the id to stdout, for scripts, and further information to stderr.
 pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
     let body = request::load_labelled(&args.request, args.name.as_deref(), args.priority)?;
     let client = connect(&args.server)?;
@@ -58,8 +58,8 @@ pub async fn status(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> 
     .await
 }
 
-/// Does this with each of several things. What fails for one is said, and the others follow; the
-/// first failure decides the exit code.
+/// Does this with each of several items. Failures are reported without ending the loop, and the
+/// first one decides the exit code.
 pub(crate) async fn each<T>(
     all: Vec<T>,
     with_one: impl AsyncFn(usize, T) -> anyhow::Result<()>,
@@ -197,7 +197,7 @@ pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
     Ok(client.with_key(key.trim())?)
 }
 
-/// Waits for a job that goes on without this program.
+/// Waits for a job that continues if this program ends.
 async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progress) -> anyhow::Result<Exit> {
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let ended = tokio::select! {
@@ -214,7 +214,7 @@ async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progr
     Ok(Exit::Interrupted)
 }
 
-/// A command line that reaches the same server when it is typed next.
+/// A command line for the next command with the same server.
 pub(crate) fn hint(command: &str, id: &str, Server { url, profile, .. }: &Server) -> String {
     let is_set = |variable, value: &str| std::env::var(variable).is_ok_and(|set| set == value);
     let url = url.as_deref().filter(|url| *url != URL_DEFAULT && !is_set(URL_VARIABLE, url));
@@ -224,16 +224,16 @@ pub(crate) fn hint(command: &str, id: &str, Server { url, profile, .. }: &Server
     format!("`carlo {command} {id}{server}`")
 }
 
-/// Jobs on a page, and pages, among which a job is looked for by the beginning of its id.
+/// The number of jobs on a page, and of pages, that are searched for the beginning of an id.
 const FIND_PAGE_SIZE: u32 = PAGE_SIZE_MAX;
 const FIND_PAGES_MAX: u32 = 10;
 
-/// No recent job has an id that begins so.
+/// No recent job's id has this beginning.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no such job: none of the newest has an id that begins with {0}")]
 pub struct NoSuchJob(String);
 
-/// The job that somebody means.
+/// The id of the job that is named on the command line.
 async fn find(client: &Client, name: JobName) -> anyhow::Result<JobId> {
     let prefix = match name {
         JobName::Id(id) => return Ok(id),
@@ -248,7 +248,7 @@ async fn find(client: &Client, name: JobName) -> anyhow::Result<JobId> {
             break;
         }
     }
-    // A job that came meanwhile moves others to the next page.
+    // A job may appear twice, because new jobs move others to the next page.
     found.sort_unstable();
     found.dedup();
     match found.as_slice() {

@@ -1,8 +1,5 @@
-//! A whole cluster in this process: a coordinator, a worker and a gateway, each as its daemon runs
-//! it, talking over loopback.
-//!
-//! Nothing here is a short cut: they are started with listeners and URLs, supervised, and drained
-//! in order.
+//! A whole cluster in this process: a coordinator, a worker and a gateway. They run exactly as in
+//! their daemons, with listeners and URLs on loopback, and are stopped in order.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -14,33 +11,32 @@ use carlo_service::{CancellationToken, listen};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// A free port of this machine.
+/// Any free port on loopback.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// How long each daemon may take to end. Their sum stays below the 5 s in which `carlo up` promises
-/// to end.
+/// How long each daemon may take to end. The sum is below the 5 s in which `carlo up` promises to
+/// end.
 const GATEWAY_DRAIN: Duration = Duration::from_millis(500);
 const WORKER_DRAIN: Duration = Duration::from_millis(2_500);
 const COORDINATOR_DRAIN: Duration = Duration::from_millis(1_500);
 
-/// What to start.
 #[derive(Debug)]
 pub struct Options {
-    /// Where jobs are kept.
+    /// The place of the ledger.
     pub data: Data,
-    /// Where the gateway listens.
+    /// The address of the gateway.
     pub listen: SocketAddr,
-    /// Where the coordinator listens.
+    /// The address of the coordinator.
     pub coordinator_listen: SocketAddr,
-    /// Threads that compute; as many as the machine has where absent.
+    /// The number of computing threads; `None` for as many as the machine has.
     pub threads: Option<NonZeroUsize>,
-    /// Whether the gateway serves pages for people.
+    /// Whether the gateway serves the web interface.
     pub web: bool,
-    /// Whether it serves this command alone: then a call may wait for a job of any size.
+    /// Whether only this command uses the cluster. Then a call may wait for a job of any size.
     pub is_private: bool,
 }
 
-/// A cluster that runs.
+/// A running cluster.
 #[derive(Debug)]
 pub struct Embedded {
     url: String,
@@ -51,11 +47,11 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts all of it. Calls may be made at once: they wait until it is ready.
+    /// Starts the cluster. Calls can be made at once; they wait until it is ready.
     ///
     /// # Errors
     ///
-    /// When one of the addresses can't be listened on.
+    /// If it can't listen on one of the addresses.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let listener = listen::loopback(options.listen).await?;
         let coordinator_listener = listen::loopback(options.coordinator_listen).await?;
@@ -65,7 +61,7 @@ impl Embedded {
 
         let mut config = carlo_coordinator::Config::new(options.data);
         if options.is_private {
-            // Nobody else waits.
+            // No other caller's call could be delayed.
             config.settings.waited_simulations_max = u64::MAX;
         }
         let coordinator = Daemon::start("coordinator", |shutdown| async {
@@ -95,11 +91,10 @@ impl Embedded {
         &self.coordinator_url
     }
 
-    /// Resolves when a daemon ends although nobody asked it to, with the reason: without it there
-    /// is no cluster.
+    /// Resolves with the reason when a daemon ends by itself. The cluster can't work without it.
     pub async fn failed(&mut self) -> anyhow::Error {
         let (name, ended) = tokio::select! {
-            // Where one brings down the others, the cause is named.
+            // A daemon may cause others to end, so the most likely cause is reported.
             biased;
             ended = self.coordinator.ended() => (self.coordinator.name, ended),
             ended = self.worker.ended() => (self.worker.name, ended),
@@ -109,13 +104,13 @@ impl Embedded {
         error.context(format!("the embedded {name} failed"))
     }
 
-    /// Ends all of it in order: the gateway takes no more, the worker reports what it holds, the
-    /// coordinator commits it.
+    /// Stops the cluster in order: the gateway accepts no more requests, the worker reports its
+    /// leases, and the coordinator commits them.
     ///
     /// # Errors
     ///
-    /// What failed while ending. Something that doesn't end in time is left behind without an
-    /// error: what matters is durable.
+    /// If a daemon failed. A daemon that doesn't end in time is no error, because all important
+    /// state is durable.
     pub async fn shut_down(self) -> anyhow::Result<()> {
         let gateway = self.gateway.shut_down(GATEWAY_DRAIN).await;
         let worker = self.worker.shut_down(WORKER_DRAIN).await;
@@ -134,7 +129,7 @@ fn url_of(listener: &tokio::net::TcpListener) -> anyhow::Result<String> {
 struct Daemon {
     name: &'static str,
     shutdown: CancellationToken,
-    /// Gone once its end has been seen.
+    /// `None` after the end of the task was noticed.
     task: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -148,7 +143,7 @@ impl Daemon {
         Self { name, shutdown, task: Some(task) }
     }
 
-    /// Resolves when it ends. Never, where its end has been seen already.
+    /// Resolves when the task ends. Never resolves if its end was noticed before.
     async fn ended(&mut self) -> anyhow::Result<()> {
         let Some(task) = &mut self.task else { return std::future::pending().await };
         let ended = task.await;

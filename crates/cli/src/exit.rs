@@ -1,4 +1,4 @@
-//! How the program ends: exit codes, and errors on stderr.
+//! Exit codes, and errors on stderr.
 
 use std::process::ExitCode;
 
@@ -19,23 +19,23 @@ use crate::verify::Unverifiable;
 /// The exit codes, as `carlo --help` documents them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It worked.
+    /// Success.
     Ok = 0,
-    /// Something failed: no server answers, or the server failed.
+    /// Something failed: no server can be reached, or the server failed.
     Failed = 1,
-    /// The arguments, the file or the request in it can't be used. (clap ends with the same code.)
+    /// The arguments, the file or the request in it are invalid. (clap uses the same code.)
     BadInput = 2,
     /// The job that was waited for failed.
     JobFailed = 3,
-    /// The job that was waited for was cancelled, by somebody else.
+    /// The job that was waited for was cancelled by somebody else.
     JobCancelled = 4,
     /// There is no such job, batch, node or key.
     NotFound = 5,
-    /// The answer that was verified is not what its request gives.
+    /// The verified results differ from those of their request.
     Different = 6,
-    /// There was no key, none that is known, or none with the rights.
+    /// The key is missing, unknown, or lacks the necessary role.
     NotAllowed = 7,
-    /// A limit, a quota or a budget doesn't reach.
+    /// A limit, a quota or a budget is exceeded.
     Limited = 8,
     /// Ended by SIGINT or SIGTERM.
     Interrupted = 130,
@@ -48,10 +48,10 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// What an error amounts to.
+    /// The exit code of an error.
     pub fn of(error: &anyhow::Error) -> Self {
         if error.is::<StdoutClosed>() {
-            // Whoever reads has read enough: `carlo jobs | head -1` worked.
+            // The reader of stdout has read enough, as in `carlo jobs | head -1`.
             return Self::Ok;
         }
         if error.is::<RequestError>()
@@ -82,12 +82,12 @@ impl Exit {
     }
 }
 
-/// An argument that can't be used, where only the command could tell.
+/// An invalid argument that only the command can recognize.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BadArgument(pub String);
 
-/// Says on stderr why the program fails, and returns its exit code.
+/// Prints an error to stderr and returns its exit code.
 pub fn report(error: &anyhow::Error) -> Exit {
     if !error.is::<StdoutClosed>() {
         say(&format!("error: {}", chain(&**error)));
@@ -95,7 +95,7 @@ pub fn report(error: &anyhow::Error) -> Exit {
     Exit::of(error)
 }
 
-/// Writes a line to stderr. Where nobody listens there, nobody misses it.
+/// Writes a line to stderr. Ignores errors.
 pub fn say(line: &str) {
     telemetry::say(&visible::lines(line));
 }

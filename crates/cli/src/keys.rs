@@ -1,4 +1,4 @@
-//! `carlo keys` and `carlo usage`: who may call, and what they have used.
+//! `carlo keys` and `carlo usage`.
 
 use anyhow::Context as _;
 use carlo_rest::account::CreateKey;
@@ -27,7 +27,7 @@ pub async fn usage(args::Usage { history, server }: args::Usage) -> anyhow::Resu
     Ok(Exit::Ok)
 }
 
-/// `carlo keys`: a secret on stdout, for scripts; what a person wants to know about it on stderr.
+/// `carlo keys`: prints secrets to stdout, for scripts, and further information to stderr.
 pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
     match action {
@@ -40,7 +40,8 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
             let keys = client.keys().await.with_context(what)?.value.keys;
             let old = keys.into_iter().find(|key| key.id == id && key.revoked_at.is_none());
             let old = old.ok_or_else(|| NoSuchKey(id.clone()))?;
-            // The new one first: whoever is interrupted in between has both.
+            // The new key is created first, so that an interruption leaves two valid keys rather
+            // than none.
             let new = CreateKey { user_id: old.user_id, tier: Some(old.tier), role: Some(old.role) };
             create(&client, new, server.json).await?;
             client.revoke_key(&id).await.with_context(what)?;
@@ -49,7 +50,7 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
         KeysAction::List => {
             let answer = client.keys().await.context("failed to list the keys")?;
             let text = || render::usage::keys(&answer.value, Timestamp::now());
-            // The shape of every list.
+            // The same form as all lists.
             let (keys, total) = (&answer.value.keys, answer.value.keys.len());
             let list = json!({"keys": keys, "total": total, "page": 1, "page_size": total});
             output::answer(server.json, &list.to_string(), text)?;
@@ -67,7 +68,7 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
     Ok(Exit::Ok)
 }
 
-/// No key that is of use has this id.
+/// No valid key has this id.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no key {0} that is of use")]
 pub struct NoSuchKey(String);

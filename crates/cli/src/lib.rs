@@ -1,36 +1,34 @@
-//! The command line of carlo. A `main.rs` parses the arguments and calls [`execute`]; all else is
-//! here.
+//! The command line of carlo. `main.rs` only parses the arguments and calls [`execute`].
 //!
-//! * [`args`]: the command line as typed.
-//! * [`request`]: the file that is submitted. [`profile`]: the servers that somebody uses.
-//! * [`client`](mod@client): the REST client. Every command that shows or changes something goes
-//!   through it, also those that bring their own cluster.
-//! * [`embedded`](mod@embedded): a whole cluster in this process, with the commands [`run`],
-//!   [`plans`], [`verify`] and [`up`] on top.
-//! * [`commands`], [`batch`], [`keys`], [`tokens`], [`nodes`], [`probe`]: what only talks to a
+//! * [`args`]: the arguments. [`request`]: the file of a request. [`profile`]: named servers.
+//! * [`client`](mod@client): the REST client. All commands use it, also those with their own
+//!   cluster.
+//! * [`embedded`](mod@embedded): a whole cluster in this process, for the commands [`run`],
+//!   [`plans`], [`sweep`], [`verify`] and [`up`].
+//! * [`commands`], [`batch`], [`keys`], [`tokens`], [`nodes`], [`probe`]: commands that use a
 //!   server.
-//! * [`manual`]: completions for shells, and the manual's pages.
+//! * [`manual`]: shell completions and manual pages.
 //! * [`wait`], [`progress`]: following a job until it ends.
-//! * [`render`]: what a person reads, as pure functions. [`output`] and [`exit`]: where it goes,
-//!   and how the program ends.
+//! * [`render`]: the texts for people, as pure functions. [`output`]: stdout. [`exit`]: exit codes
+//!   and errors.
 //!
 //! # Exit codes
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | it worked |
-//! | 1 | something failed: no server answers, or the server failed |
+//! | 0 | success |
+//! | 1 | something failed: no server can be reached, or the server failed |
 //! | 2 | bad input: the arguments, the file, or the request in it |
 //! | 3 | the job failed (`run`, `watch`, `submit --wait`), or not all of a batch completed (`batch watch`) |
 //! | 4 | the job or batch was cancelled (`run`, `watch`, `submit --wait`, `batch watch`) |
 //! | 5 | there is no such job, batch, node or key |
-//! | 6 | the answer is not what its request gives (`verify`) |
-//! | 7 | refused for want of a good key, or of its rights |
-//! | 8 | refused by a limit, a quota or a budget |
+//! | 6 | the results differ from those of their request (`verify`) |
+//! | 7 | the key is missing, unknown, or lacks the necessary role |
+//! | 8 | refused because of a limit, a quota or a budget |
 //! | 130 | interrupted by SIGINT or SIGTERM |
 //!
-//! Rules of the model and of the queue don't belong here: the server judges, this crate asks and
-//! shows.
+//! Rules of the model and of the queue don't belong here. The server applies them; this crate sends
+//! requests and shows responses.
 
 pub mod args;
 pub mod batch;
@@ -64,8 +62,8 @@ use tokio::runtime;
 use args::{Arguments, Command};
 use exit::Exit;
 
-/// Does what the command line says. Answers go to stdout, all else to stderr. `started` is when the
-/// program started.
+/// Runs the command. Results go to stdout, everything else to stderr. `started` is the time at
+/// which the program started.
 pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     let exit = match arguments.command {
         Command::Run(run) => embedded(run::run(run, started)),
@@ -99,12 +97,12 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     exit
 }
 
-/// Runs a command that only talks to a server: one thread is enough, and it is there sooner.
+/// Runs a command that uses a server. One thread is enough and starts faster.
 fn client(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     block_on(runtime::Builder::new_current_thread(), command)
 }
 
-/// Runs a command with a cluster in it.
+/// Runs a command with an embedded cluster.
 fn embedded(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     block_on(runtime::Builder::new_multi_thread(), command)
 }
@@ -115,7 +113,7 @@ fn block_on(
 ) -> anyhow::Result<Exit> {
     let runtime = builder.enable_all().build().context("failed to start the runtime")?;
     let exit = runtime.block_on(command);
-    // Everything that matters has ended in order; what is left must not keep the terminal waiting.
+    // The cluster has been stopped in order; remaining tasks must not delay the end of the program.
     runtime.shutdown_background();
     exit
 }

@@ -1,4 +1,4 @@
-//! `carlo completions` and `carlo man`: what shells and the manual know of this command line.
+//! `carlo completions` and `carlo man`: shell completions and manual pages.
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
@@ -16,7 +16,7 @@ pub fn completions(args: &Completions) -> anyhow::Result<Exit> {
     if args.json {
         output::print_json(&json!({"shell": args.shell.to_string(), "script": script}).to_string())?;
     } else {
-        // Shells know control characters in scripts: they go out as they are.
+        // The script may contain control characters, which must not be escaped.
         output::write(&script)?;
     }
     Ok(Exit::Ok)

@@ -1,4 +1,4 @@
-//! `carlo nodes`: the nodes of a cluster, and taking one of them out of service.
+//! `carlo nodes`: lists, drains and undrains nodes.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::exit::{BadArgument, Exit};
 use crate::output::{self, print, print_json};
 use crate::render;
 
-/// Between two looks at a node that drains.
+/// The time between two requests for the state of a draining node.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// What the beginning of an id has at least: "node_" and four digits.
+/// The least length of the beginning of an id: "node_" and four digits.
 const PREFIX_MIN: usize = 9;
 
 /// No node has this id or name.
@@ -46,10 +46,11 @@ pub async fn nodes(args::Nodes { action, server }: args::Nodes) -> anyhow::Resul
     }
 }
 
-/// Drains a node, or the opposite; its id.
+/// Drains or undrains a node. Returns its id.
 async fn set_draining(client: &Client, node: &str, draining: bool, json: bool) -> anyhow::Result<String> {
     let what = || format!("failed to {} {node}", if draining { "drain" } else { "undrain" });
-    // The drain of a name may outlive every node of it: then the server knows the name alone.
+    // The drain of a name may outlive all nodes with that name, so the server also accepts the
+    // name.
     let id = match find(client, node).await {
         Err(error) if !draining && error.is::<NoSuchNode>() => node.to_owned(),
         found => found.with_context(what)?.to_string(),
@@ -59,7 +60,7 @@ async fn set_draining(client: &Client, node: &str, draining: bool, json: bool) -
     Ok(id)
 }
 
-/// Waits until a node holds nothing, or has left.
+/// Waits until a node has no leases or has left.
 async fn until_drained(client: &Client, id: &str) -> anyhow::Result<()> {
     loop {
         let cluster = client.cluster().await.with_context(|| format!("failed to wait for {id}"))?.value;
@@ -74,7 +75,7 @@ async fn until_drained(client: &Client, id: &str) -> anyhow::Result<()> {
 async fn list(client: &Client, json: bool) -> anyhow::Result<Exit> {
     let cluster = client.cluster().await.context("failed to list the nodes")?.value;
     if json {
-        // The shape of every list.
+        // The same form as all lists.
         let total = cluster.nodes.len();
         let list = json!({"nodes": cluster.nodes, "total": total, "page": 1, "page_size": total});
         print_json(&list.to_string())?;
@@ -84,8 +85,8 @@ async fn list(client: &Client, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The node that somebody means: by its id, or by a name or the beginning of an id that only one
-/// node has. A node that is there goes before one that was lost.
+/// Finds a node by its id, or by a name or the beginning of an id that only one node has. Connected
+/// nodes take precedence over lost ones.
 async fn find(client: &Client, node: &str) -> anyhow::Result<NodeId> {
     if let Ok(id) = node.parse() {
         return Ok(id);

@@ -1,4 +1,4 @@
-//! Writing answers to stdout, whose reader may leave at any time.
+//! Output to stdout, which may be closed by its reader at any time.
 
 use std::io::{self, Write as _};
 
@@ -6,22 +6,22 @@ use anyhow::Context as _;
 
 use crate::render::visible;
 
-/// Nobody reads stdout any more.
+/// The reader has closed stdout.
 #[derive(Debug, thiserror::Error)]
 #[error("stdout is closed")]
 pub struct StdoutClosed;
 
-/// Writes `text` and a line end to stdout, and flushes it. Control characters in it are made
-/// visible: what a user sent, as the name of a goal say, must not command a terminal.
+/// Writes `text` and a line end to stdout, and flushes it. Control characters are escaped, so that
+/// texts of other users, like the name of a goal, can't control the terminal.
 ///
 /// # Errors
 ///
-/// [`StdoutClosed`] when nobody reads, or why the system didn't take it.
+/// [`StdoutClosed`] if the reader has closed stdout, or another error of the system.
 pub fn print(text: &str) -> anyhow::Result<()> {
     write(&format!("{}\n", visible::lines(text)))
 }
 
-/// Writes `text` as it is. For what no user sent.
+/// Writes `text` unchanged. Only for texts without content from users.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub fn write(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes bytes as they are, to whatever takes them.
+/// Writes bytes unchanged to any writer.
 ///
 /// # Errors
 ///
@@ -47,8 +47,7 @@ pub fn write_bytes(out: &mut impl io::Write, bytes: &[u8]) -> anyhow::Result<()>
     }
 }
 
-/// The same for JSON: what is visible there already stays as it is, and what isn't becomes an
-/// escape of JSON.
+/// Like [`print()`] for JSON, in which control characters become JSON's own escapes.
 ///
 /// # Errors
 ///
@@ -57,7 +56,7 @@ pub fn print_json(json: &str) -> anyhow::Result<()> {
     write_json(&format!("{json}\n"))
 }
 
-/// The same without a line end of its own.
+/// Like [`json()`], without adding a line end.
 ///
 /// # Errors
 ///
@@ -66,7 +65,7 @@ pub fn write_json(json: &str) -> anyhow::Result<()> {
     write(&visible::json(json))
 }
 
-/// Writes an answer: as JSON where that was asked for, otherwise as text.
+/// Writes a response as JSON if `json` is set, otherwise as text.
 ///
 /// # Errors
 ///

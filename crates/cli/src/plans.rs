@@ -1,5 +1,5 @@
-//! `carlo compare` and `carlo solve`: questions about several plans on the same luck, answered by a
-//! cluster in this process, or by a server that is named.
+//! `carlo compare` and `carlo solve`: analyses of several plans with the same random numbers,
+//! computed by a cluster in this process or by a server.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use carlo_service::shutdown;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::args::{self, Server};
-use crate::client::{Answer, Client, ClientError};
+use crate::client::{ApiResponse, Client, ClientError};
 use crate::commands::{connect, hint};
 use crate::exit::{Exit, say};
 use crate::progress::Progress;
@@ -19,7 +19,7 @@ use crate::{output, render, request, run, wait};
 
 /// `carlo compare`
 pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
-    // What the command line says holds for the first plan, which says it for all.
+    // Options of the command line are set in the first plan, whose values apply to all.
     let [first, others @ ..] = args.files.as_slice() else { anyhow::bail!("no plan was given") };
     let first = args::Request { file: first.clone(), simulations: args.simulations, seed: args.seed };
     let mut requests = vec![raw(request::load(&first)?)?];
@@ -97,19 +97,19 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// What became of a question that was asked of a server.
+/// The result of a call to a server.
 enum There<T> {
-    /// It answered.
-    Answered(Answer<T>),
-    /// It took longer than a call may: the job that went on, once it had ended; none after Ctrl-C.
-    Followed(Option<Box<Answer<Job>>>),
+    /// The response.
+    Answered(ApiResponse<T>),
+    /// The call took too long, so its job was followed until it had ended. `None` after Ctrl-C.
+    Followed(Option<Box<ApiResponse<Job>>>),
 }
 
-/// Follows the job of a call that the server ended because it took long.
+/// Follows the job of a call that the server ended because it took too long.
 async fn answered<T>(
     client: &Client,
     server: &Server,
-    call: Result<Answer<T>, ClientError>,
+    call: Result<ApiResponse<T>, ClientError>,
 ) -> anyhow::Result<There<T>> {
     let id = match call {
         Ok(answer) => return Ok(There::Answered(answer)),

@@ -1,5 +1,4 @@
-//! `carlo probe`: the health check of containers, whose image has no other program that speaks
-//! HTTP.
+//! `carlo probe`: health checks for containers, whose image has no other HTTP client.
 
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use crate::client::Client;
 use crate::exit::Exit;
 use crate::output;
 
-/// A probe that takes longer than those who ask usually wait is of no use to them.
+/// The timeout, which is shorter than those of usual container runtimes.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks once; whether the answer is a success.
+/// Sends one request, and succeeds if the response does.
 pub async fn probe(Probe { url, ca_file, json }: Probe) -> anyhow::Result<Exit> {
     let authorities = ca_file.as_deref().map(tls::authorities).transpose()?;
     let client = Client::trusting(&url, authorities.as_deref())?;

@@ -1,7 +1,7 @@
-//! Profiles: the servers that somebody uses, by name, in `~/.config/carlo/config.toml`.
+//! Profiles: named servers in `~/.config/carlo/config.toml`.
 //!
 //! ```toml
-//! default = "office"              # the one that holds without --profile and --url
+//! default = "office"              # used without --profile and --url
 //!
 //! [profiles.office]
 //! url = "https://carlo.example:3001"
@@ -9,8 +9,8 @@
 //! ca-file = "office-ca.pem"
 //! ```
 //!
-//! What the command line or the environment says goes before what a profile says. A URL without
-//! `--profile` is of no profile: the key of one server is not shown to another.
+//! The command line and the environment take precedence over a profile. With a URL but no
+//! `--profile`, no profile is used, so that the key of one server is never sent to another.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -22,7 +22,6 @@ use serde::Deserialize;
 use crate::args::{Server, URL_DEFAULT};
 use crate::exit::BadArgument;
 
-/// The file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
@@ -39,32 +38,32 @@ struct Profile {
     ca_file: Option<PathBuf>,
 }
 
-/// A server with all that was said about it.
+/// A server with the options for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct Target {
     /// The gateway's URL.
     pub url: String,
-    /// The file with the certificates that it is believed by.
+    /// The file with the certificates of trusted authorities.
     pub ca_file: Option<PathBuf>,
-    /// The key.
     pub key: Option<String>,
-    /// The file with the key, where there is none otherwise.
+    /// The file with the key, which is read if `key` is `None`.
     pub key_file: Option<PathBuf>,
 }
 
-/// The server that is meant.
+/// The server that the options select.
 ///
 /// # Errors
 ///
-/// When the file of profiles can't be read, or has no such profile.
+/// If the file of profiles can't be read, or has no such profile.
 pub fn target(server: &Server) -> Result<Target, BadArgument> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     resolve(server, file(variable).as_deref())
 }
 
-/// The user's file, as the XDG base directory specification says.
+/// The user's file, according to the XDG base directory specification.
 fn file(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    // A relative path is to be ignored, says the specification.
+    // According to the specification, relative paths are ignored.
     let absolute = |name| variable(name).filter(|path| path.is_absolute());
     let directory = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
     Some(directory.join("carlo/config.toml"))
@@ -83,7 +82,7 @@ fn resolve(server: &Server, file: Option<&Path>) -> Result<Target, BadArgument> 
     })
 }
 
-/// The profile of this name, or the one that holds without a name.
+/// The profile with this name, or the default one.
 fn profile(named: Option<&str>, file: Option<&Path>) -> Result<Profile, BadArgument> {
     let Some(file) = file else {
         return named.map_or(Ok(Profile::default()), |_| {

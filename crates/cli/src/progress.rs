@@ -1,5 +1,4 @@
-//! Showing a job while it runs: bars redrawn in place on a terminal, lines every so often
-//! elsewhere.
+//! Progress of a running job: bars on a terminal, regular lines elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -13,23 +12,23 @@ use crate::output::print;
 use crate::render::progress::{beside_bar, line, node_line};
 use crate::render::{visible, width};
 
-/// A job that ends within this time needs no bar.
+/// No bar is shown for jobs that end within this time.
 const BAR_AFTER: Duration = Duration::from_millis(200);
-/// Between two lines where progress is only told by the way.
+/// The time between two lines on stderr.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// Between two lines where progress is what was asked for.
+/// The time between two lines on stdout.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 const BAR: &str = "▕{bar:16}▏{msg}";
-/// What the bar, and the indentation of a node's line, take of a terminal's width.
+/// The columns of the bar, and of the indentation of a node's line.
 const BAR_COLUMNS: usize = 18;
 const INDENT_COLUMNS: usize = 2;
 
-/// How a job is shown while it runs.
+/// The display of a running job.
 #[derive(Debug)]
 pub struct Progress {
     display: Display,
-    /// When it was first asked to show something.
+    /// The time of the first update.
     first: Option<Instant>,
 }
 
@@ -41,7 +40,7 @@ enum Display {
 }
 
 impl Progress {
-    /// On stderr, by the way: a bar, or a line every few seconds where stderr is no terminal.
+    /// Shows a bar on stderr, or a line every few seconds if stderr is not a terminal.
     pub fn aside() -> Self {
         let display = if std::io::stderr().is_terminal() {
             Display::Bars(Bars::new(ProgressDrawTarget::stderr(), false))
@@ -51,8 +50,8 @@ impl Progress {
         Self { display, first: None }
     }
 
-    /// On stdout, as what was asked for: a bar and a line for each node, or lines where stdout is
-    /// no terminal.
+    /// Shows a bar and a line for each node on stdout, or regular lines if stdout is not a
+    /// terminal.
     pub fn watch() -> Self {
         let display = if std::io::stdout().is_terminal() {
             Display::Bars(Bars::new(ProgressDrawTarget::stdout(), true))
@@ -62,12 +61,12 @@ impl Progress {
         Self { display, first: None }
     }
 
-    /// Not at all.
+    /// Shows nothing.
     pub fn silent() -> Self {
         Self { display: Display::Nothing, first: None }
     }
 
-    /// Shows the job, if it is time to.
+    /// Shows the job, if an update is due.
     pub fn show(&mut self, job: &Job) -> anyhow::Result<()> {
         let now = Instant::now();
         let first = *self.first.get_or_insert(now);
@@ -83,10 +82,10 @@ impl Progress {
         }
     }
 
-    /// Takes away what was drawn in place.
+    /// Removes the bars.
     pub fn clear(&mut self) {
         if let Display::Bars(bars) = &mut self.display {
-            // Finished one by one, or they are drawn once more when they are dropped.
+            // Each bar must be finished, or it would be drawn again when it is dropped.
             bars.nodes.values().chain(&bars.job).for_each(ProgressBar::finish_and_clear);
             bars.nodes.clear();
             bars.job = None;
@@ -94,9 +93,9 @@ impl Progress {
     }
 }
 
-/// The text in what is left of the terminal's width, so that it doesn't wrap.
+/// Cuts the text to the rest of the terminal's width, so that it doesn't wrap.
 fn fitted(text: &str, taken: usize) -> String {
-    // One column less: some terminals wrap at a full line.
+    // One column is left free, because some terminals wrap full lines.
     let most = width::terminal().unwrap_or(width::DEFAULT).saturating_sub(taken + 1);
     width::cut(&visible::line(text), most)
 }

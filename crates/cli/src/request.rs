@@ -1,8 +1,7 @@
-//! The request that a command sends: a file's text, with the seed and the number of simulations
-//! that the command line gives.
+//! The request of a command: the text of a file, with the options of the command line.
 //!
-//! What it says is the server's to judge. Every value that is not replaced is sent as it was typed,
-//! to the digit.
+//! The server checks the request. Values that are not replaced are sent exactly as they are in the
+//! file.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,38 +13,33 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::args;
 
-/// Why a file can't be sent.
+/// The reason why a file can't be sent.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub enum RequestError {
-    /// The system refuses to read it.
+    /// The file can't be read.
     #[error("failed to read {}", name(file))]
-    Read {
-        /// Which file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is larger than any server takes.
+    Read { file: PathBuf, source: std::io::Error },
+    /// The file is larger than a request may be.
     #[error("failed to read {}: it is larger than {BODY_BYTES_MAX} bytes, the most that a request may have", name(.0))]
     TooLarge(PathBuf),
-    /// It isn't JSON.
+    /// The file isn't JSON.
     #[error("failed to read {}: it is not JSON", name(file))]
     NotJson {
-        /// Which file.
         file: PathBuf,
-        /// What was found where, by line and column.
+        /// The error with its line and column.
         source: serde_json::Error,
     },
 }
 
 type Object = BTreeMap<String, Box<RawValue>>;
 
-/// Reads the file and makes the body of the submission.
+/// Reads the file and makes the body of a submission.
 pub fn load(request: &args::Request) -> Result<String, RequestError> {
     load_labelled(request, None, None)
 }
 
-/// The same, with a name and a priority in place of the file's where there are any.
+/// Like [`body`], with a name and a priority, if given, that override those of the file.
 pub fn load_labelled(
     request: &args::Request,
     name: Option<&str>,
@@ -58,14 +52,14 @@ pub fn load_labelled(
         .map_err(|source| RequestError::NotJson { file: file.clone(), source })
 }
 
-/// Reads the file of a plan that is compared with another one, whose seed and number of simulations
-/// hold for both.
+/// Reads a further plan of a comparison, to which the seed and the number of simulations of the
+/// first plan apply.
 pub fn load_plan(file: &Path) -> Result<String, RequestError> {
     let bytes = read(file)?;
     plan(&bytes).map_err(|source| RequestError::NotJson { file: file.to_owned(), source })
 }
 
-/// Reads a file of at most what a request may have; `-` is stdin.
+/// Reads a file up to the size limit of requests; `-` is stdin.
 pub fn read(file: &Path) -> Result<Vec<u8>, RequestError> {
     let read = if file == Path::new("-") {
         read_limited(std::io::stdin().lock())
@@ -79,12 +73,12 @@ pub fn read(file: &Path) -> Result<Vec<u8>, RequestError> {
     Ok(without_byte_order_mark(&bytes).to_vec())
 }
 
-/// What messages call a file.
+/// The name of a file in messages.
 pub fn name(file: &Path) -> String {
     if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
 }
 
-/// One byte more than allowed is enough to know.
+/// One byte more than allowed, to recognize files that are too large.
 fn read_limited(file: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(BODY_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
@@ -97,8 +91,8 @@ fn body(bytes: &[u8], simulations: Option<u64>, seed: Option<u64>) -> serde_json
     overridden.map_or_else(|| Ok(text.get().to_owned()), |request| serde_json::to_string(&request))
 }
 
-/// The request with these members, or as it is where it has no place for them: then it is the
-/// server's to refuse.
+/// The request with these members. If it isn't an object, it stays unchanged, and the server
+/// refuses it.
 fn labelled(body: String, name: Option<&str>, priority: Option<u32>) -> serde_json::Result<String> {
     if name.is_none() && priority.is_none() {
         return Ok(body);
@@ -113,8 +107,8 @@ fn labelled(body: String, name: Option<&str>, priority: Option<u32>) -> serde_js
     serde_json::to_string(&request)
 }
 
-/// The request with these values in it, or nothing where it has no place for them: then it is the
-/// server's to refuse, as it is.
+/// The request with these values. `None` if it has no place for them; the server then refuses the
+/// unchanged request.
 fn overridden(text: &RawValue, simulations: Option<u64>, seed: Option<u64>) -> Option<Object> {
     let mut request: Object = serde_json::from_str(text.get()).ok()?;
     let spelling =
@@ -126,14 +120,14 @@ fn overridden(text: &RawValue, simulations: Option<u64>, seed: Option<u64>) -> O
         params.insert("nSimulations".to_owned(), to_raw_value(&simulations).ok()?);
     }
     if let Some(seed) = seed {
-        // A text, because it is the spelling that keeps all digits everywhere.
+        // As a string, because large numbers lose digits in some JSON readers.
         params.insert("seed".to_owned(), to_raw_value(&seed.to_string()).ok()?);
     }
     request.insert(spelling.to_owned(), to_raw_value(&params).ok()?);
     Some(request)
 }
 
-/// The request without a seed and a number of simulations of its own.
+/// The request without its own seed and number of simulations.
 fn plan(bytes: &[u8]) -> serde_json::Result<String> {
     let text: Box<RawValue> = serde_json::from_slice(bytes)?;
     let Ok(mut request) = serde_json::from_str::<Object>(text.get()) else {

@@ -1,5 +1,5 @@
-//! `carlo run`: one request, answered by a cluster in this process that lives as long as the answer
-//! takes. Other commands that need an answer without a server ask [`here`], too.
+//! `carlo run`: computes one request with a temporary cluster in this process. Other commands that
+//! compute without a server use [`here`], too.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ use carlo_types::JobId;
 use tokio::time::{sleep, timeout};
 
 use crate::args;
-use crate::client::{Answer, Client, ClientError};
+use crate::client::{ApiResponse, Client, ClientError};
 use crate::embedded::{ANY_PORT, Embedded, Options};
 use crate::exit::{Exit, say};
 use crate::progress::Progress;
 use crate::{request, wait};
 
-/// How long the cluster may take until it takes a job.
+/// How long the cluster may take until it accepts a job.
 const START_MAX: Duration = Duration::from_secs(5);
-/// Between two looks for the job of a call.
+/// The time between two attempts to find the job of a call.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long cancelling may take once somebody pressed Ctrl-C.
+/// How long the cancellation may take after Ctrl-C.
 const CANCEL_MAX: Duration = Duration::from_secs(1);
 
-/// Simulates, prints the answer and ends.
+/// Simulates the request and prints the results.
 pub async fn run(args: args::Run, started: Instant) -> anyhow::Result<Exit> {
     let body = request::load(&args.request)?;
     let answer = here(Submission::Job(body), args.threads)
@@ -35,7 +35,7 @@ pub async fn run(args: args::Run, started: Instant) -> anyhow::Result<Exit> {
     answer.map_or(Ok(Exit::Interrupted), |answer| wait::conclude(&answer, args.json, Some(started.elapsed())))
 }
 
-/// What a job answers, with the body of the call that asks it.
+/// A call that runs a job, with its body.
 #[derive(Debug)]
 pub enum Submission {
     /// `POST /api/jobs`
@@ -48,16 +48,16 @@ pub enum Submission {
     Sweep(String),
 }
 
-/// The ended job of a question, from a cluster in this process with so many threads; nothing where
-/// Ctrl-C came first.
+/// Runs a job with a cluster in this process with this number of threads. Returns the ended job;
+/// `None` after Ctrl-C.
 pub async fn here(
     submission: Submission,
     threads: Option<NonZeroUsize>,
-) -> anyhow::Result<Option<Answer<Job>>> {
+) -> anyhow::Result<Option<ApiResponse<Job>>> {
     with_cluster(threads, async |client, interrupt| answer(client, &submission, interrupt).await).await
 }
 
-/// What `ask` gets from a cluster in this process, which lives as long as that takes.
+/// Runs `ask` with a cluster in this process, which ends afterwards.
 async fn with_cluster<T>(
     threads: Option<NonZeroUsize>,
     ask: impl AsyncFnOnce(&Client, &CancellationToken) -> anyhow::Result<T>,
@@ -76,13 +76,12 @@ async fn with_cluster<T>(
     let mut cluster = Embedded::start(options).await?;
     let client = Client::new(cluster.url())?;
     let answer = tokio::select! {
-        // A daemon's end explains the error that a client of it gets.
+        // If a daemon has ended, its error explains the error of the client.
         biased;
         error = cluster.failed() => Err(error),
         answer = ask(&client, &interrupt) => answer,
     };
-    // The answer is out, or there is none: how a cluster ends that nobody will use again doesn't
-    // change it.
+    // Errors at the end of the cluster don't change the result.
     let ended = cluster.shut_down().await;
     if let Err(error) = ended {
         tracing::warn!("{error:#}");
@@ -94,29 +93,28 @@ async fn answer(
     client: &Client,
     submission: &Submission,
     interrupt: &CancellationToken,
-) -> anyhow::Result<Option<Answer<Job>>> {
+) -> anyhow::Result<Option<ApiResponse<Job>>> {
     let (mut job, mut progress) = (None, Progress::aside());
     tokio::select! {
         ended = simulate(client, submission, &mut job, &mut progress) => return ended.map(Some),
         () = interrupt.cancelled() => {}
     }
     progress.clear();
-    say("interrupted: there is no answer");
+    say("interrupted: there are no results");
     if let Some(id) = job {
-        // What can't be cancelled any more ends with this process.
+        // If the job can't be cancelled, it ends with this process.
         let _ = timeout(CANCEL_MAX, client.cancel(id)).await;
     }
     Ok(None)
 }
 
-/// Submits the question and waits for its answer, however long that takes. `job` is what it became,
-/// as soon as it is known.
+/// Submits the job and waits for its end. `job` is set to the id of the job as soon as it is known.
 async fn simulate(
     client: &Client,
     submission: &Submission,
     job: &mut Option<JobId>,
     progress: &mut Progress,
-) -> anyhow::Result<Answer<Job>> {
+) -> anyhow::Result<ApiResponse<Job>> {
     match submission {
         Submission::Job(body) | Submission::Sweep(body) => {
             let submit = async || match submission {
@@ -139,15 +137,15 @@ async fn simulate(
     }
 }
 
-/// Follows the job beneath a call: the only one of a cluster that was asked nothing else. The call
-/// ends after half a minute, and the job goes on; but where the call is dropped before, the job is
+/// Follows the job of a call, which is the only job of the cluster. The server ends the call after
+/// half a minute, and the job continues. If the call were dropped before that, the job would be
 /// cancelled.
 async fn beneath(
     client: &Client,
     call: impl Future<Output = Result<(), ClientError>>,
     job: &mut Option<JobId>,
     progress: &mut Progress,
-) -> anyhow::Result<Answer<Job>> {
+) -> anyhow::Result<ApiResponse<Job>> {
     let mut call = std::pin::pin!(call);
     let mut ended: Option<Result<(), ClientError>> = None;
     let id = loop {
@@ -175,10 +173,10 @@ async fn beneath(
     }
 }
 
-/// Makes a call, again while the cluster isn't ready yet.
+/// Makes a call, and repeats it while the cluster isn't ready yet.
 async fn once_ready<T>(
-    call: impl AsyncFn() -> Result<Answer<T>, ClientError>,
-) -> Result<Answer<T>, ClientError> {
+    call: impl AsyncFn() -> Result<ApiResponse<T>, ClientError>,
+) -> Result<ApiResponse<T>, ClientError> {
     let began = Instant::now();
     loop {
         match call().await {

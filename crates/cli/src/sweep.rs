@@ -1,4 +1,4 @@
-//! `carlo sweep`: a plan with one or two of its numbers at many values, computed by a cluster in
+//! `carlo sweep`: simulates a plan at many values of one or two of its numbers, with a cluster in
 //! this process.
 
 use anyhow::Context as _;
@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::run::Submission;
 use crate::{output, render, request, run, wait};
 
-/// The most values of an axis: the server takes no more points.
+/// The most values of an axis, which is the server's limit of points.
 const VALUES_MAX: usize = carlo_types::sweep::POINTS_MAX;
 
 /// `carlo sweep`
@@ -36,20 +36,20 @@ pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// An axis as typed.
+/// An axis on the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Over {
-    /// Where the number is in the request.
+    /// The JSON pointer of the number in the request.
     pub pointer: String,
-    /// Its values.
+    /// The values of the number.
     pub values: Vec<f64>,
 }
 
 impl std::str::FromStr for Over {
     type Err = String;
 
-    /// Reads `POINTER=VALUES`: numbers and ranges `FROM:TO:STEP`, both ends included, with commas
-    /// between them.
+    /// Parses `POINTER=VALUES`, where the values are numbers and ranges `FROM:TO:STEP` (both ends
+    /// included), separated by commas.
     fn from_str(text: &str) -> Result<Self, String> {
         let (pointer, list) =
             text.split_once('=').ok_or("must be POINTER=VALUES, like /plan/incomeUntil=240:480:12")?;
@@ -64,7 +64,7 @@ impl std::str::FromStr for Over {
     }
 }
 
-/// Adds a number, or those of a range.
+/// Adds a number, or the numbers of a range.
 fn range(item: &str, values: &mut Vec<f64>) -> Result<(), String> {
     let number = |text: &str| {
         let number = text.trim().replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
@@ -78,7 +78,7 @@ fn range(item: &str, values: &mut Vec<f64>) -> Result<(), String> {
             if step == 0.0 || steps < 0.0 {
                 return Err(format!("{item} never gets to {to}"));
             }
-            // An end that is missed by rounding is one of them.
+            // The end is included even if rounding errors exceed it slightly.
             let last = (steps + 1e-9).floor();
             if last >= VALUES_MAX as f64 {
                 return Err(format!("{item} has more than {VALUES_MAX} values"));
@@ -91,7 +91,7 @@ fn range(item: &str, values: &mut Vec<f64>) -> Result<(), String> {
     Ok(())
 }
 
-/// Without what adding up steps leaves in the last digits.
+/// Rounds away the errors of adding up steps.
 fn rounded(value: f64) -> f64 {
     format!("{value:.12}").parse().unwrap_or(value)
 }

@@ -1,4 +1,4 @@
-//! `carlo tokens` and `carlo tiers`: what the cluster's administrators decide for all of it.
+//! `carlo tokens` and `carlo tiers`.
 
 use anyhow::Context as _;
 use carlo_rest::account::CreateJoinToken;
@@ -10,8 +10,7 @@ use crate::exit::{Exit, say};
 use crate::output;
 use crate::render;
 
-/// `carlo tokens`: a token's text on stdout, for files; what a person wants to know about it on
-/// stderr.
+/// `carlo tokens`: prints the text of a token to stdout, and further information to stderr.
 pub async fn tokens(args::Tokens { action, server }: args::Tokens) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
     match action {

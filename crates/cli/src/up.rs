@@ -1,4 +1,4 @@
-//! `carlo up`: a cluster on this machine that stays, with its jobs on disk.
+//! `carlo up`: runs a cluster on this machine, with its ledger on disk.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -18,19 +18,19 @@ use crate::exit::{BadArgument, Exit, say};
 use crate::output;
 use crate::render;
 
-/// How long the cluster may take until its worker has joined.
+/// How long the worker may take to join.
 const START_MAX: Duration = Duration::from_secs(10);
-/// Between two looks whether it has.
+/// The time between two checks whether it has joined.
 const START_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What becomes of the pages for people.
+/// The use of the web interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pages {
-    /// There are none.
+    /// Not served.
     None,
-    /// They are there.
+    /// Served.
     Served,
-    /// They are there, and a browser is led to them.
+    /// Served, and opened in a browser.
     Opened,
 }
 
@@ -78,7 +78,7 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
     served.and(ended).map(|()| Exit::Ok)
 }
 
-/// Says what runs where once all of it does, then does nothing for as long as it may.
+/// Prints the addresses once the cluster runs, and then waits.
 async fn announce(
     url: &str,
     coordinator_url: &str,
@@ -102,7 +102,7 @@ async fn announce(
     std::future::pending().await
 }
 
-/// The worker of this cluster, once it has joined.
+/// Waits until the worker of this cluster has joined.
 async fn worker(client: &Client) -> Result<Node, ClientError> {
     loop {
         match client.cluster().await {
@@ -119,9 +119,9 @@ async fn worker(client: &Client) -> Result<Node, ClientError> {
     }
 }
 
-/// The user's directory for the data of programs, as the XDG base directory specification says.
+/// The user's data directory, according to the XDG base directory specification.
 fn default_directory(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, BadArgument> {
-    // A relative path is to be ignored, says the specification.
+    // According to the specification, relative paths are ignored.
     let absolute = |name| variable(name).filter(|path| path.is_absolute());
     absolute("XDG_DATA_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".local/share")))

@@ -1,9 +1,9 @@
-//! `carlo verify`: recomputes a stored answer from its own request and compares the two to the last
+//! `carlo verify`: recomputes stored results from their own request and compares them to the last
 //! bit.
 //!
-//! An answer carries everything that it follows from: the request with nothing left to a default,
-//! the seed in it, what else was asked of it, the model's version. So whoever has the file can tell
-//! whether its numbers are what they say they are, without the cluster that made them.
+//! Results contain everything from which they follow: the request with all defaults filled in, the
+//! seed, the analysis, and the model version. So they can be verified without the cluster that
+//! computed them.
 
 use anyhow::Context as _;
 use carlo_rest::Job;
@@ -18,35 +18,24 @@ use crate::request::RequestError;
 use crate::run::Submission;
 use crate::{args, request, run, wait};
 
-/// A file that holds no answer which could be recomputed here.
+/// The reason why a file can't be verified.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
 pub enum Unverifiable {
-    /// It is JSON, but neither a complete job nor its results.
+    /// The JSON is neither a complete job nor its results.
     #[error("{file} holds no results: expected a complete job, or the `results` of one")]
-    NoResults {
-        /// Which file.
-        file: String,
-        /// What is missing in it.
-        source: serde_json::Error,
-    },
-    /// It comes from another version of the model, whose bits are others.
+    NoResults { file: String, source: serde_json::Error },
+    /// The results come from another model version.
     #[error("{file} is of model version {theirs}, and this program computes version {ours}")]
-    OtherModel {
-        /// Which file.
-        file: String,
-        /// The version that it names.
-        theirs: u32,
-        /// The version that answered here.
-        ours: u32,
-    },
+    OtherModel { file: String, theirs: u32, ours: u32 },
 }
 
-/// Members of an answer that don't follow from its request: how many nodes took part.
+/// Members of results that don't follow from the request, like the number of nodes.
 const OF_THE_CLUSTER: [&str; 1] = ["workersUsed"];
-/// The most members that JSON lists.
+/// The most differing members in the JSON output.
 const LISTED_MAX: usize = 100;
 
-/// Recomputes the answer in a file and says whether it is the same.
+/// Recomputes the results in a file and reports whether they are the same.
 pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     let file = request::name(&args.file);
     let stored: Value = serde_json::from_slice(&request::read(&args.file)?)
@@ -69,9 +58,8 @@ pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     conclude(&file, (&theirs.digest.to_string(), &ours.digest.to_string()), &differences, args.json)
 }
 
-/// What was asked: the request itself, or what else the answer says was asked of it. Requests are
-/// sent as they are stored, so that a member that this program doesn't know is refused, and not
-/// left out.
+/// The call that computes the same results. The stored request is sent unchanged, so that members
+/// that this program doesn't know are refused rather than ignored.
 fn submission(theirs: &JobResults, stored: &Value) -> Submission {
     let plan = &stored["assumptions"];
     match &theirs.solution {
@@ -93,9 +81,9 @@ fn submission(theirs: &JobResults, stored: &Value) -> Submission {
     }
 }
 
-/// Where what is stored differs from what was computed: in the results, and in whatever else of a
-/// job, in either family's names, follows from its request. A digest alone would not do: whoever
-/// changes a number leaves the digest as it was.
+/// The differences between the stored and the computed job: in the results, and in all other
+/// members that follow from the request, in the names of either family of calls. Comparing digests
+/// would not be enough, because a changed number may come with an unchanged digest.
 fn differences(stored: &Value, computed: &Job) -> serde_json::Result<Vec<Difference>> {
     let computed = to_value(computed)?;
     let mut pairs = vec![("results", "results")];
@@ -167,7 +155,7 @@ fn conclude(
     Ok(exit)
 }
 
-/// A value in a line of text.
+/// A value as text.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "absent".to_owned(),

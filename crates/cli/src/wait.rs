@@ -1,4 +1,4 @@
-//! Following a job until it ends.
+//! Follows a job until it ends.
 
 use std::time::Duration;
 
@@ -7,27 +7,31 @@ use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::{Answer, Client, ClientError};
+use crate::client::{ApiResponse, Client, ClientError};
 use crate::exit::{Exit, say};
 use crate::output::{print, print_json};
 use crate::progress::Progress;
 use crate::render;
 
-/// Between two looks at a job: at first, and at most.
+/// The shortest and the longest time between two requests for a job.
 const INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
-/// How long a server may be away, for a restart say, before waiting for it ends.
+/// How long a server may be unreachable, for example during a restart, before the wait ends.
 const AWAY_MAX: Duration = Duration::from_secs(15);
 
-/// A stream of events says something at least every 15 s.
+/// The timeout between two parts of a stream of events, which has a comment at least every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
-/// Follows the job by its events until it has ended, and shows it meanwhile. One call, however long
-/// the job takes; where the stream breaks, one more, which misses nothing.
+/// Follows the job by its events until it has ended, and shows its progress. If the stream breaks,
+/// another call continues it without missing events.
 ///
 /// # Errors
 ///
-/// What the server refuses; a server that is away for longer than a restart takes.
-pub async fn as_told(client: &Client, id: JobId, progress: &mut Progress) -> anyhow::Result<Answer<Job>> {
+/// If the server refuses a call, or is unreachable for too long.
+pub async fn as_told(
+    client: &Client,
+    id: JobId,
+    progress: &mut Progress,
+) -> anyhow::Result<ApiResponse<Job>> {
     let (mut last, mut heard, mut connection) = (None, Instant::now(), Connection::default());
     loop {
         let mut pause = INTERVAL.1;
@@ -39,7 +43,7 @@ pub async fn as_told(client: &Client, id: JobId, progress: &mut Progress) -> any
                     let job: Job = event.job()?;
                     if job.status.has_ended() {
                         progress.clear();
-                        return Ok(Answer { value: job, json: event.data });
+                        return Ok(ApiResponse { value: job, json: event.data });
                     }
                     progress.show(&job)?;
                 }
@@ -62,21 +66,21 @@ pub async fn as_told(client: &Client, id: JobId, progress: &mut Progress) -> any
     }
 }
 
-/// Whether the server is there, said when that changes.
+/// Whether the server can be reached. Reports changes of that to stderr.
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
     is_lost: bool,
 }
 
 impl Connection {
-    /// A call succeeded.
+    /// Takes note of a successful call.
     pub(crate) fn is_there(&mut self) {
         if std::mem::take(&mut self.is_lost) {
             say("the connection is back");
         }
     }
 
-    /// A call failed that may succeed in a while.
+    /// Takes note of a failed call that may succeed later.
     pub(crate) fn is_lost(&mut self, error: &ClientError) {
         if !std::mem::replace(&mut self.is_lost, true) {
             say(&format!("the connection is lost, trying again: {error}"));
@@ -84,13 +88,17 @@ impl Connection {
     }
 }
 
-/// Looks at the job until it has ended, and shows it meanwhile: for a cluster of one's own, which
-/// may be asked as often as one likes.
+/// Polls the job until it has ended, and shows its progress. For clusters in this process, which
+/// have no rate limits.
 ///
 /// # Errors
 ///
-/// What the server refuses; a server that is away for longer than a restart takes.
-pub async fn until_ended(client: &Client, id: JobId, progress: &mut Progress) -> anyhow::Result<Answer<Job>> {
+/// If the server refuses a call, or is unreachable for too long.
+pub async fn until_ended(
+    client: &Client,
+    id: JobId,
+    progress: &mut Progress,
+) -> anyhow::Result<ApiResponse<Job>> {
     let mut interval = INTERVAL.0;
     let mut seen = Instant::now();
     loop {
@@ -114,16 +122,15 @@ pub async fn until_ended(client: &Client, id: JobId, progress: &mut Progress) ->
     }
 }
 
-/// Half as long again as the last time, but not past a third of what is left: the end is seen soon
-/// after it comes, and a long job is not asked for more often than a person can read.
+/// The next interval: one and a half times the last one, but at most a third of the remaining time.
+/// So the end is noticed soon, and long jobs are not polled unnecessarily often.
 fn next(interval: Duration, seconds_remaining: Option<f64>) -> Duration {
     let third = seconds_remaining.and_then(|seconds| Duration::try_from_secs_f64(seconds / 3.0).ok());
     interval.mul_f64(1.5).min(INTERVAL.1).min(third.unwrap_or(INTERVAL.1)).max(INTERVAL.0)
 }
 
-/// Prints how a job that was waited for has ended. `whole` is the time since the program started,
-/// where it did only this.
-pub fn conclude(answer: &Answer<Job>, json: bool, whole: Option<Duration>) -> anyhow::Result<Exit> {
+/// Prints the outcome of a job. `whole` is the time since the program started, if it only did this.
+pub fn conclude(answer: &ApiResponse<Job>, json: bool, whole: Option<Duration>) -> anyhow::Result<Exit> {
     let job = &answer.value;
     if json {
         print_json(&answer.json)?;

@@ -293,7 +293,7 @@ fn report(report: &UsageReport) -> v1::Usage {
         jobs_limit: report.jobs.limit,
         cost_limit_nanodollars: report.cost.limit.map(nanodollars),
         batch_size_max: report.batch_size,
-        held_nanodollars: nanodollars(report.held),
+        reserved_nanodollars: nanodollars(report.reserved),
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct Instruments {
     speed: Float,
     node_speed: Family<Node, Float>,
     joins_refused: Family<Reason, Counter>,
-    requests: Family<Call, Counter>,
+    requests: Family<CallLabels, Counter>,
     request_seconds: HistogramOf<Method>,
     in_progress: Gauge,
     admissions_refused: Family<Reason, Counter>,
@@ -100,7 +100,7 @@ struct Reason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Call {
+struct CallLabels {
     method: String,
     code: &'static str,
 }

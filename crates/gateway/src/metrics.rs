@@ -28,7 +28,7 @@ const UNKNOWN_ROUTE: &str = "none";
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     all: metrics::Metrics,
-    answers: Family<Answered, Counter>,
+    answers: Family<RequestLabels, Counter>,
     durations: Family<Route, Histogram>,
     open: Gauge<i64, AtomicI64>,
     /// Open event streams.
@@ -37,7 +37,7 @@ pub(crate) struct Metrics {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct RequestLabels {
     method: String,
     route: String,
     status: u16,
@@ -127,8 +127,8 @@ pub(crate) async fn measure(State(metrics): State<Metrics>, request: Request, ne
     drop(open);
     let route = Route { route };
     metrics.durations.get_or_create(&route).observe(began.elapsed().as_secs_f64());
-    let answered = Answered { method, route: route.route, status: response.status().as_u16() };
-    metrics.answers.get_or_create(&answered).inc();
+    let labels = RequestLabels { method, route: route.route, status: response.status().as_u16() };
+    metrics.answers.get_or_create(&labels).inc();
     response
 }
 

@@ -60,7 +60,7 @@ fn file(request: &HeaderMap, path: &str) -> Result<Response, Failure> {
     let missing = || Failure::new(StatusCode::NOT_FOUND, format!("there is no file {path}"));
     let file = Files::get(path).ok_or_else(missing)?;
     let etag = etag(&file.metadata.sha256_hash());
-    if is_held(request, &etag) {
+    if is_cached(request, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag), (CACHE_CONTROL, REVALIDATE)]).into_response());
     }
     let kind = HeaderValue::from_static(content_type(path));
@@ -71,7 +71,7 @@ fn file(request: &HeaderMap, path: &str) -> Result<Response, Failure> {
 /// Always compressed: every browser that can draw the charts accepts gzip.
 async fn plotly(headers: HeaderMap) -> Result<Response, Failure> {
     let etag = etag(&Sha256::digest(PLOTLY).into());
-    if is_held(&headers, &etag) {
+    if is_cached(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag), (CACHE_CONTROL, KEEP_A_DAY)]).into_response());
     }
     if !headers.contains_key(ACCEPT_ENCODING) {
@@ -93,7 +93,7 @@ fn etag(hash: &[u8; 32]) -> HeaderValue {
     HeaderValue::try_from(format!("W/\"{hash:032x}\"")).expect("hexadecimal digits")
 }
 
-fn is_held(request: &HeaderMap, etag: &HeaderValue) -> bool {
+fn is_cached(request: &HeaderMap, etag: &HeaderValue) -> bool {
     etag.to_str().is_ok_and(|tag| entity::matches(request, tag))
 }
 

@@ -1,12 +1,13 @@
-//! A job on the cores of this process, without a cluster: for whoever has the kernel in a library.
+//! Simulates jobs on the cores of this process, without a cluster. For programs that use the kernel
+//! as a library, like the Python package.
 //!
-//! * [`run`](fn@run): the answer of a job, to the same bits as a cluster's.
-//! * [`samples`](fn@samples): what became of single simulations. [`paths`](fn@paths): their
+//! * [`run`](fn@run): the results of a job, with the same bits as a cluster's.
+//! * [`samples`](fn@samples): the outcomes of single simulations. [`paths`](fn@paths): their
 //!   balances, month by month.
-//! * [`Machine`]: how many threads compute, and with which instructions.
+//! * [`Parallelism`]: the number of threads and the instruction set.
 //!
-//! Threads live as long as a call. Nothing is kept between calls, so a process may fork between
-//! them. Who calls, looks in from time to time and may stop it: see [`Progress`].
+//! Threads only exist during a call and nothing is kept between calls, so the process may fork
+//! between them. The caller regularly gets the [`Progress`] and can stop the call.
 
 mod paths;
 mod range;
@@ -16,6 +17,6 @@ mod threads;
 
 pub use paths::{Paths, paths};
 pub use range::{NUMBERS_MAX, TooLarge};
-pub use run::{Answer, run};
+pub use run::{JobOutcome, run};
 pub use samples::samples;
-pub use threads::{Interrupted, Machine, Progress};
+pub use threads::{Interrupted, Parallelism, Progress};

@@ -7,32 +7,31 @@ use carlo_kernel::Job;
 use carlo_types::{BLOCK_SIMULATIONS, JobSpec};
 
 use crate::range::{self, TooLarge};
-use crate::threads::{Interrupted, Machine, Progress};
+use crate::threads::{Interrupted, Parallelism, Progress};
 
-/// Balances, a row for each simulation.
+/// Balances, with a row for each simulation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paths {
-    /// The balances after every month, dollars: those of the first simulation, then those of the
-    /// next one.
+    /// The balances after every month in dollars, row by row.
     pub balances: Vec<f32>,
-    /// Months of a row.
+    /// The number of months of each row.
     pub months: usize,
 }
 
-/// The balances of the simulations from index `first` on. `watch` is told how far it is, like that
-/// of [`run`](crate::run()).
+/// The balances of `count` simulations from index `first` on. `watch` is called as in
+/// [`run`](crate::run()).
 ///
 /// # Errors
 ///
-/// Where it is too much. Within, where `watch` ended it.
+/// The outer error if the request exceeds a limit, the inner one if `watch` stopped the call.
 pub fn paths(
     spec: &JobSpec,
-    machine: Machine,
+    parallelism: Parallelism,
     first: u64,
     count: u64,
     mut watch: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Result<Paths, Interrupted>, TooLarge> {
-    let job = Job::new(spec, machine.level());
+    let job = Job::new(spec, parallelism.level());
     let months = job.timeline();
     let numbers = range::numbers(first, count, months)?;
     let mut balances = vec![0.0; numbers];
@@ -44,7 +43,7 @@ pub fn paths(
             job.paths(first, rows);
         }
     };
-    let done = machine.share(count.div_ceil(BLOCK_SIMULATIONS), || (), step, &mut |blocks| {
+    let done = parallelism.share(count.div_ceil(BLOCK_SIMULATIONS), || (), step, &mut |blocks| {
         watch(Progress { simulations: (blocks * BLOCK_SIMULATIONS).min(count), total: count })
     });
     Ok(done.map(|_| Paths { balances, months }))
@@ -68,16 +67,16 @@ mod tests {
         let plain = draft.check(7).unwrap();
         draft.plan.income_until = Some(9);
         for spec in [plain, draft.check(7).unwrap()] {
-            let machine = Machine::new(None).unwrap();
+            let parallelism = Parallelism::new(None).unwrap();
             let go_on = |_| ControlFlow::Continue(());
             let first = (1 << 32) - 3;
-            let found = paths(&spec, machine, first, 20_000, go_on).unwrap().unwrap();
+            let found = paths(&spec, parallelism, first, 20_000, go_on).unwrap().unwrap();
             assert_eq!((found.months, found.balances.len()), (14, 280_000));
             for row in [0_usize, 2, 3, 16_386, 16_387, 19_999] {
                 let replay = carlo_kernel::replay(&spec, first + row as u64);
                 let row = &found.balances[row * 14..(row + 1) * 14];
                 for (month, &balance) in replay.months.iter().zip(row) {
-                    // The replay keeps what single precision rounds away.
+                    // The balance of a replay is more precise than single precision.
                     assert!((month.balance - f64::from(balance)).abs() <= 1e-6 * month.balance.abs());
                 }
                 assert_eq!(f64::from(row[13]), replay.final_balance);
@@ -96,7 +95,7 @@ mod tests {
         let spec = draft.check(7).unwrap();
         let asked = |first, count| {
             let go_on = |_| ControlFlow::Continue(());
-            paths(&spec, Machine::new(None).unwrap(), first, count, go_on).unwrap_err()
+            paths(&spec, Parallelism::new(None).unwrap(), first, count, go_on).unwrap_err()
         };
         assert_eq!(asked(0, 1_000_000), TooLarge::Numbers { count: 1_000_000, each: 1_200 });
         assert_eq!(asked(SIMULATIONS_MAX, 1), TooLarge::Index);

@@ -1,4 +1,4 @@
-//! The answer of a job.
+//! Simulates a job.
 
 use std::ops::ControlFlow;
 
@@ -8,40 +8,39 @@ use carlo_schedule::{Fold, Segments};
 use carlo_types::{BLOCK_SIMULATIONS, BlockRange, JobSpec, Merge as _};
 use serde::Serialize;
 
-use crate::threads::{Interrupted, Machine, Progress};
+use crate::threads::{Interrupted, Parallelism, Progress};
 
-/// The answer of a job, as REST shows it.
+/// The results of a job, in the form of the REST API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
-    /// What the simulations say.
+pub struct JobOutcome {
     pub results: JobResults,
-    /// What would change it; nothing where that wasn't asked.
+    /// `None` if the request doesn't ask for sensitivity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitivity_results: Option<SensitivityResults>,
 }
 
-/// Simulates a job. About every 50 ms `watch` is told how far it is, on the thread that called, and
-/// may end it.
+/// Simulates a job. About every 50 ms, `watch` is called on the calling thread with the progress,
+/// and can stop the call.
 ///
 /// # Errors
 ///
-/// Where `watch` ended it.
+/// If `watch` stopped the call.
 ///
 /// # Panics
 ///
-/// Where the kernel does. A checked specification has at least one simulation.
+/// If the kernel panics.
 pub fn run(
     spec: &JobSpec,
-    machine: Machine,
+    parallelism: Parallelism,
     mut watch: impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Answer, Interrupted> {
-    let job = Job::new(spec, machine.level());
+) -> Result<JobOutcome, Interrupted> {
+    let job = Job::new(spec, parallelism.level());
     let total = spec.simulations();
     let segments = Segments::new(total, spec.params.target_standard_error);
     let mut fold = Fold::new(segments.expect("a checked job has at least one simulation"));
     while let Some(range) = fold.pending() {
-        let partial = simulate(&job, range, machine, &mut |blocks| {
+        let partial = simulate(&job, range, parallelism, &mut |blocks| {
             let simulations = ((range.start() + blocks) * BLOCK_SIMULATIONS).min(total);
             watch(Progress { simulations, total })
         })?;
@@ -54,20 +53,20 @@ pub fn run(
         SensitivityResults::new(sensitivity, carlo_kernel::recommendations(spec, sensitivity))
     });
     let results = JobResults::new(spec.clone(), spec.seed(), results, stopped_early, 1);
-    Ok(Answer { results, sensitivity_results })
+    Ok(JobOutcome { results, sensitivity_results })
 }
 
-/// The merged partial result of blocks.
+/// The merged partial result of a range.
 fn simulate(
     job: &Job,
     range: BlockRange,
-    machine: Machine,
+    parallelism: Parallelism,
     watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Partial, Interrupted> {
     let step = |accumulator: &mut Accumulator, block| accumulator.block(job, range.start() + block);
-    let parts = machine.share(range.len(), || Accumulator::new(job), step, watch)?;
+    let parts = parallelism.share(range.len(), || Accumulator::new(job), step, watch)?;
     let mut parts = parts.into_iter().map(Accumulator::finish);
-    let mut whole = parts.next().expect("a range has at least one block, and that a thread");
+    let mut whole = parts.next().expect("a range has at least one block, and so at least one thread");
     parts.for_each(|part| whole.merge(&part));
     Ok(whole)
 }
@@ -92,16 +91,16 @@ mod tests {
         draft.check(7).unwrap()
     }
 
-    fn machine(threads: usize) -> Machine {
-        Machine::new(NonZeroUsize::new(threads)).unwrap()
+    fn parallelism(threads: usize) -> Parallelism {
+        Parallelism::new(NonZeroUsize::new(threads)).unwrap()
     }
 
     #[test]
-    fn threads_cannot_be_seen_in_the_answer() {
+    fn results_do_not_depend_on_the_number_of_threads() {
         let spec = spec(100_000, None);
         let go_on = |_| ControlFlow::Continue(());
-        let alone = run(&spec, machine(1), go_on).unwrap();
-        assert_eq!(run(&spec, machine(5), go_on).unwrap(), alone);
+        let alone = run(&spec, parallelism(1), go_on).unwrap();
+        assert_eq!(run(&spec, parallelism(5), go_on).unwrap(), alone);
         assert_eq!(alone.results.simulations_run, 100_000);
         assert!(!alone.results.stopped_early);
         assert_eq!(alone.sensitivity_results.unwrap().sensitivities.len(), 7);
@@ -109,16 +108,17 @@ mod tests {
 
     #[test]
     fn it_ends_at_the_checkpoint_that_meets_the_target_error() {
-        let answer = run(&spec(10_000_000, Some(0.0015)), machine(2), |_| ControlFlow::Continue(())).unwrap();
+        let answer =
+            run(&spec(10_000_000, Some(0.0015)), parallelism(2), |_| ControlFlow::Continue(())).unwrap();
         assert!(answer.results.stopped_early);
         assert_eq!(answer.results.simulations_run, 131_072);
         assert!(answer.results.standard_error <= 0.0015);
     }
 
     #[test]
-    fn whoever_watches_can_end_it() {
+    fn the_caller_can_stop_it() {
         let mut looks = Vec::new();
-        let answer = run(&spec(1_000_000_000, None), machine(2), |progress| {
+        let answer = run(&spec(1_000_000_000, None), parallelism(2), |progress| {
             looks.push(progress);
             if looks.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

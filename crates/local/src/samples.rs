@@ -1,4 +1,4 @@
-//! What became of single simulations.
+//! The outcomes of single simulations.
 
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
@@ -7,27 +7,27 @@ use carlo_kernel::{Job, Samples};
 use carlo_types::{BLOCK_SIMULATIONS, JobSpec};
 
 use crate::range::{self, TooLarge};
-use crate::threads::{Interrupted, Machine, Progress};
+use crate::threads::{Interrupted, Parallelism, Progress};
 
-/// Numbers of a sample.
+/// The number of numbers of a sample.
 const FIGURES: usize = 5;
 
-/// What became of the simulations from index `first` on. `watch` is told how far it is, like that
-/// of [`run`](crate::run()).
+/// The outcomes of `count` simulations from index `first` on. `watch` is called as in
+/// [`run`](crate::run()).
 ///
 /// # Errors
 ///
-/// Where it is too much. Within, where `watch` ended it.
+/// The outer error if the request exceeds a limit, the inner one if `watch` stopped the call.
 pub fn samples(
     spec: &JobSpec,
-    machine: Machine,
+    parallelism: Parallelism,
     first: u64,
     count: u64,
     mut watch: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Result<Samples, Interrupted>, TooLarge> {
     range::numbers(first, count, FIGURES)?;
-    let job = Job::new(spec, machine.level());
-    // Parts end where blocks do.
+    let job = Job::new(spec, parallelism.level());
+    // Each part ends at the end of a block.
     let (start, end) = (first / BLOCK_SIMULATIONS, (first + count).div_ceil(BLOCK_SIMULATIONS));
     let parts = Mutex::new(Vec::new());
     let step = |(): &mut (), part: u64| {
@@ -36,13 +36,13 @@ pub fn samples(
         parts.lock().unwrap_or_else(PoisonError::into_inner).push((part, samples));
     };
     let items = if count == 0 { 0 } else { end - start };
-    let done = machine.share(items, || (), step, &mut |blocks| {
+    let done = parallelism.share(items, || (), step, &mut |blocks| {
         watch(Progress { simulations: (blocks * BLOCK_SIMULATIONS).min(count), total: count })
     });
     let mut parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     parts.sort_unstable_by_key(|&(part, _)| part);
     Ok(done.map(|_| {
-        // Of no simulations there are no numbers, but the same lists.
+        // Without simulations, the lists that the job has are still present, but empty.
         let mut whole = job.samples(first, 0);
         for (_, samples) in parts {
             whole.append(samples);
@@ -70,10 +70,10 @@ mod tests {
         draft.goal.success = Some("neverShort".to_owned());
         draft.goal.floor = Some(16_000.0);
         for spec in [goal, draft.check(7).unwrap()] {
-            let machine = Machine::new(None).unwrap();
+            let parallelism = Parallelism::new(None).unwrap();
             let go_on = |_| ControlFlow::Continue(());
-            let all = samples(&spec, machine, 0, 40_000, go_on).unwrap().unwrap();
-            let results = crate::run(&spec, machine, go_on).unwrap().results;
+            let all = samples(&spec, parallelism, 0, 40_000, go_on).unwrap().unwrap();
+            let results = crate::run(&spec, parallelism, go_on).unwrap().results;
             let successes = all.succeeded.iter().filter(|&&succeeded| succeeded).count();
             assert_eq!(successes as f64 / 40_000.0, results.success_probability);
             let least = all.final_balances.iter().copied().fold(f32::INFINITY, f32::min);
@@ -86,10 +86,10 @@ mod tests {
                 assert_eq!(all.first_short_months, None);
             }
             assert_eq!((&all.months_lived, &all.lowest_multipliers), (&None, &None));
-            let some = samples(&spec, machine, 16_380, 10, go_on).unwrap().unwrap();
+            let some = samples(&spec, parallelism, 16_380, 10, go_on).unwrap().unwrap();
             assert_eq!(some.final_balances, all.final_balances[16_380..16_390]);
             assert_eq!(some.succeeded, all.succeeded[16_380..16_390]);
-            assert!(samples(&spec, machine, 5, 0, go_on).unwrap().unwrap().succeeded.is_empty());
+            assert!(samples(&spec, parallelism, 5, 0, go_on).unwrap().unwrap().succeeded.is_empty());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Work on every core, looked after by the thread that asked for it.
+//! Distributes work to threads, while the calling thread reports the progress.
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -9,31 +9,31 @@ use std::time::Duration;
 
 use carlo_kernel::{Level, UnknownLevel};
 
-/// How often the caller may look in.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The interval at which the progress is reported.
+const REPORT_EVERY: Duration = Duration::from_millis(50);
 
-/// What computes.
+/// The number of threads and the instruction set.
 #[derive(Debug, Clone, Copy)]
-pub struct Machine {
+pub struct Parallelism {
     threads: NonZeroUsize,
     level: Level,
 }
 
-impl Machine {
-    /// So many threads, or as many as this process may use, with the best instructions or those
-    /// that `CARLO_SIMD` names.
+impl Parallelism {
+    /// With this number of threads, or as many as this process may use. The instruction set is the
+    /// best one, or the one in the environment variable `CARLO_SIMD`.
     pub fn new(threads: Option<NonZeroUsize>) -> Result<Self, UnknownLevel> {
         let available = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(Self { threads: threads.unwrap_or_else(available), level: Level::detect()? })
     }
 
-    /// The instructions.
+    /// The instruction set.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// Gives `items` numbers from 0 on to the threads, one after another. Each thread has a state
-    /// of its own, which is returned when no number is left.
+    /// Distributes the numbers from 0 to `items` (exclusive) to the threads, one at a time. Returns
+    /// the states of all threads.
     pub(crate) fn share<S: Send>(
         &self,
         items: u64,
@@ -64,10 +64,9 @@ impl Machine {
             drop(sender);
             let mut finished = Vec::with_capacity(threads);
             loop {
-                match states.recv_timeout(LOOK_EVERY) {
+                match states.recv_timeout(REPORT_EVERY) {
                     Ok(state) => finished.push(state),
-                    // Every thread has ended; one that panicked passes that on at the end of the
-                    // scope.
+                    // All threads have ended. If one panicked, the end of the scope panics, too.
                     Err(RecvTimeoutError::Disconnected) => return Ok(finished),
                     Err(RecvTimeoutError::Timeout) => {
                         if watch(done.load(Ordering::Relaxed)).is_break() {
@@ -81,16 +80,16 @@ impl Machine {
     }
 }
 
-/// How far it is.
+/// The progress of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Simulations that are done.
+    /// The number of finished simulations.
     pub simulations: u64,
-    /// Simulations that were asked for.
+    /// The requested number of simulations.
     pub total: u64,
 }
 
-/// Whoever looked in wanted no answer any more.
+/// The caller stopped the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it was interrupted: there is no answer")]
+#[error("the simulation was interrupted, so there are no results")]
 pub struct Interrupted;

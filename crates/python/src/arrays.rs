@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::watch::{Watch, watched};
-use crate::{machine, requests};
+use crate::{parallelism, requests};
 
 /// The balances after every month: a row for each simulation.
 #[pyfunction]
@@ -23,9 +23,9 @@ pub(crate) fn paths<'py>(
     threads: Option<NonZeroUsize>,
 ) -> PyResult<Bound<'py, PyArray2<f32>>> {
     let spec = requests::request(py, request, seed)?;
-    let machine = machine(threads)?;
+    let parallelism = parallelism(threads)?;
     let Paths { balances, months } = within_bounds(py, |watch| {
-        carlo_local::paths(&spec, machine, first, count, |progress| watch.look(progress))
+        carlo_local::paths(&spec, parallelism, first, count, |progress| watch.look(progress))
     })?;
     let rows = balances.len() / months.max(1);
     PyArray1::from_vec(py, balances).reshape([rows, months])
@@ -43,10 +43,10 @@ pub(crate) fn samples<'py>(
     threads: Option<NonZeroUsize>,
 ) -> PyResult<Sampled<'py>> {
     let spec = requests::request(py, request, seed)?;
-    let machine = machine(threads)?;
+    let parallelism = parallelism(threads)?;
     let Samples { final_balances, succeeded, first_short_months, months_lived, lowest_multipliers } =
         within_bounds(py, |watch| {
-            carlo_local::samples(&spec, machine, first, count, |progress| watch.look(progress))
+            carlo_local::samples(&spec, parallelism, first, count, |progress| watch.look(progress))
         })?;
     Ok((
         PyArray1::from_vec(py, final_balances),

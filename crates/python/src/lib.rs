@@ -11,7 +11,7 @@ mod watch;
 
 use std::num::NonZeroUsize;
 
-use carlo_local::Machine;
+use carlo_local::Parallelism;
 use carlo_rest::plans::{Comparison, Solved};
 use carlo_types::JobSpec;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -121,15 +121,15 @@ fn simulate(
     spec: &JobSpec,
     threads: Option<NonZeroUsize>,
     progress: Option<Py<PyAny>>,
-) -> PyResult<carlo_local::Answer> {
-    let machine = machine(threads)?;
+) -> PyResult<carlo_local::JobOutcome> {
+    let parallelism = parallelism(threads)?;
     watched(py, progress, |watch: &mut Watch| {
-        carlo_local::run(spec, machine, |progress| watch.look(progress))
+        carlo_local::run(spec, parallelism, |progress| watch.look(progress))
     })
 }
 
-fn machine(threads: Option<NonZeroUsize>) -> PyResult<Machine> {
-    Machine::new(threads).map_err(|error| PyValueError::new_err(error.to_string()))
+fn parallelism(threads: Option<NonZeroUsize>) -> PyResult<Parallelism> {
+    Parallelism::new(threads).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn to_json<T: Serialize>(answer: &T) -> PyResult<String> {

@@ -40,7 +40,7 @@ pub struct Usage {
     pub api_calls_remaining: i64,
     /// Jobs that are left.
     pub simulations_remaining: i64,
-    /// Dollars that are neither spent nor held for open jobs.
+    /// Dollars that are neither spent nor reserved for open jobs.
     pub cost_remaining_usd: f64,
     /// Whether something is used up.
     pub is_quota_exceeded: bool,

@@ -134,7 +134,7 @@ pub enum Effect {
     Grant { node: NodeId, lease: Lease, spec: Arc<JobSpec> },
     /// Tell the node to drop the lease. A report for it would be refused.
     Revoke { node: NodeId, lease: LeaseId },
-    /// Answer a report or a failure: the worker may forget the lease and its partial result.
+    /// Acknowledge a report or a failure: the worker may forget the lease and its partial result.
     Acknowledge {
         node: NodeId,
         lease: LeaseId,

@@ -1,4 +1,4 @@
-//! Every user's usage in each period that is kept, and the amounts held for open jobs.
+//! Every user's usage in each period that is kept, and the amounts reserved for open jobs.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Accounts {
 struct Account {
     usage: BTreeMap<Period, Usage>,
     /// By period. A zero amount has no entry.
-    held: BTreeMap<Period, Money>,
+    reserved: BTreeMap<Period, Money>,
 }
 
 impl Accounts {
@@ -29,8 +29,8 @@ impl Accounts {
         self.users.get(user)?.usage.get(&period)
     }
 
-    pub(crate) fn held(&self, user: &OwnerId, period: Period) -> Money {
-        self.users.get(user).and_then(|account| account.held.get(&period)).copied().unwrap_or_default()
+    pub(crate) fn reserved(&self, user: &OwnerId, period: Period) -> Money {
+        self.users.get(user).and_then(|account| account.reserved.get(&period)).copied().unwrap_or_default()
     }
 
     /// The mutable usage of a user in a period, and the period that was dropped to make room for
@@ -44,13 +44,13 @@ impl Accounts {
         (account.usage.entry(period).or_default(), forgotten)
     }
 
-    /// Changes the amount held from `before` to `after`.
-    pub(crate) fn rehold(&mut self, user: &OwnerId, period: Period, before: Money, after: Money) {
+    /// Changes the amount reserved from `before` to `after`.
+    pub(crate) fn adjust_reserved(&mut self, user: &OwnerId, period: Period, before: Money, after: Money) {
         let account = self.account(user);
-        let held = account.held.entry(period).or_default();
-        *held = held.plus(after).less(before);
-        if *held == Money::ZERO {
-            account.held.remove(&period);
+        let reserved = account.reserved.entry(period).or_default();
+        *reserved = reserved.plus(after).less(before);
+        if *reserved == Money::ZERO {
+            account.reserved.remove(&period);
         }
     }
 

@@ -42,8 +42,8 @@ impl Budget {
         Self { batch, user, period, cap, estimated, spent, open: Money::ZERO, open_jobs: 0 }
     }
 
-    /// The amount held of the user's quota: the most that the batch may still cost.
-    pub fn held(&self) -> Money {
+    /// The amount reserved of the user's quota: the most that the batch may still cost.
+    pub fn reserved(&self) -> Money {
         self.cap.map_or(self.open, |cap| cap.less(self.spent.cost).min(self.open))
     }
 
@@ -73,10 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_held_than_may_be_spent() {
-        assert_eq!(budget(Some(15), 20).held(), Money::from_nanos(15));
-        assert_eq!(budget(Some(25), 20).held(), Money::from_nanos(20));
-        assert_eq!(budget(None, 20).held(), Money::from_nanos(20));
+    fn no_more_is_reserved_than_may_be_spent() {
+        assert_eq!(budget(Some(15), 20).reserved(), Money::from_nanos(15));
+        assert_eq!(budget(Some(25), 20).reserved(), Money::from_nanos(20));
+        assert_eq!(budget(None, 20).reserved(), Money::from_nanos(20));
     }
 
     #[test]
@@ -84,8 +84,8 @@ mod tests {
         let mut budget = budget(Some(15), 10);
         budget.open(Money::from_nanos(10));
         budget.settle(Money::from_nanos(10), Bill { tokens: 1, cost: Money::from_nanos(5) });
-        assert_eq!((budget.held(), budget.open_jobs), (Money::from_nanos(10), 1));
+        assert_eq!((budget.reserved(), budget.open_jobs), (Money::from_nanos(10), 1));
         budget.settle(Money::from_nanos(10), Bill::default());
-        assert_eq!((budget.held(), budget.spent.cost), (Money::ZERO, Money::from_nanos(5)));
+        assert_eq!((budget.reserved(), budget.spent.cost), (Money::ZERO, Money::from_nanos(5)));
     }
 }

@@ -6,7 +6,7 @@
 //! * [`tiers`] and [`terms`]: the limits of each tier, and the file that overrides them.
 //! * [`rate`]: rate limits per second, minute and hour.
 //! * [`period`]: the calendar months of quotas.
-//! * [`metering`], [`budget`]: how much of a user's quota is held for open jobs and batches.
+//! * [`metering`], [`budget`]: how much of a user's quota is reserved for open jobs and batches.
 //! * [`usage`] and `accounts`: what every user has used.
 //! * [`records`]: the durable records.
 //! * [`refusal`]: why a call is refused.

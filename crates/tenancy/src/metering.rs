@@ -1,5 +1,5 @@
-//! The amount of a user's quota that is held for an open job: a [`Charge`], created when the job is
-//! admitted and removed when it is settled.
+//! The amount of a user's quota that is reserved for an open job: a [`Charge`], created when the
+//! job is admitted and removed when it is settled.
 
 use carlo_types::{BatchId, JobId, Money, OwnerId, Work};
 
@@ -15,8 +15,8 @@ pub struct Charge {
     pub user: OwnerId,
     /// The job's batch, if it belongs to one.
     pub batch: Option<BatchId>,
-    /// The period in which the job was admitted. It is counted, held and billed there, however late
-    /// it starts or ends.
+    /// The period in which the job was admitted. It is counted, reserved and billed there, however
+    /// late it starts or ends.
     pub period: Period,
     /// The job's size.
     pub work: Work,

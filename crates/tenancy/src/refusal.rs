@@ -55,7 +55,7 @@ pub enum Refusal {
         quota: Quota,
         /// The user's tier.
         tier: Tier,
-        /// How much is used or held for open jobs, with its unit.
+        /// How much is used or reserved for open jobs, with its unit.
         used: String,
         /// The quota, with its unit.
         limit: String,

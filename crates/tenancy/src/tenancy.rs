@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!   admit_call     rate limit ──► quota of calls ──► counted
-//!   admit_jobs     batch size ──► open jobs ──► quota of jobs ──► budget ──► quota of money ──► counted, cost held
-//!   settle         the job has ended: held cost gives way to what it came to
+//!   admit_jobs     batch size ──► open jobs ──► quota of jobs ──► budget ──► quota of money
+//!                  ──► counted, cost reserved
+//!   settle         the job has ended: the bill replaces the reserved cost
 //! ```
 //!
-//! **Periods.** A job belongs to the period it was admitted in. It is counted, held and billed
+//! **Periods.** A job belongs to the period it was admitted in. It is counted, reserved and billed
 //! there, however late it starts or ends. So a batch that runs over the end of a month is one bill,
 //! no quota can refuse a job that was admitted, and the usage of a past period still grows until
-//! its last job has ended. Spent and held money together never exceed the cost quota.
+//! its last job has ended. Spent and reserved money together never exceed the cost quota.
 //!
 //! **Exactly once.** Every change is part of the next [`Tenancy::take_changes`]. The caller commits
 //! these changes together with its own records of the same event (a job's record with the
@@ -315,7 +316,7 @@ impl Tenancy {
     fn check_cost_quota(&self, caller: &Caller, wanted: Money, wall: Timestamp) -> Result<(), Refusal> {
         let period = Period::of(wall);
         let spent = self.accounts.usage(&caller.user, period).map_or(Money::ZERO, |usage| usage.cost);
-        let used = spent.plus(self.accounts.held(&caller.user, period));
+        let used = spent.plus(self.accounts.reserved(&caller.user, period));
         match self.limits(caller).cost_per_month.filter(|limit| used.plus(wanted) > *limit) {
             Some(limit) => {
                 let numbers = [used, limit, wanted].map(|money| format!("${money}"));
@@ -339,7 +340,7 @@ impl Tenancy {
         self.usage_mut(&charge.user, charge.period).add_end(ended, bill);
         let estimate = charge.estimate();
         match charge.batch {
-            None => self.accounts.rehold(&charge.user, charge.period, estimate, Money::ZERO),
+            None => self.accounts.adjust_reserved(&charge.user, charge.period, estimate, Money::ZERO),
             Some(batch) => {
                 self.change_budget(batch, |budget| budget.settle(estimate, bill));
                 self.changed.insert(RecordId::Budget(batch));
@@ -387,8 +388,8 @@ impl Tenancy {
     pub fn usage(&self, caller: &Caller, wall: Timestamp) -> UsageReport {
         let period = Period::of(wall);
         let usage = self.accounts.usage(&caller.user, period).cloned().unwrap_or_default();
-        let held = self.accounts.held(&caller.user, period);
-        UsageReport::new((caller.user.clone(), caller.tier), self.limits(caller), usage, held, wall)
+        let reserved = self.accounts.reserved(&caller.user, period);
+        UsageReport::new((caller.user.clone(), caller.tier), self.limits(caller), usage, reserved, wall)
     }
 
     /// A user's usage in each of the last `periods` periods before the current one, the latest
@@ -412,19 +413,19 @@ impl Tenancy {
     fn open(&mut self, charge: Charge) {
         let estimate = charge.estimate();
         match charge.batch {
-            None => self.accounts.rehold(&charge.user, charge.period, Money::ZERO, estimate),
+            None => self.accounts.adjust_reserved(&charge.user, charge.period, Money::ZERO, estimate),
             Some(batch) => self.change_budget(batch, |budget| budget.open(estimate)),
         }
         *self.open_jobs.entry(charge.user.clone()).or_default() += 1;
         self.charges.insert(charge.job, charge);
     }
 
-    /// Changes a budget and adjusts the amount held for its user.
+    /// Changes a budget and adjusts the amount reserved for its user.
     fn change_budget(&mut self, batch: BatchId, change: impl FnOnce(&mut Budget)) {
         let budget = self.budgets.get_mut(&batch).expect("a batch with open jobs has a budget");
-        let before = budget.held();
+        let before = budget.reserved();
         change(budget);
-        self.accounts.rehold(&budget.user, budget.period, before, budget.held());
+        self.accounts.adjust_reserved(&budget.user, budget.period, before, budget.reserved());
     }
 
     /// The mutable usage of a user in a period.

@@ -80,11 +80,11 @@ pub struct UsageReport {
     pub usage: Usage,
     pub calls: Allowance<u64>,
     pub jobs: Allowance<u64>,
-    /// Money that is spent, without what is held.
+    /// Money that is spent, without what is reserved.
     pub cost: Allowance<Money>,
-    /// Money held for open jobs, in addition to what is spent. It is not available for further
+    /// Money reserved for open jobs, in addition to what is spent. It is not available for further
     /// jobs.
-    pub held: Money,
+    pub reserved: Money,
     /// The largest batch.
     pub batch_size: u32,
     /// The quotas that are used up.
@@ -97,7 +97,7 @@ impl UsageReport {
         (user, tier): (OwnerId, Tier),
         limits: &TierLimits,
         usage: Usage,
-        held: Money,
+        reserved: Money,
         wall: Timestamp,
     ) -> Self {
         let period = Period::of(wall);
@@ -117,7 +117,7 @@ impl UsageReport {
             calls,
             jobs,
             cost,
-            held,
+            reserved,
             batch_size: limits.batch_size,
             exceeded: exceeded.into_iter().filter_map(|(quota, is)| is.then_some(quota)).collect(),
             usage,

@@ -3,7 +3,7 @@
 //! A token is 1,000,000 simulated months: simulations × months of the timeline, rounded up for each
 //! job; sensitivity and trajectory are not counted. A job that compares plans, or solves for a
 //! number of one, computes the months of the other plans, too, and is charged for them. A job costs
-//! its tokens times the price of a token that held when it was admitted. It pays for what had been
+//! its tokens times the price of a token when it was admitted. It pays for what had been
 //! simulated when it ended, however it ended: complete (perhaps early), failed or cancelled.
 
 use crate::money::Money;

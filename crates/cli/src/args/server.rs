@@ -1,4 +1,4 @@
-//! The arguments of the commands that only talk to a server.
+//! The arguments of the commands that use a server.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,58 +14,57 @@ use clap::{Args, Subcommand};
 
 use super::{KEY_VARIABLE, PROFILE_VARIABLE, Request, URL_DEFAULT, URL_VARIABLE};
 
-/// Which server, and how its answer is printed.
+/// The server, the key, and the form of the output.
 #[derive(Debug, Args)]
 pub struct Server {
     /// The gateway to talk to
     #[arg(long, env = URL_VARIABLE, global = true,
         help = format!("The gateway to talk to [default: the profile's, or {URL_DEFAULT}]"))]
     pub url: Option<String>,
-    /// The profile of ~/.config/carlo/config.toml that names the gateway, the file with its key,
-    /// and its certificates
+    /// The profile in ~/.config/carlo/config.toml with the gateway's URL, key file and certificates
     #[arg(long, value_name = "NAME", env = PROFILE_VARIABLE, global = true)]
     pub profile: Option<String>,
-    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the
-    /// system's]
+    /// The certificates of the authorities that signed the gateway's certificate, as PEM, for an
+    /// https URL [default: the system's]
     #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE", global = true)]
     pub ca_file: Option<PathBuf>,
-    /// The key to show it; better in a file or the variable than on the command line
+    /// The API key. A file or the environment variable is safer than the command line
     #[arg(long, env = KEY_VARIABLE, hide_env_values = true, global = true)]
     pub key: Option<String>,
-    /// A file with the key, read where no key is given otherwise
+    /// A file with the API key, read if no key is given otherwise
     #[arg(long, value_name = "FILE", env = "CARLO_API_KEY_FILE", global = true)]
     pub key_file: Option<PathBuf>,
-    /// Print the server's answer as one JSON object
+    /// Print the server's response as one JSON object
     #[arg(long, global = true)]
     pub json: bool,
 }
 
-/// Which server, for commands that compute here unless told otherwise.
+/// The server of commands that by default compute on this machine.
 #[derive(Debug, Args)]
 pub struct Elsewhere {
-    /// Ask this gateway rather than compute here; `CARLO_URL` doesn't count
+    /// Use this gateway instead of this machine; `CARLO_URL` is ignored
     #[arg(long, conflicts_with = "threads")]
     pub url: Option<String>,
-    /// Ask the gateway of this profile rather than compute here; `CARLO_PROFILE` doesn't count
+    /// Use the gateway of this profile instead of this machine; `CARLO_PROFILE` is ignored
     #[arg(long, value_name = "NAME", conflicts_with = "threads")]
     pub profile: Option<String>,
-    /// Certificates of those who vouch for a gateway at an https URL, as PEM [default: the
-    /// system's]
+    /// The certificates of the authorities that signed the gateway's certificate, as PEM, for an
+    /// https URL [default: the system's]
     #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE")]
     pub ca_file: Option<PathBuf>,
-    /// The key to show it; better in a file or the variable than on the command line
+    /// The API key. A file or the environment variable is safer than the command line
     #[arg(long, env = KEY_VARIABLE, hide_env_values = true)]
     pub key: Option<String>,
-    /// A file with the key, read where no key is given otherwise
+    /// A file with the API key, read if no key is given otherwise
     #[arg(long, value_name = "FILE", env = "CARLO_API_KEY_FILE")]
     pub key_file: Option<PathBuf>,
-    /// Print the answer as one JSON object
+    /// Print the output as one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
 impl Elsewhere {
-    /// The server that was named, if any.
+    /// The server, if one was given.
     pub fn server(&self) -> Option<Server> {
         let is_named = self.url.is_some() || self.profile.is_some();
         is_named.then(|| Server {
@@ -85,13 +84,13 @@ pub struct Submit {
     /// What to simulate.
     #[command(flatten)]
     pub request: Request,
-    /// Which of one's own jobs goes first: 0 to 100, the highest first [default: the file's, or 50]
+    /// The priority among your own jobs: 0 to 100, highest first [default: the file's, or 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
     pub priority: Option<u32>,
-    /// What lists call the job, at most 128 characters [default: the file's, if any]
+    /// A name for the job, at most 128 characters [default: the file's, if any]
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
-    /// Wait until the job ends, and print its answer
+    /// Wait until the job ends, and print its results
     #[arg(short, long)]
     pub wait: bool,
     /// Where.
@@ -102,7 +101,7 @@ pub struct Submit {
 /// The commands about one job or several.
 #[derive(Debug, Args)]
 pub struct ManyJobs {
-    /// The jobs: job_…, or the beginning of an id that no other recent job has
+    /// The jobs: their ids, or the beginnings of them if no other recent job has the same
     #[arg(required = true, value_name = "ID")]
     pub ids: Vec<JobName>,
     /// Where.
@@ -113,7 +112,7 @@ pub struct ManyJobs {
 /// The commands about one job.
 #[derive(Debug, Args)]
 pub struct OneJob {
-    /// The job: job_…, or the beginning of an id that no other recent job has
+    /// The job: its id, or the beginning of it if no other recent job has the same
     pub id: JobName,
     /// Where.
     #[command(flatten)]
@@ -126,7 +125,7 @@ pub struct Jobs {
     /// Only jobs with this status
     #[arg(long, value_parser = status())]
     pub status: Option<JobStatus>,
-    /// Which page, from 1
+    /// The number of the page, from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub page: u32,
     /// Jobs on a page
@@ -154,12 +153,12 @@ pub struct Batch {
 pub enum BatchAction {
     /// Submit a batch and print its id
     Submit {
-        /// The batch, as JSON: what POST /simulations/batch takes; - reads stdin
+        /// The batch, as JSON: the body of POST /simulations/batch; - reads stdin
         file: PathBuf,
     },
     /// List batches, newest first
     List {
-        /// Which page, from 1
+        /// The number of the page, from 1
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         page: u32,
     },
@@ -167,14 +166,14 @@ pub enum BatchAction {
     Status(OneBatch),
     /// Follow a batch until it ends
     Watch(OneBatch),
-    /// Print what its ended jobs found, a line of JSON each
+    /// Print the results of its ended jobs, one JSON object per line
     Results(OneBatch),
     /// Cancel a batch
     Cancel {
         /// The batch.
         #[command(flatten)]
         batch: OneBatch,
-        /// Why, for people
+        /// The reason, for people
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
         /// Let its running jobs finish
@@ -215,27 +214,27 @@ pub struct Keys {
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysAction {
-    /// Make a key and print its secret, which is shown this once
+    /// Create a key and print its secret, which is never shown again
     Create {
-        /// Whose it is
+        /// The user of the key
         #[arg(long, value_name = "USER")]
         user: String,
-        /// What its user may do in a month
+        /// The tier, which limits what the user may do
         #[arg(long, value_parser = tier())]
         tier: Tier,
-        /// What it may do
+        /// The role of the key
         #[arg(long, default_value = "user", value_parser = role())]
         role: Role,
     },
     /// List all keys, without their secrets
     List,
-    /// Take keys back, for good
+    /// Revoke keys permanently
     Revoke {
         /// The keys' ids, as listed
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
-    /// Make a key like this one, print its secret, and take this one back
+    /// Create a key like this one, print its secret, and revoke this one
     Rotate {
         /// The key's id, as listed
         id: String,
@@ -256,18 +255,18 @@ pub struct Tokens {
 /// What to do with join tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokensAction {
-    /// Make a token and print its text, which is shown this once
+    /// Create a token and print its text, which is never shown again
     Create {
-        /// What it is for
+        /// A note for people
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
-        /// Days after which no worker joins with it any more [default: it doesn't expire]
+        /// Days until the token expires [default: it doesn't expire]
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
         expires_in_days: Option<u32>,
     },
     /// List all tokens, without their texts
     List,
-    /// Take tokens back, for good; workers that have joined with them go on
+    /// Revoke tokens permanently; workers that have joined with them stay
     Revoke {
         /// The tokens' ids, as listed
         #[arg(required = true, value_name = "ID")]
@@ -289,11 +288,11 @@ pub struct Tiers {
 /// What to do with tiers.
 #[derive(Debug, Subcommand)]
 pub enum TiersAction {
-    /// Print what each tier may do and what work costs, as JSON
+    /// Print the limits of all tiers and the price of a token, as JSON
     Show,
-    /// Replace that for the whole cluster
+    /// Replace them for the whole cluster
     Set {
-        /// The tiers, as JSON; what it leaves out has its default; - reads stdin
+        /// The tiers, as JSON; missing members get their defaults; - reads stdin
         file: PathBuf,
     },
 }
@@ -309,13 +308,14 @@ pub struct Cluster {
 /// `carlo probe`
 #[derive(Debug, Args)]
 pub struct Probe {
-    /// What to ask
+    /// The URL to request
     #[arg(default_value = "http://127.0.0.1:3001/readyz")]
     pub url: String,
-    /// Certificates of those who vouch for a daemon at an https URL, as PEM [default: the system's]
+    /// The certificates of the authorities that signed the daemon's certificate, as PEM, for an
+    /// https URL [default: the system's]
     #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Print the answer as one JSON object
+    /// Print the output as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -336,38 +336,36 @@ pub struct Nodes {
 pub enum NodesAction {
     /// List the nodes
     List,
-    /// Let nodes finish what they hold and give them nothing more, also when they or the
-    /// coordinator restart
+    /// Let nodes finish their leases and give them no more, also after restarts of nodes and
+    /// coordinator
     Drain {
-        /// Which.
         #[command(flatten)]
         nodes: ManyNodes,
-        /// Wait until they hold nothing any more
+        /// Wait until they have no more leases
         #[arg(short, long)]
         wait: bool,
     },
-    /// Give drained nodes work again
+    /// Let drained nodes get leases again
     Undrain(ManyNodes),
 }
 
 /// The commands about nodes.
 #[derive(Debug, Args)]
 pub struct ManyNodes {
-    /// The nodes: node_…, or their names where no other node has them
+    /// The nodes: their ids, or their names if no other node has the same
     #[arg(value_name = "ID", required = true)]
     pub nodes: Vec<String>,
 }
 
-/// A job as somebody names it.
+/// A job on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobName {
-    /// By its id.
     Id(JobId),
-    /// By how its id begins, as tables show it on a narrow terminal.
+    /// The beginning of an id, as tables show it on a narrow terminal.
     Prefix(String),
 }
 
-/// Digits that the beginning of an id has at least.
+/// The least number of digits in the beginning of an id.
 const PREFIX_DIGITS_MIN: usize = 4;
 
 impl FromStr for JobName {

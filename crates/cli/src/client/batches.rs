@@ -1,31 +1,31 @@
-//! The calls about batches.
+//! The calls for batches.
 
 use carlo_rest::Batch;
 use carlo_rest::batch::BatchList;
 use reqwest::{Method, Response, Url};
 use serde_json::json;
 
-use super::{Answer, Client, ClientError};
+use super::{ApiResponse, Client, ClientError};
 
-/// How long a batch is held until it changes, seconds.
+/// The longest wait for a change of a batch, in seconds.
 const WAIT: &str = "wait=10";
 
 impl Client {
     /// `POST /simulations/batch` with this body.
-    pub async fn submit_batch(&self, body: String) -> Result<Answer<Batch>, ClientError> {
+    pub async fn submit_batch(&self, body: String) -> Result<ApiResponse<Batch>, ClientError> {
         self.call(Method::POST, self.at(&["simulations", "batch"]), Some(body)).await
     }
 
     /// `GET /simulations/batch`
-    pub async fn batches(&self, page: u32) -> Result<Answer<BatchList>, ClientError> {
+    pub async fn batches(&self, page: u32) -> Result<ApiResponse<BatchList>, ClientError> {
         let mut url = self.at(&["simulations", "batch"]);
         url.query_pairs_mut().append_pair("page", &page.to_string());
         self.call(Method::GET, url, None).await
     }
 
-    /// `GET /simulations/batch/{batch_id}`; with `wait`, once it has changed or some seconds are
-    /// over.
-    pub async fn batch(&self, id: &str, wait: bool) -> Result<Answer<Batch>, ClientError> {
+    /// `GET /simulations/batch/{batch_id}`. With `wait`, the server responds after a change or some
+    /// seconds.
+    pub async fn batch(&self, id: &str, wait: bool) -> Result<ApiResponse<Batch>, ClientError> {
         let request = self.request(Method::GET, self.batch_url(id, &[]));
         self.answer(if wait { request.header("prefer", WAIT) } else { request }).await
     }
@@ -36,12 +36,12 @@ impl Client {
         id: &str,
         reason: Option<&str>,
         cancel_running: bool,
-    ) -> Result<Answer<Batch>, ClientError> {
+    ) -> Result<ApiResponse<Batch>, ClientError> {
         let body = json!({"reason": reason, "cancel_running": cancel_running});
         self.call(Method::POST, self.batch_url(id, &["cancel"]), Some(body.to_string())).await
     }
 
-    /// `GET /simulations/batch/{batch_id}/results`, to be read bit by bit.
+    /// `GET /simulations/batch/{batch_id}/results`, as a stream.
     pub async fn batch_results(&self, id: &str) -> Result<Results, ClientError> {
         let response = self.stream(self.request(Method::GET, self.batch_url(id, &["results"]))).await?;
         Ok(Results { client: self.clone(), response })
@@ -52,7 +52,7 @@ impl Client {
     }
 }
 
-/// Results as they come.
+/// A stream of results.
 #[derive(Debug)]
 pub struct Results {
     client: Client,
@@ -60,7 +60,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// The next bytes of them; none at the end.
+    /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
         let chunk = self.response.chunk().await.map_err(|error| self.client.unreachable(&error))?;
         Ok(chunk.map(|bytes| bytes.to_vec()))

@@ -1,4 +1,4 @@
-//! Server-sent events, as the HTML standard says that they are read.
+//! A reader of server-sent events, according to the HTML standard.
 
 use carlo_rest::Job;
 use carlo_types::JobId;
@@ -6,11 +6,11 @@ use reqwest::{Method, Response};
 
 use super::{Client, ClientError};
 
-/// The longest line that is waited for: a job with its results has less than a tenth of it.
+/// The longest accepted line. A job with its results has less than a tenth of this.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
 impl Client {
-    /// `GET /api/jobs/{id}/events`, after the event `last` where it is given.
+    /// `GET /api/jobs/{id}/events`, from the event after `last`.
     pub async fn events(&self, id: JobId, last: Option<u64>) -> Result<Events, ClientError> {
         let mut request = self.request(Method::GET, self.path(&["jobs", &id.to_string(), "events"]));
         if let Some(last) = last {
@@ -20,7 +20,7 @@ impl Client {
     }
 }
 
-/// What a server tells of a job.
+/// The stream of a job's events.
 #[derive(Debug)]
 pub struct Events {
     client: Client,
@@ -29,7 +29,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// The next event; none once the stream has ended.
+    /// The next event; `None` at the end of the stream.
     pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
         loop {
             if let Some(event) = self.reader.event() {
@@ -48,20 +48,20 @@ impl Events {
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Event {
-    /// Where to go on after it.
+    /// The id, with which a new stream can continue after this event.
     pub id: Option<u64>,
     /// The job, as JSON.
     pub data: String,
 }
 
 impl Event {
-    /// The job that it tells of.
+    /// Parses the job.
     pub fn job(&self) -> anyhow::Result<Job> {
         serde_json::from_str(&self.data).map_err(|error| anyhow::anyhow!("failed to read an event: {error}"))
     }
 }
 
-/// What has been received and what of it makes an event so far.
+/// The received bytes, and the incomplete event so far.
 #[derive(Debug, Default)]
 struct Reader {
     unread: Vec<u8>,
@@ -69,7 +69,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next whole event of what has been received.
+    /// The next complete event in the received bytes.
     fn event(&mut self) -> Option<Event> {
         while let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.unread.drain(..=end).collect();
@@ -92,7 +92,7 @@ impl Reader {
                     }
                     self.event.data.push_str(value);
                 }
-                // The name says no more than the job's status; an empty one is a comment.
+                // The event's name only repeats the job's status. An empty name is a comment.
                 _ => {}
             }
         }

@@ -1,4 +1,4 @@
-//! The calls about keys, and what was used with them.
+//! The calls for keys, join tokens, tiers and usage.
 
 use carlo_rest::account::{
     CreateJoinToken, CreateKey, CreatedJoinToken, CreatedKey, JoinToken, JoinTokenList, Key, KeyList, Tiers,
@@ -6,16 +6,16 @@ use carlo_rest::account::{
 };
 use reqwest::Method;
 
-use super::{Answer, Client, ClientError};
+use super::{ApiResponse, Client, ClientError};
 
 impl Client {
     /// `GET /simulations/batch/usage`
-    pub async fn usage(&self) -> Result<Answer<Usage>, ClientError> {
+    pub async fn usage(&self) -> Result<ApiResponse<Usage>, ClientError> {
         self.call(Method::GET, self.at(&["simulations", "batch", "usage"]), None).await
     }
 
     /// `GET /simulations/batch/usage/history`
-    pub async fn usage_history(&self, periods: u32) -> Result<Answer<UsageHistory>, ClientError> {
+    pub async fn usage_history(&self, periods: u32) -> Result<ApiResponse<UsageHistory>, ClientError> {
         let mut url = self.at(&["simulations", "batch", "usage", "history"]);
         url.query_pairs_mut().append_pair("periods", &periods.to_string());
         self.call(Method::GET, url, None).await
@@ -26,13 +26,13 @@ impl Client {
     /// # Panics
     ///
     /// Never: texts are always JSON.
-    pub async fn create_key(&self, key: &CreateKey) -> Result<Answer<CreatedKey>, ClientError> {
+    pub async fn create_key(&self, key: &CreateKey) -> Result<ApiResponse<CreatedKey>, ClientError> {
         let body = serde_json::to_string(key).expect("a key is texts");
         self.call(Method::POST, self.path(&["admin", "keys"]), Some(body)).await
     }
 
     /// `GET /api/admin/keys`
-    pub async fn keys(&self) -> Result<Answer<KeyList>, ClientError> {
+    pub async fn keys(&self) -> Result<ApiResponse<KeyList>, ClientError> {
         self.call(Method::GET, self.path(&["admin", "keys"]), None).await
     }
 
@@ -44,33 +44,33 @@ impl Client {
     pub async fn create_join_token(
         &self,
         token: &CreateJoinToken,
-    ) -> Result<Answer<CreatedJoinToken>, ClientError> {
+    ) -> Result<ApiResponse<CreatedJoinToken>, ClientError> {
         let body = serde_json::to_string(token).expect("a token is texts and numbers");
         self.call(Method::POST, self.path(&["admin", "tokens"]), Some(body)).await
     }
 
     /// `GET /api/admin/tokens`
-    pub async fn join_tokens(&self) -> Result<Answer<JoinTokenList>, ClientError> {
+    pub async fn join_tokens(&self) -> Result<ApiResponse<JoinTokenList>, ClientError> {
         self.call(Method::GET, self.path(&["admin", "tokens"]), None).await
     }
 
     /// `DELETE /api/admin/tokens/{id}`
-    pub async fn revoke_join_token(&self, id: &str) -> Result<Answer<JoinToken>, ClientError> {
+    pub async fn revoke_join_token(&self, id: &str) -> Result<ApiResponse<JoinToken>, ClientError> {
         self.call(Method::DELETE, self.path(&["admin", "tokens", id]), None).await
     }
 
     /// `GET /api/admin/tiers`
-    pub async fn tiers(&self) -> Result<Answer<Tiers>, ClientError> {
+    pub async fn tiers(&self) -> Result<ApiResponse<Tiers>, ClientError> {
         self.call(Method::GET, self.path(&["admin", "tiers"]), None).await
     }
 
     /// `PUT /api/admin/tiers`
-    pub async fn set_tiers(&self, json: String) -> Result<Answer<Tiers>, ClientError> {
+    pub async fn set_tiers(&self, json: String) -> Result<ApiResponse<Tiers>, ClientError> {
         self.call(Method::PUT, self.path(&["admin", "tiers"]), Some(json)).await
     }
 
     /// `DELETE /api/admin/keys/{id}`
-    pub async fn revoke_key(&self, id: &str) -> Result<Answer<Key>, ClientError> {
+    pub async fn revoke_key(&self, id: &str) -> Result<ApiResponse<Key>, ClientError> {
         self.call(Method::DELETE, self.path(&["admin", "keys", id]), None).await
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A client of a server that gives this answer to everything, and takes its path after `/base`.
+/// A client of a server that gives this response to every request, with the path prefix `/base`.
 async fn client<A: IntoResponse + Clone + Send + Sync + 'static>(answer: A) -> Client {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/base/", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ async fn only_unavailability_passes() {
 
 #[tokio::test]
 async fn an_unreachable_server_is_named_with_the_reason_and_what_to_do() {
-    // Bound and dropped: nobody else gets the port at once, and nobody answers there.
+    // The port was bound and released, so nothing listens there.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -92,9 +92,10 @@ async fn a_request_goes_where_the_contract_says_and_the_answer_is_kept_as_writte
     let answer = client.cancel(id).await.unwrap();
     assert_eq!(answer.value.message, format!("DELETE /api/jobs/{id}  "));
     assert!(answer.json.contains("\"novelty\":1"), "{}", answer.json);
-    // The echo is no list and no submission: what was sent is seen in the raw calls.
+    // The server echoes requests, which isn't a valid response, so the raw calls are used.
     let list = client.path(&["jobs"]);
-    let posted: Answer<Cancelled> = client.call(Method::POST, list, Some("{}".to_owned())).await.unwrap();
+    let posted: ApiResponse<Cancelled> =
+        client.call(Method::POST, list, Some("{}".to_owned())).await.unwrap();
     assert_eq!(posted.value.message, "POST /api/jobs application/json {}");
 }
 

@@ -71,7 +71,7 @@ fn an_interrupted_run_ends_soon_with_130() {
     log.find(|line| line.contains("joined")).expect("the worker joins");
     let interrupted = Instant::now();
     signal("INT", &child);
-    log.find(|line| line == "interrupted: there is no answer").expect("it says so");
+    log.find(|line| line == "interrupted: there are no results").expect("it says so");
     let rest: Vec<_> = log.collect();
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0), "{rest:?}");

@@ -103,7 +103,7 @@ impl Sessions {
 
     /// Logs that a node is lost, by the name that its operator gave it.
     pub(super) fn warn_of_loss(&self, node: NodeId, why: &str) {
-        tracing::warn!(%node, name = self.name(node), why, "node lost: others compute what it held");
+        tracing::warn!(%node, name = self.name(node), why, "node lost: its leases go to others");
     }
 
     /// Sends the scheduler's decisions to the workers.

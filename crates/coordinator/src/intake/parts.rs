@@ -44,11 +44,11 @@ impl Methods {
             named.iter().enumerate().map(|(number, (name, _))| (name.as_str(), number)).collect();
         let fields = |message: &DescriptorProto| -> Fields {
             let counted = message.field.iter().filter_map(|field| {
-                let held =
+                let nested =
                     numbers.get(field.type_name()).copied().filter(|_| field.r#type() == Type::Message);
                 let is_text_list =
                     field.label() == Label::Repeated && matches!(field.r#type(), Type::String | Type::Bytes);
-                (held.is_some() || is_text_list).then(|| (u64::from(field.number().unsigned_abs()), held))
+                (nested.is_some() || is_text_list).then(|| (u64::from(field.number().unsigned_abs()), nested))
             });
             counted.collect()
         };
@@ -92,10 +92,10 @@ impl Methods {
                     let Some((length, rest)) = varint(rest) else { return Some(()) };
                     let length = usize::try_from(length).unwrap_or(usize::MAX);
                     let Some((value, rest)) = rest.split_at_checked(length) else { return Some(()) };
-                    if let Some(held) = self.messages[message].get(&number) {
+                    if let Some(nested) = self.messages[message].get(&number) {
                         *left = left.checked_sub(1)?;
-                        if let Some(held) = held {
-                            self.count(*held, value, depth - 1, left)?;
+                        if let Some(nested) = nested {
+                            self.count(*nested, value, depth - 1, left)?;
                         }
                     }
                     Some(rest)

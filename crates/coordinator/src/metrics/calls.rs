@@ -12,7 +12,7 @@ use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use super::{Call, Instruments, Method};
+use super::{CallLabels, Instruments, Method};
 
 /// The streaming methods. Their duration says nothing about the coordinator.
 const STREAMS: [&str; 3] = ["Watch", "Work", "Results"];
@@ -52,7 +52,7 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let mut call = OpenCall::new(Arc::clone(&self.instruments), request.uri().path());
+        let mut call = MeasuredCall::new(Arc::clone(&self.instruments), request.uri().path());
         let response = self.inner.call(request);
         Box::pin(async move {
             let response = response.await?;
@@ -64,7 +64,7 @@ where
 }
 
 /// A call in progress. Its end is counted, also if it is dropped.
-struct OpenCall {
+struct MeasuredCall {
     instruments: Arc<Instruments>,
     /// Like `Jobs/Submit`.
     method: String,
@@ -73,7 +73,7 @@ struct OpenCall {
     code: Code,
 }
 
-impl OpenCall {
+impl MeasuredCall {
     fn new(instruments: Arc<Instruments>, path: &str) -> Self {
         let method = path.strip_prefix("/carlo.v1.").unwrap_or(OTHER).to_owned();
         instruments.in_progress.inc();
@@ -90,7 +90,7 @@ impl OpenCall {
     }
 }
 
-impl Drop for OpenCall {
+impl Drop for MeasuredCall {
     fn drop(&mut self) {
         let instruments = &self.instruments;
         instruments.in_progress.dec();
@@ -106,14 +106,14 @@ impl Drop for OpenCall {
             let seconds = self.began.elapsed().as_secs_f64();
             instruments.request_seconds.get_or_create(&Method { method: method.clone() }).observe(seconds);
         }
-        instruments.requests.get_or_create(&Call { method, code: name(self.code) }).inc();
+        instruments.requests.get_or_create(&CallLabels { method, code: name(self.code) }).inc();
     }
 }
 
 /// A body whose trailers contain the call's status.
 struct MeasuredBody {
     body: tonic::body::Body,
-    call: OpenCall,
+    call: MeasuredCall,
 }
 
 impl Body for MeasuredBody {

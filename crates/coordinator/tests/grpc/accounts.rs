@@ -142,7 +142,7 @@ async fn usage_is_exact_whenever_the_coordinator_is_killed() {
         tokens: 2,
         cost_nanodollars: 200_000,
     };
-    assert_eq!((usage.used, usage.held_nanodollars), (Some(wanted), 0));
+    assert_eq!((usage.used, usage.reserved_nanodollars), (Some(wanted), 0));
     let job = ada.get(&done).await.unwrap();
     assert_eq!((job.tokens_used, job.cost_nanodollars), (Some(1), Some(100_000)));
     let cancelled = ada.get(&ids[1]).await.unwrap();

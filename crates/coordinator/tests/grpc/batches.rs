@@ -105,7 +105,7 @@ async fn a_batch_runs_a_few_jobs_at_a_time_and_survives_every_crash() {
     assert_eq!(cancel(&ada, &batch.id, None).await.unwrap_err().code, FaultCode::Conflict);
     let used = ada.usage().await;
     assert_eq!(
-        (used.used.unwrap().jobs, used.used.unwrap().cost_nanodollars, used.held_nanodollars),
+        (used.used.unwrap().jobs, used.used.unwrap().cost_nanodollars, used.reserved_nanodollars),
         (5, 500_000, 0)
     );
     let stats = ada.batches(async |mut call, m| call.stats(m).await, v1::BatchStatsRequest {}).await.unwrap();

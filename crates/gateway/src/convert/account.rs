@@ -18,7 +18,7 @@ pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
         |limit: Option<u64>| limit.map_or(UNLIMITED, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let left = |max: Option<u64>, used: u64| limit(max.map(|max| max.saturating_sub(used)));
     let money = |limit: Option<u64>| limit.map_or(UNLIMITED as f64, dollars);
-    let spoken_for = used.cost_nanodollars.saturating_add(message.held_nanodollars);
+    let committed = used.cost_nanodollars.saturating_add(message.reserved_nanodollars);
     Ok(Usage {
         user_id: message.user,
         tier: tier(&message.tier)?,
@@ -35,7 +35,7 @@ pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
         api_calls_remaining: left(message.calls_limit, used.calls),
         simulations_remaining: left(message.jobs_limit, used.jobs),
         cost_remaining_usd: money(
-            message.cost_limit_nanodollars.map(|limit| limit.saturating_sub(spoken_for)),
+            message.cost_limit_nanodollars.map(|limit| limit.saturating_sub(committed)),
         ),
         is_quota_exceeded: message.exceeded.is_some(),
         quota_exceeded_reason: message.exceeded,

@@ -144,7 +144,7 @@ fn without_authentication_there_is_no_limit_but_usage() {
     tenancy.admit_jobs(&local, &[(job(1), work(1_200_000_000))], None, wall(NOVEMBER)).unwrap();
     let report = tenancy.usage(&local, wall(NOVEMBER));
     assert_eq!((report.calls.used, report.calls.limit, report.calls.remaining), (2_000, None, None));
-    assert_eq!((report.held, report.exceeded), (Money::from_whole_dollars(120_000), vec![]));
+    assert_eq!((report.reserved, report.exceeded), (Money::from_whole_dollars(120_000), vec![]));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn the_usage_has_everything_that_the_contract_asks_for() {
     assert_eq!((report.jobs.used, report.jobs.limit, report.jobs.remaining), (3, Some(10), Some(7)));
     assert_eq!((report.cost.used, report.cost.limit), (cost(100), Some(Money::from_whole_dollars(1))));
     assert_eq!(report.cost.remaining.map(Money::to_dollars), Some(0.99));
-    assert_eq!((report.usage.tokens, report.held), (100, cost(200)));
+    assert_eq!((report.usage.tokens, report.reserved), (100, cost(200)));
     assert_eq!(report.quota_exceeded_reason(), None);
 }
 
@@ -201,7 +201,7 @@ fn a_batch_has_the_size_of_its_tier() {
 }
 
 #[test]
-fn what_open_jobs_may_cost_is_held_of_the_month() {
+fn what_open_jobs_may_cost_is_reserved_of_the_month() {
     // A dollar is 10,000 tokens.
     let mut tenancy = Tenancy::new(Terms::default());
     let ann = user("ann", Tier::Free);
@@ -213,7 +213,7 @@ fn what_open_jobs_may_cost_is_held_of_the_month() {
     let refusal = tenancy.admit_jobs(&ann, &jobs(2..3, 1), None, wall(NOVEMBER)).unwrap_err();
     assert!(refusal.to_string().contains("cost, $1 used of $1, $0.0001 more wanted"), "{refusal}");
     assert_eq!(quota(refusal).0, Quota::Cost);
-    assert!(tenancy.usage(&ann, wall(NOVEMBER)).exceeded.is_empty(), "it is held, not spent");
+    assert!(tenancy.usage(&ann, wall(NOVEMBER)).exceeded.is_empty(), "it is reserved, not spent");
 
     assert!(tenancy.settle(job(0), Ended::Cancelled, bill(1)));
     assert_eq!(tenancy.admit_jobs(&ann, &jobs(2..3, 4_999), None, wall(NOVEMBER)), Ok(cost(4_999)));
@@ -225,7 +225,7 @@ fn a_batch_holds_no_more_of_the_month_than_its_cap() {
     let mut tenancy = Tenancy::new(Terms::default());
     let ann = user("ann", Tier::Free);
     tenancy.admit_jobs(&ann, &jobs(0..5, 4_000), Some(capped(1, 9_000)), wall(NOVEMBER)).unwrap();
-    assert_eq!(tenancy.usage(&ann, wall(NOVEMBER)).held, cost(9_000));
+    assert_eq!(tenancy.usage(&ann, wall(NOVEMBER)).reserved, cost(9_000));
     quota(tenancy.admit_jobs(&ann, &jobs(5..6, 1_001), None, wall(NOVEMBER)).unwrap_err());
     tenancy.admit_jobs(&ann, &jobs(5..6, 1_000), None, wall(NOVEMBER)).unwrap();
 }
@@ -241,7 +241,7 @@ fn a_batch_is_settled_job_by_job_and_forgotten_after_the_last() {
     assert!(tenancy.settle(job(1), Ended::Completed, bill(7)));
     let budget = tenancy.budget(batch(1)).unwrap();
     assert_eq!((budget.spent, budget.estimated), (bill(14), cost(21)));
-    assert_eq!((budget.open, budget.open_jobs, budget.held()), (Money::ZERO, 0, Money::ZERO));
+    assert_eq!((budget.open, budget.open_jobs, budget.reserved()), (Money::ZERO, 0, Money::ZERO));
     let usage = tenancy.usage(&ann, wall(NOVEMBER)).usage;
     assert_eq!((usage.completed, usage.failed, usage.cancelled, usage.cost), (1, 1, 1, cost(14)));
     assert!(tenancy.forget_batch(batch(1)) && tenancy.forget_batch(batch(1)));

@@ -15,7 +15,7 @@ macro_rules! same_fields {
                 Self {
                     $($field,)*
                     $($($list: $list.into_iter().map(Into::into).collect(),)*)?
-                    $($($word: $word.map(Word::to_word),)*)?
+                    $($($word: $word.map(Label::to_label),)*)?
                 }
             }
         }
@@ -26,7 +26,7 @@ macro_rules! same_fields {
                 Self {
                     $($field,)*
                     $($($list: $list.into_iter().map(Into::into).collect(),)*)?
-                    $($($word: $word.as_deref().and_then(Word::of_word),)*)?
+                    $($($word: $word.as_deref().and_then(Label::from_label),)*)?
                 }
             }
         }
@@ -55,23 +55,23 @@ same_fields!(ReplayMonth, ReplayMonth {
     lives,
 } words { regime });
 
-/// A regime's word.
-trait Word: Sized {
-    fn to_word(self) -> String;
-    /// Nothing for an unknown word.
-    fn of_word(word: &str) -> Option<Self>;
+/// The text form of an enum.
+trait Label: Sized {
+    fn to_label(self) -> String;
+    /// `None` for an unknown text.
+    fn from_label(label: &str) -> Option<Self>;
 }
 
-impl Word for Regime {
-    fn to_word(self) -> String {
+impl Label for Regime {
+    fn to_label(self) -> String {
         match self {
             Self::Calm => "calm".to_owned(),
             Self::Stress => "stress".to_owned(),
         }
     }
 
-    fn of_word(word: &str) -> Option<Self> {
-        match word {
+    fn from_label(label: &str) -> Option<Self> {
+        match label {
             "calm" => Some(Self::Calm),
             "stress" => Some(Self::Stress),
             _ => None,

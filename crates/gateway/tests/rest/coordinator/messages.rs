@@ -168,7 +168,7 @@ pub(crate) fn usage() -> v1::Usage {
         cost_limit_nanodollars: Some(1_000_000_000),
         batch_size_max: 5,
         exceeded: None,
-        held_nanodollars: 200_000,
+        reserved_nanodollars: 200_000,
     }
 }
 

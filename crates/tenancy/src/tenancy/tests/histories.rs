@@ -183,14 +183,14 @@ impl World {
             .filter(|charge| charge.batch.is_none())
             .map(|charge| (&charge.user, charge.period, charge.estimate()));
         let batches =
-            self.tenancy.budgets.values().map(|budget| (&budget.user, budget.period, budget.held()));
+            self.tenancy.budgets.values().map(|budget| (&budget.user, budget.period, budget.reserved()));
         let of_account = singles
             .chain(batches)
             .filter(|(user, period, _)| (*user, *period) == (&report.user, report.period));
-        let held = of_account.fold(Money::ZERO, |sum, (_, _, held)| sum.plus(held));
-        assert_eq!(report.held, held);
+        let reserved = of_account.fold(Money::ZERO, |sum, (_, _, reserved)| sum.plus(reserved));
+        assert_eq!(report.reserved, reserved);
         assert!(report.jobs.limit.is_none_or(|limit| report.usage.jobs <= limit), "past the quota of jobs");
-        let total = report.usage.cost.plus(held);
+        let total = report.usage.cost.plus(reserved);
         assert!(report.cost.limit.is_none_or(|limit| total <= limit), "past the quota of money");
     }
 }
