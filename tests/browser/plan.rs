@@ -50,9 +50,9 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     let errors = browser.run(error, Vec::new()).await?;
     assert_eq!(errors.as_array().context("texts")?.len(), 1, "{errors}");
     browser.enter("Target amount", "70000").await?;
-    assert_eq!(changed(&browser, &dearer).await?, richer, "the same plan on the same luck");
+    assert_eq!(changed(&browser, &dearer).await?, richer, "the same plan with the same random numbers");
 
-    // Pinned, and compared on the same luck.
+    // Pinned, and compared with the same random numbers.
     browser.press("Pin to compare").await?;
     browser.enter("Spending a month", "3100").await?;
     browser.sees("against the pinned plan").await?;

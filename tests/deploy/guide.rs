@@ -67,7 +67,7 @@ fn the_guides_commands_work_one_after_the_other() -> anyhow::Result<()> {
 #[test]
 fn every_option_is_in_the_guide_and_no_other() -> anyhow::Result<()> {
     let guide = fs::read_to_string(repository("deploy/README.md"))?;
-    let (_, table) = guide.split_once("## Every option").context("the guide lists every option")?;
+    let (_, table) = guide.split_once("## All options").context("the guide lists all options")?;
     let options = |text: &str| -> BTreeSet<String> {
         let is_name = |character: char| character.is_ascii_lowercase() || character == '-';
         let words = text.split(|character: char| !is_name(character));

@@ -120,7 +120,7 @@ fn changes(sensitivity: &SensitivityResults) -> Markup {
     html! {
         h2 { "What would change it" }
         figure {
-            figcaption { "Change of the probability in percentage points, each on the same luck as the plan itself" }
+            figcaption { "Change of the probability in percentage points, each with the same random numbers as the plan itself" }
             (charts::tornado(&changes))
         }
         @if !sensitivity.recommendations.is_empty() {
@@ -131,7 +131,7 @@ fn changes(sensitivity: &SensitivityResults) -> Markup {
 
 fn comparison(results: &JobResults) -> Markup {
     html! {
-        h2 { "Compared on the same luck" }
+        h2 { "Compared with the same random numbers" }
         table {
             tr { th { "Plan" } th.number { "Probability" } th.number { "Against the first" } }
             tr { td { "the plan of this report" } td.number { (percent(results.success_probability, results.standard_error)) } td {} }
@@ -206,7 +206,7 @@ fn method(results: &JobResults) -> Markup {
             "share of the simulations that reach the goal; its interval (Wilson) covers the chance of the drawing, and gets ten times "
             "narrower with a hundred times as many simulations. It doesn't cover the assumptions themselves: if returns, inflation or "
             "spending turn out otherwise than assumed, so does the answer. Taxes and fees count only as far as they are in the numbers "
-            "above. Changes and comparisons are simulated on the same luck, so their differences are far sharper than the "
+            "above. Changes and comparisons are simulated with the same random numbers, so their differences are far sharper than the "
             "probabilities. Computed with version " (results.model_version) " of the model."
         }
     }

@@ -48,7 +48,7 @@ fn run(
     to_json(&simulate(py, &spec, threads, progress)?)
 }
 
-/// How plans do on the same luck.
+/// How plans do with the same random numbers.
 #[pyfunction]
 fn compare(
     py: Python<'_>,

@@ -43,10 +43,10 @@ def test_a_cluster_gives_the_objects_of_this_process(client: carlo.Client, fixtu
 def test_comparisons_solutions_and_replays_are_the_same(client: carlo.Client) -> None:
     later = copy.deepcopy(carlo.EXAMPLE)
     later["goal"]["timelineMonths"] = 48
-    luck = {"simulations": 30_000, "seed": 9}
-    assert client.compare([carlo.EXAMPLE, later], **luck) == carlo.compare([carlo.EXAMPLE, later], **luck)
-    assert client.solve(carlo.EXAMPLE, "maxTarget", 0.8, **luck) == carlo.solve(carlo.EXAMPLE, "maxTarget", 0.8, **luck)
-    job = client.submit(carlo.EXAMPLE, **luck)
+    sampling = {"simulations": 30_000, "seed": 9}
+    assert client.compare([carlo.EXAMPLE, later], **sampling) == carlo.compare([carlo.EXAMPLE, later], **sampling)
+    assert client.solve(carlo.EXAMPLE, "maxTarget", 0.8, **sampling) == carlo.solve(carlo.EXAMPLE, "maxTarget", 0.8, **sampling)
+    job = client.submit(carlo.EXAMPLE, **sampling)
     client.wait(job)
     assert client.replay(job, 123) == carlo.replay(carlo.EXAMPLE, 123, seed=9)
 

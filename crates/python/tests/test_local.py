@@ -59,17 +59,17 @@ def test_comparisons_and_solutions_are_those_of_the_command_line(tmp_path: Path,
     for i, request in enumerate((carlo.EXAMPLE, later)):
         paths.append(str(tmp_path / f"{i}.json"))
         Path(paths[-1]).write_text(json.dumps(request))
-    luck = ("--simulations", "30000", "--seed", "9", "--json")
-    assert carlo.compare([carlo.EXAMPLE, later], simulations=30_000, seed=9).to_dict() == command_line("compare", *paths, *luck)
+    sampling = ("--simulations", "30000", "--seed", "9", "--json")
+    assert carlo.compare([carlo.EXAMPLE, later], simulations=30_000, seed=9).to_dict() == command_line("compare", *paths, *sampling)
     solved = carlo.solve(carlo.EXAMPLE, "maxSpending", 0.9, simulations=30_000, seed=9)
     asked = ("solve", paths[0], "--for", "maxSpending", "--probability", "0.9")
-    assert solved.to_dict() == command_line(*asked, *luck)
+    assert solved.to_dict() == command_line(*asked, *sampling)
 
 
 AXES = {"/financialProfile/monthlySpending": [3_000, 3_100.5, 3_300], "/goal/timelineMonths": range(24, 49, 12)}
 
 
-def test_a_sweep_is_a_tidy_table_of_plans_on_the_same_luck(tmp_path: Path, command_line: Any) -> None:
+def test_a_sweep_is_a_tidy_table_of_plans_with_the_same_random_numbers(tmp_path: Path, command_line: Any) -> None:
     table = carlo.sweep(carlo.EXAMPLE, AXES, simulations=30_000, seed=9)
     frame = table.to_frame("points", library="polars")
     assert frame.shape[0] == 9 and frame.columns[:3] == ["monthlySpending", "timelineMonths", "success_probability"]

@@ -307,7 +307,7 @@ impl std::ops::Deref for JobResults {
     }
 }
 
-/// Another plan of a comparison, on the same luck as the job's own.
+/// Another plan of a comparison, with the same random numbers as the job's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Variant {
     /// Its request, with nothing left to a default.
@@ -317,8 +317,8 @@ pub struct Variant {
     pub outcome: ComparedPlan,
 }
 
-/// What changes of the plan would do to the success probability, each on the same luck as the plan
-/// itself.
+/// The effects of changes of the plan on the success probability, each with the same random numbers
+/// as the plan itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SensitivityResults {

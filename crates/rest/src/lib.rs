@@ -3,7 +3,8 @@
 //!
 //! * [`job`]: jobs, their lists and their results.
 //! * [`simulation`], [`batch`]: the same jobs in the words of `/simulations`, and batches of them.
-//! * [`plans`]: several plans on the same luck. [`sweep`]: one at many values of its numbers.
+//! * [`plans`]: comparisons of plans, and solving for a number. [`sweep`]: a plan at many values of
+//!   its numbers.
 //! * [`account`]: keys, and what has been used with them.
 //! * [`cluster`]: the cluster and its nodes.
 //! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts.

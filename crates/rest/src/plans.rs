@@ -1,4 +1,4 @@
-//! Several plans on the same luck: comparing them, and solving for a number of one.
+//! Comparisons of plans with the same random numbers, and solving for a number of a plan.
 
 use carlo_types::analysis::Variable;
 use carlo_types::{Results, results};

@@ -1,8 +1,8 @@
-//! What a job asks beside the probability of its own plan: how other plans compare with it, or
-//! which plan reaches a wanted probability.
+//! The analyses of a job beside the results of its own plan: a comparison with other plans, a
+//! sweep, or solving for a number that gives a wanted probability.
 //!
-//! Either way further plans, the *variants*, meet the same luck as the job's own, simulation by
-//! simulation (common random numbers), so that differences have small errors.
+//! In all of them further plans, the *variants*, have the same random numbers as the job's own
+//! plan, simulation by simulation, so that differences have small errors.
 
 use crate::definition::rule::{list, number, part, word};
 use crate::definition::{Object, label, section};
@@ -68,7 +68,7 @@ section! {
 
 section! {
     /// The body of `POST /api/compare`.
-    pub CompareRequest / CompareRequestDraft as "CompareRequest" with same_luck {
+    pub CompareRequest / CompareRequestDraft as "CompareRequest" with same_random_numbers {
         /// 1 to 8 plans. The first says how many simulations and which seed; the others say the
         /// same, or nothing.
         requests: Vec<Request> = list(VARIANTS_MAX + 1).at_least(1).required();
@@ -117,7 +117,7 @@ pub(crate) fn why_not(request: &Request, variable: Variable) -> Option<&'static 
 }
 
 /// Plans that are compared have the first one's number of simulations and seed.
-fn same_luck(comparison: &mut CompareRequest, object: &mut Object<'_>) {
+fn same_random_numbers(comparison: &mut CompareRequest, object: &mut Object<'_>) {
     let Some((first, others)) = comparison.requests.split_first_mut() else { return };
     let (simulations, seed) = (first.params.n_simulations, first.params.seed);
     for (i, other) in (1..).zip(others) {

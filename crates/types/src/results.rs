@@ -147,8 +147,8 @@ pub fn scenario_name(name: &str) -> Option<&'static str> {
     SCENARIOS.into_iter().chain(PLAN_SCENARIOS).find(|&known| known == name)
 }
 
-/// What changes of the plan would do to the success probability, each on the same luck as the plan
-/// itself.
+/// The effects of changes of the plan on the success probability, each with the same random numbers
+/// as the plan itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sensitivity {
     /// The first simulations, at most a million, that each scenario was simulated with.
@@ -195,7 +195,7 @@ impl Scenario {
     }
 }
 
-/// How another plan does on the same luck as the job's own.
+/// The results of another plan with the same random numbers as the job's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Variant {
     /// What its variable was, for a job that solves for something.

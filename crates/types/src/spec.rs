@@ -34,7 +34,7 @@ pub struct JobSpec {
 pub struct Draft {
     /// The request. Its sections are reached through the draft itself.
     pub request: RequestDraft,
-    /// Plans to compare it with, on the same luck.
+    /// Plans to compare it with, with the same random numbers.
     pub variants: Vec<Draft>,
     /// What to solve for.
     pub solve: Option<SolveDraft>,
@@ -249,10 +249,10 @@ impl Draft {
                 Analysis::None
             }
             (None, _) => {
-                let luck = (request.params.n_simulations, seed.0);
+                let shared = (request.params.n_simulations, seed.0);
                 let variants = variants.into_iter().enumerate();
                 let checked = variants.map(|(i, variant)| {
-                    variant.check_variant(&format!("{pointer}/variants/{i}"), luck, faults)
+                    variant.check_variant(&format!("{pointer}/variants/{i}"), shared, faults)
                 });
                 Analysis::Compare(checked.collect())
             }

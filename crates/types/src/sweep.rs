@@ -1,4 +1,4 @@
-//! Sweeps: a plan with one or two of its numbers at several values, all on the same luck.
+//! Sweeps: a plan at several values of one or two of its numbers, all with the same random numbers.
 //!
 //! A sweep travels as its plan and its axes; its points follow from them ([`points`]). Each point
 //! is the plan as it would be echoed, with a number put in at each axis's pointer, read like any

@@ -1,4 +1,4 @@
-//! Several plans on the same luck: how they compare, and what was solved for.
+//! The results of comparisons and of solving for a number.
 
 use carlo_rest::plans::{ComparedPlan, Comparison, Solution, Solved};
 
@@ -10,7 +10,10 @@ use super::table::{Align, Table};
 /// The plans of a comparison, by their files' names.
 pub fn comparison(names: &[String], comparison: &Comparison) -> String {
     let provenance = [
-        ("simulations", format!("{} of each, on the same luck", grouped(comparison.simulations_run))),
+        (
+            "simulations",
+            format!("{} of each, with the same random numbers", grouped(comparison.simulations_run)),
+        ),
         ("seed", comparison.seed.clone()),
         ("model version", comparison.model_version.to_string()),
         ("digest", comparison.digest.clone()),
@@ -120,7 +123,7 @@ mod tests {
         let lines: Vec<&str> = told.lines().collect();
         assert!(lines[1].starts_with("now.json") && lines[1].ends_with("49.80 % to 50.20 %"), "{told}");
         assert!(lines[2].ends_with("+12.50            0.04"), "{told}");
-        assert!(told.contains("100,000 of each, on the same luck"), "{told}");
+        assert!(told.contains("100,000 of each, with the same random numbers"), "{told}");
     }
 
     #[test]

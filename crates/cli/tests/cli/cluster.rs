@@ -227,7 +227,7 @@ fn post(url: &str, path: &str, body: &Value) -> Value {
 }
 
 #[test]
-fn plans_are_compared_on_the_same_luck() {
+fn plans_are_compared_with_the_same_random_numbers() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("richer.json");
     let mut richer: Value = serde_json::from_str(&std::fs::read_to_string(EXAMPLE).unwrap()).unwrap();
@@ -250,7 +250,7 @@ fn plans_are_compared_on_the_same_luck() {
         "pairs differ less than independent runs would: {compared}"
     );
     let (told, _, code) = outcome(&mut carlo(&args));
-    assert!(code == Some(0) && told.contains("20,000 of each, on the same luck"), "{told}");
+    assert!(code == Some(0) && told.contains("20,000 of each, with the same random numbers"), "{told}");
 
     std::fs::write(&path, "{}").unwrap();
     let (stdout, stderr, code) = outcome(&mut carlo(&["compare", EXAMPLE, richer]));

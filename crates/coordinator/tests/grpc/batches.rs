@@ -155,7 +155,7 @@ async fn the_first_failure_ends_the_others_where_that_is_wanted() {
     let batch = ended(&ada, &batch.id, 5).await;
     assert_eq!((batch.completed_jobs, batch.failed_jobs, batch.cancelled_jobs), (1, 1, 3));
     assert_eq!(batch.status(), BatchStatus::Partial);
-    assert!(batch.error.unwrap().contains("out of luck"));
+    assert!(batch.error.unwrap().contains("out of memory"));
 }
 
 #[tokio::test]

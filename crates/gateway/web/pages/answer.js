@@ -152,7 +152,7 @@ export function difference({ delta, deltaStandardError }) {
     "span",
     {},
     h("strong", {}, `${size} points`),
-    ` ${error} against the pinned plan, on the same luck${clear ? "" : ": no more than chance"}.`,
+    ` ${error} against the pinned plan, with the same random numbers${clear ? "" : ": no more than chance"}.`,
   );
 }
 

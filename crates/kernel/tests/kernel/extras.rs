@@ -30,7 +30,7 @@ fn changed(spec: &JobSpec, scenario: &str) -> JobSpec {
 }
 
 #[test]
-fn a_scenario_is_the_changed_job_on_the_same_luck() {
+fn a_scenario_is_the_changed_job_with_the_same_random_numbers() {
     // The simplest, and the one with cards and loans.
     for case in golden::cases().into_iter().step_by(4) {
         let spec = case.spec(COUNT, 5);

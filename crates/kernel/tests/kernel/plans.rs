@@ -49,7 +49,7 @@ fn with(draft: &Draft, variable: Variable, value: f64) -> Draft {
 }
 
 #[test]
-fn variants_are_jobs_of_their_own_on_the_same_luck() {
+fn variants_are_jobs_of_their_own_with_the_same_random_numbers() {
     let (first, other) = (plan(0), plan(0));
     let mut longer = other.clone();
     longer.goal.timeline_months = Some(40);
@@ -86,8 +86,8 @@ fn sweeping(draft: &Draft, axes: &[(&str, Vec<f64>)]) -> JobSpec {
     Draft { sweep, ..draft.clone() }.check(0).unwrap_or_else(|fault| panic!("{fault:?}"))
 }
 
-/// Each point is a job of its own on the same luck, also where a number makes a plan of a savings
-/// goal.
+/// Each point has the results of a job of its own, also if a number turns a savings goal into a
+/// plan.
 #[test]
 fn points_of_a_sweep_are_jobs_of_their_own() {
     let axes = [

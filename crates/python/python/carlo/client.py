@@ -369,7 +369,7 @@ class Client(_Calls):
         return self._do(self._replay(job, index))
 
     def compare(self, plans: Sequence[PlanLike], *, simulations: int | None = None, seed: int | None = None) -> Comparison:
-        """Up to eight plans on the same luck, like `carlo.compare`; at most 10^7 simulations."""
+        """Up to eight plans with the same random numbers, like `carlo.compare`; at most 10^7 simulations."""
         return self._do(self._compare(plans, simulations, seed))
 
     def solve(self, plan: PlanLike, variable: str, probability: float, *, simulations: int | None = None, seed: int | None = None) -> Solved:

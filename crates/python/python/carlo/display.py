@@ -148,7 +148,7 @@ class SensitivityDisplay(Answer):
 
 
 class ComparisonDisplay(Answer):
-    """Plans on the same luck."""
+    """Plans with the same random numbers."""
 
     def _tables(self) -> dict[str, _tables.Columns]:
         plans = cast("models.Comparison", self).plans
@@ -161,7 +161,7 @@ class ComparisonDisplay(Answer):
             for i, plan in enumerate(comparison.plans)
         ]
         return _html.page(
-            f"carlo: {len(rows)} plans, {comparison.simulations_run:,} simulations each, on the same luck",
+            f"carlo: {len(rows)} plans, {comparison.simulations_run:,} simulations each, with the same random numbers",
             _html.table(rows, ("plan", "success probability", "points beside the first, 95 %")),
         )
 

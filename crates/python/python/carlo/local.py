@@ -60,7 +60,7 @@ def compare(
     threads: int | None = None,
     progress: Progress = False,
 ) -> Comparison:
-    """Simulates up to eight plans on the same luck: the differences to the first one have small errors.
+    """Simulates up to eight plans with the same random numbers: the differences to the first one have small errors.
 
     `simulations` and `seed` hold for all, and go before those of the first plan.
 
@@ -83,10 +83,10 @@ def comparison(plans: Sequence[PlanLike], simulations: int | None, seed: int | N
     first, *others = plans or [{}]
     if not plans:
         return {"requests": []}
-    return {"requests": [requests.body(first, simulations, seed), *(_without_luck(plan) for plan in others)]}
+    return {"requests": [requests.body(first, simulations, seed), *(_without_sampling(plan) for plan in others)]}
 
 
-def _without_luck(plan: PlanLike) -> dict[str, Any]:
+def _without_sampling(plan: PlanLike) -> dict[str, Any]:
     """The request of a plan without simulations and a seed of its own."""
     request = requests.body(plan)
     for spelling in ("simulationParams", "simulation_params"):
@@ -130,7 +130,7 @@ def sweep(
     threads: int | None = None,
     progress: Progress = False,
 ) -> SweepTable:
-    """The plan with one or two of its numbers at many values, all on the same luck: a point for each combination, at most 1,024.
+    """The plan with one or two of its numbers at many values, all with the same random numbers: a point for each combination, at most 1,024.
 
     `axes` has the values by JSON pointer. `to_frame()` is a tidy table: a row for each point with its values, success probability, its difference to the plan
     itself, mean and median (dollars), each with its error. `plot()` draws a line or a heat map.

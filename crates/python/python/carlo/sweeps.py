@@ -1,4 +1,4 @@
-"""Sweeps: a plan with one or two of its numbers at many values, all on the same luck, as a tidy table."""
+"""Sweeps: a plan with one or two of its numbers at many values, all with the same random numbers, as a tidy table."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class SweepTable(Answer):
 
     def _repr_html_(self) -> str:
         results = self.results
-        title = f"carlo: success probability at {len(self.points):,} points, {results.simulations_run:,} simulations each, on the same luck"
+        title = f"carlo: success probability at {len(self.points):,} points, {results.simulations_run:,} simulations each, with the same random numbers"
         numbers = [
             ("the plan itself", _html.percent(results.success_probability, results.standard_error)),
             ("seed, digest", f"{results.seed}, {results.digest[:16]}…"),

@@ -110,7 +110,7 @@ fn a_specification_survives_the_way_through_a_draft() {
 }
 
 #[test]
-fn variants_meet_the_luck_of_the_plan_that_they_are_compared_with() {
+fn variants_have_the_random_numbers_of_the_plan_that_they_are_compared_with() {
     let mut variant = minimal();
     variant.goal.timeline_months = Some(24);
     let draft = Draft { variants: vec![minimal(), variant], ..minimal() };

@@ -1,4 +1,4 @@
-//! Other plans on the same luck: how they do, and what was solved for.
+//! The results of other plans, and of solving for a number.
 
 use carlo_types::analysis::Solve;
 use carlo_types::results::{Solution, Variant};

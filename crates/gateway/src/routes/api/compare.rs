@@ -17,7 +17,7 @@ use crate::routes::App;
     path = "/api/compare",
     operation_id = "compare",
     tag = "jobs",
-    summary = "Up to eight plans on the same luck, at once",
+    summary = "Up to eight plans with the same random numbers, at once",
     description = "All plans meet the same random numbers, simulation by simulation, so that differences have small errors. Waits as `POST /api/simulate` does.",
     params(IdempotencyKey),
     request_body = CompareRequest,

@@ -1,4 +1,4 @@
-// A job that compared plans: how each does, and how it differs from the first one on the same luck.
+// A job that compared plans: how each does, and how it differs from the first one with the same random numbers.
 
 import { h, table } from "../../app/dom.js";
 import { count, money, months, percent, percentInterval, points } from "../../app/format.js";

@@ -8,7 +8,7 @@ const SEED = "1";
 const DEBOUNCE = 120;
 const RETRY = 3_000;
 
-/** A request as the preview asks it: small, and always on the same luck, so that only what was changed moves the answer. */
+/** A request as the preview asks it: small, and always with the same random numbers, so that only what was changed moves the answer. */
 export function previewOf(request, simulations = SIMULATIONS) {
   const small = structuredClone(request);
   small.simulationParams = { ...small.simulationParams, nSimulations: simulations, seed: small.simulationParams?.seed ?? SEED };
@@ -67,7 +67,7 @@ export class Live {
   }
 }
 
-/** Both plans of a comparison are simulated on the luck of one. */
+/** Both plans of a comparison are simulated with the same random numbers. */
 function sameLuck(request, { simulationParams: { nSimulations, seed } }) {
   return { ...request, simulationParams: { ...request.simulationParams, nSimulations, seed } };
 }

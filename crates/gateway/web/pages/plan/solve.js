@@ -74,7 +74,7 @@ export function solution(solved, take) {
 /** The plans that were tried. */
 function triedFigure(label) {
   return linesFigure("Values that were tried", {
-    describe: ({ tried }) => `${tried.length} plans on the same luck`,
+    describe: ({ tried }) => `${tried.length} plans with the same random numbers`,
     series: ({ tried, print }) => [
       {
         name: "probability",

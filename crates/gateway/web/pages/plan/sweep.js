@@ -1,4 +1,4 @@
-// "Sweep": the probability along one number, or over two of them, all points on the same luck.
+// "Sweep": the probability along one number, or over two of them, all points with the same random numbers.
 
 import { create, get, pause, remove } from "../../app/api.js";
 import { h, openDialog, replace } from "../../app/dom.js";
@@ -35,7 +35,7 @@ export function sweep({ schema, request, latest, signal }) {
   };
   const dialog = openDialog(
     "Sweep",
-    h("form", { onsubmit: submit }, h("p", { class: "hint" }, "How the probability depends on one number, as a line, or on two, as a map. Every point meets the same luck."), first.element, second.element, h("div", { class: "actions" }, h("button", { class: "primary" }, "Sweep")), result),
+    h("form", { onsubmit: submit }, h("p", { class: "hint" }, "How the probability depends on one number, as a line, or on two, as a map. Every point has the same random numbers."), first.element, second.element, h("div", { class: "actions" }, h("button", { class: "primary" }, "Sweep")), result),
     { onclose: () => asked?.abort() },
   );
   dialog.classList.add("wide");
