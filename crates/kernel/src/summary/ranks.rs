@@ -73,10 +73,10 @@ impl<'a> Ranks<'a> {
 
     /// A 95 % confidence interval for a percentile of the distribution. The number of simulations
     /// at or below the percentile is binomial. With a probability of at least 95 % it is between
-    /// `low` and `high`, and then the percentile lies between the order statistics `low` and `high
-    /// + 1`. Each of these may be anywhere in its bin, so the interval extends to the edges of
-    /// their bins. If n is too small for such an order statistic, the interval ends with the
-    /// smallest or the largest balance.
+    /// `low` and `high`. The percentile then lies between the order statistics with the ranks `low`
+    /// and `high` plus 1. Each of these may be anywhere in its bin, so the interval extends to the
+    /// edges of their bins. If n is too small for such an order statistic, the interval ends with
+    /// the smallest or the largest balance.
     pub(super) fn interval(&self, percent: u8) -> Interval {
         let n = self.partial.simulations();
         let [low, high] = central_counts(n, f64::from(percent) / 100.0, PERCENT_95);
