@@ -20,6 +20,7 @@ const GATEWAY_DRAIN: Duration = Duration::from_millis(500);
 const WORKER_DRAIN: Duration = Duration::from_millis(2_500);
 const COORDINATOR_DRAIN: Duration = Duration::from_millis(1_500);
 
+/// The options of an embedded cluster.
 #[derive(Debug)]
 pub struct Options {
     /// The place of the ledger.

@@ -14,6 +14,7 @@ use crate::threads::{Interrupted, Parallelism, Progress};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobOutcome {
+    /// The results of the job's own plan, and of its other plans.
     pub results: JobResults,
     /// `None` if the request doesn't ask for sensitivity.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -339,6 +339,7 @@ pub enum NodesAction {
     /// Let nodes finish their leases and give them no more, also after restarts of nodes and
     /// coordinator
     Drain {
+        /// The nodes.
         #[command(flatten)]
         nodes: ManyNodes,
         /// Wait until they have no more leases
@@ -360,6 +361,7 @@ pub struct ManyNodes {
 /// A job on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobName {
+    /// A whole id.
     Id(JobId),
     /// The beginning of an id, as tables show it on a narrow terminal.
     Prefix(String),
