@@ -8,7 +8,6 @@ use carlo_rest::Batch;
 use carlo_rest::batch::BatchStatus;
 use carlo_service::shutdown;
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
 
 use crate::args::{self, BatchAction, OneBatch, Server};
 use crate::client::{ApiResponse, Client, ClientError};
@@ -17,13 +16,12 @@ use crate::exit::{Exit, say};
 use crate::output::{self, print};
 use crate::render;
 use crate::request::{self, RequestError};
-use crate::wait::Connection;
+use crate::wait::{self, Patience};
 
 /// How long a server may be unreachable, or refuse calls because of limits, before the wait for a
-/// batch ends.
-const AWAY_MAX: Duration = Duration::from_mins(2);
-/// The time between two attempts in that case.
-const AWAY_EVERY: Duration = Duration::from_secs(2);
+/// batch ends, and the shortest time between two attempts.
+const PATIENCE: Patience =
+    Patience { away_max: Duration::from_mins(2), every: Duration::from_millis(500), passes: may_pass };
 
 /// `carlo batch`
 pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Result<Exit> {
@@ -37,7 +35,7 @@ pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Resul
             Ok(Exit::Ok)
         }
         BatchAction::Status(OneBatch { id }) => {
-            let answer = client.batch(&id, false).await.with_context(|| format!("failed to look at {id}"))?;
+            let answer = client.batch(&id).await.with_context(|| format!("failed to look at {id}"))?;
             show(&answer, server.json)
         }
         BatchAction::Watch(OneBatch { id }) => watch(&client, &id, &server).await,
@@ -91,30 +89,19 @@ async fn watch(client: &Client, id: &str, server: &Server) -> anyhow::Result<Exi
 }
 
 async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<ApiResponse<Batch>> {
-    let (mut first, mut last, mut heard) = (true, String::new(), Instant::now());
-    let mut connection = Connection::default();
-    loop {
-        let answer = client.batch(id, !first).await;
-        if answer.is_ok() {
-            connection.is_there();
+    let mut last = String::new();
+    let hear = |heard: Option<&Batch>| {
+        let Some(batch) = heard else { return Ok(false) };
+        let line = render::batch::progress(batch);
+        // A batch that is cancelled may still have running jobs.
+        let is_last = batch.completed_at.is_some();
+        if !quiet && !is_last && line != last {
+            print(&line)?;
+            last = line;
         }
-        match answer {
-            Ok(answer) if answer.value.status.has_ended() => return Ok(answer),
-            Ok(answer) => {
-                (first, heard) = (false, Instant::now());
-                let line = render::batch::progress(&answer.value);
-                if !quiet && line != last {
-                    print(&line)?;
-                    last = line;
-                }
-            }
-            Err(error) if may_pass(&error) && heard.elapsed() < AWAY_MAX => {
-                connection.is_lost(&error);
-                sleep(error.retry_after().unwrap_or(AWAY_EVERY).clamp(AWAY_EVERY, AWAY_MAX)).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+        Ok(is_last)
+    };
+    wait::follow(async |last| client.batch_events(id, last).await, PATIENCE, hear).await
 }
 
 /// Whether the same call may succeed later, including calls that were refused because of a rate

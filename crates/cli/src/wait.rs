@@ -5,9 +5,10 @@ use std::time::Duration;
 use carlo_rest::Job;
 use carlo_rest::job::JobStatus;
 use carlo_types::JobId;
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::{ApiResponse, Client, ClientError};
+use crate::client::{ApiResponse, Client, ClientError, Events};
 use crate::exit::{Exit, say};
 use crate::output::{print, print_json};
 use crate::progress::Progress;
@@ -21,6 +22,17 @@ const AWAY_MAX: Duration = Duration::from_secs(15);
 /// The timeout between two parts of a stream of events, which has a comment at least every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
+/// How patient a wait is with a server that is unreachable.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// How long it may be unreachable.
+    pub(crate) away_max: Duration,
+    /// The shortest time between two attempts.
+    pub(crate) every: Duration,
+    /// Whether the same call may succeed later.
+    pub(crate) passes: fn(&ClientError) -> bool,
+}
+
 /// Follows the job by its events until it has ended, and shows its progress. If the stream breaks,
 /// another call continues it without missing events.
 ///
@@ -32,34 +44,47 @@ pub async fn as_told(
     id: JobId,
     progress: &mut Progress,
 ) -> anyhow::Result<ApiResponse<Job>> {
+    let patience = Patience { away_max: AWAY_MAX, every: INTERVAL.1, passes: ClientError::is_passing };
+    let hear = |heard: Option<&Job>| match heard {
+        Some(job) if !job.status.has_ended() => progress.show(job).map(|()| false),
+        _ => {
+            progress.clear();
+            Ok(heard.is_some())
+        }
+    };
+    follow(async |last| client.events(id, last).await, patience, hear).await
+}
+
+/// Follows a stream of events until its last one. If the stream breaks, another call continues it
+/// without missing events. `hear` gets the content of each event and returns whether it is the last
+/// one. It gets nothing before an error is reported.
+pub(crate) async fn follow<T: DeserializeOwned>(
+    open: impl AsyncFn(Option<u64>) -> Result<Events, ClientError>,
+    patience: Patience,
+    mut hear: impl FnMut(Option<&T>) -> anyhow::Result<bool>,
+) -> anyhow::Result<ApiResponse<T>> {
     let (mut last, mut heard, mut connection) = (None, Instant::now(), Connection::default());
     loop {
         let mut pause = INTERVAL.1;
-        match client.events(id, last).await {
+        match open(last).await {
             Ok(mut events) => {
                 connection.is_there();
                 while let Ok(Ok(Some(event))) = timeout(SILENCE_MAX, events.next()).await {
                     (last, heard) = (event.id.or(last), Instant::now());
-                    let job: Job = event.job()?;
-                    if job.status.has_ended() {
-                        progress.clear();
-                        return Ok(ApiResponse { value: job, json: event.data });
+                    let value: T = event.read()?;
+                    if hear(Some(&value))? {
+                        return Ok(ApiResponse { value, json: event.data });
                     }
-                    progress.show(&job)?;
                 }
             }
-            Err(error) if !error.is_passing() => {
-                progress.clear();
-                return Err(error.into());
-            }
-            Err(error) if heard.elapsed() >= AWAY_MAX => {
-                progress.clear();
-                return Err(error.into());
-            }
             Err(error) => {
-                progress.clear();
+                hear(None)?;
+                if !(patience.passes)(&error) || heard.elapsed() >= patience.away_max {
+                    return Err(error.into());
+                }
                 connection.is_lost(&error);
-                pause = pause.max(error.retry_after().unwrap_or_default().min(AWAY_MAX));
+                let asked = error.retry_after().unwrap_or_default().min(patience.away_max);
+                pause = asked.max(patience.every);
             }
         }
         sleep(pause).await;
@@ -68,20 +93,20 @@ pub async fn as_told(
 
 /// Whether the server can be reached. Reports changes of that to stderr.
 #[derive(Debug, Default)]
-pub(crate) struct Connection {
+struct Connection {
     is_lost: bool,
 }
 
 impl Connection {
     /// Takes note of a successful call.
-    pub(crate) fn is_there(&mut self) {
+    fn is_there(&mut self) {
         if std::mem::take(&mut self.is_lost) {
             say("the connection is back");
         }
     }
 
     /// Takes note of a failed call that may succeed later.
-    pub(crate) fn is_lost(&mut self, error: &ClientError) {
+    fn is_lost(&mut self, error: &ClientError) {
         if !std::mem::replace(&mut self.is_lost, true) {
             say(&format!("the connection is lost, trying again: {error}"));
         }

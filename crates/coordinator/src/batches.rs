@@ -18,11 +18,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, refused, service};
-use crate::core::{BatchRequest, Core, CoreHandle, no_such_batch};
+use crate::core::{BatchRequest, BatchWatch, Core, CoreHandle, StreamPermit, no_such_batch};
 use crate::environment::Environment;
 use crate::idempotency::IdempotencyKey;
 use crate::ledger_reads::{resolve, with_results};
-use crate::request_checks::{WAIT_MAX, check_page, checked, fresh_seed, notified, rank};
+use crate::request_checks::{WAIT_MAX, check_page, checked, fresh_seed, notified, rank, shutting_down};
 use crate::to_proto;
 
 /// The limit on the size of all jobs in one response, in bytes. It leaves some room in a message
@@ -30,6 +30,10 @@ use crate::to_proto;
 const JOBS_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 8 * 7;
 /// Results that are read ahead of a slow reader.
 const RESULTS_AHEAD: usize = 2;
+/// Events that wait for a reader.
+const EVENTS_AHEAD: usize = 4;
+/// The time between two events of a batch.
+const EVENT_EVERY: Duration = Duration::from_millis(200);
 
 pub(crate) struct BatchesService {
     state: ServiceState,
@@ -150,6 +154,25 @@ impl BatchesService {
         Ok(ReceiverStream::new(results))
     }
 
+    async fn watch(
+        &self,
+        context: &mut RequestContext,
+        request: v1::WatchBatchRequest,
+    ) -> Result<Events, Fault> {
+        let watch = move |core: &mut Core, caller: &Caller| {
+            let permit = core.open_stream(caller)?;
+            Ok((core.watch_batch(caller, batch_id(&request.id)?, request.last_event_id)?, permit))
+        };
+        let (watch, permit) = context.admit(watch).await?;
+        let (reader, events) = mpsc::channel(EVENTS_AHEAD);
+        if let Some(watch) = watch {
+            tokio::spawn(send_events(watch, context.core().clone(), permit, reader));
+        } else {
+            context.set_stream_is_over();
+        }
+        Ok(ReceiverStream::new(events))
+    }
+
     async fn cancel(
         &self,
         context: &mut RequestContext,
@@ -174,14 +197,16 @@ impl BatchesService {
 }
 
 type Results = ReceiverStream<Result<v1::Job, Status>>;
+type Events = ReceiverStream<Result<v1::BatchEvent, Status>>;
 
 service! {
-    impl Batches for BatchesService [ResultsStream = Results] {
+    impl Batches for BatchesService [ResultsStream = Results, WatchStream = Events] {
         create(v1::CreateBatchRequest) -> v1::Batch;
         get(v1::GetBatchRequest) -> v1::Batch;
         list(v1::ListBatchesRequest) -> v1::ListBatchesResponse;
         jobs(v1::GetBatchRequest) -> v1::BatchJobs;
         results(v1::GetBatchRequest) -> Results;
+        watch(v1::WatchBatchRequest) -> Events;
         cancel(v1::CancelBatchRequest) -> v1::Batch;
         stats(v1::BatchStatsRequest) -> v1::BatchStats;
     }
@@ -205,6 +230,48 @@ async fn send_results(
         if reader.send(job.map_err(|fault| status::from_fault(&fault))).await.is_err() || is_over {
             return;
         }
+    }
+}
+
+/// Sends a batch's events to their reader until the last one. What happens while the reader is
+/// behind is one event.
+async fn send_events(
+    watch: BatchWatch,
+    core: CoreHandle,
+    permit: StreamPermit,
+    reader: mpsc::Sender<Result<v1::BatchEvent, Status>>,
+) {
+    let ended = tokio::select! {
+        ended = tell(watch, &core, &reader) => ended,
+        () = permit.revoked.cancelled() => Err(refused(Unauthenticated::Revoked)),
+        () = reader.closed() => return,
+    };
+    if let Err(fault) = ended {
+        // Where the reader is behind, the end of the stream says as much.
+        let _ = reader.try_send(Err(status::from_fault(&fault)));
+    }
+}
+
+async fn tell(
+    BatchWatch { batch, mut last_seen }: BatchWatch,
+    core: &CoreHandle,
+    reader: &mpsc::Sender<Result<v1::BatchEvent, Status>>,
+) -> Result<(), Fault> {
+    loop {
+        let event = core.ask(move |core| core.batch_event(batch)).await?;
+        let (event, change) = event.ok_or_else(|| no_such_batch(batch))?;
+        if event.id > last_seen {
+            last_seen = event.id;
+            let message = v1::BatchEvent { id: event.id, batch: Some(to_proto::batch(event.batch)) };
+            if reader.send(Ok(message)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if event.is_last {
+            return Ok(());
+        }
+        tokio::time::sleep(EVENT_EVERY).await;
+        change.await.map_err(|_| shutting_down())?;
     }
 }
 

@@ -48,7 +48,7 @@ use crate::idempotency::IdempotencyStore;
 use crate::job_metadata::JobMetadata;
 use crate::metrics::Instruments;
 
-pub(crate) use batches::{BatchRequest, no_such_batch};
+pub(crate) use batches::{BatchRequest, BatchWatch, no_such_batch};
 pub(crate) use idempotency::IdempotentOutcome;
 pub(crate) use jobs::{NewJob, no_such_job};
 use observations::Observations;
@@ -274,6 +274,9 @@ impl Core {
                     self.observations.job_ended(job.state);
                     self.settle(job);
                     self.watchers.notify(Topic::Job(job.id));
+                    if let Some(batch) = job.batch {
+                        self.watchers.notify_batch(batch);
+                    }
                 }
                 Record::Forget { job, owner } => {
                     self.job_metadata.remove(job);
@@ -297,7 +300,7 @@ impl Core {
         }
         for effect in &effects {
             if let Effect::BatchChanged { batch } = effect {
-                self.watchers.notify(Topic::Batch(*batch));
+                self.watchers.notify_batch(*batch);
             }
         }
         self.effects.extend(effects);
@@ -320,7 +323,12 @@ impl Core {
         }
         for effect in std::mem::take(&mut self.effects) {
             match &effect {
-                Effect::Changed { job } | Effect::Ended { job } => self.watchers.change(*job),
+                Effect::Changed { job } | Effect::Ended { job } => {
+                    self.watchers.change(*job);
+                    if let Some(batch) = self.scheduler.batch_of(*job) {
+                        self.watchers.notify(Topic::BatchProgress(batch));
+                    }
+                }
                 Effect::Disconnect { node, why } => self.note_loss(*node, why),
                 _ => {}
             }

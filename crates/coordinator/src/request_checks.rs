@@ -33,9 +33,14 @@ pub(crate) async fn notified(
     };
     match notified {
         Ok(Ok(())) => Ok(true),
-        Ok(Err(_)) => Err(Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")),
+        Ok(Err(_)) => Err(shutting_down()),
         Err(_) => Ok(false),
     }
+}
+
+/// The fault of waiting for a change that this coordinator won't see any more.
+pub(crate) fn shutting_down() -> Fault {
+    Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")
 }
 
 /// The requested job with a fresh id, and a random seed if the request gives none.

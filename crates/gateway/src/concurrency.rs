@@ -13,13 +13,14 @@ use crate::prefer::Wait;
 use crate::problem::Failure;
 
 /// Routes that long-poll or stream.
-const LONG_ROUTES: [&str; 6] = [
+const LONG_ROUTES: [&str; 7] = [
     "/api/jobs/{id}/events",
     "/api/simulate",
     "/api/sensitivity",
     "/api/compare",
     "/api/solve",
     "/simulations/batch/{batch_id}/results",
+    "/simulations/batch/{batch_id}/events",
 ];
 
 /// Both limits.

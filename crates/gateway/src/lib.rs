@@ -28,6 +28,7 @@ mod coordinator;
 mod cors;
 mod encoding;
 mod entity;
+mod event_stream;
 mod fields;
 mod head_limits;
 mod idempotency_key;

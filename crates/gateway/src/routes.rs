@@ -143,6 +143,7 @@ pub(crate) fn contract() -> OpenApiRouter<App> {
         .routes(routes!(batch::usage::usage))
         .routes(routes!(batch::get))
         .routes(routes!(batch::jobs))
+        .routes(routes!(batch::events::events))
         .routes(routes!(batch::results))
         .routes(routes!(batch::cancel))
         .route_layer(from_fn(query::none))

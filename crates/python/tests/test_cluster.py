@@ -169,6 +169,9 @@ def test_batches(client: carlo.Client) -> None:
     told: list[tuple[int, int]] = []
     ended = client.wait_batch(batch, timeout=60, progress=lambda done, total: told.append((done, total)))
     assert ended.status == "COMPLETED" and told[-1] == (3, 3)
+    events = list(client.batch_events(batch))
+    assert [event.kind for event in events] == ["completed"] and events[0].batch == ended
+    assert list(client.batch_events(batch, last=events[0].id)) == []
     assert ended.batch_id in [found.batch_id for found in client.batches("COMPLETED")]
     found = {job.custom_id: job.results for job in client.batch_results(batch)}
     for name, plan in plans.items():
@@ -178,7 +181,11 @@ def test_batches(client: carlo.Client) -> None:
     endless = client.submit_batch([carlo.EXAMPLE] * 2, simulations=LARGE)
     with pytest.raises(errors.WaitTimeout):
         client.wait_batch(endless, timeout=0.2)
+    events_of_endless = client.batch_events(endless)
+    assert next(events_of_endless).kind == "progress"
     assert client.cancel_batch(endless, reason="enough").cancel_reason == "enough"
+    kinds = [event.kind for event in events_of_endless]
+    assert kinds[-1] == "cancelled" and set(kinds[:-1]) <= {"progress"}
     assert client.wait_batch(endless).status == "CANCELLED"
 
 
@@ -263,6 +270,7 @@ def test_the_same_with_asyncio(cluster: Cluster) -> None:
             assert len(table.points) == 2
             batch = await client.submit_batch([carlo.EXAMPLE], simulations=1_000)
             assert (await client.wait_batch(batch)).status == "COMPLETED"
+            assert [event.kind async for event in client.batch_events(batch)] == ["completed"]
             assert len([found async for found in client.batch_results(batch)]) == 1
             assert (await client.batch(batch)).batch_id in [found.batch_id async for found in client.batches()]
             assert (await client.usage()).user_id and (await client.cluster()).total_nodes >= 1

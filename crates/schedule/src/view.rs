@@ -224,6 +224,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.find(job).map(|job| &job.owner)
     }
 
+    /// The batch that a job belongs to; `None` if it has none or is unknown.
+    pub fn batch_of(&self, job: JobId) -> Option<BatchId> {
+        self.find(job)?.batch
+    }
+
     /// When the job ended. Its view never changes after that.
     pub fn ended_at(&self, job: JobId) -> Option<Timestamp> {
         match &self.find(job)?.state {

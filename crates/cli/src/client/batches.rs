@@ -7,9 +7,6 @@ use serde_json::json;
 
 use super::{ApiResponse, Client, ClientError};
 
-/// The longest wait for a change of a batch, in seconds.
-const WAIT: &str = "wait=10";
-
 impl Client {
     /// `POST /simulations/batch` with this body.
     pub async fn submit_batch(&self, body: String) -> Result<ApiResponse<Batch>, ClientError> {
@@ -23,11 +20,9 @@ impl Client {
         self.call(Method::GET, url, None).await
     }
 
-    /// `GET /simulations/batch/{batch_id}`. With `wait`, the server responds after a change or some
-    /// seconds.
-    pub async fn batch(&self, id: &str, wait: bool) -> Result<ApiResponse<Batch>, ClientError> {
-        let request = self.request(Method::GET, self.batch_url(id, &[]));
-        self.answer(if wait { request.header("prefer", WAIT) } else { request }).await
+    /// `GET /simulations/batch/{batch_id}`
+    pub async fn batch(&self, id: &str) -> Result<ApiResponse<Batch>, ClientError> {
+        self.call(Method::GET, self.batch_url(id, &[]), None).await
     }
 
     /// `POST /simulations/batch/{batch_id}/cancel`

@@ -1,8 +1,8 @@
 //! A reader of server-sent events, according to the HTML standard.
 
-use carlo_rest::Job;
 use carlo_types::JobId;
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, Url};
+use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError};
 
@@ -12,7 +12,16 @@ const LINE_BYTES_MAX: usize = 16 << 20;
 impl Client {
     /// `GET /api/jobs/{id}/events`, from the event after `last`.
     pub async fn events(&self, id: JobId, last: Option<u64>) -> Result<Events, ClientError> {
-        let mut request = self.request(Method::GET, self.path(&["jobs", &id.to_string(), "events"]));
+        self.events_at(self.path(&["jobs", &id.to_string(), "events"]), last).await
+    }
+
+    /// `GET /simulations/batch/{batch_id}/events`, after the event `last` where it is given.
+    pub async fn batch_events(&self, id: &str, last: Option<u64>) -> Result<Events, ClientError> {
+        self.events_at(self.at(&["simulations", "batch", id, "events"]), last).await
+    }
+
+    async fn events_at(&self, url: Url, last: Option<u64>) -> Result<Events, ClientError> {
+        let mut request = self.request(Method::GET, url);
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -20,7 +29,7 @@ impl Client {
     }
 }
 
-/// The stream of a job's events.
+/// The stream of events of a job or a batch.
 #[derive(Debug)]
 pub struct Events {
     client: Client,
@@ -50,13 +59,13 @@ impl Events {
 pub struct Event {
     /// The id, with which a new stream can continue after this event.
     pub id: Option<u64>,
-    /// The job, as JSON.
+    /// The job or the batch, as JSON.
     pub data: String,
 }
 
 impl Event {
-    /// Parses the job.
-    pub fn job(&self) -> anyhow::Result<Job> {
+    /// Parses the job or the batch.
+    pub fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         serde_json::from_str(&self.data).map_err(|error| anyhow::anyhow!("failed to read an event: {error}"))
     }
 }
@@ -92,7 +101,7 @@ impl Reader {
                     }
                     self.event.data.push_str(value);
                 }
-                // The event's name only repeats the job's status. An empty name is a comment.
+                // The event's name only repeats the status. An empty name is a comment.
                 _ => {}
             }
         }

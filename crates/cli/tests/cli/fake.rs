@@ -29,7 +29,7 @@ pub(crate) struct Fake {
 
 impl Fake {
     /// Answers these in turn, and the last one again and again. A stream of events takes as many as
-    /// there are up to the end of the job, or breaks off at the first refusal.
+    /// there are up to the end of the job or batch, or breaks off at the first refusal.
     pub(crate) fn new(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -86,7 +86,8 @@ fn events(answers: &Answers) -> Response {
         number += 1;
         let event = Event::default().id(number.to_string()).event("progress").data(job.to_string());
         sender.try_send(Ok::<_, Infallible>(event)).unwrap();
-        if job["status"] != "running" {
+        let is_batch = job.get("batch_id").is_some();
+        if if is_batch { !job["completed_at"].is_null() } else { job["status"] != "running" } {
             break;
         }
         if last {

@@ -71,13 +71,20 @@ fn a_batch_is_submitted_and_its_id_printed() {
 #[test]
 fn a_batch_is_followed_to_its_end() {
     for (status, code) in [("COMPLETED", 0), ("PARTIAL", 3), ("FAILED", 3), ("CANCELLED", 4)] {
-        let fake = Fake::new([batch(&json!({})), batch(&json!({})), batch(&json!({"status": status}))]);
+        let told = |members: Value| (200, batch(&members).1);
+        let end = json!({"status": status, "completed_at": "2026-01-01T00:00:05Z"});
+        let away = problem(503, "no coordinator leads", &json!([]));
+        let cancelled = told(json!({"status": "CANCELLED"}));
+        let fake = Fake::new([told(json!({})), told(json!({})), away, cancelled, told(end)]);
         let (stdout, _, ended) = outcome(&mut carlo(&["batch", "watch", "batch_7", "--url", &fake.url]));
         assert_eq!(ended, Some(code));
         let line = " 40.0 %  3: 1 completed, 1 running, 1 pending · $0.0001 of at most $0.50\n";
         assert!(stdout.starts_with(line), "{stdout}");
         assert_eq!(stdout.matches(line).count(), 1, "what hasn't changed is not said again");
         assert!(stdout.contains(&format!("status    {status}\n")), "{stdout}");
+        let path = "GET /simulations/batch/batch_7/events";
+        let calls = fake.calls.lock().unwrap().clone();
+        assert_eq!(calls, [path.to_owned(), format!("{path} after 2"), format!("{path} after 2")]);
     }
     let fake = Fake::new([problem(404, "there is no batch batch_8", &json!([]))]);
     for command in ["status", "watch", "results", "cancel"] {

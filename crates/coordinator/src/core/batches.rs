@@ -11,6 +11,43 @@ use super::{Core, Topic};
 use crate::job_metadata::JobMetadata;
 use crate::snapshot::JobSnapshot;
 
+/// Event ids of a batch between two steps of its jobs.
+const EVENT_IDS_PER_STEP: u64 = 1_000_000;
+
+/// A batch at one moment, as streams of events tell it.
+#[derive(Debug)]
+pub(crate) struct BatchEvent {
+    /// Larger than those of all events before it.
+    pub(crate) id: u64,
+    pub(crate) batch: BatchView,
+    /// Whether every job has ended, so that no event follows.
+    pub(crate) is_last: bool,
+}
+
+impl BatchEvent {
+    /// The id follows from the batch alone, so that every leader gives the same one: each job that
+    /// starts or ends, and a cancellation, is a step, and between two steps the progress counts.
+    fn new(batch: BatchView) -> Self {
+        let counts = batch.counts;
+        let ended = counts.complete + counts.failed + counts.cancelled;
+        let steps = u64::from(counts.running) + 2 * u64::from(ended) + u64::from(batch.record.is_cancelled);
+        let is_last = batch.record.ended_at.is_some();
+        // Jobs that are forgotten later must not move the last event.
+        let fraction = if is_last { 0.0 } else { (batch.progress_percent / 100.0).clamp(0.0, 0.999_999) };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 0 to 1")]
+        let within = (fraction * EVENT_IDS_PER_STEP as f64) as u64;
+        Self { id: 1 + steps * EVENT_IDS_PER_STEP + within, batch, is_last }
+    }
+}
+
+/// A stream's position in the events of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchWatch {
+    pub(crate) batch: BatchId,
+    /// The id of the last event that was read.
+    pub(crate) last_seen: u64,
+}
+
 /// A batch to be submitted.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchRequest {
@@ -125,10 +162,32 @@ impl Core {
         self.scheduler.batch_stats(&caller.user)
     }
 
-    /// A receiver that resolves when the batch changes or expires; `None` if it has ended.
+    /// A receiver that resolves when the state of one of the batch's jobs changes, or the batch
+    /// expires; `None` if it has ended.
     pub(crate) fn wait_for_batch(&mut self, id: BatchId) -> Option<oneshot::Receiver<()>> {
         let is_open = self.scheduler.batch_record(id).is_some_and(|batch| batch.ended_at.is_none());
         is_open.then(|| self.watchers.wait(Topic::Batch(id)))
+    }
+
+    /// A batch of any owner as an event, and a receiver that resolves at its next change; `None` once
+    /// it is forgotten.
+    pub(crate) fn batch_event(&mut self, id: BatchId) -> Option<(BatchEvent, oneshot::Receiver<()>)> {
+        let event = BatchEvent::new(self.batch_view(id)?);
+        Some((event, self.watchers.wait(Topic::BatchProgress(id))))
+    }
+
+    /// The batch that a caller wants to watch. `None` if they have seen its last event.
+    pub(crate) fn watch_batch(
+        &self,
+        caller: &Caller,
+        id: BatchId,
+        last_seen: Option<u64>,
+    ) -> Result<Option<BatchWatch>, Fault> {
+        let BatchEvent { id: latest, is_last, .. } = BatchEvent::new(self.batch(caller, id)?);
+        // An event that is still to come is none that anybody has seen.
+        let last_seen = last_seen.filter(|seen| *seen <= latest);
+        let is_over = is_last && last_seen == Some(latest);
+        Ok((!is_over).then_some(BatchWatch { batch: id, last_seen: last_seen.unwrap_or(0) }))
     }
 
     fn require_batch(&self, caller: &Caller, id: BatchId) -> Result<&BatchRecord, Fault> {
@@ -141,4 +200,67 @@ impl Core {
 /// The fault of a request for an unknown batch.
 pub(crate) fn no_such_batch(id: BatchId) -> Fault {
     Fault::new(FaultCode::NotFound, format!("there is no batch {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use carlo_schedule::{BatchCounts, BatchRecord};
+    use carlo_types::{Bill, OwnerId, Timestamp};
+
+    use super::*;
+
+    fn view(counts: BatchCounts, progress_percent: f64, is_cancelled: bool) -> BatchView {
+        let has_ended = counts.queued + counts.running == 0;
+        BatchView {
+            record: BatchRecord {
+                id: BatchId::from_random(1),
+                owner: OwnerId::new("ada"),
+                priority: 50,
+                fail_fast: false,
+                parallel_jobs: 3,
+                budget_cap: None,
+                metadata_json: String::new(),
+                created_at: Timestamp(0),
+                started_at: None,
+                ended_at: has_ended.then_some(Timestamp(1)),
+                jobs: Vec::new(),
+                error: None,
+                is_cancelled,
+                cancel_reason: None,
+                unattributed: Bill::default(),
+            },
+            state: BatchState::Running,
+            counts,
+            progress_percent,
+            estimated: Money::ZERO,
+            spent: Bill::default(),
+            budget_remaining: None,
+        }
+    }
+
+    #[test]
+    fn every_change_of_a_batch_has_a_larger_event_id() {
+        let counts = |queued, running, complete, failed, cancelled| BatchCounts {
+            queued,
+            running,
+            complete,
+            failed,
+            cancelled,
+        };
+        let history = [
+            view(counts(3, 0, 0, 0, 0), 0.0, false),
+            view(counts(2, 1, 0, 0, 0), 0.0, false),
+            view(counts(2, 1, 0, 0, 0), 100.0, false),
+            view(counts(2, 0, 1, 0, 0), 33.3, false),
+            view(counts(1, 1, 1, 0, 0), 33.3, false),
+            view(counts(1, 1, 1, 0, 0), 33.301, false),
+            view(counts(0, 1, 1, 0, 1), 60.0, true),
+            view(counts(0, 0, 1, 1, 1), 100.0, true),
+        ];
+        let ids: Vec<_> = history.into_iter().map(|view| BatchEvent::new(view).id).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+        // A client that has seen the end is told so for as long as the batch is kept.
+        let [then, later] = [40.0, 100.0].map(|percent| view(counts(0, 0, 1, 1, 1), percent, false));
+        assert_eq!(BatchEvent::new(then).id, BatchEvent::new(later).id);
+    }
 }

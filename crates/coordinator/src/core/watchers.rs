@@ -36,8 +36,10 @@ const EVENT_ID_MAX: u64 = 1 << 53;
 pub(crate) enum Topic {
     /// The status of a job.
     Job(JobId),
-    /// The status of a batch.
+    /// The status of a batch's jobs, and which of them may run.
     Batch(BatchId),
+    /// The same, and the progress of its jobs.
+    BatchProgress(BatchId),
 }
 
 /// Everybody who waits.
@@ -173,6 +175,12 @@ impl Watchers {
         if self.waiting.contains_key(&topic) {
             self.notified.insert(topic);
         }
+    }
+
+    /// Records that a batch, or the status of a job of it, has changed.
+    pub(super) fn notify_batch(&mut self, batch: BatchId) {
+        self.notify(Topic::Batch(batch));
+        self.notify(Topic::BatchProgress(batch));
     }
 
     /// Records that a job has changed.

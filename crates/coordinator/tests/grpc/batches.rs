@@ -7,6 +7,7 @@ use carlo_types::fault::Limit;
 use carlo_types::{Fault, FaultCode};
 use carlo_wire::v1;
 use carlo_wire::v1::BatchStatus;
+use carlo_wire::v1::batches_client::BatchesClient;
 use tokio::time::timeout;
 
 use crate::puppet::Puppet;
@@ -178,6 +179,90 @@ async fn a_cancelled_batch_lets_its_running_jobs_finish_where_that_is_wanted() {
     let cancelled = cancel(&ada, &batch.id, None).await.unwrap();
     assert_eq!((cancelled.status(), cancelled.cancelled_jobs), (BatchStatus::Cancelled, 3));
     assert_eq!(cancelled.cancel_reason.as_deref(), Some("enough"));
+}
+
+async fn watch(
+    user: &User,
+    id: &str,
+    last_event_id: Option<u64>,
+) -> Result<tonic::Response<tonic::Streaming<v1::BatchEvent>>, tonic::Status> {
+    let request = v1::WatchBatchRequest { id: id.to_owned(), last_event_id };
+    BatchesClient::new(user.channel.clone()).watch(user.request(request)).await
+}
+
+/// The next event of a stream: its id, and what it says of the batch.
+async fn next(events: &mut tonic::Streaming<v1::BatchEvent>) -> (u64, v1::Batch) {
+    let event = timeout(PATIENCE, events.message()).await.expect("it comes").unwrap().expect("another");
+    (event.id, event.batch.unwrap())
+}
+
+#[tokio::test]
+async fn a_batch_is_told_until_its_end_across_coordinators() {
+    let mut world = World::new().await;
+    let mut ada = world.user("ada", "enterprise").await;
+    let batch = create(&ada, v1::CreateBatchRequest { parallel_jobs: Some(1), ..request(2) }).await.unwrap();
+    let mut events = watch(&ada, &batch.id, None).await.unwrap().into_inner();
+    let (first, seen) = next(&mut events).await;
+    assert_eq!((seen.status(), seen.pending_jobs), (BatchStatus::Pending, 2));
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    puppet.granted().await;
+    let (second, seen) = next(&mut events).await;
+    assert!(second > first);
+    assert_eq!((seen.status(), seen.running_jobs), (BatchStatus::Running, 1));
+    puppet.compute().await;
+    // The next job starts at once, so one event may stand for both changes.
+    let (mut third, mut seen) = next(&mut events).await;
+    while seen.running_jobs == 0 {
+        (third, seen) = next(&mut events).await;
+    }
+    assert!(third > second);
+    assert_eq!(seen.completed_jobs, 1);
+
+    world.crash().await;
+    ada = world.again(&ada);
+    let mut events = watch(&ada, &batch.id, Some(third)).await.unwrap().into_inner();
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    puppet.compute().await;
+    let (last, seen) = next(&mut events).await;
+    assert!(last > third, "nothing that was seen is told again");
+    assert_eq!((seen.status(), seen.completed_jobs), (BatchStatus::Completed, 2));
+    assert!(events.message().await.unwrap().is_none(), "the stream ends");
+
+    let over = watch(&ada, &batch.id, Some(last)).await.unwrap();
+    assert!(over.metadata().contains_key("carlo-stream-is-over"));
+    let mut again = watch(&ada, &batch.id, Some(last + 1)).await.unwrap().into_inner();
+    assert_eq!(next(&mut again).await.0, last, "an event that was never told can't have been seen");
+    let bob = world.user("bob", "enterprise").await;
+    assert_eq!(watch(&bob, &batch.id, None).await.unwrap_err().code(), tonic::Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_wait_for_a_batch_ends_at_every_change_of_a_job() {
+    let world = World::new().await;
+    let ada = world.user("ada", "enterprise").await;
+    let batch = create(&ada, v1::CreateBatchRequest { parallel_jobs: Some(4), ..request(4) }).await.unwrap();
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    for done in 0..2 {
+        // A worker holds two leases.
+        while get(&ada, &batch.id).await.running_jobs < 2 {}
+        let (user, id) = (ada.clone(), batch.id.clone());
+        let mut calls = ada.usage().await.used.unwrap().calls;
+        let waiting = tokio::spawn(async move {
+            let request = v1::GetBatchRequest { id, wait_ms: 30_000 };
+            user.batches(async |mut call, m| call.get(m).await, request).await.unwrap()
+        });
+        // It waits once it is counted beside the calls that ask for that.
+        loop {
+            calls += 1;
+            if ada.usage().await.used.unwrap().calls > calls {
+                break;
+            }
+        }
+        puppet.compute().await;
+        let seen = timeout(Duration::from_secs(20), waiting).await.expect("not the whole wait").unwrap();
+        // Its status is the same as before.
+        assert_eq!((seen.status(), seen.completed_jobs), (BatchStatus::Running, done + 1));
+    }
 }
 
 #[tokio::test]

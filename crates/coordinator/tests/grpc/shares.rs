@@ -74,6 +74,16 @@ async fn streams_and_waiting_calls_are_bounded_by_user() {
     let simulating = [simulate(1), simulate(2)];
     while ada.usage().await.used.unwrap().jobs < 3 {}
     assert_used_up(watch(&ada).await, "streams_at_once");
+    let batch = v1::CreateBatchRequest {
+        simulations: vec![v1::BatchSimulation { simulation: Some(simulation(1)), ..Default::default() }],
+        ..Default::default()
+    };
+    let batch = ada.batches(async |mut call, m| call.create(m).await, batch).await.unwrap().id;
+    let watch_batch = v1::WatchBatchRequest { id: batch, last_event_id: None };
+    assert_used_up(
+        ada.batches(async |mut call, m| call.watch(m).await, watch_batch).await,
+        "streams_at_once",
+    );
     assert_used_up(wait_for(&ada, &id, 1_000).await, "streams_at_once");
     assert_used_up(simulate(3).await.unwrap(), "streams_at_once");
     ada.get(&id).await.expect("a call that doesn't wait isn't limited");
@@ -125,6 +135,14 @@ async fn everything_that_a_revoked_key_has_open_ends_at_once() {
     let watch = v1::WatchJobRequest { id: id.clone(), last_event_id: None };
     let mut events = ada.jobs(async |mut call, m| call.watch(m).await, watch).await.unwrap();
     events.message().await.unwrap().expect("the current state of the job");
+    let batch = v1::CreateBatchRequest {
+        simulations: vec![v1::BatchSimulation { simulation: Some(simulation(1)), ..Default::default() }],
+        ..Default::default()
+    };
+    let batch = ada.batches(async |mut call, m| call.create(m).await, batch).await.unwrap().id;
+    let watch_batch = v1::WatchBatchRequest { id: batch, last_event_id: None };
+    let mut batch_events = ada.batches(async |mut call, m| call.watch(m).await, watch_batch).await.unwrap();
+    batch_events.message().await.unwrap().expect("the current state of the batch");
     let (waits, simulates) = (ada.clone(), ada.clone());
     let waits = tokio::spawn(async move { wait_for(&waits, &id, 30_000).await });
     let simulates = tokio::spawn(async move {
@@ -132,11 +150,12 @@ async fn everything_that_a_revoked_key_has_open_ends_at_once() {
         simulates.jobs(async |mut call, m| call.simulate(m).await, request).await
     });
     // Both calls have arrived once they are counted.
-    while ada.usage().await.used.unwrap().jobs < 2 {}
+    while ada.usage().await.used.unwrap().jobs < 3 {}
     let revoke = v1::RevokeKeyRequest { id: key };
     admin.accounts(async |mut call, m| call.revoke_key(m).await, revoke).await.unwrap();
     let ends = async {
         assert_eq!(events.message().await.unwrap_err().code(), Code::Unauthenticated);
+        assert_eq!(batch_events.message().await.unwrap_err().code(), Code::Unauthenticated);
         for ended in [waits.await.unwrap(), simulates.await.unwrap()] {
             assert_eq!(ended.unwrap_err().code, FaultCode::Unauthenticated);
         }

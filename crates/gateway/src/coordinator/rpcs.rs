@@ -27,20 +27,32 @@ macro_rules! rpcs {
     };
 }
 
-impl Call<'_> {
-    /// A job's events; `None` if the client has seen the last one.
-    pub(crate) async fn watch_job(
-        &self,
-        message: v1::WatchJobRequest,
-    ) -> Result<Option<Streaming<v1::JobEvent>>, Failure> {
-        let watch = async |channel, request| {
-            let client = JobsClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-            let (metadata, events, extensions) = { client }.watch(request).await?.into_parts();
-            let events = (!metadata.contains_key(STREAM_IS_OVER)).then_some(events);
-            Ok(tonic::Response::from_parts(metadata, events, extensions))
-        };
-        self.idempotent(message, watch).await
-    }
+/// RPCs that are answered by a stream of events: `None` if the client has seen the last one.
+macro_rules! watches {
+    ($($name:ident: $client:ident::watch($request:ty) -> $event:ty;)*) => {
+        impl Call<'_> {
+            $(pub(crate) async fn $name(
+                &self,
+                message: $request,
+            ) -> Result<Option<Streaming<$event>>, Failure> {
+                self.idempotent(message, async |channel, request| {
+                    let mut client = $client::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
+                    Ok(unless_over(client.watch(request).await?))
+                })
+                .await
+            })*
+        }
+    };
+}
+
+fn unless_over<T>(response: tonic::Response<Streaming<T>>) -> tonic::Response<Option<Streaming<T>>> {
+    let is_over = response.metadata().contains_key(STREAM_IS_OVER);
+    response.map(|events| (!is_over).then_some(events))
+}
+
+watches! {
+    watch_job: JobsClient::watch(v1::WatchJobRequest) -> v1::JobEvent;
+    watch_batch: BatchesClient::watch(v1::WatchBatchRequest) -> v1::BatchEvent;
 }
 
 rpcs! {

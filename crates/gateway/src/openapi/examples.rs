@@ -52,5 +52,6 @@ fn text(schema: &Value) -> Option<String> {
         return Some(example(line)? + "\n");
     }
     let data = example(schema.pointer("/properties/data/contentSchema")?)?;
-    Some(format!("retry: 3000\n\nid: 1\nevent: complete\ndata: {data}\n\n"))
+    let good_end = schema.pointer("/properties/event/enum/1")?.as_str()?;
+    Some(format!("retry: 3000\n\nid: 1\nevent: {good_end}\ndata: {data}\n\n"))
 }

@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 
 /// Moves the schema that a handler gives for a line, or for the data of an event, to its place.
 pub(super) fn describe(operation: &mut Value) {
+    let ends: &[&str] = match operation["operationId"].as_str() {
+        Some("watchBatch") => &["completed", "partial", "failed", "cancelled"],
+        _ => &["complete", "failed", "cancelled"],
+    };
     for response in super::members(operation, "responses") {
         for (kind, content) in
             response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten()
@@ -13,7 +17,7 @@ pub(super) fn describe(operation: &mut Value) {
             let item = content["schema"].take();
             content["schema"] = match kind.as_str() {
                 "application/jsonl" => lines(&item),
-                "text/event-stream" => event(&item),
+                "text/event-stream" => event(&item, ends),
                 _ => item,
             };
         }
@@ -29,16 +33,17 @@ fn lines(line: &Value) -> Value {
     })
 }
 
-fn event(data: &Value) -> Value {
+fn event(data: &Value, ends: &[&str]) -> Value {
+    let names = [&["progress"], ends].concat();
     json!({
         "type": "object",
         "description": "One event.",
         "properties": {
-            "id": {"description": "A number that grows by one with each event.", "type": "string", "pattern": "^[0-9]+$"},
+            "id": {"description": "A number that grows with each event.", "type": "string", "pattern": "^[0-9]+$"},
             "event": {
                 "description": "`progress`, or for the last event the final status of the job.",
                 "type": "string",
-                "enum": ["progress", "complete", "failed", "cancelled"],
+                "enum": names,
             },
             "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
         },

@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) watched: Mutex<Vec<v1::WatchJobRequest>>,
     /// The first events of every stream.
     pub(crate) events: Mutex<Vec<v1::JobEvent>>,
+    /// The events of every stream of a batch.
+    pub(crate) batch_events: Mutex<Vec<v1::BatchEvent>>,
     /// Sends further events to every open stream.
     pub(crate) news: Mutex<Option<broadcast::Sender<v1::JobEvent>>>,
     /// Notified when a call of `Simulate` is dropped before its response.

@@ -68,6 +68,46 @@ async fn a_job_is_told_until_its_end() {
 }
 
 #[tokio::test]
+async fn a_batch_is_told_until_its_last_job_has_ended() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let path = format!("/simulations/batch/{}/events", coordinator::batch().id);
+    for (status, last) in [
+        (v1::BatchStatus::Completed, "completed"),
+        (v1::BatchStatus::Partial, "partial"),
+        (v1::BatchStatus::Failed, "failed"),
+        (v1::BatchStatus::Cancelled, "cancelled"),
+    ] {
+        let open = v1::Batch { status: v1::BatchStatus::Cancelled.into(), ..coordinator::batch() };
+        let end = v1::Batch { status: status.into(), completed_at_ms: Some(2_000), ..coordinator::batch() };
+        let event = |id, batch| v1::BatchEvent { id, batch: Some(batch) };
+        // What is told after the end is not passed on.
+        *coordinator.state.batch_events.lock().unwrap() = vec![
+            event(1, coordinator::batch()),
+            event(2_000_001, open),
+            event(3_000_001, end),
+            event(4_000_001, coordinator::batch()),
+        ];
+        let response = gateway.get(&path).send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        let text = response.text().await.unwrap();
+        assert!(text.starts_with("retry: 3000\n"), "{text}");
+        let told = events(&text);
+        let names: Vec<_> = told.iter().map(|(name, id, _)| (name.as_str(), id.as_str())).collect();
+        let wanted = [("progress", "1"), ("progress", "2000001"), (last, "3000001")];
+        assert_eq!(names, wanted, "a cancelled batch goes on while a job of it runs");
+        assert_eq!(told[0].2["progress"]["completed_jobs"], 1);
+
+        let again = gateway.get(&path).header("last-event-id", "2000001").send().await.unwrap();
+        assert_eq!(events(&again.text().await.unwrap()).len(), 1);
+        let over = gateway.get(&path).header("last-event-id", "4000001").send().await.unwrap();
+        assert_eq!(over.status(), 204);
+    }
+    refused(gateway.get("/simulations/batch/batch_8/events"), 404).await;
+}
+
+#[tokio::test]
 async fn a_client_that_comes_back_says_what_it_has_seen() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;

@@ -11,12 +11,12 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, Union
+from typing import Any, Generic, Optional, TypeVar, Union
 
 import httpx
 
 from . import errors
-from .errors import ApiError, Fault, InvalidRequest, JobCancelled, JobFailed, Unreachable, WaitTimeout
+from .errors import ApiError, CarloError, Fault, InvalidRequest, JobCancelled, JobFailed, Unreachable, WaitTimeout
 from .models import Batch, Job
 
 T = TypeVar("T")
@@ -76,17 +76,43 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Event:
-    """What a stream of events says of a job."""
+class _Event:
+    """What both kinds of events have in common."""
 
     id: str | None
-    """Grows by one with every event of the job; `None` where the server gave none."""
+    """Grows with every event; `None` where the server gave none."""
 
     kind: str
-    """"progress", or at the end one of "complete", "failed", "cancelled"."""
+    """"progress", or how it ended: "failed", "cancelled", of a job "complete", of a batch "completed" or "partial"."""
+
+
+@dataclass(frozen=True)
+class Event(_Event):
+    """What a stream of events says of a job."""
 
     job: Job
     """The job; with its results once it is complete."""
+
+    @classmethod
+    def read(cls, id: str | None, kind: str, data: dict[str, Any]) -> Event:
+        return cls(id, kind, Job.from_dict(data))
+
+
+@dataclass(frozen=True)
+class BatchEvent(_Event):
+    """What a stream of events says of a batch."""
+
+    batch: Batch
+    """The batch, as it was then."""
+
+    @classmethod
+    def read(cls, id: str | None, kind: str, data: dict[str, Any]) -> BatchEvent:
+        return cls(id, kind, Batch.from_dict(data))
+
+
+E = TypeVar("E", Event, BatchEvent)
+Read = Callable[[Optional[str], str, dict[str, Any]], E]
+"""Makes an event of its id, its kind, and what it tells of."""
 
 
 def problem(response: httpx.Response) -> Exception:
@@ -211,15 +237,16 @@ def unreachable(error: Exception) -> Unreachable:
 def events(
     settings: Settings,
     path: str,
+    read: Read[E],
     last: str | None = None,
     *,
-    sink: Callable[[Event], object] | None = None,
+    sink: Callable[[E], object] | None = None,
     deadline: float | None = None,
 ) -> Flow[None]:
-    """Emits the events of a job until its last one, or hands them to `sink`. A stream that breaks is taken up where it broke."""
+    """Emits the events of a job or a batch until the last one, or hands them to `sink`. A stream that breaks is taken up where it broke."""
     patience = Patience(settings)
     while True:
-        until(deadline, settings, "the job")
+        until(deadline, settings)
         headers = {"Accept": "text/event-stream"}
         if last is not None:
             headers["Last-Event-ID"] = last
@@ -234,9 +261,9 @@ def events(
                     raise refusal
                 yield Sleep(patience.after(refusal, seconds(response)))
                 continue
-            parser = EventParser()
+            parser = EventParser(read)
             while (line := (yield Line(response))) is not None:
-                until(deadline, settings, "the job")
+                until(deadline, settings)
                 event = parser.line(line)
                 if event is None:
                     continue
@@ -248,25 +275,26 @@ def events(
                     sink(event)
                 if event.kind != "progress":
                     return
-            yield Sleep(patience.after(Unreachable("the stream of events ended before the job"), None))
+            yield Sleep(patience.after(Unreachable("the stream of events broke off"), None))
         except httpx.TransportError as error:
-            until(deadline, settings, "the job")
+            until(deadline, settings)
             yield Sleep(patience.after(unreachable(error), None))
 
 
-class EventParser:
+class EventParser(Generic[E]):
     """Server-sent events, line by line.
 
-    >>> parser = EventParser()
+    >>> parser = EventParser(Event.read)
     >>> parser.line("event: progress"), parser.line(": a comment"), parser.line("")
     (None, None, None)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: Read[E]) -> None:
+        self.read = read
         self.id: str | None = None
         self.kind, self.data = "", list[str]()
 
-    def line(self, line: str) -> Event | None:
+    def line(self, line: str) -> E | None:
         """The event that ends with this line, if one does."""
         if line:
             name, _, value = line.partition(":")
@@ -281,13 +309,13 @@ class EventParser:
         kind, data, self.kind, self.data = self.kind, self.data, "", []
         if not data:
             return None
-        return Event(self.id, kind or "progress", Job.from_dict(json.loads("\n".join(data))))
+        return self.read(self.id, kind or "progress", json.loads("\n".join(data)))
 
 
-def until(deadline: float | None, settings: Settings, what: str) -> None:
+def until(deadline: float | None, settings: Settings) -> None:
     """Raises where it is past the deadline."""
     if deadline is not None and settings.clock() >= deadline:
-        raise WaitTimeout(f"{what} has not ended within the time that was given to it; it goes on")
+        raise WaitTimeout("it has not ended within the time that was given to it; it goes on")
 
 
 def ended(job: Job) -> Job:
@@ -307,9 +335,9 @@ def wait(settings: Settings, path: str, timeout: float | None, told: Callable[[i
         def show(event: Event) -> None:
             told(event.job.simulations_complete, event.job.simulations_total)
 
-        yield from events(settings, f"{path}/events", sink=show, deadline=deadline)
+        yield from events(settings, f"{path}/events", Event.read, sink=show, deadline=deadline)
     while True:
-        until(deadline, settings, "the job")
+        until(deadline, settings)
         left = 20.0 if deadline is None else min(max(deadline - settings.clock(), 0.0), 20.0)
         response = yield from call(settings, "GET", path, headers={"Prefer": f"wait={int(left)}"}, timeout=left + 15)
         job = Job.from_dict(response.json())
@@ -320,18 +348,17 @@ def wait(settings: Settings, path: str, timeout: float | None, told: Callable[[i
 
 
 def wait_batch(settings: Settings, path: str, timeout: float | None, told: Callable[[int, int], object] | None) -> Flow[Batch]:
-    """The batch, once it has ended, whatever has become of it."""
+    """The batch, once its last job has ended, whatever has become of them."""
     deadline = None if timeout is None else settings.clock() + timeout
-    while True:
-        left = 20.0 if deadline is None else min(max(deadline - settings.clock(), 0.0), 20.0)
-        # Short looks where somebody wants to see it grow.
-        held = 0 if told else int(left)
-        response = yield from call(settings, "GET", path, headers={"Prefer": f"wait={held}"} if held else {}, timeout=held + 15)
-        batch = Batch.from_dict(response.json())
-        progress = batch.progress
-        if told:
+    latest: list[BatchEvent] = []
+
+    def heard(event: BatchEvent) -> None:
+        latest[:] = [event]
+        progress = event.batch.progress
+        if told is not None:
             told(progress.total_jobs - progress.pending_jobs - progress.running_jobs, progress.total_jobs)
-        if batch.status not in ("PENDING", "RUNNING"):
-            return batch
-        until(deadline, settings, "the batch")
-        yield Sleep(0.05 if held else 0.5)
+
+    yield from events(settings, f"{path}/events", BatchEvent.read, sink=heard, deadline=deadline)
+    if not latest:
+        raise CarloError("the server sent a stream of events without any")
+    return latest[0].batch

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, Union
 import httpx
 
 from . import _flows, _native, requests, sweeps
-from ._flows import Emit, Event, Flow, Line, Send, Settings, Sleep, Step
+from ._flows import BatchEvent, Emit, Event, Flow, Line, Send, Settings, Sleep, Step
 from .errors import CarloError
 from .local import Bar, Progress, comparison
 from .models import (
@@ -36,7 +36,7 @@ from .models import (
 from .requests import PlanLike
 from .sweeps import Axes, SweepTable
 
-__all__ = ["AsyncClient", "Client", "Event"]
+__all__ = ["AsyncClient", "BatchEvent", "Client", "Event"]
 
 T = TypeVar("T")
 
@@ -327,7 +327,7 @@ class Client(_Calls):
             return self._do(_flows.wait(self._settings, job_path(job), timeout, told))
 
     def wait_batch(self, batch: BatchLike, *, timeout: float | None = None, progress: Progress = False) -> Batch:
-        """The batch, once it has ended, whatever has become of its jobs. `timeout` is in seconds."""
+        """The batch, once its last job has ended, whatever has become of them. `timeout` is in seconds."""
         with _Told(progress) as told:
             return self._do(_flows.wait_batch(self._settings, batch_path(batch), timeout, told))
 
@@ -358,7 +358,7 @@ class Client(_Calls):
 
         `last` is the id of the last event that was seen: the events after it follow.
         """
-        return self._each(_flows.events(self._settings, f"{job_path(job)}/events", last))
+        return self._each(_flows.events(self._settings, f"{job_path(job)}/events", Event.read, last))
 
     def cancel(self, job: JobLike) -> None:
         """Ends a queued or running job. One that has ended is a `Conflict`."""
@@ -383,6 +383,10 @@ class Client(_Calls):
     def batch(self, batch: BatchLike) -> Batch:
         """A batch: its progress and its cost."""
         return self._do(self._batch(batch))
+
+    def batch_events(self, batch: BatchLike, *, last: str | None = None) -> Iterator[BatchEvent]:
+        """The events of a batch, at most five a second, until its last job has ended. See `events`."""
+        return self._each(_flows.events(self._settings, f"{batch_path(batch)}/events", BatchEvent.read, last))
 
     def batches(self, status: str | None = None) -> Iterator[Batch]:
         """The caller's batches, the newest first; only those in a state where one is given."""
@@ -560,7 +564,7 @@ class AsyncClient(_Calls):
 
     def events(self, job: JobLike, *, last: str | None = None) -> AsyncIterator[Event]:
         """See `Client.events`."""
-        return self._each(_flows.events(self._settings, f"{job_path(job)}/events", last))
+        return self._each(_flows.events(self._settings, f"{job_path(job)}/events", Event.read, last))
 
     async def cancel(self, job: JobLike) -> None:
         """See `Client.cancel`."""
@@ -585,6 +589,10 @@ class AsyncClient(_Calls):
     async def batch(self, batch: BatchLike) -> Batch:
         """See `Client.batch`."""
         return await self._do(self._batch(batch))
+
+    def batch_events(self, batch: BatchLike, *, last: str | None = None) -> AsyncIterator[BatchEvent]:
+        """See `Client.batch_events`."""
+        return self._each(_flows.events(self._settings, f"{batch_path(batch)}/events", BatchEvent.read, last))
 
     def batches(self, status: str | None = None) -> AsyncIterator[Batch]:
         """See `Client.batches`."""

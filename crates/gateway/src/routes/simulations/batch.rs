@@ -1,5 +1,6 @@
 //! `/simulations/batch`: jobs that are submitted together.
 
+pub(crate) mod events;
 pub(crate) mod usage;
 
 use axum::body::Body;
@@ -95,7 +96,7 @@ pub(crate) async fn list(
     operation_id = "getBatch",
     tag = "batches",
     summary = "One batch",
-    description = "`Prefer: wait=30` holds the call until its status changes.",
+    description = "`Prefer: wait=30` holds the call until the status of one of its jobs changes.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
         PreferWait,

@@ -118,12 +118,12 @@ impl Jobs for State {
     async fn watch(
         &self,
         request: Request<v1::WatchJobRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
+    ) -> Result<Response<<Self as Jobs>::WatchStream>, Status> {
         let watch = |message| {
             self.watched.lock().unwrap().push(message);
             let first = self.events.lock().unwrap().clone();
             let first = tokio_stream::iter(first.into_iter().map(Ok));
-            let stream: Self::WatchStream = match &*self.news.lock().unwrap() {
+            let stream: <Self as Jobs>::WatchStream = match &*self.news.lock().unwrap() {
                 Some(news) => {
                     let news = BroadcastStream::new(news.subscribe()).filter_map(Result::ok).map(Ok);
                     Box::pin(first.chain(news))
@@ -221,6 +221,28 @@ impl Batches for State {
             Ok(stream)
         };
         self.answer("results", request, results).await
+    }
+
+    type WatchStream = Streamed<v1::BatchEvent>;
+
+    async fn watch(
+        &self,
+        request: Request<v1::WatchBatchRequest>,
+    ) -> Result<Response<<Self as Batches>::WatchStream>, Status> {
+        let events = self.batch_events.lock().unwrap().clone();
+        let last_seen = request.get_ref().last_event_id;
+        let is_over = events.last().is_some_and(|last| Some(last.id) == last_seen);
+        let watch = |message: v1::WatchBatchRequest| {
+            known(&message.id)?;
+            let events = events.into_iter().filter(move |event| Some(event.id) > last_seen).map(Ok);
+            let stream: <Self as Batches>::WatchStream = Box::pin(tokio_stream::iter(events));
+            Ok(stream)
+        };
+        let mut response = self.answer("watch batch", request, watch).await?;
+        if is_over {
+            response.metadata_mut().insert(status::STREAM_IS_OVER, "true".parse().unwrap());
+        }
+        Ok(response)
     }
 
     async fn cancel(&self, request: Request<v1::CancelBatchRequest>) -> Result<Response<v1::Batch>, Status> {
