@@ -1,4 +1,4 @@
-//! Keys, and what has been used with them.
+//! Usage, API keys, join tokens and tiers.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,60 +8,60 @@ pub use carlo_types::request::envelope::{CreateJoinToken, CreateKey, Role, Tier}
 
 use crate::label::Label;
 
-/// The answer of `GET /simulations/batch/usage`: what the caller has used this month. A limit of −1
-/// is none.
+/// The response of `GET /simulations/batch/usage`: the caller's usage of this month. A limit of −1
+/// means that there is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
-    /// Whose it is.
+    /// The user.
     pub user_id: String,
-    /// What decides the limits.
+    /// The tier, which determines the limits.
     pub tier: Tier,
-    /// `YYYY-MM`, UTC.
+    /// The month in UTC, as `YYYY-MM`.
     pub period: String,
-    /// Days of it that come after today.
+    /// The number of days in the month after today.
     pub days_remaining: u32,
-    /// Calls so far.
+    /// The number of calls so far.
     pub api_calls_used: u64,
-    /// Jobs so far.
+    /// The number of jobs so far.
     pub simulations_used: u64,
-    /// Dollars so far.
+    /// The cost so far, in dollars.
     pub cost_used_usd: f64,
-    /// Millions of simulated months so far.
+    /// The number of simulated months so far, in millions.
     pub tokens_used: u64,
-    /// Calls a month.
+    /// The limit of calls per month.
     pub api_calls_limit: i64,
-    /// Jobs a month.
+    /// The limit of jobs per month.
     pub simulations_limit: i64,
-    /// Dollars a month.
+    /// The limit of the cost per month, in dollars.
     pub cost_limit_usd: f64,
-    /// Simulations of a batch.
+    /// The most simulations in a batch.
     pub max_batch_size: u32,
-    /// Calls that are left.
+    /// The number of calls that are left.
     pub api_calls_remaining: i64,
-    /// Jobs that are left.
+    /// The number of jobs that are left.
     pub simulations_remaining: i64,
-    /// Dollars that are neither spent nor reserved for open jobs.
+    /// The part of the cost limit that is neither spent nor reserved for open jobs, in dollars.
     pub cost_remaining_usd: f64,
-    /// Whether something is used up.
+    /// Whether any quota is used up.
     pub is_quota_exceeded: bool,
-    /// What, in a sentence.
+    /// A sentence that names the exhausted quotas.
     pub quota_exceeded_reason: Option<String>,
 }
 
-/// The answer of `GET /simulations/batch/usage/history`.
+/// The response of `GET /simulations/batch/usage/history`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UsageHistory {
     /// This month.
     pub current: Usage,
-    /// Past months, the latest first.
+    /// Past months, latest first.
     pub history: Vec<PeriodUsage>,
 }
 
-/// What was used in one month.
+/// The usage of one month.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct PeriodUsage {
-    /// `YYYY-MM`, UTC.
+    /// The month in UTC, as `YYYY-MM`.
     pub period: String,
     pub api_calls: u64,
     /// Jobs that were accepted.
@@ -82,88 +82,89 @@ impl Label for Role {
     }
 }
 
-/// A key, without its secret.
+/// An API key without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
-    /// Names the key; it is no secret.
+    /// The id of the key, which is not secret.
     pub id: String,
-    /// Whose it is.
+    /// The user.
     pub user_id: String,
-    /// Its user's tier.
+    /// The tier of the user.
     pub tier: Tier,
-    /// What it may do.
+    /// The role.
     pub role: Role,
-    /// When it was made.
+    /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// Since when it is of no use any more.
+    /// When it was revoked.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The answer of `POST /api/admin/keys`.
+/// The response of `POST /api/admin/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreatedKey {
     /// The key.
     #[serde(flatten)]
     pub key: Key,
-    /// What is sent as `X-API-Key`. It is in this answer and nowhere else; absent where the call
-    /// was repeated.
+    /// The secret, which is sent as `X-API-Key`. It is only in this response, and absent if the
+    /// call is a repetition.
     pub secret: Option<String>,
 }
 
-/// The answer of `GET /api/admin/keys`.
+/// The response of `GET /api/admin/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyList {
-    /// Every key, revoked ones too, by id.
+    /// All keys including revoked ones, in the order of their ids.
     pub keys: Vec<Key>,
 }
 
-/// A token that workers join with, without its text.
+/// A join token for workers, without its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JoinToken {
-    /// Names the token; it is no secret.
+    /// The id of the token, which is not secret.
     pub id: String,
-    /// What it is for.
+    /// A note for people.
     pub note: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// From when on no worker joins with it.
+    /// When it expires.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// When a worker joined with it, to the minute.
+    /// When a worker last joined with it, to the minute.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used_at: Option<Timestamp>,
-    /// Since when it is of no use any more.
+    /// When it was revoked.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The answer of `POST /api/admin/tokens`.
+/// The response of `POST /api/admin/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreatedJoinToken {
     /// The token.
     #[serde(flatten)]
     pub token: JoinToken,
-    /// What goes into a worker's `--join-token-file`. It is in this answer and nowhere else; absent
-    /// where the call was repeated.
+    /// The text of the token, for a worker's `--join-token-file`. It is only in this response, and
+    /// absent if the call is a repetition.
     pub text: Option<String>,
 }
 
-/// The answer of `GET /api/admin/tokens`.
+/// The response of `GET /api/admin/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JoinTokenList {
-    /// Every token, those that are of no use any more too, by id.
+    /// All tokens including revoked and expired ones, in the order of their ids.
     pub tokens: Vec<JoinToken>,
 }
 
-/// What work costs, and what each tier may do.
+/// The price of a token, and the limits of the tiers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Tiers {
-    /// Dollars for a million simulated months.
+    /// The price of a million simulated months, in dollars.
     pub price_per_token_usd: Option<f64>,
-    /// Limits by tier and name. −1 is no limit; what is left out when they are set has its default.
+    /// The limits of each tier, by name. −1 means no limit. Members that are left out in a change
+    /// get their defaults.
     #[schema(value_type = Option<Object>)]
     pub tiers: Option<serde_json::Map<String, serde_json::Value>>,
 }

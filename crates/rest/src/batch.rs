@@ -1,4 +1,4 @@
-//! Batches: jobs that were submitted together.
+//! Batches: jobs that are submitted together.
 
 use carlo_types::definition::kind::Json;
 use jiff::Timestamp;
@@ -8,26 +8,26 @@ use utoipa::ToSchema;
 use crate::label::Label;
 use crate::simulation::Simulation;
 
-/// Where a batch stands.
+/// The status of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum BatchStatus {
     /// No job has started.
     Pending,
-    /// Some job has started and some job has not ended.
+    /// At least one job has started, and at least one has not ended.
     Running,
-    /// Every job completed.
+    /// All jobs are complete.
     Completed,
-    /// Some jobs completed and others did not.
+    /// All jobs have ended, and only some of them are complete.
     Partial,
-    /// It has ended, and no job completed.
+    /// All jobs have ended, and none is complete.
     Failed,
-    /// Cancelled by a call.
+    /// A caller cancelled the batch.
     Cancelled,
 }
 
 impl BatchStatus {
-    /// Whether nothing will change any more. Running jobs of a cancelled batch may still end.
+    /// Whether the status is final. Running jobs of a cancelled batch may still end.
     pub fn has_ended(self) -> bool {
         !matches!(self, Self::Pending | Self::Running)
     }
@@ -54,7 +54,7 @@ impl Label for BatchStatus {
 pub struct Batch {
     /// `batch_…`
     pub batch_id: String,
-    /// Where it stands.
+    /// The status.
     pub status: BatchStatus,
     /// When it was submitted.
     #[schema(value_type = String, format = DateTime)]
@@ -65,30 +65,30 @@ pub struct Batch {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub completed_at: Option<Timestamp>,
-    /// 0 to 100, more is sooner.
+    /// 0 to 100; higher goes first.
     pub priority: u32,
-    /// Whether the first job that fails cancels all others.
+    /// Whether all other jobs are cancelled as soon as one fails.
     pub fail_fast: bool,
-    /// Jobs of it that run at once.
+    /// The most jobs that run at the same time.
     pub parallel_jobs: u32,
-    /// What has become of its jobs.
+    /// The numbers of jobs by status.
     pub progress: BatchProgress,
-    /// What it costs.
+    /// The costs.
     pub cost: BatchCost,
-    /// Its jobs, in the order of the request.
+    /// The ids of the jobs, in the order of the request.
     pub job_ids: Vec<String>,
-    /// Why jobs of it did not run or failed.
+    /// The first reason why jobs failed or were cancelled.
     pub error_message: Option<String>,
-    /// Whose it is.
+    /// The user.
     pub owner_id: String,
-    /// As it was given: names in their order, numbers with all their digits.
+    /// The metadata from the request, unchanged.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Json>,
-    /// Why it was cancelled.
+    /// The reason for the cancellation.
     pub cancel_reason: Option<String>,
 }
 
-/// What has become of a batch's jobs.
+/// The numbers of a batch's jobs by status.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct BatchProgress {
@@ -98,48 +98,48 @@ pub struct BatchProgress {
     pub completed_jobs: u32,
     pub failed_jobs: u32,
     pub cancelled_jobs: u32,
-    /// 0 to 100, over all simulations.
+    /// 0 to 100, over the simulations of all jobs.
     pub progress_percent: f64,
 }
 
-/// What a batch costs, dollars.
+/// The costs of a batch, in dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BatchCost {
-    /// If every job runs to its last simulation.
+    /// The cost if all jobs run to their last simulation.
     pub estimated_cost_usd: f64,
-    /// So far.
+    /// The cost so far.
     pub actual_cost_usd: f64,
     /// The most that may be billed.
     pub budget_cap_usd: Option<f64>,
-    /// What is neither billed nor reserved of it.
+    /// The part of the budget that is neither billed nor reserved.
     pub budget_remaining_usd: Option<f64>,
-    /// Millions of simulated months that were paid for.
+    /// The number of billed simulated months, in millions.
     pub tokens_used: u64,
 }
 
-/// The answer of `GET /simulations/batch`.
+/// The response of `GET /simulations/batch`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BatchList {
     /// Newest first.
     pub batches: Vec<Batch>,
-    /// How many there are on all pages.
+    /// The number of batches on all pages.
     pub total: u64,
-    /// This page, from 1.
+    /// The number of this page, from 1.
     pub page: u32,
-    /// Entries on a full page.
+    /// The number of entries on a full page.
     pub page_size: u32,
 }
 
-/// The answer of `GET /simulations/batch/{batch_id}/jobs`.
+/// The response of `GET /simulations/batch/{batch_id}/jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BatchJobs {
     /// The batch.
     pub batch: Batch,
-    /// Its jobs without results, in the order of the request.
+    /// The jobs without results, in the order of the request.
     pub jobs: Vec<Simulation>,
 }
 
-/// The answer of `GET /simulations/batch/stats`: over all batches of the caller.
+/// The response of `GET /simulations/batch/stats`: sums over all batches of the caller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct BatchStats {
@@ -154,6 +154,6 @@ pub struct BatchStats {
     pub total_cost_usd: f64,
     pub total_tokens_used: u64,
     pub avg_jobs_per_batch: f64,
-    /// From creation to end, of those that have ended.
+    /// The mean time from creation to end of the ended batches.
     pub avg_duration_seconds: f64,
 }

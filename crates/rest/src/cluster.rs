@@ -4,37 +4,37 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The answer of `GET /api/cluster/status`.
+/// The response of `GET /api/cluster/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
-    /// All nodes that are listed.
+    /// The number of nodes that are not offline.
     pub total_nodes: u64,
-    /// Nodes with nothing to do.
+    /// The number of nodes without work.
     pub available_nodes: u64,
-    /// Nodes that compute.
+    /// The number of nodes that compute.
     pub busy_nodes: u64,
-    /// Nodes that get no further leases.
+    /// The number of nodes that finish their leases and get no more.
     pub draining_nodes: u64,
-    /// Nodes that were lost.
+    /// The number of lost nodes that are still listed.
     pub offline_nodes: u64,
-    /// Jobs of which nothing has been leased yet.
+    /// The number of jobs without any lease so far.
     pub queued_jobs: u64,
-    /// Jobs that are being simulated.
+    /// The number of running jobs.
     pub running_jobs: u64,
-    /// Seconds that the last 1000 started jobs waited, on average.
+    /// The mean wait of the last 1000 jobs that started, in seconds.
     pub average_queue_time: f64,
-    /// Of all nodes together, now.
+    /// The current speed of all nodes together.
     pub simulations_per_second: f64,
-    /// The address of the leading coordinator.
+    /// The URL of the leading coordinator.
     pub leader: String,
-    /// The version of the model that the cluster computes.
+    /// The model version of the cluster.
     pub model_version: u32,
-    /// Every node.
+    /// All nodes.
     pub nodes: Vec<Node>,
 }
 
-/// What a node is doing.
+/// The status of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the words are the contract's")]
@@ -49,117 +49,117 @@ pub enum NodeStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
-    /// `node_…`, drawn anew whenever its process starts.
+    /// `node_…`; each process has an id of its own.
     pub id: String,
-    /// The machine's name.
+    /// The name of the machine.
     pub hostname: String,
-    /// The name that its operator gave it.
+    /// The name that the operator gave the node.
     pub name: String,
-    /// What it is doing.
+    /// The status.
     pub status: NodeStatus,
-    /// Threads that compute.
+    /// The number of computing threads.
     pub cores: u32,
-    /// The dispatch level of its kernel.
+    /// The instruction set that its kernel uses.
     pub instruction_set: String,
-    /// The jobs that it holds leases of.
+    /// The jobs of its leases.
     pub current_job_ids: Vec<String>,
-    /// Its speed, now.
+    /// The current speed.
     pub simulations_per_second: f64,
-    /// Simulations that it has reported since it joined.
+    /// The number of simulations that it has reported since it joined.
     pub simulations_processed: u64,
-    /// Share of the machine's processors in use, 0 to 1.
+    /// The fraction of the machine's processors that is in use, 0 to 1.
     pub cpu_utilization: f64,
-    /// Share of the machine's memory in use, 0 to 1.
+    /// The fraction of the machine's memory that is in use, 0 to 1.
     pub memory_utilization: f64,
-    /// When it last said something.
+    /// The time of its last message.
     #[schema(value_type = String, format = DateTime)]
     pub last_seen: Timestamp,
-    /// The version of its program.
+    /// The version of the program.
     pub version: String,
 }
 
-/// The answer of `GET /api/cluster/history`: as the leading coordinator has seen it since it leads.
+/// The response of `GET /api/cluster/history`: samples since the current coordinator has led.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterHistory {
-    /// The last hour, a sample each ten seconds, the oldest first.
+    /// The last hour, with a sample every ten seconds, oldest first.
     pub hour: Vec<ClusterSample>,
-    /// The last day, a sample each five minutes, the oldest first.
+    /// The last day, with a sample every five minutes, oldest first.
     pub day: Vec<ClusterSample>,
 }
 
-/// What the cluster did up to a point in time, since the sample before.
+/// A sample of the cluster: the time since the previous sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterSample {
-    /// When.
+    /// The time of the sample or event.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Mean speed of all nodes together.
+    /// The mean speed of all nodes together.
     pub simulations_per_second: f64,
-    /// The most jobs that waited.
+    /// The largest number of queued jobs.
     pub queued_jobs: u64,
-    /// The most jobs that were being simulated.
+    /// The largest number of running jobs.
     pub running_jobs: u64,
-    /// Jobs that completed.
+    /// The number of jobs that completed.
     pub completed_jobs: u64,
-    /// Jobs that failed.
+    /// The number of jobs that failed.
     pub failed_jobs: u64,
-    /// Nodes that were there.
+    /// The number of nodes that were not offline.
     pub nodes: u64,
 }
 
-/// The answer of `GET /api/cluster/events`.
+/// The response of `GET /api/cluster/events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterEvents {
-    /// At most 500 since the leading coordinator leads, the latest first. Those of keys are for
-    /// administrators.
+    /// At most 500 events since the current coordinator has led, latest first. Those of keys,
+    /// tokens and tiers are for administrators.
     pub events: Vec<ClusterEvent>,
 }
 
-/// Something that happened to the cluster.
+/// An event of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterEvent {
-    /// When.
+    /// The time of the sample or event.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// What.
+    /// The kind of event.
     pub kind: ClusterEventKind,
-    /// A node's name, a key's id, or the leader's epoch.
+    /// A node's name, the id of a key or a join token, or the leader's epoch.
     pub subject: String,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The user who did it, where somebody did.
+    /// The user who caused the event, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 
-/// What can happen to a cluster.
+/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ClusterEventKind {
-    /// A coordinator began to lead.
+    /// A coordinator was elected.
     LeaderChanged,
     /// A node joined.
     Joined,
-    /// A drained node went.
+    /// A node without leases left, after it was drained or had announced that it leaves.
     Left,
     /// A node fell silent, or its stream broke.
     Lost,
-    /// A node was not let in.
+    /// A node was refused.
     Refused,
-    /// A node was set to drain.
+    /// A node was drained.
     Drained,
-    /// A node was set to work again.
+    /// The drain of a node was ended.
     Undrained,
-    /// A key was made.
+    /// A key was created.
     KeyCreated,
     /// A key was revoked.
     KeyRevoked,
-    /// A join token was made.
+    /// A join token was created.
     TokenCreated,
     /// A join token was revoked.
     TokenRevoked,
-    /// What tiers may do was changed.
+    /// The tiers were changed.
     TiersChanged,
 }

@@ -1,20 +1,20 @@
-//! Where two values of JSON differ.
+//! The differences of two JSON values.
 
 use serde_json::Value;
 
-/// A member that is another in one value than in the other, or is there in one alone.
+/// A member that differs between two values, or that only one of them has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// Where it is, as a JSON pointer.
+    /// The JSON pointer of the member.
     pub pointer: String,
-    /// What it is in the first value; null where it isn't there.
+    /// The value in the first; null if it is absent.
     pub first: Value,
-    /// What it is in the second.
+    /// The value in the second; null if it is absent.
     pub second: Value,
 }
 
-/// Every difference, by name; lists entry by entry. What is null is as good as absent, and numbers
-/// are equal however they are written.
+/// All differences. Objects are compared by names, lists entry by entry. Null equals absent, and
+/// numbers are compared by value.
 pub fn between(first: &Value, second: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     add(first, second, &mut String::new(), &mut found);

@@ -15,17 +15,17 @@ use crate::label::Label;
 use crate::plans::{ComparedPlan, Solution};
 use crate::sweep::SweepResults;
 
-/// The answer of `POST /api/jobs`.
+/// The response of `POST /api/jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Submitted {
     /// `job_…`
     pub job_id: String,
-    /// `queued`, also where it starts at once.
+    /// `queued`, even if the job starts at once.
     pub status: JobStatus,
-    /// From 1.
+    /// The position in the queue, from 1.
     pub queue_position: u64,
-    /// For a person, like `"12 s"`; absent while nobody can tell.
+    /// The estimated time until the start as text, like `"12 s"`; absent while it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_time_remaining: Option<String>,
     /// The same as a number.
@@ -33,29 +33,29 @@ pub struct Submitted {
     pub estimated_seconds_remaining: Option<f64>,
 }
 
-/// The answer of `DELETE /api/jobs/{id}`.
+/// The response of `DELETE /api/jobs/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
     /// True.
     pub success: bool,
-    /// What was done, for a person.
+    /// A message for people.
     pub message: String,
 }
 
-/// The answer of `GET /api/jobs`.
+/// The response of `GET /api/jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobList {
     /// Newest first, without results.
     pub jobs: Vec<Job>,
-    /// How many there are on all pages.
+    /// The number of jobs on all pages.
     pub total: u64,
-    /// This page, from 1.
+    /// The number of this page, from 1.
     pub page: u32,
-    /// Entries on a full page.
+    /// The number of entries on a full page.
     pub page_size: u32,
 }
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the words are the contract's")]
@@ -83,7 +83,7 @@ impl Label for JobStatus {
 }
 
 impl JobStatus {
-    /// Whether nothing will change any more.
+    /// Whether the status is final.
     pub fn has_ended(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
     }
@@ -95,20 +95,20 @@ impl JobStatus {
 pub struct Job {
     /// `job_…`
     pub id: String,
-    /// Where it stands.
+    /// The status.
     pub status: JobStatus,
-    /// Percent, 0 to 100.
+    /// The progress in percent, 0 to 100.
     pub progress: f64,
-    /// Nodes that work on it now.
+    /// The number of nodes that compute the job now.
     pub allocated_nodes: u32,
-    /// Simulations that were asked for.
+    /// The number of simulations in the request.
     pub simulations_total: u64,
-    /// Simulations that have been counted.
+    /// The number of simulations that have been counted.
     pub simulations_complete: u64,
-    /// From 1, while queued.
+    /// The position in the queue from 1, while the job is queued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_position: Option<u64>,
-    /// For a person, like `"12 s"`.
+    /// The estimated remaining time as text, like `"12 s"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_time_remaining: Option<String>,
     /// The same as a number.
@@ -125,54 +125,54 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub completed_at: Option<Timestamp>,
-    /// What its submitter calls it.
+    /// The name that the caller gave the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 0 to 100, more is sooner among the jobs of one user.
+    /// 0 to 100; higher goes first among the jobs of one user.
     pub priority: u32,
-    /// The seed, as a decimal string: JSON numbers lose its last digits.
+    /// The seed as a decimal string, because JSON numbers can't hold all of its digits.
     pub seed: String,
-    /// Why nobody works on it, in a sentence: while it is queued, or runs on no node.
+    /// A sentence that says why no node computes an open job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
-    /// What each node has done for it, by node id.
+    /// The contribution of each node, by node id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub node_progress: BTreeMap<String, NodeProgress>,
-    /// What the simulations so far say, while running.
+    /// A summary of the simulations so far, while the job runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial_results: Option<PartialResults>,
-    /// The answer, when complete.
+    /// The results of a complete job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<JobResults>,
-    /// What would change it, when complete.
+    /// The sensitivity results of a complete job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity_results: Option<SensitivityResults>,
-    /// Why it failed.
+    /// The reason why the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What one node has done for one job.
+/// One node's contribution to a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeProgress {
-    /// Percent of the job's simulations that this node has done.
+    /// The percentage of the job's simulations that this node has computed.
     pub progress: f64,
-    /// The same as a number of simulations.
+    /// The number of simulations that this node has computed.
     pub simulations: u64,
-    /// Its speed at this job.
+    /// The node's current speed for this job.
     pub simulations_per_second: f64,
-    /// What it is doing, as far as this job goes.
+    /// The status with respect to this job.
     pub state: NodeState,
 }
 
-/// What a node is doing for one job.
+/// The status of a node with respect to one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeState {
-    /// It computes simulations of it.
+    /// The node has a lease of the job.
     Working,
-    /// It has, and computes none now.
+    /// The node had leases of the job, and has none now.
     Idle,
 }
 
@@ -187,42 +187,43 @@ impl Label for NodeState {
     }
 }
 
-/// What the simulations so far say.
+/// A summary of the simulations so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartialResults {
-    /// Share that reached the goal.
+    /// The fraction of the simulations that reached the goal.
     pub success_probability: f64,
-    /// 95 % Wilson interval of it.
+    /// The 95 % Wilson interval of the success probability.
     #[serde(rename = "confidenceInterval95")]
     pub confidence_interval_95: [f64; 2],
     /// Median final balance, dollars.
     pub median_outcome: f64,
-    /// Simulations that this is of.
+    /// The number of simulations so far.
     pub simulations: u64,
 }
 
-/// The answer of a job: what the simulations say, and what it was computed from.
+/// The results of a job, and everything from which they were computed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobResults {
-    /// What the simulations say.
+    /// The results of the job's own plan.
     #[serde(flatten)]
     pub results: Results,
     /// Median final balance, dollars.
     pub median_outcome: f64,
-    /// Whether the target standard error was reached before all of them had run.
+    /// Whether the target standard error was reached before the last simulation.
     pub stopped_early: bool,
-    /// Nodes that contributed.
+    /// The number of nodes that contributed.
     pub workers_used: u32,
-    /// The request with nothing left to a default. Sent again, it gives the same answer: with the
-    /// plans of `variants` to `POST /api/compare`, with what `solution` says was asked to
-    /// `POST /api/solve`, or with the axes of `sweep` to `POST /api/sweep`, where these are there.
+    /// The request with all defaults filled in. The same request again gives the same results. For
+    /// an analysis, send it with the plans of `variants` to `POST /api/compare`, with the variable
+    /// and the probability of `solution` to `POST /api/solve`, or with the axes of `sweep` to `POST
+    /// /api/sweep`.
     pub assumptions: Request,
     /// The other plans of a comparison, in the order of its request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
-    /// What was solved for.
+    /// The solution of a job that solves for a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub solution: Option<Solution>,
@@ -230,13 +231,13 @@ pub struct JobResults {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub sweep: Option<SweepResults>,
-    /// The seed, as a decimal string: JSON numbers lose its last digits.
+    /// The seed as a decimal string, because JSON numbers can't hold all of its digits.
     #[schema(pattern = "^[0-9]+$", example = "42")]
     pub seed: String,
 }
 
 impl JobResults {
-    /// The answer to what was asked.
+    /// The results of a specification.
     pub fn new(asked: JobSpec, seed: u64, results: Results, stopped_early: bool, workers_used: u32) -> Self {
         let sweep = SweepResults::of(&asked, &results);
         let others = match asked.analysis {
@@ -260,11 +261,11 @@ impl JobResults {
         }
     }
 
-    /// The job that these say they are of.
+    /// The specification that these results claim to have.
     ///
     /// # Errors
     ///
-    /// Where what they say breaks a rule of requests.
+    /// If the specification breaks a rule of requests.
     pub fn to_spec(&self) -> Result<JobSpec, Fault> {
         let mut spec = JobSpec::of(self.assumptions.clone());
         if let Some(solution) = &self.solution {
@@ -281,12 +282,12 @@ impl JobResults {
             let others = self.variants.iter().map(|variant| JobSpec::of(variant.assumptions.clone()));
             spec.analysis = Analysis::Compare(others.collect());
         }
-        // An answer may come from anywhere: it says what it likes.
+        // Results may come from anywhere, so they may contain anything.
         spec.to_draft().check(spec.seed())
     }
 
-    /// The names of what differs between two answers. A digest alone would not do: whoever changes
-    /// a number leaves the digest as it was. How many nodes took part is no part of the answer.
+    /// The names of members that differ between two results. Comparing digests would not be enough,
+    /// because a changed number may come with an unchanged digest. The number of nodes is ignored.
     pub fn differing(&self, other: &Self) -> serde_json::Result<Vec<String>> {
         let this = Self { workers_used: other.workers_used, ..self.clone() };
         let differences = difference::between(&to_value(this)?, &to_value(other)?);
@@ -310,9 +311,9 @@ impl std::ops::Deref for JobResults {
 /// Another plan of a comparison, with the same random numbers as the job's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Variant {
-    /// Its request, with nothing left to a default.
+    /// The request of the plan with all defaults filled in.
     pub assumptions: Request,
-    /// How it does.
+    /// The results of the plan.
     #[serde(flatten)]
     pub outcome: ComparedPlan,
 }
@@ -322,20 +323,20 @@ pub struct Variant {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SensitivityResults {
-    /// The success probability of the plan itself, in the simulations that the changes were tried
-    /// on.
+    /// The success probability of the plan itself, over the simulations for which the changes were
+    /// simulated.
     pub base_probability: f64,
-    /// What each change does, by its name.
+    /// The effect of each change, by its name.
     pub sensitivities: BTreeMap<String, Sensitivity>,
-    /// The name of the change with the largest impact; null where no impact exceeds twice its
-    /// standard error.
+    /// The name of the change with the largest impact; null if no impact exceeds twice its standard
+    /// error.
     pub most_impactful: Option<String>,
-    /// What would help, most first: sentences for a person.
+    /// Sentences about changes that would raise the probability, the most effective one first.
     pub recommendations: Vec<String>,
 }
 
 impl SensitivityResults {
-    /// The same with sentences for a person.
+    /// The effects with recommendations.
     pub fn new(sensitivity: &results::Sensitivity, recommendations: Vec<String>) -> Self {
         let change = |scenario: &results::Scenario| {
             let change = Sensitivity {
@@ -355,15 +356,15 @@ impl SensitivityResults {
     }
 }
 
-/// What one change does.
+/// The effect of one change.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sensitivity {
-    /// The new success probability less the plan's own.
+    /// The new success probability minus the plan's own.
     pub delta: f64,
     /// The success probability with the change.
     pub new_probability: f64,
-    /// The size of `delta`.
+    /// The absolute value of `delta`.
     pub impact: f64,
     /// Standard error of `delta`, from the paired differences.
     pub standard_error: f64,

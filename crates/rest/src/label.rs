@@ -1,14 +1,14 @@
-//! The contract's labels of states and roles, by which lists are filtered, too.
+//! The labels of states and roles in JSON and in the parameters of lists.
 
-/// A state or role with the label that it has in JSON and in a list's parameter.
+/// A state or role with a label.
 pub trait Label: Copy + 'static {
-    /// All of them, in the order of a life.
+    /// All states, in the order in which they usually occur.
     const ALL: &'static [Self];
 
-    /// Its label.
+    /// The label of this state.
     fn label(self) -> &'static str;
 
-    /// The one with this label.
+    /// The state with this label.
     fn from_label(label: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|item| item.label() == label)
     }

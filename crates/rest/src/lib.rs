@@ -1,19 +1,19 @@
-//! The JSON envelopes of the REST contract: what the gateway writes around requests and results,
-//! and the command line tool reads.
+//! The JSON types of the REST contract around requests and results. The gateway writes them, and
+//! the command line tool reads them.
 //!
 //! * [`job`]: jobs, their lists and their results.
-//! * [`simulation`], [`batch`]: the same jobs in the words of `/simulations`, and batches of them.
+//! * [`simulation`], [`batch`]: the same jobs in the form of `/simulations`, and batches of them.
 //! * [`plans`]: comparisons of plans, and solving for a number. [`sweep`]: a plan at many values of
 //!   its numbers.
-//! * [`account`]: keys, and what has been used with them.
+//! * [`account`]: usage, keys, join tokens and tiers.
 //! * [`cluster`]: the cluster and its nodes.
 //! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts.
-//! * [`difference`]: where two answers differ.
-//! * [`label`]: the states by which lists are filtered.
-//! * [`problem`]: every error, as `application/problem+json` (RFC 9457).
+//! * [`difference`]: the differences of two JSON values.
+//! * [`label`]: the labels of states and roles.
+//! * [`problem`]: errors as `application/problem+json` (RFC 9457).
 //!
-//! Requests, results and replays themselves are defined in `carlo_types`; how a shape travels is
-//! not known here.
+//! Requests, results and replays themselves are defined in `carlo_types`. This crate doesn't depend
+//! on HTTP.
 
 pub mod account;
 pub mod batch;

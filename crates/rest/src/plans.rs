@@ -5,24 +5,24 @@ use carlo_types::{Results, results};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The answer of `POST /api/compare`.
+/// The response of `POST /api/compare`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Comparison {
-    /// In the order of the request.
+    /// The plans in the order of the request.
     pub plans: Vec<ComparedPlan>,
-    /// Simulations of each.
+    /// The number of simulations of each plan.
     pub simulations_run: u64,
-    /// The seed of all, as a decimal string.
+    /// The seed of all plans, as a decimal string.
     pub seed: String,
-    /// The version of the model.
+    /// The model version.
     pub model_version: u32,
-    /// SHA-256 over model version, requests, seed and merged summary, in hexadecimal.
+    /// SHA-256 over model version, requests, seed and merged partial results, in hexadecimal.
     pub digest: String,
 }
 
 impl Comparison {
-    /// The answer of a job that compares plans.
+    /// The response for a job that compares plans.
     pub fn new(results: &Results, seed: u64) -> Self {
         Self {
             plans: std::iter::once(ComparedPlan::first(results))
@@ -40,29 +40,29 @@ impl Comparison {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComparedPlan {
-    /// Share of its simulations that reached its goal.
+    /// The fraction of the simulations that reached the goal.
     pub success_probability: f64,
-    /// Standard error of it.
+    /// The standard error of `successProbability`.
     pub standard_error: f64,
-    /// 95 % Wilson interval of it.
+    /// The 95 % Wilson interval of the success probability.
     #[serde(rename = "confidenceInterval95")]
     pub confidence_interval_95: [f64; 2],
-    /// The success probability less that of the first plan.
+    /// The success probability minus that of the first plan.
     pub delta: f64,
     /// Standard error of `delta`, from the paired differences.
     pub delta_standard_error: f64,
-    /// Its mean final balance, dollars.
+    /// The mean final balance in dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub mean: Option<f64>,
-    /// Its median final balance, dollars.
+    /// The median final balance in dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub median: Option<f64>,
 }
 
 impl ComparedPlan {
-    /// The first plan, which the others are compared with.
+    /// The first plan, with which the others are compared.
     pub fn first(results: &Results) -> Self {
         Self {
             success_probability: results.success_probability,
@@ -90,27 +90,27 @@ impl From<&results::Variant> for ComparedPlan {
     }
 }
 
-/// The answer of `POST /api/solve`.
+/// The response of `POST /api/solve`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Solved {
-    /// What was asked, and what it is.
+    /// The variable, the wanted probability and the solution.
     #[serde(flatten)]
     pub solution: Solution,
     /// The success probability of the plan as it was sent.
     pub base_probability: f64,
-    /// Simulations of each plan.
+    /// The number of simulations of each candidate.
     pub simulations_run: u64,
-    /// The seed of all, as a decimal string.
+    /// The seed of all plans, as a decimal string.
     pub seed: String,
-    /// The version of the model.
+    /// The model version.
     pub model_version: u32,
-    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal.
+    /// SHA-256 over model version, request, seed and merged partial results, in hexadecimal.
     pub digest: String,
 }
 
 impl Solved {
-    /// The answer of a job that solves for something; nothing where it doesn't.
+    /// The response for a job that solves for a number; `None` for other jobs.
     pub fn of(results: &Results, seed: u64) -> Option<Self> {
         Some(Self {
             solution: Solution::of(results)?,
@@ -123,32 +123,32 @@ impl Solved {
     }
 }
 
-/// What was solved for.
+/// A solution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Solution {
-    /// What was asked for.
+    /// The variable.
     #[serde(rename = "for")]
     pub variable: Variable,
     /// The wanted success probability.
     pub probability: f64,
-    /// The value that gives it, dollars or months; null where no value within the model's range
-    /// does.
+    /// The value with that probability, in dollars or months; null if no value within the model's
+    /// range has it.
     pub value: Option<f64>,
-    /// 95 % interval of the value.
+    /// The 95 % interval of the value.
     #[serde(rename = "interval95")]
     pub interval_95: Option<[f64; 2]>,
-    /// Of `earliestMonth`: the first later month after which the probability is below the wanted
-    /// one again; absent where it doesn't fall so in the months that were tried.
+    /// For `earliestMonth`: the first later month in which the probability is below the wanted one
+    /// again; absent if there is none among the tried months.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub below_again_after: Option<f64>,
-    /// The plans that were tried, by the value: of many, those around it.
+    /// The candidates in the order of their values. Of very many, only those around the solution.
     pub tried: Vec<TriedPlan>,
 }
 
 impl Solution {
-    /// What was solved for, with the plans that were tried; nothing where nothing was.
+    /// The solution with its candidates; `None` for jobs that don't solve for a number.
     pub fn of(results: &Results) -> Option<Self> {
         let tried = |variant: &results::Variant| {
             let (success_probability, standard_error) = (variant.success_probability, variant.standard_error);
@@ -165,14 +165,14 @@ impl Solution {
     }
 }
 
-/// One plan that was tried.
+/// A candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TriedPlan {
-    /// What the variable was, dollars or months.
+    /// The value of the variable, in dollars or months.
     pub value: f64,
-    /// Share of its simulations that reached its goal.
+    /// The fraction of the simulations that reached the goal.
     pub success_probability: f64,
-    /// Standard error of it.
+    /// The standard error of `successProbability`.
     pub standard_error: f64,
 }

@@ -4,7 +4,7 @@ use carlo_types::FieldFault;
 use carlo_types::definition::snake_case;
 use serde_json::Value;
 
-/// How names of several words are written.
+/// The spelling of names of several words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Spelling {
@@ -12,9 +12,9 @@ pub enum Spelling {
     SnakeCase,
 }
 
-/// `pointer`, which is in camelCase, in the spelling of `body`: as the fields are written there,
-/// and where a field is missing, as the object that it is missing from spells its others. `usual`
-/// is the spelling of a body that has no name of several words.
+/// Converts `pointer`, which is in camelCase, to the spelling of `body`. A missing field is spelled
+/// like the other fields of its object. `usual` is the spelling if the body has no name of several
+/// words.
 pub fn as_written(pointer: &str, body: &Value, usual: Spelling) -> String {
     let (mut here, mut snake) = (Some(body), usual == Spelling::SnakeCase);
     let mut written = String::with_capacity(pointer.len());
@@ -48,8 +48,8 @@ pub fn as_written(pointer: &str, body: &Value, usual: Spelling) -> String {
     written
 }
 
-/// Spells every fault's pointer as [`as_written`] does, and keeps only the first of several faults
-/// of one field that follow each other.
+/// Converts the pointers of all faults with [`as_written`]. Of consecutive faults of the same
+/// field, only the first is kept.
 pub fn spelled(mut faults: Vec<FieldFault>, body: &Value, usual: Spelling) -> Vec<FieldFault> {
     for fault in &mut faults {
         fault.pointer = as_written(&fault.pointer, body, usual);

@@ -1,4 +1,4 @@
-//! Errors, as RFC 9457 shapes them.
+//! Errors in the format of RFC 9457.
 
 use carlo_types::FieldFault;
 use serde::{Deserialize, Serialize};
@@ -10,27 +10,28 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 /// An error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The kind of problem, as a URI reference that leads to what it means; `about:blank` where the
-    /// status says it all.
+    /// The kind of problem, as a URI reference to its description; `about:blank` if the status says
+    /// enough.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind of problem, for a person.
+    /// The title of the kind, for people.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// This problem, for a person.
+    /// The description of this problem, for people.
     pub detail: String,
-    /// The request that it happened to: its path.
+    /// The path of the request.
     pub instance: String,
-    /// Every fault of the body, by field.
+    /// All faults of the body, by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
-    /// `detail` once more, for clients of the older jobs API.
+    /// The same text as `detail`, for clients of the older jobs API.
     pub error: String,
-    /// Of the type `/problems/quota-exceeded`: which quota: `api_calls`, `simulations` or `cost`.
+    /// Only of type `/problems/quota-exceeded`: the quota, which is `api_calls`, `simulations` or
+    /// `cost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<String>,
-    /// Of the type `/problems/over-budget`: the cap of the batch, dollars.
+    /// Only of type `/problems/over-budget`: the cap of the batch in dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_cap_usd: Option<f64>,
 }

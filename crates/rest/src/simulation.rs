@@ -1,5 +1,5 @@
-//! Jobs as the family `/simulations` shows them: names in `snake_case`, states in upper case. What
-//! a job found is the same object in both families.
+//! Jobs in the form of `/simulations`: names in `snake_case`, states in upper case. Results are the
+//! same objects in both families of calls.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::job::{JobResults, SensitivityResults};
 use crate::label::Label;
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the words are the contract's")]
@@ -40,7 +40,7 @@ impl Label for SimulationStatus {
 pub struct Simulation {
     /// `job_…`
     pub job_id: String,
-    /// Where it stands.
+    /// The status.
     pub status: SimulationStatus,
     /// When it was submitted.
     #[schema(value_type = String, format = DateTime)]
@@ -53,56 +53,56 @@ pub struct Simulation {
     pub completed_at: Option<Timestamp>,
     /// 0 to 100.
     pub progress_percent: f64,
-    /// The batch that it is of.
+    /// The batch of the job.
     pub batch_id: Option<String>,
-    /// Its name in the batch.
+    /// The id of the job in its batch.
     pub custom_id: Option<String>,
-    /// What its submitter calls it.
+    /// The name that the caller gave the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 0 to 100, more is sooner among the jobs of one user.
+    /// 0 to 100; higher goes first among the jobs of one user.
     pub priority: u32,
-    /// What it costs if it runs to its last simulation, dollars.
+    /// The cost if the job runs to its last simulation, in dollars.
     pub estimated_cost_usd: f64,
-    /// What it has cost, once it has ended, dollars.
+    /// The cost of an ended job, in dollars.
     pub cost_usd: Option<f64>,
-    /// Millions of simulated months that were paid for, once it has ended.
+    /// The number of billed simulated months of an ended job, in millions.
     pub tokens_used: Option<u64>,
-    /// Why it failed or was cancelled.
+    /// The reason why the job failed or was cancelled.
     pub error_message: Option<String>,
-    /// Whose it is.
+    /// The user.
     pub owner_id: String,
-    /// The answer, when completed.
+    /// The results of a completed job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<JobResults>,
-    /// What would change it, when completed.
+    /// The sensitivity results of a completed job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity_results: Option<SensitivityResults>,
 }
 
-/// The answer of `GET /simulations`.
+/// The response of `GET /simulations`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SimulationList {
     /// Newest first, without results.
     pub jobs: Vec<Simulation>,
-    /// How many there are on all pages.
+    /// The number of jobs on all pages.
     pub total: u64,
-    /// This page, from 1.
+    /// The number of this page, from 1.
     pub page: u32,
-    /// Entries on a full page.
+    /// The number of entries on a full page.
     pub page_size: u32,
 }
 
-/// The answer of `GET /simulations/{job_id}/result`.
+/// The response of `GET /simulations/{job_id}/result`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SimulationResult {
     /// `job_…`
     pub job_id: String,
     /// `COMPLETED`
     pub status: SimulationStatus,
-    /// The answer.
+    /// The results.
     pub results: JobResults,
-    /// What would change it.
+    /// The sensitivity results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity_results: Option<SensitivityResults>,
 }

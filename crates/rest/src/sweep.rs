@@ -1,4 +1,4 @@
-//! The points of a sweep, as JSON, as CSV and as lines of JSON.
+//! The points of a sweep, and samples, as JSON, CSV and JSON lines.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,39 +12,39 @@ use utoipa::ToSchema;
 use crate::job::JobStatus;
 use crate::plans::ComparedPlan;
 
-/// The points of a sweep, so far or in the end.
+/// The points of a running or complete sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sweep {
     /// The job.
     pub job_id: String,
-    /// Its state: while it runs, the points are those of the simulations so far.
+    /// The status of the job. While it runs, the points are those of the simulations so far.
     pub status: JobStatus,
-    /// Simulations of each point.
+    /// The number of simulations of each point.
     pub simulations_run: u64,
-    /// The plan itself, which the points are compared with.
+    /// The plan itself, with which the points are compared.
     pub base: ComparedPlan,
-    /// Axes and points.
+    /// The axes and the points.
     #[serde(flatten)]
     pub results: SweepResults,
 }
 
-/// What a sweep found.
+/// The results of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SweepResults {
-    /// The numbers that change, in the order of the request.
+    /// The axes in the order of the request.
     pub axes: Vec<Axis>,
-    /// A point for each combination of their values, those of the last axis varying first.
+    /// A point for each combination of values, with the last axis varying fastest.
     pub points: Vec<SweepPoint>,
 }
 
-/// A number of the plan and the values that it takes.
+/// A number of the plan and its values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Axis {
-    /// Where the number is in the request: a JSON pointer.
+    /// The JSON pointer of the number in the request.
     #[schema(example = "/plan/incomeUntil")]
     pub pointer: String,
-    /// Its values.
+    /// The values.
     pub values: Vec<f64>,
 }
 
@@ -53,7 +53,7 @@ pub struct Axis {
 pub struct SweepPoint {
     /// The value of each axis.
     pub values: Vec<f64>,
-    /// How the plan does with them, beside the plan as it was sent.
+    /// The results of the plan with these values, compared with the plan of the request.
     #[serde(flatten)]
     pub outcome: ComparedPlan,
 }
@@ -63,30 +63,30 @@ pub struct SweepPoint {
 pub struct SweepLine {
     /// The value of each axis, by its pointer.
     pub values: BTreeMap<String, f64>,
-    /// How the plan does with them, beside the plan as it was sent.
+    /// The results of the plan with these values, compared with the plan of the request.
     #[serde(flatten)]
     pub outcome: ComparedPlan,
 }
 
-/// What became of a simulation, as a line of JSON.
+/// The outcome of a simulation, as a JSON line.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sample {
-    /// Its index.
+    /// The index of the simulation.
     pub index: u64,
-    /// Its final balance, dollars.
+    /// The final balance in dollars.
     pub final_balance: f32,
-    /// Whether it reached the goal.
+    /// Whether the simulation reached the goal.
     pub success: bool,
-    /// The first month that was short, from 1; absent where none was, or no month can be.
+    /// The first short month, from 1; absent if there was none, or if the goal doesn't ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub first_short_month: Option<u32>,
-    /// Months that somebody lived; absent in a plan without people.
+    /// The number of months in which somebody was alive; absent in a plan without people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub horizon_months: Option<u32>,
-    /// The least multiple of planned spending; absent without a spending rule.
+    /// The lowest multiplier of planned spending; absent without a spending rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub lowest_multiplier: Option<f32>,

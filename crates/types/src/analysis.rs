@@ -11,26 +11,26 @@ use crate::request::{Request, Success};
 use crate::spec::{JobSpec, NOT_THE_SAME};
 use crate::sweep::SweepAxis;
 
-/// The most variants that a job names: with its own plan, eight.
+/// The most variants of a comparison; with the job's own plan, these are eight plans.
 pub const VARIANTS_MAX: usize = 7;
-/// The most values of an amount that a job tries which solves for it.
+/// The most candidates of a job that solves for an amount.
 pub const CANDIDATES: u8 = 17;
-/// The most timelines that a job tries which solves for the earliest month of a plan whose rule
-/// looks ahead to the end of the timeline; other plans are walked once, whatever the month.
+/// The most timelines of a job that solves for the earliest month of a plan with a rule that looks
+/// ahead to the end of the timeline. Other plans need only one walk for all months.
 pub const TIMELINES: u32 = 33;
 
-/// What a job asks beside the probability of its own plan.
+/// The analysis of a job beside the results of its own plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Analysis {
     /// Nothing.
     #[default]
     None,
-    /// How these plans compare with it: 1 to [`VARIANTS_MAX`], each with the job's seed and number
-    /// of simulations, none with a question of its own.
+    /// A comparison with these plans, 1 to [`VARIANTS_MAX`]. Each has the job's seed and number of
+    /// simulations, and no analysis of its own.
     Compare(Vec<JobSpec>),
-    /// What one number of the plan has to be.
+    /// Solves for one number of the plan.
     Solve(Solve),
-    /// How the plan does with its numbers at other values: one or two axes, at most
+    /// The plan at many values of its numbers: one or two axes, with at most
     /// [`POINTS_MAX`](crate::sweep::POINTS_MAX) points.
     Sweep(Vec<SweepAxis>),
 }
@@ -38,17 +38,17 @@ pub enum Analysis {
 label! {
     /// A number of the plan that can be solved for.
     pub Variable {
-        /// The most that may be spent each month, dollars.
+        /// The highest possible monthly spending, in dollars.
         MaxSpending = "maxSpending",
-        /// The least that must be earned each month, dollars.
+        /// The lowest sufficient monthly income, in dollars.
         MinIncome = "minIncome",
         /// The first month after which the goal is reached with the wanted probability.
         EarliestMonth = "earliestMonth",
-        /// The most that can be aimed at, dollars.
+        /// The highest reachable target, in dollars.
         MaxTarget = "maxTarget",
-        /// The least that must be there at the start, dollars.
+        /// The lowest sufficient balance at the start, in dollars.
         MinLiquidAssets = "minLiquidAssets",
-        /// The earliest month in which income may end: the least `plan.incomeUntil`.
+        /// The earliest month in which income may end, that is, the lowest `plan.incomeUntil`.
         EarliestRetirement = "earliestRetirement",
         /// The largest factor on all spending flows of the plan.
         MaxWithdrawal = "maxWithdrawal",
@@ -56,10 +56,10 @@ label! {
 }
 
 section! {
-    /// Which value of one number, all else as it is, gives the success probability that is wanted.
+    /// Solves for the value of one number that gives the wanted success probability.
     #[derive(Copy)]
     pub Solve / SolveDraft as "Solve" {
-        /// The number that may change.
+        /// The variable.
         variable as "for": Variable = word().required().example(Variable::MaxSpending);
         /// The wanted success probability.
         probability: f64 = number(0.0, 1.0).above(0.0).below(1.0).required().example(0.9);
@@ -69,8 +69,8 @@ section! {
 section! {
     /// The body of `POST /api/compare`.
     pub CompareRequest / CompareRequestDraft as "CompareRequest" with same_random_numbers {
-        /// 1 to 8 plans. The first says how many simulations and which seed; the others say the
-        /// same, or nothing.
+        /// 1 to 8 plans. The number of simulations and the seed of the first apply to all; in the
+        /// others they must be absent or the same.
         requests: Vec<Request> = list(VARIANTS_MAX + 1).at_least(1).required();
     }
 }
@@ -80,7 +80,7 @@ section! {
     pub SolveRequest / SolveRequestDraft as "SolveRequest" with solvable {
         /// The plan.
         request: Request = part().required();
-        /// The number that may change.
+        /// The variable.
         variable as "for": Variable = Solve::variable;
         /// The wanted success probability.
         probability: f64 = Solve::probability;
@@ -94,7 +94,7 @@ fn solvable(asked: &mut SolveRequest, object: &mut Object<'_>) {
     }
 }
 
-/// Why a plan can't be solved for a variable, if it can't.
+/// The reason why a plan can't be solved for a variable, if there is one.
 pub(crate) fn why_not(request: &Request, variable: Variable) -> Option<&'static str> {
     let spends = |flow: &Flow| flow.kind == FlowKind::Spending && flow.amount > 0.0;
     match variable {
@@ -116,7 +116,8 @@ pub(crate) fn why_not(request: &Request, variable: Variable) -> Option<&'static 
     }
 }
 
-/// Plans that are compared have the first one's number of simulations and seed.
+/// Requires that all plans of a comparison have the number of simulations and the seed of the
+/// first.
 fn same_random_numbers(comparison: &mut CompareRequest, object: &mut Object<'_>) {
     let Some((first, others)) = comparison.requests.split_first_mut() else { return };
     let (simulations, seed) = (first.params.n_simulations, first.params.seed);
@@ -138,7 +139,7 @@ fn same_random_numbers(comparison: &mut CompareRequest, object: &mut Object<'_>)
 }
 
 impl CompareRequest {
-    /// The job that compares the plans: a question about the first one.
+    /// The job that compares the first plan with the others.
     pub fn into_spec(self) -> Option<JobSpec> {
         let mut specs = self.requests.into_iter().map(|request| JobSpec::new(request, Analysis::None));
         let first = specs.next()?;
@@ -149,7 +150,7 @@ impl CompareRequest {
 }
 
 impl SolveRequest {
-    /// The job that solves.
+    /// The job that solves for the variable.
     pub fn into_spec(self) -> JobSpec {
         let Self { request, variable, probability } = self;
         JobSpec::new(request, Analysis::Solve(Solve { variable, probability }))

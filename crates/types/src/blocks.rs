@@ -1,16 +1,16 @@
-//! Blocks: how the simulations of a job are cut, by index alone.
+//! Blocks: the division of a job's simulations by their indices.
 
 use std::fmt;
 
-/// Simulations in a block. Only a job's last block may hold fewer.
+/// The number of simulations in a block. Only a job's last block may have fewer.
 pub const BLOCK_SIMULATIONS: u64 = 16_384;
 
-/// Blocks that a job of `simulations` simulations is cut into.
+/// The number of blocks of a job of `simulations` simulations.
 pub fn blocks_of(simulations: u64) -> u64 {
     simulations.div_ceil(BLOCK_SIMULATIONS)
 }
 
-/// A run of blocks, `start` included, `end` not. Never empty.
+/// A range of blocks from `start` (inclusive) to `end` (exclusive). Never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockRange {
     start: u64,
@@ -18,12 +18,12 @@ pub struct BlockRange {
 }
 
 impl BlockRange {
-    /// The blocks from `start` up to and without `end`; `None` where that holds no block.
+    /// The blocks from `start` (inclusive) to `end` (exclusive); `None` if there are none.
     pub fn new(start: u64, end: u64) -> Option<Self> {
         (start < end).then_some(Self { start, end })
     }
 
-    /// All blocks of a job of `simulations` simulations; `None` for a job of none.
+    /// All blocks of a job of `simulations` simulations; `None` without simulations.
     pub fn whole(simulations: u64) -> Option<Self> {
         Self::new(0, blocks_of(simulations))
     }
@@ -38,31 +38,31 @@ impl BlockRange {
         self.end
     }
 
-    /// How many blocks: at least one.
+    /// The number of blocks, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a range of blocks is never empty")]
     pub fn len(self) -> u64 {
         self.end - self.start
     }
 
-    /// The simulations of these blocks, by index, in a job of `simulations` simulations.
+    /// The indices of the simulations in these blocks, in a job of `simulations` simulations.
     pub fn indices(self, simulations: u64) -> std::ops::Range<u64> {
         let index = |block: u64| block.saturating_mul(BLOCK_SIMULATIONS).min(simulations);
         index(self.start)..index(self.end)
     }
 
-    /// How many simulations these blocks hold in a job of `simulations` simulations.
+    /// The number of simulations in these blocks, in a job of `simulations` simulations.
     pub fn simulations(self, simulations: u64) -> u64 {
         let indices = self.indices(simulations);
         indices.end - indices.start
     }
 
-    /// The first `blocks` blocks, and what is left of the range.
+    /// Splits the range into its first `blocks` blocks and the rest.
     pub fn split(self, blocks: u64) -> (Self, Option<Self>) {
         let middle = self.start.saturating_add(blocks.max(1)).min(self.end);
         (Self { start: self.start, end: middle }, Self::new(middle, self.end))
     }
 
-    /// Whether every block of `other` is one of these.
+    /// Whether the range contains all blocks of `other`.
     pub fn contains(self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }

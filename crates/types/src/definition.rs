@@ -1,19 +1,19 @@
-//! How an input is defined once, and what follows from its definition.
+//! The single definition of each input, and everything that is derived from it.
 //!
 //! [`section!`](section) declares an object of a request: each field with its documentation, its
-//! type and its rule (range, unit, default, example). From that one list follow
+//! type and its rule (range, unit, default, example). From this list are derived
 //!
-//! * the struct of checked values, and the *draft* beside it: the same fields as they travel, all
-//!   optional;
-//! * reading JSON ([`read`]) and checking a draft ([`check`]), both with every fault at once;
-//! * writing JSON, which is how the assumptions of an answer are echoed;
+//! * the struct of checked values, and the *draft*: the same fields unchecked and optional, for
+//!   messages;
+//! * the reader of JSON ([`read`]) and the check of drafts ([`check`]), which both report all
+//!   faults at once;
+//! * the writer of JSON, for the assumptions in results;
 //! * the JSON Schema ([`schema`]) with the same bounds, units and examples;
 //! * the bytes that a digest covers ([`canonical`]).
 //!
-//! [`rule`] has the rules, [`kind`] the types that a field may have, [`object`] how an object is
-//! read field by field, [`fault`] where faults are collected. Rules that concern several fields are
-//! functions that a section names with `with`. What a particular input means belongs in
-//! [`crate::request`].
+//! [`rule`] has the rules, [`kind`] the types of fields, [`object`] the reader of objects, and
+//! [`fault`] the collection of faults. Rules that concern several fields are functions that a
+//! section names with `with`. The inputs themselves are in [`crate::request`].
 
 pub mod canonical;
 pub mod fault;
@@ -43,7 +43,7 @@ pub(crate) use tagged::tagged;
 #[derive(Debug, Clone, Copy)]
 pub struct Name {
     snake: &'static str,
-    /// Whether it is written in `snake_case` where nobody has chosen.
+    /// Whether the default spelling is `snake_case`.
     is_snake: bool,
     camel: [u8; NAME_BYTES_MAX],
     camel_bytes: usize,
@@ -53,7 +53,7 @@ pub struct Name {
 const NAME_BYTES_MAX: usize = 32;
 
 impl Name {
-    /// The name that is written like this in `snake_case`.
+    /// The name with this spelling in `snake_case`.
     pub const fn new(snake: &'static str) -> Self {
         let (mut camel, mut camel_bytes, mut at, mut raise) = ([0; NAME_BYTES_MAX], 0, 0, false);
         let bytes = snake.as_bytes();
@@ -70,23 +70,23 @@ impl Name {
         Self { snake, is_snake: false, camel, camel_bytes }
     }
 
-    /// The same, written in `snake_case` or not where nobody has chosen.
+    /// Sets whether the default spelling is `snake_case`.
     #[must_use]
     pub const fn spelled(self, is_snake: bool) -> Self {
         Self { is_snake, ..self }
     }
 
-    /// As it is written and documented.
+    /// The name in its default spelling.
     pub fn usual(&self) -> &str {
         if self.is_snake { self.snake } else { self.camel() }
     }
 
-    /// In `snake_case`.
+    /// The name in `snake_case`.
     pub fn snake(&self) -> &'static str {
         self.snake
     }
 
-    /// In `camelCase`.
+    /// The name in `camelCase`.
     ///
     /// # Panics
     ///
@@ -98,37 +98,38 @@ impl Name {
 
 /// An object of a request.
 pub trait Section: Sized + 'static {
-    /// What the schema calls it.
+    /// The name of the schema.
     const TITLE: &'static str;
-    /// What it is, in Markdown.
+    /// The description, in Markdown.
     const DOC: &'static str;
-    /// Whether its names are written in `snake_case` where nobody has chosen.
+    /// Whether the default spelling of its names is `snake_case`.
     const IS_SNAKE: bool;
-    /// The same fields as they travel: nothing is checked, and everything is optional.
+    /// The same fields, unchecked and optional.
     type Draft;
 
-    /// Its fields, in order.
+    /// The fields, in order.
     fn members() -> Vec<Member>;
-    /// Reads its fields from an object of JSON.
+    /// Reads the fields from a JSON object.
     fn from_object(object: &mut Object<'_>) -> Self;
-    /// Checks its fields as they came in a draft.
+    /// Checks the fields of a draft.
     fn from_draft(draft: Self::Draft, object: &mut Object<'_>) -> Self;
-    /// The draft that checks to the same values.
+    /// The draft with the same values.
     fn to_draft(&self) -> Self::Draft;
-    /// Writes its fields to an object of JSON, but those that are absent.
+    /// Writes the fields to a JSON object. Absent ones are left out.
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
-    /// Adds what a digest covers of it.
+    /// Adds the bytes that a digest covers.
     fn canonical(&self, canonical: &mut Canonical);
 }
 
 /// Reads a section from a whole body.
 ///
-/// It may be used where there are no faults: what is at fault reads as some other value.
+/// The result may only be used if there are no faults, because faulty values are replaced by valid
+/// ones.
 pub fn read<S: Section>(value: &Value, faults: &mut Faults) -> S {
     kind::read_section(value, &At::root("", S::IS_SNAKE), faults)
 }
 
-/// Checks a draft. `pointer` stands before the pointers of its faults.
+/// Checks a draft. `pointer` is the prefix of the pointers of its faults.
 pub fn check<S: Section>(draft: S::Draft, pointer: &str, faults: &mut Faults) -> S {
     S::from_draft(draft, &mut Object::of_draft(&At::root(pointer, false), faults))
 }
@@ -152,14 +153,14 @@ macro_rules! section {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq $(, $derive)?)]
         pub struct $name {
-            $( #[doc = "The fields that it has in common with others."] pub $inner: $inner_type, )?
+            $( #[doc = "The fields that it has in common with other objects."] pub $inner: $inner_type, )?
             $( $(#[doc = $field_doc])* pub $field: $type, )*
         }
 
-        #[doc = concat!("[`", stringify!($name), "`] as it travels: nothing is checked, and everything is optional.")]
+        #[doc = concat!("[`", stringify!($name), "`] unchecked: everything is optional.")]
         #[derive(Debug, Clone, PartialEq, Default)]
         pub struct $draft {
-            $( #[doc = "The fields that it has in common with others."] pub $inner: <$inner_type as $crate::definition::Section>::Draft, )?
+            $( #[doc = "The fields that it has in common with other objects."] pub $inner: <$inner_type as $crate::definition::Section>::Draft, )?
             $( $(#[doc = $field_doc])* pub $field: <$type as $crate::definition::Kind>::Draft, )*
         }
 

@@ -1,5 +1,4 @@
-//! Why something was refused: one small set of codes, which the doors map to gRPC and HTTP in one
-//! table each.
+//! Faults: a small set of codes, which are mapped to gRPC and to HTTP in one table each.
 
 use std::fmt;
 
@@ -10,10 +9,9 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = FieldError)]
 pub struct FieldFault {
-    /// Where it is, as a JSON pointer (RFC 6901) into the request; empty for the request as a
-    /// whole.
+    /// The JSON pointer (RFC 6901) of the field in the request; empty for the whole request.
     pub pointer: String,
-    /// What is wrong, for a person.
+    /// The message, for people.
     pub message: String,
 }
 
@@ -31,66 +29,67 @@ impl fmt::Display for FieldFault {
     }
 }
 
-/// The kinds of refusal.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultCode {
-    /// The request breaks a rule; the fields say which.
+    /// The request is invalid; the fields have the details.
     Invalid,
-    /// There is no such thing.
+    /// The requested object doesn't exist.
     NotFound,
-    /// The thing exists, but its state doesn't allow this.
+    /// The state of the object doesn't allow the request.
     Conflict,
-    /// A limit is reached; it may pass later.
+    /// A limit is reached; the request may succeed later.
     Exhausted,
-    /// It is not known who asks.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// It is known who asks, and they may not.
+    /// The caller is not allowed to do this.
     Forbidden,
     /// Too many calls in a short time.
     RateLimited,
-    /// What a tier allows in a month doesn't reach.
+    /// A monthly quota of the tier is used up.
     QuotaExceeded,
-    /// A budget doesn't reach.
+    /// A budget is too small.
     OverBudget,
-    /// An idempotency key came again with another request.
+    /// An idempotency key was used for another request before.
     KeyReused,
-    /// An idempotency key came again while its first request was still being handled.
+    /// The first request with an idempotency key is still in progress.
     KeyInUse,
-    /// The other side is of an incompatible version or configuration.
+    /// The other side has an incompatible version or configuration.
     Incompatible,
-    /// Nobody can answer right now; trying again may help.
+    /// The service is temporarily unavailable; trying again may help.
     Unavailable,
-    /// It took too long.
+    /// A deadline is over.
     Timeout,
-    /// A bug or a broken disk. The text is for the log, not for the caller.
+    /// An internal error, like a bug or a broken disk. The message is for the log, not for the
+    /// caller.
     Internal,
 }
 
-/// The limit that doesn't reach, as a program reads it.
+/// The exceeded limit, in a form for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Limit {
-    /// A month's quota, by its name: `api_calls`, `simulations` or `cost`.
+    /// The name of a monthly quota: `api_calls`, `simulations` or `cost`.
     Quota(String),
-    /// The cap of a batch's budget.
+    /// The budget cap of a batch.
     BudgetCap {
-        /// Thousand-millionths of a dollar.
+        /// The cap in billionths of a dollar.
         nanodollars: u64,
     },
 }
 
-/// A refusal.
+/// A fault, which ends a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
-    /// What kind.
+    /// The kind.
     pub code: FaultCode,
-    /// What happened, in a sentence for a person.
+    /// A message for people.
     pub message: String,
-    /// Every field at fault, for [`FaultCode::Invalid`].
+    /// All faulty fields, for [`FaultCode::Invalid`].
     pub fields: Vec<FieldFault>,
-    /// After how long it is worth trying again, where that is known.
+    /// The time after which to try again, if it is known.
     pub retry_after_seconds: Option<u64>,
-    /// Which limit, for [`FaultCode::QuotaExceeded`] and [`FaultCode::OverBudget`].
+    /// The limit, for [`FaultCode::QuotaExceeded`] and [`FaultCode::OverBudget`].
     pub limit: Option<Limit>,
 }
 
@@ -100,7 +99,7 @@ impl Fault {
         Self { code, message: message.into(), fields: Vec::new(), retry_after_seconds: None, limit: None }
     }
 
-    /// The fault of a request with these fields at fault.
+    /// The fault of a request with these faulty fields.
     pub fn invalid(fields: Vec<FieldFault>) -> Self {
         let message = match fields.as_slice() {
             [only] => only.to_string(),

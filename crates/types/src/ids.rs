@@ -1,5 +1,4 @@
-//! Identifiers. Each kind is a type of its own, so that a job can't be passed where a node is
-//! meant:
+//! Identifiers. Each kind is a type of its own, so that they can't be confused:
 //!
 //! ```compile_fail
 //! # use carlo_types::{JobId, NodeId};
@@ -7,14 +6,14 @@
 //! cancel(NodeId::from_random(7));
 //! ```
 //!
-//! Identifiers are made from randomness that the caller passes in; nothing here draws any.
+//! Identifiers are made from random bits that the caller passes in.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// A text that is not an identifier of the wanted kind.
+/// The text is not an identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {kind} id: expected {prefix:?} and 32 hexadecimal digits")]
 pub struct ParseIdError {
@@ -54,7 +53,7 @@ macro_rules! random_id {
 
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
                 let error = || ParseIdError {
-                    // An id in an error message is somebody's input: keep it short.
+                    // The text is input from outside, so it is shortened in messages.
                     text: text.chars().take(64).collect(),
                     kind: $kind,
                     prefix: $prefix,
@@ -75,11 +74,11 @@ random_id!(
     BatchId, "batch", "batch_"
 );
 random_id!(
-    /// A worker process: `node_` and 32 hexadecimal digits. A restarted worker is a new node.
+    /// A worker process: `node_` and 32 hexadecimal digits. A restarted worker has a new id.
     NodeId, "node", "node_"
 );
 
-/// Who a job belongs to: the user of the key that submitted it.
+/// The owner of a job: the user of the key with which it was submitted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(String);
 
@@ -89,7 +88,7 @@ impl OwnerId {
         Self("local".to_owned())
     }
 
-    /// The owner of this name.
+    /// The owner with this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -106,8 +105,8 @@ impl fmt::Display for OwnerId {
     }
 }
 
-/// The term of a leader. It grows by at least one with each change of leader and each restart, so
-/// that whatever an earlier term wrote or leased can be told from what the current one did.
+/// The term of a leader. It grows by at least one with each change of the leader and each restart,
+/// so that writes and leases of earlier terms can be recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u64);
 

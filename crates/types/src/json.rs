@@ -1,5 +1,5 @@
-//! Reads JSON strictly: a name that stands twice in one object is a fault, because readers differ
-//! in which of the two values they take.
+//! A strict reader of JSON: a name that is twice in one object is a fault, because readers differ
+//! in which of the two values they use.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,12 +14,12 @@ use crate::definition::fault::escape;
 use crate::fault::FieldFault;
 use crate::limits::FIELD_FAULTS_MAX;
 
-/// A JSON text that was read.
+/// A parsed JSON text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// Its value. Of a duplicate name, the last value stands.
+    /// The value. For a duplicate name, it has the last one.
     pub value: Value,
-    /// One fault for each duplicate name.
+    /// A fault for each duplicate name.
     pub duplicates: Vec<FieldFault>,
     text: Vec<u8>,
 }
@@ -30,15 +30,15 @@ impl Document {
         Self { value: Value::Object(Map::new()), duplicates: Vec::new(), text: b"{}".to_vec() }
     }
 
-    /// A member of the outermost object as it is written, without white space between its parts: a
-    /// [`Value`] forgets the order of names and the digits of large numbers.
+    /// A member of the outermost object as it was written, without white space between its parts. A
+    /// [`Value`] loses the order of names and digits of large numbers.
     pub fn member(&self, name: &str) -> Option<String> {
         let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(&self.text).ok()?;
         members.get(name).map(|value| without_white_space(value.get()))
     }
 }
 
-/// JSON without white space outside its texts.
+/// JSON without white space outside of strings.
 fn without_white_space(json: &str) -> String {
     let (mut is_text, mut is_escaped) = (false, false);
     let keeps = |letter: &char| {
@@ -50,14 +50,14 @@ fn without_white_space(json: &str) -> String {
     json.chars().filter(keeps).collect()
 }
 
-/// What some editors write before UTF-8.
+/// The byte order mark, which some editors write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a JSON text. A byte order mark before it is skipped.
+/// Parses a JSON text. A byte order mark at its beginning is skipped.
 ///
 /// # Errors
 ///
-/// A text that is not JSON, with line and column. Numbers beyond the range of 64-bit floating point
+/// If the text is not JSON, with line and column. Numbers beyond the range of 64-bit floating point
 /// and nesting of more than 128 levels are refused, too.
 pub fn parse(mut text: Vec<u8>) -> Result<Document, serde_json::Error> {
     if text.starts_with(BYTE_ORDER_MARK) {

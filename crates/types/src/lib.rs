@@ -1,22 +1,22 @@
-//! The words that every other crate of carlo speaks, and nothing that does I/O.
+//! The types that all other crates of carlo share. Nothing here does I/O.
 //!
-//! * [`ids`]: identifiers that can't be mixed up.
-//! * [`request`]: every input, defined once. [`definition`]: how, and what follows from it.
-//! * [`spec`]: the job that a request becomes once every rule holds. There is no other way to make
-//!   a [`JobSpec`].
-//! * [`analysis`]: what a job asks beside the probability of its own plan.
-//! * [`blocks`]: how a job's simulations are cut into blocks and ranges.
-//! * [`lease`]: the right to simulate a range.
-//! * [`merge`]: what the scheduler needs to know of a partial result.
-//! * [`money`] and [`metering`]: amounts of dollars, and what work costs.
-//! * [`results`]: the answer of a job.
-//! * [`node`]: what a worker says of itself.
-//! * [`fault`]: why something was refused.
-//! * [`time`]: the instants that are passed into pure code.
-//! * [`limits`]: every bound of the system that is not configuration.
+//! * [`ids`]: identifiers.
+//! * [`request`]: all inputs, each defined once. [`definition`]: how that is done, and what is
+//!   derived from it.
+//! * [`spec`]: a checked request with its analysis. A [`JobSpec`] can only be made by a check.
+//! * [`analysis`], [`sweep`]: comparisons, solving for a number, and sweeps.
+//! * [`blocks`]: the division of a job's simulations into blocks and ranges.
+//! * [`lease`]: leases of ranges.
+//! * [`merge`]: the interface of partial results for the scheduler.
+//! * [`money`] and [`metering`]: amounts of dollars, and the cost of work.
+//! * [`results`], [`replay`]: the results of a job, and a single simulation.
+//! * [`node`]: facts about workers.
+//! * [`fault`]: faults of requests.
+//! * [`json`]: a strict reader of JSON.
+//! * [`time`]: instants for pure code.
+//! * [`limits`]: the limits of the system that are not configuration.
 //!
-//! Wire formats, JSON and storage don't belong here: they convert to and from these types at their
-//! own door.
+//! Wire formats and storage don't belong here; other crates convert to and from these types.
 
 pub mod analysis;
 pub mod blocks;

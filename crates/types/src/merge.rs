@@ -1,35 +1,37 @@
-//! What the scheduler needs to know of a partial result.
+//! The interface of partial results for the scheduler.
 
 use crate::spec::JobSpec;
 
 /// A partial result of a job: the summary of some of its simulations.
 ///
-/// Merging is associative and commutative to the bit, so the order in which reports arrive can't be
-/// seen in the answer. The kernel's `Partial` is the real one; the scheduler's tests use one that
-/// remembers what was merged into it.
+/// Merging is associative and commutative to the bit, so results don't depend on the order of
+/// reports. The kernel's `Partial` implements this trait; the scheduler's tests use an
+/// implementation that records what was merged into it.
 pub trait Merge: Sized {
-    /// Whether `other` can be of the same job. What came from outside is asked before it is merged.
+    /// Whether `other` can belong to the same job. Must be checked before data from outside is
+    /// merged.
     fn fits(&self, other: &Self) -> bool;
 
-    /// Adds `other`, a partial result over other simulations of the same job.
+    /// Merges `other`, a partial result of other simulations of the same job.
     fn merge(&mut self, other: &Self);
 
-    /// How many simulations it covers.
+    /// The number of simulations.
     fn simulations(&self) -> u64;
 
-    /// How many of them reached the goal.
+    /// The number of simulations that reached the goal.
     fn successes(&self) -> u64;
 
-    /// Months that were computed for each of its simulations, of the job of this specification: at
-    /// most [`JobSpec::months`], and less where it follows from the job's first simulations.
+    /// The number of months that were computed for each simulation of the job with this
+    /// specification: at most [`JobSpec::months`], and less if the job's first simulations have
+    /// shown that fewer are needed.
     fn months(&self, spec: &JobSpec) -> u32 {
         spec.months()
     }
 }
 
 /// The standard error of a success probability estimated from `successes` of `simulations`, by the
-/// binomial formula √(p(1−p)/n). It is 1 where there are no simulations, so that nothing is ever
-/// concluded from none.
+/// binomial formula √(p(1−p)/n). It is 1 without simulations, so that nothing is concluded from
+/// them.
 pub fn standard_error(successes: u64, simulations: u64) -> f64 {
     if simulations == 0 {
         return 1.0;
@@ -43,8 +45,8 @@ pub fn standard_error(successes: u64, simulations: u64) -> f64 {
 pub const Z_95: f64 = 1.959_963_984_540_054;
 
 /// The 95 % interval of a success probability estimated from `successes` of `simulations` (E. B.
-/// Wilson, "Probable inference, the law of succession, and statistical inference", 1927). It is [0,
-/// 1] where there are no simulations.
+/// Wilson, "Probable inference, the law of succession, and statistical inference", 1927). Without
+/// simulations it is \[0, 1\].
 pub fn wilson_interval_95(successes: u64, simulations: u64) -> [f64; 2] {
     if simulations == 0 {
         return [0.0, 1.0];
@@ -54,16 +56,16 @@ pub fn wilson_interval_95(successes: u64, simulations: u64) -> [f64; 2] {
     let square = Z_95 * Z_95;
     let middle = (p + square / (2.0 * n)) / (1.0 + square / n);
     let half = Z_95 / (1.0 + square / n) * (p * (1.0 - p) / n + square / (4.0 * n * n)).sqrt();
-    // Where p is 0 or 1 an end of the interval is exactly that, but for rounding.
+    // If p is 0 or 1, an end of the interval equals it exactly except for rounding.
     [
         if successes == 0 { 0.0 } else { (middle - half).clamp(0.0, p) },
         if successes == simulations { 1.0 } else { (middle + half).clamp(p, 1.0) },
     ]
 }
 
-/// What a target standard error is compared with: half the width of [`wilson_interval_95`] in
-/// standard errors. Unlike [`standard_error`], it is not 0 where every simulation or none has
-/// reached the goal. It is 1 where there are no simulations.
+/// The error that is compared with a target standard error: half the width of
+/// [`wilson_interval_95`] divided by the normal quantile. Unlike [`standard_error`], it is positive
+/// even if all simulations or none have reached the goal. It is 1 without simulations.
 pub fn stopping_error(successes: u64, simulations: u64) -> f64 {
     if simulations == 0 {
         return 1.0;

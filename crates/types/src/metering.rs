@@ -1,62 +1,61 @@
-//! What work is measured in and what it costs.
+//! The unit of work and its cost.
 //!
 //! A token is 1,000,000 simulated months: simulations × months of the timeline, rounded up for each
 //! job; sensitivity and trajectory are not counted. A job that compares plans, or solves for a
 //! number of one, computes the months of the other plans, too, and is charged for them. A job costs
-//! its tokens times the price of a token when it was admitted. It pays for what had been
-//! simulated when it ended, however it ended: complete (perhaps early), failed or cancelled.
+//! its tokens times the price of a token when it was admitted. Billed are the simulations up to its
+//! end, whether it is complete (perhaps early), failed or cancelled.
 
 use crate::money::Money;
 use crate::spec::JobSpec;
 
-/// Simulated months that make one token.
+/// The number of simulated months in a token.
 pub const TOKEN_MONTHS: u64 = 1_000_000;
 
-/// The tokens of `simulations` over `months` months. A job that passed its checks has at most 1.2 ×
-/// 10⁹.
+/// The tokens of `simulations` over `months` months. Valid jobs have at most 1.2 × 10⁹.
 pub fn tokens(simulations: u64, months: u32) -> u64 {
     let tokens = (u128::from(simulations) * u128::from(months)).div_ceil(u128::from(TOKEN_MONTHS));
     u64::try_from(tokens).unwrap_or(u64::MAX)
 }
 
-/// The size of a job, as far as its cost follows from it.
+/// The size of a job, from which its cost follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work {
-    /// Simulations that it asks for.
+    /// The number of simulations in the request.
     pub simulations: u64,
-    /// Months that are computed for each of them.
+    /// The number of computed months of each simulation.
     pub months: u32,
 }
 
 impl Work {
-    /// The size of the job of this specification.
+    /// The size of a job with this specification.
     pub fn of(spec: &JobSpec) -> Self {
         Self { simulations: spec.simulations(), months: spec.months() }
     }
 
-    /// The tokens of all of it.
+    /// The tokens of the whole work.
     pub fn tokens(self) -> u64 {
         tokens(self.simulations, self.months)
     }
 
-    /// What `simulations` of it come to at this price of a token; never more than all of it.
+    /// The bill for `simulations` at this price of a token; never more than for the whole work.
     pub fn bill(self, simulations: u64, price: Money) -> Bill {
         let tokens = tokens(simulations.min(self.simulations), self.months);
         Bill { tokens, cost: price * tokens }
     }
 }
 
-/// What a job has come to, or several jobs together.
+/// The bill of a job or of several jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bill {
     /// Tokens.
     pub tokens: u64,
-    /// What is charged for them.
+    /// The cost.
     pub cost: Money,
 }
 
 impl Bill {
-    /// Both together.
+    /// The sum of both bills.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self { tokens: self.tokens.saturating_add(other.tokens), cost: self.cost.plus(other.cost) }

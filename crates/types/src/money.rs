@@ -1,5 +1,5 @@
-//! Money, exactly: whole billionths of a dollar. Floating point is met at the edge alone, where
-//! JSON wants dollars as a number; what things cost is decided in [`crate::metering`].
+//! Exact amounts of money in whole billionths of a dollar. Floating point is only used for JSON,
+//! which has dollars as numbers. Costs are computed in [`crate::metering`].
 
 use std::fmt;
 use std::ops::Mul;
@@ -12,50 +12,50 @@ const DECIMALS: usize = 9;
 
 /// An amount of US dollars, never negative, in steps of 10⁻⁹ dollars.
 ///
-/// Additions and products saturate at 3.4 × 10²⁹ dollars. That is out of reach: prices are at most
-/// 10⁶ dollars a token, the largest job has 1.2 × 10⁹ tokens, so it would take more than 10¹⁴ such
-/// jobs.
+/// Additions and products saturate at 3.4 × 10²⁹ dollars, which can't be reached: prices are at
+/// most 10⁶ dollars per token and the largest job has 1.2 × 10⁹ tokens, so more than 10¹⁴ such jobs
+/// would be needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money {
     nanos: u128,
 }
 
-/// Why a number or a text is no amount of money.
+/// The reason why a number or a text is not an amount of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not a number, or not finite.
     #[error("must be a number of dollars")]
     NotANumber,
-    /// Less than nothing.
+    /// The number is negative.
     #[error("must not be negative")]
     Negative,
-    /// More than any request may say.
+    /// The number is larger than the limit of requests.
     #[error("must be at most {NUMBER_MAX} dollars")]
     TooLarge,
 }
 
 impl Money {
-    /// Nothing.
+    /// Zero dollars.
     pub const ZERO: Self = Self { nanos: 0 };
 
-    /// So many billionths of a dollar.
+    /// This number of billionths of a dollar.
     pub const fn from_nanos(nanos: u128) -> Self {
         Self { nanos }
     }
 
-    /// So many millionths of a dollar.
+    /// This number of millionths of a dollar.
     pub const fn from_micros(micros: u64) -> Self {
         Self { nanos: micros as u128 * 1_000 }
     }
 
-    /// So many whole dollars.
+    /// This number of whole dollars.
     pub const fn from_whole_dollars(dollars: u64) -> Self {
         Self { nanos: dollars as u128 * NANOS_PER_DOLLAR }
     }
 
-    /// The amount that a JSON number of dollars means: its shortest decimal form, cut after nine
-    /// decimals. So 0.3 is three tenths of a dollar although the number nearest to that is a little
-    /// less, and a cap is never rounded up.
+    /// The amount of a JSON number of dollars: its shortest decimal form, cut after nine decimals.
+    /// So 0.3 is exactly three tenths of a dollar although the nearest floating-point number is a
+    /// little less, and caps are never rounded up.
     pub fn from_dollars(dollars: f64) -> Result<Self, MoneyError> {
         if !dollars.is_finite() {
             Err(MoneyError::NotANumber)
@@ -87,7 +87,7 @@ impl Money {
         Self { nanos: self.nanos.saturating_add(other.nanos) }
     }
 
-    /// The difference, or nothing where `other` is more.
+    /// The difference, or zero if `other` is larger.
     #[must_use]
     pub const fn less(self, other: Self) -> Self {
         Self { nanos: self.nanos.saturating_sub(other.nanos) }
@@ -102,8 +102,7 @@ impl Mul<u64> for Money {
     }
 }
 
-/// The exact decimal number of dollars, without a sign of the currency and without trailing zeros:
-/// `0.0001`, `12`.
+/// The exact decimal number of dollars without a currency sign and trailing zeros: `0.0001`, `12`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, fraction) = (self.nanos / NANOS_PER_DOLLAR, self.nanos % NANOS_PER_DOLLAR);
@@ -115,7 +114,7 @@ impl fmt::Display for Money {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes, of any size: the form for records.
+/// Parses the output of [`Display`](fmt::Display), of any size. Records have this form.
 impl FromStr for Money {
     type Err = MoneyError;
 

@@ -1,29 +1,29 @@
-//! What a worker says of itself.
+//! Facts about workers and their load.
 
-/// The fixed facts of a worker process, told once when it joins.
+/// The constant facts about a worker process, which it reports when it joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeFacts {
     /// The machine's name.
     pub hostname: String,
-    /// The name that its operator gave it; the machine's name where none was given.
+    /// The name that the operator gave the node; by default the machine's name.
     pub name: String,
-    /// Threads that compute.
+    /// The number of computing threads.
     pub threads: u32,
-    /// The dispatch level of its kernel: `avx512`, `avx2`, `portable`.
+    /// The instruction set of its kernel: `avx512`, `avx2` or `portable`.
     pub instruction_set: String,
-    /// The version of its program.
+    /// The version of the program.
     pub version: String,
-    /// The model that it computes. A coordinator refuses another one than its own.
+    /// The model version. A coordinator refuses workers with another one than its own.
     pub model_version: u32,
-    /// The protocol that it speaks. A coordinator refuses another one than its own.
+    /// The version of the protocol. A coordinator refuses workers with another one than its own.
     pub protocol_version: u32,
 }
 
-/// How busy a worker's machine is, told with each heartbeat.
+/// The load of a worker's machine, which is reported with each heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Load {
-    /// Share of the machine's processors in use, 0 to 1.
+    /// The fraction of the machine's processors that is in use, 0 to 1.
     pub cpu: f64,
-    /// Share of the machine's memory in use, 0 to 1.
+    /// The fraction of the machine's memory that is in use, 0 to 1.
     pub memory: f64,
 }

@@ -1,9 +1,10 @@
-//! A simulation request: every input with its documentation, unit, range, default and example.
-//! Nothing of an input is said anywhere else; see [`crate::definition`] for what follows from it.
+//! A simulation request: all inputs with their documentation, units, ranges, defaults and examples.
+//! This is the only definition of an input; [`crate::definition`] describes what is derived from
+//! it.
 //!
-//! The sections are those of the JSON body. [`plan`] has what goes beyond one savings goal,
-//! [`rules`] the rules that concern several fields, and what a field that is absent takes from
-//! others.
+//! The sections are those of the JSON body. [`plan`] has everything beyond a savings goal.
+//! [`rules`] has the rules that concern several fields, and the defaults that depend on other
+//! fields.
 
 pub mod envelope;
 mod idle;
@@ -33,54 +34,53 @@ const MEAN: Input<f64> = number(-1.0, 1.0).unit("fractions a year");
 const SPREAD: Input<f64> = SHARE.unit("fractions a year");
 
 section! {
-    /// A household, its goal, and how to simulate it. Money is in dollars, rates are fractions a
-    /// year (0.07 is 7 %) except `apr` and `interestRate`, which are percent a year. Every name may
-    /// be written in `snake_case`, too.
+    /// A household, its goal, and parameters of the simulation. Money is in dollars. Rates are
+    /// yearly fractions (0.07 is 7 %) except `apr` and `interestRate`, which are percent per year.
+    /// Names may also be written in `snake_case`.
     pub Request / RequestDraft as "SimulationRequest" with rules::request {
-        /// What the household has, owes and spends.
+        /// The household's assets, debts and spending.
         profile as "financial_profile": FinancialProfile = part().required();
-        /// What the person says of themselves.
+        /// Information about the person.
         inputs as "user_inputs": UserInputs = part();
-        /// What is to be reached, and when.
+        /// The goal and its timeline.
         goal: Goal = part().required();
-        /// How to simulate it.
+        /// The parameters of the model.
         params as "simulation_params": SimulationParams = part();
-        /// What goes beyond one savings goal: dated incomes and spendings, prices, a portfolio,
+        /// Everything beyond a savings goal: dated incomes and spendings, prices, a portfolio,
         /// lifetimes.
         plan: Plan = part();
     }
 }
 
 section! {
-    /// What the household has, owes and spends.
+    /// The household's assets, debts and spending.
     pub FinancialProfile / ProfileDraft as "FinancialProfile" {
-        /// What can be spent at the start. What exceeds the reserve is invested.
+        /// The balance at the start. The part above the reserve is invested.
         liquid_assets: f64 = MONEY.required().example(13_500.0);
-        /// What is spent at the start, before prices rise.
+        /// Monthly spending at the start, before prices rise.
         monthly_spending: f64 = MONTHLY.required().example(3_200.0);
-        /// Debt on cards as one sum, taken off the balance at the start. Not used by account-aware
-        /// simulation.
+        /// Card debt as one sum, which is subtracted from the balance at the start. Not used by
+        /// account-aware simulation.
         credit_debt: f64 = MONEY.default(0.0).example(1_200.0);
-        /// What is owed on loans: stored and echoed, not simulated.
+        /// Loan debt; stored and echoed, but not simulated.
         loan_debt: f64 = MONEY.default(0.0).example(18_000.0).outside_digest();
-        /// What loans take each month, for the whole timeline. Not used by account-aware
+        /// Monthly payments for loans, for the whole timeline. Not used by account-aware
         /// simulation.
         monthly_loan_payments: f64 = MONTHLY.default(0.0).example(350.0);
-        /// How much monthly spending varies, relative to itself, where `expenseVolatility` is
-        /// absent.
+        /// The relative standard deviation of monthly spending, if `expenseVolatility` is absent.
         spending_volatility: Option<f64> = number(0.0, 2.0).example(0.12).outside_digest();
-        /// Income, where `userInputs` has none.
+        /// Monthly income, if `userInputs` has none.
         monthly_income: Option<f64> = MONTHLY.example(5_000.0).outside_digest();
-        /// Fixed bills: stored and echoed, not simulated.
+        /// Fixed bills; stored and echoed, but not simulated.
         monthly_bills: Option<f64> = MONTHLY.example(1_400.0).outside_digest();
-        /// Spending by category: stored and echoed, not simulated.
+        /// Spending by category; stored and echoed, but not simulated.
         spending_by_category: BTreeMap<String, f64> = items(MONTHLY.outside_digest(), CATEGORIES_MAX);
     }
 }
 
 label! {
-    /// How much risk a person accepts. It implies the market's mean and spread where a request
-    /// doesn't give them.
+    /// The risk that a person accepts. It determines the defaults of the market's mean and standard
+    /// deviation.
     pub RiskTolerance {
         Medium = "medium",
         Low = "low",
@@ -89,25 +89,26 @@ label! {
 }
 
 section! {
-    /// What the person says of themselves.
+    /// Information about the person.
     pub UserInputs / InputsDraft as "UserInputs" {
-        /// Income at the start, before raises.
+        /// Monthly income at the start, before raises.
         monthly_income: f64 = MONTHLY.implied("`financialProfile.monthlyIncome`; one of them is required").example(5_000.0);
-        /// What the market's mean and spread follow from: low is 0.04 and 0.08 a year, medium 0.07
-        /// and 0.15, high 0.10 and 0.20.
+        /// Determines the defaults of the market's yearly mean and standard deviation: 0.04 and
+        /// 0.08 for low, 0.07 and 0.15 for medium, 0.10 and 0.20 for high.
         risk_tolerance: RiskTolerance =
             word().default(RiskTolerance::Medium).example(RiskTolerance::High).outside_digest();
-        /// Age in years: stored and echoed, not simulated.
+        /// Age in years; stored and echoed, but not simulated.
         age: Option<f64> = number(0.0, 130.0).example(41.0).outside_digest();
     }
 }
 
 label! {
-    /// What success means.
+    /// The criterion of success.
     pub Success {
         /// The final balance is at least the target.
         FinalBalance = "finalBalance",
-        /// That, and the balance was at least the floor after every month.
+        /// The final balance is at least the target, and the balance was at least the floor after
+        /// every month.
         NeverShort = "neverShort",
     }
 }
@@ -115,44 +116,46 @@ label! {
 label! {
     /// The dollars that balances are compared and reported in.
     pub Dollars {
-        /// As they will be counted.
+        /// Nominal dollars.
         Nominal = "nominal",
-        /// Divided by the price level of their month: in today's dollars.
+        /// Today's dollars: balances are divided by the price level of their month.
         Real = "real",
     }
 }
 
 section! {
-    /// What is to be reached, and when.
+    /// The goal and its timeline.
     pub Goal / GoalDraft as "Goal" with rules::goal {
-        /// The balance to be reached after the last month: above 0, unless `success` is
+        /// The balance to be reached after the last month. Must be above 0, unless `success` is
         /// `neverShort`.
         target_amount: f64 = MONEY.implied("0 with `success: neverShort`; otherwise it is required").example(70_000.0);
-        /// The months that are simulated.
+        /// The number of simulated months.
         timeline_months: u32 = whole(1, TIMELINE_MONTHS_MAX as u64).required().unit("months").example(36);
-        /// The kind of goal: stored and echoed.
+        /// The kind of goal; stored and echoed.
         goal_type: String = text(TEXT_CHARS_MAX).default("custom").example("house").outside_digest();
-        /// The goal in the person's own words: stored and echoed.
+        /// The goal in the person's own words; stored and echoed.
         goal_text: Option<String> = text(TEXT_CHARS_MAX).example("A deposit on a house").outside_digest();
-        /// What success means.
+        /// The criterion of success.
         success: Success = word().default(Success::FinalBalance).example(Success::NeverShort);
-        /// The balance below which a month is short.
+        /// A month is short if its balance is below this.
         floor: f64 = number(-NUMBER_MAX, NUMBER_MAX).unit("dollars").default(0.0).example(-6_000.0);
-        /// The dollars of every balance that is compared or reported. `real` divides each by the
-        /// price level of its month.
+        /// The dollars in which balances are compared and reported. `real` divides each balance by
+        /// the price level of its month.
         dollars: Dollars = word().default(Dollars::Nominal).example(Dollars::Real);
     }
 }
 
 section! {
-    /// How to simulate it. An explicit parameter goes before the one that `riskTolerance` implies.
+    /// The parameters of the model. Explicit parameters take precedence over the defaults of
+    /// `riskTolerance`.
     pub SimulationParams / ParamsDraft as "SimulationParams" with rules::params {
-        /// How many simulations.
+        /// The number of simulations.
         n_simulations: u64 = whole(1, SIMULATIONS_MAX).default(100_000).example(1_000_000);
-        /// What every draw follows from: the same seed gives the same answer. A number, or its
-        /// digits in a text; drawn at random where absent.
+        /// The seed of the random numbers. The same seed gives the same results. A number, or its
+        /// digits as a string; random by default.
         seed: Option<Seed> = word().example(Seed(42));
-        /// Mean yearly return, arithmetic: a geometric mean would count volatility twice.
+        /// The arithmetic mean of yearly returns. With a geometric mean, volatility would be
+        /// counted twice.
         annual_return_mean: f64 = MEAN.implied("by `riskTolerance`").example(0.06);
         /// Standard deviation of yearly returns.
         annual_return_std: f64 = number(0.0, 2.0).unit("fractions a year").implied("by `riskTolerance`").example(0.12);
@@ -160,15 +163,15 @@ section! {
         inflation_rate: f64 = number(-0.5, 1.0).unit("fractions a year").default(0.025).example(0.03);
         /// Standard deviation of inflation.
         inflation_volatility: f64 = SPREAD.default(0.01).example(0.02);
-        /// How much income varies from month to month, relative to itself.
+        /// The relative standard deviation of monthly income.
         income_volatility: f64 = number(0.0, 2.0).default(0.05).example(0.1);
-        /// How much spending varies from month to month, relative to itself.
+        /// The relative standard deviation of monthly spending.
         expense_volatility: f64 = number(0.0, 2.0).implied("`financialProfile.spendingVolatility`, else 0.15").example(0.2);
         /// The probability of an emergency in a month.
         emergency_probability: f64 = SHARE.default(0.08).example(0.05);
-        /// The least that an emergency costs.
+        /// The lowest cost of an emergency.
         emergency_min: f64 = MONEY.default(500.0).example(400.0);
-        /// The most that an emergency costs: at least `emergencyMin`.
+        /// The highest cost of an emergency; at least `emergencyMin`.
         emergency_max: f64 = MONEY.default(3_000.0).example(5_000.0);
         /// Mean yearly raise.
         annual_raise_mean: f64 = MEAN.default(0.03).example(0.02);
@@ -183,9 +186,9 @@ section! {
         /// Ends the job at the first checkpoint at which the standard error of the success
         /// probability is at most this.
         target_standard_error: Option<f64> = number(0.0, 0.5).example(0.001).outside_digest();
-        /// Whether the scenarios of the sensitivity are simulated.
+        /// Whether the sensitivity is computed.
         sensitivity: bool = flag().default(true).example(false);
-        /// Whether cards and loans are simulated account by account, in place of `creditDebt` and
+        /// Whether cards and loans are simulated account by account, instead of `creditDebt` and
         /// `monthlyLoanPayments`.
         use_account_aware_simulation: bool = flag().default(false).example(true);
         /// Credit cards, for account-aware simulation.
@@ -198,13 +201,13 @@ section! {
 section! {
     /// A credit card.
     pub CreditCard / CardDraft as "CreditCard" {
-        /// A name for it.
+        /// A name.
         id: Option<String> = text(TEXT_CHARS_MAX).example("visa").outside_digest();
-        /// What is owed at the start.
+        /// The debt at the start.
         balance: f64 = MONEY.required().example(2_500.0);
         /// Interest.
         apr: f64 = MONEY.unit("percent a year").required().example(24.9);
-        /// What is paid each month, while so much is owed.
+        /// The monthly payment, as long as there is enough debt.
         minimum_payment: f64 = MONTHLY.required().example(75.0);
     }
 }
@@ -212,21 +215,20 @@ section! {
 section! {
     /// A loan.
     pub Loan / LoanDraft as "Loan" {
-        /// A name for it.
+        /// A name.
         id: Option<String> = text(TEXT_CHARS_MAX).example("car").outside_digest();
-        /// What is owed at the start.
+        /// The debt at the start.
         balance: f64 = MONEY.required().example(14_000.0);
         /// Interest.
         interest_rate: f64 = MONEY.unit("percent a year").required().example(5.9);
-        /// What is paid each month, while so much is owed.
+        /// The monthly payment, as long as there is enough debt.
         monthly_payment: f64 = MONTHLY.required().example(280.0);
     }
 }
 
 impl<'de> serde::Deserialize<'de> for Request {
-    /// Reads a request of an answer. It was checked by whoever gave the answer, perhaps by other
-    /// rules than today's: values are kept as they are, and members that are not known are left
-    /// out.
+    /// Reads the request in stored results. It was checked when the results were computed, perhaps
+    /// with older rules, so values are not checked again and unknown members are ignored.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
         Ok(crate::definition::read(&value, &mut Faults::of_checked()))
@@ -234,8 +236,8 @@ impl<'de> serde::Deserialize<'de> for Request {
 }
 
 impl Request {
-    /// The same with every end in so many words, also where it is the timeline: what a digest
-    /// covers.
+    /// The same request with all ends made explicit, also those that are the timeline. Digests
+    /// cover this form.
     pub(crate) fn with_ends(&self) -> Self {
         let mut request = self.clone();
         let timeline = request.goal.timeline_months;
@@ -251,7 +253,7 @@ impl Request {
         idle::inputs(self)
     }
 
-    /// Whether it says anything of a plan, or of a goal that needs one.
+    /// Whether the request has a plan, or a goal that needs one.
     pub fn has_plan(&self) -> bool {
         let mut draft = self.to_draft();
         draft.plan = PlanDraft::default();
@@ -274,5 +276,5 @@ impl RiskTolerance {
     }
 }
 
-/// The rule of a short name: 1 to so many characters, nothing that a terminal would obey.
+/// The rule of a short name: 1 to this number of characters, without control characters.
 pub(crate) const SHORT_NAME: Input<String> = name(NAME_CHARS_MAX);

@@ -1,4 +1,4 @@
-//! The answer of a job: what the merged summary says, each number with its error.
+//! The results of a job, each with its error.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ mod json;
 
 use json::{FanPercentiles, PercentileIntervals, Percentiles};
 
-/// The percentiles that are reported, in percent. Every array of percentiles is in this order.
+/// The reported percentiles, in percent. All arrays of percentiles have this order.
 pub const PERCENTILES: [u8; 7] = [5, 10, 25, 50, 75, 90, 95];
 
 /// An interval, both ends included.
 pub type Interval = [f64; 2];
 
-/// The results of a job that is complete, or of the part that has been simulated so far.
+/// The results of a complete job, or of the simulations so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
-    /// Share of the simulations that reached the goal.
+    /// The fraction of the simulations that reached the goal.
     pub success_probability: f64,
     /// Standard error of `success_probability`.
     pub standard_error: f64,
@@ -37,84 +37,84 @@ pub struct Results {
     #[serde(rename = "percentileIntervals95", with = "json::percentile_intervals")]
     #[schema(value_type = PercentileIntervals)]
     pub percentile_intervals_95: [Interval; 7],
-    /// Mean final balance, dollars.
+    /// The mean final balance in dollars.
     pub mean: f64,
-    /// Standard deviation of the final balance, dollars.
+    /// The standard deviation of the final balance in dollars.
     pub std: f64,
-    /// Smallest final balance, exact.
+    /// The smallest final balance in dollars; exact.
     pub worst_case: f64,
-    /// Largest final balance, exact.
+    /// The largest final balance in dollars; exact.
     pub best_case: f64,
-    /// Simulations that these results are of.
+    /// The number of simulations.
     pub simulations_run: u64,
     /// The final balances in at most 100 bars.
     pub histogram: Histogram,
-    /// How the balance spreads along the timeline: at most 60 points, from the first 65,536
+    /// The distribution of the balance along the timeline: at most 60 points, from the first 65,536
     /// simulations.
     pub trajectory: Vec<FanPoint>,
-    /// What a change of the plan would do; nothing where no simulations are in yet.
+    /// The effects of changes of the plan; absent without simulations.
     #[serde(skip)]
     pub sensitivity: Option<Sensitivity>,
-    /// Simulations that are worth a look; nothing where no simulations are in yet.
+    /// Notable simulations; absent without simulations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub notable: Option<Notable>,
-    /// When balances were below the floor, where the goal is never to be short.
+    /// When balances were below the floor, if the goal is never to be short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub path: Option<Path>,
-    /// What a spending rule did.
+    /// The effect of a spending rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub spending: Option<Spending>,
-    /// How many months were lived, in a plan with people.
+    /// The number of months until the last death, in a plan with people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub horizon_months: Option<Horizon>,
-    /// How the variants of a job that compares plans do, in the order of the request; of one that
-    /// solves for something, the plans that were tried.
+    /// The results of a comparison's other plans, in the order of the request; the candidates of a
+    /// job that solves for a number; or the points of a sweep.
     #[serde(skip)]
     pub variants: Vec<Variant>,
-    /// The answer of a job that solves for something.
+    /// The solution of a job that solves for a number.
     #[serde(skip)]
     pub solution: Option<Solution>,
-    /// Inputs that had no effect, and bounds that were met: sentences for a person.
+    /// Sentences about inputs that had no effect, and balances that reached the bound of the model.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// The version of the model that computed them.
+    /// The model version.
     pub model_version: u32,
-    /// SHA-256 over model version, request, seed and merged summary, in hexadecimal: two runs with
-    /// the same digest gave the same answer to the same question.
+    /// SHA-256 over model version, request, seed and merged partial results, in hexadecimal. Jobs
+    /// with the same digest have the same request and the same results.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub digest: Digest,
 }
 
 impl Results {
-    /// The median final balance, dollars.
+    /// The median final balance in dollars.
     pub fn median(&self) -> f64 {
         self.percentiles[3]
     }
 }
 
-/// Bars: `counts[i]` simulations ended between `edges[i]` and `edges[i + 1]`.
+/// A histogram: `counts[i]` simulations ended between `edges[i]` and `edges[i + 1]`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Histogram {
-    /// Edges in dollars, ascending, one more than there are bars.
+    /// The edges in dollars, ascending; one more than there are bars.
     pub edges: Vec<f64>,
-    /// Simulations in each bar.
+    /// The number of simulations in each bar.
     pub counts: Vec<u64>,
 }
 
-/// The percentiles of a fan chart, in percent. Every [`FanPoint`] is in this order.
+/// The percentiles of a fan chart, in percent. All [`FanPoint`]s have this order.
 pub const FAN_PERCENTILES: [u8; 5] = [10, 25, 50, 75, 90];
 
-/// The balances after so many months.
+/// The distribution of balances after a number of months.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FanPoint {
     /// Months since the start, from 1 to the timeline.
     pub month: u32,
-    /// Percentiles of the balance in dollars, in the order of [`FAN_PERCENTILES`].
+    /// The percentiles of the balance in dollars, in the order of [`FAN_PERCENTILES`].
     #[serde(flatten, with = "json::fan_percentiles")]
     #[schema(value_type = FanPercentiles)]
     pub percentiles: [f64; 5],
@@ -131,8 +131,8 @@ pub const SCENARIOS: [&str; 7] = [
     "timeline_plus_12mo",
 ];
 
-/// The names of the scenarios that only some plans have, in their order: returns with a portfolio,
-/// retirement where income ends before the timeline.
+/// The names of the scenarios that only some plans have, in their order: returns in plans with a
+/// portfolio, and retirement in plans whose income ends before the timeline.
 pub const PLAN_SCENARIOS: [&str; 6] = [
     "returns_plus_1pt",
     "returns_minus_1pt",
@@ -151,18 +151,17 @@ pub fn scenario_name(name: &str) -> Option<&'static str> {
 /// as the plan itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sensitivity {
-    /// The first simulations, at most a million, that each scenario was simulated with.
+    /// The number of first simulations for which each scenario was simulated, at most a million.
     pub simulations: u64,
-    /// The success probability of the plan itself in these.
+    /// The success probability of the plan itself in these simulations.
     pub base_probability: f64,
-    /// What each scenario does: those of [`SCENARIOS`], and of [`PLAN_SCENARIOS`] those that the
-    /// plan has.
+    /// The effects of all [`SCENARIOS`], and of those [`PLAN_SCENARIOS`] that the plan has.
     pub scenarios: Vec<Scenario>,
 }
 
 impl Sensitivity {
-    /// The name of the scenario with the largest impact, the first of them where several have it;
-    /// none where no impact exceeds twice its standard error.
+    /// The name of the scenario with the largest impact, or the first of several. `None` if no
+    /// impact exceeds twice its standard error.
     pub fn most_impactful(&self) -> Option<&'static str> {
         let stands_out = |scenario: &&Scenario| scenario.impact() > 2.0 * scenario.standard_error;
         let mut most: Option<&Scenario> = None;
@@ -175,21 +174,21 @@ impl Sensitivity {
     }
 }
 
-/// What one change does.
+/// The effect of one change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scenario {
     /// One of [`SCENARIOS`] or of [`PLAN_SCENARIOS`].
     pub name: &'static str,
-    /// The success probability with it.
+    /// The success probability with the change.
     pub new_probability: f64,
-    /// `new_probability` less the plan's own.
+    /// `new_probability` minus the plan's own.
     pub delta: f64,
     /// Standard error of `delta`, from the paired differences.
     pub standard_error: f64,
 }
 
 impl Scenario {
-    /// The size of `delta`.
+    /// The absolute value of `delta`.
     pub fn impact(&self) -> f64 {
         self.delta.abs()
     }
@@ -198,60 +197,59 @@ impl Scenario {
 /// The results of another plan with the same random numbers as the job's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Variant {
-    /// What its variable was, for a job that solves for something.
+    /// The value of the variable, in a job that solves for one.
     pub value: Option<f64>,
-    /// Share of its simulations that reached its goal.
+    /// The fraction of the simulations that reached the goal.
     pub success_probability: f64,
     /// Standard error of `success_probability`.
     pub standard_error: f64,
     /// 95 % Wilson interval of the success probability.
     pub confidence_interval_95: Interval,
-    /// `success_probability` less that of the job's own plan.
+    /// `success_probability` minus that of the job's own plan.
     pub delta: f64,
     /// Standard error of `delta`, from the paired differences.
     pub delta_standard_error: f64,
-    /// Its mean final balance, dollars; none for a job that solves for something.
+    /// The mean final balance in dollars; absent in a job that solves for a number.
     pub mean: Option<f64>,
-    /// Its median final balance, dollars.
+    /// The median final balance in dollars; absent in a job that solves for a number.
     pub median: Option<f64>,
 }
 
-/// What was solved for.
+/// A solution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Solution {
-    /// What was asked.
+    /// The variable and the wanted probability.
     pub asked: Solve,
-    /// The value that gives the wanted probability; nothing where no value within the model's range
+    /// The value that gives the wanted probability; absent if no value within the model's range
     /// does.
     pub value: Option<f64>,
-    /// Its 95 % interval: between the values whose successes are the central 95 % of the binomial
-    /// count that goes with the wanted probability. It ends with the model's range where no count
-    /// bounds it.
+    /// The 95 % interval of the value: between the values whose successes are the central 95 % of
+    /// the binomial count with the wanted probability. It ends with the model's range on a side on
+    /// which no count bounds it.
     pub interval_95: Option<Interval>,
-    /// Of the earliest month: the first later month after which the probability is below the wanted
-    /// one again, where it falls so within the months that were tried.
+    /// For the earliest month: the first later month in which the probability is below the wanted
+    /// one again, if there is one among the tried months.
     pub below_again_after: Option<f64>,
 }
 
-/// Simulations that are worth a look, each to be replayed by its index. Of several that are equally
-/// so, the first.
+/// Notable simulations, which can be replayed by their indices. Of several equal ones, the first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notable {
-    /// The one with the smallest final balance.
+    /// The simulation with the smallest final balance.
     pub worst: NotableSimulation,
-    /// The one with the largest.
+    /// The simulation with the largest final balance.
     pub best: NotableSimulation,
-    /// The one nearest to the 5th percentile of the job's first 4,096 simulations.
+    /// The simulation nearest to the 5th percentile of the job's first 4,096 simulations.
     pub p5: NotableSimulation,
-    /// The one nearest to their median.
+    /// The simulation nearest to the median of these.
     pub p50: NotableSimulation,
-    /// The one nearest to their 95th percentile.
+    /// The simulation nearest to the 95th percentile of these.
     pub p95: NotableSimulation,
-    /// The one nearest to the target amount.
+    /// The simulation nearest to the target amount.
     pub goal: NotableSimulation,
-    /// The one whose first short month is nearest to the median one of the job's first 4,096
-    /// simulations; nothing where no simulation was short.
+    /// The simulation whose first short month is nearest to the median one of the job's first 4,096
+    /// simulations; absent if no simulation was short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub first_short: Option<FirstShort>,
@@ -261,19 +259,19 @@ pub struct Notable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FirstShort {
-    /// Its index.
+    /// The index of the simulation.
     pub index: u64,
-    /// Its first short month, from 1.
+    /// The first short month, from 1.
     pub month: u32,
 }
 
-/// A simulation that is worth a look.
+/// A notable simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NotableSimulation {
-    /// Its index.
+    /// The index of the simulation.
     pub index: u64,
-    /// Its final balance, dollars.
+    /// The final balance in dollars.
     pub balance: f64,
 }
 
@@ -281,7 +279,7 @@ pub struct NotableSimulation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Path {
-    /// Share of the simulations that were short after any month.
+    /// The fraction of the simulations that were short after any month.
     pub short_probability: f64,
     /// Standard error of `shortProbability`.
     pub standard_error: f64,
@@ -290,7 +288,7 @@ pub struct Path {
     #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
     pub confidence_interval_95: Interval,
     /// Percentiles of the first short month, from 1, among the simulations that were short; absent
-    /// where none was.
+    /// if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub first_short_month: Option<ShortMonths>,
@@ -300,11 +298,12 @@ pub struct Path {
     pub first_short_month_intervals_95: Option<ShortMonthIntervals>,
     /// The probability of having been short, by each of up to 60 months.
     pub curve: Vec<CurvePoint>,
-    /// Mean over the simulations that were short of the floor less the lowest balance, dollars.
+    /// The mean of the floor minus the lowest balance over the simulations that were short, in
+    /// dollars.
     pub mean_deepest_shortfall: f64,
     /// Standard error of `meanDeepestShortfall`.
     pub mean_deepest_shortfall_standard_error: f64,
-    /// The largest of these shortfalls, dollars: exact.
+    /// The largest of these shortfalls in dollars; exact.
     pub largest_shortfall: f64,
 }
 
@@ -351,17 +350,17 @@ pub struct ShortMonthIntervals {
 pub struct CurvePoint {
     /// Months since the start, from 1.
     pub month: u32,
-    /// Share of the simulations that were short after it or before.
+    /// The fraction of the simulations that were short after this month or before.
     pub probability: f64,
     /// Standard error of `probability`.
     pub standard_error: f64,
 }
 
-/// What a spending rule did.
+/// The effect of a spending rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Spending {
-    /// Share of the simulations in which less than planned was spent at any time.
+    /// The fraction of the simulations in which less than planned was spent in any month.
     pub cut_probability: f64,
     /// Standard error of `cutProbability`.
     pub standard_error: f64,
@@ -369,18 +368,18 @@ pub struct Spending {
     #[serde(rename = "confidenceInterval95")]
     #[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
     pub confidence_interval_95: Interval,
-    /// Percentiles of the least multiple of planned spending, which starts at 1.
+    /// Percentiles of the lowest multiplier of planned spending, which starts at 1.
     pub lowest_multiplier: Multipliers,
     /// 95 % order-statistic interval of each of them.
     #[serde(rename = "lowestMultiplierIntervals95")]
     pub lowest_multiplier_intervals_95: MultiplierIntervals,
-    /// The mean multiple: over the months lived, then over simulations.
+    /// The mean multiplier: over the months lived, then over simulations.
     pub mean_multiplier: f64,
     /// Standard error of `meanMultiplier`.
     pub mean_multiplier_standard_error: f64,
 }
 
-/// Percentiles of multiples of planned spending.
+/// Percentiles of multipliers of planned spending.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Multipliers {
@@ -392,7 +391,7 @@ pub struct Multipliers {
     pub p50: f64,
 }
 
-/// An interval for each percentile of multiples.
+/// An interval for each percentile of multipliers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MultiplierIntervals {
@@ -407,7 +406,7 @@ pub struct MultiplierIntervals {
     pub p50: Interval,
 }
 
-/// How many months were lived: to the last death, at most the timeline.
+/// The number of months until the last death, at most the timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Horizon {
@@ -441,7 +440,7 @@ pub struct HorizonIntervals {
     pub p95: [u32; 2],
 }
 
-/// A SHA-256 hash. Two runs with the same digest gave the same answer to the same question.
+/// A SHA-256 hash. Jobs with the same digest have the same request and the same results.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
@@ -467,7 +466,7 @@ impl std::str::FromStr for Digest {
     }
 }
 
-/// A text that is no digest.
+/// The text is not a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must have 64 hexadecimal digits")]
 pub struct NoDigest;

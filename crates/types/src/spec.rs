@@ -1,10 +1,9 @@
-//! A job that may run: a request of which every rule holds and every default is filled in, and what
-//! is asked of it.
+//! The specification of a job: a checked request with all defaults filled in, and its analysis.
 //!
-//! A [`JobSpec`] is made by checking alone, which reports every fault at once: [`Draft::check`] of
-//! what travelled, [`JobSpec::read`] of JSON. [`JobSpec::to_draft`] is the inverse: it gives a
-//! draft with nothing left to default, which checks to the same specification. That is how a
-//! specification travels to workers and into the ledger.
+//! A [`JobSpec`] can only be made by a check, which reports all faults at once: [`Draft::check`]
+//! for messages, [`JobSpec::read`] for JSON. The inverse is [`JobSpec::to_draft`], which makes a
+//! draft with all defaults filled in. In this form a specification is sent to workers and stored in
+//! the ledger.
 
 use std::ops::{Deref, DerefMut};
 
@@ -19,24 +18,24 @@ use crate::request::plan::SpendingRule;
 use crate::request::{CreditCard, Loan, Request, RequestDraft};
 use crate::sweep::{self, AXES_MAX, SweepAxis, SweepAxisDraft};
 
-/// A checked job: every number finite and within its range.
+/// A checked job. All numbers are finite and within their ranges.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct JobSpec {
-    /// The request. Its sections are reached through the specification itself.
+    /// The request. The specification derefs to it.
     pub request: Request,
-    /// What else is asked.
+    /// The analysis.
     pub analysis: Analysis,
 }
 
-/// A job as it travels: nothing is checked, and everything is optional.
+/// An unchecked job, in which everything is optional.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Draft {
-    /// The request. Its sections are reached through the draft itself.
+    /// The request. The draft derefs to it.
     pub request: RequestDraft,
-    /// Plans to compare it with, with the same random numbers.
+    /// Plans for a comparison with the same random numbers.
     pub variants: Vec<Draft>,
-    /// What to solve for.
+    /// The variable and the wanted probability, to solve for a number.
     pub solve: Option<SolveDraft>,
     /// The axes of a sweep.
     pub sweep: Vec<SweepAxisDraft>,
@@ -71,18 +70,18 @@ impl DerefMut for Draft {
 }
 
 impl JobSpec {
-    /// Reads the JSON of a request that asks for nothing else.
+    /// Reads the JSON of a request without an analysis.
     ///
     /// # Errors
     ///
-    /// Every fault of it.
+    /// All faults of the request.
     pub fn read(value: &Value) -> Result<Self, Fault> {
         let mut faults = Faults::default();
         let request = definition::read(value, &mut faults);
         faults.none_or(Self::new(request, Analysis::None))
     }
 
-    /// The job of a request that asks for nothing else.
+    /// The job of a request without an analysis.
     pub fn of(request: Request) -> Self {
         Self::new(request, Analysis::None)
     }
@@ -91,7 +90,7 @@ impl JobSpec {
         Self { request, analysis }
     }
 
-    /// The request that says all of this in so many words: nothing is left to a default.
+    /// The draft with the same content and all defaults filled in.
     pub fn to_draft(&self) -> Draft {
         let (mut variants, mut solve, mut sweep) = (Vec::new(), None, Vec::new());
         match &self.analysis {
@@ -103,18 +102,18 @@ impl JobSpec {
         Draft { request: self.request.to_draft(), variants, solve, sweep }
     }
 
-    /// How many simulations: 1 to 10¹².
+    /// The number of simulations, 1 to 10¹².
     pub fn simulations(&self) -> u64 {
         self.params.n_simulations
     }
 
-    /// The seed that every draw follows from. Whoever admits a job has given it one.
+    /// The seed of the random numbers, which is set when a job is admitted.
     pub fn seed(&self) -> u64 {
         self.params.seed.map_or(0, |Seed(seed)| seed)
     }
 
-    /// Whether a shorter timeline is the same household that stops earlier, so that one walk tells
-    /// how it does after every month. A rule that looks ahead to the end makes it another plan.
+    /// Whether a shorter timeline is the same household that stops earlier, so that one walk
+    /// computes all timelines. This isn't so with a rule that looks ahead to the end.
     pub fn is_one_walk_in_time(&self) -> bool {
         match &self.plan.spending_rule {
             None | Some(SpendingRule::Percent(_)) => true,
@@ -123,9 +122,9 @@ impl JobSpec {
         }
     }
 
-    /// The most months that are simulated for each of its simulations: those of its own plan and of
-    /// its variants. Sensitivity doesn't count. What a job that solves has really computed, its
-    /// partial results say ([`Merge::months`](crate::Merge::months)).
+    /// The largest number of months that are computed for each simulation: those of the job's own
+    /// plan and of its variants, without sensitivity. A job that solves may compute fewer,
+    /// according to its partial results ([`Merge::months`](crate::Merge::months)).
     pub fn months(&self) -> u32 {
         let own = self.goal.timeline_months;
         match &self.analysis {
@@ -146,8 +145,8 @@ impl JobSpec {
         }
     }
 
-    /// What a digest covers: every input that the model reads and that isn't at its default, and
-    /// what else is asked.
+    /// The bytes that a digest covers: all inputs that the model reads and that differ from their
+    /// defaults, and the analysis.
     pub fn canonical(&self) -> Vec<u8> {
         let mut canonical = Canonical::default();
         self.request.with_ends().canonical(&mut canonical);
@@ -174,14 +173,14 @@ impl JobSpec {
     }
 }
 
-/// A credit card or a loan, as the model sees it.
+/// A credit card or a loan in the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
-    /// Dollars owed at the start.
+    /// The debt at the start, in dollars.
     pub balance: f64,
     /// Yearly interest in percent.
     pub yearly_rate_percent: f64,
-    /// Dollars paid each month, while so much is owed.
+    /// The monthly payment in dollars, as long as there is enough debt.
     pub monthly_payment: f64,
 }
 
@@ -200,27 +199,26 @@ impl From<&Loan> for Account {
 }
 
 impl Draft {
-    /// Checks every rule of the inputs and fills in every default.
+    /// Checks all rules of the inputs and fills in all defaults.
     ///
-    /// `seed` is the job's seed where the draft gives none: the caller draws it, so that nothing
-    /// here does.
+    /// `seed` is a random seed from the caller, which is used if the draft has none.
     ///
     /// # Errors
     ///
-    /// Every fault of the draft, at most one for a field.
+    /// All faults of the draft, at most one per field.
     pub fn check(&self, seed: u64) -> Result<JobSpec, Fault> {
         let mut faults = Faults::default();
         let spec = self.clone().check_at("", seed, &mut faults);
         faults.none_or(spec)
     }
 
-    /// The job of a draft that was checked before, perhaps by other rules than today's: values are
-    /// kept as they are.
+    /// The job of a draft that was checked before, perhaps with older rules. Values are not checked
+    /// again.
     pub fn checked_before(self, seed: u64) -> JobSpec {
         self.check_at("", seed, &mut Faults::of_checked())
     }
 
-    /// The same of one draft among others. `pointer` stands before the pointers of its faults.
+    /// Checks one draft among others. `pointer` is the prefix of the pointers of its faults.
     pub fn check_at(self, pointer: &str, seed: u64, faults: &mut Faults) -> JobSpec {
         let Self { request, variants, solve, sweep } = self;
         let mut request: Request = definition::check(request, pointer, faults);
@@ -260,7 +258,7 @@ impl Draft {
         JobSpec { request, analysis }
     }
 
-    /// Checks a plan that is compared with one of so many simulations and this seed.
+    /// Checks a further plan of a comparison with this number of simulations and this seed.
     fn check_variant(
         mut self,
         pointer: &str,
@@ -298,7 +296,7 @@ fn check_sweep(
     }
     let checked = |(i, draft)| definition::check::<SweepAxis>(draft, &format!("{pointer}/sweep/{i}"), faults);
     let mut axes: Vec<_> = sweep.into_iter().enumerate().map(checked).collect();
-    // What is at fault by itself can't be swept.
+    // A faulty request can't be swept.
     if faults.is_empty() {
         for (at, message) in sweep::check(request, &mut axes) {
             faults.push(FieldFault::new(format!("{pointer}/sweep{at}"), message));
@@ -307,7 +305,7 @@ fn check_sweep(
     axes
 }
 
-/// Why a plan can't be compared with another one.
+/// The fault of a further plan with another number of simulations or another seed.
 pub(crate) const NOT_THE_SAME: &str = "must be that of the plan that it is compared with";
 
 #[cfg(test)]

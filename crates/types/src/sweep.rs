@@ -1,9 +1,9 @@
 //! Sweeps: a plan at several values of one or two of its numbers, all with the same random numbers.
 //!
-//! A sweep travels as its plan and its axes; its points follow from them ([`points`]). Each point
-//! is the plan as it would be echoed, with a number put in at each axis's pointer, read like any
-//! other request: so every rule holds for every point, and what ends with the timeline moves along
-//! with it.
+//! A sweep consists of a plan and axes, from which its points follow ([`points`]). Each point is
+//! the echoed request of the plan, with a number replaced at each axis's pointer, and is read like
+//! any other request. So all rules apply to all points, and ends that equal the timeline move with
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ use crate::spec::JobSpec;
 pub const POINTS_MAX: usize = 1_024;
 /// The most axes of a sweep.
 pub const AXES_MAX: usize = 2;
-/// The timeline, of which months follow.
+/// The pointer of the timeline, from which the number of months follows.
 const TIMELINE: &str = "/goal/timelineMonths";
-/// What all points have in common.
+/// The pointers of values that must be the same for all points.
 const SHARED: [&str; 4] = [
     "/simulationParams/nSimulations",
     "/simulationParams/seed",
@@ -31,11 +31,11 @@ const SHARED: [&str; 4] = [
 ];
 
 section! {
-    /// A number of a plan and the values that it takes.
+    /// A number of a plan and its values.
     pub SweepAxis / SweepAxisDraft as "SweepAxis" {
-        /// Where the number is in the request: a JSON pointer (RFC 6901).
+        /// The JSON pointer (RFC 6901) of the number in the request.
         pointer: String = text(TEXT_CHARS_MAX).required().example("/plan/incomeUntil");
-        /// Its values, all different. The points of all axes together are at most 1,024.
+        /// The values, all different. All axes together may have at most 1,024 points.
         values: Vec<f64> = items(number(-NUMBER_MAX, NUMBER_MAX), POINTS_MAX).required();
     }
 }
@@ -43,8 +43,8 @@ section! {
 section! {
     /// The body of `POST /api/sweep`.
     pub SweepRequest / SweepRequestDraft as "SweepRequest" with sweepable {
-        /// The plan. Every point differs from it in the axes' numbers alone, and is compared with
-        /// it.
+        /// The plan. All points differ from it only in the numbers of the axes, and are compared
+        /// with it.
         request: Request = part().required();
         /// One or two axes.
         axes: Vec<SweepAxis> = list(AXES_MAX).at_least(1).required();
@@ -58,13 +58,13 @@ fn sweepable(asked: &mut SweepRequest, object: &mut Object<'_>) {
 }
 
 impl SweepRequest {
-    /// The job that computes all points: a question about the plan.
+    /// The job that computes all points.
     pub fn into_spec(self) -> JobSpec {
         JobSpec::new(self.request, Analysis::Sweep(self.axes))
     }
 }
 
-/// The values of each point, one for each axis: those of the last axis vary first.
+/// The values of each point, one for each axis, with the last axis varying fastest.
 pub fn values(axes: &[SweepAxis]) -> Vec<Vec<f64>> {
     let mut all = vec![Vec::new()];
     for axis in axes {
@@ -77,7 +77,7 @@ pub fn values(axes: &[SweepAxis]) -> Vec<Vec<f64>> {
     all
 }
 
-/// The requests of all points of axes that are [right](check), in the order of their [`values`].
+/// The requests of all points of [valid](check) axes, in the order of their [`values`].
 pub fn points(request: &Request, axes: &[SweepAxis]) -> Vec<Request> {
     let base = echo(request);
     let point = |values: Vec<f64>| {
@@ -87,7 +87,7 @@ pub fn points(request: &Request, axes: &[SweepAxis]) -> Vec<Request> {
     values(axes).into_iter().map(point).collect()
 }
 
-/// The months of the timelines of all points together.
+/// The sum of the timelines of all points, in months.
 pub(crate) fn months(request: &Request, axes: &[SweepAxis]) -> u64 {
     let count = |axis: &SweepAxis| axis.values.len() as u64;
     let points: u64 = axes.iter().map(count).product();
@@ -100,8 +100,8 @@ pub(crate) fn months(request: &Request, axes: &[SweepAxis]) -> u64 {
     }
 }
 
-/// What is wrong with axes over a request: pointers from the list of axes, and why. Pointers into
-/// the request are put into `camelCase`.
+/// The faults of axes over a request, with pointers into the list of axes. Converts pointers into
+/// the request to `camelCase`.
 pub(crate) fn check(request: &Request, axes: &mut [SweepAxis]) -> Vec<(String, String)> {
     let mut faults = Vec::new();
     let count = axes.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
@@ -136,7 +136,7 @@ pub(crate) fn check(request: &Request, axes: &mut [SweepAxis]) -> Vec<(String, S
     faults
 }
 
-/// What is wrong with an axis by itself.
+/// The faults of a single axis.
 fn check_axis(base: &Value, request: &Request, i: usize, axis: &SweepAxis) -> Vec<(String, String)> {
     let (mut faults, mut seen, mut moves) = (Vec::new(), BTreeSet::new(), false);
     let own = digested(request);
@@ -149,7 +149,7 @@ fn check_axis(base: &Value, request: &Request, i: usize, axis: &SweepAxis) -> Ve
             Err(message) => faults.push((format!("/{i}/values/{k}"), message)),
         }
     }
-    // The request's own value alone moves nothing.
+    // An axis with only the request's own value has no effect.
     if faults.is_empty() && !moves && axis.values.len() > 1 {
         let message = "changes nothing that is simulated".to_owned();
         faults.push((format!("/{i}/pointer"), message));
@@ -157,14 +157,14 @@ fn check_axis(base: &Value, request: &Request, i: usize, axis: &SweepAxis) -> Ve
     faults
 }
 
-/// What a digest covers of a request.
+/// The bytes of a request that a digest covers.
 fn digested(request: &Request) -> Vec<u8> {
     let mut canonical = definition::Canonical::default();
     definition::Section::canonical(&request.with_ends(), &mut canonical);
     canonical.into_bytes()
 }
 
-/// Why no number can be put in at a pointer, if none can.
+/// The reason why no number can be replaced at a pointer, if there is one.
 fn why_not(base: &Value, pointer: &str) -> Option<String> {
     if SHARED.contains(&pointer) {
         return Some("must be the same for all points".to_owned());
@@ -178,12 +178,12 @@ fn why_not(base: &Value, pointer: &str) -> Option<String> {
     }
 }
 
-/// The request as it would be echoed.
+/// The echoed form of the request.
 fn echo(request: &Request) -> Value {
     serde_json::to_value(request).unwrap_or_default()
 }
 
-/// The point with these numbers, or what is wrong with it.
+/// The request with these numbers, or its fault.
 fn read<'a>(
     base: &Value,
     settings: impl IntoIterator<Item = (&'a str, f64)>,
@@ -205,15 +205,15 @@ fn read<'a>(
         };
         return Err(fault.fields.first().map_or_else(|| fault.to_string(), told));
     }
-    // A seed that nobody gave is drawn once for all.
+    // A missing seed is chosen once for all points.
     point.params.seed = request.params.seed;
     Ok(point)
 }
 
-/// Puts a number in at a pointer; says whether there is such a place.
+/// Replaces the value at a pointer by a number. Returns whether the pointer exists.
 fn put(value: &mut Value, pointer: &str, number: f64) -> bool {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
-    // A whole number is one in JSON, too.
+    // A whole number is written as an integer.
     #[expect(clippy::cast_possible_truncation, reason = "checked to be the same")]
     let whole = number as i64;
     #[expect(clippy::cast_precision_loss, reason = "checked to be the same")]
@@ -234,7 +234,7 @@ fn put(value: &mut Value, pointer: &str, number: f64) -> bool {
     }
 }
 
-/// A pointer whose names are in `snake_case`, in `camelCase`.
+/// Converts the names in a pointer from `snake_case` to `camelCase`.
 fn camel_case(pointer: &str) -> String {
     let step = |step: &str| {
         let mut words = step.split('_');
@@ -245,7 +245,7 @@ fn camel_case(pointer: &str) -> String {
             name + &initial.into_iter().chain(letters).collect::<String>()
         })
     };
-    // Other spellings are left for the reader to refuse.
+    // The reader refuses other spellings later.
     let is_snake = |step: &&str| snake_case(step) == **step;
     pointer
         .split('/')

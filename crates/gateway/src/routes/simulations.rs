@@ -29,11 +29,11 @@ use crate::{body, entity, jobs, path_ids};
     operation_id = "submitSimulation",
     tag = "simulations",
     summary = "Queues a job",
-    description = "The same as `POST /api/jobs`, answered in the names and states that batches use.",
+    description = "The same as `POST /api/jobs`, with the names and states of batches in the response.",
     params(IdempotencyKey),
     request_body = SubmitJob,
     responses(
-        (status = 202, description = "It is durable", body = Simulation, headers(("Location" = String, description = "The job"))),
+        (status = 202, description = "The job is durable", body = Simulation, headers(("Location" = String, description = "The job"))),
     ),
 )]
 pub(crate) async fn submit(
@@ -51,10 +51,10 @@ pub(crate) async fn submit(
     operation_id = "listSimulations",
     tag = "simulations",
     summary = "The caller's jobs, newest first, without results",
-    description = "The same jobs as `GET /api/jobs` lists.",
+    description = "The same jobs as in `GET /api/jobs`.",
     params(
         Page,
-        ("status" = Option<SimulationStatus>, Query, description = "Only those in this state"),
+        ("status" = Option<SimulationStatus>, Query, description = "Only jobs in this state"),
         IfNoneMatch,
     ),
     responses(
@@ -78,8 +78,8 @@ pub(crate) async fn list(
     path = "/simulations/{job_id}",
     operation_id = "getSimulation",
     tag = "simulations",
-    summary = "One job, with its results when it is completed",
-    description = "The same as `GET /api/jobs/{id}`, in the names and states that batches use.",
+    summary = "A job, with its results if it is completed",
+    description = "The same as `GET /api/jobs/{id}`, with the names and states of batches.",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
         FieldsOfResults,
@@ -107,7 +107,7 @@ pub(crate) async fn get(
     operation_id = "getSimulationResult",
     tag = "simulations",
     summary = "The results of a job",
-    description = "409 until the job is COMPLETED; with `Prefer: wait=30` the call waits for a change of the status first.",
+    description = "409 until the job is COMPLETED. With `Prefer: wait=30` the call first waits for a change of the status.",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
         FieldsOfResults,
@@ -117,7 +117,7 @@ pub(crate) async fn get(
     responses(
         (status = 200, description = "The results", body = SimulationResult),
         NotModified,
-        (status = 409, description = "It is not COMPLETED", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The job is not COMPLETED", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn result(
@@ -147,14 +147,14 @@ fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
     path = "/simulations/{job_id}/cancel",
     operation_id = "cancelSimulation",
     tag = "simulations",
-    summary = "Ends a job",
-    description = "The body may be left out. What has been computed by then is billed.",
+    summary = "Cancels a job",
+    description = "The body is optional. The simulations so far are billed.",
     params(
         ("job_id" = String, Path, description = "A job's id, `job_…`"),
     ),
     request_body = CancelJob,
     responses(
-        (status = 200, description = "It is cancelled", body = Simulation),
+        (status = 200, description = "The cancelled job", body = Simulation),
         HasEnded,
     ),
 )]

@@ -1,12 +1,12 @@
 //! The bytes of a request that a digest covers.
 //!
-//! Every field that isn't at its fixed default counts, with its name, in the order of the
-//! definition. So an input that is added later, and left alone, changes no digest. Values that
-//! other fields imply always count: the default that they came from may depend on anything.
+//! They contain all fields that differ from their fixed defaults, with their names, in the order of
+//! the definition. So a new input changes no digest as long as it has its default. Values with
+//! defaults that depend on other fields are always contained.
 
 use super::Name;
 
-/// The bytes, as they are collected.
+/// A buffer of these bytes.
 #[derive(Debug, Default)]
 pub struct Canonical(Vec<u8>);
 
@@ -19,8 +19,8 @@ impl Canonical {
         self.0.extend(value);
     }
 
-    /// A field that holds fields, unless it says nothing; `always` where being there says
-    /// something.
+    /// Adds a field with fields of its own. It is left out if these are all at their defaults,
+    /// unless `always` is set because its presence has a meaning.
     pub(crate) fn nested(&mut self, name: &Name, always: bool, fill: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         fill(&mut inner);
@@ -46,7 +46,7 @@ impl Canonical {
         self.0.extend(bytes);
     }
 
-    /// What was collected.
+    /// The bytes.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }

@@ -1,5 +1,5 @@
-//! Faults as they are found: where each is, in the caller's own spelling, and at most so many of
-//! them.
+//! The collection of faults: their pointers in the caller's own spelling, and a limit on their
+//! number.
 
 use std::fmt::{self, Write as _};
 
@@ -7,7 +7,7 @@ use super::Name;
 use crate::fault::{Fault, FieldFault};
 use crate::limits::FIELD_FAULTS_MAX;
 
-/// A place in a request, from the outside in. Its pointer is written only where there is a fault.
+/// A place in a request, as a path from the outside. The pointer is only made for faults.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
     outer: Option<&'a At<'a>>,
@@ -16,19 +16,19 @@ pub struct At<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Step<'a> {
-    /// A pointer to begin with.
+    /// The pointer of the outermost object.
     Root { pointer: &'a str, is_snake: bool },
-    /// A field of this name in either spelling, and whether it is written in `snake_case`.
+    /// A field with this name, and whether it is written in `snake_case`.
     Field { camel: &'a str, snake: &'a str, is_snake: bool },
     /// An entry of a list.
     Entry(usize),
-    /// A name that the caller chose.
+    /// A name from the request itself.
     Key(&'a str),
 }
 
 impl<'a> At<'a> {
-    /// The whole request; `pointer` stands before every pointer. Names that nobody has spelled are
-    /// in `snake_case` or not.
+    /// The whole request. `pointer` is the prefix of all pointers. The flag is the default spelling
+    /// of names.
     pub(super) fn root(pointer: &'a str, is_snake: bool) -> Self {
         Self { outer: None, step: Step::Root { pointer, is_snake } }
     }
@@ -49,7 +49,7 @@ impl<'a> At<'a> {
         At { outer: Some(self), step: Step::Key(name) }
     }
 
-    /// Whether names of several words are written in `snake_case` around here.
+    /// Whether names of several words are written in `snake_case` at this place.
     pub(super) fn is_snake(&self) -> bool {
         match (self.step, self.outer) {
             (Step::Field { is_snake, .. } | Step::Root { is_snake, .. }, _) => is_snake,
@@ -58,7 +58,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The pointer: in the caller's spelling, or in `camelCase` throughout.
+    /// The pointer, either in the caller's spelling or in `camelCase`.
     pub(super) fn pointer(&self, as_written: bool) -> String {
         let mut pointer = String::new();
         self.write(as_written, &mut pointer);
@@ -81,26 +81,26 @@ impl<'a> At<'a> {
     }
 }
 
-/// A name as one step of a JSON pointer (RFC 6901, section 3).
+/// A name as one token of a JSON pointer (RFC 6901, section 3).
 pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// What is wrong with a request: the first [`FIELD_FAULTS_MAX`] faults, at most one for a field,
-/// and how many more there are.
+/// The faults of a request: the first [`FIELD_FAULTS_MAX`], at most one per field, and the total
+/// number.
 #[derive(Debug, Default)]
 pub struct Faults {
     listed: Vec<(String, FieldFault)>,
     more: usize,
-    /// How many readings are under way that only need some value.
+    /// The number of nested [`mute`](Self::mute) calls.
     muted: usize,
-    /// Whether values that break a rule are kept as they are.
+    /// Whether values that break a rule are kept unchanged.
     keeps_values: bool,
 }
 
 impl Faults {
-    /// For what was checked before, perhaps by other rules: a value that breaks one of today's is
-    /// read as it is.
+    /// For requests that were checked before, perhaps with older rules. Values that break a current
+    /// rule are kept unchanged.
     pub fn of_checked() -> Self {
         Self { keeps_values: true, ..Self::default() }
     }
@@ -134,7 +134,7 @@ impl Faults {
         }
     }
 
-    /// Faults that were found before, such as names that are given twice.
+    /// Adds faults that were found before, such as duplicate names.
     pub fn of(faults: Vec<FieldFault>) -> Self {
         let mut all = Self::default();
         for fault in faults {
@@ -143,7 +143,7 @@ impl Faults {
         all
     }
 
-    /// Whether further faults are only counted.
+    /// Whether the limit is reached, so that further faults are only counted.
     pub(super) fn is_full(&self) -> bool {
         self.listed.len() >= FIELD_FAULTS_MAX
     }
@@ -152,8 +152,8 @@ impl Faults {
         self.listed.iter().any(|(known, _)| known == canonical)
     }
 
-    /// Whether this place, something that it lies in, or something in it is at fault. `canonical`
-    /// is its pointer in `camelCase`.
+    /// Whether there is a fault at this place, around it or within it. `canonical` is its pointer
+    /// in `camelCase`.
     pub(super) fn concern(&self, canonical: &str) -> bool {
         let lies_in = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -162,7 +162,7 @@ impl Faults {
             || self.listed.iter().any(|(known, _)| lies_in(known, canonical) || lies_in(canonical, known))
     }
 
-    /// Reads something of which the faults don't matter.
+    /// Reads something without collecting its faults.
     pub(super) fn mute<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         self.muted += 1;
         let value = read(self);
@@ -170,12 +170,12 @@ impl Faults {
         value
     }
 
-    /// Whether there are none.
+    /// Whether there are no faults.
     pub fn is_empty(&self) -> bool {
         self.listed.is_empty()
     }
 
-    /// How many there are, listed or not.
+    /// The number of all faults, listed or not.
     pub fn count(&self) -> usize {
         self.listed.len() + self.more
     }
@@ -184,7 +184,7 @@ impl Faults {
     ///
     /// # Errors
     ///
-    /// The fault of a request with these fields at fault.
+    /// The fault of the request, with all faulty fields.
     pub fn none_or<T>(self, value: T) -> Result<T, Fault> {
         if self.is_empty() {
             return Ok(value);

@@ -1,4 +1,4 @@
-//! The types that a field may have, and how each is read, checked, written, described and digested.
+//! The types of fields, and how each is read, checked, written, described and digested.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,76 +15,75 @@ use super::schema::{self, Components, Member};
 use super::{Canonical, Name, Section};
 use crate::limits::TEXT_CHARS_MAX;
 
-/// The longest text that is repeated to whom it came from.
+/// The longest text that is repeated in messages.
 const SHOWN_BYTES_MAX: usize = 40;
 
-/// A type that a field may have.
+/// A type of a field.
 pub trait Kind: Sized + Serialize {
-    /// The same as it travels, unchecked.
+    /// The unchecked type.
     type Draft: Clone + Debug + Default + PartialEq;
-    /// What is known of such a field.
+    /// The type of its rule.
     type Rule;
 
-    /// Reads a value of JSON, or what its absence means. A value at fault reads as some other one,
-    /// so that the rest can be read.
+    /// Reads a JSON value, or returns the value of an absent field. A faulty value is replaced by a
+    /// valid one, so that the rest can be read.
     fn read(rule: &Self::Rule, value: Option<&Value>, at: &At<'_>, faults: &mut Faults) -> Self;
-    /// The same of a draft.
+    /// Checks a value of a draft.
     fn check(rule: &Self::Rule, draft: Self::Draft, at: &At<'_>, faults: &mut Faults) -> Self;
-    /// The draft that checks to this value.
+    /// The draft of a value.
     fn to_draft(&self) -> Self::Draft;
-    /// Whether JSON leaves it out.
+    /// Whether the value is left out in JSON.
     fn is_absent(&self) -> bool {
         false
     }
-    /// Adds what a digest covers of it.
+    /// Adds the bytes that a digest covers.
     fn canonical(&self, rule: &Self::Rule, name: &Name, canonical: &mut Canonical);
-    /// The JSON Schema of such a field.
+    /// The JSON Schema of the field.
     fn schema(rule: &Self::Rule) -> Value;
-    /// Whether the field has to be there.
+    /// Whether the field is required.
     fn is_required(rule: &Self::Rule) -> bool;
-    /// Adds the schemas that its own refers to.
+    /// Adds the schemas to which its own schema refers.
     fn components(_: &mut Components) {}
 }
 
 /// A single value.
 pub trait Leaf: Sized + Clone + Debug + PartialEq + Serialize {
-    /// What a value has to be.
+    /// The type of its constraint.
     type Rule: Copy + Debug;
-    /// A value in a rule.
+    /// The type of values in a rule.
     type Const: Copy + Debug;
-    /// A value as it travels.
+    /// The unchecked type.
     type Wire: Clone + Debug + PartialEq;
 
-    /// Reads JSON. What was expected instead is the error, as in "must be …".
+    /// Reads JSON. The error is the expected kind of value, which continues "must be …".
     fn parse(value: &Value, rule: &Self::Rule) -> Result<Self::Wire, String>;
-    /// Checks a value. The error is what is wrong with it.
+    /// Checks a value. The error is a message about the value.
     fn judge(wire: Self::Wire, rule: &Self::Rule) -> Result<Self, String>;
-    /// The value as it is, also where it breaks the rule; some other one where it can't be.
+    /// The value unchanged, even if it breaks the rule; a valid one if it can't be represented.
     fn keep(wire: Self::Wire, rule: &Self::Rule) -> Self {
         Self::judge(wire, rule).unwrap_or_else(|_| Self::stand_in(rule))
     }
     /// The value of a rule.
     fn of(value: Self::Const) -> Self;
-    /// Some value that keeps the rule.
+    /// Any valid value.
     fn stand_in(rule: &Self::Rule) -> Self;
-    /// As it travels.
+    /// The unchecked value.
     fn to_wire(&self) -> Self::Wire;
     /// The JSON Schema.
     fn schema(rule: &Self::Rule) -> Value;
-    /// The schema that it refers to, if it does, and its name.
+    /// The name and the schema to which its own schema refers, if it does.
     fn component() -> Option<(&'static str, Value)> {
         None
     }
-    /// What a digest hashes.
+    /// The bytes for a digest.
     fn digest_bytes(&self) -> Vec<u8>;
-    /// What stands for a value that other fields imply until it is known. No checked value is like
-    /// it.
+    /// A placeholder for a default that depends on other fields. No valid value equals it.
     fn unknown(rule: &Self::Rule) -> Self {
         Self::stand_in(rule)
     }
 }
 
-/// The value of a field, or what its absence means.
+/// The value of a field, or its default.
 fn settle<T: Leaf>(rule: &Input<T>, wire: Option<T::Wire>, at: &At<'_>, faults: &mut Faults) -> T {
     match (wire, rule.presence) {
         (Some(wire), _) => judge(rule, wire, at, faults),
@@ -117,7 +116,7 @@ fn parse<T: Leaf>(rule: &Input<T>, value: &Value, at: &At<'_>, faults: &mut Faul
     }
 }
 
-/// Adds a field of one value, unless it is at its fixed default.
+/// Adds a field with one value, unless it is at its fixed default.
 fn digest<T: Leaf>(value: &T, rule: &Input<T>, name: &Name, canonical: &mut Canonical) {
     let is_default = matches!(rule.presence, Presence::Default(default) if T::of(default) == *value);
     if rule.is_in_digest && !is_default {
@@ -200,7 +199,7 @@ impl<T: Leaf> Kind for Option<T> {
     }
 }
 
-/// The entries of a list, or none; its length is checked before they are read.
+/// The entries of a list. Its length is checked before they are read.
 fn entries<'v>(part: Part, value: Option<&'v Value>, at: &At<'_>, faults: &mut Faults) -> &'v [Value] {
     let Some(value) = value else {
         if part.is_required {
@@ -230,7 +229,7 @@ fn is_count_right(part: Part, count: usize, at: &At<'_>, faults: &mut Faults) ->
     false
 }
 
-/// As [`entries`], of a draft, where an empty list is an absent one.
+/// Like [`entries`] for a draft, in which an empty list is an absent one.
 fn drafts<D>(part: Part, drafts: Vec<D>, at: &At<'_>, faults: &mut Faults) -> Vec<D> {
     if drafts.is_empty() {
         if part.is_required {
@@ -400,7 +399,7 @@ fn is_name_short(name: &str, at: &At<'_>, faults: &mut Faults) {
     }
 }
 
-/// Reads a section of JSON.
+/// Reads a section from JSON.
 pub(super) fn read_section<S: Section>(value: &Value, at: &At<'_>, faults: &mut Faults) -> S {
     if !value.is_object() {
         faults.add(at, format_args!("must be an object, not {}", kind(value)));
@@ -412,12 +411,12 @@ pub(super) fn read_section<S: Section>(value: &Value, at: &At<'_>, faults: &mut 
     section
 }
 
-/// What a section is that isn't there: its own fields may be required.
+/// The value of an absent section, whose fields may be required.
 pub(crate) fn absent_section<S: Section>(at: &At<'_>, faults: &mut Faults) -> S {
     S::from_object(&mut Object::of_json(&Value::Object(Map::new()), at, faults))
 }
 
-/// Reads a field that holds a section.
+/// Reads a field with a section.
 pub(crate) fn read_part<S: Section>(value: Option<&Value>, at: &At<'_>, faults: &mut Faults) -> S {
     match value {
         Some(value) => read_section(value, at, faults),
@@ -436,12 +435,12 @@ pub(crate) fn read_list<S: Section>(
     entries.map(|(i, entry)| read_section(entry, &at.entry(i), faults)).collect()
 }
 
-/// Checks a section that travelled.
+/// Checks a section of a draft.
 pub(crate) fn check_part<S: Section>(draft: S::Draft, at: &At<'_>, faults: &mut Faults) -> S {
     S::from_draft(draft, &mut Object::of_draft(at, faults))
 }
 
-/// Checks a list of sections that travelled.
+/// Checks a list of sections of a draft.
 pub(crate) fn check_list<S: Section>(
     part: Part,
     draft: Vec<S::Draft>,
@@ -452,7 +451,7 @@ pub(crate) fn check_list<S: Section>(
     drafts.map(|(i, draft)| check_part(draft, &at.entry(i), faults)).collect()
 }
 
-/// Makes a section a type that a field may have: as it is, optional, and as a list.
+/// Makes a section a type of fields: required, optional, and as a list.
 macro_rules! section_kinds {
     ($name:ident, $draft:ident) => {
         impl $crate::definition::Kind for $name {
@@ -618,32 +617,32 @@ macro_rules! section_kinds {
 }
 pub(crate) use section_kinds;
 
-/// An object of which one member, the tag, says which others there are.
+/// An object with a member, the tag, that determines the other members.
 pub trait Tagged: Sized {
-    /// What the schema calls it.
+    /// The name of the schema.
     const TITLE: &'static str;
-    /// What it is, in Markdown.
+    /// The description, in Markdown.
     const DOC: &'static str;
-    /// The member that tells.
+    /// The name of the tag.
     const TAG: &'static Name;
-    /// What it may say.
+    /// The labels of the tag.
     const WORDS: &'static [&'static str];
-    /// As it travels.
+    /// The unchecked type.
     type Draft: Clone + Debug + PartialEq;
 
-    /// Reads the one of this word; nothing where the word is unknown.
+    /// Reads the variant with this label; `None` for an unknown label.
     fn from_word(word: &str, object: &mut Object<'_>) -> Option<Self>;
-    /// The members of the one of this word.
+    /// The members of the variant with this label.
     fn members_of(word: &str) -> Vec<Member>;
-    /// Every one: its word, the title of its schema, what it is, its members.
+    /// All variants: label, title of the schema, description, members.
     fn variants() -> Vec<(&'static str, &'static str, &'static str, Vec<Member>)>;
-    /// Checks what travelled.
+    /// Checks a draft.
     fn from_draft(draft: Self::Draft, object: &mut Object<'_>) -> Self;
-    /// As it travels.
+    /// The draft of a value.
     fn to_draft(&self) -> Self::Draft;
-    /// Adds what a digest covers.
+    /// Adds the bytes that a digest covers.
     fn canonical(&self, canonical: &mut Canonical);
-    /// Its word.
+    /// The label of the variant.
     fn word(&self) -> &'static str;
 }
 
@@ -684,7 +683,7 @@ pub(crate) fn serialize_tagged<T: Section, S: Serializer>(
     map.end()
 }
 
-/// Makes a tagged object a type that a field may have.
+/// Makes a tagged object a type of fields.
 macro_rules! tagged_kinds {
     ($name:ident, $draft:ident) => {
         impl $crate::definition::Kind for Option<$name> {
@@ -750,7 +749,7 @@ macro_rules! tagged_kinds {
 }
 pub(crate) use tagged_kinds;
 
-/// A word that is none of those that may stand there.
+/// An unknown label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of {0}")]
 pub struct UnknownWord(String);
@@ -760,13 +759,13 @@ impl UnknownWord {
         Self(words.collect::<Vec<_>>().join(", "))
     }
 
-    /// The same, with what stood there, if it is short.
+    /// The message with the found value, if it is short.
     pub(crate) fn instead_of(&self, word: &str) -> String {
         format!("{self}, not {}", shown(&Value::from(word)))
     }
 }
 
-/// Reads one of these words.
+/// Reads one of these labels.
 pub(crate) fn parse_word(value: &Value, words: impl Iterator<Item = &'static str>) -> Result<String, String> {
     let words: Vec<_> = words.collect();
     match value.as_str() {
@@ -786,7 +785,7 @@ impl Leaf for f64 {
 
     fn judge(value: f64, span: &Span) -> Result<f64, String> {
         if span.contains(value) {
-            // Minus zero would be another request with the same meaning.
+            // Minus zero is normalized, because it would give another digest.
             Ok(value + 0.0)
         } else if value.is_finite() {
             Err(format!("must be {}, not {value}", span.words()))
@@ -826,10 +825,9 @@ impl Leaf for f64 {
     }
 }
 
-/// A whole number, also where it is written as `1e6` or `36.0`.
+/// A whole number, also in forms like `1e6` or `36.0`.
 fn parse_whole(value: &Value) -> Option<u64> {
-    /// 2⁶⁴. A number with a point or an exponent is the floating-point number that is nearest to
-    /// it.
+    /// 2⁶⁴. Numbers with a point or an exponent are parsed as floating-point numbers.
     const ABOVE: f64 = 18_446_744_073_709_551_616.0;
     value.as_u64().or_else(|| {
         let is_exact = |number: &f64| number.fract() == 0.0 && (0.0..ABOVE).contains(number);
@@ -990,8 +988,7 @@ impl Leaf for String {
     }
 }
 
-/// A seed: 64 bits, written as a decimal string because JSON numbers lose the last digits of the
-/// large ones.
+/// A seed of 64 bits, written as a decimal string because JSON numbers can't hold all digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seed(pub u64);
 
@@ -1038,7 +1035,7 @@ impl Leaf for Seed {
     }
 }
 
-/// Any object of JSON, kept as it is written: names in their order, numbers with all their digits.
+/// Any JSON object, stored unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Json(String);
 
@@ -1055,7 +1052,7 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Objects of JSON of at most so many bytes.
+/// The largest size of a JSON object, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonBytes(pub usize);
 
@@ -1099,7 +1096,7 @@ impl Leaf for Json {
     }
 }
 
-/// A value, as it is told to whom it came from.
+/// A value in messages.
 pub fn kind(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -1111,7 +1108,7 @@ pub fn kind(value: &Value) -> String {
     }
 }
 
-/// The same; short texts in full.
+/// A value in messages, with short texts in full.
 fn shown(value: &Value) -> String {
     let text = value.as_str().filter(|text| text.len() <= SHOWN_BYTES_MAX);
     text.map_or_else(|| kind(value), |text| format!("{text:?}"))

@@ -1,6 +1,6 @@
-//! Words of a fixed set.
+//! Labels: enums with fixed texts.
 
-/// Declares an enum whose variants are words of a request, the first one being the default.
+/// Declares an enum whose variants have labels in requests. The first variant is the default.
 macro_rules! label {
     (
         $(#[doc = $doc:literal])*
@@ -13,10 +13,10 @@ macro_rules! label {
         }
 
         impl $name {
-            /// Every one, in the order in which they are listed to people.
+            /// All variants, in the order in which they are listed.
             pub const ALL: [Self; [$($word),*].len()] = [$(Self::$variant),*];
 
-            /// Its word.
+            /// The label.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
             }

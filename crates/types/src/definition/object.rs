@@ -1,4 +1,4 @@
-//! Reading an object field by field: from JSON, in either spelling, or from a draft.
+//! The reader of objects, field by field: from JSON, in either spelling, or from a draft.
 
 use serde_json::{Map, Value};
 
@@ -7,10 +7,9 @@ use super::fault::{At, Faults};
 use super::kind::Kind;
 use super::schema::Member;
 
-/// Names that are less alike than this are not proposed in place of an unknown one. 1 is the same
-/// name.
+/// The lowest similarity with which a known name is suggested for an unknown one; 1 means equal.
 const ALIKE_MIN: f64 = 0.8;
-/// The longest unknown name for which a known one is sought.
+/// The longest unknown name for which a known one is suggested.
 const UNKNOWN_BYTES_MAX: usize = 64;
 
 /// An object that is being read.
@@ -19,18 +18,18 @@ pub struct Object<'a> {
     at: &'a At<'a>,
     /// The object itself, if it is JSON.
     value: Option<&'a Value>,
-    /// Whether its names of several words are written in `snake_case`; found once.
+    /// Whether names of several words are written in `snake_case`, once this is determined.
     is_snake: bool,
     faults: &'a mut Faults,
 }
 
 impl<'a> Object<'a> {
-    /// An object of JSON at a place.
+    /// A JSON object at a place.
     pub(super) fn of_json(value: &'a Value, at: &'a At<'a>, faults: &'a mut Faults) -> Self {
         Self { at, value: Some(value), is_snake: spells_snake(value, at.is_snake()), faults }
     }
 
-    /// An object of a draft at a place.
+    /// A draft at a place.
     pub(crate) fn of_draft(at: &'a At<'a>, faults: &'a mut Faults) -> Self {
         Self { at, value: None, is_snake: false, faults }
     }
@@ -39,7 +38,7 @@ impl<'a> Object<'a> {
         self.value.and_then(Value::as_object)
     }
 
-    /// Reads a field of JSON by its rule.
+    /// Reads a field from JSON, by its rule.
     pub fn read<K: Kind>(&mut self, name: &Name, rule: &K::Rule) -> K {
         let camel = self.fields().and_then(|fields| fields.get(name.camel()));
         let snake = self.fields().and_then(|fields| fields.get(name.snake()));
@@ -56,7 +55,7 @@ impl<'a> Object<'a> {
         K::read(rule, camel.or(snake).filter(|value| !value.is_null()), &at, self.faults)
     }
 
-    /// Checks a field of a draft by its rule.
+    /// Checks a field of a draft, by its rule.
     pub fn check<K: Kind>(&mut self, name: &Name, rule: &K::Rule, draft: K::Draft) -> K {
         K::check(rule, draft, &self.at.field(name, false), self.faults)
     }
@@ -67,7 +66,7 @@ impl<'a> Object<'a> {
         fields.get(name.camel()).or_else(|| fields.get(name.snake())).filter(|value| !value.is_null())
     }
 
-    /// Whether JSON has something at this pointer from here, which is in `camelCase`, in either
+    /// Whether the JSON has a value at this relative pointer, which is in `camelCase`, in either
     /// spelling.
     pub(crate) fn is_given(&self, pointer: &str) -> bool {
         let step = |value: &'a Value, step: &str| {
@@ -80,8 +79,8 @@ impl<'a> Object<'a> {
         value.is_some_and(|value| !value.is_null())
     }
 
-    /// Adds the fault that several fields have together, unless one of them is at fault by itself.
-    /// `fields` are pointers from here in `camelCase`; the first is where the fault is.
+    /// Adds a fault that concerns several fields, unless one of them has a fault of its own.
+    /// `fields` are relative pointers in `camelCase`; the fault gets the first of them.
     pub fn fault(&mut self, fields: &[&str], message: std::fmt::Arguments<'_>) {
         let here = self.at.pointer(false);
         if fields.iter().any(|field| self.faults.concern(&format!("{here}{field}"))) {
@@ -91,7 +90,7 @@ impl<'a> Object<'a> {
         self.fault_in(fields[0], at, value, is_snake, message);
     }
 
-    /// Adds a fault at the end of `path`, spelled as the objects on the way are.
+    /// Adds a fault at the end of `path`, in the spelling of the objects on the path.
     fn fault_in(
         &mut self,
         path: &str,
@@ -115,8 +114,8 @@ impl<'a> Object<'a> {
         self.fault_in(rest, &at, given, spells(given), message);
     }
 
-    /// Names every field that is none of `members`: a mistyped name must not silently run the
-    /// default.
+    /// Adds a fault for each field that is not in `members`, because a mistyped name must not
+    /// silently get a default.
     pub(super) fn refuse_others(&mut self, members: &[Member], title: &str) {
         for name in self.fields().into_iter().flat_map(Map::keys) {
             if members.iter().any(|member| member.name.camel() == name || member.name.snake() == name) {
@@ -133,7 +132,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The field that was probably meant.
+    /// The known name that was probably meant.
     fn alike(&self, name: &str, members: &[Member]) -> Option<String> {
         if name.len() > UNKNOWN_BYTES_MAX {
             return None;
@@ -147,8 +146,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Whether the names of an object are written in `snake_case`; where they don't tell, as those
-/// around it are.
+/// Whether the names of an object are written in `snake_case`. If it has no name of several words,
+/// the spelling of the outer object applies.
 fn spells_snake(value: &Value, around: bool) -> bool {
     let has = |is: fn(u8) -> bool| {
         value.as_object().is_some_and(|fields| fields.keys().any(|name| name.bytes().any(is)))
@@ -156,7 +155,7 @@ fn spells_snake(value: &Value, around: bool) -> bool {
     has(|letter| letter == b'_') || around && !has(|letter| letter.is_ascii_uppercase())
 }
 
-/// `camelCase` in `snake_case`.
+/// Converts `camelCase` to `snake_case`.
 pub fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for letter in name.chars() {

@@ -1,31 +1,31 @@
-//! The rules of fields: ranges, lengths, defaults, units and examples. Every rule is a constant.
+//! The rules of fields: ranges, lengths, defaults, units and examples. All rules are constants.
 
 use super::Leaf;
 use super::kind::{Json, JsonBytes};
 
-/// The rule of a field that holds one value.
+/// The rule of a field with one value.
 #[derive(Debug)]
 pub struct Input<T: Leaf> {
-    /// What a value has to be.
+    /// The constraint on the value.
     pub(super) rule: T::Rule,
     pub(super) presence: Presence<T::Const>,
-    /// In words, like `dollars a month`; empty for what has none.
+    /// The unit, like `dollars a month`; empty if there is none.
     pub(super) unit: &'static str,
     pub(super) example: Option<T::Const>,
     /// Whether a digest covers it.
     pub(super) is_in_digest: bool,
 }
 
-/// What holds where a field is absent.
+/// The meaning of an absent field.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Presence<C> {
-    /// That is a fault.
+    /// The field is required, so this is a fault.
     Required,
-    /// Nothing.
+    /// The field has no value then.
     Optional,
     /// This value.
     Default(C),
-    /// What other fields imply, as these words say.
+    /// A default that depends on other fields; the text describes it.
     Implied(&'static str),
 }
 
@@ -44,39 +44,39 @@ impl<T: Leaf> Input<T> {
         Self { rule, presence: Presence::Optional, unit: "", example: None, is_in_digest: true }
     }
 
-    /// The same, required.
+    /// Makes the field required.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { presence: Presence::Required, ..self }
     }
 
-    /// The same, with this value where it is absent.
+    /// Sets the default.
     #[must_use]
     pub const fn default(self, value: T::Const) -> Self {
         Self { presence: Presence::Default(value), ..self }
     }
 
-    /// The same, with a value that other fields imply where it is absent: the section's own rules
-    /// put it in. `words` say which.
+    /// Sets that the default depends on other fields. The section's own rules fill it in, and
+    /// `words` describe it.
     #[must_use]
     pub const fn implied(self, words: &'static str) -> Self {
         Self { presence: Presence::Implied(words), ..self }
     }
 
-    /// The same, with this unit.
+    /// Sets the unit.
     #[must_use]
     pub const fn unit(self, unit: &'static str) -> Self {
         Self { unit, ..self }
     }
 
-    /// The same, with this example, which is not the default.
+    /// Sets an example that differs from the default.
     #[must_use]
     pub const fn example(self, example: T::Const) -> Self {
         Self { example: Some(example), ..self }
     }
 
-    /// The same, but no part of a digest: the model doesn't read it, or has read it into other
-    /// fields.
+    /// Excludes the field from digests, because the model doesn't read it, or reads it through
+    /// other fields.
     #[must_use]
     pub const fn outside_digest(self) -> Self {
         Self { is_in_digest: false, ..self }
@@ -88,24 +88,24 @@ impl<T: Leaf> Input<T> {
 pub struct Span {
     pub(super) low: f64,
     pub(super) high: f64,
-    /// Whether the bounds themselves are outside.
+    /// Whether the bounds are excluded.
     pub(super) is_low_open: bool,
     pub(super) is_high_open: bool,
 }
 
-/// A number from `low` to `high`, both included.
+/// A number from `low` to `high`, inclusive.
 pub const fn number(low: f64, high: f64) -> Input<f64> {
     Input::new(Span { low, high, is_low_open: false, is_high_open: false })
 }
 
 impl Input<f64> {
-    /// The same, above `low`.
+    /// Excludes `low`.
     #[must_use]
     pub const fn above(self, low: f64) -> Self {
         Self { rule: Span { low, is_low_open: true, ..self.rule }, ..self }
     }
 
-    /// The same, below `high`.
+    /// Excludes `high`.
     #[must_use]
     pub const fn below(self, high: f64) -> Self {
         Self { rule: Span { high, is_high_open: true, ..self.rule }, ..self }
@@ -129,14 +129,14 @@ impl Span {
     }
 }
 
-/// A range of whole numbers, both ends included.
+/// An inclusive range of whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole {
     pub(super) low: u64,
     pub(super) high: u64,
 }
 
-/// A whole number from `low` to `high`.
+/// A whole number from `low` to `high`, inclusive.
 pub const fn whole<T: Leaf<Rule = Whole>>(low: u64, high: u64) -> Input<T> {
     Input::new(Whole { low, high })
 }
@@ -149,7 +149,7 @@ pub struct Text {
     pub(super) letters: Letters,
 }
 
-/// What a text may be made of.
+/// The allowed characters of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Letters {
     Any,
@@ -158,22 +158,22 @@ pub(super) enum Letters {
     Identifier,
 }
 
-/// A text of at most so many characters.
+/// A text with this largest number of characters.
 pub const fn text(chars_max: usize) -> Input<String> {
     Input::new(Text { chars_min: 0, chars_max, letters: Letters::Any })
 }
 
-/// A name of 1 to so many characters, without control characters.
+/// A name with at least one and at most this number of characters, without control characters.
 pub const fn name(chars_max: usize) -> Input<String> {
     Input::new(Text { chars_min: 1, chars_max, letters: Letters::NoControls })
 }
 
-/// An identifier of 1 to so many letters, digits and `. _ - @ +`.
+/// An identifier with at least one and at most this number of letters, digits and `. _ - @ +`.
 pub const fn identifier(chars_max: usize) -> Input<String> {
     Input::new(Text { chars_min: 1, chars_max, letters: Letters::Identifier })
 }
 
-/// An object of JSON of at most so many bytes.
+/// A JSON object with this largest size in bytes.
 pub const fn json(bytes_max: usize) -> Input<Json> {
     Input::new(JsonBytes(bytes_max))
 }
@@ -183,12 +183,12 @@ pub const fn flag() -> Input<bool> {
     Input::new(())
 }
 
-/// One of the words of a `label!`.
+/// One of the labels of a `label!`.
 pub const fn word<T: Leaf<Rule = ()>>() -> Input<T> {
     Input::new(())
 }
 
-/// The rule of a field that is a section, or a list of them.
+/// The rule of a field with a section or a list of sections.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
     pub(super) is_required: bool,
@@ -196,24 +196,24 @@ pub struct Part {
     pub(super) entries_max: usize,
 }
 
-/// A section that may be absent.
+/// An optional section.
 pub const fn part() -> Part {
     Part { is_required: false, entries_min: 0, entries_max: usize::MAX }
 }
 
-/// A list of at most so many sections.
+/// A list with this largest number of sections.
 pub const fn list(entries_max: usize) -> Part {
     Part { entries_max, ..part() }
 }
 
 impl Part {
-    /// The same, required.
+    /// Makes the field required.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { is_required: true, ..self }
     }
 
-    /// The same, with at least so many entries where it is given.
+    /// Sets the least number of entries of a given list.
     #[must_use]
     pub const fn at_least(self, entries_min: usize) -> Self {
         Self { entries_min, ..self }
@@ -223,26 +223,26 @@ impl Part {
 /// The rule of a list of values.
 #[derive(Debug, Clone, Copy)]
 pub struct Items<T: Leaf> {
-    /// That of each.
+    /// The rule of each value.
     pub(super) item: Input<T>,
-    /// How many; they may be absent altogether.
+    /// The allowed numbers of entries of a given list.
     pub(super) part: Part,
-    /// Of rows: how many values each may have.
+    /// The allowed numbers of values in each row.
     pub(super) row_max: usize,
 }
 
-/// A list of at most so many values.
+/// A list with this largest number of values.
 pub const fn items<T: Leaf>(item: Input<T>, entries_max: usize) -> Items<T> {
     Items { item, part: list(entries_max), row_max: 0 }
 }
 
-/// A list of at most so many rows, each of 1 to `row_max` values.
+/// A list with this largest number of rows, each with 1 to `row_max` values.
 pub const fn rows(item: Input<f64>, entries_max: usize, row_max: usize) -> Items<f64> {
     Items { item, part: list(entries_max), row_max }
 }
 
 impl<T: Leaf> Items<T> {
-    /// The same, required.
+    /// Makes the field required.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { part: self.part.required().at_least(1), ..self }

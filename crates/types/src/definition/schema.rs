@@ -1,4 +1,4 @@
-//! The JSON Schema of what is defined, as OpenAPI 3.1 has it.
+//! The JSON Schemas of definitions, as in OpenAPI 3.1.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::kind::{Kind, Leaf, Tagged};
 use super::rule::{Input, Part, Presence};
 use super::{Name, Section, paragraphs};
 
-/// A field, as a schema describes it.
+/// The schema of a field.
 #[derive(Debug, Clone, Copy)]
 pub struct Member {
     pub(super) name: &'static Name,
@@ -19,7 +19,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// A field of this name and documentation.
+    /// A field with this name and documentation.
     pub const fn new(
         name: &'static Name,
         doc: &'static str,
@@ -30,7 +30,7 @@ impl Member {
         Self { name, doc, schema, is_required, components }
     }
 
-    /// The member that says which others there are.
+    /// The tag of an object, which determines the other members.
     pub(super) fn tag(name: &'static Name) -> Self {
         Self::new(name, "", || Value::Null, || true, |_| {})
     }
@@ -49,12 +49,12 @@ impl Member {
     }
 }
 
-/// The schemas that others refer to, by name.
+/// The schemas to which others refer, by name.
 #[derive(Debug, Default)]
 pub struct Components(BTreeMap<String, Value>);
 
 impl Components {
-    /// Adds the schema of a section, and of what is in it.
+    /// Adds the schemas of a section and of everything in it.
     pub fn add<S: Section>(&mut self) {
         if self.0.contains_key(S::TITLE) {
             return;
@@ -66,21 +66,21 @@ impl Components {
         }
     }
 
-    /// Adds the schema that a single value refers to, if it does.
+    /// Adds the schema to which a single value refers, if it does.
     pub(crate) fn add_leaf<T: Leaf>(&mut self) {
         if let Some((name, schema)) = T::component() {
             self.0.insert(name.to_owned(), schema);
         }
     }
 
-    /// The same of an object with a tag.
+    /// Adds the schemas of a tagged object.
     pub(crate) fn add_tagged<T: Tagged>(&mut self) {
         let (tag, mut refs) = (T::TAG.camel(), Vec::new());
         let mut mapping = serde_json::Map::new();
         for (word, title, doc, members) in T::variants() {
             let mut schema = object(doc, &members);
             schema["properties"][tag] =
-                json!({"type": "string", "const": word, "description": "Which it is."});
+                json!({"type": "string", "const": word, "description": "The kind of the object."});
             let required = schema["required"].as_array().cloned().unwrap_or_default();
             schema["required"] = std::iter::once(tag.into()).chain(required).collect();
             self.0.insert(title.to_owned(), schema);
@@ -98,7 +98,7 @@ impl Components {
         self.0.insert(T::TITLE.to_owned(), schema);
     }
 
-    /// Every schema, by name.
+    /// All schemas, by name.
     pub fn into_inner(self) -> BTreeMap<String, Value> {
         self.0
     }
@@ -121,7 +121,7 @@ fn object(doc: &str, members: &[Member]) -> Value {
     schema
 }
 
-/// A reference to a schema of this name.
+/// A reference to the schema with this name.
 pub(crate) fn reference(title: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{title}")})
 }
@@ -152,14 +152,14 @@ pub(super) fn of_item<T: Leaf>(rule: &Input<T>) -> Value {
     schema
 }
 
-/// The same, or null, which the reader takes for an absent field.
+/// The schema that also allows null, which means an absent field.
 fn nullable(mut schema: Value) -> Value {
     let is_simple = schema.get("enum").is_none() && schema["type"].is_string();
     if is_simple {
         schema["type"] = json!([schema["type"], "null"]);
         return schema;
     }
-    // What describes the field stays beside the choice.
+    // The description of the field stays outside of the choice.
     let mut outer = json!({});
     for key in ["x-unit", "examples"] {
         if let Some(value) = schema.as_object_mut().and_then(|schema| schema.remove(key)) {
@@ -174,7 +174,7 @@ fn nullable(mut schema: Value) -> Value {
     outer
 }
 
-/// A field that holds an object of this schema.
+/// A field with an object of this schema.
 pub(crate) fn of_part(part: Part, title: &str) -> Value {
     if part.is_required { reference(title) } else { json!({"anyOf": [reference(title), {"type": "null"}]}) }
 }
@@ -191,10 +191,10 @@ pub(crate) fn of_list(part: Part, item: &Value) -> Value {
     if part.is_required { schema } else { nullable(schema) }
 }
 
-/// A seed: a number of 64 bits, or the same in a text.
+/// A seed: a number of 64 bits, or the same as a string.
 pub(super) fn of_seed() -> Value {
     let max = u64::MAX.to_string();
-    // Numbers with fewer digits, and those that have a smaller digit somewhere and are the same
+    // Numbers with fewer digits, and those that have a smaller digit somewhere and the same digits
     // before it.
     let smaller = max.char_indices().filter_map(|(at, digit)| {
         let low = if at == 0 { '1' } else { '0' };
@@ -210,13 +210,13 @@ pub(super) fn of_seed() -> Value {
 }
 
 impl Part {
-    /// Whether the field has to be there.
+    /// Whether the field is required.
     pub(crate) fn is_required(&self) -> bool {
         self.is_required
     }
 }
 
-/// The schema of a field of this type and rule.
+/// The schema of a field with this type and rule.
 pub fn of<K: Kind>(rule: &K::Rule) -> Value {
     K::schema(rule)
 }

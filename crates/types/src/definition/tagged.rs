@@ -1,7 +1,7 @@
-//! Objects of which one member says which others there are.
+//! Objects with a member that determines the other members.
 
-/// Declares an enum of sections. A member of JSON, the tag, tells which; the first is meant where
-/// the whole object is absent.
+/// Declares an enum of sections. A JSON member, the tag, selects the variant. The first variant
+/// applies if the whole object is absent.
 macro_rules! tagged {
     (
         $(#[doc = $doc:literal])*
@@ -15,7 +15,7 @@ macro_rules! tagged {
             $( $(#[doc = $variant_doc])* $variant($section), )*
         }
 
-        #[doc = concat!("[`", stringify!($name), "`] as it travels: nothing is checked.")]
+        #[doc = concat!("[`", stringify!($name), "`] unchecked.")]
         #[derive(Debug, Clone, PartialEq)]
         #[expect(missing_docs, reason = "the variants are those of the checked type")]
         pub enum $draft {
@@ -23,7 +23,7 @@ macro_rules! tagged {
         }
 
         impl $name {
-            /// The word that tells which it is.
+            /// The label of the variant.
             pub const fn word(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $word ),* }
             }

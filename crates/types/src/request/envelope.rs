@@ -1,4 +1,5 @@
-//! What is sent with requests: their priority, the batch that they are of, reasons, keys.
+//! The bodies of requests around simulation requests: jobs, batches, cancellations, keys and join
+//! tokens.
 
 use super::{Request, SHORT_NAME};
 use crate::definition::kind::Json;
@@ -9,31 +10,28 @@ use crate::limits::{
     PRIORITY_DEFAULT, PRIORITY_MAX, TEXT_CHARS_MAX,
 };
 
-/// What is sooner.
 const PRIORITY: Input<u32> = whole(0, PRIORITY_MAX as u64).default(PRIORITY_DEFAULT as u32).example(80);
-/// Why something is cancelled.
 const REASON: Input<String> = text(TEXT_CHARS_MAX).example("The plan has changed");
 
-/// What a job is called, for people.
 const JOB_NAME: Input<String> = SHORT_NAME.example("Retire at 60");
 
 section! {
-    /// What is said of a job beside what it simulates.
+    /// Options of a job besides its simulation request.
     pub JobOptions / JobOptionsDraft as "JobOptions" {
-        /// Its name, for people.
+        /// A name for people.
         name: Option<String> = JOB_NAME;
-        /// More is sooner, among the jobs of one user.
+        /// Higher goes first among the jobs of one user.
         priority: u32 = PRIORITY;
     }
 }
 
 section! {
-    /// A request, and what is said of its job.
+    /// A simulation request with the options of its job.
     pub SubmitJob / SubmitJobDraft as "SubmitJob" {
         ..request: Request;
-        /// Its name, for people.
+        /// A name for people.
         name: Option<String> = JOB_NAME;
-        /// More is sooner, among the jobs of one user.
+        /// Higher goes first among the jobs of one user.
         priority: u32 = PRIORITY;
     }
 }
@@ -41,50 +39,50 @@ section! {
 section! {
     /// Jobs that are submitted together, with a budget.
     pub CreateBatch / CreateBatchDraft as "CreateBatch" in snake_case with unique_ids {
-        /// Jobs of it that run at once.
+        /// The most jobs that run at the same time.
         parallel_jobs: u32 = whole(1, PARALLEL_JOBS_MAX as u64).default(3).example(10);
-        /// Whether the first job that fails cancels all others.
+        /// Whether all other jobs are cancelled as soon as one fails.
         fail_fast: bool = flag().default(false).example(true);
-        /// The most that may be billed; no limit where absent.
+        /// The most that may be billed; by default no limit.
         budget_cap_usd: Option<f64> = number(0.0, BUDGET_CAP_USD_MAX).unit("dollars").example(2.5);
-        /// More is sooner.
+        /// Higher goes first among the jobs of one user.
         priority: u32 = PRIORITY;
-        /// Anything, kept and shown as it is; at most 16 KiB.
+        /// Any JSON object of at most 16 KiB, which is stored and returned unchanged.
         metadata: Option<Json> = json(METADATA_BYTES_MAX);
-        /// 1 to what the caller's tier allows.
+        /// At least one simulation. The caller's tier limits their number.
         simulations: Vec<BatchSimulation> = list(BATCH_JOBS_MAX).at_least(1).required();
     }
 }
 
 section! {
-    /// One simulation of a batch: a request with a name.
+    /// One simulation of a batch: a request with an id.
     pub BatchSimulation / BatchSimulationDraft as "BatchSimulation" in snake_case {
         ..request: Request;
-        /// Its name in the batch, unique there.
+        /// An id that is unique in the batch.
         custom_id: Option<String> = SHORT_NAME.example("household-17");
     }
 }
 
 section! {
-    /// Why a batch is cancelled, and what becomes of its running jobs.
+    /// The options of a batch's cancellation.
     pub CancelBatch / CancelBatchDraft as "CancelBatch" in snake_case {
-        /// For people.
+        /// The reason, for people.
         reason: Option<String> = REASON;
-        /// Whether its running jobs are cancelled, too.
+        /// Whether running jobs are cancelled, too.
         cancel_running: bool = flag().default(true).example(false);
     }
 }
 
 section! {
-    /// Why a job is cancelled.
+    /// The options of a job's cancellation.
     pub CancelJob / CancelJobDraft as "CancelJob" in snake_case {
-        /// For people.
+        /// The reason, for people.
         reason: Option<String> = REASON;
     }
 }
 
 label! {
-    /// What a tier is called.
+    /// The names of tiers.
     pub Tier {
         Free = "free",
         Basic = "basic",
@@ -94,38 +92,38 @@ label! {
 }
 
 label! {
-    /// What a key may do.
+    /// The role of a key.
     pub Role {
-        /// All but the calls of administrators.
+        /// All calls except those for administrators.
         User = "user",
-        /// Everything.
+        /// All calls.
         Admin = "admin",
     }
 }
 
 section! {
-    /// A key to be made.
+    /// A key to be created.
     pub CreateKey / CreateKeyDraft as "CreateKey" in snake_case {
-        /// Whose it will be.
+        /// The user of the key.
         user_id: String = identifier(NAME_BYTES_MAX).required().example("ada");
-        /// The tier of its user; `free` for a new user where absent.
+        /// The tier; by default `free`.
         tier: Option<Tier> = word().example(Tier::Pro);
-        /// What it may do; `user` where absent.
+        /// The role; by default `user`.
         role: Option<Role> = word().example(Role::Admin);
     }
 }
 
 section! {
-    /// A token for workers to join with.
+    /// A join token to be created.
     pub CreateJoinToken / CreateJoinTokenDraft as "CreateJoinToken" in snake_case {
-        /// What it is for.
+        /// A note for people.
         note: Option<String> = SHORT_NAME.example("the rack in the cellar");
-        /// Days after which no worker joins with it any more; it doesn't expire where absent.
+        /// The number of days until the token expires; by default it doesn't.
         expires_in_days: Option<u32> = whole(1, 3_650).unit("days").example(90);
     }
 }
 
-/// Every `custom_id` of a batch is another one.
+/// Requires that all `custom_id`s of a batch differ.
 fn unique_ids(batch: &mut CreateBatch, object: &mut Object<'_>) {
     let mut first = std::collections::BTreeMap::new();
     for (index, simulation) in batch.simulations.iter().enumerate() {

@@ -1,10 +1,10 @@
-//! Inputs that have no effect beside the others of their request: an answer says so, because
-//! whoever gave them expects one. Known are those that differ from their defaults.
+//! Warnings about inputs that have no effect because of other inputs. Only inputs that differ from
+//! their defaults are considered.
 
 use super::plan::{Plan, Returns};
 use super::{Request, Success};
 
-/// A sentence for each input that has no effect.
+/// A sentence for each input without effect.
 pub(super) fn inputs(request: &Request) -> Vec<String> {
     let Request { profile, inputs, goal, params, plan } = request;
     let mut idle = Vec::new();

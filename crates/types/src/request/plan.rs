@@ -1,8 +1,7 @@
-//! What a request may say beyond one savings goal: the household over a lifetime. All of it is
-//! optional; without it a request means one goal and one balance.
+//! Plans over a lifetime: everything in a request beyond a savings goal. All of it is optional.
 //!
-//! Months count from 0. A bound that is the timeline itself means "as long as the plan lasts": a
-//! longer timeline moves it along.
+//! Months are numbered from 0. An end that equals the timeline means the end of the plan, so it
+//! moves with a changed timeline.
 
 use super::{SHARE, SHORT_NAME, rules};
 use crate::definition::rule::{items, list, number, part, rows, whole, word};
@@ -13,7 +12,7 @@ use crate::limits::{
 
 /// A month of the timeline.
 const MONTH: Input<u32> = whole(0, TIMELINE_MONTHS_MAX as u64 - 1).unit("months from the start");
-/// Where something ends: the first month in which it isn't any more.
+/// An end: the first month after it.
 const END: Input<u32> = whole(0, TIMELINE_MONTHS_MAX as u64).unit("months from the start");
 /// A mean of yearly returns.
 const MEAN: Input<f64> = number(-1.0, 1.0).unit("fractions a year");
@@ -23,33 +22,35 @@ const STD: Input<f64> = number(0.0, 2.0).unit("fractions a year");
 const INFLATION: Input<f64> = number(-0.2, 0.5).unit("fractions a year");
 
 section! {
-    /// What goes beyond one savings goal. Every member is optional.
+    /// Everything beyond a savings goal. All members are optional.
     pub Plan / PlanDraft as "Plan" {
-        /// The reserve, which isn't invested, in months of spending. 0 invests everything.
+        /// The reserve in months of spending, which is not invested. With 0, everything is
+        /// invested.
         reserve_months: f64 = number(0.0, 120.0).unit("months of spending").default(6.0).example(3.0);
-        /// The first month without `monthlyIncome`: retirement. Absent where that is the timeline.
+        /// The first month without `monthlyIncome`, that is, retirement. By default the end of the
+        /// timeline.
         income_until: Option<u32> = END.implied("the timeline").example(300);
         /// Interest on a negative balance.
         borrowing_rate: f64 = number(0.0, 2.0).unit("fractions a year").default(0.0).example(0.12);
         /// Dated incomes and spendings.
         flows: Vec<Flow> = list(FLOWS_MAX);
-        /// Yearly inflation with memory, in place of `inflationRate` and `inflationVolatility`.
+        /// Autocorrelated yearly inflation, instead of `inflationRate` and `inflationVolatility`.
         prices: Option<Prices> = part();
-        /// Several assets with a glide path, in place of `annualReturnMean` and `annualReturnStd`.
+        /// Several assets with a glide path, instead of `annualReturnMean` and `annualReturnStd`.
         portfolio: Option<Portfolio> = part();
-        /// The distribution of monthly returns; normal where absent.
+        /// The distribution of monthly returns; by default normal.
         returns: Option<Returns> = part();
-        /// Spending that reacts to the balance.
+        /// A rule that adapts spending to the balance.
         spending_rule: Option<SpendingRule> = part();
-        /// One or two people: the plan ends with the last death, or with the timeline.
+        /// One or two people. The plan ends with the last death, or with the timeline.
         people: Vec<Person> = list(PEOPLE_MAX);
-        /// The factor on spending while exactly one of two people lives.
+        /// The factor on spending while exactly one of two people is alive.
         survivor_spending: f64 = SHARE.default(1.0).example(0.7);
     }
 }
 
 label! {
-    /// Whether a flow brings or takes money.
+    /// The kind of a flow.
     pub FlowKind {
         Income = "income",
         Spending = "spending",
@@ -57,9 +58,9 @@ label! {
 }
 
 label! {
-    /// What a flow grows with.
+    /// The index with which a flow grows.
     pub FlowIndex {
-        /// Nothing.
+        /// No index.
         None = "none",
         /// The price level.
         Prices = "prices",
@@ -75,23 +76,24 @@ section! {
     pub Flow / FlowDraft as "Flow" {
         /// A name for it.
         id: Option<String> = SHORT_NAME.example("pension").outside_digest();
-        /// Whether it brings or takes money.
+        /// Whether this is an income or a spending.
         kind: FlowKind = word().required().example(FlowKind::Income);
-        /// What is paid each time, before growth.
+        /// The amount of each payment before growth.
         amount: f64 = number(0.0, NUMBER_MAX).unit("dollars").required().example(1_900.0);
         /// The first month.
         from: u32 = MONTH.required().example(330);
-        /// The first month after it. Absent where that is the timeline.
+        /// The first month after the flow. By default the end of the timeline.
         until: Option<u32> = END.implied("the timeline").example(342);
-        /// Months from one payment to the next.
+        /// The number of months from one payment to the next.
         every_months: u32 = whole(1, TIMELINE_MONTHS_MAX as u64).unit("months").default(1).example(12);
-        /// What it grows with.
+        /// The index with which the amount grows.
         index: FlowIndex = word().default(FlowIndex::None).example(FlowIndex::Prices);
-        /// Growth of its own, in addition to the index.
+        /// Yearly growth in addition to the index.
         annual_growth: f64 = number(-1.0, 1.0).unit("fractions a year").default(0.0).example(0.04);
-        /// Whose it is: 0 or 1, as `people` lists them. Paid in full while that person lives.
+        /// The person to whom the flow belongs, 0 or 1 in the order of `people`. It is paid in full
+        /// while that person is alive.
         person: Option<u32> = whole(0, PEOPLE_MAX as u64 - 1).example(0);
-        /// The share of it that is paid while only the other person lives.
+        /// The fraction that is paid while only the other person is alive.
         survivor_share: f64 = SHARE.default(0.0).example(0.5);
     }
 }
@@ -105,10 +107,10 @@ section! {
         mean: f64 = INFLATION.required().example(0.025);
         /// Standard deviation of one year's inflation.
         std: f64 = number(0.0, 0.5).unit("fractions a year").required().example(0.018);
-        /// How much of a year's deviation from the mean lasts into the next.
+        /// The fraction of a year's deviation from the mean that remains in the next year.
         persistence: f64 = number(0.0, 0.99).required().example(0.6);
-        /// Inflation of the year before the first. Without it the first year is drawn like any
-        /// other.
+        /// The inflation of the year before the first. By default the first year has the stationary
+        /// distribution.
         start: Option<f64> = INFLATION.example(0.03);
     }
 }
@@ -119,20 +121,20 @@ section! {
     pub Portfolio / PortfolioDraft as "Portfolio" with rules::portfolio {
         /// 1 to 8 assets.
         assets: Vec<Asset> = list(ASSETS_MAX).at_least(1).required();
-        /// Correlations of yearly returns, a row for each asset: symmetric, with ones on the
-        /// diagonal, positive semidefinite. The identity where absent.
+        /// The correlations of yearly returns, with a row for each asset: symmetric, with ones on
+        /// the diagonal, positive semidefinite. By default the identity.
         correlation: Vec<Vec<f64>> = rows(number(-1.0, 1.0), ASSETS_MAX, ASSETS_MAX);
-        /// What is charged on what is invested.
+        /// The yearly fee on invested money.
         annual_fee: f64 = number(0.0, 0.1).unit("fractions a year").default(0.0).example(0.002);
-        /// Weights by month, months ascending; between its points they are interpolated, outside
-        /// them constant. Equal weights where absent.
+        /// Weights by month, with ascending months. Weights are interpolated linearly between these
+        /// points and constant outside of them. By default equal weights.
         glide_path: Vec<GlidePoint> = list(GLIDE_POINTS_MAX);
     }
 }
 
 section! {
-    /// An asset of a portfolio. With bootstrapped returns it needs no mean and no standard
-    /// deviation.
+    /// An asset of a portfolio. With bootstrapped returns, mean and standard deviation are not
+    /// needed.
     pub Asset / AssetDraft as "Asset" {
         /// A name for it.
         id: String = SHORT_NAME.required().example("stocks").outside_digest();
@@ -144,11 +146,11 @@ section! {
 }
 
 section! {
-    /// The weights from a month on.
+    /// The weights in a month.
     pub GlidePoint / GlidePointDraft as "GlidePoint" {
         /// The month.
         month: u32 = MONTH.required().example(240);
-        /// One weight for each asset, which add up to 1.
+        /// One weight for each asset; they add up to 1.
         weights: Vec<f64> = items(SHARE, ASSETS_MAX).required();
     }
 }
@@ -163,7 +165,7 @@ tagged! {
         Lognormal(LognormalReturns / LognormalReturnsDraft) = "lognormal",
         /// Student's t with the same mean and variance, at least −100 %: fat tails.
         StudentT(StudentTReturns / StudentTReturnsDraft) = "studentT",
-        /// Two regimes with means and standard deviations of their own; the month's regime is a
+        /// Two regimes with their own means and standard deviations. The regime of the month is a
         /// Markov chain.
         Regimes(RegimeReturns / RegimeReturnsDraft) = "regimes",
         /// Rows of a history, in blocks of random length (stationary bootstrap, Politis and Romano
@@ -185,8 +187,9 @@ section! {
 section! {
     /// Student's t.
     pub StudentTReturns / StudentTReturnsDraft as "StudentTReturns" {
-        /// Degrees of freedom: the fewer, the fatter the tails. A draw has 28 bits, which end its
-        /// tails: 0.004 % of the variance is lost at 4 degrees, 0.1 % at 3, 38 % at 2.1.
+        /// The degrees of freedom; fewer mean fatter tails. Draws have 28 bits, which truncates the
+        /// tails: this removes 0.004 % of the variance for 4 degrees, 0.1 % for 3, and 38 % for
+        /// 2.1.
         degrees_of_freedom: f64 = number(2.1, 100.0).required().example(4.0);
     }
 }
@@ -196,11 +199,12 @@ section! {
     pub RegimeReturns / RegimeReturnsDraft as "RegimeReturns" with rules::regimes {
         /// The calm regime.
         calm: Regime = part().required();
-        /// The regime of stress. The first month is in it with the stationary probability.
+        /// The stress regime. The first month is in it with the stationary probability.
         stress: Regime = part().required();
-        /// The probability of going from calm to stress.
+        /// The monthly probability of a change from calm to stress.
         calm_to_stress: f64 = SHARE.unit("probability a month").required().example(0.025);
-        /// The probability of going from stress to calm. Not 0 together with `calmToStress`.
+        /// The monthly probability of a change from stress to calm. Must not be 0 together with
+        /// `calmToStress`.
         stress_to_calm: f64 = SHARE.unit("probability a month").required().example(0.12);
     }
 }
@@ -218,11 +222,12 @@ section! {
 section! {
     /// Bootstrapped returns.
     pub BootstrapReturns / BootstrapReturnsDraft as "BootstrapReturns" with rules::bootstrap {
-        /// Monthly returns, a row for each month with one number for each asset of the portfolio;
-        /// one number without a portfolio.
+        /// Monthly returns: a row for each month, with one number for each asset of the portfolio,
+        /// or one number without a portfolio.
         rows: Vec<Vec<f64>> =
             rows(number(-1.0, 10.0).unit("fractions a month"), BOOTSTRAP_ROWS_MAX, ASSETS_MAX).required();
-        /// Inflation of the same months, which then moves prices. Not together with `prices`.
+        /// The inflation of the same months, which then determines prices. Not together with
+        /// `prices`.
         inflation: Vec<f64> = items(number(-0.5, 1.0).unit("fractions a month"), BOOTSTRAP_ROWS_MAX);
         /// The mean length of a block.
         mean_block_months: f64 = number(1.0, 1200.0).unit("months").required().example(24.0);
@@ -236,17 +241,17 @@ tagged! {
         /// Cuts and raises at guardrails around the first year's rate of withdrawal (after Guyton
         /// and Klinger 2006).
         Guardrails(Guardrails / GuardrailsDraft) = "guardrails",
-        /// A fixed share of the balance, a year.
+        /// A fixed fraction of the balance per year.
         Percent(PercentRule / PercentRuleDraft) = "percent",
-        /// A share of the balance that follows from the years that are left, as an annuity's
-        /// payment does.
+        /// A fraction of the balance that depends on the remaining years, like the payment of an
+        /// annuity.
         Vpw(VpwRule / VpwRuleDraft) = "vpw",
     }
 }
 
-/// The least multiple of planned spending.
+/// The lowest multiplier of planned spending.
 const RULE_FLOOR: Input<f64> = number(0.0, 10.0).default(0.0).example(0.5);
-/// The largest.
+/// The highest multiplier of planned spending.
 const RULE_CEILING: Input<f64> = number(0.0, 10.0).default(10.0).example(1.8);
 
 section! {
@@ -254,9 +259,9 @@ section! {
     pub Guardrails / GuardrailsDraft as "Guardrails" with rules::guardrails {
         /// The first month in which the rule acts.
         from: u32 = MONTH.default(0).example(24);
-        /// The least multiple of planned spending.
+        /// The lowest multiplier of planned spending.
         floor: f64 = RULE_FLOOR;
-        /// The largest multiple of planned spending.
+        /// The highest multiplier of planned spending.
         ceiling: f64 = RULE_CEILING;
         /// How far above the first rate of withdrawal spending is cut.
         up: f64 = number(0.0, 10.0).required().example(0.2);
@@ -276,9 +281,9 @@ section! {
     pub PercentRule / PercentRuleDraft as "PercentRule" with rules::percent {
         /// The first month in which the rule acts.
         from: u32 = MONTH.default(0).example(24);
-        /// The least multiple of planned spending.
+        /// The lowest multiplier of planned spending.
         floor: f64 = RULE_FLOOR;
-        /// The largest multiple of planned spending.
+        /// The highest multiplier of planned spending.
         ceiling: f64 = RULE_CEILING;
         /// The share of the balance that is spent.
         share: f64 = SHARE.unit("fractions a year").required().example(0.04);
@@ -290,9 +295,9 @@ section! {
     pub VpwRule / VpwRuleDraft as "VpwRule" with rules::vpw {
         /// The first month in which the rule acts.
         from: u32 = MONTH.default(0).example(24);
-        /// The least multiple of planned spending.
+        /// The lowest multiplier of planned spending.
         floor: f64 = RULE_FLOOR;
-        /// The largest multiple of planned spending.
+        /// The highest multiplier of planned spending.
         ceiling: f64 = RULE_CEILING;
         /// The rate of return that the payments assume.
         rate: f64 = number(0.0, 1.0).unit("fractions a year").required().example(0.02);

@@ -1,7 +1,7 @@
-//! Rules that concern several fields, and what an absent field takes from others.
+//! Rules that concern several fields, and defaults that depend on other fields.
 //!
-//! Each is called once the fields of its section are read. A field that is at fault by itself puts
-//! no other at fault: [`Object::fault`] sees to that.
+//! Each rule is called after the fields of its section were read. If a field has a fault of its
+//! own, [`Object::fault`] adds no further one for a combination with other fields.
 
 use super::plan::{
     BootstrapReturns, FlowIndex, Guardrails, PercentRule, Plan, Portfolio, RegimeReturns, Returns,
@@ -10,10 +10,9 @@ use super::plan::{
 use super::{Goal, Request, SimulationParams, Success};
 use crate::definition::Object;
 
-/// How far weights may be from adding up to 1, and a correlation from being symmetric with ones on
-/// its diagonal.
+/// The tolerance for the sum of weights, and for the symmetry and the diagonal of correlations.
 const TOLERANCE: f64 = 1e-6;
-/// The volatility of spending that nothing else says.
+/// The default volatility of spending.
 const EXPENSE_VOLATILITY: f64 = 0.15;
 
 /// Rules across the sections of a request.
@@ -36,7 +35,7 @@ fn income(request: &mut Request, object: &mut Object<'_>) {
     }
 }
 
-/// A final balance is to be reached; who is only never to be short may aim at nothing.
+/// The target of a final balance must be positive. With `neverShort` it may be 0.
 pub(super) fn goal(goal: &mut Goal, object: &mut Object<'_>) {
     let fields = ["/targetAmount", "/success"];
     let is_final = goal.success == Success::FinalBalance;
@@ -63,8 +62,8 @@ fn implied_params(request: &mut Request) {
     or(&mut params.expense_volatility, profile.spending_volatility.unwrap_or(EXPENSE_VOLATILITY));
 }
 
-/// What ends with the timeline has no end of its own, also where it was given: so it still ends
-/// with the timeline when an answer's assumptions are edited to another one.
+/// Removes ends that equal the timeline, so that they still equal it if the timeline in echoed
+/// assumptions is edited.
 fn ends(request: &mut Request, object: &mut Object<'_>) {
     let timeline = request.goal.timeline_months;
     let plan = &mut request.plan;
@@ -104,7 +103,7 @@ fn flows(request: &Request, object: &mut Object<'_>) {
     }
 }
 
-/// What the returns and the portfolio ask of each other.
+/// Rules for the combination of returns and portfolio.
 fn returns(request: &Request, object: &mut Object<'_>) {
     let Plan { portfolio, returns, .. } = &request.plan;
     let assets = portfolio.as_ref().map(|portfolio| portfolio.assets.as_slice());
@@ -142,7 +141,7 @@ fn returns(request: &Request, object: &mut Object<'_>) {
     }
 }
 
-/// What can't stand together.
+/// Combinations that are not allowed.
 fn exclusions(request: &Request, object: &mut Object<'_>) {
     let plan = &request.plan;
     let moves_prices = |returns: &Returns| matches!(returns, Returns::Bootstrap(bootstrap) if !bootstrap.inflation.is_empty());
@@ -164,7 +163,7 @@ fn exclusions(request: &Request, object: &mut Object<'_>) {
     }
 }
 
-/// An emergency's least is not above its most.
+/// The lowest cost of an emergency must not exceed the highest.
 pub(super) fn params(params: &mut SimulationParams, object: &mut Object<'_>) {
     let SimulationParams { emergency_min: min, emergency_max: max, .. } = *params;
     if min <= max {
@@ -176,7 +175,7 @@ pub(super) fn params(params: &mut SimulationParams, object: &mut Object<'_>) {
     object.fault(&["/emergencyMax", "/emergencyMin"], message);
 }
 
-/// Matrix, weights and months of a portfolio fit its assets.
+/// The correlations, weights and months of a portfolio must fit its assets.
 pub(super) fn portfolio(portfolio: &mut Portfolio, object: &mut Object<'_>) {
     let count = portfolio.assets.len();
     correlation(&portfolio.correlation, count, object);
@@ -228,10 +227,10 @@ fn correlation(matrix: &[Vec<f64>], count: usize, object: &mut Object<'_>) {
     }
 }
 
-/// The least eigenvalue of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, Matrix
+/// The smallest eigenvalue of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, Matrix
 /// Computations, section 8.5).
 fn least_eigenvalue(matrix: &[Vec<f64>]) -> f64 {
-    /// More than any 8 × 8 matrix needs.
+    /// The largest number of sweeps, more than any 8 × 8 matrix needs.
     const SWEEPS: usize = 30;
     let mut a = matrix.to_vec();
     let n = a.len();
@@ -256,7 +255,7 @@ fn least_eigenvalue(matrix: &[Vec<f64>]) -> f64 {
     (0..n).map(|i| a[i][i]).fold(f64::INFINITY, f64::min)
 }
 
-/// Some regime can be left.
+/// At least one regime must have a positive probability to leave it.
 pub(super) fn regimes(regimes: &mut RegimeReturns, object: &mut Object<'_>) {
     if regimes.calm_to_stress == 0.0 && regimes.stress_to_calm == 0.0 {
         let message =
@@ -265,7 +264,7 @@ pub(super) fn regimes(regimes: &mut RegimeReturns, object: &mut Object<'_>) {
     }
 }
 
-/// Inflation has a number for each row.
+/// Inflation must have a number for each row.
 pub(super) fn bootstrap(bootstrap: &mut BootstrapReturns, object: &mut Object<'_>) {
     let (rows, inflation) = (bootstrap.rows.len(), bootstrap.inflation.len());
     if inflation != 0 && inflation != rows {

@@ -17,7 +17,7 @@ use crate::{convert, path_ids};
     operation_id = "getCluster",
     tag = "cluster",
     summary = "The cluster and its nodes",
-    description = "Nodes with their speed and load, and how many jobs wait.",
+    description = "The nodes with their speed and load, and the numbers of queued and running jobs.",
     responses(
         (status = 200, description = "The cluster", body = Cluster),
     ),
@@ -33,7 +33,7 @@ pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Jso
     operation_id = "getClusterHistory",
     tag = "cluster",
     summary = "Samples of the last hour and day",
-    description = "As the leading coordinator has seen the cluster since it leads.",
+    description = "Since the current coordinator has led.",
     responses(
         (status = 200, description = "The samples", body = ClusterHistory),
     ),
@@ -48,10 +48,10 @@ pub(crate) async fn history(State(app): State<App>, caller: Caller) -> Result<Js
     path = "/api/cluster/events",
     operation_id = "getClusterEvents",
     tag = "cluster",
-    summary = "What has happened: nodes that joined or were lost, changes of the leader, keys",
-    description = "At most 500, since the leading coordinator leads. Events of keys are for administrators.",
+    summary = "The events of the cluster: nodes that joined or were lost, changes of the leader, keys",
+    description = "At most 500 events since the current coordinator has led. Those of keys, tokens and tiers are for administrators.",
     responses(
-        (status = 200, description = "The events, the latest first", body = ClusterEvents),
+        (status = 200, description = "The events, latest first", body = ClusterEvents),
     ),
 )]
 pub(crate) async fn events(State(app): State<App>, caller: Caller) -> Result<Json<ClusterEvents>, Failure> {
@@ -64,8 +64,8 @@ pub(crate) async fn events(State(app): State<App>, caller: Caller) -> Result<Jso
     path = "/api/cluster/nodes/{id}/drain",
     operation_id = "drainNode",
     tag = "cluster",
-    summary = "The node finishes what it holds and gets nothing more",
-    description = "For administrators. It holds for every worker of the node's name, also after restarts.",
+    summary = "Drains a node",
+    description = "For administrators. The node finishes its leases and gets no more. This applies to all workers with its name, also after restarts.",
     params(
         ("id" = String, Path, description = "A node's id, `node_…`"),
     ),
@@ -87,10 +87,10 @@ pub(crate) async fn drain(
     path = "/api/cluster/nodes/{id}/undrain",
     operation_id = "undrainNode",
     tag = "cluster",
-    summary = "The node gets work again",
-    description = "For administrators. It takes a node's id, or the name that drained nodes had.",
+    summary = "Ends the drain of a node",
+    description = "For administrators. The nodes with its name get leases again.",
     params(
-        ("id" = String, Path, description = "A node's id, `node_…`, or the name that drained nodes had"),
+        ("id" = String, Path, description = "A node's id, `node_…`, or the name of drained nodes"),
     ),
     responses(
         (status = 200, description = "The node", body = Node),

@@ -17,12 +17,12 @@ use crate::routes::App;
     path = "/api/compare",
     operation_id = "compare",
     tag = "jobs",
-    summary = "Up to eight plans with the same random numbers, at once",
-    description = "All plans meet the same random numbers, simulation by simulation, so that differences have small errors. Waits as `POST /api/simulate` does.",
+    summary = "A comparison of up to eight plans in the response",
+    description = "All plans have the same random numbers, simulation by simulation, so that differences have small errors. Waits like `POST /api/simulate`.",
     params(IdempotencyKey),
     request_body = CompareRequest,
     responses(
-        (status = 200, description = "How they do, each beside the first", body = Comparison),
+        (status = 200, description = "The results of each plan, compared with the first", body = Comparison),
         CancelledMeanwhile,
     ),
 )]

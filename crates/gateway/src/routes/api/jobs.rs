@@ -29,11 +29,11 @@ use crate::{convert, entity, jobs, path_ids};
     operation_id = "submitJob",
     tag = "jobs",
     summary = "Queues a job",
-    description = "The answer comes once the job is durable; it runs when nodes are free. Follow it with `GET /api/jobs/{id}/events`, or with `Prefer: wait` on `GET /api/jobs/{id}`. Every fault of the body is named at once.",
+    description = "The job is durable when the response arrives, and runs when nodes are free. Follow it with `GET /api/jobs/{id}/events`, or with `Prefer: wait` on `GET /api/jobs/{id}`. A refusal names all faults of the body at once.",
     params(IdempotencyKey),
     request_body = SubmitJob,
     responses(
-        (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
+        (status = 202, description = "The job is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
     ),
 )]
 pub(crate) async fn submit(
@@ -52,10 +52,10 @@ pub(crate) async fn submit(
     operation_id = "listJobs",
     tag = "jobs",
     summary = "The caller's jobs, newest first, without results",
-    description = "Pages of at most 100 jobs. A job that has ended is kept for 30 days, or until 100,000 others have ended since.",
+    description = "Pages of at most 100 jobs. An ended job is kept for 30 days, or until 100,000 other jobs have ended after it.",
     params(
         Page,
-        ("status" = Option<JobStatus>, Query, description = "Only those in this state"),
+        ("status" = Option<JobStatus>, Query, description = "Only jobs in this state"),
         IfNoneMatch,
     ),
     responses(
@@ -79,8 +79,8 @@ pub(crate) async fn list(
     path = "/api/jobs/{id}",
     operation_id = "getJob",
     tag = "jobs",
-    summary = "One job, with its results when it is complete",
-    description = "`Prefer: wait=30` holds the call until the status changes. An ETag of an earlier answer in If-None-Match gets 304 while nothing has changed.",
+    summary = "A job, with its results if it is complete",
+    description = "With `Prefer: wait=30` the response waits for a change of the status. With the ETag of an earlier response in If-None-Match, the response is 304 as long as nothing has changed.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
         FieldsOfResults,
@@ -107,13 +107,13 @@ pub(crate) async fn get(
     path = "/api/jobs/{id}",
     operation_id = "cancelJob",
     tag = "jobs",
-    summary = "Ends a queued or running job",
-    description = "What has been computed by then is billed.",
+    summary = "Cancels a queued or running job",
+    description = "The simulations so far are billed.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
     ),
     responses(
-        (status = 200, description = "It is cancelled", body = Cancelled),
+        (status = 200, description = "The job is cancelled", body = Cancelled),
         HasEnded,
     ),
 )]

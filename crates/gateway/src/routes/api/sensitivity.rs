@@ -17,12 +17,12 @@ use crate::routes::App;
     path = "/api/sensitivity",
     operation_id = "sensitivity",
     tag = "jobs",
-    summary = "What changes of the plan would do, at once",
-    description = "As `POST /api/simulate`, with the sensitivity alone: seven changes of the plan, each on the same random numbers as the plan itself.",
+    summary = "The effects of changes of a plan in the response",
+    description = "Like `POST /api/simulate`, but only the sensitivity: the effects of seven changes of the plan, each with the same random numbers as the plan itself.",
     params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(
-        (status = 200, description = "What they would do", body = SensitivityResults),
+        (status = 200, description = "The effects", body = SensitivityResults),
         CancelledMeanwhile,
     ),
 )]

@@ -17,8 +17,8 @@ use crate::routes::App;
     path = "/api/simulate",
     operation_id = "simulate",
     tag = "jobs",
-    summary = "Results at once, of at most 10 million simulations",
-    description = "A job runs beneath the call, and the call waits for it. Where it takes over 30 s, the answer is 503 with the Location of the job, which goes on; the same body from the same user within a minute joins it.",
+    summary = "The results of a plan in the response, for at most 10 million simulations",
+    description = "The call submits a job and waits for it. If it takes more than 30 s, the response is 503 with the Location of the job, which continues. The same request of the same user within a minute joins that job.",
     params(IdempotencyKey),
     request_body = SimulationRequest,
     responses(

@@ -17,8 +17,8 @@ use crate::routes::App;
     path = "/api/solve",
     operation_id = "solve",
     tag = "jobs",
-    summary = "The value of one number of a plan that gives a wanted probability, at once",
-    description = "All else of the plan stays as it is. Waits as `POST /api/simulate` does.",
+    summary = "The value of one number of a plan that gives a wanted probability, in the response",
+    description = "The rest of the plan stays unchanged. Waits like `POST /api/simulate`.",
     params(IdempotencyKey),
     request_body = SolveRequest,
     responses(

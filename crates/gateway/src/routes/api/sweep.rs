@@ -18,12 +18,12 @@ use crate::{convert, entity, jobs};
     operation_id = "sweep",
     tag = "jobs",
     summary = "Queues a sweep: a plan at many values of one or two of its numbers",
-    description = "All points, at most 1,024, meet the same random numbers in one job, and are compared with the plan as it was sent. \
-        `GET /api/jobs/{id}/sweep` has them, also while it runs.",
+    description = "All points, at most 1,024, are simulated in one job with the same random numbers, and compared with the plan of the request. \
+        `GET /api/jobs/{id}/sweep` returns them, also while the job runs.",
     params(IdempotencyKey),
     request_body = SweepRequest,
     responses(
-        (status = 202, description = "It is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
+        (status = 202, description = "The job is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
     ),
 )]
 pub(crate) async fn sweep(

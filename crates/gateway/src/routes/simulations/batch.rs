@@ -32,12 +32,12 @@ use crate::{body, convert, entity, idempotency_key, line_json, path_ids};
     operation_id = "createBatch",
     tag = "batches",
     summary = "Queues all jobs of a batch, or none",
-    description = "Each simulation is a job of its own. `parallel_jobs` of them run at once; what they may cost is reserved before they start, so that a batch never exceeds its budget.",
+    description = "Each simulation is a job. At most `parallel_jobs` of them run at the same time. The estimated cost of a job is reserved before it starts, so a batch never exceeds its budget.",
     params(IdempotencyKey),
     request_body = CreateBatch,
     responses(
-        (status = 202, description = "It is durable", body = Batch, headers(("Location" = String, description = "The batch"))),
-        (status = 402, description = "The budget doesn't reach the cheapest job", body = Problem, content_type = "application/problem+json"),
+        (status = 202, description = "The batch is durable", body = Batch, headers(("Location" = String, description = "The batch"))),
+        (status = 402, description = "The budget is too small for the cheapest job", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn create(
@@ -68,7 +68,7 @@ pub(crate) async fn create(
     description = "Pages of at most 100 batches.",
     params(
         Page,
-        ("status" = Option<BatchStatus>, Query, description = "Only those in this state"),
+        ("status" = Option<BatchStatus>, Query, description = "Only batches in this state"),
         IfNoneMatch,
     ),
     responses(
@@ -96,7 +96,7 @@ pub(crate) async fn list(
     operation_id = "getBatch",
     tag = "batches",
     summary = "One batch",
-    description = "`Prefer: wait=30` holds the call until the status of one of its jobs changes.",
+    description = "With `Prefer: wait=30` the response waits until the status of one of its jobs changes.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
         PreferWait,
@@ -128,14 +128,14 @@ pub(crate) async fn get(
     path = "/simulations/batch/{batch_id}/jobs",
     operation_id = "getBatchJobs",
     tag = "batches",
-    summary = "A batch and its jobs without their results",
-    description = "The batch and every job of it in one answer.",
+    summary = "A batch with its jobs, without their results",
+    description = "The batch and all of its jobs in one response.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
         IfNoneMatch,
     ),
     responses(
-        (status = 200, description = "Both", body = BatchJobs),
+        (status = 200, description = "The batch and its jobs", body = BatchJobs),
         NotModified,
     ),
 )]
@@ -160,8 +160,8 @@ pub(crate) async fn jobs(
     path = "/simulations/batch/{batch_id}/results",
     operation_id = "getBatchResults",
     tag = "batches",
-    summary = "Every job that has ended, one a line, with its results",
-    description = "In the order of the request; jobs that have not ended are left out.",
+    summary = "The ended jobs of a batch with their results, one per line",
+    description = "In the order of the request. Jobs that have not ended are left out.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
     ),
@@ -195,14 +195,14 @@ fn line(job: v1::Job) -> std::io::Result<String> {
     path = "/simulations/batch/{batch_id}/cancel",
     operation_id = "cancelBatch",
     tag = "batches",
-    summary = "Ends a batch",
-    description = "The body may be left out. Jobs that wait are cancelled, and running ones, too, unless `cancel_running` is false.",
+    summary = "Cancels a batch",
+    description = "The body is optional. Queued jobs are cancelled, and also running ones unless `cancel_running` is false.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
     ),
     request_body = CancelBatch,
     responses(
-        (status = 200, description = "It is cancelled", body = Batch),
+        (status = 200, description = "The cancelled batch", body = Batch),
         HasEnded,
     ),
 )]
@@ -225,10 +225,10 @@ pub(crate) async fn cancel(
     path = "/simulations/batch/stats",
     operation_id = "getBatchStats",
     tag = "batches",
-    summary = "Over all batches of the caller",
+    summary = "Statistics of the caller's batches",
     description = "Counts, costs and means of all batches of the caller.",
     responses(
-        (status = 200, description = "The numbers", body = BatchStats),
+        (status = 200, description = "The statistics", body = BatchStats),
     ),
 )]
 pub(crate) async fn stats(State(app): State<App>, caller: Caller) -> Result<Json<BatchStats>, Failure> {

@@ -20,8 +20,8 @@ use crate::{body, convert, entity, idempotency_key, path_ids};
     path = "/api/admin/keys",
     operation_id = "createKey",
     tag = "admin",
-    summary = "Makes a key; its secret is shown once",
-    description = "For administrators. Only a hash of the secret is kept, so it can't be shown again.",
+    summary = "Creates a key",
+    description = "For administrators. The secret is only in this response, because the cluster stores only its hash.",
     params(IdempotencyKey),
     request_body = CreateKey,
     responses(
@@ -53,8 +53,8 @@ pub(crate) async fn create(
     path = "/api/admin/keys",
     operation_id = "listKeys",
     tag = "admin",
-    summary = "Every key, without its secret",
-    description = "For administrators. Revoked keys are listed, too.",
+    summary = "All keys, without their secrets",
+    description = "For administrators. Includes revoked keys.",
     responses(
         (status = 200, description = "The keys", body = KeyList),
     ),
@@ -70,8 +70,8 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     path = "/api/admin/keys/{id}",
     operation_id = "revokeKey",
     tag = "admin",
-    summary = "Takes a key back, for good",
-    description = "For administrators. The key is refused from now on; the user's jobs stay.",
+    summary = "Revokes a key permanently",
+    description = "For administrators. Jobs that were submitted with the key continue.",
     params(
         ("id" = String, Path, description = "A key's id"),
     ),

@@ -15,10 +15,10 @@ use crate::{body, convert};
     path = "/api/admin/tiers",
     operation_id = "getTiers",
     tag = "admin",
-    summary = "What each tier may do, and what work costs",
-    description = "For administrators. A limit of −1 is none.",
+    summary = "The limits of the tiers, and the price of a token",
+    description = "For administrators. −1 means no limit.",
     responses(
-        (status = 200, description = "All of it", body = Tiers),
+        (status = 200, description = "The tiers", body = Tiers),
     ),
 )]
 pub(crate) async fn get(State(app): State<App>, caller: Caller) -> Result<Json<Tiers>, Failure> {
@@ -31,11 +31,11 @@ pub(crate) async fn get(State(app): State<App>, caller: Caller) -> Result<Json<T
     path = "/api/admin/tiers",
     operation_id = "setTiers",
     tag = "admin",
-    summary = "Changes that for the whole cluster, for calls and jobs from now on",
-    description = "For administrators. What is left out has its default.",
+    summary = "Changes the tiers of the whole cluster",
+    description = "For administrators. Applies to calls and jobs from now on. Members that are left out get their defaults.",
     request_body = Tiers,
     responses(
-        (status = 200, description = "All of it, as it holds now", body = Tiers),
+        (status = 200, description = "The new tiers", body = Tiers),
     ),
 )]
 pub(crate) async fn set(

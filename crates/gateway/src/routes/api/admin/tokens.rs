@@ -19,8 +19,8 @@ use crate::{body, convert, entity, idempotency_key, path_ids};
     path = "/api/admin/tokens",
     operation_id = "createJoinToken",
     tag = "admin",
-    summary = "Makes a token for workers to join with; its text is shown once",
-    description = "For administrators. The body may be left out. Only a hash of the text is kept, so it can't be shown again.",
+    summary = "Creates a join token for workers",
+    description = "For administrators. The body is optional. The text is only in this response, because the cluster stores only its hash.",
     params(IdempotencyKey),
     request_body = CreateJoinToken,
     responses(
@@ -49,8 +49,8 @@ pub(crate) async fn create(
     path = "/api/admin/tokens",
     operation_id = "listJoinTokens",
     tag = "admin",
-    summary = "Every join token, without its text",
-    description = "For administrators. Those that are of no use any more are listed, too.",
+    summary = "All join tokens, without their texts",
+    description = "For administrators. Includes revoked and expired tokens.",
     responses(
         (status = 200, description = "The tokens", body = JoinTokenList),
     ),
@@ -66,8 +66,8 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     path = "/api/admin/tokens/{id}",
     operation_id = "revokeJoinToken",
     tag = "admin",
-    summary = "Takes a join token back, for good; workers that have joined with it go on",
-    description = "For administrators. No worker joins with it from now on.",
+    summary = "Revokes a join token permanently",
+    description = "For administrators. Workers that have joined with it stay.",
     params(
         ("id" = String, Path, description = "A join token's id"),
     ),

@@ -20,15 +20,15 @@ use crate::{convert, path_ids};
     path = "/api/jobs/{id}/events",
     operation_id = "watchJob",
     tag = "jobs",
-    summary = "A job as server-sent events, until it has ended",
-    description = "Each event carries an id. Who comes back with the last one in Last-Event-ID misses nothing; who has seen the end gets 204. A comment every 15 s keeps the line open.",
+    summary = "The progress of a job as server-sent events",
+    description = "Each event has an id. A client that reconnects with the last one in Last-Event-ID misses nothing, and gets 204 after the last event. A comment every 15 s keeps the connection open.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
         LastEventId,
     ),
     responses(
-        (status = 204, description = "The client has seen the last event: there is nothing to reconnect for"),
-        (status = 200, description = "`progress` events with the job without results, then one of `complete`, `failed`, `cancelled` with all of it", body = Job, content_type = "text/event-stream"),
+        (status = 204, description = "The client has already received the last event"),
+        (status = 200, description = "`progress` events with the job without results, then one of `complete`, `failed`, `cancelled` with the whole job", body = Job, content_type = "text/event-stream"),
     ),
 )]
 pub(crate) async fn events(

@@ -24,11 +24,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     path = "/api/jobs/{id}/report",
     operation_id = "reportJob",
     tag = "jobs",
-    summary = "A complete job as a page that prints, with charts and every assumption",
-    description = "The same job gives the same bytes.",
+    summary = "A printable report of a complete job, with charts and all assumptions",
+    description = "The same job always gives the same bytes.",
     params(("id" = String, Path, description = "A job's id, `job_…`")),
     responses(
-        (status = 200, description = "The page: HTML without scripts", body = String, content_type = "text/html"),
+        (status = 200, description = "HTML without scripts", body = String, content_type = "text/html"),
         (status = 409, description = "The job is not complete", body = Problem, content_type = "application/problem+json"),
     ),
 )]

@@ -46,24 +46,24 @@ const COLUMNS: [&str; 6] =
     path = "/api/jobs/{id}/samples",
     operation_id = "getSamples",
     tag = "jobs",
-    summary = "What became of consecutive simulations",
-    description = "They are computed again from the seed and their indices, to the bit, and sent as CSV, lines of JSON or an Arrow stream, as `Accept` \
-        says. Charged as so many simulations of the timeline.",
+    summary = "The outcomes of consecutive simulations",
+    description = "They are recomputed from the seed and their indices, with the same bits, and sent as CSV, JSON lines or an Arrow stream, depending on \
+        `Accept`. Billed like a job of this number of simulations.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("first" = Option<u64>, Query, minimum = 0, maximum = 999_999_999_999_u64, format = Int64, description = "The index of the first; 0 where absent"),
-        ("count" = Option<u64>, Query, minimum = 1, maximum = 1_000_000, format = Int64, description = "How many, as far as the job has so many; 100,000 where absent"),
+        ("first" = Option<u64>, Query, minimum = 0, maximum = 999_999_999_999_u64, format = Int64, description = "The index of the first simulation; by default 0"),
+        ("count" = Option<u64>, Query, minimum = 1, maximum = 1_000_000, format = Int64, description = "The number of simulations; by default 100,000. If the job has fewer, only those are sent"),
     ),
     responses(
-        (status = 200, description = "A row for each: `index`, `finalBalance` in dollars, `success`, `firstShortMonth` from 1 (where the goal is never to be \
-            short, and it was), `horizonMonths` (with people), `lowestMultiplier` (with a spending rule). In Arrow they are `uint64`, `float32`, `bool`, \
-            `uint16`, `uint16`, `float32`",
+        (status = 200, description = "A row for each simulation: `index`, `finalBalance` in dollars, `success`, `firstShortMonth` from 1 (if the goal is never to be \
+            short, and the simulation was), `horizonMonths` (with people), `lowestMultiplier` (with a spending rule). The types in Arrow are `uint64`, \
+            `float32`, `bool`, `uint16`, `uint16`, `float32`",
             content(
                 (String = "text/csv", example = json!("index,finalBalance,success,firstShortMonth,horizonMonths,lowestMultiplier\r\n0,71234.5,true,,,\r\n")),
                 (Sample = "application/jsonl"),
                 (Vec<u8> = "application/vnd.apache.arrow.stream", example = json!("(binary)")),
             )),
-        (status = 406, description = "It is sent as CSV, lines of JSON or an Arrow stream only"),
+        (status = 406, description = "The only formats are CSV, JSON lines and Arrow streams"),
     ),
 )]
 pub(crate) async fn samples(

@@ -18,10 +18,10 @@ use crate::{entity, path_ids};
     operation_id = "replaySimulation",
     tag = "jobs",
     summary = "One simulation of a job, month by month",
-    description = "It is computed again from the seed and the index, to the bit. `results.notable` names simulations that are worth a look.",
+    description = "It is recomputed from the seed and the index, with the same bits. `results.notable` names notable simulations.",
     params(
         ("id" = String, Path, description = "A job's id, `job_…`"),
-        ("index" = u64, Path, description = "The simulation's index, from 0", minimum = 0, maximum = 999_999_999_999_u64, format = Int64),
+        ("index" = u64, Path, description = "The index of the simulation, from 0", minimum = 0, maximum = 999_999_999_999_u64, format = Int64),
         IfNoneMatch,
     ),
     responses(

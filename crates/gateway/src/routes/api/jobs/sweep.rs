@@ -34,13 +34,13 @@ const FORMATS: [(&str, Format); 3] =
     operation_id = "getSweep",
     tag = "jobs",
     summary = "The points of a sweep",
-    description = "As JSON, CSV or lines of JSON, as `Accept` says; also while it runs, then of the simulations so far.",
+    description = "As JSON, CSV or JSON lines, depending on `Accept`. While the sweep runs, the points are those of the simulations so far.",
     params(
         ("id" = String, Path, description = "A sweep's id, `job_…`"),
         IfNoneMatch,
     ),
     responses(
-        (status = 200, description = "The points: as CSV a line of names and a line for each; as JSON lines an object for each, its values by pointer",
+        (status = 200, description = "The points. CSV has a line of names and a line for each point; JSON lines has an object for each point, with values by pointer",
             content(
                 (Sweep = "application/json"),
                 (String = "text/csv", example = json!("/plan/incomeUntil,successProbability,standardError,confidenceInterval95Low,\
@@ -48,8 +48,8 @@ const FORMATS: [(&str, Format); 3] =
                 (SweepLine = "application/jsonl"),
             )),
         NotModified,
-        (status = 406, description = "It is sent as JSON, CSV or lines of JSON only"),
-        (status = 409, description = "There are no points yet, or none any more"),
+        (status = 406, description = "The only formats are JSON, CSV and JSON lines"),
+        (status = 409, description = "There are no points yet, or the job has ended without results"),
     ),
 )]
 pub(crate) async fn points(

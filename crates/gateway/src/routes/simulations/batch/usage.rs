@@ -16,8 +16,8 @@ use crate::routes::App;
     path = "/simulations/batch/usage",
     operation_id = "getUsage",
     tag = "accounts",
-    summary = "What the caller has used this month",
-    description = "Calls, jobs and dollars of this calendar month (UTC), what the tier allows, and what is left of it.",
+    summary = "The caller's usage of this month",
+    description = "Calls, jobs and dollars of this calendar month (UTC), the limits of the tier, and what is left.",
     responses(
         (status = 200, description = "The usage", body = Usage),
     ),
@@ -32,10 +32,10 @@ pub(crate) async fn usage(State(app): State<App>, caller: Caller) -> Result<Json
     path = "/simulations/batch/usage/history",
     operation_id = "getUsageHistory",
     tag = "accounts",
-    summary = "The same of past months",
-    description = "Past calendar months, the latest first, after the present one.",
+    summary = "The caller's usage of past months",
+    description = "This calendar month, and past ones, latest first.",
     params(
-        ("periods" = Option<u32>, Query, description = "Past months; 6 where absent", minimum = 1, maximum = 24, format = Int32),
+        ("periods" = Option<u32>, Query, description = "The number of past months; by default 6", minimum = 1, maximum = 24, format = Int32),
     ),
     responses(
         (status = 200, description = "The usage", body = UsageHistory),
