@@ -30,7 +30,7 @@ from airflow.sdk import BaseHook, BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from carlo.errors import ApiError, CarloError, JobCancelled, JobFailed
 
-# The histogram and the course are too much for XCom, and none of Airflow's business.
+# Histogram and trajectory are too large for XCom, and not needed in Airflow.
 LEFT_OUT = ("histogram", "trajectory")
 
 

@@ -55,7 +55,7 @@ def deferred(**arguments: Any) -> tuple[CarloOperator, TaskDeferred]:
 
 
 def fired(trigger: Any) -> dict[str, Any]:
-    # As the triggerer makes it: from what was stored.
+    # The trigger is created from its serialized form, as the triggerer does.
     path, arguments = trigger.serialize()
     assert path == "carlo_operator.CarloTrigger"
 

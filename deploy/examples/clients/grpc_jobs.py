@@ -19,7 +19,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_tools import protoc
 
 PROTO = Path(__file__).resolve().parents[3] / "proto"
-# A long stream that is silent is not mistaken for a dead one, and a dead one is noticed.
+# Keep-alive pings distinguish a long silent stream from a broken one.
 OPTIONS = (("grpc.keepalive_time_ms", 30_000), ("grpc.keepalive_timeout_ms", 10_000))
 
 
@@ -54,7 +54,7 @@ def main(file: str) -> None:
         key = (("x-api-key", os.environ.get("CARLO_API_KEY", "")),)
         with grpc.insecure_channel(address, OPTIONS) as channel:
             jobs = jobs_pb2_grpc.JobsStub(channel)
-            # The names of JSON are those of the messages.
+            # JSON with the names of the messages.
             submit = ParseDict({"simulation": json.loads(Path(file).read_text())}, jobs_pb2.SubmitRequest())
             try:
                 job = jobs.Submit(submit, metadata=key, timeout=30, wait_for_ready=True)

@@ -1,4 +1,4 @@
-// Submits a request, follows the job by its events, and prints its answer.
+// Submits a request, follows the job by its events, and prints its results.
 //   CARLO_API_KEY=… node jobs.mjs REQUEST.json
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -68,7 +68,7 @@ async function main(file) {
   const submitted = await call("/api/jobs", {
     method: "POST",
     body: await readFile(file),
-    // The key makes it one job, however often the call is tried.
+    // With the key, repeated calls create only one job.
     headers: { "Content-Type": "application/json", "Idempotency-Key": randomUUID() },
   });
   const { jobId } = await submitted.json();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Submits a request, waits for the job, and prints its answer.
+# Submits a request, waits for the job, and prints its results.
 #   CARLO_API_KEY=… ./jobs.sh REQUEST.json
 set -euo pipefail
 
@@ -10,7 +10,7 @@ headers="$(mktemp)"
 trap 'rm -f "$headers"' EXIT
 printf 'X-API-Key: %s\nContent-Type: application/json\n' "${CARLO_API_KEY:-}" >"$headers"
 
-# Calls the server. Prints the body, or on stderr why there is none. Tries again while the server is away or asks to wait.
+# Calls the server. Prints the body, or an error to stderr. Tries again while the server is unreachable or asks to wait.
 call() { # CURL ARGUMENTS
   local body
   body="$(curl --silent --show-error --header "@$headers" --retry 8 --retry-connrefused --retry-max-time 60 --fail-with-body "$@")" || {
@@ -20,11 +20,11 @@ call() { # CURL ARGUMENTS
   echo "$body"
 }
 
-# The key makes it one job, however often the call is tried.
+# With the key, repeated calls create only one job.
 key="$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
 id="$(call --data-binary "@$request" --header "Idempotency-Key: $key" "$url/api/jobs" | jq --raw-output .jobId)"
 while true; do
-  # The server answers when the job's state changes, or after 20 s.
+  # The server responds when the job's state changes, or after 20 s.
   job="$(call --header 'Prefer: wait=20' "$url/api/jobs/$id")"
   case "$(jq --raw-output .status <<<"$job")" in
     queued | running) jq --raw-output '"\(.status), \(.progress | round) %"' <<<"$job" >&2 ;;

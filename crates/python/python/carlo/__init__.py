@@ -1,4 +1,4 @@
-"""Will the savings reach the goal, how sure is that, and what would change it?
+"""Will the savings reach the goal, how certain is that, and what would change it?
 
 carlo simulates a household's finances month by month and gives every number with its error bar: in this process (`run`, `compare`,
 `solve`, `replay`, `paths`, `verify`), or on a cluster (`Client`, `AsyncClient`). Both return the same objects, and the same plan and
@@ -7,7 +7,7 @@ seed give the same bits.
 
 from pkgutil import extend_path
 
-# The messages of gRPC are the package `carlo.v1` wherever protoc has put them: they may stand elsewhere on the path.
+# Allows that protoc puts the gRPC messages, the package `carlo.v1`, elsewhere on the path.
 __path__ = extend_path(__path__, __name__)
 
 from . import errors, models

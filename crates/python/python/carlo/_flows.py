@@ -1,4 +1,4 @@
-"""What the client does, without doing it: each call is a generator that yields steps and gets what came of them.
+"""The logic of the clients without I/O: each call is a generator that yields steps and receives their results.
 
 `client` carries the steps out, once with blocking calls and once with asyncio, so that both behave alike.
 """
@@ -22,15 +22,15 @@ from .models import Batch, Job
 T = TypeVar("T")
 
 BACKOFF_SECONDS = (0.1, 5.0)
-"""Before the second attempt, and before any."""
+"""The pause before the second attempt, and the longest pause."""
 SILENCE_SECONDS = 45.0
-"""A stream of events says something at least every 15 s."""
+"""The timeout of a stream of events, which has a comment at least every 15 s."""
 PROBLEM_BYTES_MAX = 1 << 20
 
 
 @dataclass
 class Send:
-    """A request. Its response is read, unless it is a stream: that is open until the next request, or the end."""
+    """A request. Its response is read, unless it is a stream, which stays open until the next request or the end."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class Sleep:
 
 @dataclass
 class Emit:
-    """An entry of what the caller iterates over."""
+    """An item for the caller's iteration."""
 
     entry: Any
 
@@ -66,32 +66,32 @@ Flow = Generator[Step, Any, T]
 
 @dataclass
 class Settings:
-    """How patient a client is."""
+    """How long a client keeps trying."""
 
     patience: float
-    """Seconds for which a server may be away."""
+    """How long a server may be unreachable, in seconds."""
     retry_after_max: float
-    """The longest `Retry-After`, in seconds, that is waited for."""
+    """The longest accepted `Retry-After`, in seconds."""
     clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)
 class _Event:
-    """What both kinds of events have in common."""
+    """The members that the events of jobs and of batches have in common."""
 
     id: str | None
-    """Grows with every event; `None` where the server gave none."""
+    """Increases with every event; `None` if the server sent none."""
 
     kind: str
-    """"progress", or how it ended: "failed", "cancelled", of a job "complete", of a batch "completed" or "partial"."""
+    """"progress", or for the last event the state: "failed", "cancelled", for a job "complete", for a batch "completed" or "partial"."""
 
 
 @dataclass(frozen=True)
 class Event(_Event):
-    """What a stream of events says of a job."""
+    """An event of a job."""
 
     job: Job
-    """The job; with its results once it is complete."""
+    """The job, with its results if it is complete."""
 
     @classmethod
     def read(cls, id: str | None, kind: str, data: dict[str, Any]) -> Event:
@@ -100,10 +100,10 @@ class Event(_Event):
 
 @dataclass(frozen=True)
 class BatchEvent(_Event):
-    """What a stream of events says of a batch."""
+    """An event of a batch."""
 
     batch: Batch
-    """The batch, as it was then."""
+    """The batch at the time of the event."""
 
     @classmethod
     def read(cls, id: str | None, kind: str, data: dict[str, Any]) -> BatchEvent:
@@ -112,11 +112,11 @@ class BatchEvent(_Event):
 
 E = TypeVar("E", Event, BatchEvent)
 Read = Callable[[Optional[str], str, dict[str, Any]], E]
-"""Makes an event of its id, its kind, and what it tells of."""
+"""Makes an event from its id, its kind and its data."""
 
 
 def problem(response: httpx.Response) -> Exception:
-    """The exception that a refusal is."""
+    """The exception for a refusal."""
     try:
         body = json.loads(response.text[:PROBLEM_BYTES_MAX])
     except ValueError:
@@ -148,7 +148,7 @@ def problem(response: httpx.Response) -> Exception:
 
 
 def seconds(response: httpx.Response) -> float | None:
-    """What `Retry-After` says, in seconds. A date is not what carlo sends."""
+    """The value of `Retry-After` in seconds. carlo never sends a date."""
     try:
         asked = float(response.headers["retry-after"])
     except (KeyError, ValueError):
@@ -157,18 +157,18 @@ def seconds(response: httpx.Response) -> float | None:
 
 
 class Patience:
-    """How long to wait before the next attempt, and when it is enough."""
+    """The pauses between attempts, and their limit."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.reset()
 
     def reset(self) -> None:
-        """Somebody answered."""
+        """Takes note of a response."""
         self.attempts, self.since = 0, self.settings.clock()
 
     def after(self, error: Exception, asked: float | None) -> float:
-        """Seconds to wait after a failure. Raises the failure where it is enough."""
+        """The pause after a failure in seconds. Raises the failure if the limit is reached."""
         low, high = BACKOFF_SECONDS
         wait = min(low * 2.0**self.attempts, high) * random.uniform(0.5, 1.0)
         if asked is not None:
@@ -184,7 +184,7 @@ class Patience:
 def is_passing(response: httpx.Response) -> bool:
     """Whether the same call may succeed soon."""
     if response.status_code == 429:
-        # A month's quota doesn't come back soon; Retry-After says so.
+        # With an exhausted monthly quota, Retry-After is too long to wait.
         return seconds(response) is not None
     if response.status_code == 409:
         return "idempotency-key-in-use" in response.text
@@ -203,8 +203,8 @@ def call(
     idempotency_key: str | None = None,
     timeout: float | None = None,
 ) -> Flow[httpx.Response]:
-    """One call, again while the server is away or asks to wait. One that creates something has an idempotency key, so that it creates one
-    thing however often it is sent."""
+    """A call, which is repeated while the server is unreachable or asks to wait. A call that creates something has an idempotency key, so
+    that repetitions create nothing more."""
     send = Send(method, path, dict(headers or {}), {name: value for name, value in (params or {}).items() if value is not None}, content, timeout)
     if content is not None:
         send.headers["Content-Type"] = "application/json"
@@ -223,7 +223,7 @@ def call(
         if not is_passing(response):
             raise refusal
         if "x-job-id" in response.headers:
-            # The answer takes longer than one call may: the job goes on, and the next call with the same key waits for it.
+            # The job takes longer than a call may. It continues, and the next call with the same key waits for it.
             patience.reset()
         yield Sleep(patience.after(refusal, seconds(response)))
 
@@ -243,7 +243,7 @@ def events(
     sink: Callable[[E], object] | None = None,
     deadline: float | None = None,
 ) -> Flow[None]:
-    """Emits the events of a job or a batch until the last one, or hands them to `sink`. A stream that breaks is taken up where it broke."""
+    """Emits the events of a job or a batch up to the last one, or passes them to `sink`. A broken stream is continued without missing events."""
     patience = Patience(settings)
     while True:
         until(deadline, settings)
@@ -295,7 +295,7 @@ class EventParser(Generic[E]):
         self.kind, self.data = "", list[str]()
 
     def line(self, line: str) -> E | None:
-        """The event that ends with this line, if one does."""
+        """The event that ends with this line, if there is one."""
         if line:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
@@ -313,13 +313,13 @@ class EventParser(Generic[E]):
 
 
 def until(deadline: float | None, settings: Settings) -> None:
-    """Raises where it is past the deadline."""
+    """Raises an error after the deadline."""
     if deadline is not None and settings.clock() >= deadline:
-        raise WaitTimeout("it has not ended within the time that was given to it; it goes on")
+        raise WaitTimeout("it has not ended within the timeout; it continues")
 
 
 def ended(job: Job) -> Job:
-    """A job that is complete. What else can become of one is an exception."""
+    """Returns a complete job. Raises an exception for any other outcome."""
     if job.status == "failed":
         raise JobFailed(job)
     if job.status == "cancelled":
@@ -328,10 +328,10 @@ def ended(job: Job) -> Job:
 
 
 def wait(settings: Settings, path: str, timeout: float | None, told: Callable[[int, int], object] | None) -> Flow[Job]:
-    """The job, once it is complete."""
+    """Waits until the job is complete."""
     deadline = None if timeout is None else settings.clock() + timeout
     if told is not None:
-        # The events say how far it is.
+        # The progress comes from the events.
         def show(event: Event) -> None:
             told(event.job.simulations_complete, event.job.simulations_total)
 
@@ -343,12 +343,12 @@ def wait(settings: Settings, path: str, timeout: float | None, told: Callable[[i
         job = Job.from_dict(response.json())
         if job.status not in ("queued", "running"):
             return ended(job)
-        # Also where a server doesn't hold answers.
+        # In case the server doesn't support long polls.
         yield Sleep(0.05)
 
 
 def wait_batch(settings: Settings, path: str, timeout: float | None, told: Callable[[int, int], object] | None) -> Flow[Batch]:
-    """The batch, once its last job has ended, whatever has become of them."""
+    """Waits until all jobs of the batch have ended, in any state, and returns the batch."""
     deadline = None if timeout is None else settings.clock() + timeout
     latest: list[BatchEvent] = []
 
@@ -360,5 +360,5 @@ def wait_batch(settings: Settings, path: str, timeout: float | None, told: Calla
 
     yield from events(settings, f"{path}/events", BatchEvent.read, sink=heard, deadline=deadline)
     if not latest:
-        raise CarloError("the server sent a stream of events without any")
+        raise CarloError("the server sent a stream without events")
     return latest[0].batch

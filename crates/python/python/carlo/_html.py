@@ -1,4 +1,4 @@
-"""Answers as HTML, for notebooks."""
+"""Results as HTML, for notebooks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = ()) -> str:
-    """A table; everything in it is escaped."""
+    """A table. Its content is escaped."""
     cells = "".join(f"<th>{escape(str(cell))}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(shown(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table>{f'<thead><tr>{cells}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
@@ -28,7 +28,7 @@ def charts(*drawn: Any) -> str:
 
 
 def percent(share: float, error: float | None = None) -> str:
-    """A share in percent, with as many decimals as its error leaves meaning in.
+    """A fraction in percent, with as many decimals as are significant given its error.
 
     >>> percent(0.71234, 0.0001), percent(0.71234, 0.01), percent(1.0)
     ('71.23 %', '71.2 %', '100.0 %')

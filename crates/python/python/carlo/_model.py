@@ -1,4 +1,4 @@
-"""What requests and answers have in common: how they become JSON, and come from it."""
+"""The base of requests and responses: conversion to and from JSON."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Self = TypeVar("Self", bound="Model")
 
 
 class Model:
-    """An object of JSON as an object of Python."""
+    """A JSON object as a Python object."""
 
     _names: ClassVar[dict[str, str]] = {}
-    """The names of attributes in JSON, where they are others."""
+    """The JSON names of attributes, if they differ."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As a plain dictionary, with the names of JSON. Inputs that are `None` are left out."""
+        """A plain dictionary with the JSON names. Inputs that are `None` are left out."""
         entries = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))  # type: ignore[arg-type]
         return {self._names.get(name, name): _plain(value) for name, value in entries if value is not None}
 
     @classmethod
     def from_dict(cls: type[Self], values: Mapping[str, Any]) -> Self:
-        """Of a plain dictionary, with the names of JSON or those of the attributes."""
+        """From a plain dictionary, with the JSON names or those of the attributes."""
         hints, arguments = _hints(cls), {}
         for name in hints:
             given = next((key for key in (cls._names.get(name, name), name) if key in values), None)
@@ -44,7 +44,7 @@ class Input(Model):
 
     @classmethod
     def from_dict(cls: type[Self], values: Mapping[str, Any]) -> Self:
-        """Of a plain dictionary, with the names of JSON or those of the attributes.
+        """From a plain dictionary, with the JSON names or those of the attributes.
 
         A name that is not known is a `TypeError`: a mistyped one must not silently run the default.
         """
@@ -56,10 +56,10 @@ class Input(Model):
 
 
 class Answer(Model):
-    """What a server or the kernel answers. A newer server may say more: that is in `to_dict()` alone."""
+    """A response of a server or a result of the kernel. Further members from a newer server are only in `to_dict()`."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As it was received: a plain dictionary with the names of JSON."""
+        """A plain dictionary with the JSON names, exactly as received."""
         received = self.__dict__.get("_received")
         return super().to_dict() if received is None else copy.deepcopy(received)
 
@@ -70,7 +70,7 @@ class Answer(Model):
         return answer
 
     def to_frame(self, table: str | None = None, library: str | None = None) -> Any:
-        """A table of the answer as a data frame of pandas or polars, whichever is installed, or of the `library` of that name.
+        """A table as a data frame of pandas or polars, whichever is installed, or of the given `library`.
 
         Which tables there are depends on the answer; an error names them. The first is what is meant where none is named.
         """
@@ -84,7 +84,7 @@ class Answer(Model):
         return _tables.frame(tables[table], library)
 
     def _tables(self) -> dict[str, dict[str, list[Any]]]:
-        """The columns of each table, by the table's name: here one row with every number, text and truth value of the answer."""
+        """The columns of each table, by the name of the table. Here it is one row with all numbers, strings and booleans."""
         from . import _tables
 
         return {"summary": _tables.rows([self])}
@@ -123,7 +123,7 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 
 def _read(hint: Any, value: Any) -> Any:
-    """A value of JSON as the type says it is. What isn't is left as it is: whoever checks requests says so better."""
+    """Converts a JSON value to a type. A value that doesn't fit is left unchanged, because the check of requests gives better messages."""
     origin, arguments = get_origin(hint), get_args(hint)
     if value is None:
         return None

@@ -39,7 +39,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 class Chart:
-    """A pair of axes, and what is drawn between them."""
+    """A pair of axes with their content."""
 
     def __init__(self, title: str, x: tuple[float, float], y: tuple[float, float], y_money: bool = False) -> None:
         self.x, self.y = x, (y[0], y[1] if y[1] > y[0] else y[0] + 1)
@@ -97,7 +97,7 @@ class Chart:
 
 
 def tornado(title: str, bars: Sequence[tuple[str, float, float]]) -> str:
-    """Horizontal bars from zero, each with its name, its length and the error of that."""
+    """Horizontal bars from zero, each with its name, length and error."""
     row, left = 20, 150
     height = 30 + row * len(bars)
     most = max((abs(length) + 2 * error for _, length, error in bars), default=0) or 1
@@ -118,7 +118,7 @@ def tornado(title: str, bars: Sequence[tuple[str, float, float]]) -> str:
 
 
 def heat_map(title: str, rows: Sequence[float], columns: Sequence[float], percent: Sequence[float], cells_with_text: int) -> str:
-    """A grid of percentages, row after row: red is few, blue is many."""
+    """A grid of percentages, row by row, from red (low) to blue (high)."""
     width, height = max(440, min(60 * len(columns) + 80, 900)), max(60, min(26 * len(rows) + 60, 640))
     left, top = 70, 28
     wide, high = (width - left - 8) / len(columns), (height - top - 24) / len(rows)
@@ -128,7 +128,7 @@ def heat_map(title: str, rows: Sequence[float], columns: Sequence[float], percen
         marks.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="hsl({2.1 * share:.0f} 60% 55%)"/>')
         if len(percent) <= cells_with_text:
             marks.append(f'<text x="{x + wide / 2:.1f}" y="{y + high / 2 + 4:.1f}" text-anchor="middle" font-size="11" fill="#111">{share:.1f}</text>')
-    # As many names as there is room for.
+    # Only as many names as fit.
     for i in range(0, len(rows), -(-len(rows) // 24)):
         marks.append(f'<text x="{left - 6}" y="{top + (i + 0.5) * high + 4:.1f}" text-anchor="end" font-size="11" fill="{INK}">{rows[i]:,g}</text>')
     for i in range(0, len(columns), -(-len(columns) // 12)):

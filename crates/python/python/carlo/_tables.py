@@ -1,4 +1,4 @@
-"""Answers as tables: columns by name, and data frames of whichever library is installed."""
+"""Results as tables: columns by name, and data frames of pandas or polars."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIBRARIES = ("pandas", "polars")
 
 
 def scalars(answer: Answer) -> dict[str, Any]:
-    """The numbers, texts and truth values of an answer, by attribute; both ends of an interval by themselves."""
+    """The numbers, strings and booleans of an object, by attribute. The two ends of an interval are separate."""
     found: dict[str, Any] = {}
     for field in dataclasses.fields(answer):  # type: ignore[arg-type]
         value = getattr(answer, field.name)
@@ -27,7 +27,7 @@ def scalars(answer: Answer) -> dict[str, Any]:
 
 
 def rows(answers: list[Any]) -> Columns:
-    """A row for each answer, with a column for each of its scalars; `None` where an answer has not what others have."""
+    """A row for each object, with a column for each scalar. `None` if an object lacks a scalar."""
     flat = [answer if isinstance(answer, dict) else scalars(answer) for answer in answers]
     names = list(dict.fromkeys(name for row in flat for name in row))
     return {name: [row.get(name) for row in flat] for name in names}

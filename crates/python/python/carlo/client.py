@@ -1,4 +1,4 @@
-"""Clients of a cluster: `Client` blocks, `AsyncClient` is awaited. Otherwise they are the same.
+"""Clients of a cluster: `Client` is synchronous, `AsyncClient` is asynchronous. Otherwise they are the same.
 
 A call is sent again, with growing pauses, while the server is away or asks to wait (`Retry-After`), for at most `patience` seconds. What creates
 a job or a batch has an idempotency key by itself, so it is created once however often it is sent.
@@ -57,7 +57,7 @@ def batch_path(batch: BatchLike) -> str:
 
 
 def _segment(name: str) -> str:
-    """A name as one segment of a path, whatever is in it."""
+    """A name as one segment of a path, with all special characters quoted."""
     from urllib.parse import quote
 
     return quote(name, safe="")
@@ -69,7 +69,7 @@ def _arguments(send: Send) -> dict[str, Any]:
 
 
 class _Calls:
-    """What both clients have in common: the settings, and each call as a flow."""
+    """The base of both clients: the settings, and all calls as flows."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class _Calls:
         return f"{type(self).__name__}({self.url!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # Connections stay in the process that made them.
+        # Connections are not pickled.
         return {**self.__dict__, "_http": None, "_process": None}
 
     def _options(self) -> dict[str, Any]:
@@ -224,14 +224,14 @@ class _Calls:
 
 
 def found(submitted: Submitted, job: Job) -> JobResults:
-    """What a complete job found."""
+    """The results of a complete job."""
     if job.results is None:
         raise CarloError(f"the server sent the complete job {submitted.job_id} without results")
     return job.results
 
 
 class _Told:
-    """A bar, or the caller's function, while something is waited for."""
+    """A progress bar, or the caller's function, during a wait."""
 
     def __init__(self, progress: Progress) -> None:
         self.bar = Bar() if progress is True else None
@@ -246,7 +246,7 @@ class _Told:
 
 
 class Client(_Calls):
-    """A client whose calls block. It may be used by several threads at once, and after a fork; pickled, it connects again.
+    """A synchronous client. Several threads may share it. After a fork, or when it was pickled, it reconnects.
 
     >>> client = Client("http://127.0.0.1:3001", patience=0)
     >>> client
@@ -263,13 +263,13 @@ class Client(_Calls):
         self.close()
 
     def close(self) -> None:
-        """Closes its connections."""
+        """Closes all connections."""
         if self._http is not None:
             self._http.close()
             self._http = None
 
     def _connections(self) -> httpx.Client:
-        # After a fork both processes would write to the same connections.
+        # After a fork, two processes would share the connections.
         if self._http is None or self._process != os.getpid():
             self._http, self._process = httpx.Client(**self._options()), os.getpid()
         return self._http
@@ -282,7 +282,7 @@ class Client(_Calls):
         seed: int | None = None,
         progress: Progress = False,
     ) -> JobResults:
-        """Simulates a plan on the cluster and returns what `carlo.run` does. Interrupted by Ctrl-C, it cancels the job."""
+        """Simulates a plan on the cluster, like `carlo.run`. Ctrl-C cancels the job."""
         made: list[Submitted] = []
         with _Told(progress) as told:
             try:
@@ -301,7 +301,7 @@ class Client(_Calls):
         seed: int | None = None,
         progress: Progress = False,
     ) -> SweepTable:
-        """What `carlo.sweep` does, as one job of the cluster. Interrupted by Ctrl-C, it cancels the job."""
+        """A sweep as one job of the cluster, like `carlo.sweep`. Ctrl-C cancels the job."""
         made: list[Submitted] = []
         with _Told(progress) as told:
             try:
@@ -318,7 +318,7 @@ class Client(_Calls):
             pass
 
     def wait(self, job: JobLike, *, timeout: float | None = None, progress: Progress = False) -> Job:
-        """The job with its results, once it is complete. `timeout` is in seconds.
+        """Waits until the job is complete, and returns it with its results. `timeout` is in seconds.
 
         A job that failed or was cancelled is a `JobFailed` or `JobCancelled`. A server that goes away meanwhile is waited for, for `patience`
         seconds at a time.
@@ -327,7 +327,7 @@ class Client(_Calls):
             return self._do(_flows.wait(self._settings, job_path(job), timeout, told))
 
     def wait_batch(self, batch: BatchLike, *, timeout: float | None = None, progress: Progress = False) -> Batch:
-        """The batch, once its last job has ended, whatever has become of them. `timeout` is in seconds."""
+        """Waits until all jobs of the batch have ended, in any state. `timeout` is in seconds."""
         with _Told(progress) as told:
             return self._do(_flows.wait_batch(self._settings, batch_path(batch), timeout, told))
 
@@ -339,29 +339,29 @@ class Client(_Calls):
         return self._do(self._submit(plan, simulations, seed, idempotency_key))
 
     def job(self, job: JobLike, *, wait: float = 0) -> Job:
-        """A job: its progress, and its results once it is complete.
+        """A job with its progress, and its results if it is complete.
 
         The server holds the answer for up to `wait` (0 to 30) seconds until the job's state changes.
         """
         return self._do(self._job(job, wait))
 
     def results(self, job: JobLike, fields: Sequence[str]) -> dict[str, Any]:
-        """Single members of a job's results, by their names in JSON: nothing else travels. Empty while the job isn't complete."""
+        """Only the given members of a job's results, by their JSON names. Empty while the job isn't complete."""
         return self._do(self._results(job, fields))
 
     def jobs(self, status: JobStatus | None = None) -> Iterator[Job]:
-        """The caller's jobs, the newest first, without results; only those in a state where one is given."""
+        """The caller's jobs without results, newest first, optionally only those in one state."""
         return self._each(self._jobs(status))
 
     def events(self, job: JobLike, *, last: str | None = None) -> Iterator[Event]:
-        """The events of a job, as they happen, until it has ended. A broken connection is taken up where it broke.
+        """The events of a job, as they happen, up to its end. After an interruption the events continue without gaps.
 
         `last` is the id of the last event that was seen: the events after it follow.
         """
         return self._each(_flows.events(self._settings, f"{job_path(job)}/events", Event.read, last))
 
     def cancel(self, job: JobLike) -> None:
-        """Ends a queued or running job. One that has ended is a `Conflict`."""
+        """Cancels a queued or running job. Raises `Conflict` if it has ended."""
         self._do(self._cancel(job))
 
     def replay(self, job: JobLike, index: int) -> Replay:
@@ -377,23 +377,23 @@ class Client(_Calls):
         return self._do(self._solve(plan, variable, probability, simulations, seed))
 
     def submit_batch(self, plans: Sequence[PlanLike] | Mapping[str, PlanLike], *, simulations: int | None = None, seed: int | None = None, parallel_jobs: int | None = None, fail_fast: bool | None = None, budget_cap_usd: float | None = None, priority: int | None = None, metadata: Mapping[str, Any] | None = None) -> Batch:
-        """Queues many jobs with one budget (dollars). Of a dictionary, the names are the jobs' `custom_id`."""
+        """Queues many jobs with one budget in dollars. The names of a dictionary become the `custom_id` of the jobs."""
         return self._do(self._submit_batch(plans, simulations, seed, {"parallel_jobs": parallel_jobs, "fail_fast": fail_fast, "budget_cap_usd": budget_cap_usd, "priority": priority, "metadata": metadata}))
 
     def batch(self, batch: BatchLike) -> Batch:
-        """A batch: its progress and its cost."""
+        """A batch with its progress and cost."""
         return self._do(self._batch(batch))
 
     def batch_events(self, batch: BatchLike, *, last: str | None = None) -> Iterator[BatchEvent]:
-        """The events of a batch, at most five a second, until its last job has ended. See `events`."""
+        """The events of a batch, at most five per second, until all of its jobs have ended. See `events`."""
         return self._each(_flows.events(self._settings, f"{batch_path(batch)}/events", BatchEvent.read, last))
 
     def batches(self, status: str | None = None) -> Iterator[Batch]:
-        """The caller's batches, the newest first; only those in a state where one is given."""
+        """The caller's batches, newest first, optionally only those in one state."""
         return self._each(self._batches(status))
 
     def batch_results(self, batch: BatchLike) -> Iterator[Simulation]:
-        """The jobs of a batch that have ended, with their results, also while others run."""
+        """The ended jobs of a batch with their results, also while others are still running."""
         return self._each(self._batch_results(batch))
 
     def cancel_batch(self, batch: BatchLike, *, reason: str | None = None, cancel_running: bool = True) -> Batch:
@@ -405,15 +405,15 @@ class Client(_Calls):
         return self._do(self._cluster())
 
     def usage(self) -> Usage:
-        """Calls, jobs and dollars of this month, and their limits."""
+        """The calls, jobs and dollars of this month, with their limits."""
         return self._do(self._usage())
 
     def drain(self, node: str) -> None:
-        """No further work for a node, until `undrain`. Needs the role admin."""
+        """Drains a node, until `undrain`. Needs the role admin."""
         self._do(self._drain(node, False))
 
     def undrain(self, node: str) -> None:
-        """Work again for a node. Needs the role admin."""
+        """Ends the drain of a node. Needs the role admin."""
         self._do(self._drain(node, True))
 
     def _do(self, flow: Flow[T]) -> T:
@@ -471,7 +471,7 @@ class _Driver:
 
 
 class AsyncClient(_Calls):
-    """The same for asyncio: calls are awaited, and what is iterated over is iterated over with `async for`."""
+    """The client for asyncio: calls are awaited, and iterations use `async for`."""
 
     _http: httpx.AsyncClient | None = None
     _process: int | None = None
@@ -483,7 +483,7 @@ class AsyncClient(_Calls):
         await self.close()
 
     async def close(self) -> None:
-        """Closes its connections."""
+        """Closes all connections."""
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -635,7 +635,7 @@ class AsyncClient(_Calls):
 
 
 class _AsyncDriver:
-    """What `_Driver` does, with asyncio."""
+    """Like `_Driver`, for asyncio."""
 
     result: Any = None
 

@@ -1,4 +1,4 @@
-"""What a person sees of the larger answers: tables, pages for notebooks, plots. The classes of `carlo.models` inherit it from here."""
+"""The display of results: tables, HTML for notebooks, plots. The classes of `carlo.models` inherit from these."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAN = ("p10", "p25", "p50", "p75", "p90")
 
 
 def axes_of(count: int, axes: Any) -> Any:
-    """Axes of matplotlib to draw on: those that were given, or new ones side by side."""
+    """Axes of matplotlib: the given ones, or new ones side by side."""
     if axes is not None:
         return axes if count > 1 else [axes]
     try:
@@ -29,11 +29,11 @@ def axes_of(count: int, axes: Any) -> Any:
 
 
 class ResultsDisplay(Answer):
-    """What a job found."""
+    """The results of a job."""
 
     @property
     def sensitivity(self) -> models.SensitivityResults | None:
-        """What changes of the plan would do to the success probability; `None` where the request turned that off."""
+        """The effects of changes of the plan on the success probability; `None` if the request disables them."""
         return cast("models.SensitivityResults | None", self.__dict__.get("_sensitivity"))
 
     def _tables(self) -> dict[str, _tables.Columns]:
@@ -77,7 +77,7 @@ class ResultsDisplay(Answer):
         return _html.page("carlo: will the goal be reached?", *warnings, _html.table(numbers), _html.charts(*drawn))
 
     def plot(self, axes: Any = None) -> Any:
-        """Draws the final balances and their course with matplotlib, on two `axes` where they are given. Returns the axes."""
+        """Plots the final balances and the balance over time with matplotlib, on two `axes` if given. Returns the axes."""
         results = cast("models.JobResults", self)
         axes = axes_of(2, axes)
         edges, counts = results.histogram.edges, results.histogram.counts
@@ -120,7 +120,7 @@ def _fan(results: models.JobResults) -> _svg.Chart:
 
 
 class SensitivityDisplay(Answer):
-    """What changes of a plan would do."""
+    """The effects of changes of a plan."""
 
     def _bars(self) -> list[tuple[str, float, float]]:
         changes = cast("models.SensitivityResults", self).sensitivities.items()
@@ -139,7 +139,7 @@ class SensitivityDisplay(Answer):
         return _html.page("carlo: what would change it?", self._chart(), _html.table([[sentence] for sentence in sentences]))
 
     def plot(self, axes: Any = None) -> Any:
-        """Draws what each change does, with its 95 % interval, with matplotlib. Returns the axes."""
+        """Plots the effect of each change with its 95 % interval, with matplotlib. Returns the axes."""
         bars = self._bars()[::-1]
         axes = axes_of(1, axes)[0]
         axes.barh([bar[0] for bar in bars], [100 * bar[1] for bar in bars], xerr=[196 * bar[2] for bar in bars])
@@ -148,7 +148,7 @@ class SensitivityDisplay(Answer):
 
 
 class ComparisonDisplay(Answer):
-    """Plans with the same random numbers."""
+    """A comparison of plans with the same random numbers."""
 
     def _tables(self) -> dict[str, _tables.Columns]:
         plans = cast("models.Comparison", self).plans
@@ -166,7 +166,7 @@ class ComparisonDisplay(Answer):
         )
 
     def plot(self, axes: Any = None) -> Any:
-        """Draws the success probability of each plan with its 95 % interval with matplotlib. Returns the axes."""
+        """Plots the success probability of each plan with its 95 % interval, with matplotlib. Returns the axes."""
         plans = cast("models.Comparison", self).plans
         axes = axes_of(1, axes)[0]
         axes.bar([str(i) for i in range(len(plans))], [100 * plan.success_probability for plan in plans], yerr=[196 * plan.standard_error for plan in plans])
@@ -175,7 +175,7 @@ class ComparisonDisplay(Answer):
 
 
 class SolvedDisplay(Answer):
-    """The value that was solved for, and the plans that were tried."""
+    """A solution with its candidates."""
 
     def _tables(self) -> dict[str, _tables.Columns]:
         return {"tried": _tables.rows(list(cast("models.Solved", self).tried))}
@@ -198,7 +198,7 @@ class SolvedDisplay(Answer):
         return _html.page(f"carlo: {solved.for_} with probability {_html.percent(solved.probability)}: {value}", _html.charts(*drawn))
 
     def plot(self, axes: Any = None) -> Any:
-        """Draws the success probability of the plans that were tried with matplotlib. Returns the axes."""
+        """Plots the success probabilities of the candidates with matplotlib. Returns the axes."""
         solved = cast("models.Solved", self)
         axes = axes_of(1, axes)[0]
         axes.plot([plan.value for plan in solved.tried], [100 * plan.success_probability for plan in solved.tried], marker="o")
@@ -224,7 +224,7 @@ class ReplayDisplay(Answer):
         return _html.page(f"carlo: simulation {replay.index:,} {ending} with {_html.dollars(replay.final_balance)}", _html.charts(chart))
 
     def plot(self, axes: Any = None) -> Any:
-        """Draws the balance by month with matplotlib. Returns the axes."""
+        """Plots the balance by month with matplotlib. Returns the axes."""
         replay = cast("models.Replay", self)
         axes = axes_of(1, axes)[0]
         axes.plot([month.month for month in replay.months], [month.balance for month in replay.months])
@@ -233,7 +233,7 @@ class ReplayDisplay(Answer):
 
 
 class JobDisplay(Answer):
-    """A job, whose results know what would change them."""
+    """A job. Its results include the sensitivity."""
 
     @classmethod
     def from_dict(cls: type[Self], values: Mapping[str, Any]) -> Self:

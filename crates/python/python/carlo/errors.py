@@ -1,4 +1,4 @@
-"""Everything that this package raises of its own."""
+"""The exceptions of this package."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ __all__ = [
 
 
 class CarloError(Exception):
-    """What all errors of this package are."""
+    """The base class of all exceptions of this package."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a request."""
+    """One fault of a request."""
 
     pointer: str
-    """Where, as a JSON pointer (RFC 6901) in the spelling of the request; empty for the request as a whole."""
+    """The JSON pointer (RFC 6901) of the field, in the spelling of the request; empty for the whole request."""
 
     message: str
-    """What, as the end of a sentence that begins with the field."""
+    """The message, which continues a sentence that begins with the field."""
 
     def __str__(self) -> str:
         return f"{self.pointer or 'the request'} {self.message}"
 
 
 class InvalidRequest(CarloError, ValueError):
-    """A request that breaks rules. `faults` lists all that it breaks.
+    """An invalid request. `faults` lists all of its faults.
 
     >>> error = InvalidRequest([Fault("/goal/timelineMonths", "is required"), Fault("/goal/targetAmount", "must be above 0")])
     >>> print(error)
@@ -73,15 +73,15 @@ class InvalidRequest(CarloError, ValueError):
 
 
 class Unreachable(CarloError, ConnectionError):
-    """No server answers, after all attempts."""
+    """No server could be reached in all attempts."""
 
 
 class WaitTimeout(CarloError, TimeoutError):
-    """The job or batch has not ended within the time that was given to it; it goes on."""
+    """The job or batch has not ended before the timeout, and continues."""
 
 
 class JobFailed(CarloError):
-    """The job that was waited for failed. `job` is what has become of it."""
+    """The job that was waited for failed. `job` is its final state."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -89,7 +89,7 @@ class JobFailed(CarloError):
 
 
 class JobCancelled(CarloError):
-    """The job that was waited for was cancelled by somebody else. `job` is what has become of it."""
+    """The job that was waited for was cancelled by somebody else. `job` is its final state."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -97,7 +97,7 @@ class JobCancelled(CarloError):
 
 
 class ApiError(CarloError):
-    """The server refused a call. Its subclasses say why."""
+    """The server refused a call. The subclasses distinguish the reasons."""
 
     def __init__(
         self,
@@ -113,30 +113,30 @@ class ApiError(CarloError):
         self.status = status
         """The HTTP status."""
         self.detail = detail
-        """What is wrong, for a person."""
+        """The message, for people."""
         self.kind = kind
-        """The kind of problem, as the server's URI reference: RFC 9457's `type`."""
+        """The kind of problem, as a URI reference: the `type` of RFC 9457."""
         self.request_id = request_id
-        """What the server's log calls the request."""
+        """The id of the request in the server's log."""
         self.retry_after = retry_after
-        """Seconds after which it is worth trying again, where the server said so."""
+        """The number of seconds after which to try again, if the server gave one."""
         self.quota = quota
-        """The month's quota that doesn't reach: `api_calls`, `simulations` or `cost`."""
+        """The exhausted monthly quota: `api_calls`, `simulations` or `cost`."""
 
     def __str__(self) -> str:
         return f"{self.detail} (HTTP {self.status}{f', request {self.request_id}' if self.request_id else ''})"
 
 
 class Unauthenticated(ApiError):
-    """There was no key, or none that is known: 401."""
+    """The key is missing or unknown: 401."""
 
 
 class OverBudget(ApiError):
-    """A budget doesn't reach: 402."""
+    """The budget is too small: 402."""
 
 
 class NotAllowed(ApiError):
-    """The key has no right to it: 403."""
+    """The key is not allowed to do this: 403."""
 
 
 class NotFound(ApiError):
@@ -144,12 +144,12 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """Its state doesn't allow it, for example cancelling a job that has ended: 409."""
+    """The state doesn't allow the call, for example the cancellation of an ended job: 409."""
 
 
 class RateLimited(ApiError):
-    """Too many calls in a short time, after all attempts, or more than a month's quota allows: 429."""
+    """Too many calls in a short time, in all attempts, or an exhausted monthly quota: 429."""
 
 
 class Unavailable(ApiError):
-    """The server can't answer now, after all attempts: 502, 503 or 504."""
+    """The server was unavailable in all attempts: 502, 503 or 504."""

@@ -1,4 +1,4 @@
-"""A household to try things with."""
+"""An example of a household."""
 
 from typing import Any
 
@@ -12,4 +12,4 @@ EXAMPLE: dict[str, Any] = {
     "userInputs": {"monthlyIncome": 5_000, "age": 30, "riskTolerance": "medium"},
     "goal": {"targetAmount": 70_000, "timelineMonths": 36},
 }
-"""The deposit for a house in three years: dollars, and dollars a month."""
+"""The deposit for a house in three years. Amounts are in dollars and dollars per month."""

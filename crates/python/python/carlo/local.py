@@ -1,4 +1,4 @@
-"""The kernel in this process: the functions that answer without a server.
+"""The kernel in this process: functions that need no server.
 
 Each computes on every core that this process may use, without the interpreter's lock. Ctrl-C ends it within a fraction of a second. No
 threads are left between calls, so forking is safe. The same plan and seed give the same bits as `carlo run` and as any cluster.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing
 
 Progress = Union[bool, Callable[[int, int], object]]
-"""`True` for a bar (where `tqdm` is installed), or a function of the simulations that are done and of all."""
+"""`True` for a progress bar (if `tqdm` is installed), or a function of the numbers of finished and of all simulations."""
 
 
 def run(
@@ -34,7 +34,7 @@ def run(
     threads: int | None = None,
     progress: Progress = False,
 ) -> JobResults:
-    """Simulates a plan here.
+    """Simulates a plan in this process.
 
     `simulations` (1 to 10^12) and `seed` (below 2^64) go before those of the plan; without either seed one is drawn, and is in the results.
     `threads` are as many as there are cores where nobody says. Money is in dollars, rates are fractions a year. Faults of the plan are one
@@ -87,7 +87,7 @@ def comparison(plans: Sequence[PlanLike], simulations: int | None, seed: int | N
 
 
 def _without_sampling(plan: PlanLike) -> dict[str, Any]:
-    """The request of a plan without simulations and a seed of its own."""
+    """The request of a plan without its own number of simulations and seed."""
     request = requests.body(plan)
     for spelling in ("simulationParams", "simulation_params"):
         given = request.get(spelling)
@@ -106,7 +106,7 @@ def solve(
     threads: int | None = None,
     progress: Progress = False,
 ) -> Solved:
-    """The value of one number of the plan that gives the success probability that is wanted.
+    """The value of one number of the plan that gives the wanted success probability.
 
     `variable` is "maxSpending", "minIncome", "maxTarget", "minLiquidAssets" (dollars), "earliestMonth", "earliestRetirement" (months) or
     "maxWithdrawal" (a factor).
@@ -130,7 +130,7 @@ def sweep(
     threads: int | None = None,
     progress: Progress = False,
 ) -> SweepTable:
-    """The plan with one or two of its numbers at many values, all with the same random numbers: a point for each combination, at most 1,024.
+    """A plan at many values of one or two of its numbers, with the same random numbers: a point for each combination, at most 1,024.
 
     `axes` has the values by JSON pointer. `to_frame()` is a tidy table: a row for each point with its values, success probability, its difference to the plan
     itself, mean and median (dollars), each with its error. `plot()` draws a line or a heat map.
@@ -146,7 +146,7 @@ def sweep(
 
 
 def replay(plan: PlanLike, index: int, *, seed: int | None = None) -> Replay:
-    """Simulation `index` (below 10^12) of a plan, month by month. The seed is `seed`, or that of the plan, which results always have.
+    """Simulation `index` (below 10^12) of a plan, month by month. Without `seed`, the seed of the plan is used; results always have one.
 
     >>> import carlo
     >>> results = carlo.run(carlo.EXAMPLE, simulations=20_000, seed=7)
@@ -160,7 +160,7 @@ def replay(plan: PlanLike, index: int, *, seed: int | None = None) -> Replay:
 def paths(
     plan: PlanLike, first: int = 0, count: int = 1_000, *, seed: int | None = None, threads: int | None = None
 ) -> numpy.typing.NDArray[numpy.float32]:
-    """The balances after every month of `count` consecutive simulations from index `first` on: dollars, a row for each simulation.
+    """The balances of `count` consecutive simulations from index `first` on after every month, in dollars, with a row for each simulation.
 
     A new array of shape (count, months), single precision, of at most 10^9 numbers. Balances are in the dollars of the goal, less what is owed on
     cards; the last column is the final balance that the results of the same seed count.
@@ -175,31 +175,31 @@ def paths(
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What became of consecutive simulations: NumPy arrays with a number for each of them."""
+    """The outcomes of consecutive simulations, as NumPy arrays with one number per simulation."""
 
     first: int
-    """The index of the first."""
+    """The index of the first simulation."""
 
     final_balance: numpy.typing.NDArray[numpy.float32]
-    """Final balances, in the dollars of the goal: those that results count."""
+    """Final balances in the dollars of the goal, as they are counted in results."""
 
     succeeded: numpy.typing.NDArray[numpy.bool_]
-    """Whether each reached the goal."""
+    """Whether each simulation reached the goal."""
 
     first_short_month: numpy.typing.NDArray[numpy.uint16] | None
-    """The first month below the floor, from 1; 0 where none was. `None` unless the goal is never to be short."""
+    """The first month below the floor, from 1; 0 if there was none. `None` unless the goal is never to be short."""
 
     horizon_months: numpy.typing.NDArray[numpy.uint16] | None
-    """Months that somebody lived, at most the timeline. `None` in a plan without people."""
+    """The number of months in which somebody was alive, at most the timeline. `None` in a plan without people."""
 
     lowest_multiplier: numpy.typing.NDArray[numpy.float32] | None
-    """The least multiples of planned spending. `None` in a plan without a spending rule."""
+    """The lowest multipliers of planned spending. `None` in a plan without a spending rule."""
 
     def __len__(self) -> int:
         return len(self.final_balance)
 
     def to_frame(self, library: str | None = None) -> Any:
-        """As a data frame of pandas or polars, with the index of each simulation."""
+        """A data frame of pandas or polars, with the index of each simulation."""
         from . import _tables
 
         figures = ("final_balance", "succeeded", "first_short_month", "horizon_months", "lowest_multiplier")
@@ -208,7 +208,7 @@ class Samples:
 
 
 def samples(plan: PlanLike, first: int = 0, count: int = 100_000, *, seed: int | None = None, threads: int | None = None) -> Samples:
-    """What became of `count` consecutive simulations from index `first` on, at most 2 × 10^8: their arrays take over the memory that they were
+    """The outcomes of `count` consecutive simulations from index `first` on, at most 2 × 10^8. The arrays take over the memory that they were
     computed in.
 
     >>> import carlo
@@ -222,16 +222,16 @@ def samples(plan: PlanLike, first: int = 0, count: int = 100_000, *, seed: int |
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether stored results are what their request gives."""
+    """The outcome of a verification."""
 
     is_right: bool
-    """Whether everything is the same to the last bit."""
+    """Whether all results are the same to the last bit."""
 
     digest: str
-    """The digest that the stored results have."""
+    """The digest in the stored results."""
 
     recomputed_digest: str
-    """The digest of what was computed again."""
+    """The digest of the recomputed results."""
 
     different: list[str]
     """The names of the results that differ."""
@@ -241,7 +241,7 @@ class Verification:
 
 
 def verify(stored: JobResults | Mapping[str, Any], *, threads: int | None = None, progress: Progress = False) -> Verification:
-    """Computes stored results again from their own request, and compares the two to the last bit.
+    """Recomputes stored results from their own request, and compares them to the last bit.
 
     `stored` are results, or the dictionary of results or of a whole job, as a server or the command line wrote them.
 
@@ -269,7 +269,7 @@ def _results(text: str) -> JobResults:
 
 @contextmanager
 def _told(progress: Progress) -> Iterator[Callable[[int, int], object] | None]:
-    """The function that is told of the progress, if anybody wants to know."""
+    """The function that gets the progress, if there is one."""
     if callable(progress):
         yield progress
         return
@@ -282,7 +282,7 @@ def _told(progress: Progress) -> Iterator[Callable[[int, int], object] | None]:
 
 
 class Bar:
-    """A bar of `tqdm`, where it is installed."""
+    """A progress bar of `tqdm`, if it is installed."""
 
     def __init__(self) -> None:
         self.bar: Any = None

@@ -1,4 +1,4 @@
-"""Plans as people write them become requests as they travel."""
+"""Conversion of plans to requests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ._model import Model
 from .models import JobResults, SimulationRequest
 
 PlanLike = Union[SimulationRequest, JobResults, Mapping[str, Any]]
-"""A plan: a plain dictionary in either spelling, a `SimulationRequest`, or results, whose plan is their assumptions."""
+"""A plan: a plain dictionary in either spelling, a `SimulationRequest`, or results, whose assumptions are the plan."""
 
 
 def body(plan: PlanLike, simulations: int | None = None, seed: int | None = None) -> dict[str, Any]:
-    """The request of a plan, with these numbers in it where they are given.
+    """The request of a plan, with these numbers if they are given.
 
     >>> body({"goal": {"timelineMonths": 36}, "simulation_params": {"n_simulations": 5}}, simulations=7, seed=3)
     {'goal': {'timelineMonths': 36}, 'simulation_params': {'nSimulations': 7, 'seed': '3'}}
@@ -31,14 +31,14 @@ def body(plan: PlanLike, simulations: int | None = None, seed: int | None = None
     spelling = "simulation_params" if "simulation_params" in request else "simulationParams"
     given = request.get(spelling)
     if given is not None and not isinstance(given, (Mapping, Model)):
-        # Whoever checks it says what is wrong.
+        # The check of the request reports the fault.
         return request
     params = dict(given.to_dict() if isinstance(given, Model) else given or {})
     if simulations is not None:
         params.pop("n_simulations", None)
         params["nSimulations"] = simulations
     if seed is not None:
-        # A text keeps all digits everywhere.
+        # As a string, because some JSON readers lose digits of large numbers.
         params["seed"] = str(seed)
     request[spelling] = params
     return request
@@ -54,11 +54,11 @@ def to_json(value: Any) -> str:
 
 
 def plain(value: Any, pointer: str = "") -> Any:
-    """The value with nothing but what JSON has."""
+    """The value converted to types of JSON."""
     if value is None or isinstance(value, (bool, str, int)):
         return value
     if isinstance(value, float):
-        # JSON has no such number. As a text it is refused where it stands, together with every other fault.
+        # JSON has no such number. As a string it is refused together with all other faults.
         return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
     if isinstance(value, Model):
         return plain(value.to_dict(), pointer)
@@ -69,7 +69,7 @@ def plain(value: Any, pointer: str = "") -> Any:
         return {name: plain(entry, f"{pointer}/{name}") for name, entry in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [plain(entry, f"{pointer}/{i}") for i, entry in enumerate(value)]
-    # Scalars and arrays of NumPy, and whatever else turns into lists like them.
+    # Scalars and arrays of NumPy, and other types with `tolist`.
     if hasattr(value, "tolist"):
         return plain(value.tolist(), pointer)
     raise TypeError(f"{pointer or 'the request'} is of type {type(value).__name__}, which JSON has not")

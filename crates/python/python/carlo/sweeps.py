@@ -1,4 +1,4 @@
-"""Sweeps: a plan with one or two of its numbers at many values, all with the same random numbers, as a tidy table."""
+"""Sweeps: a plan at many values of one or two of its numbers, with the same random numbers, as a tidy table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .models import Axis, JobResults, SweepPoint
 from .requests import PlanLike
 
 Axes = Mapping[str, Iterable[float]]
-"""One or two JSON pointers into the request, each with the values that the number there takes; at most 1,024 points in all."""
+"""One or two JSON pointers into the request, each with its values; at most 1,024 points in all."""
 
 COLUMNS = (
     "success_probability",
@@ -26,9 +26,9 @@ COLUMNS = (
     "mean",
     "median",
 )
-"""The columns of the table after those of the axes: those of the server's CSV."""
+"""The columns of the table after those of the axes, as in the server's CSV."""
 CELLS_WITH_TEXT = 150
-"""Up to so many points a chart has a number in each cell."""
+"""The largest number of points for which a chart has a number in each cell."""
 
 
 def body(plan: PlanLike, axes: Axes, simulations: int | None, seed: int | None) -> dict[str, Any]:
@@ -43,16 +43,16 @@ def body(plan: PlanLike, axes: Axes, simulations: int | None, seed: int | None) 
 
 @dataclass(frozen=True, repr=False)
 class SweepTable(Answer):
-    """The points of a sweep, and the plan that they are compared with."""
+    """The points of a sweep, and the plan with which they are compared."""
 
     results: JobResults
-    """What the plan itself gives, with the digest of the whole sweep."""
+    """The results of the plan itself, with the digest of the whole sweep."""
 
     axes: list[Axis]
-    """The numbers that change, in the order of the request."""
+    """The axes, in the order of the request."""
 
     points: list[SweepPoint]
-    """A point for each combination of their values, those of the last axis varying first."""
+    """A point for each combination of values, with the last axis varying fastest."""
 
     @classmethod
     def of(cls, results: JobResults) -> SweepTable:
@@ -61,11 +61,11 @@ class SweepTable(Answer):
         return cls(results, results.sweep.axes, results.sweep.points)
 
     def to_dict(self) -> dict[str, Any]:
-        """The results of the job with the plain names of JSON; the points are in its `sweep`."""
+        """The results of the job with the JSON names. Its member `sweep` has the points."""
         return self.results.to_dict()
 
     def names(self) -> list[str]:
-        """A short name for each axis: the last part of its pointer, or all of it where both end alike."""
+        """A short name for each axis: the last part of its pointer, or the whole pointer if both have the same last part."""
         short = [axis.pointer.rsplit("/", 1)[-1] for axis in self.axes]
         return short if len(set(short)) == len(short) else [axis.pointer for axis in self.axes]
 
@@ -107,7 +107,7 @@ class SweepTable(Answer):
         return _html.page(title, _html.table(numbers), _html.charts(chart))
 
     def plot(self, axes: Any = None) -> Any:
-        """Draws the success probability with matplotlib: a line with its 95 % interval over one axis, a heat map over two. Returns the axes."""
+        """Plots the success probability with matplotlib: a line with its 95 % interval for one axis, a heat map for two. Returns the axes."""
         drawn = axes_of(1, axes)[0]
         names, percent = self.names(), self._percent()
         if len(self.axes) == 1:
