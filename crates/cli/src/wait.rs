@@ -22,10 +22,10 @@ const AWAY_MAX: Duration = Duration::from_secs(15);
 /// The timeout between two parts of a stream of events, which has a comment at least every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
-/// How patient a wait is with a server that is unreachable.
+/// How long a wait tolerates an unreachable server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// How long it may be unreachable.
+    /// The longest time without a connection.
     pub(crate) away_max: Duration,
     /// The shortest time between two attempts.
     pub(crate) every: Duration,

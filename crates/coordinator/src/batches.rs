@@ -247,7 +247,7 @@ async fn send_events(
         () = reader.closed() => return,
     };
     if let Err(fault) = ended {
-        // Where the reader is behind, the end of the stream says as much.
+        // If the reader is behind, it only gets the end of the stream.
         let _ = reader.try_send(Err(status::from_fault(&fault)));
     }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn notified(
     }
 }
 
-/// The fault of waiting for a change that this coordinator won't see any more.
+/// The fault of calls that wait when this coordinator shuts down.
 pub(crate) fn shutting_down() -> Fault {
     Fault::new(FaultCode::Unavailable, "this coordinator is shutting down")
 }

@@ -35,14 +35,14 @@ const WAITING_EVENTS_MAX: usize = 16;
 /// How long a client may leave buffered events unread.
 const UNREAD_MAX: Duration = Duration::from_secs(5);
 
-/// An event as it is sent.
-pub(crate) struct Told {
+/// An event in the format that clients get.
+pub(crate) struct ServerSentEvent {
     event: Event,
     is_last: bool,
 }
 
-impl Told {
-    /// An event: its id, its name, and what it tells of.
+impl ServerSentEvent {
+    /// An event with its id, its name and its data.
     pub(crate) fn new(id: u64, name: &str, data: &impl Serialize, is_last: bool) -> Result<Self, Failure> {
         let data = line_json::to_string(data).map_err(|error| Failure::internal(error.to_string()))?;
         Ok(Self { event: Event::default().id(id.to_string()).event(name).data(data), is_last })
@@ -62,7 +62,7 @@ pub(crate) fn respond<M: Send + 'static>(
     app: App,
     permit: Permit,
     messages: Option<Streaming<M>>,
-    read: fn(M) -> Result<Told, Failure>,
+    read: fn(M) -> Result<ServerSentEvent, Failure>,
 ) -> Response {
     let Some(messages) = messages else { return StatusCode::NO_CONTENT.into_response() };
     let (events, waiting_events) = mpsc::channel(WAITING_EVENTS_MAX);
@@ -81,7 +81,7 @@ pub(crate) fn respond<M: Send + 'static>(
 /// shuts down.
 async fn forward<M>(
     mut messages: Streaming<M>,
-    read: fn(M) -> Result<Told, Failure>,
+    read: fn(M) -> Result<ServerSentEvent, Failure>,
     events: &mpsc::Sender<Result<Event, Infallible>>,
     shutdown: &CancellationToken,
 ) {
@@ -91,8 +91,8 @@ async fn forward<M>(
             () = events.closed() => return,
             () = shutdown.cancelled() => return,
         };
-        let Told { event, is_last } = match message.map(|message| message.map(read)) {
-            Ok(Some(Ok(told))) => told,
+        let ServerSentEvent { event, is_last } = match message.map(|message| message.map(read)) {
+            Ok(Some(Ok(event))) => event,
             Ok(None) => return,
             Ok(Some(Err(failure))) => {
                 tracing::error!(?failure, "failed to forward an event");

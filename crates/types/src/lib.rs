@@ -1,20 +1,20 @@
 //! The types that all other crates of carlo share. Nothing here does I/O.
 //!
-//! * [`ids`]: identifiers.
-//! * [`request`]: all inputs, each defined once. [`definition`]: how that is done, and what is
+//! * [`ids`] has the identifiers.
+//! * [`request`] has all inputs, each defined once; [`definition`] is how that is done, and what is
 //!   derived from it.
-//! * [`spec`]: a checked request with its analysis. A [`JobSpec`] can only be made by a check.
-//! * [`analysis`], [`sweep`]: comparisons, solving for a number, and sweeps.
-//! * [`blocks`]: the division of a job's simulations into blocks and ranges.
-//! * [`lease`]: leases of ranges.
-//! * [`merge`]: the interface of partial results for the scheduler.
-//! * [`money`] and [`metering`]: amounts of dollars, and the cost of work.
-//! * [`results`], [`replay`]: the results of a job, and a single simulation.
-//! * [`node`]: facts about workers.
-//! * [`fault`]: faults of requests.
-//! * [`json`]: a strict reader of JSON.
-//! * [`time`]: instants for pure code.
-//! * [`limits`]: the limits of the system that are not configuration.
+//! * [`spec`] is a checked request with its analysis. A [`JobSpec`] can only be made by a check.
+//! * [`analysis`] and [`sweep`] are comparisons, solving for a number, and sweeps.
+//! * [`blocks`] divides a job's simulations into blocks and ranges.
+//! * [`lease`] has the leases of ranges.
+//! * [`merge`] is the interface of partial results for the scheduler.
+//! * [`money`] and [`metering`] are amounts of dollars and the cost of work.
+//! * [`results`] and [`replay`] are the results of a job and a single simulation.
+//! * [`node`] has facts about workers.
+//! * [`fault`] has the faults of requests.
+//! * [`json`] is a strict reader of JSON.
+//! * [`time`] has instants for pure code.
+//! * [`limits`] has the limits of the system that are not configuration.
 //!
 //! Wire formats and storage don't belong here; other crates convert to and from these types.
 

@@ -14,7 +14,7 @@ use crate::snapshot::JobSnapshot;
 /// Event ids of a batch between two steps of its jobs.
 const EVENT_IDS_PER_STEP: u64 = 1_000_000;
 
-/// A batch at one moment, as streams of events tell it.
+/// An event of a batch: the batch at one moment.
 #[derive(Debug)]
 pub(crate) struct BatchEvent {
     /// Larger than those of all events before it.
@@ -184,7 +184,7 @@ impl Core {
         last_seen: Option<u64>,
     ) -> Result<Option<BatchWatch>, Fault> {
         let BatchEvent { id: latest, is_last, .. } = BatchEvent::new(self.batch(caller, id)?);
-        // An event that is still to come is none that anybody has seen.
+        // The caller can't have seen an event with a higher id than the current one.
         let last_seen = last_seen.filter(|seen| *seen <= latest);
         let is_over = is_last && last_seen == Some(latest);
         Ok((!is_over).then_some(BatchWatch { batch: id, last_seen: last_seen.unwrap_or(0) }))
@@ -259,7 +259,7 @@ mod tests {
         ];
         let ids: Vec<_> = history.into_iter().map(|view| BatchEvent::new(view).id).collect();
         assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
-        // A client that has seen the end is told so for as long as the batch is kept.
+        // A client that has received the last event learns this for as long as the batch is kept.
         let [then, later] = [40.0, 100.0].map(|percent| view(counts(0, 0, 1, 1, 1), percent, false));
         assert_eq!(BatchEvent::new(then).id, BatchEvent::new(later).id);
     }

@@ -39,7 +39,7 @@ fn event(data: &Value, ends: &[&str]) -> Value {
         "type": "object",
         "description": "One event.",
         "properties": {
-            "id": {"description": "A number that grows with each event.", "type": "string", "pattern": "^[0-9]+$"},
+            "id": {"description": "A number that increases with each event.", "type": "string", "pattern": "^[0-9]+$"},
             "event": {
                 "description": "`progress`, or for the last event the final status of the job.",
                 "type": "string",

@@ -9,7 +9,7 @@ use carlo_wire::v1;
 
 use crate::caller::Caller;
 use crate::concurrency::Permit;
-use crate::event_stream::{self, Told};
+use crate::event_stream::{self, ServerSentEvent};
 use crate::openapi::shared::LastEventId;
 use crate::problem::Failure;
 use crate::routes::App;
@@ -41,14 +41,14 @@ pub(crate) async fn events(
     let last_event_id = event_stream::last_event_id(&headers);
     let message = v1::WatchJobRequest { id: id.to_string(), last_event_id };
     let messages = app.coordinator.stream(&caller).watch_job(message).await?;
-    Ok(event_stream::respond(app, permit, messages, told))
+    Ok(event_stream::respond(app, permit, messages, event))
 }
 
-fn told(message: v1::JobEvent) -> Result<Told, Failure> {
+fn event(message: v1::JobEvent) -> Result<ServerSentEvent, Failure> {
     let job =
         message.job.ok_or_else(|| Failure::internal("the coordinator sent an event without its job"))?;
     let job = convert::job::job(job)?;
     let is_last = job.status.has_ended();
     let name = if is_last { job.status.label() } else { "progress" };
-    Told::new(message.id, name, &job, is_last)
+    ServerSentEvent::new(message.id, name, &job, is_last)
 }

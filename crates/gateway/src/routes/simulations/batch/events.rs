@@ -9,7 +9,7 @@ use carlo_wire::v1;
 
 use crate::caller::Caller;
 use crate::concurrency::Permit;
-use crate::event_stream::{self, Told};
+use crate::event_stream::{self, ServerSentEvent};
 use crate::openapi::shared::LastEventId;
 use crate::problem::Failure;
 use crate::routes::App;
@@ -20,15 +20,15 @@ use crate::{convert, path_ids};
     path = "/simulations/batch/{batch_id}/events",
     operation_id = "watchBatch",
     tag = "batches",
-    summary = "A batch as server-sent events, until its last job has ended",
-    description = "Each event carries an id that is larger than the one before. Who comes back with the last one in Last-Event-ID hears of what has changed since; who has seen the end gets 204. A comment every 15 s keeps the line open.",
+    summary = "The progress of a batch as server-sent events",
+    description = "Each event has an id larger than the one before. A client that reconnects with the last one in Last-Event-ID gets what has changed since, and gets 204 after the last event. A comment every 15 s keeps the connection open.",
     params(
         ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
         LastEventId,
     ),
     responses(
-        (status = 204, description = "The client has seen the last event: there is nothing to reconnect for"),
-        (status = 200, description = "`progress` events, at most five a second, then one of `completed`, `partial`, `failed`, `cancelled` once no job is open any more", body = Batch, content_type = "text/event-stream"),
+        (status = 204, description = "The client has already received the last event"),
+        (status = 200, description = "`progress` events, at most five per second, then one of `completed`, `partial`, `failed`, `cancelled` when all jobs have ended", body = Batch, content_type = "text/event-stream"),
     ),
 )]
 pub(crate) async fn events(
@@ -40,15 +40,15 @@ pub(crate) async fn events(
 ) -> Result<Response, Failure> {
     let message = v1::WatchBatchRequest { id, last_event_id: event_stream::last_event_id(&headers) };
     let messages = app.coordinator.stream(&caller).watch_batch(message).await?;
-    Ok(event_stream::respond(app, permit, messages, told))
+    Ok(event_stream::respond(app, permit, messages, event))
 }
 
-fn told(message: v1::BatchEvent) -> Result<Told, Failure> {
+fn event(message: v1::BatchEvent) -> Result<ServerSentEvent, Failure> {
     let batch =
         message.batch.ok_or_else(|| Failure::internal("the coordinator sent an event without its batch"))?;
     let batch = convert::batch::batch(batch)?;
     // A cancelled batch may still have running jobs, which then finish.
     let is_last = batch.completed_at.is_some();
     let name = if is_last { batch.status.label().to_ascii_lowercase() } else { "progress".to_owned() };
-    Told::new(message.id, &name, &batch, is_last)
+    ServerSentEvent::new(message.id, &name, &batch, is_last)
 }
