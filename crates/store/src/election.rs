@@ -11,7 +11,7 @@ use carlo_types::Epoch;
 use tokio::sync::watch;
 
 use crate::key::Key;
-use crate::ledger::{Ledger, LedgerError, Write};
+use crate::ledger::{Ledger, LedgerError, Write, check_limits};
 use crate::memory::MemoryLedger;
 
 /// Entries, and the candidates that want to write them.
@@ -146,10 +146,13 @@ impl Ledger for MemoryCandidate {
     }
 
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
-        // Epoch 0 never leads, so the entries refuse a commit of another epoch or of an ended
-        // lease.
-        let epoch = if self.holds(epoch) { epoch } else { Epoch(0) };
-        self.election.ledger.commit(epoch, writes).await
+        if self.holds(epoch) {
+            return self.election.ledger.commit(epoch, writes).await;
+        }
+        check_limits(&writes)?;
+        // Until the next candidate leads, the entries still have the epoch of the lease that ended.
+        let latest = self.election.ledger.epoch();
+        Err(LedgerError::Fenced { current: if latest == epoch { Epoch(0) } else { latest } })
     }
 
     fn is_shared(&self) -> bool {
@@ -227,7 +230,7 @@ mod tests {
         let epoch = candidate.lead().await.unwrap();
         election.expire("http://one");
         let late = candidate.commit(epoch, Vec::new()).await;
-        assert!(matches!(late, Err(LedgerError::Fenced { .. })), "{late:?}");
+        assert!(matches!(late, Err(LedgerError::Fenced { current: Epoch(0) })), "{late:?}");
         assert_eq!(candidate.leader().await.unwrap(), None);
     }
 }
