@@ -12,8 +12,10 @@
 //! * `idempotency`: requests with an idempotency key. `storage`: the size of each user's entries in
 //!   the ledger.
 //! * `observations`: the cluster's history and events. `measure`: the state for the metrics.
+//! * `compaction`: shrinking the ledger's file while nobody commits.
 
 mod batches;
+mod compaction;
 mod idempotency;
 mod jobs;
 mod measure;
@@ -49,6 +51,7 @@ use crate::job_metadata::JobMetadata;
 use crate::metrics::Instruments;
 
 pub(crate) use batches::{BatchRequest, BatchWatch, no_such_batch};
+use compaction::Idleness;
 pub(crate) use idempotency::IdempotentOutcome;
 pub(crate) use jobs::{NewJob, no_such_job};
 use observations::Observations;
@@ -90,6 +93,7 @@ pub(crate) struct Core {
     waited: Waited,
     streams: Streams,
     storage: Storage,
+    idleness: Idleness,
     /// Whether callers need keys.
     needs_keys: bool,
     epoch: Epoch,
@@ -132,6 +136,7 @@ impl Core {
             waited: Waited::default(),
             streams: Streams::default(),
             storage: Storage::default(),
+            idleness: Idleness::default(),
             needs_keys: true,
             epoch,
             environment,
@@ -256,6 +261,7 @@ impl Core {
         self.expire_idempotency_keys();
         self.watchers.sweep(self.clock.now().elapsed);
         self.waited.sweep(self.clock.now().elapsed);
+        self.compact_when_idle();
     }
 
     /// Applies a command, and keeps its records and effects for the next commit.
@@ -320,6 +326,7 @@ impl Core {
         } else {
             let writes = std::mem::take(&mut self.writes);
             self.ledger.commit(self.epoch, writes).await?;
+            self.idleness.written(self.clock.now().elapsed);
         }
         for effect in std::mem::take(&mut self.effects) {
             match &effect {

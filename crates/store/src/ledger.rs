@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -73,6 +74,13 @@ pub trait Ledger: Send + Sync + 'static {
         None
     }
 
+    /// Returns unused space of the ledger's file to the system, if there is much of it and that
+    /// takes less than about a second. Commits and reads wait meanwhile, so callers choose a moment
+    /// when nobody commits. Returns what was gained; `None` if nothing was tried.
+    async fn compact(&self) -> Result<Option<Compaction>, LedgerError> {
+        Ok(None)
+    }
+
     /// The value of `key`, if it has an entry.
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError>;
 
@@ -85,6 +93,15 @@ pub trait Ledger: Send + Sync + 'static {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<(Key, Bytes)>, LedgerError>;
+}
+
+/// What a compaction has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Compaction {
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+    pub took: Duration,
 }
 
 /// One write of a commit.

@@ -16,11 +16,11 @@ use ::redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableD
 use async_trait::async_trait;
 use bytes::Bytes;
 use carlo_types::Epoch;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{RwLock, mpsc, oneshot};
 
 use self::writer::{Operation, Request};
 use crate::key::Key;
-use crate::ledger::{Ledger, LedgerError, Write, check_limits};
+use crate::ledger::{Compaction, Ledger, LedgerError, Write, check_limits};
 
 /// The entries, by key.
 const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
@@ -40,7 +40,8 @@ const SCHEMA_VERSION: u64 = 1;
 /// the file.
 #[derive(Debug)]
 pub struct RedbLedger {
-    database: Arc<Database>,
+    /// Locked for writing during a compaction alone, for which redb wants nobody else to use it.
+    database: Arc<RwLock<Database>>,
     /// The ledger's file; `None` if it isn't in a file.
     path: Option<PathBuf>,
     /// `None` only during `drop`.
@@ -71,16 +72,27 @@ impl RedbLedger {
     }
 
     fn serve(database: Database, path: Option<PathBuf>) -> Result<Self, LedgerError> {
-        let database = Arc::new(database);
-        let (requests, writer) = writer::start(Arc::clone(&database))
+        let database = Arc::new(RwLock::new(database));
+        let (requests, writer) = writer::start(Arc::clone(&database), path.clone())
             .map_err(|source| LedgerError::storage("start its writer thread", source))?;
         Ok(Self { database, path, requests: Some(requests), writer: Some(writer) })
     }
 
     async fn request(&self, operation: Operation) -> Result<Epoch, LedgerError> {
         let (reply, answer) = oneshot::channel();
+        self.send(Request::Write { operation, reply }).await?;
+        answer.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    async fn send(&self, request: Request) -> Result<(), LedgerError> {
         let requests = self.requests.as_ref().expect("only drop takes the sender");
-        requests.send(Request { operation, reply }).await.map_err(|_| LedgerError::Closed)?;
+        requests.send(request).await.map_err(|_| LedgerError::Closed)
+    }
+
+    /// Compacts the file if that is worth it, or in any case if it is forced.
+    async fn request_compaction(&self, is_forced: bool) -> Result<Option<Compaction>, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Compact { is_forced, reply }).await?;
         answer.await.map_err(|_| LedgerError::Closed)?
     }
 
@@ -91,8 +103,8 @@ impl RedbLedger {
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, ::redb::Error> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let transaction =
-            self.database.begin_read().map_err(|source| LedgerError::storage("begin a read", source))?;
+        let began = self.database.read().await.begin_read();
+        let transaction = began.map_err(|source| LedgerError::storage("begin a read", source))?;
         match tokio::task::spawn_blocking(move || read(&transaction)).await {
             Ok(answer) => answer.map_err(|source| LedgerError::storage("read", source)),
             Err(ended) if ended.is_panic() => Err(LedgerError::storage("read", ended)),
@@ -125,6 +137,10 @@ impl Ledger for RedbLedger {
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError> {
         check_limits(&writes)?;
         self.request(Operation::Commit { epoch, writes }).await.map(|_| ())
+    }
+
+    async fn compact(&self) -> Result<Option<Compaction>, LedgerError> {
+        self.request_compaction(false).await
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use carlo_store::{Key, Ledger, LedgerError, Write};
+use carlo_store::{Compaction, Key, Ledger, LedgerError, Write};
 use carlo_types::Epoch;
 
 use super::Instruments;
@@ -58,6 +58,10 @@ impl Ledger for MeasuredLedger {
 
     fn size_bytes(&self) -> Option<u64> {
         self.inner.size_bytes()
+    }
+
+    async fn compact(&self) -> Result<Option<Compaction>, LedgerError> {
+        self.inner.compact().await
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {

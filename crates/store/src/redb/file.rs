@@ -1,9 +1,9 @@
 //! The file of a ledger: creates it so that a crash leaves a complete one or none, and refuses
 //! files that are not a ledger.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use ::redb::backends::FileBackend;
@@ -28,8 +28,14 @@ pub(super) fn builder() -> Builder {
 
 /// Opens the ledger at `path`, and creates it first if nothing is there.
 pub(super) fn open(path: &Path) -> Result<Database, LedgerError> {
-    if !path.try_exists().map_err(|source| LedgerError::open(path, "look for the ledger", source))? {
-        create(path)?;
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let reason = "it is not a regular file".to_owned();
+            return Err(LedgerError::Unreadable { path: path.to_owned(), reason });
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => create(path)?,
+        Err(source) => return Err(LedgerError::open(path, "look for the ledger", source)),
     }
     // The check reads the file once, which a starting coordinator does anyway. Without it redb
     // trusts a file that was closed properly, and panics later if the disk has damaged it.
@@ -64,9 +70,11 @@ fn create(path: &Path) -> Result<(), LedgerError> {
     let failed = |source: io::Error| LedgerError::open(path, "make the ledger", source);
 
     let existing = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(directory);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    create_directories(directory).map_err(failed)?;
 
     let unnamed = NamedTempFile::new_in(directory).map_err(failed)?;
+    // A umask may have taken away what the owner needs.
+    unnamed.as_file().set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
     let backend =
         FileBackend::new(unnamed.reopen().map_err(failed)?).map_err(|error| explain(path, error))?;
     let database = builder().create_with_backend(backend).map_err(|error| explain(path, error))?;
@@ -85,6 +93,22 @@ fn create(path: &Path) -> Result<(), LedgerError> {
         File::open(ancestor).and_then(|directory| directory.sync_all()).map_err(failed)?;
         if ancestor == existing {
             break;
+        }
+    }
+    Ok(())
+}
+
+/// Creates missing directories, each for its owner alone whatever the umask is.
+fn create_directories(directory: &Path) -> io::Result<()> {
+    let missing =
+        directory.ancestors().take_while(|ancestor| *ancestor != Path::new("") && !ancestor.is_dir());
+    for directory in missing.collect::<Vec<_>>().into_iter().rev() {
+        match fs::DirBuilder::new().mode(0o700).create(directory) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => {
+                made?;
+                fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+            }
         }
     }
     Ok(())

@@ -1,16 +1,19 @@
 //! The thread that writes. All requests go through one bounded queue. What waits in the queue is
-//! written in one transaction, so the requests share the wait for the disk.
+//! written in one transaction, so the requests share the wait for the disk. The same thread
+//! compacts the file, so that no transaction is open meanwhile.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use ::redb::{Database, Durability, ReadableTable, StorageError, Table};
+use ::redb::{CompactionError, Database, Durability, ReadableTable, StorageError, Table};
 use carlo_types::Epoch;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{RwLock, mpsc, oneshot};
 
 use super::{ENTRIES, EPOCH, META};
-use crate::ledger::{LedgerError, Write, check_epoch};
+use crate::ledger::{Compaction, LedgerError, Write, check_epoch};
 
 /// Requests in one transaction. A larger group would share the wait for the disk further, but the
 /// first request would wait for the pages of the others.
@@ -18,10 +21,17 @@ const GROUP_REQUESTS_MAX: usize = 64;
 /// Requests in the queue. Further callers wait for room.
 const QUEUED_REQUESTS_MAX: usize = 256;
 
-/// A request and the channel for its answer: the epoch that leads, if the request succeeded.
-pub(super) struct Request {
-    pub(super) operation: Operation,
-    pub(super) reply: oneshot::Sender<Result<Epoch, LedgerError>>,
+/// Files up to this size are not compacted: there is little to gain.
+const COMPACTED_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// Larger files are not compacted either, because commits would wait for seconds.
+const COMPACTED_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// A request and the channel for its answer.
+pub(super) enum Request {
+    /// The answer is the epoch that leads, if the request succeeded.
+    Write { operation: Operation, reply: oneshot::Sender<Result<Epoch, LedgerError>> },
+    /// Compact the file; only if that is worth it, unless it is forced.
+    Compact { is_forced: bool, reply: oneshot::Sender<Result<Option<Compaction>, LedgerError>> },
 }
 
 pub(super) enum Operation {
@@ -32,36 +42,102 @@ pub(super) enum Operation {
 }
 
 /// Starts the thread. It ends when every sender is gone and the queue is empty.
-pub(super) fn start(database: Arc<Database>) -> io::Result<(mpsc::Sender<Request>, JoinHandle<()>)> {
+pub(super) fn start(
+    database: Arc<RwLock<Database>>,
+    path: Option<PathBuf>,
+) -> io::Result<(mpsc::Sender<Request>, JoinHandle<()>)> {
     let (sender, mut requests) = mpsc::channel(QUEUED_REQUESTS_MAX);
+    let mut writer = Writer { database, path, written_bytes: u64::MAX };
     let thread = thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
         let mut group = Vec::with_capacity(GROUP_REQUESTS_MAX);
         while requests.blocking_recv_many(&mut group, GROUP_REQUESTS_MAX) > 0 {
-            write_group(&database, &mut group);
+            writer.serve(&mut group);
         }
     })?;
     Ok((sender, thread))
 }
 
-/// Writes a group and answers each of its requests. Leaves `group` empty.
-fn write_group(database: &Database, group: &mut Vec<Request>) {
-    let outcomes = write(database, group).map_err(|source| {
-        tracing::error!(error = %source, requests = group.len(), "the ledger failed to commit");
-        LedgerError::storage("commit", source)
-    });
-    for (index, request) in group.drain(..).enumerate() {
-        let answer = match &outcomes {
-            Ok(outcomes) => outcomes[index].clone(),
-            Err(error) => Err(error.clone()),
+struct Writer {
+    database: Arc<RwLock<Database>>,
+    /// The ledger's file; `None` if it isn't in a file.
+    path: Option<PathBuf>,
+    /// Bytes that were written since the last compaction, which is as much space as may have become
+    /// unused. Unknown, and taken for a lot, until the first compaction.
+    written_bytes: u64,
+}
+
+type WriteRequest = (Operation, oneshot::Sender<Result<Epoch, LedgerError>>);
+
+impl Writer {
+    /// Serves a group of requests and leaves it empty.
+    fn serve(&mut self, group: &mut Vec<Request>) {
+        let (mut writes, mut compactions) = (Vec::with_capacity(group.len()), Vec::new());
+        for request in group.drain(..) {
+            match request {
+                Request::Write { operation, reply } => writes.push((operation, reply)),
+                Request::Compact { is_forced, reply } => compactions.push((is_forced, reply)),
+            }
+        }
+        if !writes.is_empty() {
+            self.write_group(writes);
+        }
+        for (is_forced, reply) in compactions {
+            // The caller may be gone.
+            let _ = reply.send(self.compact(is_forced));
+        }
+    }
+
+    /// Writes a group and answers each of its requests.
+    fn write_group(&mut self, group: Vec<WriteRequest>) {
+        let written = write(&self.database.blocking_read(), &group);
+        let outcomes = written.map_err(|source| {
+            tracing::error!(error = %source, requests = group.len(), "the ledger failed to commit");
+            LedgerError::storage("commit", source)
+        });
+        for (index, (operation, reply)) in group.into_iter().enumerate() {
+            let answer = match &outcomes {
+                Ok(outcomes) => outcomes[index].clone(),
+                Err(error) => Err(error.clone()),
+            };
+            if let (Operation::Commit { writes, .. }, Ok(_)) = (&operation, &answer) {
+                let bytes: usize = writes.iter().map(Write::bytes).sum();
+                self.written_bytes = self.written_bytes.saturating_add(bytes as u64);
+            }
+            // The caller may be gone.
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn compact(&mut self, is_forced: bool) -> Result<Option<Compaction>, LedgerError> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let bytes = || {
+            let metadata = std::fs::metadata(path);
+            metadata.map(|file| file.len()).map_err(|source| LedgerError::storage("measure its file", source))
         };
-        // The caller may be gone.
-        let _ = request.reply.send(answer);
+        let bytes_before = bytes()?;
+        let is_worth_it = (COMPACTED_BYTES_MIN..=COMPACTED_BYTES_MAX).contains(&bytes_before)
+            && self.written_bytes >= bytes_before / 2;
+        if !is_forced && !is_worth_it {
+            return Ok(None);
+        }
+        let began = Instant::now();
+        match self.database.blocking_write().compact() {
+            Ok(_) => {}
+            // Somebody reads. Another time will do.
+            Err(CompactionError::TransactionInProgress) => return Ok(None),
+            Err(source) => return Err(LedgerError::storage("compact its file", source)),
+        }
+        self.written_bytes = 0;
+        Ok(Some(Compaction { bytes_before, bytes_after: bytes()?, took: began.elapsed() }))
     }
 }
 
 /// The outcome of each request, in order, once everything they wrote is on disk. A fenced request
 /// writes nothing and doesn't affect the others.
-fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, LedgerError>>, ::redb::Error> {
+fn write(
+    database: &Database,
+    group: &[WriteRequest],
+) -> Result<Vec<Result<Epoch, LedgerError>>, ::redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     // Without it redb reads the whole file when it opens it after a crash.
@@ -72,8 +148,8 @@ fn write(database: &Database, group: &[Request]) -> Result<Vec<Result<Epoch, Led
         let mut meta = transaction.open_table(META)?;
         let mut entries = transaction.open_table(ENTRIES)?;
         let mut current = Epoch(meta.get(EPOCH)?.map_or(0, |epoch| epoch.value()));
-        for request in group {
-            outcomes.push(match &request.operation {
+        for (operation, _) in group {
+            outcomes.push(match operation {
                 Operation::Lead => {
                     current.0 += 1;
                     meta.insert(EPOCH, current.0)?;

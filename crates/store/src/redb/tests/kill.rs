@@ -1,4 +1,4 @@
-//! A process is killed with SIGKILL while it commits. Every acknowledged commit is in the ledger,
+//! A process is killed with SIGKILL while it commits and compacts. Every acknowledged commit is in the ledger,
 //! and no commit is there in part.
 
 use std::io::{BufRead, BufReader, Write as _};
@@ -34,6 +34,12 @@ fn committing_process() {
                 }
             });
         }
+        tasks.spawn(async move {
+            loop {
+                ledger.request_compaction(true).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
         tasks.join_all().await;
     });
 }
