@@ -24,6 +24,8 @@
 
 pub(crate) mod batches;
 pub(crate) mod idempotency;
+mod numbers;
+mod packed;
 mod read;
 pub(crate) mod tenancy;
 
@@ -153,14 +155,17 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
     let results = carlo_kernel::results(&result.spec, &result.fold);
     let sentences = |sensitivity| carlo_kernel::recommendations(&result.spec, sensitivity);
     let recommendations = results.sensitivity.as_ref().map(sentences).unwrap_or_default();
+    let completed = v1::CompletedResults {
+        results: Some((&results).into()),
+        recommendations,
+        // The job's entry has them.
+        assumptions: None,
+        stopped_early: result.stopped_early,
+        workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),
+    };
     v1::ResultEntry {
-        results: Some(v1::CompletedResults {
-            results: Some((&results).into()),
-            recommendations,
-            assumptions: Some(result.spec.to_draft().into()),
-            stopped_early: result.stopped_early,
-            workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),
-        }),
+        results: None,
+        packed: packed::pack(completed),
         shares: result
             .shares
             .iter()
@@ -282,11 +287,23 @@ pub(crate) async fn spec(ledger: &dyn Ledger, id: JobId) -> Result<Option<Arc<Jo
     value?.map(|value| read::job(&key, &value, &BTreeSet::new()).map(|(record, _)| record.spec)).transpose()
 }
 
-/// The results of a job, if there are any.
+/// The results of a job, unpacked, if there are any.
 pub(crate) async fn result(ledger: &dyn Ledger, id: JobId) -> Result<Option<v1::ResultEntry>, EntryError> {
     let key = result_key(id);
     let value: Result<_, LedgerError> = ledger.get(&key).await;
-    value?.map(|value| read::result(&key, &value)).transpose()
+    let Some(value) = value? else { return Ok(None) };
+    let mut entry = read::result(&key, &value)?;
+    if !entry.packed.is_empty() {
+        let key_of_job = job_key(id);
+        let job: Result<_, LedgerError> = ledger.get(&key_of_job).await;
+        // It is forgotten together with its results.
+        let Some(job) = job? else { return Ok(None) };
+        let assumptions = read::decode::<v1::JobEntry>(&key_of_job, &job)?.specification;
+        let packed = std::mem::take(&mut entry.packed);
+        let results = packed::unpack(&packed, assumptions);
+        entry.results = Some(results.map_err(|reason| read::unreadable(&key, reason))?);
+    }
+    Ok(Some(entry))
 }
 
 /// Adds the contributions of nodes, which are stored with the result, to `job`.

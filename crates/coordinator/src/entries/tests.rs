@@ -10,7 +10,7 @@ use carlo_types::{BatchId, Bill, Draft, Epoch, JobSpec, Money, NodeId, Now, Owne
 use super::*;
 use crate::Settings;
 use crate::core::Core;
-use crate::environment::SystemEnvironment;
+use crate::environment::{Environment as _, SystemEnvironment};
 
 fn spec() -> JobSpec {
     let mut draft = Draft::default();
@@ -46,7 +46,11 @@ fn record(id: u128, state: JobState) -> JobRecord {
 
 /// The partial result of the first block.
 fn partial() -> Partial {
-    let job = Job::new(&spec(), Level::Portable);
+    partial_of(&spec())
+}
+
+fn partial_of(spec: &JobSpec) -> Partial {
+    let job = Job::new(spec, Level::Portable);
     let mut accumulator = Accumulator::new(&job);
     accumulator.block(&job, 0);
     accumulator.finish()
@@ -144,10 +148,12 @@ async fn a_result_remembers_who_computed_it() {
         stopped_early: true,
         shares: vec![(NodeId::from_random(8), 16_384)],
     };
-    let ledger = committed(&[Record::Result(result)]).await;
+    let ended = record(1, JobState::Complete);
+    let ledger = committed(&[Record::Job(ended.clone()), Record::Result(result)]).await;
     let entry = super::result(&ledger, id).await.unwrap().unwrap();
     let completed = entry.results.clone().unwrap();
     assert!(completed.stopped_early);
+    assert_eq!(completed.assumptions, Some(ended.spec.to_draft().into()));
     assert_eq!((completed.workers_used, completed.results.unwrap().simulations_run), (1, 16_384));
     let mut job = v1::Job::default();
     add_shares(&mut job, &entry);
@@ -204,4 +210,77 @@ async fn an_entry_that_cannot_be_read_is_named() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn results_are_stored_in_a_fraction_of_their_size() {
+    let result = ResultRecord {
+        job: JobId::from_random(1),
+        spec: Arc::new(house_deposit()),
+        fold: partial_of(&house_deposit()),
+        stopped_early: false,
+        shares: vec![(NodeId::from_random(8), 16_384)],
+    };
+    let mut job = record(1, JobState::Complete);
+    job.spec = Arc::clone(&result.spec);
+    let ledger = committed(&[Record::Job(job), Record::Result(result.clone())]).await;
+    let stored = ledger.get(&result_key(result.job)).await.unwrap().unwrap();
+    let read = super::result(&ledger, result.job).await.unwrap().unwrap().results.unwrap();
+    let expected = carlo_kernel::results(&result.spec, &result.fold);
+    assert_eq!(read.results, Some((&expected).into()), "nothing is lost");
+    let whole = read.encoded_len();
+    assert!(3 * stored.len() < whole, "{} of {whole} bytes", stored.len());
+}
+
+/// A specification with a long timeline, whose chart has as many points as may be.
+fn house_deposit() -> JobSpec {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(13_500.0);
+    draft.profile.monthly_spending = Some(3_200.0);
+    draft.inputs.monthly_income = Some(5_000.0);
+    draft.goal.target_amount = Some(300_000.0);
+    draft.goal.timeline_months = Some(240);
+    draft.params.n_simulations = Some(16_384);
+    draft.check(3).unwrap()
+}
+
+/// How much more a page far out may cost than the first one.
+const PAGE_RATIO_MAX: u32 = 4;
+
+#[tokio::test]
+async fn a_page_far_out_costs_hardly_more_than_the_first() {
+    let jobs = 30_000_u32;
+    let ledger = MemoryLedger::new();
+    let epoch = ledger.lead().await.unwrap();
+    let ids: Vec<u128> = (0..jobs.into()).collect();
+    for chunk in ids.chunks(10_000) {
+        let mut writes = Vec::new();
+        for id in chunk {
+            let id = id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            let ended = Record::Job(record(id, JobState::Cancelled));
+            write(&ended, &BTreeMap::new(), &mut writes);
+        }
+        let puts = writes.into_iter().filter(|write| matches!(write, Write::Put(..))).collect();
+        ledger.commit(epoch, puts).await.unwrap();
+    }
+    let now = SystemEnvironment.wall();
+    let mut settings = Settings::default();
+    // They ended in 1970.
+    settings.scheduler.ended_jobs_kept = std::time::Duration::from_millis(2 * now.0);
+    let (core, _handle) =
+        Core::load(settings, Arc::new(ledger), Arc::new(SystemEnvironment), Arc::default()).await.unwrap();
+    let caller = carlo_tenancy::Caller { user: OwnerId::new("ada"), ..carlo_tenancy::Caller::local() };
+    let page = |skip: usize| carlo_schedule::Page { skip, take: 20 };
+    let time = |skip: usize| {
+        // The fastest of many: whatever else this machine does only adds to the others.
+        let times = (0..200).map(|_| {
+            let began = std::time::Instant::now();
+            let (total, found) = core.list(&caller, None, page(skip));
+            assert_eq!((total, found.len()), (jobs as usize, 20));
+            began.elapsed()
+        });
+        times.min().unwrap()
+    };
+    let (first, last) = (time(0), time(jobs as usize - 20));
+    assert!(last < PAGE_RATIO_MAX * first, "{first:?} and {last:?}");
 }

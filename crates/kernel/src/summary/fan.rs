@@ -21,12 +21,19 @@ pub(super) fn trajectory(spec: &JobSpec, partial: &Partial, ranks: &Ranks<'_>) -
             if month == spec.goal.timeline_months {
                 ranks.percentile(percent)
             } else {
-                percentile(scale, counts, percent)
+                cents(percentile(scale, counts, percent))
             }
         });
         points.push(FanPoint { month, percentiles });
     }
     points
+}
+
+/// Rounded to cents: the chart's bins are far coarser, and what is rounded takes less space where
+/// results are kept.
+fn cents(balance: f64) -> f64 {
+    // Adding zero makes a negative zero positive.
+    (balance * 100.0).round() / 100.0 + 0.0
 }
 
 /// The balance that `percent` of a hundred counted simulations don't exceed, by interpolation in
