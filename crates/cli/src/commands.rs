@@ -190,8 +190,14 @@ pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
     let client = Client::trusting(&target.url, authorities.as_deref())?;
     let key = match (target.key, &target.key_file) {
         (Some(key), _) => key,
-        (None, Some(file)) => files::read_text(file)
-            .map_err(|error| BadArgument(format!("failed to read the key in {}: {error}", file.display())))?,
+        (None, Some(file)) => {
+            if let Some(exposure) = files::exposure(file) {
+                say(&format!("warning: {} holds a secret and {exposure}", file.display()));
+            }
+            files::read_text(file).map_err(|error| {
+                BadArgument(format!("failed to read the key in {}: {error}", file.display()))
+            })?
+        }
         (None, None) => return Ok(client),
     };
     Ok(client.with_key(key.trim())?)

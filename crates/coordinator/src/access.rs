@@ -6,9 +6,7 @@
 //! don't exist. Other coordinators need no files. A coordinator whose files contain other secrets
 //! than the cluster's ends with an error, unless it is configured to adopt them.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use carlo_service::files;
@@ -102,11 +100,13 @@ impl Access {
     /// # Errors
     ///
     /// If a file can't be read or doesn't contain a secret of the expected kind.
-    pub fn from_files(admin_key: &Path, join_token: &Path) -> Result<Self, AccessError> {
+    pub fn from_files(admin_key: &Path, join_token_file: &Path) -> Result<Self, AccessError> {
         let (admin, join_token) =
-            (Credential::File(admin_key.to_owned()), Credential::File(join_token.to_owned()));
+            (Credential::File(admin_key.to_owned()), Credential::File(join_token_file.to_owned()));
         admin.secret()?;
         join_token.token()?;
+        files::check_secret(admin_key);
+        files::check_secret(join_token_file);
         Ok(Self::Keys { admin, join_token, adopts: false })
     }
 
@@ -217,29 +217,14 @@ impl Credential {
     /// Creates the file atomically, readable by its owner only.
     fn make(&self, text: &str) -> Result<(), AccessError> {
         let Self::File(path) = self else { return Ok(()) };
-        make(path, text).map_err(|source| AccessError::File { path: path.clone(), doing: "make", source })?;
+        files::create_secret(path, text).map_err(|source| AccessError::File {
+            path: path.clone(),
+            doing: "make",
+            source,
+        })?;
         tracing::info!(path = %path.display(), "created a file with a new secret, readable by its owner only");
         Ok(())
     }
-}
-
-fn make(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let unfinished = PathBuf::from(name);
-    // Removes a symbolic link or a file that somebody else may have put there, so that the secret
-    // isn't written to it.
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]

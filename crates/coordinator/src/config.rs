@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use carlo_service::files;
 use carlo_service::tls::Identity;
 use carlo_store::{Ledger, LedgerError, RedbLedger};
 use carlo_tenancy::Terms;
@@ -65,7 +66,12 @@ impl Data {
     )]
     pub(crate) fn open(&self, address: &str) -> Result<Arc<dyn Ledger>, LedgerError> {
         Ok(match self {
-            Self::Directory(directory) => Arc::new(RedbLedger::open(directory.join(LEDGER_FILE))?),
+            Self::Directory(directory) => {
+                let ledger = RedbLedger::open(directory.join(LEDGER_FILE))?;
+                files::check_private_directory(directory);
+                files::check_secret(&directory.join(LEDGER_FILE));
+                Arc::new(ledger)
+            }
             Self::Temporary => Arc::new(RedbLedger::temporary()?),
             #[cfg(feature = "etcd")]
             Self::Etcd(config) => Arc::new(carlo_store::EtcdLedger::new(config.clone(), address)?),

@@ -1,12 +1,14 @@
 //! Deadlines of streams. tonic ends a unary call at its caller's deadline by dropping it, but a
 //! stream whose headers were sent would continue. This layer ends every response with a status at
-//! its caller's deadline, for all services.
+//! its caller's deadline, for all services. It also has responses sent at the pace of their peer,
+//! so that a connection is closed whose peer doesn't read.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use carlo_service::pacing::PacedBody;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
@@ -46,12 +48,16 @@ where
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let deadline = timeout(request.headers()).and_then(|timeout| Instant::now().checked_add(timeout));
-        let call = request.extensions().get::<Peer>().map(Peer::call);
+        let peer = request.extensions().get::<Peer>().cloned();
+        let call = peer.as_ref().map(Peer::call);
         let answer = self.0.call(request);
         Box::pin(async move {
             let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
             let bounded = |body| Bounded { body: Some(body), deadline, _call: call };
-            Ok(answer.await?.map(|body| tonic::body::Body::new(bounded(body))))
+            Ok(answer.await?.map(|body| match peer {
+                Some(peer) => tonic::body::Body::new(PacedBody::new(bounded(body), peer.response())),
+                None => tonic::body::Body::new(bounded(body)),
+            }))
         })
     }
 }

@@ -7,13 +7,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use carlo_service::CancellationToken;
 use carlo_service::listen::Acceptor;
+use carlo_service::pacing::{Pacing, Response, Responses};
 use carlo_service::tls::{Identity, server::TlsStream};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,10 +27,16 @@ use tonic::transport::server::Connected;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long a peer may take for TLS and the preface together.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may be open without a call.
+/// How long a peer may take to accept a part of a response, and how often that is checked.
+const WRITE_MAX: Duration = Duration::from_secs(30);
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// How long a connection may be open without a call: usually, and while there are many connections.
 const IDLE_MAX: Duration = Duration::from_mins(15);
-/// Simultaneous connections; further ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 65_536;
+const IDLE_WHEN_CROWDED_MAX: Duration = Duration::from_secs(10);
+/// Simultaneous connections; further ones wait to be accepted. Workers and gateways have one each.
+const CONNECTIONS_MAX: usize = 16_384;
+/// More connections than this are many.
+const CROWD: usize = 2_048;
 /// Connections that have sent their preface and wait to be served.
 const READY_MAX: usize = 64;
 
@@ -43,12 +50,13 @@ pub(crate) fn incoming(
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async move {
         let mut acceptor = Acceptor::new(listener);
+        let pacing = Pacing::default();
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let (stream, address) = acceptor.accept().await;
-            let (ready, tls) = (ready.clone(), tls.clone());
+            let (ready, tls, responses) = (ready.clone(), tls.clone(), pacing.connection());
             tokio::spawn(async move {
-                let opening = open(stream, address, tls, place);
+                let opening = open(stream, address, tls, responses, place);
                 match tokio::time::timeout(PREFACE_TIMEOUT, opening).await {
                     // Sending fails if the server has ended.
                     Ok(Ok(connection)) => drop(ready.send(Ok(connection)).await),
@@ -66,6 +74,7 @@ async fn open(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<Identity>,
+    responses: Arc<Responses>,
     place: OwnedSemaphorePermit,
 ) -> io::Result<Connection> {
     // Without it every small response waits 40 ms for the acknowledgement of the previous one.
@@ -85,9 +94,10 @@ async fn open(
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the peer doesn't speak HTTP/2"));
         }
     }
-    let calls = Arc::new(Calls::default());
-    let idle = Box::pin(tokio::time::sleep(IDLE_MAX));
-    Ok(Connection { transport, preface_left: PREFACE, peer: Peer { address, calls }, idle, _place: place })
+    let calls = Arc::new(Calls { open: AtomicUsize::new(0), idle_since: Mutex::new(Instant::now()) });
+    let peer = Peer { address, calls, responses };
+    let check = Box::pin(tokio::time::sleep(CHECK_EVERY));
+    Ok(Connection { transport, preface_left: PREFACE, peer, check, place })
 }
 
 /// The peer of a connection. tonic adds it to every request's extensions.
@@ -95,22 +105,35 @@ async fn open(
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     calls: Arc<Calls>,
+    responses: Arc<Responses>,
 }
 
 impl Peer {
     /// Counts a call as long as the returned value lives.
     pub(crate) fn call(&self) -> OpenCall {
         self.calls.open.fetch_add(1, Ordering::Relaxed);
-        self.calls.total.fetch_add(1, Ordering::Relaxed);
         OpenCall(Arc::clone(&self.calls))
+    }
+
+    /// The response to a call begins.
+    pub(crate) fn response(&self) -> Response {
+        self.responses.begin(std::time::Instant::now())
     }
 }
 
 /// The calls of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Calls {
     open: AtomicUsize,
-    total: AtomicU64,
+    /// When the connection was made, or when the last call ended.
+    idle_since: Mutex<Instant>,
+}
+
+impl Calls {
+    fn idle_since(&self) -> MutexGuard<'_, Instant> {
+        // A panic can't leave it half changed.
+        self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A call in progress.
@@ -119,6 +142,7 @@ pub(crate) struct OpenCall(Arc<Calls>);
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
+        *self.0.idle_since() = Instant::now();
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -136,19 +160,24 @@ pub(crate) struct Connection {
     /// The part of the preface that was read and that the server must read again.
     preface_left: &'static [u8],
     peer: Peer,
-    idle: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
+    /// The next check whether it is still of use.
+    check: Pin<Box<Sleep>>,
+    place: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    /// Whether the connection should be closed because nothing was called for too long.
-    fn is_idle(&mut self, context: &mut Context<'_>) -> bool {
-        while self.idle.as_mut().poll(context).is_ready() {
+    /// Whether the connection should be closed: nothing was called for too long, or the peer
+    /// doesn't take the responses.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        while self.check.as_mut().poll(context).is_ready() {
             let calls = &self.peer.calls;
-            if calls.open.load(Ordering::Relaxed) == 0 && calls.total.swap(0, Ordering::Relaxed) == 0 {
+            let is_crowded = self.place.semaphore().available_permits() < CONNECTIONS_MAX - CROWD;
+            let idle_max = if is_crowded { IDLE_WHEN_CROWDED_MAX } else { IDLE_MAX };
+            let is_idle = calls.open.load(Ordering::Relaxed) == 0 && calls.idle_since().elapsed() >= idle_max;
+            if is_idle || self.peer.responses.are_overdue(WRITE_MAX, std::time::Instant::now()) {
                 return true;
             }
-            self.idle.as_mut().reset(Instant::now() + IDLE_MAX);
+            self.check.as_mut().reset(Instant::now() + CHECK_EVERY);
         }
         false
     }
@@ -211,7 +240,7 @@ impl AsyncRead for Connection {
             this.preface_left = later;
             return Poll::Ready(Ok(()));
         }
-        if this.is_idle(context) {
+        if this.is_over(context) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Pin::new(&mut this.transport).poll_read(context, buffer)

@@ -7,12 +7,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use carlo_service::pacing::KeepingBody;
 use carlo_wire::v1;
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 
@@ -134,9 +136,8 @@ pub(crate) async fn account(State(app): State<App>, mut request: Request, next: 
     let mut response = match app.concurrency.permit(&request, caller.key.is_some().then_some(user)) {
         Ok(permit) => {
             request.extensions_mut().insert(permit.clone());
-            let response = next.run(request).await;
-            drop(permit);
-            response
+            // A response counts until its client has read it.
+            next.run(request).await.map(|body| Body::new(KeepingBody::new(body, permit)))
         }
         Err(failure) => return failure.into_response(),
     };

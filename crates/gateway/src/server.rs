@@ -2,13 +2,12 @@
 //! on what each may use, and on how long each stage may take.
 //!
 //! * [`connection`]: one connection. [`activity`]: its current stage and deadline.
-//! * [`stream`], [`body`]: wrappers that report to [`activity`].
+//! * [`stream`]: a wrapper that reports to [`activity`]. `carlo_service::pacing` does for responses.
 //!
 //! This module doesn't know what requests mean. `axum::serve` would be shorter, but has none of
 //! these limits.
 
 mod activity;
-mod body;
 mod connection;
 mod stream;
 
@@ -19,6 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use carlo_service::CancellationToken;
 use carlo_service::listen::Acceptor;
+use carlo_service::pacing::Pacing;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -49,6 +49,7 @@ pub(crate) async fn serve(
     let deadlines =
         Deadlines { head: config.header_timeout, idle: config.idle_timeout, write: config.write_timeout };
     let protocols = connection::protocols();
+    let pacing = Pacing::default();
     let is_crowded = Arc::new(AtomicBool::new(false));
     let mut acceptor = Acceptor::new(listener);
     let mut connections = JoinSet::new();
@@ -69,6 +70,7 @@ pub(crate) async fn serve(
             is_crowded: Arc::clone(&is_crowded),
             shutdown: shutdown.clone(),
             tls: config.tls.clone(),
+            pacing: pacing.clone(),
         };
         connections.spawn(connection.serve(stream));
     }

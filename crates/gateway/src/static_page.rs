@@ -12,6 +12,13 @@ use flate2::write::GzEncoder;
 
 use crate::entity;
 
+/// Compresses a page.
+pub(crate) fn gzip(page: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let written = encoder.write_all(page).and_then(|()| encoder.finish());
+    written.expect("writing to memory never fails").into()
+}
+
 /// A page, ready to be sent any number of times.
 #[derive(Debug, Clone)]
 pub(crate) struct StaticPage {
@@ -24,9 +31,7 @@ pub(crate) struct StaticPage {
 impl StaticPage {
     pub(crate) fn new(content_type: &'static str, page: impl Into<Bytes>) -> Self {
         let plain = page.into();
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        let written = encoder.write_all(&plain).and_then(|()| encoder.finish());
-        let gzip = written.expect("writing to memory never fails").into();
+        let gzip = gzip(&plain);
         let content_type = HeaderValue::from_static(content_type);
         Self { content_type, etag: entity::etag(&plain), plain, gzip }
     }

@@ -4,6 +4,10 @@
 //! Every URL serves the same page frame, which requests its data like any other client of the API.
 //! This module knows nothing about callers.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -17,8 +21,8 @@ use axum::routing::get;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use crate::entity;
 use crate::problem::Failure;
+use crate::{entity, static_page};
 
 /// The URLs of pages; `web/app/router.js` says which module shows each.
 const PAGES: [&str; 8] =
@@ -59,13 +63,40 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 fn file(request: &HeaderMap, path: &str) -> Result<Response, Failure> {
     let missing = || Failure::new(StatusCode::NOT_FOUND, format!("there is no file {path}"));
     let file = Files::get(path).ok_or_else(missing)?;
-    let etag = etag(&file.metadata.sha256_hash());
+    let hash = file.metadata.sha256_hash();
+    let etag = etag(&hash);
+    let vary = (VARY, HeaderValue::from_static("accept-encoding"));
     if is_cached(request, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag), (CACHE_CONTROL, REVALIDATE)]).into_response());
+        let headers = [(ETAG, etag), (CACHE_CONTROL, REVALIDATE), vary];
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let kind = HeaderValue::from_static(content_type(path));
-    let headers = [(CONTENT_TYPE, kind), (ETAG, etag), (CACHE_CONTROL, REVALIDATE)];
-    Ok((safe(), headers, Bytes::from(file.data.into_owned())).into_response())
+    let headers = [(CONTENT_TYPE, kind), (ETAG, etag), (CACHE_CONTROL, REVALIDATE), vary];
+    if request.contains_key(ACCEPT_ENCODING) {
+        let encoding = [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
+        return Ok((safe(), headers, encoding, compressed(path, hash, &file.data)).into_response());
+    }
+    let data = match file.data {
+        Cow::Borrowed(data) => Bytes::from_static(data),
+        Cow::Owned(data) => data.into(),
+    };
+    Ok((safe(), headers, data).into_response())
+}
+
+/// A file with this content, compressed. Each content is compressed once, and all responses share
+/// the bytes.
+fn compressed(path: &str, hash: [u8; 32], data: &[u8]) -> Bytes {
+    static COMPRESSED: Mutex<BTreeMap<String, ([u8; 32], Bytes)>> = Mutex::new(BTreeMap::new());
+    // A panic can't leave the map half changed.
+    let mut files = COMPRESSED.lock().unwrap_or_else(PoisonError::into_inner);
+    match files.get(path) {
+        Some((known, bytes)) if *known == hash => bytes.clone(),
+        _ => {
+            let bytes = static_page::gzip(data);
+            files.insert(path.to_owned(), (hash, bytes.clone()));
+            bytes
+        }
+    }
 }
 
 /// Always compressed: every browser that can draw the charts accepts gzip.
@@ -156,6 +187,15 @@ mod tests {
                 assert!(Files::get(&target).is_some(), "{path} imports {imported}");
             }
         }
+    }
+
+    #[test]
+    fn a_content_is_compressed_once() {
+        let first = compressed("a", [1; 32], &[7; 10_000]);
+        assert!(first.len() < 1_000);
+        let again = compressed("a", [1; 32], &[7; 10_000]);
+        assert_eq!(first.as_ptr(), again.as_ptr());
+        assert_ne!(compressed("a", [2; 32], &[8; 10_000]), first);
     }
 
     #[test]

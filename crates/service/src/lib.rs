@@ -7,6 +7,7 @@
 //! * [`admin`], [`metrics`]: health, readiness and metrics over HTTP.
 //! * [`arguments`], [`files`]: how variables, lists and files are read.
 //! * [`listen`], [`descriptors`]: listening addresses, and the limit on open connections.
+//! * [`pacing`]: responses at the pace of their clients.
 //! * [`reload`]: rereads files that change.
 //! * [`tls`]: a daemon's certificate, and the authorities it trusts.
 
@@ -19,6 +20,7 @@ pub mod listen;
 pub mod log_throttle;
 pub mod metrics;
 pub mod notify;
+pub mod pacing;
 pub mod reload;
 pub mod shutdown;
 pub mod telemetry;

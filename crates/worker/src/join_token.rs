@@ -41,6 +41,7 @@ impl JoinToken {
     /// If the file can't be read or contains no token.
     pub fn from_file(file: &Path) -> Result<Self, JoinTokenError> {
         let value = read(file)?;
+        files::check_secret(file);
         Ok(Self(Arc::new(Shared { file: Some(file.to_owned()), value: RwLock::new(value) })))
     }
 

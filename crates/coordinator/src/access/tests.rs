@@ -1,3 +1,4 @@
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use carlo_tenancy::{JoinToken, JoinTokenId, KeyId, NewKey, Role, Terms, Tier};
@@ -90,15 +91,4 @@ fn a_file_with_something_else_is_refused_without_its_content() {
     fs::write(&token, "short").unwrap();
     let error = Access::from_files(&admin, &token).unwrap_err().to_string();
     assert!(error.contains("join-token holds no join token"), "{error}");
-}
-
-#[test]
-fn a_planted_link_is_not_followed() {
-    let directory = tempfile::tempdir().unwrap();
-    let victim = directory.path().join("victim");
-    fs::write(&victim, "mine").unwrap();
-    std::os::unix::fs::symlink(&victim, directory.path().join("join-token.new")).unwrap();
-    make(&directory.path().join("join-token"), "text").unwrap();
-    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
-    assert_eq!(fs::read_to_string(directory.path().join("join-token")).unwrap(), "text\n");
 }

@@ -84,6 +84,7 @@ fn password(file: Option<PathBuf>) -> anyhow::Result<String> {
         );
     };
     let shown = file.display().to_string();
+    carlo_service::files::check_secret(&file);
     let password = String::from_utf8(read(&file)?).with_context(|| format!("failed to read {shown}"))?;
     // Editors end a file with a line break, which is not part of the password.
     Ok(password.trim_end_matches(['\r', '\n']).to_owned())

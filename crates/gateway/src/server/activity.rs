@@ -3,9 +3,10 @@
 //! the client. There is no deadline only while the gateway itself works or waits for something to
 //! send.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use carlo_service::pacing::Responses;
 
 use super::Deadlines;
 
@@ -15,7 +16,11 @@ const HTTP2_PREFACE: &[u8] = b"PRI ";
 const IDLE_WHEN_CROWDED_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<State>);
+pub(super) struct Activity {
+    state: Mutex<State>,
+    /// The responses that wait for the client.
+    responses: Arc<Responses>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -28,22 +33,13 @@ struct State {
     idle_since: Instant,
     /// When the first byte of an HTTP/1.1 request arrived whose head is not complete.
     head_since: Option<Instant>,
-    /// Responses whose next part waits for the client, by number, and since when.
-    waiting: BTreeMap<u64, Instant>,
-    last_number: u64,
 }
 
 impl Activity {
-    pub(super) fn new(now: Instant) -> Self {
-        Self(Mutex::new(State {
-            beginning: Vec::new(),
-            has_asked: false,
-            open: 0,
-            idle_since: now,
-            head_since: None,
-            waiting: BTreeMap::new(),
-            last_number: 0,
-        }))
+    pub(super) fn new(responses: Arc<Responses>, now: Instant) -> Self {
+        let state =
+            State { beginning: Vec::new(), has_asked: false, open: 0, idle_since: now, head_since: None };
+        Self { state: Mutex::new(state), responses }
     }
 
     /// Records that bytes arrived.
@@ -58,31 +54,18 @@ impl Activity {
         }
     }
 
-    /// Records that a request begins. Returns the number of its response.
-    pub(super) fn begin(&self, now: Instant) -> u64 {
+    /// Records that a request begins.
+    pub(super) fn begin(&self, now: Instant) {
         let mut state = self.lock();
         state.has_asked = true;
         state.open += 1;
         state.head_since = None;
         state.idle_since = now;
-        state.last_number += 1;
-        state.last_number
-    }
-
-    /// Records that the response waits for the client to accept its next part.
-    pub(super) fn wait_for_client(&self, number: u64, now: Instant) {
-        self.lock().waiting.insert(number, now);
-    }
-
-    /// Records that the client accepts the next part of the response.
-    pub(super) fn client_asks(&self, number: u64) {
-        self.lock().waiting.remove(&number);
     }
 
     /// Records that the response has ended or was dropped.
-    pub(super) fn end(&self, number: u64, now: Instant) {
+    pub(super) fn end(&self, now: Instant) {
         let mut state = self.lock();
-        state.waiting.remove(&number);
         state.open = state.open.saturating_sub(1);
         state.idle_since = now;
     }
@@ -94,11 +77,11 @@ impl Activity {
         is_crowded: bool,
         now: Instant,
     ) -> Option<&'static str> {
-        let state = self.lock();
-        let passed = |since: Instant, max: Duration| now.saturating_duration_since(since) >= max;
-        if state.waiting.values().any(|since| passed(*since, deadlines.write)) {
+        if self.responses.are_overdue(deadlines.write, now) {
             return Some("the client doesn't take the response");
         }
+        let state = self.lock();
+        let passed = |since: Instant, max: Duration| now.saturating_duration_since(since) >= max;
         if state.open > 0 {
             return None;
         }
@@ -114,12 +97,14 @@ impl Activity {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic can't leave the state half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use carlo_service::pacing::Pacing;
+
     use super::*;
 
     const DEADLINES: Deadlines = Deadlines {
@@ -137,17 +122,18 @@ mod tests {
     fn every_stage_has_its_deadline() {
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
-        let activity = Activity::new(began);
+        let responses = Pacing::default().connection();
+        let activity = Activity::new(Arc::clone(&responses), began);
         assert_eq!(closed(&activity, began, [9, 10]), [false, true], "nothing was asked for");
         activity.received(b"GE", at(9));
         activity.received(b"T / HTTP/1.1\r\n\r\n", at(9));
-        let number = activity.begin(at(9));
+        activity.begin(at(9));
         assert_eq!(closed(&activity, began, [10, 10_000]), [false, false], "the gateway works");
-        activity.wait_for_client(number, at(100));
+        let response = responses.begin(at(100));
         assert_eq!(closed(&activity, began, [129, 130]), [false, true], "the client doesn't read");
-        activity.client_asks(number);
+        response.proceed();
         assert_eq!(closed(&activity, began, [131, 10_000]), [false, false], "there is nothing to send yet");
-        activity.end(number, at(200));
+        activity.end(at(200));
         assert_eq!(closed(&activity, began, [289, 290]), [false, true], "it is idle");
         assert!(activity.overdue(&DEADLINES, true, at(201)).is_some(), "idle, and others wait");
         activity.received(b"G", at(250));
@@ -157,11 +143,11 @@ mod tests {
     #[test]
     fn frames_of_http2_are_no_beginning_of_a_request() {
         let began = Instant::now();
-        let activity = Activity::new(began);
+        let activity = Activity::new(Pacing::default().connection(), began);
         activity.received(b"PR", began);
         activity.received(b"I * HTTP/2.0\r\n\r\nSM\r\n\r\n", began);
-        let number = activity.begin(began);
-        activity.end(number, began);
+        activity.begin(began);
+        activity.end(began);
         activity.received(b"pong", began);
         assert_eq!(closed(&activity, began, [89, 90]), [false, true]);
     }

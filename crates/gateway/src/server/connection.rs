@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use carlo_service::CancellationToken;
+use carlo_service::pacing::{KeepingBody, PacedBody, Pacing};
 use carlo_service::tls::Identity;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -19,7 +20,6 @@ use tower::ServiceExt;
 
 use super::Deadlines;
 use super::activity::Activity;
-use super::body::{OpenResponse, PacedBody};
 use super::stream::TimedStream;
 
 /// An HTTP/2 client that vanished is noticed after about twice this time.
@@ -70,6 +70,23 @@ pub(super) struct Connection {
     pub(super) is_crowded: Arc<AtomicBool>,
     pub(super) shutdown: CancellationToken,
     pub(super) tls: Option<Identity>,
+    pub(super) pacing: Pacing,
+}
+
+/// A request of a connection. It is open until this is dropped.
+struct OpenRequest(Arc<Activity>);
+
+impl OpenRequest {
+    fn begin(activity: Arc<Activity>) -> Self {
+        activity.begin(Instant::now());
+        Self(activity)
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.end(Instant::now());
+    }
 }
 
 impl Connection {
@@ -86,15 +103,18 @@ impl Connection {
     }
 
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let activity = Arc::new(Activity::new(Instant::now()));
+        let responses = self.pacing.connection();
+        let activity = Arc::new(Activity::new(Arc::clone(&responses), Instant::now()));
         let stream = TimedStream::new(stream, Arc::clone(&activity), self.deadlines.write);
         let (router, of_service) = (self.router, Arc::clone(&activity));
         let service = TowerToHyperService::new(tower::service_fn(move |request| {
-            let response = OpenResponse::begin(Arc::clone(&of_service));
-            let router = router.clone();
+            let open = OpenRequest::begin(Arc::clone(&of_service));
+            let (router, responses) = (router.clone(), Arc::clone(&responses));
             async move {
                 let answer: Response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-                Ok::<_, Infallible>(answer.map(|body| Body::new(PacedBody::new(body, response))))
+                let response = responses.begin(Instant::now());
+                let paced = |body| PacedBody::new(KeepingBody::new(body, open), response);
+                Ok::<_, Infallible>(answer.map(|body| Body::new(paced(body))))
             }
         }));
         let mut connection = std::pin::pin!(self.protocols.serve_connection(TokioIo::new(stream), service));

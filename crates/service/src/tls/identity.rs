@@ -14,6 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::validity::Validity;
 use super::{TlsError, certificates, provider, read};
+use crate::files;
 
 /// A daemon's certificate and key. Clones share them, so all use the files that were read last.
 #[derive(Clone)]
@@ -52,6 +53,7 @@ impl Identity {
     pub fn from_files(certificates: &Path, key: &Path, protocols: &[&str]) -> Result<Self, TlsError> {
         let protocols: Vec<_> = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let current = load(certificates, key, &protocols)?;
+        files::check_secret(key);
         let (certificates, key) = (certificates.to_owned(), key.to_owned());
         let identity = Self(Arc::new(Shared { certificates, key, protocols, current: RwLock::new(current) }));
         identity.warn();

@@ -91,3 +91,45 @@ async fn a_certificate_that_is_refused_says_why() {
         assert!(words_given.contains(words), "{words_given}");
     }
 }
+
+/// A client's first message (RFC 5246, section 7.4.1.2) with a version and one cipher.
+fn client_hello(version: u16, cipher: u16) -> Vec<u8> {
+    let mut body = version.to_be_bytes().to_vec();
+    body.extend([7; 32]);
+    body.push(0);
+    body.extend([2_u16.to_be_bytes(), cipher.to_be_bytes()].concat());
+    body.extend([1, 0]);
+    let length = u16::try_from(body.len()).unwrap();
+    let handshake = [&[1, 0][..], &length.to_be_bytes(), &body].concat();
+    let length = u16::try_from(handshake.len()).unwrap();
+    [&[22, 3, 1][..], &length.to_be_bytes(), &handshake].concat()
+}
+
+#[tokio::test]
+async fn old_versions_and_weak_ciphers_are_refused() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let directory = tempfile::tempdir().unwrap();
+    write_pair(directory.path());
+    let identity =
+        Identity::from_files(&directory.path().join("cert"), &directory.path().join("key"), &[]).unwrap();
+    // TLS 1.0 and 1.1; 1.2 with 3DES, with RC4, without forward secrecy, without encryption.
+    let old = [
+        (0x0301, 0xc02f),
+        (0x0302, 0xc02f),
+        (0x0303, 0x000a),
+        (0x0303, 0x0005),
+        (0x0303, 0x009c),
+        (0x0303, 0x0001),
+    ];
+    for (version, cipher) in old {
+        let (mut client, server) = tokio::io::duplex(16 * 1024);
+        client.write_all(&client_hello(version, cipher)).await.unwrap();
+        let refused = identity.accept(server).await;
+        assert!(refused.is_err(), "version {version:04x}, cipher {cipher:04x}");
+        let mut alert = Vec::new();
+        client.read_to_end(&mut alert).await.unwrap();
+        // A fatal alert, or nothing more.
+        assert!(alert.is_empty() || alert[0] == 21 && alert[5] == 2, "{alert:?}");
+    }
+}
