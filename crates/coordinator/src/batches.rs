@@ -28,6 +28,8 @@ use crate::to_proto;
 /// The limit on the size of all jobs in one response, in bytes. It leaves some room in a message
 /// for the rest. Jobs beyond it come without results.
 const JOBS_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 8 * 7;
+/// Job ids that a list shows of each batch. A page of the largest batches would have 100,000.
+const LISTED_JOBS_MAX: usize = 100;
 /// Results that are read ahead of a slow reader.
 const RESULTS_AHEAD: usize = 2;
 /// Events that wait for a reader.
@@ -103,7 +105,12 @@ impl BatchesService {
             }
         };
         let (total, batches) = context.admit(list).await?;
-        let batches = batches.into_iter().map(to_proto::batch).collect();
+        let listed = |batch| {
+            let mut batch = to_proto::batch(batch);
+            batch.job_ids.truncate(LISTED_JOBS_MAX);
+            batch
+        };
+        let batches = batches.into_iter().map(listed).collect();
         Ok(v1::ListBatchesResponse { batches, total: total as u64 })
     }
 

@@ -75,7 +75,7 @@ pub struct Batch {
     pub progress: BatchProgress,
     /// The costs.
     pub cost: BatchCost,
-    /// The ids of the jobs, in the order of the request.
+    /// The ids of the jobs, in the order of the request; in lists of batches, the first hundred.
     pub job_ids: Vec<String>,
     /// The first reason why jobs failed or were cancelled.
     pub error_message: Option<String>,

@@ -349,3 +349,22 @@ async fn a_batch_is_kept_as_long_as_any_of_its_jobs() {
     let used = world.again(&ada).usage().await.used.unwrap();
     assert_eq!((used.jobs, used.jobs_completed, used.cost_nanodollars), (5, 3, 300_000));
 }
+
+#[tokio::test]
+async fn a_list_of_batches_shows_a_hundred_jobs_of_each() {
+    let world = World::with(|settings| {
+        settings.terms.limits_mut(carlo_tenancy::Tier::Pro).batch_size = 150;
+    })
+    .await;
+    let ada = world.user("ada", "pro").await;
+    let [small, large] =
+        [3, 150].map(|jobs| v1::CreateBatchRequest { metadata_json: String::new(), ..request(jobs) });
+    create(&ada, small).await.unwrap();
+    let large = create(&ada, large).await.unwrap();
+    assert_eq!(large.job_ids.len(), 150);
+    let request = v1::ListBatchesRequest::default();
+    let list = ada.batches(async |mut call, m| call.list(m).await, request).await.unwrap();
+    let lengths: Vec<_> = list.batches.iter().map(|batch| (batch.total_jobs, batch.job_ids.len())).collect();
+    assert_eq!(lengths, [(150, 100), (3, 3)]);
+    assert_eq!(list.batches[0].job_ids, large.job_ids[..100]);
+}
