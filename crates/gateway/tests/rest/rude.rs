@@ -134,6 +134,25 @@ async fn a_client_with_a_closed_window_is_closed() {
 }
 
 #[tokio::test]
+async fn a_response_takes_its_place_until_it_is_read_or_given_up() {
+    let coordinator = Coordinator::start().await;
+    let change = |config: &mut Config| {
+        config.requests_max = 1;
+        config.write_timeout = Duration::from_secs(2);
+    };
+    let gateway = gateway_with(&coordinator, change).await;
+    let mut stream = connect(&gateway).await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])).await.unwrap();
+    stream.write_all(&get_frame(1, "/api/jobs")).await.unwrap();
+    while gateway.get("/api/jobs").send().await.unwrap().status() != 503 {}
+    let (_, open) = until_closed(&mut stream).await;
+    assert!(open < PATIENCE);
+    let free = async { while gateway.get("/api/jobs").send().await.unwrap().status() != 200 {} };
+    timeout(PATIENCE, free).await.expect("the place is free again");
+}
+
+#[tokio::test]
 async fn an_idle_connection_stays_longer_than_a_head_may_take() {
     assert!(
         Config::new(Vec::new()).idle_timeout >= Duration::from_secs(75),
