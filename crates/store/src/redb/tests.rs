@@ -120,11 +120,11 @@ async fn reads_and_commits_go_on_beside_compactions() {
             done
         }
     });
-    let mut round = 0_u32;
+    let mut round = 0;
     while !compacting.is_finished() {
         let name = format!("r/{round:06}");
         ledger.commit(epoch, vec![put(&name, &[7; 3_000])]).await.unwrap();
-        assert_eq!(ledger.scan("r/", None, usize::MAX).await.unwrap().len() as u32, round + 1);
+        assert_eq!(ledger.scan("r/", None, usize::MAX).await.unwrap().len(), round + 1);
         round += 1;
     }
     assert!(compacting.await.unwrap() > 0, "at least one found nobody reading");
