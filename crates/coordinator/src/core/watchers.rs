@@ -4,6 +4,9 @@
 //! core adds an event at most every 200 ms, and never waits for a reader. A reader that has caught
 //! up and then falls behind continues with the latest event. Feeds are kept for a while after the
 //! last stream has ended, so that a client that returns finds the events that it missed.
+//!
+//! The last event of every job has the same id, [`LAST_EVENT_ID`]. So any coordinator knows, without
+//! remembering anything, whether a client that returns has received the end of its job.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -26,10 +29,11 @@ const FEEDS_MAX: usize = 10_000;
 const EVENT_EVERY: Duration = Duration::from_millis(200);
 /// How long the feed of an ended job is kept.
 const ENDED_KEPT: Duration = Duration::from_mins(1);
-/// Ended jobs whose last event id is remembered.
-const LAST_IDS_MAX: usize = 100_000;
-/// The largest event number, up to which JSON numbers are exact.
-const EVENT_ID_MAX: u64 = 1 << 53;
+/// The id of the last event of every job: the largest number that JSON readers keep exactly.
+const LAST_EVENT_ID: u64 = (1 << 53) - 1;
+/// The ids that a caller can bring from an earlier leader are below this. It leaves room for a
+/// job's further events before [`LAST_EVENT_ID`].
+const CONTINUED_ID_MAX: u64 = 1 << 52;
 
 /// Something that can be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,10 +55,6 @@ pub(super) struct Watchers {
     feeds: BTreeMap<JobId, Feed>,
     /// Jobs whose feed lacks the latest change.
     changed: BTreeSet<JobId>,
-    /// The number of the last event of ended jobs, so that it is sent once to each client.
-    last_ids: BTreeMap<JobId, u64>,
-    /// The jobs in `last_ids`, the oldest first.
-    last_ids_order: VecDeque<JobId>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) struct Window {
 /// A job at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
-    /// Increases with each event of the job.
+    /// Increases with each event of the job; [`LAST_EVENT_ID`] for the last one.
     pub(crate) id: u64,
     pub(crate) job: Arc<JobEvent>,
     /// Whether the job has ended, so that no event follows.
@@ -146,10 +146,12 @@ impl Window {
         self.events.get(self.events.partition_point(|event| event.id <= id))
     }
 
-    /// Adds an event with at least this number, and drops old events above `bytes_max`.
+    /// Adds an event, with at least this number unless it is the last one, and drops old events
+    /// above `bytes_max`.
     fn push(&mut self, id: u64, job: JobEvent, bytes_max: usize) {
-        let id = self.latest().map_or(id, |latest| id.max(latest.id + 1));
         let is_last = job.view.state.is_ended();
+        let next = self.latest().map_or(id, |latest| id.max(latest.id + 1));
+        let id = if is_last { LAST_EVENT_ID } else { next };
         self.bytes += job.bytes();
         self.events.push_back(Event { id, job: Arc::new(job), is_last });
         while self.events.len() > EVENTS_MAX || (self.bytes > bytes_max && self.events.len() > 1) {
@@ -202,17 +204,6 @@ impl Watchers {
         });
     }
 
-    /// Remembers the number of a job's last event.
-    fn remember_last(&mut self, job: JobId, id: u64) {
-        if self.last_ids.insert(job, id).is_none() {
-            self.last_ids_order.push_back(job);
-        }
-        if self.last_ids_order.len() > LAST_IDS_MAX {
-            let oldest = self.last_ids_order.pop_front().expect("there is more than one");
-            self.last_ids.remove(&oldest);
-        }
-    }
-
     /// Makes room for another feed.
     fn make_room(&mut self) -> Result<(), Fault> {
         if self.feeds.len() < FEEDS_MAX {
@@ -233,7 +224,7 @@ impl Core {
     ///
     /// Each process numbers its own events. A caller that comes from an earlier leader continues
     /// that leader's numbers, unless another caller is watching the job here already. So ids also
-    /// increase across a change of leaders.
+    /// increase across a change of leaders, and the id of the last event is the same everywhere.
     pub(crate) fn watch(
         &mut self,
         caller: &Caller,
@@ -241,29 +232,26 @@ impl Core {
         last_seen: Option<u64>,
     ) -> Result<Option<Watch>, Fault> {
         self.require_owner(caller, job)?;
-        let last_seen = last_seen.filter(|id| *id < EVENT_ID_MAX);
         if let Some(feed) = self.watchers.feeds.get(&job) {
             return Ok(feed.watch(last_seen));
         }
-        let last_id = self.watchers.last_ids.get(&job).copied();
-        if last_id.is_some() && last_id == last_seen {
+        let is_open = self.scheduler.spec(job).is_some();
+        if !is_open && last_seen == Some(LAST_EVENT_ID) {
             return Ok(None);
         }
         let snapshot = self.snapshot_with_fold(job).expect("the job's owner was found above");
-        let is_open = snapshot.view.spec.is_some();
-        let id = last_id.unwrap_or_else(|| last_seen.map_or(1, |id| id + 1));
+        let id = last_seen.filter(|id| *id < CONTINUED_ID_MAX).map_or(1, |id| id + 1);
         let mut window = Window::default();
         window.push(id, snapshot.into(), EVENTS_BYTES_MAX);
+        let read = window.latest().map_or(0, |event| event.id - 1);
         let window = watch::Sender::new(window);
         let receiver = window.subscribe();
         if is_open {
             self.watchers.make_room()?;
             self.watchers.feeds.insert(job, Feed { window, at: self.clock.now().elapsed });
-        } else {
-            // An ended job has no further events, so the stream needs no feed.
-            self.watchers.remember_last(job, id);
         }
-        Ok(Some(Watch { window: receiver, read: id - 1, is_up_to_date: true }))
+        // An ended job has no further events, so its stream needs no feed.
+        Ok(Some(Watch { window: receiver, read, is_up_to_date: true }))
     }
 
     /// Notifies everybody who waits for a change that this batch of requests has made.
@@ -290,10 +278,6 @@ impl Core {
             let feed = self.watchers.feeds.get_mut(&job).expect("the feed was found above");
             feed.at = now;
             feed.window.send_modify(|window| window.push(1, snapshot.into(), bytes_max));
-            let last = feed.window.borrow().latest().filter(|event| event.is_last).map(|event| event.id);
-            if let Some(id) = last {
-                self.watchers.remember_last(job, id);
-            }
         }
     }
 }

@@ -242,9 +242,12 @@ async fn a_job_is_cancelled_when_the_last_who_wait_for_it_have_gone() {
     assert_eq!(ada.end_of(&jobs[0].id).await.status(), v1::JobStatus::Cancelled);
 }
 
+/// The id of the last event of every job.
+const LAST_EVENT_ID: u64 = (1 << 53) - 1;
+
 #[tokio::test]
 async fn events_are_numbered_and_end_with_the_results() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let ada = world.user("ada", "pro").await;
     let id = ada.submit(2 * 16_384, "").await.unwrap().id;
     let mut events = watch(&ada, &id, None).await;
@@ -264,18 +267,40 @@ async fn events_are_numbered_and_end_with_the_results() {
     let (mut number, mut job) = next(&mut events).await.unwrap();
     assert_eq!((number, job.status(), job.results.is_none()), (2, v1::JobStatus::Running, true));
     while let Some((later, seen)) = next(&mut events).await {
-        assert_eq!(later, number + 1);
+        let is_last = seen.status() == v1::JobStatus::Complete;
+        assert_eq!(later, if is_last { LAST_EVENT_ID } else { number + 1 });
         (number, job) = (later, seen);
     }
     assert_eq!((job.status(), job.results.is_some()), (v1::JobStatus::Complete, true));
-    let request = || v1::WatchJobRequest { id: id.clone(), last_event_id: Some(number) };
-    let again = JobsClient::new(world.channel.clone()).watch(ada.request(request())).await.unwrap();
-    assert!(again.metadata().contains_key("carlo-stream-is-over"));
-    let mut events = watch(&ada, &id, Some(number)).await;
-    assert_eq!(next(&mut events).await, None, "nothing is told twice");
-    for id_from_nowhere in [number + 7, 1 << 53, u64::MAX] {
-        let mut events = watch(&ada, &id, Some(id_from_nowhere)).await;
-        assert_eq!(next(&mut events).await.unwrap().0, number, "the last event keeps its number");
+    // The same holds at the coordinator that saw the end, and at one that was started later.
+    for crashes in [false, true] {
+        if crashes {
+            world.crash().await;
+        }
+        let ada = world.again(&ada);
+        for id_from_nowhere in [20, LAST_EVENT_ID - 1, LAST_EVENT_ID + 1, u64::MAX] {
+            let mut events = watch(&ada, &id, Some(id_from_nowhere)).await;
+            assert_eq!(next(&mut events).await.unwrap().0, LAST_EVENT_ID, "after {id_from_nowhere}");
+            assert_eq!(next(&mut events).await, None, "one event ends it");
+        }
+        let request = v1::WatchJobRequest { id: id.clone(), last_event_id: Some(LAST_EVENT_ID) };
+        let again = JobsClient::new(world.channel.clone()).watch(ada.request(request)).await.unwrap();
+        assert!(again.metadata().contains_key("carlo-stream-is-over"));
+        assert!(again.into_inner().message().await.unwrap().is_none(), "nothing is told twice");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_goes_on_has_events_also_for_who_claims_to_have_seen_its_last() {
+    let world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    for claimed in [LAST_EVENT_ID, LAST_EVENT_ID - 1] {
+        let id = ada.submit(1, "").await.unwrap().id;
+        let mut events = watch(&ada, &id, Some(claimed)).await;
+        assert_eq!(next(&mut events).await.unwrap().0, 1);
+        ada.cancel(&id).await.unwrap();
+        assert_eq!(next(&mut events).await.unwrap().0, LAST_EVENT_ID);
+        assert_eq!(next(&mut events).await, None);
     }
 }
 
