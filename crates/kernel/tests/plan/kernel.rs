@@ -155,3 +155,31 @@ fn every_level_gives_the_same_partial_result() {
         assert_eq!(Partial::decode(&expected.encode()).unwrap(), expected);
     }
 }
+
+#[test]
+fn a_path_that_came_near_the_bound_and_left_it_again_says_so() {
+    let answer = |monthly: f64| {
+        let request = json!({
+            "financialProfile": {"liquidAssets": 0, "monthlySpending": 0},
+            "userInputs": {"monthlyIncome": monthly},
+            "goal": {"targetAmount": 1, "timelineMonths": 330},
+            "simulationParams": {
+                "inflationRate": 0, "inflationVolatility": 0, "annualRaiseMean": 0, "promotionProbability": 0,
+                "emergencyProbability": 0, "annualReturnMean": 0, "annualReturnStd": 0,
+            },
+            "plan": {
+                "incomeUntil": 200, "reserveMonths": 0,
+                "flows": [{"kind": "spending", "amount": monthly, "from": 200}],
+            },
+        });
+        let spec = spec(&request, 2_000, 3);
+        results(&spec, &whole(&spec, Level::detect().unwrap()))
+    };
+    let says_so = |results: &Results| results.warnings.iter().any(|warning| warning.contains("2^47"));
+    // 200 months of income reach the bound, and 130 of spending lead far below it.
+    let found = answer(1e12);
+    let bound = 2_f64.powi(47);
+    assert!(found.best_case < bound / 4.0, "{}", found.best_case);
+    assert!(says_so(&found), "{:?}", found.warnings);
+    assert!(!says_so(&answer(1e10)));
+}
