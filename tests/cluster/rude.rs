@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use carlo_tests::{Auth, Cluster, PATIENCE};
+use carlo_tests::{Auth, Client, Cluster, PATIENCE};
 use reqwest::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -68,4 +68,59 @@ async fn a_rude_client_takes_nothing_from_the_others() -> anyhow::Result<()> {
         page.abort();
     }
     Ok(())
+}
+
+/// Clients that open a call and reset it at once.
+const RESETTING: usize = 200;
+/// How long the coordinator may be stopped before the gateway takes it for gone.
+const STOPPED_MAX: Duration = Duration::from_millis(1_800);
+
+/// Many clients of one gateway open calls and reset them before the coordinator has come to them.
+/// It reads calls and resets together, because it is stopped meanwhile. Whoever else follows a job
+/// through the same gateway keeps their stream.
+#[tokio::test]
+async fn calls_that_are_reset_at_once_cut_nobody_elses_stream() -> anyhow::Result<()> {
+    let cluster = Cluster::with(Auth::On).await?;
+    let key = cluster.client.key().context("the cluster has keys")?.to_owned();
+    let id = cluster.client.submit(&Client::request(1_000, 1)).await?;
+    let events = format!("/api/jobs/{id}/events");
+    let mut judged = 0;
+    // On a busy machine some rounds take too long to be judged.
+    for _ in 0..20 {
+        let mut stream = cluster.client.call(Method::GET, &events, None).await?.error_for_status()?;
+        while !String::from_utf8_lossy(&stream.chunk().await?.context("the job as it is")?).contains("data:")
+        {
+        }
+
+        let began = Instant::now();
+        cluster.coordinator.signal("STOP")?;
+        let (client, held) = (cluster.client.clone(), events.clone());
+        let other = tokio::spawn(async move { client.call(Method::GET, &held, None).await });
+        let mut resetting = Vec::new();
+        for path in [&*events, "/api/jobs"].into_iter().cycle().take(RESETTING) {
+            let mut stream = TcpStream::connect(cluster.gateway.address).await?;
+            let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await?;
+            resetting.push(stream);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(resetting);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        cluster.coordinator.signal("CONT")?;
+        let is_judged = began.elapsed() < STOPPED_MAX;
+
+        let status = other.await??.status();
+        let still_open = tokio::time::timeout(Duration::from_millis(500), stream.chunk()).await.is_err();
+        if is_judged {
+            judged += 1;
+            assert_eq!(status, 200);
+            assert!(still_open, "the stream was cut");
+            let jobs = cluster.client.call(Method::GET, "/api/jobs", None).await?;
+            assert_eq!(jobs.status(), 200);
+        }
+        if judged == 3 {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("only {judged} rounds were fast enough")
 }

@@ -22,9 +22,12 @@ use tokio::task::JoinSet;
 use crate::CancellationToken;
 use crate::listen::{self, Acceptor, ListenError};
 use crate::metrics::Metrics;
+use crate::write_deadline::WriteDeadline;
 
 /// How long a client may take to send a request's head, and how long a connection may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a client may leave a response unread.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Simultaneous connections; further ones wait.
 const CONNECTIONS_MAX: usize = 64;
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -107,7 +110,7 @@ impl Admin {
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), answer);
+                    .serve_connection(TokioIo::new(WriteDeadline::new(stream, WRITE_TIMEOUT)), answer);
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a connection to the admin endpoint broke");
                 }
@@ -186,6 +189,26 @@ mod tests {
         let open = get(address, "/metrics", "accept: application/openmetrics-text; version=1.0.0\r\n").await;
         assert!(open.contains("application/openmetrics-text") && open.ends_with("# EOF\n"), "{open}");
         assert!(get(address, "/", "").await.starts_with("HTTP/1.1 404"));
+        serving.abort();
+    }
+
+    /// Time is paused, so it advances at once while nothing else happens.
+    #[tokio::test(start_paused = true)]
+    async fn clients_that_say_nothing_or_never_read_are_closed() {
+        let listener = listen(Some("127.0.0.1:0".parse().unwrap()), 0).await.unwrap().unwrap();
+        let address = listener.local_addr().unwrap();
+        let admin = Admin::new(Metrics::new("test"), || async { Ok(String::new()) });
+        let serving = tokio::spawn(admin.serve(listener, CancellationToken::new()));
+        for beginning in ["", "GET /healthz HTT", "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(beginning.as_bytes()).await.unwrap();
+            // A reset is an end, too.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let requests = "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(1_000);
+        while stream.write_all(requests.as_bytes()).await.is_ok() {}
+        assert!(get(address, "/healthz", "").await.starts_with("HTTP/1.1 200"));
         serving.abort();
     }
 

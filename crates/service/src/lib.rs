@@ -8,6 +8,7 @@
 //! * [`arguments`], [`files`]: how variables, lists and files are read.
 //! * [`listen`], [`descriptors`]: listening addresses, and the limit on open connections.
 //! * [`pacing`]: responses at the pace of their clients.
+//! * [`write_deadline`]: connections whose peer doesn't read.
 //! * [`reload`]: rereads files that change.
 //! * [`tls`]: a daemon's certificate, and the authorities it trusts.
 
@@ -25,6 +26,7 @@ pub mod reload;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod write_deadline;
 
 use std::error::Error;
 

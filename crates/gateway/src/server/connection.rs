@@ -11,6 +11,7 @@ use axum::response::Response;
 use carlo_service::CancellationToken;
 use carlo_service::pacing::{KeepingBody, PacedBody, Pacing};
 use carlo_service::tls::Identity;
+use carlo_service::write_deadline::WriteDeadline;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -20,12 +21,16 @@ use tower::ServiceExt;
 
 use super::Deadlines;
 use super::activity::Activity;
-use super::stream::TimedStream;
+use super::stream::WatchedStream;
 
 /// An HTTP/2 client that vanished is noticed after about twice this time.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Requests at the same time on one HTTP/2 connection.
 const REQUESTS_PER_CONNECTION_MAX: u32 = 128;
+/// Requests of one HTTP/2 connection that were reset before the gateway came to them. More than all
+/// of its requests: a proxy may have many clients on one connection, and must not lose all of them
+/// because some have gone.
+const PENDING_RESETS_MAX: usize = 2 * REQUESTS_PER_CONNECTION_MAX as usize;
 /// The longest head that is read. A head above the limits of `routes` gets a problem document, a
 /// head above this limit only a status.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
@@ -55,6 +60,7 @@ pub(super) fn protocols() -> Builder<TokioExecutor> {
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_EVERY)
         .max_concurrent_streams(REQUESTS_PER_CONNECTION_MAX)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
         .max_header_list_size(bytes)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -105,7 +111,8 @@ impl Connection {
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let responses = self.pacing.connection();
         let activity = Arc::new(Activity::new(Arc::clone(&responses), Instant::now()));
-        let stream = TimedStream::new(stream, Arc::clone(&activity), self.deadlines.write);
+        let stream = WriteDeadline::new(stream, self.deadlines.write);
+        let stream = WatchedStream::new(stream, Arc::clone(&activity));
         let (router, of_service) = (self.router, Arc::clone(&activity));
         let service = TowerToHyperService::new(tower::service_fn(move |request| {
             let open = OpenRequest::begin(Arc::clone(&of_service));

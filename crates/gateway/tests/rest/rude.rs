@@ -153,6 +153,39 @@ async fn a_response_takes_its_place_until_it_is_read_or_given_up() {
 }
 
 #[tokio::test]
+async fn requests_that_are_reset_at_once_leave_their_connection_alone() {
+    const RESET: u32 = 100;
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let mut stream = connect(&gateway).await;
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    sent.extend(frame(4, 0, 0, &[]));
+    for number in 0..RESET {
+        sent.extend(get_frame(2 * number + 1, "/healthz"));
+        // CANCEL (RFC 9113, section 7).
+        sent.extend(frame(3, 0, 2 * number + 1, &8_u32.to_be_bytes()));
+    }
+    let last = 2 * RESET + 1;
+    sent.extend(get_frame(last, "/healthz"));
+    stream.write_all(&sent).await.unwrap();
+    let answered = async {
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await.expect("the connection stays");
+            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let mut payload = vec![0; length];
+            stream.read_exact(&mut payload).await.unwrap();
+            assert_ne!(head[3], 7, "GOAWAY: {}", String::from_utf8_lossy(&payload));
+            let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            if head[3] == 1 && number == last {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, answered).await.expect("the last request is answered");
+}
+
+#[tokio::test]
 async fn an_idle_connection_stays_longer_than_a_head_may_take() {
     assert!(
         Config::new(Vec::new()).idle_timeout >= Duration::from_secs(75),
