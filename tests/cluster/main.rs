@@ -20,4 +20,5 @@ mod rotation;
 mod rude;
 mod strangers;
 mod tls;
+mod variables;
 mod workers;

@@ -28,14 +28,21 @@ pub(crate) fn url(
     let scheme = if is_encrypted { "https" } else { "http" };
     let Some(url) = given else {
         let url = format!("{scheme}://{address}");
-        return if address.ip().is_unspecified() { Err(AdvertiseError::Unspecified(url)) } else { Ok(url) };
+        return if is_unspecified(address.ip()) { Err(AdvertiseError::Unspecified(url)) } else { Ok(url) };
     };
     let parsed: Option<Uri> = url.parse().ok();
     let has_scheme = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
     let host = parsed.as_ref().filter(|uri| has_scheme(uri)).and_then(Uri::host).map(str::to_owned);
     let Some(host) = host else { return Err(AdvertiseError::NotAUrl(url)) };
     let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    if ip.is_some_and(|ip| ip.is_unspecified()) { Err(AdvertiseError::Unspecified(url)) } else { Ok(url) }
+    // Resolvers read "0" and "0.0" as addresses, too.
+    let is_zero = host.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    if is_zero || ip.is_some_and(is_unspecified) { Err(AdvertiseError::Unspecified(url)) } else { Ok(url) }
+}
+
+/// Also where the address of IPv4 is written as one of IPv6.
+fn is_unspecified(ip: IpAddr) -> bool {
+    ip.to_canonical().is_unspecified()
 }
 
 #[cfg(test)]
@@ -48,14 +55,23 @@ mod tests {
 
     #[test]
     fn an_address_that_leads_nowhere_is_refused() {
-        for given in ["http://0.0.0.0:7070", "https://[::]:7070"] {
+        for given in [
+            "http://0.0.0.0:7070",
+            "https://[::]:7070",
+            "http://[::ffff:0.0.0.0]:7070",
+            "http://[0:0:0:0:0:0:0:0]:7070",
+            "http://0:7070",
+            "http://0.0:7070",
+        ] {
             assert!(matches!(advertised(given), Err(AdvertiseError::Unspecified(_))), "{given}");
         }
         for given in ["coordinator:7070", "127.0.0.1:7070", "ftp://a:1", "", "/path"] {
             assert!(matches!(advertised(given), Err(AdvertiseError::NotAUrl(_))), "{given}");
         }
-        let everywhere = url(None, ([0, 0, 0, 0], 7070).into(), true).unwrap_err();
-        assert!(everywhere.to_string().contains("with --advertise"), "{everywhere}");
+        for everywhere in [([0, 0, 0, 0], 7070).into(), "[::]:7070".parse().unwrap()] {
+            let everywhere = url(None, everywhere, true).unwrap_err();
+            assert!(everywhere.to_string().contains("with --advertise"), "{everywhere}");
+        }
     }
 
     #[test]

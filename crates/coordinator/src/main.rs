@@ -56,7 +56,7 @@ struct Arguments {
     advertise: Option<String>,
     /// Whether callers need an API key and workers a join token. `off` is for loopback addresses
     /// only.
-    #[arg(long, env = "CARLO_AUTH", value_enum, default_value_t = Auth::On)]
+    #[arg(long, env = "CARLO_AUTH", value_enum, ignore_case = true, default_value_t = Auth::On)]
     auth: Auth,
     /// A file with an API key of the user `admin`. If the cluster has no admin key, the file is
     /// created, readable by its owner only [default: DIR/admin-key].
@@ -97,8 +97,10 @@ struct Arguments {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Auth {
     /// Callers need an API key, and workers a join token.
+    #[value(aliases = ["true", "yes", "1"])]
     On,
     /// Every caller is the user `local`, and any worker may join.
+    #[value(aliases = ["false", "no", "0"])]
     Off,
 }
 

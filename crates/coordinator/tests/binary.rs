@@ -27,3 +27,22 @@ fn bad_arguments_end_with_2_and_are_named() {
         assert!(message.contains(words), "{arguments:?}: {message}");
     }
 }
+
+#[test]
+fn an_address_that_leads_nowhere_is_never_advertised() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
+    let cases: [(&[&str], &str); 6] = [
+        (&["--listen", "0.0.0.0:0", "--plaintext"], "give the URL at which gateways and workers reach it"),
+        (&["--listen", "[::]:0", "--plaintext"], "give the URL at which gateways and workers reach it"),
+        (&["--listen", "127.0.0.1:0", "--advertise", "http://0.0.0.0:7070"], "stands for every address"),
+        (&["--listen", "127.0.0.1:0", "--advertise", "https://[::]:7070"], "stands for every address"),
+        (&["--listen", "127.0.0.1:0", "--advertise", "coordinator:7070"], "is not a URL"),
+        (&["--listen", "127.0.0.1:0", "--advertise", "10.0.0.1:7070"], "is not a URL"),
+    ];
+    for (arguments, words) in cases {
+        let (code, message) = ended(&[&["--data-dir", data, "--admin-listen", "off"], arguments].concat());
+        assert_eq!(code, Some(2), "{arguments:?}: {message}");
+        assert!(message.contains(words), "{arguments:?}: {message}");
+    }
+}

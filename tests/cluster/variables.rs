@@ -1,0 +1,301 @@
+//! Environment variables of every program, as its own help lists them: an empty one is not set,
+//! switches take words for true and false, lists are lenient, and files may begin with a byte order
+//! mark.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use carlo_tests::{Client, Daemon, PATIENCE, binary};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+/// Variables that no help lists as the variable of an argument.
+const FURTHER: [&str; 3] = ["CARLO_LOG", "CARLO_SIMD", "CARLO_ETCD_PASSWORD"];
+/// What ends a program soon, after it has read its variables; an address where nothing listens.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// A program without the variables of this test's own environment.
+fn program(name: &str, arguments: &[&str]) -> anyhow::Result<Command> {
+    let mut command = Command::new(binary(name)?);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("CARLO_") {
+            command.env_remove(variable);
+        }
+    }
+    command.env("XDG_CONFIG_HOME", "/nowhere").args(arguments).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Its exit code, and what it printed without the times of log lines.
+fn ended(command: &mut Command) -> anyhow::Result<(Option<i32>, String)> {
+    let output = command.output()?;
+    let text = String::from_utf8([output.stdout, output.stderr].concat())?;
+    let without_time = |line: &str| match line.split_once(' ') {
+        Some((time, rest)) if time.ends_with('Z') && time.contains('T') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    Ok((output.status.code(), text.lines().map(without_time).collect::<Vec<_>>().join("\n")))
+}
+
+/// The help of a program and of all its commands.
+fn helps(name: &str, command: &[&str]) -> anyhow::Result<Vec<String>> {
+    let (_, help) = ended(&mut program(name, &[command, &["--help"]].concat())?)?;
+    let mut helps = Vec::new();
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    for line in commands.take_while(|line| line.starts_with("  ")) {
+        let Some(sub) = line.split_whitespace().next().filter(|_| !line.starts_with("    ")) else {
+            continue;
+        };
+        if sub != "help" {
+            helps.extend(self::helps(name, &[command, &[sub]].concat())?);
+        }
+    }
+    helps.push(help);
+    Ok(helps)
+}
+
+/// The variables in helps: all, and those of switches.
+fn variables(helps: &[String]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut all, mut switches) = (BTreeSet::new(), BTreeSet::new());
+    for help in helps {
+        let mut is_switch = false;
+        for line in help.lines() {
+            let option = line.trim_start();
+            if option.starts_with('-') {
+                // A switch has no name of a value behind it.
+                let words = option.split("  ").next().unwrap_or(option);
+                is_switch = !words.contains(['<', '[']);
+            }
+            for rest in line.split("[env: ").skip(1) {
+                let variable: String =
+                    rest.chars().take_while(|letter| letter.is_ascii_uppercase() || *letter == '_').collect();
+                if is_switch {
+                    switches.insert(variable.clone());
+                }
+                all.insert(variable);
+            }
+        }
+    }
+    (all, switches)
+}
+
+/// Command lines that end by themselves soon, some with 2, some later.
+fn command_lines(name: &str) -> Vec<Vec<&'static str>> {
+    match name {
+        "carlo-coordinator" => vec![
+            vec![
+                "--data-dir",
+                "/dev/null/data",
+                "--auth",
+                "off",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin-listen",
+                "off",
+            ],
+            vec!["--auth", "off"],
+        ],
+        "carlo-gateway" => vec![vec!["--coordinator", "there", "--listen", "127.0.0.1:0"], vec![]],
+        "carlo-worker" => vec![vec!["--coordinator", "there", "--admin-listen", "off"], vec![]],
+        _ => vec![
+            vec!["jobs", "--url", NOWHERE],
+            vec!["jobs", "--url", NOWHERE, "--key-file", "/nowhere/key"],
+            vec!["jobs", "--profile", "none"],
+            vec!["compare", "/nowhere/a.json"],
+            vec!["probe", NOWHERE],
+            vec!["up", "--data-dir", "/dev/null/data", "--listen", "127.0.0.1:0"],
+        ],
+    }
+}
+
+const PROGRAMS: [&str; 4] = ["carlo", "carlo-coordinator", "carlo-gateway", "carlo-worker"];
+
+#[test]
+fn an_empty_variable_is_not_set() -> anyhow::Result<()> {
+    for name in PROGRAMS {
+        let (variables, _) = variables(&helps(name, &[])?);
+        assert!(variables.len() >= 5, "{name}: {variables:?}");
+        for arguments in command_lines(name) {
+            let without = ended(&mut program(name, &arguments)?)?;
+            let mut command = program(name, &arguments)?;
+            command.envs(variables.iter().map(|variable| (variable.as_str(), "")));
+            command.envs(FURTHER.map(|variable| (variable, "")));
+            assert_eq!(ended(&mut command)?, without, "{name} {arguments:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_switch_takes_words_for_true_and_false() -> anyhow::Result<()> {
+    let mut tried = BTreeSet::new();
+    for name in PROGRAMS {
+        let (_, switches) = variables(&helps(name, &[])?);
+        for arguments in command_lines(name) {
+            for variable in &switches {
+                let with = |word: &str| ended(program(name, &arguments)?.env(variable, word));
+                let refusal = |text: &str| {
+                    text.contains(&format!("[env: {variable}]")) || text.contains("invalid value")
+                };
+                if !refusal(&with("perhaps")?.1) {
+                    // This command doesn't have it.
+                    continue;
+                }
+                tried.insert((name, variable.clone()));
+                let [on, off] = ["true", "false"].map(&with);
+                let (on, off) = (on?, off?);
+                for (words, expected) in [(["1", "yes", "on", "YES"], &on), (["0", "no", "off", "No"], &off)]
+                {
+                    for word in words {
+                        assert_eq!(&with(word)?, expected, "{name} {variable}={word}");
+                        assert!(!expected.1.contains("invalid value"), "{name} {variable}: {}", expected.1);
+                    }
+                }
+            }
+        }
+    }
+    let all: Vec<_> = tried.iter().map(|(name, variable)| format!("{name} {variable}")).collect();
+    for expected in [
+        "carlo CARLO_NO_WEB",
+        "carlo-coordinator CARLO_ADOPT_SECRETS",
+        "carlo-coordinator CARLO_PLAINTEXT",
+        "carlo-gateway CARLO_NO_WEB",
+        "carlo-gateway CARLO_PLAINTEXT",
+    ] {
+        assert!(all.iter().any(|one| one == expected), "{expected} is not among {all:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn authentication_takes_the_same_words() -> anyhow::Result<()> {
+    let ends = |word: &str| {
+        let arguments = ["--data-dir", "/dev/null/data", "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+        ended(program("carlo-coordinator", &arguments)?.env("CARLO_AUTH", word))
+    };
+    for (words, expected) in
+        [(["1", "yes", "true", "On"], ends("on")?), (["0", "no", "FALSE", "Off"], ends("off")?)]
+    {
+        for word in words {
+            assert_eq!(ends(word)?, expected, "{word}");
+        }
+    }
+    assert_ne!(ends("on")?, ends("off")?);
+    assert_eq!(ends("perhaps")?.0, Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn lists_may_have_blanks_and_a_comma_at_their_end() -> anyhow::Result<()> {
+    let other = "http://127.0.0.1:2";
+    let lists = [
+        ("CARLO_COORDINATOR", format!(" {NOWHERE} , {other} ,")),
+        ("CARLO_CORS_ORIGIN", "https://a.example , https://b.example,".to_owned()),
+    ];
+    let variables: Vec<_> = lists.iter().map(|(name, list)| (*name, list.as_str())).collect();
+    let gateway = Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0"], &variables).await?;
+    let url = format!("http://{}", gateway.address);
+    let client = Client::new(url.clone());
+    // One after the other is tried.
+    let tries_both = async {
+        loop {
+            let unready = client.get("/readyz").await?.1;
+            if unready.contains(NOWHERE) && unready.contains(other) {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, tries_both).await.context("both coordinators are tried")??;
+    for origin in ["https://a.example", "https://b.example"] {
+        let request = reqwest::Client::new().get(format!("{url}/healthz")).header("origin", origin);
+        let response = request.send().await?;
+        assert_eq!(response.headers()["access-control-allow-origin"], origin);
+    }
+    Ok(())
+}
+
+/// Writes a file that begins with a byte order mark.
+fn write(directory: &Path, name: &str, content: &str) -> anyhow::Result<String> {
+    let file = directory.join(name);
+    std::fs::write(&file, format!("\u{feff}{content}"))?;
+    Ok(file.to_str().context("text")?.to_owned())
+}
+
+#[tokio::test]
+async fn every_file_may_begin_with_a_byte_order_mark() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let directory = directory.path();
+    let authority_key = KeyPair::generate()?;
+    let mut authority = CertificateParams::new(Vec::new())?;
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_certificate = authority.self_signed(&authority_key)?.pem();
+    let key = KeyPair::generate()?;
+    let issuer = Issuer::new(authority, authority_key);
+    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &issuer)?.pem();
+
+    let ca_file = write(directory, "ca.pem", &authority_certificate)?;
+    let tls_cert = write(directory, "cert.pem", &certificate)?;
+    let tls_key = write(directory, "key.pem", &key.serialize_pem())?;
+    let secret = format!("carlo_{}", "0123456789abcdef".repeat(4));
+    let admin_key = write(directory, "admin-key", &format!("{secret}\r\n"))?;
+    let join_token = write(directory, "join-token", "a-token-of-16-letters-or-more\r\n")?;
+    let tiers = write(directory, "tiers.json", r#"{"tiers": {"free": {"batch_size": 7}}}"#)?;
+    let data = directory.join("data");
+    let data = data.to_str().context("text")?;
+    let arguments = [
+        &["--listen", "127.0.0.1:0", "--data-dir", data, "--tls-cert", &tls_cert, "--tls-key", &tls_key][..],
+        &["--admin-key-file", &admin_key, "--join-token-file", &join_token, "--tiers", &tiers],
+    ];
+    let coordinator = Daemon::listening("carlo-coordinator", &arguments.concat(), &[]).await?;
+    let url = format!("https://{}", coordinator.address);
+    let arguments = ["--listen", "127.0.0.1:0", "--coordinator", &url, "--ca-file", &ca_file];
+    let gateway = Daemon::listening("carlo-gateway", &arguments, &[]).await?;
+    let gateway_url = format!("http://{}", gateway.address);
+    let client = Client::new(gateway_url.clone()).with_key(&secret);
+    let arguments = [
+        "--coordinator",
+        &url,
+        "--ca-file",
+        &ca_file,
+        "--join-token-file",
+        &join_token,
+        "--name",
+        "bom",
+        "--threads",
+        "1",
+    ];
+    let _worker = Daemon::start("carlo-worker", &arguments, &[])?;
+    client.cluster_until(|cluster| cluster.nodes.iter().any(|node| node.name == "bom")).await?;
+
+    // What the command line reads: profiles, the key, a request, a batch, tiers.
+    std::fs::create_dir(directory.join("carlo"))?;
+    let profile =
+        format!("default = \"it\"\n[profiles.it]\nurl = \"{gateway_url}\"\nkey-file = \"{admin_key}\"\n");
+    write(directory, "carlo/config.toml", &profile)?;
+    let request = Client::request(1_000, 1);
+    let request_file = write(directory, "request.json", &request.to_string())?;
+    let batch = serde_json::json!({"simulations": [request]});
+    let batch = write(directory, "batch.json", &batch.to_string())?;
+    for arguments in [
+        &["submit", &request_file, "--wait"][..],
+        &["batch", "submit", &batch],
+        &["tiers", "set", &tiers],
+        &["tiers", "show"],
+    ] {
+        let (code, text) = ended(program("carlo", arguments)?.env("XDG_CONFIG_HOME", directory))?;
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+        assert!(arguments[0] != "tiers" || text.contains("\"batch_size\": 7"), "{text}");
+    }
+    // And every body.
+    for (path, body) in [
+        ("/api/simulate", request.to_string()),
+        ("/api/admin/keys", r#"{"user_id": "ann", "tier": "pro"}"#.to_owned()),
+    ] {
+        let post = reqwest::Client::new().post(format!("{gateway_url}{path}")).header("x-api-key", &secret);
+        let post = post.header("content-type", "application/json").body(format!("\u{feff}{body}"));
+        let status = post.send().await?.status();
+        assert!(status.is_success(), "{path}: {status}");
+    }
+    Ok(())
+}
