@@ -454,165 +454,126 @@ pub(crate) fn check_list<S: Section>(
 /// Makes a section a type of fields: required, optional, and as a list.
 macro_rules! section_kinds {
     ($name:ident, $draft:ident) => {
-        impl $crate::definition::Kind for $name {
-            type Draft = $draft;
-            type Rule = $crate::definition::Part;
+        const _: () = {
+            use $crate::definition::kind::{self, Kind};
+            use $crate::definition::schema::{self, Components};
+            use $crate::definition::{At, Canonical, Faults, Name, Part, Section};
 
-            fn read(
-                _: &Self::Rule,
-                value: Option<&serde_json::Value>,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                $crate::definition::kind::read_part(value, at, faults)
-            }
+            type Json = serde_json::Value;
 
-            fn check(
-                _: &Self::Rule,
-                draft: $draft,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                $crate::definition::kind::check_part(draft, at, faults)
-            }
+            impl Kind for $name {
+                type Draft = $draft;
+                type Rule = Part;
 
-            fn to_draft(&self) -> $draft {
-                $crate::definition::Section::to_draft(self)
-            }
+                fn read(_: &Part, value: Option<&Json>, at: &At<'_>, faults: &mut Faults) -> Self {
+                    kind::read_part(value, at, faults)
+                }
 
-            fn canonical(
-                &self,
-                _: &Self::Rule,
-                name: &$crate::definition::Name,
-                canonical: &mut $crate::definition::Canonical,
-            ) {
-                canonical.nested(name, false, |inner| $crate::definition::Section::canonical(self, inner));
-            }
+                fn check(_: &Part, draft: $draft, at: &At<'_>, faults: &mut Faults) -> Self {
+                    kind::check_part(draft, at, faults)
+                }
 
-            fn schema(rule: &Self::Rule) -> serde_json::Value {
-                $crate::definition::schema::of_part(*rule, <$name as $crate::definition::Section>::TITLE)
-            }
+                fn to_draft(&self) -> $draft {
+                    Section::to_draft(self)
+                }
 
-            fn is_required(rule: &Self::Rule) -> bool {
-                rule.is_required()
-            }
+                fn canonical(&self, _: &Part, name: &Name, canonical: &mut Canonical) {
+                    canonical.nested(name, false, |inner| Section::canonical(self, inner));
+                }
 
-            fn components(components: &mut $crate::definition::schema::Components) {
-                components.add::<$name>();
-            }
-        }
+                fn schema(rule: &Part) -> Json {
+                    schema::of_part(*rule, <$name>::TITLE)
+                }
 
-        impl $crate::definition::Kind for Option<$name> {
-            type Draft = Option<$draft>;
-            type Rule = $crate::definition::Part;
+                fn is_required(rule: &Part) -> bool {
+                    rule.is_required()
+                }
 
-            fn read(
-                _: &Self::Rule,
-                value: Option<&serde_json::Value>,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                value.map(|value| $crate::definition::kind::read_part(Some(value), at, faults))
-            }
-
-            fn check(
-                _: &Self::Rule,
-                draft: Option<$draft>,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                draft.map(|draft| $crate::definition::kind::check_part(draft, at, faults))
-            }
-
-            fn to_draft(&self) -> Option<$draft> {
-                self.as_ref().map($crate::definition::Section::to_draft)
-            }
-
-            fn is_absent(&self) -> bool {
-                self.is_none()
-            }
-
-            fn canonical(
-                &self,
-                _: &Self::Rule,
-                name: &$crate::definition::Name,
-                canonical: &mut $crate::definition::Canonical,
-            ) {
-                if let Some(section) = self {
-                    canonical
-                        .nested(name, true, |inner| $crate::definition::Section::canonical(section, inner));
+                fn components(components: &mut Components) {
+                    components.add::<$name>();
                 }
             }
 
-            fn schema(rule: &Self::Rule) -> serde_json::Value {
-                $crate::definition::schema::of_part(*rule, <$name as $crate::definition::Section>::TITLE)
-            }
+            impl Kind for Option<$name> {
+                type Draft = Option<$draft>;
+                type Rule = Part;
 
-            fn is_required(_: &Self::Rule) -> bool {
-                false
-            }
+                fn read(rule: &Part, value: Option<&Json>, at: &At<'_>, faults: &mut Faults) -> Self {
+                    value.map(|value| Kind::read(rule, Some(value), at, faults))
+                }
 
-            fn components(components: &mut $crate::definition::schema::Components) {
-                components.add::<$name>();
-            }
-        }
+                fn check(rule: &Part, draft: Self::Draft, at: &At<'_>, faults: &mut Faults) -> Self {
+                    draft.map(|draft| Kind::check(rule, draft, at, faults))
+                }
 
-        impl $crate::definition::Kind for Vec<$name> {
-            type Draft = Vec<$draft>;
-            type Rule = $crate::definition::Part;
+                fn to_draft(&self) -> Self::Draft {
+                    self.as_ref().map(Section::to_draft)
+                }
 
-            fn read(
-                rule: &Self::Rule,
-                value: Option<&serde_json::Value>,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                $crate::definition::kind::read_list(*rule, value, at, faults)
-            }
+                fn is_absent(&self) -> bool {
+                    self.is_none()
+                }
 
-            fn check(
-                rule: &Self::Rule,
-                draft: Vec<$draft>,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                $crate::definition::kind::check_list(*rule, draft, at, faults)
-            }
-
-            fn to_draft(&self) -> Vec<$draft> {
-                self.iter().map($crate::definition::Section::to_draft).collect()
-            }
-
-            fn is_absent(&self) -> bool {
-                self.is_empty()
-            }
-
-            fn canonical(
-                &self,
-                _: &Self::Rule,
-                name: &$crate::definition::Name,
-                canonical: &mut $crate::definition::Canonical,
-            ) {
-                canonical.nested(name, false, |inner| {
-                    for section in self {
-                        inner.item(|inner| $crate::definition::Section::canonical(section, inner));
+                fn canonical(&self, _: &Part, name: &Name, canonical: &mut Canonical) {
+                    if let Some(section) = self {
+                        canonical.nested(name, true, |inner| Section::canonical(section, inner));
                     }
-                });
+                }
+
+                fn schema(rule: &Part) -> Json {
+                    <$name as Kind>::schema(rule)
+                }
+
+                fn is_required(_: &Part) -> bool {
+                    false
+                }
+
+                fn components(components: &mut Components) {
+                    <$name as Kind>::components(components);
+                }
             }
 
-            fn schema(rule: &Self::Rule) -> serde_json::Value {
-                let title = <$name as $crate::definition::Section>::TITLE;
-                $crate::definition::schema::of_list(*rule, &$crate::definition::schema::reference(title))
-            }
+            impl Kind for Vec<$name> {
+                type Draft = Vec<$draft>;
+                type Rule = Part;
 
-            fn is_required(rule: &Self::Rule) -> bool {
-                rule.is_required()
-            }
+                fn read(rule: &Part, value: Option<&Json>, at: &At<'_>, faults: &mut Faults) -> Self {
+                    kind::read_list(*rule, value, at, faults)
+                }
 
-            fn components(components: &mut $crate::definition::schema::Components) {
-                components.add::<$name>();
+                fn check(rule: &Part, draft: Self::Draft, at: &At<'_>, faults: &mut Faults) -> Self {
+                    kind::check_list(*rule, draft, at, faults)
+                }
+
+                fn to_draft(&self) -> Self::Draft {
+                    self.iter().map(Section::to_draft).collect()
+                }
+
+                fn is_absent(&self) -> bool {
+                    self.is_empty()
+                }
+
+                fn canonical(&self, _: &Part, name: &Name, canonical: &mut Canonical) {
+                    let item = |inner: &mut Canonical, section: &$name| {
+                        inner.item(|inner| Section::canonical(section, inner));
+                    };
+                    canonical
+                        .nested(name, false, |inner| self.iter().for_each(|section| item(inner, section)));
+                }
+
+                fn schema(rule: &Part) -> Json {
+                    schema::of_list(*rule, &schema::reference(<$name>::TITLE))
+                }
+
+                fn is_required(rule: &Part) -> bool {
+                    rule.is_required()
+                }
+
+                fn components(components: &mut Components) {
+                    <$name as Kind>::components(components);
+                }
             }
-        }
+        };
     };
 }
 pub(crate) use section_kinds;
@@ -686,65 +647,55 @@ pub(crate) fn serialize_tagged<T: Section, S: Serializer>(
 /// Makes a tagged object a type of fields.
 macro_rules! tagged_kinds {
     ($name:ident, $draft:ident) => {
-        impl $crate::definition::Kind for Option<$name> {
-            type Draft = Option<$draft>;
-            type Rule = $crate::definition::Part;
+        const _: () = {
+            use $crate::definition::kind::{self, Kind, Tagged};
+            use $crate::definition::schema::{self, Components};
+            use $crate::definition::{At, Canonical, Faults, Name, Object, Part};
 
-            fn read(
-                _: &Self::Rule,
-                value: Option<&serde_json::Value>,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                value.and_then(|value| $crate::definition::kind::read_tagged(value, at, faults))
-            }
+            type Json = serde_json::Value;
 
-            fn check(
-                _: &Self::Rule,
-                draft: Option<$draft>,
-                at: &$crate::definition::At<'_>,
-                faults: &mut $crate::definition::Faults,
-            ) -> Self {
-                use $crate::definition::kind::Tagged as _;
-                draft.map(|draft| {
-                    <$name>::from_draft(draft, &mut $crate::definition::Object::of_draft(at, faults))
-                })
-            }
+            impl Kind for Option<$name> {
+                type Draft = Option<$draft>;
+                type Rule = Part;
 
-            fn to_draft(&self) -> Option<$draft> {
-                self.as_ref().map($crate::definition::kind::Tagged::to_draft)
-            }
+                fn read(_: &Part, value: Option<&Json>, at: &At<'_>, faults: &mut Faults) -> Self {
+                    value.and_then(|value| kind::read_tagged(value, at, faults))
+                }
 
-            fn is_absent(&self) -> bool {
-                self.is_none()
-            }
+                fn check(_: &Part, draft: Self::Draft, at: &At<'_>, faults: &mut Faults) -> Self {
+                    draft.map(|draft| <$name>::from_draft(draft, &mut Object::of_draft(at, faults)))
+                }
 
-            fn canonical(
-                &self,
-                _: &Self::Rule,
-                name: &$crate::definition::Name,
-                canonical: &mut $crate::definition::Canonical,
-            ) {
-                if let Some(tagged) = self {
-                    canonical.nested(name, true, |inner| {
-                        inner.text(tagged.word());
-                        $crate::definition::kind::Tagged::canonical(tagged, inner);
-                    });
+                fn to_draft(&self) -> Self::Draft {
+                    self.as_ref().map(Tagged::to_draft)
+                }
+
+                fn is_absent(&self) -> bool {
+                    self.is_none()
+                }
+
+                fn canonical(&self, _: &Part, name: &Name, canonical: &mut Canonical) {
+                    if let Some(tagged) = self {
+                        canonical.nested(name, true, |inner| {
+                            inner.text(tagged.word());
+                            Tagged::canonical(tagged, inner);
+                        });
+                    }
+                }
+
+                fn schema(rule: &Part) -> Json {
+                    schema::of_part(*rule, <$name>::TITLE)
+                }
+
+                fn is_required(_: &Part) -> bool {
+                    false
+                }
+
+                fn components(components: &mut Components) {
+                    components.add_tagged::<$name>();
                 }
             }
-
-            fn schema(rule: &Self::Rule) -> serde_json::Value {
-                $crate::definition::schema::of_part(*rule, <$name as $crate::definition::kind::Tagged>::TITLE)
-            }
-
-            fn is_required(_: &Self::Rule) -> bool {
-                false
-            }
-
-            fn components(components: &mut $crate::definition::schema::Components) {
-                components.add_tagged::<$name>();
-            }
-        }
+        };
     };
 }
 pub(crate) use tagged_kinds;
