@@ -35,6 +35,8 @@ pub struct Options {
     pub web: bool,
     /// Whether only this command uses the cluster. Then a call may wait for a job of any size.
     pub is_private: bool,
+    /// How long a call waits for results that it answers with.
+    pub answer_wait: Duration,
 }
 
 /// A running cluster.
@@ -75,7 +77,11 @@ impl Embedded {
         };
         let worker =
             Daemon::start("worker", |shutdown| async { Ok(carlo_worker::run(config, shutdown).await?) });
-        let config = carlo_gateway::Config { web: options.web, ..carlo_gateway::Config::new(coordinators) };
+        let config = carlo_gateway::Config {
+            web: options.web,
+            answer_wait: options.answer_wait,
+            ..carlo_gateway::Config::new(coordinators)
+        };
         let gateway = Daemon::start("gateway", |shutdown| async {
             Ok(carlo_gateway::run(config, listener, shutdown).await?)
         });
@@ -205,6 +211,7 @@ mod tests {
             threads: None,
             web: true,
             is_private: true,
+            answer_wait: carlo_gateway::ANSWER_WAIT,
         };
         let error = Embedded::start(options).await.unwrap_err();
         assert!(error.is::<listen::ListenError>(), "{error}");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use carlo_coordinator::Data;
+use carlo_gateway::ANSWER_WAIT;
 use carlo_rest::Job;
 use carlo_service::telemetry::{self, LogFormat};
 use carlo_service::{CancellationToken, shutdown};
@@ -54,25 +55,31 @@ pub async fn here(
     submission: Submission,
     threads: Option<NonZeroUsize>,
 ) -> anyhow::Result<Option<ApiResponse<Job>>> {
-    with_cluster(threads, async |client, interrupt| answer(client, &submission, interrupt).await).await
+    let options = private(threads);
+    with_cluster(options, async |client, interrupt| answer(client, &submission, interrupt).await).await
 }
 
-/// Runs `ask` with a cluster in this process, which ends afterwards.
-async fn with_cluster<T>(
-    threads: Option<NonZeroUsize>,
-    ask: impl AsyncFnOnce(&Client, &CancellationToken) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let (_telemetry, filter) = telemetry::init(LogFormat::Text, "error");
-    filter?;
-    let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
-    let options = Options {
+/// The options of a cluster for one command.
+fn private(threads: Option<NonZeroUsize>) -> Options {
+    Options {
         data: Data::Temporary,
         listen: ANY_PORT,
         coordinator_listen: ANY_PORT,
         threads,
         web: false,
         is_private: true,
-    };
+        answer_wait: ANSWER_WAIT,
+    }
+}
+
+/// Runs `ask` with a cluster in this process, which ends afterwards.
+async fn with_cluster<T>(
+    options: Options,
+    ask: impl AsyncFnOnce(&Client, &CancellationToken) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let (_telemetry, filter) = telemetry::init(LogFormat::Text, "error");
+    filter?;
+    let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let mut cluster = Embedded::start(options).await?;
     let client = Client::new(cluster.url())?;
     let answer = tokio::select! {
@@ -184,6 +191,42 @@ async fn once_ready<T>(
                 sleep(Duration::from_millis(5)).await;
             }
             answer => return answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn request(simulations: u64) -> Value {
+        json!({
+            "financialProfile": {"liquidAssets": 1_000, "monthlySpending": 1_000},
+            "userInputs": {"monthlyIncome": 1_100},
+            "goal": {"targetAmount": 1_100, "timelineMonths": 1},
+            "simulationParams": {"nSimulations": simulations, "seed": "7"},
+        })
+    }
+
+    /// The call beneath ends after a millisecond, and a server that others use takes no more than
+    /// ten million simulations in one.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_is_waited_for_longer_than_a_call_takes() {
+        let compared = json!({"requests": [request(10_000_001), request(10_000_001)]});
+        let solved = json!({"request": request(200_000), "for": "maxTarget", "probability": 0.9});
+        for submission in [Submission::Compare(compared.to_string()), Submission::Solve(solved.to_string())] {
+            let options = Options { answer_wait: Duration::from_millis(1), ..private(None) };
+            let ask = async |client: &Client, interrupt: &CancellationToken| {
+                answer(client, &submission, interrupt).await
+            };
+            let job = with_cluster(options, ask).await.unwrap().expect("nobody interrupts it").value;
+            let results = job.results.expect("it is complete");
+            match submission {
+                Submission::Compare(_) => assert_eq!(results.simulations_run, 10_000_001),
+                _ => assert!(results.solution.is_some_and(|solution| solution.value.is_some())),
+            }
         }
     }
 }

@@ -64,6 +64,9 @@ use tokio::net::TcpListener;
 /// use 60 s.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How long a call waits for results that it answers with. Its job goes on after that.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(30);
+
 /// The configuration of a gateway. Every limit has a default in [`Config::new`].
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -75,6 +78,8 @@ pub struct Config {
     pub call_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
+    /// How long a call waits for results that it answers with.
+    pub answer_wait: Duration,
     /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,
     /// How long a connection may stay idle between two requests.
@@ -105,6 +110,7 @@ impl Config {
             trust: Trust::default(),
             call_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
+            answer_wait: ANSWER_WAIT,
             header_timeout: Duration::from_secs(10),
             idle_timeout: IDLE_TIMEOUT,
             write_timeout: Duration::from_secs(30),

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) concurrency: ConcurrencyLimit,
     pub(crate) response_cache: ResponseCache,
     pub(crate) body_timeout: Duration,
+    /// How long a client waits for the results of a call that answers with them.
+    pub(crate) answer_wait: Duration,
     pub(crate) cors_origins: CorsOrigins,
     /// Whether other machines can reach the gateway.
     pub(crate) is_open_address: bool,
@@ -80,6 +82,7 @@ pub(crate) fn router(
         coordinator,
         response_cache: ResponseCache::default(),
         body_timeout: config.body_timeout,
+        answer_wait: config.answer_wait,
         cors_origins: config.cors_origins.clone(),
         is_open_address,
         shutdown,

@@ -21,8 +21,6 @@ use crate::{body, idempotency_key};
 
 /// The id of the job that produced the response.
 pub(crate) const X_JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
-/// How long a client waits for the results.
-const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How a call turns its body into a job, and the job into its response.
 pub(crate) struct Conversion<T> {
@@ -58,9 +56,9 @@ pub(crate) async fn run<T: Serialize>(
         simulation: Some((&spec).into()),
         priority: None,
         idempotency_key,
-        wait_ms: u32::try_from(WAIT_MAX.as_millis()).ok(),
+        wait_ms: u32::try_from(app.answer_wait.as_millis()).ok(),
     };
-    let call = app.coordinator.long_poll(caller, WAIT_MAX);
+    let call = app.coordinator.long_poll(caller, app.answer_wait);
     // Boxed, because otherwise the futures of all handlers that wait for a job would contain this
     // large future.
     let job = tokio::select! {
@@ -74,7 +72,11 @@ pub(crate) async fn run<T: Serialize>(
     let job =
         job.map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))?;
     let (id, location) = (job.id.clone(), format!("/api/jobs/{}", job.id));
-    let response = if job.status() == v1::JobStatus::Complete { write(job) } else { Err(incomplete(&job)) };
+    let response = if job.status() == v1::JobStatus::Complete {
+        write(job)
+    } else {
+        Err(incomplete(&job, app.answer_wait))
+    };
     match response {
         Ok(response) => Ok(([(LOCATION, location), (X_JOB_ID, id)], Json(response)).into_response()),
         Err(failure) => Err(failure.with(LOCATION, &location).with(X_JOB_ID, &id)),
@@ -82,11 +84,11 @@ pub(crate) async fn run<T: Serialize>(
 }
 
 /// The failure of a call whose job has no results.
-fn incomplete(job: &v1::Job) -> Failure {
+fn incomplete(job: &v1::Job, waited: Duration) -> Failure {
     match job.status() {
         v1::JobStatus::Queued | v1::JobStatus::Running => {
             let detail =
-                format!("the job {} takes longer than {} s, and continues", job.id, WAIT_MAX.as_secs());
+                format!("the job {} takes longer than {} s, and continues", job.id, waited.as_secs_f64());
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
         v1::JobStatus::Cancelled => {

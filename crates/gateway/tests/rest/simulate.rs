@@ -42,7 +42,7 @@ async fn a_job_without_results_is_an_honest_problem_that_says_where_the_job_is()
     };
     let cancelled = v1::Job { status: v1::JobStatus::Cancelled.into(), ..coordinator::queued() };
     for (job, status, kind, words) in [
-        (coordinator::running(), 503, "about:blank", "takes longer than 30 s, and goes on"),
+        (coordinator::running(), 503, "about:blank", "takes longer than 30 s, and continues"),
         (failed, 500, "/problems/job-failed", "failed: a range failed three times"),
         (cancelled, 409, "/problems/job-cancelled", "was cancelled before it was complete"),
     ] {
@@ -51,6 +51,8 @@ async fn a_job_without_results_is_an_honest_problem_that_says_where_the_job_is()
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()["location"], format!("/api/jobs/{id}"));
         assert_eq!(response.headers()["x-job-id"], id);
+        // It goes on, so the same request may come again soon.
+        assert_eq!(response.headers().contains_key("retry-after"), status == 503);
         let problem = problem(response).await;
         assert_eq!(problem.kind, kind);
         assert_eq!(problem.detail, format!("the job {id} {words}"));
