@@ -14,7 +14,7 @@ use crate::client::{ApiResponse, Client, ClientError};
 use crate::commands::{connect, hint};
 use crate::exit::{Exit, say};
 use crate::output::{self, print};
-use crate::render;
+use crate::render::{self, width};
 use crate::request::{self, RequestError};
 use crate::wait::{self, Patience};
 
@@ -96,7 +96,7 @@ async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<A
         // A batch that is cancelled may still have running jobs.
         let is_last = batch.completed_at.is_some();
         if !quiet && !is_last && line != last {
-            print(&line)?;
+            print(&width::fitted(&line))?;
             last = line;
         }
         Ok(is_last)

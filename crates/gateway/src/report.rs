@@ -12,7 +12,7 @@ use carlo_types::request::{Dollars, Goal, Success};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-use text::{count, digits, money, months, percent, points};
+use text::{count, digits, error_of, money, months, percent, points};
 
 const STYLE: &str = include_str!("report/report.css");
 /// The report of a complete job.
@@ -68,8 +68,9 @@ fn question(goal: &Goal) -> String {
 }
 
 fn answer(job: &Job, results: &JobResults, goal: &Goal) -> Markup {
-    let (probability, error) = (results.success_probability, results.standard_error);
+    let probability = results.success_probability;
     let [low, high] = results.confidence_interval_95;
+    let error = error_of([low, high]);
     let text = goal.goal_text.as_deref().filter(|text| !text.is_empty());
     html! {
         h1 { (text.map_or_else(|| question(goal), str::to_owned)) }
@@ -81,7 +82,7 @@ fn answer(job: &Job, results: &JobResults, goal: &Goal) -> Markup {
                 "is the probability. 95 % interval: " (percent(low, error)) " to " (percent(high, error)) "." br;
                 "From " (count(results.simulations_run)) " simulated futures of this household"
                 @if results.stopped_early { ", where the wanted precision was reached" }
-                "; standard error " (format!("{:.*}", digits(error) + 1, 100.0 * error)) " percentage points."
+                "; standard error " (format!("{:.*}", digits(error) + 1, 100.0 * results.standard_error)) " percentage points."
             }
         }
         @if let Some(solution) = &results.solution {
@@ -134,13 +135,13 @@ fn comparison(results: &JobResults) -> Markup {
         h2 { "Compared with the same random numbers" }
         table {
             tr { th { "Plan" } th.number { "Probability" } th.number { "Against the first" } }
-            tr { td { "the plan of this report" } td.number { (percent(results.success_probability, results.standard_error)) } td {} }
+            tr { td { "the plan of this report" } td.number { (percent(results.success_probability, error_of(results.confidence_interval_95))) } td {} }
             @for (index, variant) in results.variants.iter().enumerate() {
                 @let outcome = &variant.outcome;
                 @let error = outcome.delta_standard_error;
                 tr {
                     td { (variant.assumptions.goal.goal_text.clone().unwrap_or_else(|| format!("plan {}", index + 2))) }
-                    td.number { (percent(outcome.success_probability, outcome.standard_error)) }
+                    td.number { (percent(outcome.success_probability, error_of(outcome.confidence_interval_95))) }
                     td.number { (points(outcome.delta, error)) " ± " (format!("{:.*}", digits(error), 196.0 * error)) }
                 }
             }

@@ -5,6 +5,8 @@
 //! * [`simulation`], [`batch`]: the same jobs in the form of `/simulations`, and batches of them.
 //! * [`plans`]: comparisons of plans, and solving for a number. [`sweep`]: a plan at many values of
 //!   its numbers.
+//! * [`lifetime`]: texts and rows that the report and the command line share for plans over a
+//!   lifetime.
 //! * [`account`]: usage, keys, join tokens and tiers.
 //! * [`cluster`]: the cluster and its nodes.
 //! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts.
@@ -21,6 +23,7 @@ pub mod cluster;
 pub mod difference;
 pub mod job;
 pub mod label;
+pub mod lifetime;
 pub mod money;
 pub mod plans;
 pub mod pointer;

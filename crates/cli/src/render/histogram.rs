@@ -3,25 +3,30 @@
 
 use carlo_types::results::Histogram;
 
-use super::number::{dollars, percent};
+use super::number::{cents, dollars, percent};
 
 /// About how many lines the middle 99 % of the simulations are drawn in.
 const ROWS: f64 = 14.0;
 /// The share of the simulations beyond either end that is drawn as one line.
 const TAIL: f64 = 0.005;
-/// Characters of the longest bar.
-const BAR: f64 = 40.0;
+/// Characters of the longest bar, and of one on a narrow terminal at least.
+const BAR: usize = 40;
+const BAR_MIN: usize = 4;
+/// Characters between the label and the bar: a blank, the share, and two blanks.
+const SHARE: usize = 10;
+/// The least width of a line, dollars.
+const WIDTH_MIN: f64 = 0.01;
 
-/// Draws it, without a line end after the last line. `extremes` are the smallest and the largest
+/// Draws it within so many columns, without a line end after the last line. `extremes` are the smallest and the largest
 /// balance: the server's outermost bars may reach beyond them. Empty where there is nothing to see:
-/// no simulation, or all with the same balance to the dollar.
-pub fn histogram(histogram: &Histogram, extremes: [f64; 2], goal: f64) -> String {
+/// no simulation, or all with the same balance to the cent.
+pub fn histogram(histogram: &Histogram, extremes: [f64; 2], goal: f64, columns: Option<usize>) -> String {
     let Some(balances) = Balances::of(histogram, extremes) else { return String::new() };
     let (low, high) = (balances.quantile(TAIL), balances.quantile(1.0 - TAIL));
-    if high - low < 1.0 {
+    if high - low < WIDTH_MIN {
         return String::new();
     }
-    draw(&rows(&balances, low, high, goal), goal)
+    draw(&rows(&balances, low, high, goal), goal, columns)
 }
 
 /// One line: the simulations that end between two balances.
@@ -36,7 +41,14 @@ fn rows(balances: &Balances, low: f64, high: f64, goal: f64) -> Vec<Row> {
     // Only a goal among the rows can be one of their edges.
     let anchor = if (low - width..high + width).contains(&goal) { goal } else { 0.0 };
     let (first, last) = (((low - anchor) / width).floor(), ((high - anchor) / width).ceil());
-    let (bottom, top) = (anchor + first * width, anchor + last * width);
+    // Whole dollars tell edges apart that are several dollars from each other.
+    let money = if width < 5.0 { cents } else { dollars };
+    let edge = |step: f64| {
+        let edge = anchor + step * width;
+        // What rounding leaves of zero is not a sum.
+        if edge.abs() < 1e-6 * width { 0.0 } else { edge }
+    };
+    let (bottom, top) = (edge(first), edge(last));
 
     let mut rows = Vec::new();
     let mut push = |label, share, reaches_goal| {
@@ -44,41 +56,44 @@ fn rows(balances: &Balances, low: f64, high: f64, goal: f64) -> Vec<Row> {
             rows.push(Row { label, share, reaches_goal });
         }
     };
-    push(format!("below {}", dollars(bottom)), balances.share_below(bottom), goal < bottom);
+    push(format!("below {}", money(bottom)), balances.share_below(bottom), goal < bottom);
     let mut step = first;
     while step < last {
-        let (from, to) = (anchor + step * width, anchor + (step + 1.0) * width);
+        let (from, to) = (edge(step), edge(step + 1.0));
         let share = balances.share_below(to) - balances.share_below(from);
         // An empty range between others is drawn: it tells the shape.
-        push(format!("{} to {}", dollars(from), dollars(to)), share.max(f64::MIN_POSITIVE), from >= goal);
+        push(format!("{} to {}", money(from), money(to)), share.max(f64::MIN_POSITIVE), from >= goal);
         step += 1.0;
     }
-    push(format!("above {}", dollars(top)), 1.0 - balances.share_below(top), goal <= top);
+    push(format!("above {}", money(top)), 1.0 - balances.share_below(top), goal <= top);
     rows
 }
 
-fn draw(rows: &[Row], goal: f64) -> String {
+fn draw(rows: &[Row], goal: f64, columns: Option<usize>) -> String {
     let labels = rows.iter().map(|row| row.label.len()).max().unwrap_or(0);
+    let longest = columns.map_or(BAR, |columns| columns.saturating_sub(labels + SHARE).clamp(BAR_MIN, BAR));
     let largest = rows.iter().map(|row| row.share).fold(f64::MIN_POSITIVE, f64::max);
     let mut lines = Vec::with_capacity(rows.len() + 1);
     let goal_row = rows.iter().position(|row| row.reaches_goal).unwrap_or(rows.len());
     for (number, row) in rows.iter().enumerate() {
         if number == goal_row {
-            lines.push(marker(goal, labels));
+            lines.push(marker(goal, labels, longest));
         }
-        let length = row.share / largest * BAR;
+        let length = row.share / largest * longest as f64;
         let bar = if row.reaches_goal { dark(length) } else { light(length) };
         let line = format!("{:>labels$} {:>7}  {bar}", row.label, percent(row.share, 1));
         lines.push(line.trim_end().to_owned());
     }
     if goal_row == rows.len() {
-        lines.push(marker(goal, labels));
+        lines.push(marker(goal, labels, longest));
     }
     lines.join("\n")
 }
 
-fn marker(goal: f64, labels: usize) -> String {
-    format!("{:>labels$} {}", format!("goal {}", dollars(goal)), "─".repeat(50))
+fn marker(goal: f64, labels: usize, longest: usize) -> String {
+    let label = format!("goal {}", dollars(goal));
+    let line = (longest + SHARE + labels).saturating_sub(labels.max(label.len()) + 1);
+    format!("{label:>labels$} {}", "─".repeat(line))
 }
 
 /// A bar of eighths of a character.
@@ -98,12 +113,11 @@ fn whole(length: f64) -> usize {
     whole
 }
 
-/// The next larger width that a person counts in: 1, 2 or 5 times a power of ten, and whole
-/// dollars.
+/// The next larger width that a person counts in: 1, 2 or 5 times a power of ten, and whole cents.
 fn round_width(width: f64) -> f64 {
     let power = 10_f64.powf(width.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= width).unwrap_or(10.0);
-    (factor * power).max(1.0)
+    (factor * power).max(WIDTH_MIN)
 }
 
 /// The final balances, spread evenly within each of the server's bars.
@@ -168,31 +182,43 @@ $1,200 to $1,300   2.5 %  ░░░░
 $1,300 to $1,400   2.5 %  ░░░░
 $1,400 to $1,500  25.0 %  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
 $1,500 to $1,600  25.0 %  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
-     goal $1,600 ──────────────────────────────────────────────────
+     goal $1,600 ─────────────────────────────────────────────────
 $1,600 to $1,700   9.8 %  ███████████████▋
 $1,700 to $1,800   9.8 %  ███████████████▋
 $1,800 to $1,900   9.8 %  ███████████████▋
 $1,900 to $2,000   9.8 %  ███████████████▋
     above $2,000   0.4 %  ▋";
-        assert_eq!(histogram(&balances, ALL, 1_600.0), expected);
+        assert_eq!(histogram(&balances, ALL, 1_600.0, None), expected);
+    }
+
+    #[test]
+    fn the_drawing_fits_a_narrow_terminal() {
+        let balances = bars(&[0.0, 1e9, 2e9, 3e9], &[10, 500, 490]);
+        for columns in [50, 60, 80] {
+            for goal in [1.6e9, 1e12] {
+                let drawn = histogram(&balances, ALL, goal, Some(columns));
+                let widest = drawn.lines().map(|line| line.chars().count()).max();
+                assert!(widest.is_some_and(|widest| widest <= columns), "{columns}\n{drawn}");
+            }
+        }
     }
 
     #[test]
     fn a_goal_out_of_reach_is_marked_beyond_the_last_row_and_one_within_reach_of_all_before_the_first() {
         let balances = bars(&[0.0, 100.0, 200.0], &[1, 1]);
-        let drawn = histogram(&balances, ALL, 1e6);
+        let drawn = histogram(&balances, ALL, 1e6, None);
         assert!(
             drawn.lines().last().unwrap().contains("goal $1,000,000 ──") && !drawn.contains('█'),
             "{drawn}"
         );
-        let drawn = histogram(&balances, ALL, -1e6);
+        let drawn = histogram(&balances, ALL, -1e6, None);
         assert!(drawn.starts_with("goal -$1,000,000 ──") && !drawn.contains('░'), "{drawn}");
     }
 
     #[test]
     fn nothing_is_drawn_where_no_simulation_ended() {
         let balances = bars(&[0.0, 100.0, 200.0], &[1, 1]);
-        let drawn = histogram(&balances, [50.0, 150.0], 100.0);
+        let drawn = histogram(&balances, [50.0, 150.0], 100.0, None);
         assert!(drawn.starts_with("  $50 to $60  10.0 %"), "{drawn}");
         assert!(!drawn.contains("below") && !drawn.contains("above"), "{drawn}");
     }
@@ -210,10 +236,26 @@ $1,900 to $2,000   9.8 %  ███████████████▋
     }
 
     #[test]
+    fn sums_below_a_dollar_have_edges_of_their_own() {
+        let drawn = histogram(&bars(&[-0.25, 0.25, 0.75], &[1, 3]), ALL, 0.25, None);
+        assert!(drawn.contains("$0.25 to $0.35"), "{drawn}");
+        let labels: Vec<&str> = drawn.lines().filter_map(|line| Some(line.split_once('%')?.0)).collect();
+        for label in &labels {
+            let (from, to) = label.split_once(" to ").unwrap();
+            assert_ne!(from.trim(), to.split(' ').next().unwrap(), "{drawn}");
+        }
+        // Dollars and cents around zero, with no remainder of rounding.
+        let drawn = histogram(&bars(&[-0.7, 2.1], &[100]), ALL, 1.1, None);
+        assert!(drawn.contains("$0.00") || drawn.contains("$0.10"), "{drawn}");
+        assert!(!drawn.contains("e-"), "{drawn}");
+    }
+
+    #[test]
     fn where_there_is_nothing_to_see_nothing_is_drawn() {
-        for empty in [bars(&[], &[]), bars(&[0.0, 1.0], &[0]), bars(&[5.0, 5.2], &[100]), bars(&[1.0], &[3])]
+        for empty in
+            [bars(&[], &[]), bars(&[0.0, 1.0], &[0]), bars(&[5.0, 5.002], &[100]), bars(&[1.0], &[3])]
         {
-            assert_eq!(histogram(&empty, ALL, 1.0), "");
+            assert_eq!(histogram(&empty, ALL, 1.0, None), "");
         }
     }
 }

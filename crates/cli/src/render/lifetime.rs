@@ -2,8 +2,9 @@
 //! to spending, how long people live.
 
 use carlo_rest::job::JobResults;
+use carlo_rest::lifetime::{first_time, interval_95, shown_points, when};
 use carlo_types::request::plan::Person;
-use carlo_types::results::{Horizon, Path, ShortMonths, Spending};
+use carlo_types::results::{Horizon, Path, Spending};
 
 use super::number::{dollars, percent, percent_decimals};
 use super::table::{Align, Table};
@@ -16,7 +17,7 @@ pub(super) fn lifetime(results: &JobResults) -> Vec<String> {
     let people = &results.assumptions.plan.people;
     let results = &results.results;
     [
-        results.path.as_ref().map(|path| short(path, people)),
+        results.path.as_ref().map(|path| short(path, people, results.simulations_run)),
         results.spending.as_ref().map(spending),
         results.horizon_months.as_ref().map(|horizon| lifetimes(horizon, people)),
     ]
@@ -26,7 +27,7 @@ pub(super) fn lifetime(results: &JobResults) -> Vec<String> {
 }
 
 /// When balances were below the floor.
-fn short(path: &Path, people: &[Person]) -> String {
+fn short(path: &Path, people: &[Person], simulations: u64) -> String {
     let [low, high] = path.confidence_interval_95;
     let decimals = percent_decimals([low, high]);
     let head = format!(
@@ -41,45 +42,26 @@ fn short(path: &Path, people: &[Person]) -> String {
         dollars(path.mean_deepest_shortfall),
         dollars(path.largest_shortfall),
     );
-    format!("{head}\n{}\n{depth}\n{}", first_time(months, people), curve(path, people))
-}
-
-/// The years in which it happens.
-fn first_time(months: ShortMonths, people: &[Person]) -> String {
-    let ShortMonths { p5, p25, p50, p75, p95 } = months;
-    let when = |month| when(month, people);
-    format!(
-        "the first time mostly in {}: half of them between {} and {}, nine of ten between {} and {}",
-        when(p50),
-        when(p25),
-        when(p75),
-        when(p5),
-        when(p95),
-    )
+    let curve = curve(path, people, simulations).fitted();
+    format!("{head}\nthe first time {}\n{depth}\n{curve}", first_time(months, people))
 }
 
 /// The probability of having been short by the end of years.
-fn curve(path: &Path, people: &[Person]) -> Table<2> {
-    let mut table = Table::new([("by the end of", Align::Left), ("short", Align::Right)]);
-    let points: Vec<_> = path.curve.iter().filter(|point| point.month.is_multiple_of(12)).collect();
-    // Short timelines have no whole years: then every point is shown.
-    let points = if points.is_empty() { path.curve.iter().collect() } else { points };
-    let step = points.len().div_ceil(CURVE_ROWS).max(1);
-    let first = (points.len() - 1) % step;
-    for point in points.iter().skip(first).step_by(step) {
-        table.push([when(point.month, people), percent(point.probability, 2)]);
+fn curve(path: &Path, people: &[Person], simulations: u64) -> Table<3> {
+    let head = [("by the end of", Align::Left), ("short", Align::Right), ("95 % interval", Align::Right)];
+    let mut table = Table::new(head);
+    let points = shown_points(&path.curve, CURVE_ROWS);
+    // One column has one number of decimals: that of the largest error, at the end.
+    let decimals = points.last().map_or(1, |point| percent_decimals(interval_95(point, simulations)));
+    for point in points {
+        let [low, high] = interval_95(&point, simulations).map(|end| percent(end, decimals));
+        table.push([
+            when(point.month, people),
+            percent(point.probability, decimals),
+            format!("{low} to {high}"),
+        ]);
     }
     table
-}
-
-/// A month, from 1, as the year that it lies in, with the first person's age where the plan has
-/// one.
-fn when(month: u32, people: &[Person]) -> String {
-    let year = month.div_ceil(12);
-    match people.first() {
-        None => format!("year {year}"),
-        Some(person) => format!("year {year} (age {:.0})", (person.age + f64::from(month) / 12.0).floor()),
-    }
 }
 
 /// What a rule did to spending.
@@ -119,7 +101,7 @@ pub(super) fn years(months: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use carlo_types::results::CurvePoint;
+    use carlo_types::results::{CurvePoint, ShortMonths};
 
     fn path() -> Path {
         let curve = (1..=60).map(|i| CurvePoint {
@@ -142,25 +124,31 @@ mod tests {
 
     #[test]
     fn being_short_is_told_in_years_and_ages() {
-        let told = short(&path(), &[]);
+        let told = short(&path(), &[], 200_000);
         assert!(
             told.starts_with("Short at some time: 30.00 %, 95 % interval 29.80 % to 30.20 %\n"),
             "{told}"
         );
-        assert!(told.contains("mostly in year 23: half of them between year 17 and year 25,"), "{told}");
+        let first = "the first time is in year 23 in the median, between year 17 and year 25 in half of";
+        assert!(told.contains(first), "{told}");
         assert!(told.contains("by $1,234 on average, by $9,999 at most"), "{told}");
         let rows = told.lines().skip_while(|line| !line.starts_with("by the end of")).skip(1);
         let rows: Vec<_> = rows.filter(|line| line.starts_with("year")).collect();
         assert_eq!(rows.len(), 10, "{told}");
-        assert!(rows[9].starts_with("year 30") && rows[9].ends_with("30.00 %"), "{told}");
-        let person = Person { age: 65.5, modal_age: 88.0, dispersion: 10.0 };
-        assert!(short(&path(), &[person]).contains("mostly in year 23 (age 88)"));
+        assert!(rows[9].starts_with("year 30") && rows[9].ends_with("30.00 %  29.80 % to 30.20 %"), "{told}");
     }
 
     #[test]
     fn a_short_timeline_has_a_curve_too() {
         let curve = vec![CurvePoint { month: 5, probability: 0.25, standard_error: 0.1 }];
-        let told = short(&Path { curve, ..path() }, &[]);
-        assert!(told.ends_with("25.00 %"), "{told}");
+        let told = short(&Path { curve, ..path() }, &[], 12);
+        assert!(told.ends_with("25.0 %  8.9 % to 53.2 %"), "{told}");
+    }
+
+    #[test]
+    fn nobody_was_short_yet_is_no_certainty() {
+        let curve = vec![CurvePoint { month: 12, probability: 0.0, standard_error: 0.0 }];
+        let told = short(&Path { curve, ..path() }, &[], 1_000);
+        assert!(told.ends_with("0.000 %  0.000 % to 0.383 %"), "{told}");
     }
 }

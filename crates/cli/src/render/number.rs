@@ -9,15 +9,29 @@ pub fn grouped(number: u64) -> String {
     group(&number.to_string())
 }
 
-/// Dollars, rounded to whole ones: `$71,234`, `-$1,200`.
+/// Dollars, rounded to whole ones: `$71,234`, `-$1,200`. Less than a dollar is in cents: `$0.42`,
+/// and less than a cent in scientific notation, so that no sum but nothing is `$0`.
 pub fn dollars(amount: f64) -> String {
-    let digits = format!("{:.0}", amount.abs());
-    let sign = if amount < 0.0 && digits != "0" { "-" } else { "" };
-    if amount.abs() < 1e15 {
-        format!("{sign}${}", group(&digits))
+    let size = amount.abs();
+    let digits = if size == 0.0 {
+        "0".to_owned()
+    } else if size < 0.009_95 {
+        format!("{size:.1e}")
+    } else if size < 0.995 {
+        format!("{size:.2}")
+    } else if size < 1e15 {
+        group(&format!("{size:.0}"))
     } else {
-        format!("{sign}${:.3e}", amount.abs())
-    }
+        format!("{size:.3e}")
+    };
+    format!("{}${digits}", if amount < 0.0 { "-" } else { "" })
+}
+
+/// Dollars and cents: `$71,234.50`, `-$0.07`.
+pub fn cents(amount: f64) -> String {
+    let digits = format!("{:.2}", amount.abs());
+    let sign = if amount < 0.0 && digits != "0.00" { "-" } else { "" };
+    format!("{sign}${}", group(&digits))
 }
 
 /// A share of 1 in percent: `63.14 %`.
@@ -117,8 +131,16 @@ mod tests {
 
     #[test]
     fn money_is_whole_dollars_with_its_sign_in_front() {
-        let texts = [70_000.4, -1_234.5, -0.3, 0.0, 1e12, 2.5e20].map(dollars);
+        let texts = [70_000.4, -1_234.5, 0.0, -0.0, 1e12, 2.5e20].map(dollars);
         assert_eq!(texts, ["$70,000", "-$1,234", "$0", "$0", "$1,000,000,000,000", "$2.500e20"]);
+        let texts = [70_000.4, -1_234.567, -0.004].map(cents);
+        assert_eq!(texts, ["$70,000.40", "-$1,234.57", "$0.00"]);
+    }
+
+    #[test]
+    fn a_sum_below_a_dollar_is_not_nothing() {
+        let texts = [0.999, 0.994, -0.3, 0.01, 0.0042, -1e-320].map(dollars);
+        assert_eq!(texts, ["$1", "$0.99", "-$0.30", "$0.01", "$4.2e-3", "-$1.0e-320"]);
     }
 
     #[test]

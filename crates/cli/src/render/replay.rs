@@ -28,9 +28,10 @@ pub fn replay(replay: &Replay) -> String {
         if replay.owed > 0.0 { format!(", with {} still owed", dollars(replay.owed)) } else { String::new() };
     let ending = if replay.succeeded { "it reached the goal" } else { "it missed the goal" };
     format!(
-        "simulation {}, from {}\n\n{table}\n\nfinal balance {}{owed}: {ending}",
+        "simulation {}, from {}\n\n{}\n\nfinal balance {}{owed}: {ending}",
         replay.index,
         dollars(replay.starting_balance),
+        table.fitted(),
         dollars(replay.final_balance),
     )
 }

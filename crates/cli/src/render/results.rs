@@ -11,7 +11,7 @@ use super::histogram::histogram;
 use super::lifetime::lifetime;
 use super::number::{dollars, duration, grouped, percent, percent_decimals, short};
 use super::table::{Align, Table};
-use super::{counted, facts, plans, sweep, visible};
+use super::{counted, facts, plans, sweep, visible, width};
 
 /// The answer of a job that is complete. `whole` is the time from this program's start, where it
 /// did nothing but this job.
@@ -21,7 +21,12 @@ pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> Stri
     parts.extend(lifetime(results));
     parts.extend([
         balances(results),
-        histogram(&results.histogram, [results.worst_case, results.best_case], goal.target_amount),
+        histogram(
+            &results.histogram,
+            [results.worst_case, results.best_case],
+            goal.target_amount,
+            width::stdout(),
+        ),
         job.sensitivity_results.as_ref().map(changes).unwrap_or_default(),
         warnings(&results.warnings),
         provenance(job, results, whole),
@@ -94,7 +99,7 @@ fn balances(results: &JobResults) -> String {
     table.push(results.percentiles.map(dollars));
     let mean = format!("mean {} ± {} (standard deviation)", dollars(results.mean), dollars(results.std));
     let extremes = format!("worst {}, best {}", dollars(results.worst_case), dollars(results.best_case));
-    format!("Final balance: {mean}, {extremes}\n{table}")
+    format!("Final balance: {mean}, {extremes}\n{}", table.fitted())
 }
 
 /// What each change of the plan would do, the largest effect first.

@@ -39,7 +39,7 @@ fn table(axis: &Axis, points: &[SweepPoint]) -> String {
             money(outcome.median),
         ]);
     }
-    table.to_string()
+    table.fitted().to_string()
 }
 
 /// Probabilities in percent, a row for each value of the first axis, a column for each of the

@@ -1,4 +1,6 @@
 //! Plain tables: a head, aligned columns two spaces apart, nothing behind the last word of a line.
+//! On a terminal they are fitted into its width: words are cut, and columns that still have no room
+//! follow in further blocks below.
 
 use std::fmt;
 
@@ -18,17 +20,23 @@ pub enum Align {
 /// Columns of words are not made narrower than this.
 const WORDS_MIN: usize = 8;
 
+/// Blanks between two columns.
+const GAP: usize = 2;
+
 /// A table of texts, displayed without a line end after its last row.
 #[derive(Debug)]
 pub struct Table<const COLUMNS: usize> {
     align: [Align; COLUMNS],
     rows: Vec<[String; COLUMNS]>,
+    /// The columns of the terminal; as many as it takes where absent.
+    most: Option<usize>,
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
     /// A table with this head and no rows yet.
     pub fn new(head: [(&str, Align); COLUMNS]) -> Self {
-        Self { align: head.map(|(_, align)| align), rows: vec![head.map(|(name, _)| name.to_owned())] }
+        let rows = vec![head.map(|(name, _)| name.to_owned())];
+        Self { align: head.map(|(_, align)| align), rows, most: None }
     }
 
     /// Adds a row below. Control characters in a cell are made visible.
@@ -45,7 +53,8 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         }
     }
 
-    /// The table within so many columns of a terminal: texts of words are cut, the widest first.
+    /// The table within so many columns of a terminal: texts of words are cut, the widest first;
+    /// where that isn't enough, columns at the end go to blocks of their own.
     #[must_use]
     pub fn within(mut self, most: usize) -> Self {
         let mut widths = self.widths();
@@ -54,7 +63,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
             Align::Right => usize::MAX,
             Align::Id => WORDS_MIN.max(self.distinct(column) + 1),
         });
-        let gaps = 2 * COLUMNS.saturating_sub(1);
+        let gaps = GAP * COLUMNS.saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > most {
             let words = (0..COLUMNS).filter(|column| widths[*column] > least[*column]);
             let Some(widest) = words.max_by_key(|column| widths[*column]) else { break };
@@ -65,7 +74,25 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
                 *cell = width::cut(cell, most);
             }
         }
+        self.most = Some(most);
         self
+    }
+
+    /// The columns of each block. With several rows each block begins with the first column, which
+    /// tells the rows apart.
+    fn blocks(&self, widths: [usize; COLUMNS]) -> Vec<Vec<usize>> {
+        let Some(most) = self.most else { return vec![(0..COLUMNS).collect()] };
+        let repeated: &[usize] = if self.rows.len() > 2 { &[0] } else { &[] };
+        let (mut blocks, mut block) = (Vec::new(), Vec::new());
+        for column in 0..COLUMNS {
+            let taken: usize = block.iter().map(|column| widths[*column] + GAP).sum();
+            if taken + widths[column] > most && block != repeated && !block.is_empty() {
+                blocks.push(std::mem::replace(&mut block, repeated.to_vec()));
+            }
+            block.push(column);
+        }
+        blocks.push(block);
+        blocks
     }
 
     /// So many letters tell the cells of a column apart.
@@ -86,19 +113,24 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
-        for (number, row) in self.rows.iter().enumerate() {
-            let cells = row.iter().zip(widths).zip(self.align).map(|((cell, wide), align)| {
-                let blanks = " ".repeat(wide.saturating_sub(width::of(cell)));
-                match align {
-                    Align::Left | Align::Id => format!("{cell}{blanks}  "),
-                    Align::Right => format!("{blanks}{cell}  "),
-                }
-            });
-            let line: String = cells.collect();
-            let end = if number == 0 { "" } else { "\n" };
-            write!(f, "{end}{}", line.trim_end())?;
+        let mut lines = Vec::new();
+        for (number, block) in self.blocks(widths).iter().enumerate() {
+            if number > 0 {
+                lines.push(String::new());
+            }
+            for row in &self.rows {
+                let cells = block.iter().map(|&column| {
+                    let cell = &row[column];
+                    let blanks = " ".repeat(widths[column].saturating_sub(width::of(cell)));
+                    match self.align[column] {
+                        Align::Left | Align::Id => format!("{cell}{blanks}  "),
+                        Align::Right => format!("{blanks}{cell}  "),
+                    }
+                });
+                lines.push(cells.collect::<String>().trim_end().to_owned());
+            }
         }
-        Ok(())
+        f.write_str(&lines.join("\n"))
     }
 }
 
@@ -122,6 +154,29 @@ mod tests {
         let text = table.within(30).to_string();
         assert!(text.lines().all(|line| width::of(line) <= 30), "{text}");
         assert!(text.contains("node_01234") && text.contains('…') && text.contains("1,000,000"), "{text}");
+    }
+
+    #[test]
+    fn columns_without_room_follow_below() {
+        let numbers = [("at", Align::Right), ("mean", Align::Right), ("median", Align::Right)];
+        let mut table = Table::new(numbers);
+        table.push(["1".to_owned(), "1,000,000".to_owned(), "2,000,000".to_owned()]);
+        // The only row needs no name.
+        assert_eq!(table.within(14).to_string(), "at       mean\n 1  1,000,000\n\n   median\n2,000,000");
+        let mut table = Table::new(numbers);
+        for at in ["1", "2"] {
+            table.push([at.to_owned(), "1,000,000".to_owned(), "2,000,000".to_owned()]);
+        }
+        let expected =
+            "at       mean\n 1  1,000,000\n 2  1,000,000\n\nat     median\n 1  2,000,000\n 2  2,000,000";
+        assert_eq!(table.within(14).to_string(), expected);
+    }
+
+    #[test]
+    fn a_column_that_is_wider_than_the_terminal_stands_alone() {
+        let mut table = Table::new([("a", Align::Right), ("b", Align::Right)]);
+        table.push(["1,000,000".to_owned(), "2".to_owned()]);
+        assert_eq!(table.within(4).to_string(), "        a\n1,000,000\n\nb\n2");
     }
 
     #[test]

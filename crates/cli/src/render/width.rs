@@ -22,6 +22,11 @@ fn columns(size: Option<(terminal_size::Width, terminal_size::Height)>) -> Optio
     size.map(|(columns, _)| if columns.0 == 0 { DEFAULT } else { usize::from(columns.0) })
 }
 
+/// The line within the terminal that stdout is; as it is where it is none.
+pub fn fitted(line: &str) -> String {
+    stdout().map_or_else(|| line.to_owned(), |columns| cut(line, columns))
+}
+
 /// How many columns a text takes.
 pub fn of(text: &str) -> usize {
     text.width()

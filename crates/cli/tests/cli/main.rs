@@ -9,6 +9,7 @@ mod fake;
 mod lifetime;
 mod server;
 mod tenants;
+mod terminal;
 
 use std::process::{Child, Command, Output, Stdio};
 

@@ -1,6 +1,7 @@
 //! The report's charts, as SVG, which can be printed and needs no script.
 
 use carlo_rest::job::Sensitivity;
+use carlo_rest::lifetime::interval_95;
 use carlo_types::results::{CurvePoint, FanPoint, Histogram};
 use maud::{Markup, html};
 
@@ -199,13 +200,16 @@ pub(super) fn fan(trajectory: &[FanPoint], start: f64, goal: f64) -> Markup {
 }
 
 /// The probability of having been short, from 0 at the start, with its 95 % band.
-pub(super) fn curve(points: &[CurvePoint]) -> Markup {
+pub(super) fn curve(points: &[CurvePoint], simulations: u64) -> Markup {
     const HEIGHT: f64 = 220.0;
     let Some(last) = points.last() else { return html! {} };
     let begin = CurvePoint { month: 0, probability: 0.0, standard_error: 0.0 };
     let all: Vec<CurvePoint> = std::iter::once(begin).chain(points.iter().copied()).collect();
-    let high = |point: &CurvePoint| point.probability + 1.96 * point.standard_error;
-    let low = |point: &CurvePoint| point.probability - 1.96 * point.standard_error;
+    // Nobody has been short before the first month.
+    let interval =
+        |point: &CurvePoint| if point.month == 0 { [0.0; 2] } else { interval_95(point, simulations) };
+    let low = |point: &CurvePoint| interval(point)[0];
+    let high = |point: &CurvePoint| interval(point)[1];
     let (per_tick, unit) = if last.month > 36 { (12.0, "years") } else { (1.0, "months") };
     let x = Scale { low: 0.0, high: f64::from(last.month) / per_tick, start: LEFT, end: WIDTH - RIGHT };
     let most = all.iter().map(high).fold(0.01, f64::max).min(1.0);

@@ -2,12 +2,13 @@
 //! spending, and how long people live.
 
 use carlo_rest::job::JobResults;
+use carlo_rest::lifetime::{first_time, interval_95, shown_points, when};
 use carlo_types::request::plan::Person;
-use carlo_types::results::{Horizon, Path, ShortMonths, Spending};
+use carlo_types::results::{Horizon, Path, Spending};
 use maud::{Markup, html};
 
 use super::charts;
-use super::text::{money, percent};
+use super::text::{error_of, money, percent};
 
 /// About how many rows the table of shortfalls has.
 const ROWS_MAX: usize = 10;
@@ -17,21 +18,21 @@ pub(super) fn sections(results: &JobResults) -> Markup {
     let people = &results.assumptions.plan.people;
     let results = &results.results;
     html! {
-        @if let Some(path) = &results.path { (short(path, people)) }
+        @if let Some(path) = &results.path { (short(path, people, results.simulations_run)) }
         @if let Some(result) = &results.spending { (spending(result)) }
         @if let Some(horizon) = &results.horizon_months { (lifetimes(horizon, people)) }
     }
 }
 
-fn short(path: &Path, people: &[Person]) -> Markup {
+fn short(path: &Path, people: &[Person], simulations: u64) -> Markup {
     let [low, high] = path.confidence_interval_95;
-    let error = path.standard_error;
+    let error = error_of([low, high]);
     html! {
         h2 { "Being short of money" }
         p {
             "Short after some month: " b { (percent(path.short_probability, error)) } ", 95 % interval "
             (percent(low, error)) " to " (percent(high, error)) "."
-            @if let Some(months) = path.first_short_month { " " (first_time(months, people)) }
+            @if let Some(months) = path.first_short_month { " The first time " (first_time(months, people)) "." }
         }
         @if path.first_short_month.is_some() {
             p {
@@ -42,58 +43,26 @@ fn short(path: &Path, people: &[Person]) -> Markup {
         }
         figure {
             figcaption { "The probability of having been short, by the end of each year" }
-            (charts::curve(&path.curve))
+            (charts::curve(&path.curve, simulations))
         }
         table {
             tr { th { "By the end of" } th.number { "Short" } th.number { "95 % interval" } }
-            @for point in rows(path) {
-                @let (share, error) = (point.probability, point.standard_error);
+            @for point in shown_points(&path.curve, ROWS_MAX) {
+                @let [low, high] = interval_95(&point, simulations);
+                @let error = error_of([low, high]);
                 tr {
                     td { (when(point.month, people)) }
-                    td.number { (percent(share, error)) }
-                    td.number { (percent((share - 1.96 * error).max(0.0), error)) " to " (percent((share + 1.96 * error).min(1.0), error)) }
+                    td.number { (percent(point.probability, error)) }
+                    td.number { (percent(low, error)) " to " (percent(high, error)) }
                 }
             }
         }
     }
 }
 
-/// The points at the ends of years, evenly thinned out, including the last one. All points if the
-/// timeline is shorter than a year.
-fn rows(path: &Path) -> impl Iterator<Item = &carlo_types::results::CurvePoint> {
-    let years: Vec<_> = path.curve.iter().filter(|point| point.month.is_multiple_of(12)).collect();
-    let points = if years.is_empty() { path.curve.iter().collect() } else { years };
-    let step = points.len().div_ceil(ROWS_MAX).max(1);
-    let first = points.len().saturating_sub(1) % step;
-    points.into_iter().skip(first).step_by(step)
-}
-
-fn first_time(months: ShortMonths, people: &[Person]) -> String {
-    let ShortMonths { p5, p25, p50, p75, p95 } = months;
-    let when = |month| when(month, people);
-    format!(
-        "The first time is in {} in the median, between {} and {} in half of these simulations, and between {} \
-         and {} in nine of ten.",
-        when(p50),
-        when(p25),
-        when(p75),
-        when(p5),
-        when(p95),
-    )
-}
-
-/// The year of a month (both from 1), with the first person's age if the plan has one.
-fn when(month: u32, people: &[Person]) -> String {
-    let year = month.div_ceil(12);
-    match people.first() {
-        None => format!("year {year}"),
-        Some(person) => format!("year {year} (age {:.0})", (person.age + f64::from(month) / 12.0).floor()),
-    }
-}
-
 fn spending(result: &Spending) -> Markup {
     let [low, high] = result.confidence_interval_95;
-    let error = result.standard_error;
+    let error = error_of([low, high]);
     let (lowest, intervals) = (result.lowest_multiplier, result.lowest_multiplier_intervals_95);
     let rows = [
         ("in one of two", lowest.p50, intervals.p50),

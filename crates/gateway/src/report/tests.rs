@@ -166,7 +166,7 @@ fn a_plan_says_when_money_runs_short_and_what_the_rule_does() {
         "Short after some month: <b>30.0 %</b>, 95 % interval 29.0 % to 31.0 %",
         "The first time is in year 23 (age 87) in the median, between year 17 (age 81) and year 25 (age 90)",
         "$1,234 on average ± $20, and $9,999 in the worst simulation",
-        "<td>year 30 (age 95)</td><td class=\"number\">30.0 %</td>",
+        "<td>year 30 (age 95)</td><td class=\"number\">30.00 %</td>",
         "<b>40.0 %</b>",
         "<td>in one of twenty</td><td class=\"number\">50.0 %</td>",
         "<td>The median</td><td class=\"number\">27.8</td>",
@@ -175,6 +175,26 @@ fn a_plan_says_when_money_runs_short_and_what_the_rule_does() {
     }
     assert_eq!(page.matches("<svg").count(), 4, "histogram, fan, changes and the curve of being short");
     assert!(!report(&job("")).contains("Being short"));
+}
+
+#[test]
+fn a_year_in_which_nobody_was_short_is_not_certain() {
+    let mut job = lifetime();
+    let results = &mut job.results.as_mut().expect("it is complete").results;
+    results.simulations_run = 1_000;
+    let path = results.path.as_mut().expect("it has one");
+    for point in &mut path.curve {
+        (point.probability, point.standard_error) = (0.0, 0.0);
+    }
+    let page = report(&job);
+    let row =
+        "<td>year 30 (age 95)</td><td class=\"number\">0.00 %</td><td class=\"number\">0.00 % to 0.38 %</td>";
+    assert!(page.contains(row), "{page}");
+    // The band has a height, too.
+    let band = page.split("points=\"").nth(4).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let heights: std::collections::BTreeSet<&str> =
+        band.split(' ').filter_map(|place| Some(place.split_once(',')?.1)).collect();
+    assert!(heights.len() > 1, "{band}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Numbers in reports, formatted the same on every machine.
 
+use carlo_types::merge::Z_95;
+
 /// 1234567 as "1,234,567".
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -13,19 +15,26 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
-/// Whole dollars: "−$1,234".
+/// Whole dollars: "−$1,234". Less than a dollar is in cents, and less than a cent in scientific
+/// notation.
 pub(super) fn money(dollars: f64) -> String {
     if !dollars.is_finite() {
         return "–".to_owned();
     }
-    let rounded = dollars.abs().round();
-    let sign = if dollars < 0.0 && rounded > 0.0 { "−" } else { "" };
+    let size = dollars.abs();
+    let sign = if dollars < 0.0 { "−" } else { "" };
+    if size != 0.0 && size < 0.009_95 {
+        return format!("{sign}${size:.1e}").replace("e-", "e−");
+    }
+    if size != 0.0 && size < 0.995 {
+        return format!("{sign}${size:.2}");
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "money lies within 2^47 dollars, and the sign is off"
     )]
-    let whole = rounded as u64;
+    let whole = size.round() as u64;
     format!("{sign}${}", count(whole))
 }
 
@@ -52,6 +61,12 @@ pub(super) fn digits(error: f64) -> usize {
         .into_iter()
         .find(|(_, smallest)| 100.0 * error >= *smallest)
         .map_or(4, |(digits, _)| digits)
+}
+
+/// The standard error that a 95 % interval stands for. Unlike that of an estimated share, it isn't 0
+/// where none or all were counted.
+pub(super) fn error_of([low, high]: [f64; 2]) -> f64 {
+    (high - low) / (2.0 * Z_95)
 }
 
 /// A share as a percentage, with as many decimals as its error justifies.
@@ -83,7 +98,8 @@ mod tests {
     #[test]
     fn numbers_read_the_same_everywhere() {
         assert_eq!([count(0), count(999), count(1_234_567)], ["0", "999", "1,234,567"]);
-        assert_eq!([money(-1234.5), money(-0.2), money(70_000.0)], ["−$1,235", "$0", "$70,000"]);
+        assert_eq!([money(-1234.5), money(-0.0), money(70_000.0)], ["−$1,235", "$0", "$70,000"]);
+        assert_eq!([money(-0.2), money(0.999), money(0.0042)], ["−$0.20", "$1", "$4.2e−3"]);
         assert_eq!(
             [short_money(70_000.0), short_money(-1.5e6), short_money(950.0)],
             ["$70k", "−$1.5M", "$950"]

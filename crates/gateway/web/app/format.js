@@ -21,8 +21,13 @@ export const plural = (number, one, many = `${one}s`) => `${count(number)} ${num
 /** 1.23M, 12.3k */
 export const shortCount = (value) => (isNumber(value) ? signed(compactCount.format(value).replace("K", "k")) : "–");
 
-/** $1,234 */
-export const money = (value) => (isNumber(value) ? signed(dollars.format(value)) : "–");
+/** $1,234; what is less than a dollar and not nothing: $0.42, $4.2e−3 */
+export function money(value) {
+  if (!isNumber(value)) return "–";
+  const size = Math.abs(value);
+  if (size === 0 || size >= 0.995) return signed(dollars.format(value));
+  return `${value < 0 ? "−" : ""}$${signed(size < 0.00995 ? size.toExponential(1) : size.toFixed(2))}`;
+}
 
 /** $1.23M */
 export const shortMoney = (value) => (isNumber(value) ? signed(compactDollars.format(value).replace("K", "k")) : "–");
