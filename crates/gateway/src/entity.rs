@@ -21,6 +21,11 @@ pub(crate) fn located(status: StatusCode, path: String, value: &impl Serialize) 
     (status, [(LOCATION, path)], Json(value)).into_response()
 }
 
+/// Responds that the new resource at this path was accepted.
+pub(crate) fn accepted(path: String, value: &impl Serialize) -> Response {
+    located(StatusCode::ACCEPTED, path, value)
+}
+
 /// A JSON body with its `ETag`, ready to be sent any number of times.
 #[derive(Debug, Clone)]
 pub(crate) struct Entity {

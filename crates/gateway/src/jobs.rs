@@ -7,7 +7,9 @@ pub(crate) mod run;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use carlo_rest::job::JobList;
 use carlo_rest::pointer::Spelling;
+use carlo_rest::simulation::SimulationList;
 use carlo_rest::{Job, Label, Simulation};
 use carlo_types::json::Document;
 use carlo_types::request::envelope::SubmitJob;
@@ -23,22 +25,27 @@ use crate::problem::Failure;
 use crate::query::Selection;
 use crate::response_cache::{CachedResponse, Resource};
 use crate::routes::App;
-use crate::{body, convert, idempotency_key};
+use crate::{body, convert, entity, idempotency_key};
 
 /// A JSON form of a job, one for each family of URLs.
 pub(crate) trait JobView: Serialize + Sized {
     /// The states by which the family's lists are filtered.
     type Status: Label;
+    /// A page of jobs in this form.
+    type List: Serialize;
     /// The resource that shows one job in this form.
     const RESOURCE: Resource;
 
     fn from_message(job: v1::Job) -> Result<Self, FieldError>;
 
     fn status_to_message(status: Self::Status) -> v1::JobStatus;
+
+    fn list(jobs: Vec<Self>, total: u64, page: u32, page_size: u32) -> Self::List;
 }
 
 impl JobView for Job {
     type Status = carlo_rest::job::JobStatus;
+    type List = JobList;
     const RESOURCE: Resource = Resource::Job;
 
     fn from_message(job: v1::Job) -> Result<Self, FieldError> {
@@ -48,10 +55,15 @@ impl JobView for Job {
     fn status_to_message(status: Self::Status) -> v1::JobStatus {
         convert::job::to_wire(status)
     }
+
+    fn list(jobs: Vec<Self>, total: u64, page: u32, page_size: u32) -> JobList {
+        JobList { jobs, total, page, page_size }
+    }
 }
 
 impl JobView for Simulation {
     type Status = carlo_rest::simulation::SimulationStatus;
+    type List = SimulationList;
     const RESOURCE: Resource = Resource::Simulation;
 
     fn from_message(job: v1::Job) -> Result<Self, FieldError> {
@@ -60,6 +72,10 @@ impl JobView for Simulation {
 
     fn status_to_message(status: Self::Status) -> v1::JobStatus {
         convert::simulation::to_wire(status)
+    }
+
+    fn list(jobs: Vec<Self>, total: u64, page: u32, page_size: u32) -> SimulationList {
+        SimulationList { jobs, total, page, page_size }
     }
 }
 
@@ -93,18 +109,19 @@ pub(crate) async fn submit_as(
     submitted.map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))
 }
 
-/// One page of the caller's jobs, and how many jobs there are on all pages.
+/// Responds with one page of the caller's jobs.
 pub(crate) async fn list<V: JobView>(
     app: &App,
     caller: &Caller,
     selection: Selection<V::Status>,
-) -> Result<(Vec<V>, u64), Failure> {
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
     let Selection { page, page_size, status } = selection;
     let status = status.map(|status| V::status_to_message(status).into());
     let message = v1::ListJobsRequest { page, page_size, status };
     let list = app.coordinator.call(caller).list_jobs(message).await?;
     let jobs = list.jobs.into_iter().map(V::from_message).collect::<Result<_, _>>()?;
-    Ok((jobs, list.total))
+    entity::json_or_304(headers, &V::list(jobs, list.total, page, page_size))
 }
 
 /// Shows a job in the form `V`, at once or, with `Prefer: wait`, when its status has changed.

@@ -133,7 +133,7 @@ fn problems() -> Value {
             "headers": headers::references(headers),
             "content": {carlo_rest::problem::CONTENT_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": examples::reference("Problem"),
+                "examples": examples::references("Problem"),
             }},
         })
     };

@@ -1,4 +1,5 @@
-//! Examples of request and response bodies, by the names of their schemas. They are in
+//! Examples of request and response bodies, by the names of their schemas. Further examples of a
+//! schema are named after it, with a point and a word behind it. They are in
 //! `examples.json`; a test validates them against the schemas.
 
 use serde_json::{Map, Value, json};
@@ -13,9 +14,15 @@ pub(super) fn components() -> Value {
     all().into_iter().map(|(name, value)| (name, json!({"value": value}))).collect()
 }
 
-/// A reference to the example with this name.
-pub(super) fn reference(name: &str) -> Value {
-    json!({name: {"$ref": format!("#/components/examples/{name}")}})
+/// References to the examples of the schema of this name.
+pub(super) fn references(schema: &str) -> Value {
+    // A submission is a request with a name and a priority.
+    let further = if schema == "SubmitJob" { "SimulationRequest" } else { schema };
+    let is_of = |name: &String| {
+        name == schema || name.split_once('.').is_some_and(|(of, _)| of == schema || of == further)
+    };
+    let names = all().into_iter().map(|(name, _)| name).filter(is_of);
+    names.map(|name| (name.clone(), json!({"$ref": format!("#/components/examples/{name}")}))).collect()
 }
 
 /// Adds examples to an operation's request body and responses.
@@ -32,7 +39,7 @@ pub(super) fn add(operation: &mut Value) {
     }
     for content in bodies.into_iter().flat_map(|body| super::members(body, "content")) {
         if let Some(name) = name_of(&content["schema"]) {
-            content["examples"] = reference(&name);
+            content["examples"] = references(&name);
         } else if let Some(text) = text(&content["schema"]) {
             content["example"] = text.into();
         }

@@ -10,6 +10,33 @@ use utoipa::{IntoParams, IntoResponses};
 
 use crate::fields;
 
+/// The parameter `{id}` of paths below `/api/jobs`.
+pub(crate) struct JobId;
+
+impl IntoParams for JobId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![path("id", "A job's id, `job_…`")]
+    }
+}
+
+/// The parameter `{job_id}` of paths below `/simulations`.
+pub(crate) struct SimulationId;
+
+impl IntoParams for SimulationId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![path("job_id", "A job's id, `job_…`")]
+    }
+}
+
+/// The parameter `{batch_id}`.
+pub(crate) struct BatchId;
+
+impl IntoParams for BatchId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![path("batch_id", "A batch's id, `batch_…`")]
+    }
+}
+
 /// The header `Idempotency-Key`, of calls that create something.
 pub(crate) struct IdempotencyKey;
 
@@ -119,6 +146,13 @@ fn conflict(words: &str) -> Responses {
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// A part of the path. It is always there.
+fn path(name: &str, words: &str) -> Parameter {
+    let mut part = parameter(name, ParameterIn::Path, words, text());
+    part.required = Required::True;
+    part
 }
 
 fn header(name: &str, words: &str, schema: ObjectBuilder) -> Parameter {

@@ -2,7 +2,10 @@ use carlo_types::analysis::{CompareRequest, SolveRequest};
 use carlo_types::definition::{self, Faults, Section};
 use carlo_types::json;
 use carlo_types::request::Request;
-use carlo_types::request::envelope::{CancelBatch, CancelJob, CreateBatch, CreateKey};
+use carlo_types::request::envelope::{
+    CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, SubmitJob,
+};
+use carlo_types::sweep::SweepRequest;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +13,7 @@ use super::examples;
 
 /// Faults that no schema can express, because they concern several fields together, or the size of
 /// a text that contains JSON. The descriptions mention them.
-const BEYOND_SCHEMAS: [&str; 25] = [
+const BEYOND_SCHEMAS: [&str; 26] = [
     "is required, here or as financialProfile.monthlyIncome",
     "targetAmount: is required",
     "targetAmount: must be above 0",
@@ -36,6 +39,7 @@ const BEYOND_SCHEMAS: [&str; 25] = [
     "is the same as that of",
     "bytes, not",
     "must be at least the",
+    "/axes/",
 ];
 
 /// The number of random bodies of each kind.
@@ -94,6 +98,35 @@ fn what_one_takes_the_other_takes() {
     compare::<CancelBatch>(&document, "CancelBatch");
     compare::<CancelJob>(&document, "CancelJob");
     compare::<CreateKey>(&document, "CreateKey");
+    compare::<SubmitJob>(&document, "SubmitJob");
+    compare::<SweepRequest>(&document, "SweepRequest");
+    compare::<CreateJoinToken>(&document, "CreateJoinToken");
+}
+
+/// Every body that a call takes is compared, but those that no section defines.
+#[test]
+fn no_body_is_left_out_of_the_comparison() {
+    const COMPARED: [&str; 10] = [
+        "SimulationRequest",
+        "CompareRequest",
+        "SolveRequest",
+        "CreateBatch",
+        "CancelBatch",
+        "CancelJob",
+        "CreateKey",
+        "SubmitJob",
+        "SweepRequest",
+        "CreateJoinToken",
+    ];
+    // The tiers are read by `carlo_tenancy`, which says what is wrong with them.
+    const OTHERS: [&str; 1] = ["Tiers"];
+    for (path, item) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let Some(name) = schema.as_str().and_then(|schema| schema.rsplit('/').next()) else { continue };
+            assert!(COMPARED.contains(&name) || OTHERS.contains(&name), "{method} {path} takes {name}");
+        }
+    }
 }
 
 /// Generates values for schemas: mostly valid ones, and sometimes ones at or beyond their bounds.
@@ -429,8 +462,13 @@ fn every_call_says_what_it_does_takes_and_answers_with_examples_that_are_right()
             assert!(body.is_null() || body["content"]["application/json"]["examples"].is_object(), "{call}");
         }
     }
+    let submit = &document["paths"]["/api/jobs"]["post"]["requestBody"]["content"]["application/json"];
+    for name in ["SubmitJob", "SimulationRequest.retirement"] {
+        assert!(submit["examples"][name].is_object(), "{submit}");
+    }
     for (name, example) in examples::all() {
-        let errors: Vec<_> = validator(&document, &name)
+        let schema = name.split('.').next().unwrap();
+        let errors: Vec<_> = validator(&document, schema)
             .iter_errors(&example)
             .map(|error| format!("{error} at {}", error.instance_path()))
             .collect();

@@ -15,7 +15,7 @@ use crate::caller::Caller;
 use crate::fields::Fields;
 use crate::jobs::JobView;
 use crate::openapi::shared::{
-    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait,
+    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait, SimulationId,
 };
 use crate::problem::Failure;
 use crate::query::Selection;
@@ -42,7 +42,7 @@ pub(crate) async fn submit(
     request: Request,
 ) -> Result<Response, Failure> {
     let job = Simulation::from_message(jobs::submit(&app, &caller, request).await?)?;
-    Ok(entity::located(StatusCode::ACCEPTED, format!("/simulations/{}", job.job_id), &job))
+    Ok(entity::accepted(format!("/simulations/{}", job.job_id), &job))
 }
 
 #[utoipa::path(
@@ -68,9 +68,7 @@ pub(crate) async fn list(
     selection: Selection<SimulationStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let Selection { page, page_size, .. } = selection;
-    let (jobs, total) = jobs::list::<Simulation>(&app, &caller, selection).await?;
-    entity::json_or_304(&headers, &SimulationList { jobs, total, page, page_size })
+    jobs::list::<Simulation>(&app, &caller, selection, &headers).await
 }
 
 #[utoipa::path(
@@ -81,7 +79,7 @@ pub(crate) async fn list(
     summary = "A job, with its results if it is completed",
     description = "The same as `GET /api/jobs/{id}`, with the names and states of batches.",
     params(
-        ("job_id" = String, Path, description = "A job's id, `job_…`"),
+        SimulationId,
         FieldsOfResults,
         PreferWait,
         IfNoneMatch,
@@ -109,7 +107,7 @@ pub(crate) async fn get(
     summary = "The results of a job",
     description = "409 until the job is COMPLETED. With `Prefer: wait=30` the call first waits for a change of the status.",
     params(
-        ("job_id" = String, Path, description = "A job's id, `job_…`"),
+        SimulationId,
         FieldsOfResults,
         PreferWait,
         IfNoneMatch,
@@ -149,9 +147,7 @@ fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
     tag = "simulations",
     summary = "Cancels a job",
     description = "The body is optional. The simulations so far are billed.",
-    params(
-        ("job_id" = String, Path, description = "A job's id, `job_…`"),
-    ),
+    params(SimulationId),
     request_body = CancelJob,
     responses(
         (status = 200, description = "The cancelled job", body = Simulation),

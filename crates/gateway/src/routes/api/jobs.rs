@@ -8,7 +8,7 @@ pub(crate) mod sweep;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_types::request::envelope::SubmitJob;
@@ -16,7 +16,7 @@ use carlo_types::request::envelope::SubmitJob;
 use crate::caller::Caller;
 use crate::fields::Fields;
 use crate::openapi::shared::{
-    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait,
+    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, JobId, NotModified, Page, PreferWait,
 };
 use crate::problem::Failure;
 use crate::query::Selection;
@@ -43,7 +43,7 @@ pub(crate) async fn submit(
 ) -> Result<Response, Failure> {
     let submitted = convert::job::submitted(jobs::submit(&app, &caller, request).await?)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
-    Ok(entity::located(StatusCode::ACCEPTED, path, &submitted))
+    Ok(entity::accepted(path, &submitted))
 }
 
 #[utoipa::path(
@@ -69,9 +69,7 @@ pub(crate) async fn list(
     selection: Selection<JobStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let Selection { page, page_size, .. } = selection;
-    let (jobs, total) = jobs::list::<Job>(&app, &caller, selection).await?;
-    entity::json_or_304(&headers, &JobList { jobs, total, page, page_size })
+    jobs::list::<Job>(&app, &caller, selection, &headers).await
 }
 
 #[utoipa::path(
@@ -82,7 +80,7 @@ pub(crate) async fn list(
     summary = "A job, with its results if it is complete",
     description = "With `Prefer: wait=30` the response waits for a change of the status. With the ETag of an earlier response in If-None-Match, the response is 304 as long as nothing has changed.",
     params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
+        JobId,
         FieldsOfResults,
         PreferWait,
         IfNoneMatch,
@@ -109,9 +107,7 @@ pub(crate) async fn get(
     tag = "jobs",
     summary = "Cancels a queued or running job",
     description = "The simulations so far are billed.",
-    params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
-    ),
+    params(JobId),
     responses(
         (status = 200, description = "The job is cancelled", body = Cancelled),
         HasEnded,

@@ -1,7 +1,6 @@
 //! `POST /api/sweep`: a plan with one or two of its numbers at many values, in one job.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use carlo_rest::Submitted;
 use carlo_types::sweep::SweepRequest;
@@ -35,5 +34,5 @@ pub(crate) async fn sweep(
     let job = jobs::submit_as(&app, &caller, request, read, to_body).await?;
     let submitted = convert::job::submitted(job)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
-    Ok(entity::located(StatusCode::ACCEPTED, path, &submitted))
+    Ok(entity::accepted(path, &submitted))
 }

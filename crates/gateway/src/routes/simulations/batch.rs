@@ -5,8 +5,8 @@ pub(crate) mod usage;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use carlo_rest::batch::{Batch, BatchJobs, BatchList, BatchStats, BatchStatus};
@@ -19,7 +19,7 @@ use tokio_stream::StreamExt;
 use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::jobs::JobView;
-use crate::openapi::shared::{HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
+use crate::openapi::shared::{BatchId, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
@@ -56,7 +56,7 @@ pub(crate) async fn create(
     let created = app.coordinator.call(&caller).create_batch(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let batch = convert::batch::batch(created)?;
-    Ok(entity::located(StatusCode::ACCEPTED, format!("/simulations/batch/{}", batch.batch_id), &batch))
+    Ok(entity::accepted(format!("/simulations/batch/{}", batch.batch_id), &batch))
 }
 
 #[utoipa::path(
@@ -98,7 +98,7 @@ pub(crate) async fn list(
     summary = "One batch",
     description = "With `Prefer: wait=30` the response waits until the status of one of its jobs changes.",
     params(
-        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
+        BatchId,
         PreferWait,
         IfNoneMatch,
     ),
@@ -131,7 +131,7 @@ pub(crate) async fn get(
     summary = "A batch with its jobs, without their results",
     description = "The batch and all of its jobs in one response.",
     params(
-        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
+        BatchId,
         IfNoneMatch,
     ),
     responses(
@@ -162,9 +162,7 @@ pub(crate) async fn jobs(
     tag = "batches",
     summary = "The ended jobs of a batch with their results, one per line",
     description = "In the order of the request. Jobs that have not ended are left out.",
-    params(
-        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
-    ),
+    params(BatchId),
     responses(
         (status = 200, description = "Lines, each the JSON of a `Simulation`", body = Simulation, content_type = "application/jsonl"),
     ),
@@ -197,9 +195,7 @@ fn line(job: v1::Job) -> std::io::Result<String> {
     tag = "batches",
     summary = "Cancels a batch",
     description = "The body is optional. Queued jobs are cancelled, and also running ones unless `cancel_running` is false.",
-    params(
-        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
-    ),
+    params(BatchId),
     request_body = CancelBatch,
     responses(
         (status = 200, description = "The cancelled batch", body = Batch),

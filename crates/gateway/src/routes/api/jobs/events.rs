@@ -10,7 +10,7 @@ use carlo_wire::v1;
 use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::event_stream::{self, ServerSentEvent};
-use crate::openapi::shared::LastEventId;
+use crate::openapi::shared::{JobId, LastEventId};
 use crate::problem::Failure;
 use crate::routes::App;
 use crate::{convert, path_ids};
@@ -23,7 +23,7 @@ use crate::{convert, path_ids};
     summary = "The progress of a job as server-sent events",
     description = "Each event has an id. A client that reconnects with the last one in Last-Event-ID misses nothing, and gets 204 after the last event. A comment every 15 s keeps the connection open.",
     params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
+        JobId,
         LastEventId,
     ),
     responses(

@@ -10,6 +10,7 @@ use carlo_rest::Problem;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
+use crate::openapi::shared::JobId;
 use crate::problem::Failure;
 use crate::routes::App;
 use crate::{convert, path_ids, report};
@@ -26,7 +27,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     tag = "jobs",
     summary = "A printable report of a complete job, with charts and all assumptions",
     description = "The same job always gives the same bytes.",
-    params(("id" = String, Path, description = "A job's id, `job_…`")),
+    params(JobId),
     responses(
         (status = 200, description = "HTML without scripts", body = String, content_type = "text/html"),
         (status = 409, description = "The job is not complete", body = Problem, content_type = "application/problem+json"),

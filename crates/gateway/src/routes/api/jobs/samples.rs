@@ -20,6 +20,7 @@ use tokio_stream::{Stream, StreamExt as _};
 
 use crate::caller::Caller;
 use crate::concurrency::Permit;
+use crate::openapi::shared::JobId;
 use crate::problem::Failure;
 use crate::query::Range;
 use crate::routes::App;
@@ -50,7 +51,7 @@ const COLUMNS: [&str; 6] =
     description = "They are recomputed from the seed and their indices, with the same bits, and sent as CSV, JSON lines or an Arrow stream, depending on \
         `Accept`. Billed like a job of this number of simulations.",
     params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
+        JobId,
         ("first" = Option<u64>, Query, minimum = 0, maximum = 999_999_999_999_u64, format = Int64, description = "The index of the first simulation; by default 0"),
         ("count" = Option<u64>, Query, minimum = 1, maximum = 1_000_000, format = Int64, description = "The number of simulations; by default 100,000. If the job has fewer, only those are sent"),
     ),

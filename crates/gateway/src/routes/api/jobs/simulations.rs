@@ -7,7 +7,7 @@ use carlo_types::Replay;
 use carlo_wire::v1;
 
 use crate::caller::Caller;
-use crate::openapi::shared::{IfNoneMatch, NotModified};
+use crate::openapi::shared::{IfNoneMatch, JobId, NotModified};
 use crate::problem::Failure;
 use crate::routes::App;
 use crate::{entity, path_ids};
@@ -20,7 +20,7 @@ use crate::{entity, path_ids};
     summary = "One simulation of a job, month by month",
     description = "It is recomputed from the seed and the index, with the same bits. `results.notable` names notable simulations.",
     params(
-        ("id" = String, Path, description = "A job's id, `job_…`"),
+        JobId,
         ("index" = u64, Path, description = "The index of the simulation, from 0", minimum = 0, maximum = 999_999_999_999_u64, format = Int64),
         IfNoneMatch,
     ),

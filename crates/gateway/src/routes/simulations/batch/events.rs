@@ -10,7 +10,7 @@ use carlo_wire::v1;
 use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::event_stream::{self, ServerSentEvent};
-use crate::openapi::shared::LastEventId;
+use crate::openapi::shared::{BatchId, LastEventId};
 use crate::problem::Failure;
 use crate::routes::App;
 use crate::{convert, path_ids};
@@ -23,7 +23,7 @@ use crate::{convert, path_ids};
     summary = "The progress of a batch as server-sent events",
     description = "Each event has an id larger than the one before. A client that reconnects with the last one in Last-Event-ID gets what has changed since, and gets 204 after the last event. A comment every 15 s keeps the connection open.",
     params(
-        ("batch_id" = String, Path, description = "A batch's id, `batch_…`"),
+        BatchId,
         LastEventId,
     ),
     responses(
