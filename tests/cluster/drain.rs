@@ -31,7 +31,7 @@ async fn a_draining_node_finishes_what_it_holds_and_another_goes_on() -> anyhow:
     cluster.client.job_until(&id, |job| job.simulations_complete > 0).await?;
     assert_eq!(
         nodes(&cluster, &["drain", "first"]).await?,
-        "first finishes what it holds and gets nothing more\n"
+        "first finishes its leases and gets no new ones\n"
     );
     let idle = cluster.node_until("first", |node| node.current_job_ids.is_empty()).await?;
     assert_eq!(idle.status, NodeStatus::Draining);

@@ -76,7 +76,7 @@ async fn watch(client: &Client, id: &str, server: &Server) -> anyhow::Result<Exi
         () = interrupt.cancelled() => None,
     };
     let Some(ended) = ended else {
-        say(&format!("{id} goes on: {} follows it again", hint("batch watch", id, server)));
+        say(&format!("{id} continues: {} follows it", hint("batch watch", id, server)));
         return Ok(Exit::Interrupted);
     };
     let answer = ended.with_context(|| format!("failed to watch {id}"))?;

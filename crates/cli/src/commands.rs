@@ -216,7 +216,7 @@ async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progr
     }
     progress.clear();
     let [watch, cancel] = ["watch", "cancel"].map(|command| hint(command, &id.to_string(), server));
-    say(&format!("{id} goes on: {watch} follows it again, {cancel} ends it"));
+    say(&format!("{id} continues: {watch} follows it, {cancel} cancels it"));
     Ok(Exit::Interrupted)
 }
 
@@ -260,6 +260,6 @@ async fn find(client: &Client, name: JobName) -> anyhow::Result<JobId> {
     match found.as_slice() {
         [] => Err(NoSuchJob(prefix).into()),
         [only] => only.parse().context("failed to read the server's answer"),
-        several => Err(BadArgument(format!("several jobs begin so: {}", several.join(", "))).into()),
+        several => Err(BadArgument(format!("several ids begin with this: {}", several.join(", "))).into()),
     }
 }

@@ -45,7 +45,7 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
             let new = CreateKey { user_id: old.user_id, tier: Some(old.tier), role: Some(old.role) };
             create(&client, new, server.json).await?;
             client.revoke_key(&id).await.with_context(what)?;
-            say(&format!("{id} is of no use any more"));
+            say(&format!("{id} is revoked"));
         }
         KeysAction::List => {
             let answer = client.keys().await.context("failed to list the keys")?;
@@ -59,7 +59,7 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
             return each(ids, async |_, id| {
                 let answer =
                     client.revoke_key(&id).await.with_context(|| format!("failed to revoke {id}"))?;
-                let text = || format!("{id} of {} is of no use any more", answer.value.user_id);
+                let text = || format!("{id} of {} is revoked", answer.value.user_id);
                 output::answer(server.json, &answer.json, text)
             })
             .await;

@@ -112,8 +112,8 @@ async fn find(client: &Client, node: &str) -> anyhow::Result<NodeId> {
 
 fn said(node: &Node, draining: bool) -> String {
     match (draining, node.current_job_ids.is_empty()) {
-        (true, false) => format!("{} finishes what it holds and gets nothing more", node.name),
-        (true, true) => format!("{} holds nothing and gets nothing more", node.name),
+        (true, false) => format!("{} finishes its leases and gets no new ones", node.name),
+        (true, true) => format!("{} has no leases and gets no new ones", node.name),
         (false, _) => format!("{} gets work again", node.name),
     }
 }

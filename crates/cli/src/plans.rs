@@ -116,7 +116,7 @@ async fn answered<T>(
         Err(ClientError::Refused(refusal)) if refusal.job.is_some() => refusal.job,
         Err(error) => return Err(error.into()),
     };
-    let id = id.context("a job goes on")?;
+    let id = id.context("the refusal has no job id")?;
     say(&format!("{id} takes longer than a call"));
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let mut progress = Progress::aside();
@@ -126,7 +126,7 @@ async fn answered<T>(
     }
     progress.clear();
     let [watch, cancel] = ["watch", "cancel"].map(|command| hint(command, &id.to_string(), server));
-    say(&format!("{id} goes on: {watch} follows it, {cancel} ends it"));
+    say(&format!("{id} continues: {watch} follows it, {cancel} cancels it"));
     Ok(There::Followed(None))
 }
 

@@ -1,5 +1,6 @@
-//! What a person reads: pure functions from the contract's shapes to texts without colour, without
-//! a line end at their end.
+//! The texts for people: pure functions from the types of the REST contract to texts without
+//! colours
+//! and without a line end at the end.
 
 pub mod batch;
 pub mod cluster;
@@ -19,7 +20,7 @@ pub mod usage;
 pub mod visible;
 pub mod width;
 
-/// Lines of a name and what there is to say, the latter aligned.
+/// Lines of a name and an aligned text.
 fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let lines: Vec<_> =

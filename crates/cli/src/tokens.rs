@@ -35,7 +35,7 @@ pub async fn tokens(args::Tokens { action, server }: args::Tokens) -> anyhow::Re
             return each(ids, async |_, id| {
                 let answer =
                     client.revoke_join_token(&id).await.with_context(|| format!("failed to revoke {id}"))?;
-                output::answer(server.json, &answer.json, || format!("{id} is of no use any more"))
+                output::answer(server.json, &answer.json, || format!("{id} is revoked"))
             })
             .await;
         }

@@ -73,7 +73,7 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
         announced = announce(&url, &coordinator_url, &directory, Pages::of(args.open, args.no_web), args.json) => announced.map(|never| match never {}),
     };
     if served.is_ok() {
-        say("ending: the worker finishes and reports what it holds");
+        say("stopping: the worker finishes and reports its leases");
     }
     let ended = cluster.shut_down().await;
     served.and(ended).map(|()| Exit::Ok)

@@ -140,14 +140,14 @@ fn conclude(
         return Ok(exit);
     }
     let Some((first, others)) = differences.split_first() else {
-        print(&format!("{file} is right: recomputed to the last bit, digest {ours}"))?;
+        print(&format!("{file} is correct: the recomputed results are equal in every bit, digest {ours}"))?;
         return Ok(exit);
     };
     let Difference { pointer, first: stored, second: computed } = first;
     let others =
         if others.is_empty() { String::new() } else { format!(" ({} more members differ)", others.len()) };
     say(&format!(
-        "error: {file} is not what its request gives: {pointer} is {}, recomputed {}{others}",
+        "error: {file} differs from the recomputed results: {pointer} is {}, recomputed {}{others}",
         shown(stored),
         shown(computed)
     ));

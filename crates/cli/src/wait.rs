@@ -165,7 +165,7 @@ pub fn conclude(answer: &ApiResponse<Job>, json: bool, whole: Option<Duration>) 
             say(&format!(
                 "error: {} failed: {}",
                 job.id,
-                job.error.as_deref().unwrap_or("the server doesn't say why")
+                job.error.as_deref().unwrap_or("the server gave no reason")
             ));
             Ok(Exit::JobFailed)
         }

@@ -71,7 +71,7 @@ pub(crate) use watchers::{Topic, Watch};
 const REQUESTS_MAX: usize = 4_096;
 /// Requests that share a commit.
 const BATCH_MAX: usize = 512;
-/// Once a commit has so many writes, or their size is so many bytes, it takes no further requests.
+/// A commit with this number of writes, or this size in bytes, takes no further requests.
 /// So it stays within the ledger's limits.
 const WRITES_FULL: usize = 2_048;
 const BYTES_FULL: usize = 4 * 1024 * 1024;

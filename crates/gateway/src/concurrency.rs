@@ -81,7 +81,7 @@ impl Limit {
             let count = by_user.entry(Arc::clone(user)).or_default();
             if *count >= self.share {
                 let detail = format!(
-                    "the user has {} {} open at this gateway, as many as one user may",
+                    "the user has {} {} open at this gateway, the maximum for one user",
                     self.share, self.kind
                 );
                 return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, detail));

@@ -3,7 +3,7 @@
 //! | bytes | are |
 //! |---|---|
 //! | `carlo ledger 1\n` | the version of this format |
-//! | a line of text | who wrote it |
+//! | a line of text | the program that wrote it |
 //! | for each entry: length of the key (4), key, length of the value (4), value | all entries of one moment, by key |
 //! | four zeros, then the number of entries (8) | the end |
 //! | 32 | SHA-256 of everything before |
@@ -20,17 +20,17 @@ use crate::ledger::{COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Ledger, LedgerError, VA
 
 const FORMAT: &str = "carlo ledger ";
 const VERSION: &str = "1";
-/// Longer lines, and keys, are none of ours.
+/// The maximum length of a line and of a key. An export has no longer ones.
 const LINE_BYTES_MAX: usize = 1_024;
-/// There while an import isn't finished: what such a ledger holds is not all of it.
+/// The key of an entry that exists during an import, when the ledger is still incomplete.
 const UNFINISHED: &str = "import/unfinished";
 
-/// What a file holds.
+/// The content of an exported file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
-    /// Who wrote it, in words.
+    /// The program that wrote it, in words.
     pub origin: String,
-    /// By key.
+    /// Sorted by key.
     pub entries: Vec<(Key, Bytes)>,
 }
 
@@ -43,34 +43,33 @@ pub enum PortableError {
     /// The ledger fails.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// It isn't a file that an export wrote.
+    /// The file is not an exported ledger.
     #[error("this is no exported ledger: {0}")]
     Foreign(String),
-    /// A later release wrote it.
+    /// A later release wrote the file.
     #[error("the export has format {found}, and this release knows format {VERSION}: use a later one")]
     Newer {
         /// Its version.
         found: String,
     },
-    /// It was cut short or changed.
+    /// The file is truncated or changed.
     #[error("the export is damaged: {0}")]
     Damaged(&'static str),
     /// An import would mix two ledgers.
     #[error("there is a ledger already, with {0} or more entries: import into an empty one")]
     NotEmpty(usize),
-    /// An earlier import was cut short.
+    /// An earlier import was interrupted.
     #[error("an import into this ledger was cut short; import again, which begins anew")]
     Unfinished,
 }
 
-/// Writes all entries as of one moment, whoever writes to the ledger meanwhile; how many there
-/// were.
+/// Writes all entries of one moment, even if the ledger changes meanwhile. Returns their number.
 ///
 /// # Errors
 ///
-/// When the ledger or the file fails, or the ledger is the rest of an import that was cut short.
+/// If the ledger or the file fails, or an import into the ledger was interrupted.
 pub async fn export(ledger: &dyn Ledger, origin: &str, file: impl io::Write) -> Result<u64, PortableError> {
-    // One call sees one state of the ledger.
+    // One call reads one state of the ledger.
     let entries = ledger.scan("", None, usize::MAX).await?;
     if entries.iter().any(|(key, _)| key.as_str() == UNFINISHED) {
         return Err(PortableError::Unfinished);
@@ -80,8 +79,7 @@ pub async fn export(ledger: &dyn Ledger, origin: &str, file: impl io::Write) -> 
     file.write_all(format!("{FORMAT}{VERSION}\n{origin}\n").as_bytes())?;
     for (key, value) in &entries {
         for bytes in [key.as_str().as_bytes(), value] {
-            // Keys and values are far shorter than 4 GiB; whoever reads compares the lengths
-            // anyway.
+            // Keys and values are much shorter than 4 GiB, and a reader checks the lengths anyway.
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             file.write_all(&length.to_le_bytes())?;
             file.write_all(bytes)?;
@@ -100,7 +98,7 @@ pub async fn export(ledger: &dyn Ledger, origin: &str, file: impl io::Write) -> 
 ///
 /// # Errors
 ///
-/// When it can't be read, is no export, is of a later format, or is damaged.
+/// If it can't be read, is not an export, has a later format, or is damaged.
 pub fn read(file: impl Read) -> Result<Contents, PortableError> {
     let mut file = Hashed { file, hash: Sha256::new() };
     let first = line(&mut file)?;
@@ -138,11 +136,11 @@ pub fn read(file: impl Read) -> Result<Contents, PortableError> {
     Ok(Contents { origin, entries })
 }
 
-/// Makes these the entries of a ledger that is empty, or in which an earlier import was cut short.
+/// Imports entries into a ledger that is empty, or in which an earlier import was interrupted.
 ///
 /// # Errors
 ///
-/// When the ledger fails, or holds anything else.
+/// If the ledger fails or contains anything else.
 pub async fn import_into(ledger: &dyn Ledger, contents: Contents) -> Result<(), PortableError> {
     let unfinished = unfinished_key();
     let is_unfinished = ledger.get(&unfinished).await?.is_some();
@@ -152,7 +150,7 @@ pub async fn import_into(ledger: &dyn Ledger, contents: Contents) -> Result<(), 
     }
     let epoch = ledger.lead().await?;
     ledger.commit(epoch, vec![Write::Put(unfinished.clone(), Bytes::new())]).await?;
-    // What came before the cut.
+    // The entries of the interrupted import.
     loop {
         let page = ledger.scan("", None, COMMIT_WRITES_MAX).await?;
         let old: Vec<_> = page.into_iter().map(|(key, _)| key).filter(|key| *key != unfinished).collect();
@@ -177,11 +175,11 @@ pub async fn import_into(ledger: &dyn Ledger, contents: Contents) -> Result<(), 
     Ok(())
 }
 
-/// Refuses a ledger that is the rest of an import that was cut short.
+/// Refuses a ledger in which an import was interrupted.
 ///
 /// # Errors
 ///
-/// [`PortableError::Unfinished`], or why the ledger can't be read.
+/// [`PortableError::Unfinished`], or the error of reading the ledger.
 pub async fn require_whole(ledger: &dyn Ledger) -> Result<(), PortableError> {
     if ledger.get(&unfinished_key()).await?.is_some() { Err(PortableError::Unfinished) } else { Ok(()) }
 }
@@ -190,7 +188,7 @@ fn unfinished_key() -> Key {
     Key::new(UNFINISHED).expect("the key is short and printable")
 }
 
-/// A file, and the hash of what went through.
+/// A file with the hash of the bytes that were written or read.
 struct Hashed<F> {
     file: F,
     hash: Sha256,
@@ -258,7 +256,7 @@ mod tests {
         Key::new(text).unwrap()
     }
 
-    /// A ledger with more entries than one commit takes, and large ones among them.
+    /// A ledger with more entries than one commit can have, some of them large.
     async fn filled() -> RedbLedger {
         let ledger = RedbLedger::temporary().unwrap();
         let epoch = ledger.lead().await.unwrap();
@@ -291,7 +289,7 @@ mod tests {
         import_into(&to, contents).await.unwrap();
         require_whole(&to).await.unwrap();
         assert_eq!(exported(&to).await, file);
-        // Not into a ledger that is in use.
+        // The ledger is in use.
         let refused = import_into(&to, read(file.as_slice()).unwrap()).await;
         assert!(matches!(refused, Err(PortableError::NotEmpty(_))));
     }

@@ -1,8 +1,9 @@
-//! Join tokens: what workers join a cluster with. Several may be valid at once, so that one can be
-//! replaced while workers still use the other.
+//! Join tokens, with which workers join a cluster. Several can be valid at once, so that a token
+//! can
+//! be replaced while workers still use the old one.
 //!
-//! As of keys, only the hash of a token's text is kept. A token that was made here is 256 random
-//! bits; one from an operator's file may be any text of at least [`TEXT_BYTES`] bytes.
+//! As for keys, only the hash of a token's text is kept. A generated token is 256 random bits; a
+//! token from an operator's file may be any text whose length is in [`TEXT_BYTES`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,16 +15,16 @@ use sha2::{Digest, Sha256};
 use crate::keys::{KeyHash, unhex};
 use crate::refusal::{Refusal, Unauthenticated};
 
-/// The shortest and the longest text of a token.
+/// The minimum and maximum length of a token's text in bytes.
 pub const TEXT_BYTES: std::ops::RangeInclusive<usize> = 16..=1_024;
-/// Tokens that are kept, those that are of no use any more included.
+/// The maximum number of tokens, including expired and revoked ones.
 pub const JOIN_TOKENS_MAX: usize = 1_000;
-/// Its last use is noted again after so many milliseconds.
+/// The minimum time between two updates of a token's last use.
 const USE_NOTED_EVERY_MS: u64 = 60_000;
 
 const ID_PREFIX: &str = "token_";
 
-/// The name of a join token, which is no secret: `token_` and 32 hexadecimal digits.
+/// The id of a join token, which is not secret: `token_` and 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JoinTokenId(u128);
 
@@ -40,7 +41,7 @@ impl fmt::Display for JoinTokenId {
     }
 }
 
-/// A text that isn't the name of a join token.
+/// The text is not the id of a join token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a join token: expected \"token_\" and 32 hexadecimal digits")]
 pub struct ParseJoinTokenIdError;
@@ -54,33 +55,33 @@ impl FromStr for JoinTokenId {
     }
 }
 
-/// The hash of a token's text, if it is fit for one: long enough, and visible ASCII.
+/// The hash of a token's text; `None` if the text is too short, too long or not visible ASCII.
 pub fn hash(text: &str) -> Option<KeyHash> {
     let fits = TEXT_BYTES.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then(|| KeyHash::from_bytes(Sha256::digest(text.as_bytes()).into()))
 }
 
-/// A join token, as it is kept and listed.
+/// A join token without its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinToken {
-    /// Its name.
+    /// The id.
     pub id: JoinTokenId,
-    /// What is known of its text.
+    /// The hash of the text.
     pub hash: KeyHash,
-    /// What an operator says of it.
+    /// An operator's note on it.
     pub note: Option<String>,
-    /// When it was made, or taken from a file.
+    /// When it was created or read from a file.
     pub created_at: Timestamp,
-    /// From when on no worker joins with it.
+    /// After this time no worker can join with it.
     pub expires_at: Option<Timestamp>,
-    /// When a worker joined with it, to the minute.
+    /// When a worker last joined with it, to the minute.
     pub last_used_at: Option<Timestamp>,
-    /// When it was taken back. Never undone.
+    /// When it was revoked. This can't be undone.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl JoinToken {
-    /// Why no worker may join with it.
+    /// Why workers can't join with it; `None` if they can.
     fn refusal(&self, wall: Timestamp) -> Option<Unauthenticated> {
         if self.revoked_at.is_some() {
             return Some(Unauthenticated::JoinTokenRevoked);
@@ -89,7 +90,7 @@ impl JoinToken {
     }
 }
 
-/// Every join token.
+/// All join tokens.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JoinTokens {
     by_id: BTreeMap<JoinTokenId, JoinToken>,
@@ -97,8 +98,9 @@ pub(crate) struct JoinTokens {
 }
 
 impl JoinTokens {
-    /// Adds a token. When as many as may be are kept, the oldest that is of no use makes room and
-    /// is returned.
+    /// Adds a token. If there are already [`JOIN_TOKENS_MAX`], removes and returns the oldest one
+    /// that
+    /// is expired or revoked.
     pub(crate) fn insert(
         &mut self,
         token: JoinToken,
@@ -113,7 +115,7 @@ impl JoinTokens {
             let (_, id, hash) = useless
                 .map(|token| (token.created_at, token.id, token.hash))
                 .min()
-                .ok_or(Refusal::Full("there are as many join tokens as may be: revoke some"))?;
+                .ok_or(Refusal::Full("the maximum number of join tokens is reached: revoke some"))?;
             self.by_id.remove(&id);
             self.by_hash.remove(&hash);
             forgotten = Some(id);
@@ -123,14 +125,14 @@ impl JoinTokens {
         Ok(forgotten)
     }
 
-    /// Takes a token back. Workers that have joined with it go on.
+    /// Revokes a token. Workers that have joined with it continue.
     pub(crate) fn revoke(&mut self, id: JoinTokenId, wall: Timestamp) -> Result<&JoinToken, Refusal> {
         let token = self.by_id.get_mut(&id).ok_or(Refusal::NoSuchJoinToken)?;
         token.revoked_at.get_or_insert(wall);
         Ok(token)
     }
 
-    /// The token of this text, or why no worker may join with it.
+    /// The token with this text, or why workers can't join with it.
     pub(crate) fn find(&self, text: Option<&str>, wall: Timestamp) -> Result<JoinTokenId, Unauthenticated> {
         let text = text.ok_or(Unauthenticated::JoinTokenMissing)?;
         let id = hash(text).and_then(|hash| self.by_hash.get(&hash));
@@ -138,7 +140,7 @@ impl JoinTokens {
         self.by_id[&id].refusal(wall).map_or(Ok(id), Err)
     }
 
-    /// Notes that a worker has joined with a token. Returns whether that changes its record.
+    /// Records that a worker has joined with a token. Returns whether this changes the record.
     pub(crate) fn note_use(&mut self, id: JoinTokenId, wall: Timestamp) -> bool {
         let Some(token) = self.by_id.get_mut(&id) else { return false };
         let is_old = token.last_used_at.is_none_or(|at| wall.0.saturating_sub(at.0) >= USE_NOTED_EVERY_MS);
@@ -157,7 +159,7 @@ impl JoinTokens {
         self.by_id.values()
     }
 
-    /// Whether a worker could join with any of them.
+    /// Whether any token is valid.
     pub(crate) fn has_valid(&self, wall: Timestamp) -> bool {
         self.by_id.values().any(|token| token.refusal(wall).is_none())
     }

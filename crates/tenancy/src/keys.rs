@@ -228,7 +228,7 @@ impl Keys {
             let revoked =
                 self.by_id.values().filter_map(|key| key.revoked_at.map(|at| (at, key.id, key.hash)));
             let (_, id, hash) =
-                revoked.min().ok_or(Refusal::Full("there are as many keys as may be: revoke some"))?;
+                revoked.min().ok_or(Refusal::Full("the maximum number of keys is reached: revoke some"))?;
             self.by_id.remove(&id);
             self.by_hash.remove(&hash);
             forgotten = Some(id);

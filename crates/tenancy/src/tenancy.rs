@@ -148,14 +148,15 @@ impl Tenancy {
         Ok(())
     }
 
-    /// Takes a join token back: no worker joins with it from now on. Those that have go on.
+    /// Revokes a join token. No worker can join with it from now on; those that have joined
+    /// continue.
     pub fn revoke_join_token(&mut self, id: JoinTokenId, wall: Timestamp) -> Result<JoinToken, Refusal> {
         let token = self.join_tokens.revoke(id, wall)?.clone();
         self.changed.insert(RecordId::JoinToken(id));
         Ok(token)
     }
 
-    /// Admits a worker that shows this text as its join token, and notes the token's use.
+    /// Admits a worker with this text as its join token, and records the token's use.
     pub fn admit_worker(&mut self, text: Option<&str>, wall: Timestamp) -> Result<(), Unauthenticated> {
         let id = self.join_tokens.find(text, wall)?;
         if self.join_tokens.note_use(id, wall) {
@@ -169,12 +170,12 @@ impl Tenancy {
         self.join_tokens.find(Some(text), wall).map(|_| ())
     }
 
-    /// Whether a worker could join with any token.
+    /// Whether any join token is valid.
     pub fn has_join_token(&self, wall: Timestamp) -> bool {
         self.join_tokens.has_valid(wall)
     }
 
-    /// All join tokens, by id, those that are of no use any more too.
+    /// All join tokens, sorted by id, including expired and revoked ones.
     pub fn join_tokens(&self) -> impl Iterator<Item = &JoinToken> {
         self.join_tokens.iter()
     }

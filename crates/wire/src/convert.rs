@@ -1,5 +1,6 @@
-//! Messages ↔ the domain's types. Towards the domain every conversion may fail, with the field's
-//! name; the other way none does.
+//! Conversions between messages and the domain's types. Conversions to the domain can fail, with
+//! the
+//! name of the field; those to messages can't.
 
 mod envelope;
 mod lease;
@@ -11,7 +12,7 @@ mod variants;
 
 pub use lease::{NodeSecret, hello, lease, node};
 
-/// A message that can't be what it says it is.
+/// An invalid field of a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
 pub struct FieldError {
@@ -20,7 +21,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// `field` has this `problem`.
+    /// The error that `field` has this `problem`.
     pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
         Self { field, problem: problem.into() }
     }
@@ -36,7 +37,7 @@ impl From<FieldError> for carlo_types::Fault {
     }
 }
 
-/// Reads an identifier out of the field of this name.
+/// Parses an identifier from the field with this name.
 pub fn id<T>(field: &'static str, text: &str) -> Result<T, FieldError>
 where
     T: std::str::FromStr<Err = carlo_types::ids::ParseIdError>,

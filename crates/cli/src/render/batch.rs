@@ -9,7 +9,7 @@ use super::number::grouped;
 use super::table::{Align, Table};
 use super::{counted, facts};
 
-/// Everything that a person wants to know of a batch.
+/// A batch in several lines.
 pub fn batch(batch: &Batch, now: Timestamp) -> String {
     let mut lines = vec![("batch", batch.batch_id.clone()), ("status", batch.status.label().to_owned())];
     if let Some(error) = &batch.error_message {
@@ -31,7 +31,7 @@ pub fn batch(batch: &Batch, now: Timestamp) -> String {
     facts(&lines)
 }
 
-/// A page of batches, and how many there are.
+/// A page of batches and the number of all batches.
 pub fn batches(list: &BatchList, now: Timestamp) -> String {
     if list.batches.is_empty() {
         return if list.total == 0 {
@@ -61,13 +61,13 @@ pub fn batches(list: &BatchList, now: Timestamp) -> String {
     table.fitted().to_string()
 }
 
-/// What a submission is told.
+/// The message after a submission.
 pub fn submitted(batch: &Batch) -> String {
     let jobs = counted(batch.progress.total_jobs.into(), "job");
     format!("{jobs}, about {}", money(batch.cost.estimated_cost_usd))
 }
 
-/// A batch in a line, while it runs.
+/// A running batch in one line.
 pub fn progress(batch: &Batch) -> String {
     let done = batch.progress.progress_percent;
     format!("{done:5.1} %  {} · {}", jobs(batch), cost(batch))
@@ -96,7 +96,7 @@ fn cost(batch: &Batch) -> String {
     }
 }
 
-/// Dollars with as many digits as a token's price has, and never less than cents.
+/// Dollars with as many digits as a token's price has, and at least two decimals.
 pub(super) fn money(dollars: f64) -> String {
     let text = format!("{dollars:.6}");
     let cents = text.len() - 4;

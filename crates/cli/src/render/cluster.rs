@@ -70,7 +70,7 @@ fn nodes_table(nodes: &[Node]) -> Table<9> {
         let status = match node.status {
             NodeStatus::Available => "available",
             NodeStatus::Busy => "busy",
-            // Now it may be taken down.
+            // Now it may be stopped.
             NodeStatus::Draining if node.current_job_ids.is_empty() => "drained",
             NodeStatus::Draining => "draining",
             NodeStatus::Offline => "offline",

@@ -1,4 +1,4 @@
-//! Why a job waits.
+//! The reason why a job waits.
 
 use carlo_rest::job::JobStatus;
 use carlo_rest::{Cluster, Job, Label as _};
@@ -6,7 +6,7 @@ use carlo_rest::{Cluster, Job, Label as _};
 use super::number::{grouped, short};
 use super::{counted, facts};
 
-/// What a job waits for, who is ahead of it, and what the cluster does meanwhile.
+/// What a job waits for, its place in the queue, and the work of the cluster.
 pub fn explain(job: &Job, cluster: &Cluster) -> String {
     let mut lines = vec![("job", job.id.clone()), ("status", job.status.label().to_owned())];
     let why = match job.status {

@@ -1,25 +1,26 @@
-//! A histogram in a terminal: one line for each range of dollars, cut at the goal, so that the dark
-//! bars are the simulations that reach it and the light ones those that don't.
+//! A histogram in a terminal, with one line for each range of dollars. The goal is a border of two
+//! ranges, so dark bars are simulations that reach it and light bars those that don't.
 
 use carlo_types::results::Histogram;
 
 use super::number::{cents, dollars, percent};
 
-/// About how many lines the middle 99 % of the simulations are drawn in.
+/// The approximate number of lines for the middle 99 % of the simulations.
 const ROWS: f64 = 14.0;
 /// The share of the simulations beyond either end that is drawn as one line.
 const TAIL: f64 = 0.005;
-/// Characters of the longest bar, and of one on a narrow terminal at least.
+/// The length of the longest bar, and its minimum on a narrow terminal.
 const BAR: usize = 40;
 const BAR_MIN: usize = 4;
-/// Characters between the label and the bar: a blank, the share, and two blanks.
+/// Characters between the label and the bar: a space, the share, and two spaces.
 const SHARE: usize = 10;
-/// The least width of a line, dollars.
+/// The minimum width of a line in dollars.
 const WIDTH_MIN: f64 = 0.01;
 
-/// Draws it within so many columns, without a line end after the last line. `extremes` are the smallest and the largest
-/// balance: the server's outermost bars may reach beyond them. Empty where there is nothing to see:
-/// no simulation, or all with the same balance to the cent.
+/// Draws the histogram within a width, without a line end after the last line. `extremes` are the
+/// smallest and the largest balance, because the server's outermost bars may reach beyond them.
+/// Empty
+/// if there are no simulations, or all have the same balance to the cent.
 pub fn histogram(histogram: &Histogram, extremes: [f64; 2], goal: f64, columns: Option<usize>) -> String {
     let Some(balances) = Balances::of(histogram, extremes) else { return String::new() };
     let (low, high) = (balances.quantile(TAIL), balances.quantile(1.0 - TAIL));
@@ -29,7 +30,7 @@ pub fn histogram(histogram: &Histogram, extremes: [f64; 2], goal: f64, columns: 
     draw(&rows(&balances, low, high, goal), goal, columns)
 }
 
-/// One line: the simulations that end between two balances.
+/// One line: the simulations with a final balance in a range.
 struct Row {
     label: String,
     share: f64,
@@ -38,14 +39,14 @@ struct Row {
 
 fn rows(balances: &Balances, low: f64, high: f64, goal: f64) -> Vec<Row> {
     let width = round_width((high - low) / ROWS);
-    // Only a goal among the rows can be one of their edges.
+    // Only a goal within the rows can be one of their edges.
     let anchor = if (low - width..high + width).contains(&goal) { goal } else { 0.0 };
     let (first, last) = (((low - anchor) / width).floor(), ((high - anchor) / width).ceil());
-    // Whole dollars tell edges apart that are several dollars from each other.
+    // Whole dollars are enough for edges that differ by several dollars.
     let money = if width < 5.0 { cents } else { dollars };
     let edge = |step: f64| {
         let edge = anchor + step * width;
-        // What rounding leaves of zero is not a sum.
+        // The rounding error of zero is not shown.
         if edge.abs() < 1e-6 * width { 0.0 } else { edge }
     };
     let (bottom, top) = (edge(first), edge(last));
@@ -61,7 +62,7 @@ fn rows(balances: &Balances, low: f64, high: f64, goal: f64) -> Vec<Row> {
     while step < last {
         let (from, to) = (edge(step), edge(step + 1.0));
         let share = balances.share_below(to) - balances.share_below(from);
-        // An empty range between others is drawn: it tells the shape.
+        // An empty range between others is part of the shape, so it is drawn.
         push(format!("{} to {}", money(from), money(to)), share.max(f64::MIN_POSITIVE), from >= goal);
         step += 1.0;
     }
@@ -96,7 +97,7 @@ fn marker(goal: f64, labels: usize, longest: usize) -> String {
     format!("{label:>labels$} {}", "─".repeat(line))
 }
 
-/// A bar of eighths of a character.
+/// A bar whose length is a multiple of 1/8 character.
 fn dark(length: f64) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = whole(length * 8.0);
@@ -113,17 +114,17 @@ fn whole(length: f64) -> usize {
     whole
 }
 
-/// The next larger width that a person counts in: 1, 2 or 5 times a power of ten, and whole cents.
+/// The next larger round width: 1, 2 or 5 times a power of ten, in whole cents.
 fn round_width(width: f64) -> f64 {
     let power = 10_f64.powf(width.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= width).unwrap_or(10.0);
     (factor * power).max(WIDTH_MIN)
 }
 
-/// The final balances, spread evenly within each of the server's bars.
+/// The distribution of final balances, which is uniform within each of the server's bars.
 struct Balances {
     edges: Vec<f64>,
-    /// The share of the simulations below each edge.
+    /// The share of simulations below each edge.
     below: Vec<f64>,
 }
 

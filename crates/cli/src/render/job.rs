@@ -8,7 +8,7 @@ use super::number::{dollars, duration, grouped, percent, percent_decimals, short
 use super::table::{Align, Table};
 use super::{counted, facts};
 
-/// Everything about a job but its answer.
+/// A job without its results.
 pub fn job(job: &Job, now: Timestamp) -> String {
     let mut lines = vec![("job", job.id.clone())];
     lines.extend(job.name.iter().map(|name| ("name", name.clone())));
@@ -42,7 +42,7 @@ pub fn job(job: &Job, now: Timestamp) -> String {
     if job.node_progress.is_empty() { text } else { format!("{text}\n\n{}", nodes(job).fitted()) }
 }
 
-/// What a submission is told: where the job stands. Its id is said elsewhere.
+/// The message after a submission: the job's status, without its id.
 pub fn submitted(submitted: &Submitted) -> String {
     let (status, position) = (submitted.status.label(), grouped(submitted.queue_position));
     let remaining = submitted.estimated_time_remaining.as_ref();
@@ -50,7 +50,7 @@ pub fn submitted(submitted: &Submitted) -> String {
     format!("{status}, number {position} in the queue{remaining}")
 }
 
-/// A page of jobs, and how many there are.
+/// A page of jobs and the number of all jobs.
 pub fn jobs(list: &JobList, now: Timestamp) -> String {
     if list.jobs.is_empty() {
         return if list.total == 0 { "no jobs".to_owned() } else { format!("no jobs on page {}", list.page) };
@@ -100,7 +100,7 @@ fn status(job: &Job) -> String {
             format!("{word} on {}{reason}", counted(job.allocated_nodes.into(), "node"))
         }
         JobStatus::Failed => {
-            format!("{word}: {}", job.error.as_deref().unwrap_or("the server doesn't say why"))
+            format!("{word}: {}", job.error.as_deref().unwrap_or("the server gave no reason"))
         }
         JobStatus::Complete | JobStatus::Cancelled => word.to_owned(),
     }
@@ -147,7 +147,8 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     if seconds < 1.0 { "now".to_owned() } else { format!("{} ago", whole_duration(seconds)) }
 }
 
-/// From one instant to another; 0 where the clocks of two machines say that time went back.
+/// The time between two instants; 0 if they are in the wrong order because the clocks of two
+/// machines differ.
 fn seconds(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64().max(0.0)
 }

@@ -1,5 +1,5 @@
-//! What only plans have in their answer, in people's words: when money runs short, what a rule did
-//! to spending, how long people live.
+//! The results that only plans have: when money runs short, the effect of a spending rule, and how
+//! long people live.
 
 use carlo_rest::job::JobResults;
 use carlo_rest::lifetime::{first_time, interval_95, shown_points, when};
@@ -9,10 +9,10 @@ use carlo_types::results::{Horizon, Path, Spending};
 use super::number::{dollars, percent, percent_decimals};
 use super::table::{Align, Table};
 
-/// Rows of the curve: a person reads about so many.
+/// The maximum number of rows of the curve, so that it stays readable.
 const CURVE_ROWS: usize = 12;
 
-/// Everything that a plan's answer has beyond balances.
+/// The results of a plan other than balances.
 pub(super) fn lifetime(results: &JobResults) -> Vec<String> {
     let people = &results.assumptions.plan.people;
     let results = &results.results;
@@ -26,7 +26,7 @@ pub(super) fn lifetime(results: &JobResults) -> Vec<String> {
     .collect()
 }
 
-/// When balances were below the floor.
+/// How often and when balances were below the floor.
 fn short(path: &Path, people: &[Person], simulations: u64) -> String {
     let [low, high] = path.confidence_interval_95;
     let decimals = percent_decimals([low, high]);
@@ -51,7 +51,7 @@ fn curve(path: &Path, people: &[Person], simulations: u64) -> Table<3> {
     let head = [("by the end of", Align::Left), ("short", Align::Right), ("95 % interval", Align::Right)];
     let mut table = Table::new(head);
     let points = shown_points(&path.curve, CURVE_ROWS);
-    // One column has one number of decimals: that of the largest error, at the end.
+    // All rows have the number of decimals of the largest error, which is in the last row.
     let decimals = points.last().map_or(1, |point| percent_decimals(interval_95(point, simulations)));
     for point in points {
         let [low, high] = interval_95(&point, simulations).map(|end| percent(end, decimals));
@@ -64,7 +64,7 @@ fn curve(path: &Path, people: &[Person], simulations: u64) -> Table<3> {
     table
 }
 
-/// What a rule did to spending.
+/// The effect of a rule on spending.
 fn spending(spending: &Spending) -> String {
     let [low, high] = spending.confidence_interval_95;
     let decimals = percent_decimals([low, high]);

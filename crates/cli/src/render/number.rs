@@ -1,4 +1,4 @@
-//! Numbers as a person reads them. Units follow a space; thousands are grouped by commas.
+//! Numbers for people. Units follow a space; thousands are grouped by commas.
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -39,8 +39,8 @@ pub fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", share * 100.0)
 }
 
-/// How many decimals a percentage deserves whose 95 % interval is `low` to `high`: the second digit
-/// of its standard error, and not more.
+/// The useful number of decimals of a percentage with the 95 % interval `low` to `high`: up to the
+/// second digit of its standard error.
 pub fn percent_decimals([low, high]: [f64; 2]) -> usize {
     /// Standard errors in a 95 % interval.
     const WIDTH: f64 = 3.92;
@@ -55,8 +55,8 @@ pub fn percent_decimals([low, high]: [f64; 2]) -> usize {
 pub fn short(number: f64) -> String {
     const NAMES: [(f64, &str); 3] = [(1e12, "trillion"), (1e9, "billion"), (1e6, "million")];
     for (size, name) in NAMES {
-        // 999,950 would be printed as 1,000 thousand: round up to the larger name where three
-        // digits do.
+        // 999,950 would be printed as 1,000 thousand, so a number that three digits round up gets
+        // the larger name.
         if number >= size * 0.9995 {
             return format!("{} {name}", three_digits(number / size));
         }

@@ -7,7 +7,7 @@ use super::lifetime::years;
 use super::number::{dollars, grouped, percent, percent_decimals};
 use super::table::{Align, Table};
 
-/// The plans of a comparison, by their files' names.
+/// The plans of a comparison with the names of their files.
 pub fn comparison(names: &[String], comparison: &Comparison) -> String {
     let provenance = [
         (
@@ -21,7 +21,7 @@ pub fn comparison(names: &[String], comparison: &Comparison) -> String {
     format!("{}\n\n{}", plans(names, &comparison.plans), facts(&provenance))
 }
 
-/// How plans do, each beside the first.
+/// The results of plans, each compared with the first.
 pub fn plans(names: &[String], plans: &[ComparedPlan]) -> String {
     let head = ["plan", "probability", "95 % interval", "points", "standard error"];
     let align = [Align::Left, Align::Right, Align::Right, Align::Right, Align::Right];
@@ -29,7 +29,7 @@ pub fn plans(names: &[String], plans: &[ComparedPlan]) -> String {
     for (number, (name, plan)) in names.iter().zip(plans).enumerate() {
         let [low, high] = plan.confidence_interval_95;
         let decimals = percent_decimals([low, high]);
-        // The first is what the others are compared with.
+        // The first plan is compared with nothing.
         let points = |points: f64, sign: bool| match (number, sign) {
             (0, _) => String::new(),
             (_, true) => format!("{:+.2}", 100.0 * points),
@@ -46,7 +46,7 @@ pub fn plans(names: &[String], plans: &[ComparedPlan]) -> String {
     table.fitted().to_string()
 }
 
-/// What was solved for.
+/// The result of solving for a number.
 pub fn solved(solved: &Solved) -> String {
     let plans = solved.solution.tried.len() + 1;
     let provenance = [
@@ -59,7 +59,7 @@ pub fn solved(solved: &Solved) -> String {
     format!("{}\n\n{}", solution(&solved.solution), facts(&provenance))
 }
 
-/// The value that was solved for, in a sentence.
+/// The solution in a sentence.
 pub fn solution(solution: &Solution) -> String {
     let told = |value: f64| match solution.variable.as_str() {
         "earliestMonth" => format!("month {value}"),
@@ -89,7 +89,7 @@ pub fn solution(solution: &Solution) -> String {
             told(high)
         ),
         (Some(value), None) => format!("{what} for a probability of {wanted}: {}", told(value)),
-        (None, _) => format!("{what} for a probability of {wanted}: there is none, whatever it is"),
+        (None, _) => format!("{what} for a probability of {wanted}: no value reaches it"),
     };
     found + &below_again
 }
@@ -153,7 +153,7 @@ mod tests {
         );
         assert!(told.contains("100,000 for each of 18 plans"), "{told}");
         (solved.solution.value, solved.solution.interval_95) = (None, None);
-        assert!(super::solved(&solved).contains("90.0 %: there is none"));
+        assert!(super::solved(&solved).contains("90.0 %: no value reaches it"));
         (solved.solution.variable, solved.solution.value) = (Variable::EarliestMonth, Some(41.0));
         assert!(
             super::solved(&solved).starts_with("The earliest time for a probability of 90.0 %: month 41\n")

@@ -1,11 +1,13 @@
-//! A running job in one line, and a line for each of its nodes.
+//! The progress of a job in one line, and a line for each of its nodes.
 
 use carlo_rest::job::{JobStatus, NodeProgress};
 use carlo_rest::{Job, Label as _};
 
 use super::number::{grouped, percent, percent_decimals, short};
 
-/// What goes beside the bar: how much is done, the speed, the time to go, the probability so far.
+/// The text beside the bar: the share that is done, the speed, the remaining time, the probability
+/// so
+/// far.
 pub fn beside_bar(job: &Job) -> String {
     joined([format!("{:5.1} %", job.progress), details(job)])
 }
@@ -26,7 +28,7 @@ fn details(job: &Job) -> String {
     }
     if let Some(partial) = &job.partial_results {
         let interval = partial.confidence_interval_95;
-        // One digit less than in an answer: what follows it still moves.
+        // One digit less than in final results, because the next one still changes.
         let decimals = percent_decimals(interval) - 1;
         let half = (interval[1] - interval[0]) / 2.0 * 100.0;
         parts.push(format!("success {} ± {half:.decimals$}", percent(partial.success_probability, decimals)));
@@ -34,7 +36,7 @@ fn details(job: &Job) -> String {
     parts.join(" · ")
 }
 
-/// The job in a line of text, for where no bar can be drawn.
+/// The job in a line of text, if no bar can be drawn.
 pub fn line(job: &Job) -> String {
     let done = format!(
         "{:5.1} %  {} of {} simulations",
@@ -49,7 +51,7 @@ fn joined(parts: [String; 2]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-/// One node's part in a line of text.
+/// One node's progress in a line of text.
 pub fn node_line(id: &str, node: &NodeProgress) -> String {
     format!(
         "{id}  {:<7}  {:5.1} %  {} simulations  {}/s",

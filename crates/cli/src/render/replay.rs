@@ -6,7 +6,7 @@ use carlo_types::{Replay, ReplayMonth};
 use super::number::{dollars, percent};
 use super::table::{Align, Table};
 
-/// A line for each month, and how it ended.
+/// A line for each month, and one for the outcome.
 pub fn replay(replay: &Replay) -> String {
     let head = ["month", "income", "spending", "payment", "emergency", "market", "balance", ""];
     let mut table = Table::new(std::array::from_fn(|column| {
@@ -36,7 +36,7 @@ pub fn replay(replay: &Replay) -> String {
     )
 }
 
-/// What else happened in this month.
+/// Remarks on a month.
 fn remarks(month: &ReplayMonth) -> String {
     let raise = |what: &str, rate: Option<f64>| rate.map(|rate| format!("{what} {}", percent(rate, 1)));
     let lives = |(number, lives): (usize, &bool)| (!lives).then(|| format!("person {number} has died"));

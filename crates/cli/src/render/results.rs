@@ -1,4 +1,4 @@
-//! The answer of a job.
+//! The results of a job.
 
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use super::number::{dollars, duration, grouped, percent, percent_decimals, short
 use super::table::{Align, Table};
 use super::{counted, facts, plans, sweep, visible, width};
 
-/// The answer of a job that is complete. `whole` is the time from this program's start, where it
-/// did nothing but this job.
+/// The results of a complete job. `whole` is the time since the program's start, if it only ran
+/// this
+/// job.
 pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> String {
     let goal = &results.assumptions.goal;
     let mut parts = vec![headline(results), probability(results, goal), others(results)];
@@ -34,17 +35,17 @@ pub fn results(job: &Job, results: &JobResults, whole: Option<Duration>) -> Stri
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// Inputs that had no effect and bounds that were met, a line each.
+/// The warnings, one line each.
 fn warnings(warnings: &[String]) -> String {
     warnings.iter().map(|warning| format!("note: {}", visible::line(warning))).collect::<Vec<_>>().join("\n")
 }
 
-/// What the person wrote about their goal.
+/// The goal's description from the request.
 fn headline(results: &JobResults) -> String {
     visible::line(results.assumptions.goal.goal_text.as_deref().unwrap_or_default()).into_owned()
 }
 
-/// What success is, in a plan's own words.
+/// The plan's condition of success.
 fn success(goal: &Goal) -> String {
     let (target, months) = (dollars(goal.target_amount), counted(goal.timeline_months.into(), "month"));
     let money = match goal.dollars {
@@ -74,7 +75,7 @@ fn probability(results: &JobResults, goal: &Goal) -> String {
     )
 }
 
-/// What else was asked: how other plans do, and what one number should be.
+/// The results of the request's analysis: other plans, or a solved number.
 fn others(results: &JobResults) -> String {
     if let Some(solution) = &results.solution {
         return plans::solution(solution);
@@ -102,7 +103,7 @@ fn balances(results: &JobResults) -> String {
     format!("Final balance: {mean}, {extremes}\n{}", table.fitted())
 }
 
-/// What each change of the plan would do, the largest effect first.
+/// The effects of changes of the plan, the largest first.
 fn changes(sensitivity: &SensitivityResults) -> String {
     let mut rows: Vec<_> = sensitivity.sensitivities.iter().collect();
     rows.sort_by(|(_, a), (_, b)| b.impact.total_cmp(&a.impact));
@@ -120,8 +121,8 @@ fn changes(sensitivity: &SensitivityResults) -> String {
     table.fitted().to_string()
 }
 
-/// The name of a change as a person would write it: `income_plus_10` is "income +10 %",
-/// `timeline_plus_6mo` "timeline +6 months".
+/// A readable name of a change: `income_plus_10` becomes "income +10 %", `timeline_plus_6mo`
+/// "timeline +6 months".
 fn label(name: &str) -> String {
     if let Some(moved) = name.strip_prefix("retire_") {
         return format!("retiring {}", moved.replace("mo_", " months "));
@@ -153,8 +154,7 @@ fn provenance(job: &Job, results: &JobResults, whole: Option<Duration>) -> Strin
     facts(&lines)
 }
 
-/// From the first lease to the last result, where that took any time that the server's clock could
-/// tell.
+/// The time from the first lease to the last result; `None` if the server's clock measured no time.
 fn seconds_computed(job: &Job) -> Option<f64> {
     let seconds = (job.completed_at? - job.started_at?).total(jiff::Unit::Second).ok()?;
     (seconds > 0.0).then_some(seconds)

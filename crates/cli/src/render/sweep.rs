@@ -6,11 +6,13 @@ use super::number::{dollars, percent, percent_decimals};
 use super::table::{Align, Table};
 use super::width;
 
-/// Rows of a heat map beyond which every second one is left out, and so on.
+/// The maximum number of rows of a heat map. If there are more, every second row is left out, and
+/// so
+/// on.
 const ROWS_MAX: usize = 40;
-/// Columns that a cell of a heat map takes: a percentage and its shade.
+/// The width of a cell of a heat map: a percentage and its shade.
 const CELL: usize = 5;
-/// From nearly none to nearly all.
+/// Shades for probabilities from 0 to 1.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
 /// The points.
@@ -42,8 +44,8 @@ fn table(axis: &Axis, points: &[SweepPoint]) -> String {
     table.fitted().to_string()
 }
 
-/// Probabilities in percent, a row for each value of the first axis, a column for each of the
-/// second: as many as fit.
+/// Probabilities in percent: a row for each value of the first axis, and a column for each value of
+/// the second, as many as fit.
 fn heat_map(down: &Axis, across: &Axis, points: &[SweepPoint], columns: usize) -> String {
     let labels = down.values.iter().map(|value| number(*value).len()).chain([name(&down.pointer).len()]);
     let label = labels.max().unwrap_or(0);

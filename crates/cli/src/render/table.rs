@@ -1,19 +1,20 @@
-//! Plain tables: a head, aligned columns two spaces apart, nothing behind the last word of a line.
-//! On a terminal they are fitted into its width: words are cut, and columns that still have no room
+//! Plain tables: a head, aligned columns with two spaces in between, and no spaces at the end of
+//! lines. On a terminal they are fitted to its width: words are cut, and columns that still don't
+//! fit
 //! follow in further blocks below.
 
 use std::fmt;
 
 use super::{visible, width};
 
-/// The side of its column that a cell stands on.
+/// The alignment of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// For words.
     Left,
     /// For numbers.
     Right,
-    /// For ids: to the left, and never cut so far that two of them look the same.
+    /// For ids: to the left, and never cut so much that two of them look the same.
     Id,
 }
 
@@ -44,7 +45,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         self.rows.push(row.map(|cell| visible::line(&cell).into_owned()));
     }
 
-    /// The table within the width of the terminal that stdout is; as it is where stdout is none.
+    /// The table cut to the width of the terminal; unchanged if stdout is not a terminal.
     #[must_use]
     pub fn fitted(self) -> Self {
         match width::stdout() {
@@ -53,8 +54,9 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         }
     }
 
-    /// The table within so many columns of a terminal: texts of words are cut, the widest first;
-    /// where that isn't enough, columns at the end go to blocks of their own.
+    /// The table fitted to a width: cells of words are cut, the widest first. If that isn't enough,
+    /// the
+    /// last columns get their own blocks.
     #[must_use]
     pub fn within(mut self, most: usize) -> Self {
         let mut widths = self.widths();
@@ -79,7 +81,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 
     /// The columns of each block. With several rows each block begins with the first column, which
-    /// tells the rows apart.
+    /// distinguishes the rows.
     fn blocks(&self, widths: [usize; COLUMNS]) -> Vec<Vec<usize>> {
         let Some(most) = self.most else { return vec![(0..COLUMNS).collect()] };
         let repeated: &[usize] = if self.rows.len() > 2 { &[0] } else { &[] };
@@ -95,7 +97,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         blocks
     }
 
-    /// So many letters tell the cells of a column apart.
+    /// The number of characters that distinguish the cells of a column.
     fn distinct(&self, column: usize) -> usize {
         let mut cells: Vec<&str> = self.rows.iter().skip(1).map(|row| row[column].as_str()).collect();
         cells.sort_unstable();

@@ -1,4 +1,4 @@
-//! What `carlo up` says once it runs.
+//! The output of `carlo up` after the start.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub fn json(url: &str, coordinator_url: &str, directory: &Path, worker: &Node, h
     .to_string()
 }
 
-/// What listens where, what is kept where, and who computes.
+/// The addresses, the place of the data, and the worker.
 pub fn up(url: &str, coordinator_url: &str, directory: &Path, worker: &Node, has_pages: bool) -> String {
     let pages =
         if has_pages { format!("{url}/ (plan, watch jobs and nodes)") } else { "none (--no-web)".to_owned() };

@@ -10,7 +10,7 @@ use super::job::ago;
 use super::number::grouped;
 use super::table::{Align, Table};
 
-/// What was used this month, and what is left.
+/// The usage of this month and what remains of the limits.
 pub fn usage(usage: &Usage) -> String {
     let count = |used: u64, limit: i64| match u64::try_from(limit) {
         Ok(limit) => format!("{} of {}", grouped(used), grouped(limit)),

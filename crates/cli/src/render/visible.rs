@@ -1,10 +1,10 @@
-//! Makes visible what a terminal would obey or hide: control characters, and characters that change
-//! the direction of writing or break lines where none should be.
+//! Makes characters visible that a terminal would obey or hide: control characters, and characters
+//! that change the direction of writing or break lines.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// A text of one line: line breaks become visible, too.
+/// A text of one line, so line breaks become visible, too.
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden, |letter| letter.escape_default().to_string())
 }
@@ -14,14 +14,14 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| letter != '\n' && is_hidden(letter), |letter| letter.escape_default().to_string())
 }
 
-/// JSON, in which such characters stand within strings alone: they become JSON's own escapes, so
-/// that the value is the same.
+/// JSON, which has such characters only in strings. They become escapes of JSON, so the value stays
+/// the same.
 pub fn json(json: &str) -> Cow<'_, str> {
     let is_hidden = |letter| !matches!(letter, '\n' | '\r' | '\t') && is_hidden(letter);
     escaped(json, is_hidden, |letter| {
         let mut units = [0; 2];
         letter.encode_utf16(&mut units).iter().fold(String::new(), |mut text, unit| {
-            // A `String` takes everything.
+            // Writing to a `String` can't fail.
             let _ = write!(text, "\\u{unit:04x}");
             text
         })

@@ -1,38 +1,38 @@
-//! How wide a terminal is, and how texts are made to fit.
+//! The width of the terminal and of texts.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// The width of a terminal that doesn't say.
+/// The width of a terminal that doesn't report one.
 pub const DEFAULT: usize = 80;
-/// What stands in place of what was cut away.
+/// Replaces the part of a text that is cut off.
 const CUT: char = '…';
 
-/// The columns of the terminal that stderr, or else stdout, is; `None` where neither is one.
+/// The width of the terminal at stderr, or else at stdout; `None` if neither is a terminal.
 pub fn terminal() -> Option<usize> {
     columns(terminal_size::terminal_size_of(std::io::stderr())).or_else(stdout)
 }
 
-/// The columns of the terminal that stdout is; `None` where it is none: then nothing needs to fit.
+/// The width of the terminal at stdout; `None` if it is not a terminal.
 pub fn stdout() -> Option<usize> {
     columns(terminal_size::terminal_size_of(std::io::stdout()))
 }
 
 fn columns(size: Option<(terminal_size::Width, terminal_size::Height)>) -> Option<usize> {
-    // A terminal of no width doesn't know its own.
+    // A terminal that doesn't know its width reports 0.
     size.map(|(columns, _)| if columns.0 == 0 { DEFAULT } else { usize::from(columns.0) })
 }
 
-/// The line within the terminal that stdout is; as it is where it is none.
+/// The line cut to the width of the terminal; unchanged if stdout is not a terminal.
 pub fn fitted(line: &str) -> String {
     stdout().map_or_else(|| line.to_owned(), |columns| cut(line, columns))
 }
 
-/// How many columns a text takes.
+/// The width of a text in columns.
 pub fn of(text: &str) -> usize {
     text.width()
 }
 
-/// The text in at most so many columns.
+/// The text cut to a width.
 pub fn cut(text: &str, most: usize) -> String {
     if of(text) <= most {
         return text.to_owned();

@@ -150,7 +150,7 @@ fn a_stored_answer_is_verified_and_one_that_was_changed_is_told_apart() {
         std::fs::write(&path, changed.to_string()).unwrap();
         let (stdout, stderr, code) = outcome(&mut carlo(&["verify", file]));
         assert_eq!((stdout.as_str(), code), ("", Some(6)), "{stderr}");
-        let told = format!("is not what its request gives: {pointer} is {value}, recomputed {was}\n");
+        let told = format!("differs from the recomputed results: {pointer} is {value}, recomputed {was}\n");
         assert!(stderr.contains(&told), "{told}{stderr}");
         *changed.pointer_mut(pointer).unwrap() = was;
     }

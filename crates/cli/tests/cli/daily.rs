@@ -80,7 +80,7 @@ fn the_beginning_of_an_id_will_do_where_no_other_job_has_it() {
     let fake = Fake::new([page(&[other, JOB], 2)]);
     let (_, stderr, code) = outcome(&mut carlo(&["cancel", "job_0000", "--url", &fake.url]));
     assert_eq!(code, Some(2));
-    assert!(stderr.contains("several jobs begin so: ") && stderr.contains(other), "{stderr}");
+    assert!(stderr.contains("several ids begin with this: ") && stderr.contains(other), "{stderr}");
     let (_, stderr, code) = outcome(&mut carlo(&["watch", "job_ffff", "--url", &fake.url]));
     assert_eq!(code, Some(5), "{stderr}");
     assert!(fake.calls.lock().unwrap().iter().all(|call| call.starts_with("GET /api/jobs?")));

@@ -96,7 +96,7 @@ fn whoever_stops_waiting_is_told_that_the_job_goes_on() {
     signal("INT", &child);
     let output = child.wait_with_output().unwrap();
     let expected =
-        format!("{JOB} goes on: `carlo watch {JOB}` follows it again, `carlo cancel {JOB}` ends it\n");
+        format!("{JOB} continues: `carlo watch {JOB}` follows it, `carlo cancel {JOB}` cancels it\n");
     assert_eq!((String::from_utf8(output.stderr).unwrap(), output.status.code()), (expected, Some(130)));
     assert!(fake.calls.lock().unwrap().iter().all(|call| call.starts_with("GET")));
 }
@@ -179,7 +179,7 @@ fn a_node_is_drained_by_its_id_or_by_a_name_that_only_it_has() {
 
     let fake = Fake::new([told.clone()]);
     let (stdout, _, code) = outcome(&mut carlo(&["nodes", "drain", NODES[1], "--url", &url(&fake)]));
-    assert_eq!((stdout.as_str(), code), ("attic holds nothing and gets nothing more\n", Some(0)));
+    assert_eq!((stdout.as_str(), code), ("attic has no leases and gets no new ones\n", Some(0)));
     assert_eq!(*fake.calls.lock().unwrap(), [format!("POST /api/cluster/nodes/{}/drain", NODES[1])]);
 
     let fake = Fake::new([cluster(&nodes), told]);

@@ -142,7 +142,7 @@ fn keys_are_made_listed_and_taken_back() {
     assert!(stdout.contains("key_1  ann   pro   user"), "{stdout}");
     let fake = Fake::new([(200, key)]);
     let (stdout, ..) = outcome(&mut carlo(&["keys", "revoke", "key_1", "--url", &fake.url]));
-    assert_eq!(stdout, "key_1 of ann is of no use any more\n");
+    assert_eq!(stdout, "key_1 of ann is revoked\n");
     assert_eq!(*fake.calls.lock().unwrap(), ["DELETE /api/admin/keys/key_1"]);
     let fake = Fake::new([problem(403, "only a key with the role admin may do this", &json!([]))]);
     assert_eq!(outcome(&mut carlo(&["keys", "list", "--url", &fake.url])).2, Some(7));

@@ -211,7 +211,7 @@ impl Watchers {
         }
         let unread = self.feeds.iter().filter(|(_, feed)| feed.window.receiver_count() == 0);
         let oldest = unread.min_by_key(|(_, feed)| feed.at).map(|(job, _)| *job);
-        let message = "as many jobs are watched as may be";
+        let message = "the maximum number of watched jobs is reached";
         let oldest = oldest.ok_or_else(|| Fault::new(FaultCode::Exhausted, message))?;
         self.feeds.remove(&oldest);
         Ok(())

@@ -110,7 +110,7 @@ function nodeTable(nodes, rates, look) {
   const act = (node, what) => async () => {
     try {
       await post(`/api/cluster/nodes/${encodeURIComponent(node.id)}/${what}`);
-      toast(what === "drain" ? `${node.name} finishes what it holds and gets nothing more.` : `${node.name} gets work again.`);
+      toast(what === "drain" ? `${node.name} finishes its leases and gets no new ones.` : `${node.name} gets work again.`);
       document.activeElement?.blur();
       await look();
     } catch (error) {
@@ -131,7 +131,7 @@ function nodeTable(nodes, rates, look) {
       { title: "Done", numeric: true, cell: (node) => h("span", { title: count(node.simulationsProcessed) }, shortCount(node.simulationsProcessed)) },
       { title: "Version", cell: (node) => node.version },
       { title: "Last seen", cell: (node) => h("span", { title: time(node.lastSeen) }, ago(node.lastSeen)) },
-      { title: "Action", quiet: true, cell: (node) => (node.status === "offline" ? null : node.status === "draining" ? button("Undrain", act(node, "undrain"), { class: "small" }) : button("Drain", act(node, "drain"), { class: "small", title: "It finishes what it holds and gets nothing more" })) },
+      { title: "Action", quiet: true, cell: (node) => (node.status === "offline" ? null : node.status === "draining" ? button("Undrain", act(node, "undrain"), { class: "small" }) : button("Drain", act(node, "drain"), { class: "small", title: "It finishes its leases and gets no new ones" })) },
     ],
     nodes,
     { empty: ["No node has joined. Start one: ", h("code", {}, "carlo-worker --coordinator URL")] },

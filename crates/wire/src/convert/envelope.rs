@@ -1,5 +1,4 @@
-//! What is sent with requests: the options of jobs, batches, reasons. Texts that are empty are
-//! absent.
+//! The data around requests: options of jobs, batches, reasons. Empty texts mean absent ones.
 
 use carlo_types::Draft;
 use carlo_types::request::envelope::{
@@ -8,7 +7,7 @@ use carlo_types::request::envelope::{
 
 use crate::v1;
 
-/// Nanodollars of a dollar.
+/// Nanodollars per dollar.
 const DOLLAR: f64 = 1e9;
 
 impl From<v1::CreateBatchRequest> for CreateBatchDraft {
@@ -33,7 +32,7 @@ impl From<v1::CreateBatchRequest> for CreateBatchDraft {
     }
 }
 
-/// Without what it compares or solves for, which a batch doesn't take.
+/// Without an analysis, which jobs of batches can't have.
 impl From<v1::BatchSimulation> for BatchSimulationDraft {
     fn from(message: v1::BatchSimulation) -> Self {
         let v1::BatchSimulation { simulation, custom_id } = message;

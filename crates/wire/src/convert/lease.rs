@@ -1,4 +1,4 @@
-//! Leases, and what workers say of themselves.
+//! Leases, and the facts that workers report about themselves.
 
 use std::fmt;
 
@@ -34,23 +34,23 @@ impl TryFrom<&v1::Lease> for Lease {
             job: id("lease.job_id", &lease.job_id)?,
             range: BlockRange::new(lease.start_block, lease.end_block)
                 .ok_or_else(|| FieldError::new("lease.end_block", "must be above lease.start_block"))?,
-            // What has another length is no seal of ours, and none fits.
+            // A seal of another length is invalid.
             seal: Seal(lease.seal.as_slice().try_into().unwrap_or_default()),
         })
     }
 }
 
-/// Reads the lease that a message is about.
+/// Converts the lease of a message.
 pub fn lease(lease: Option<&v1::Lease>) -> Result<Lease, FieldError> {
     lease.ok_or_else(|| FieldError::missing("lease"))?.try_into()
 }
 
-/// What a worker proves its node's id with: 32 random bytes, of which the id is the hash.
+/// The proof of a node's id: 32 random bytes. The id is their hash.
 #[derive(Clone, Copy)]
 pub struct NodeSecret([u8; 32]);
 
 impl NodeSecret {
-    /// The secret of these random bits.
+    /// The secret with these random bytes.
     pub fn from_random(high: u128, low: u128) -> Self {
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(&high.to_be_bytes());
@@ -58,7 +58,7 @@ impl NodeSecret {
         Self(bytes)
     }
 
-    /// The id of the node that has it.
+    /// The id of the node with this secret.
     pub fn node(&self) -> NodeId {
         let [bits, _] = *Sha256::digest(self.0).as_chunks::<16>().0 else {
             unreachable!("a SHA-256 has 32 bytes")
@@ -73,7 +73,7 @@ impl fmt::Debug for NodeSecret {
     }
 }
 
-/// The greeting of the node with this secret and these facts.
+/// The first message of the node with this secret and these facts.
 pub fn hello(secret: &NodeSecret, facts: &NodeFacts) -> v1::Hello {
     v1::Hello {
         node_id: secret.node().to_string(),
@@ -88,7 +88,7 @@ pub fn hello(secret: &NodeSecret, facts: &NodeFacts) -> v1::Hello {
     }
 }
 
-/// Who greets, and with which facts.
+/// The id and the facts of the node that joins, if its secret fits the id.
 pub fn node(hello: v1::Hello) -> Result<(NodeId, NodeFacts), FieldError> {
     let node = id("hello.node_id", &hello.node_id)?;
     let secret = hello.secret.as_slice().try_into().map(NodeSecret);

@@ -1,4 +1,4 @@
-//! What only plans have in their results: the path, what a rule did to spending, lifetimes.
+//! The results that only plans have: the path, the effect of a spending rule, and lifetimes.
 
 use carlo_types::results::{
     CurvePoint, FirstShort, Horizon, HorizonIntervals, MultiplierIntervals, Multipliers, Path,
@@ -9,13 +9,13 @@ use super::FieldError;
 use super::results::{ends, interval};
 use crate::v1;
 
-/// An array of so many entries from a list of a message.
+/// An array from a list of a message with the same number of entries.
 fn exactly<T, const N: usize>(list: Vec<T>, field: &'static str) -> Result<[T; N], FieldError> {
     list.try_into()
         .map_err(|_| FieldError::new(field, "has another number of entries than there are percentiles"))
 }
 
-/// Pairs from a list of their ends.
+/// Pairs from a list of all their members.
 fn pairs<const N: usize>(list: &[u32], field: &'static str) -> Result<[[u32; 2]; N], FieldError> {
     let (pairs, rest) = list.as_chunks::<2>();
     exactly(if rest.is_empty() { pairs.to_vec() } else { Vec::new() }, field)

@@ -1,12 +1,12 @@
-//! One simulation, month by month.
+//! The months of one simulation.
 
 use carlo_types::replay::Regime;
 use carlo_types::{Replay, ReplayMonth};
 
 use crate::v1;
 
-/// Converts both ways between a message and a type whose fields have the same names and types;
-/// `each` are lists of such, `words` are words there.
+/// Converts both ways between a message and a type whose fields have the same names and types. The
+/// fields of `each` are lists of convertible types, and those of `words` enums in text form.
 macro_rules! same_fields {
     ($message:ident, $type:ident { $($field:ident),* $(,)? } $(each { $($list:ident),* })? $(words { $($word:ident),* })?) => {
         impl From<$type> for v1::$message {
@@ -58,7 +58,7 @@ same_fields!(ReplayMonth, ReplayMonth {
 /// The text form of an enum.
 trait Label: Sized {
     fn to_label(self) -> String;
-    /// `None` for an unknown text.
+    /// `None` if the text is unknown.
     fn from_label(label: &str) -> Option<Self>;
 }
 

@@ -1,4 +1,4 @@
-//! A simulation request: the draft of a job, field by field. A field that is forgotten here doesn't
+//! A simulation request, as the draft of a job. If a field is missing here, the code doesn't
 //! compile.
 
 use carlo_types::Draft;
@@ -15,9 +15,10 @@ use carlo_types::sweep::SweepAxisDraft;
 
 use crate::v1;
 
-/// Converts both ways between a message and a draft whose fields have the same names: `plain` ones
-/// have the same types, `part`s are messages that a draft always has, `optional` ones messages that
-/// it may have, `lists` those that it has many of, and `rows` lists of lists of numbers.
+/// Converts both ways between a message and a draft whose fields have the same names. Fields of
+/// `plain` have the same types, those of `part` are messages that a draft always has, those of
+/// `optional` messages that it may have, those of `lists` lists of messages, and those of `rows`
+/// lists of lists of numbers.
 macro_rules! same_fields {
     (
         $message:ident, $draft:ident { $($plain:ident),* $(,)? }
@@ -58,17 +59,17 @@ macro_rules! same_fields {
     };
 }
 
-/// A message as the draft that it is, if it is one.
+/// The draft of a message; `None` if the message is empty.
 fn present<M: IntoDraft<D>, D>(message: M) -> Option<D> {
     message.into_draft()
 }
 
-/// A message that may say nothing at all.
+/// Messages that may be empty.
 trait IntoDraft<D> {
     fn into_draft(self) -> Option<D>;
 }
 
-/// Of messages that are always something.
+/// For messages that are never empty.
 macro_rules! always {
     ($($message:ident => $draft:ident),*) => { $(
         impl IntoDraft<$draft> for v1::$message {

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-/// A job in the middle of its way.
+/// A running job.
 pub(crate) fn running() -> Job {
     serde_json::from_value(json!({
         "id": "job_1", "status": "running", "progress": 43.2, "allocatedNodes": 1, "simulationsTotal": 1_000_000,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Requests with a value for every input, none of them a default.
+/// Requests with a value for every input, and no value is a default.
 fn everything() -> [Value; 2] {
     let household = json!({
         "financialProfile": {
@@ -78,7 +78,7 @@ fn every_model_of_returns_and_every_rule_survives_the_wire() {
     }
 }
 
-/// A request that says nothing of an input would not show that the input is forgotten.
+/// A request without an input can't show that the conversion forgets it.
 #[test]
 fn the_requests_above_leave_no_input_at_its_default() {
     let mut schemas = carlo_types::definition::schema::Components::default();
