@@ -1,5 +1,4 @@
-//! Numbers of single simulations as `NumPy` arrays, which take over the memory that they were
-//! computed in.
+//! Numbers of single simulations as `NumPy` arrays, without copying them.
 
 use std::num::NonZeroUsize;
 
@@ -12,7 +11,7 @@ use pyo3::prelude::*;
 use crate::watch::{Watch, watched};
 use crate::{parallelism, requests};
 
-/// The balances after every month: a row for each simulation.
+/// The balances after every month, with a row for each simulation.
 #[pyfunction]
 pub(crate) fn paths<'py>(
     py: Python<'py>,
@@ -31,8 +30,8 @@ pub(crate) fn paths<'py>(
     PyArray1::from_vec(py, balances).reshape([rows, months])
 }
 
-/// Final balances, success, and what else a plan has: first short months, months lived, lowest
-/// multiples of spending.
+/// Final balances and success. Some plans also have first short months, months lived, or lowest
+/// multipliers of spending.
 #[pyfunction]
 pub(crate) fn samples<'py>(
     py: Python<'py>,
@@ -57,7 +56,7 @@ pub(crate) fn samples<'py>(
     ))
 }
 
-/// An array for each figure.
+/// The arrays of outcomes.
 type Sampled<'py> = (
     Bound<'py, PyArray1<f32>>,
     Bound<'py, PyArray1<bool>>,
@@ -66,7 +65,7 @@ type Sampled<'py> = (
     Option<Bound<'py, PyArray1<f32>>>,
 );
 
-/// Works without the interpreter's lock. More than one call may give is a `ValueError`.
+/// Computes without the interpreter's lock. Too many simulations for one call are a `ValueError`.
 fn within_bounds<T: Send>(
     py: Python<'_>,
     work: impl FnOnce(&mut Watch) -> Result<Result<T, Interrupted>, TooLarge> + Send,

@@ -1,9 +1,9 @@
-//! The native half of the Python package `carlo`: requests as JSON in, answers as JSON or `NumPy`
-//! arrays out.
+//! The native part of the Python package `carlo`. It takes requests as JSON and returns results as
+//! JSON or `NumPy` arrays.
 //!
-//! Everything that a caller of the package sees is in `python/carlo`; this module is private to it.
-//! The global interpreter lock is released while simulations run, and taken about every 50 ms to
-//! look for signals and to tell the progress.
+//! The public interface is in `python/carlo`, and this module is private to it. The global
+//! interpreter lock is released while simulations run, and taken about every 50 ms to check for
+//! signals and to report the progress.
 
 mod arrays;
 mod requests;
@@ -35,7 +35,7 @@ mod _native {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 }
 
-/// The results of a request and what would change them.
+/// The results of a request with their sensitivity.
 #[pyfunction]
 fn run(
     py: Python<'_>,
@@ -48,7 +48,7 @@ fn run(
     to_json(&simulate(py, &spec, threads, progress)?)
 }
 
-/// How plans do with the same random numbers.
+/// A comparison of plans with the same random numbers.
 #[pyfunction]
 fn compare(
     py: Python<'_>,
@@ -100,8 +100,8 @@ fn replay(py: Python<'_>, request: &str, seed: u64, index: u64) -> PyResult<Stri
     to_json(&py.detach(|| carlo_kernel::replay(&spec, index)))
 }
 
-/// What of stored results is not what their request gives: the recomputed results, and the names of
-/// what differs.
+/// Recomputes stored results. Returns the recomputed results and the names of the members that
+/// differ.
 #[pyfunction]
 fn verify(
     py: Python<'_>,
@@ -115,7 +115,7 @@ fn verify(
     Ok((computed.digest.to_string(), differing))
 }
 
-/// The answer of a job.
+/// The results of a job.
 fn simulate(
     py: Python<'_>,
     spec: &JobSpec,

@@ -1,4 +1,5 @@
-//! Requests as JSON become jobs. All faults of one become one exception of the package.
+//! Converts requests from JSON to jobs. All faults of a request become one exception of the
+//! package.
 
 use carlo_rest::job::JobResults;
 use carlo_types::analysis::{CompareRequest, SolveRequest};
@@ -9,7 +10,7 @@ use carlo_types::{Analysis, Fault, JobSpec, Request, json};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// The job of a request, with `seed` where it names none.
+/// The job of a request, with `seed` if the request has none.
 pub(crate) fn request(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
     read::<Request>(py, text).map(|request| seeded(JobSpec::of(request), seed))
 }
@@ -20,7 +21,7 @@ pub(crate) fn comparison(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobS
     Ok(seeded(spec.ok_or_else(|| PyValueError::new_err("a comparison needs a plan"))?, seed))
 }
 
-/// The job of the body of what is to be solved.
+/// The job of the body of a request to solve for a number.
 pub(crate) fn to_solve(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
     read::<SolveRequest>(py, text).map(|asked| seeded(asked.into_spec(), seed))
 }
@@ -30,7 +31,7 @@ pub(crate) fn to_sweep(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpe
     read::<SweepRequest>(py, text).map(|asked| seeded(asked.into_spec(), seed))
 }
 
-/// Stored results, and the job that they say they are of.
+/// Stored results, and the job of the request in them.
 pub(crate) fn stored(py: Python<'_>, text: &str) -> PyResult<(JobResults, JobSpec)> {
     let stored: JobResults = serde_json::from_str(text)
         .map_err(|error| PyValueError::new_err(format!("these are no results of a job: {error}")))?;
@@ -52,7 +53,7 @@ fn read<S: Section>(py: Python<'_>, text: &str) -> PyResult<S> {
     faults.none_or(section).map_err(|fault| raise(py, fault))
 }
 
-/// The exception that lists every fault.
+/// The exception that lists all faults.
 fn raise(py: Python<'_>, fault: Fault) -> PyErr {
     let faults: Vec<_> = fault.fields.into_iter().map(|fault| (fault.pointer, fault.message)).collect();
     let exception = py
@@ -62,7 +63,7 @@ fn raise(py: Python<'_>, fault: Fault) -> PyErr {
     exception.map_or_else(|error| error, PyErr::from_value)
 }
 
-/// The job with a seed, and plans that are compared with it with the same.
+/// The job with a seed. Compared plans get the same seed.
 fn seeded(mut spec: JobSpec, seed: u64) -> JobSpec {
     let seed = *spec.request.params.seed.get_or_insert(Seed(seed));
     if let Analysis::Compare(others) = &mut spec.analysis {

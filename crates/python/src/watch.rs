@@ -1,4 +1,4 @@
-//! Looking for signals, and telling the progress, while simulations run without the interpreter's
+//! Checks for signals and reports the progress while simulations run without the interpreter's
 //! lock.
 
 use std::ops::ControlFlow;
@@ -7,16 +7,16 @@ use carlo_local::{Interrupted, Progress};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
-/// What is done about every 50 ms.
+/// The work of about every 50 ms.
 pub(crate) struct Watch {
-    /// Called with the simulations that are done, and how many there are.
+    /// Called with the number of finished simulations and the number of all.
     progress: Option<Py<PyAny>>,
-    /// What a signal's handler or `progress` raised.
+    /// The exception of a signal handler or of `progress`.
     raised: Option<PyErr>,
 }
 
 impl Watch {
-    /// Ends the work where a signal's handler or `progress` raises something.
+    /// Ends the simulation if a signal handler or `progress` raises an exception.
     pub(crate) fn look(&mut self, progress: Progress) -> ControlFlow<()> {
         let looked = Python::attach(|py| {
             py.check_signals()?;
@@ -35,7 +35,7 @@ impl Watch {
     }
 }
 
-/// Works without the interpreter's lock. What was raised meanwhile is raised here.
+/// Runs `work` without the interpreter's lock. Raises an exception that was raised meanwhile.
 pub(crate) fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<Py<PyAny>>,

@@ -19,8 +19,7 @@ const WIDTH_MIN: f64 = 0.01;
 
 /// Draws the histogram within a width, without a line end after the last line. `extremes` are the
 /// smallest and the largest balance, because the server's outermost bars may reach beyond them.
-/// Empty
-/// if there are no simulations, or all have the same balance to the cent.
+/// Empty if there are no simulations, or all have the same balance to the cent.
 pub fn histogram(histogram: &Histogram, extremes: [f64; 2], goal: f64, columns: Option<usize>) -> String {
     let Some(balances) = Balances::of(histogram, extremes) else { return String::new() };
     let (low, high) = (balances.quantile(TAIL), balances.quantile(1.0 - TAIL));

@@ -2,7 +2,7 @@
 
 import { key } from "./session.js";
 
-/** A refusal, as the server words it (RFC 9457). */
+/** A problem response of the server (RFC 9457). */
 export class Refusal extends Error {
   constructor(status, problem, headers) {
     super(problem.detail || problem.title || `status ${status}`);
@@ -10,7 +10,7 @@ export class Refusal extends Error {
     this.problem = problem;
     this.errors = problem.errors ?? [];
     this.location = headers?.get("location");
-    /** Seconds to wait, where the server says so. */
+    /** Seconds to wait, if the server gives them. */
     this.retryAfter = Number(headers?.get("retry-after")) || null;
   }
 }
@@ -18,22 +18,22 @@ export class Refusal extends Error {
 /** The server can't be reached. */
 export class Unreachable extends Error {}
 
-/** Tells the page's frame what happened to calls: `key` is wanted or wrong, the connection is `lost` or `back`. */
+/** Events for the page's frame: a `key` is missing or wrong, the connection is `lost` or `back`. */
 export const events = new EventTarget();
 const tell = (name, detail) => events.dispatchEvent(new CustomEvent(name, { detail }));
 
 let isLost = false;
 
-/** Notes whether the server could be reached. */
+/** Records whether the server could be reached. */
 export function connection(lost) {
   if (lost !== isLost) tell(lost ? "lost" : "back");
   isLost = lost;
 }
 
 /**
- * Makes a call and gives the response, whatever its status is.
+ * Makes a call and returns the response with any status.
  *
- * Throws `Unreachable` where no server answers, and the signal's reason where it was aborted.
+ * Throws `Unreachable` if no server responds, and the signal's reason if it was aborted.
  */
 export async function send(method, path, { body, headers = {}, signal } = {}) {
   const all = new Headers(headers);
@@ -53,11 +53,11 @@ export async function send(method, path, { body, headers = {}, signal } = {}) {
   return response;
 }
 
-/** How often, and for how many seconds at most, a call waits for its rate limit: what was refused for it has not been done. */
+/** How often a call waits for its rate limit, and the maximum seconds. A call refused because of it had no effect. */
 const RATE_ATTEMPTS = 5;
 const RATE_WAIT_MAX = 10;
 
-/** Makes a call and waits for its rate limit where that takes seconds. */
+/** Makes a call, and waits for its rate limit if that takes only seconds. */
 async function sendAtRate(method, path, options) {
   for (let attempt = 1; ; attempt += 1) {
     const response = await send(method, path, options);
@@ -67,7 +67,7 @@ async function sendAtRate(method, path, options) {
   }
 }
 
-/** Makes a call; its answer as `{value, headers}`. Throws `Refusal` for every status that is an error. */
+/** Makes a call and returns `{value, headers}`. Throws `Refusal` if the status is an error. */
 export async function call(method, path, options = {}) {
   const response = await sendAtRate(method, path, options);
   const text = await response.text();
@@ -87,7 +87,7 @@ export const get = async (path, options) => (await call("GET", path, options)).v
 /** The value of a POST. */
 export const post = async (path, body, options) => (await call("POST", path, { ...options, body })).value;
 
-/** The same for what creates something: a repetition after a lost connection does it once. */
+/** The same for calls that create something. A repetition after a lost connection creates nothing more. */
 export const create = (path, body, options) => post(path, body, { ...options, headers: { "Idempotency-Key": crypto.randomUUID?.() ?? randomKey() } });
 
 /** The value of a DELETE. */
@@ -106,7 +106,7 @@ export function query(parameters) {
 
 let description = null;
 
-/** The description of the API (OpenAPI 3.1), read once. */
+/** The description of the API (OpenAPI 3.1), fetched once. */
 export function openapi() {
   description ??= get("/openapi.json").catch((error) => {
     description = null;
@@ -115,7 +115,7 @@ export function openapi() {
   return description;
 }
 
-/** Saves bytes of a call as a file, with the key that a link could not carry. */
+/** Saves the response of a call as a file. A link could not send the key. */
 export async function download(path, name, { headers, signal } = {}) {
   const response = await send("GET", path, { headers, signal });
   if (!response.ok) throw new Refusal(response.status, await response.json().catch(() => ({})), response.headers);
@@ -132,7 +132,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Waits, unless the signal is aborted first: then it throws the signal's reason. */
+/** Waits. Throws the signal's reason if it is aborted. */
 export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -149,8 +149,8 @@ export function pause(milliseconds, signal) {
 }
 
 /**
- * Calls `look` again and again until the signal is aborted: every `interval` milliseconds, more rarely while it fails or the page is not seen.
- * A refusal that waiting won't change ends it.
+ * Calls `look` every `interval` milliseconds until the signal is aborted, and less often while it fails or the page is hidden.
+ * Ends at a permanent refusal.
  */
 export async function poll(look, interval, signal, onerror) {
   let wait = interval;

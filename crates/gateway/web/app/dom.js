@@ -1,4 +1,4 @@
-// Builds elements. Text is always set as text, never parsed as HTML: what users type stays what they typed.
+// Builds elements. Text is always set as text and never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -12,7 +12,7 @@ export function h(tag, properties = {}, ...children) {
   return fill(document.createElement(tag), properties, children);
 }
 
-/** The same for SVG. */
+/** An SVG element. */
 export function svg(tag, properties = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
@@ -47,15 +47,15 @@ export function replace(element, ...children) {
 
 let ids = 0;
 
-/** An id that no other element of the page has. */
+/** An id that is unique in the page. */
 export function uniqueId(prefix) {
   ids += 1;
   return `${prefix}-${ids}`;
 }
 
 /**
- * A table with a caption for those who can't see the page's layout; `columns` are `{title, numeric, quiet, cell(row)}`,
- * where the title of a quiet one isn't seen.
+ * A table with a caption for screen readers; `columns` are `{title, numeric, quiet, cell(row)}`,
+ * and the title of a quiet one is hidden.
  */
 export function table(caption, columns, rows, { captionHidden = true, empty = "Nothing here yet." } = {}) {
   const head = columns.map(({ title, numeric, quiet }) => h("th", { scope: "col", class: numeric ? "numeric" : null }, quiet ? h("span", { class: "visually-hidden" }, title) : title));
@@ -70,7 +70,7 @@ export function table(caption, columns, rows, { captionHidden = true, empty = "N
   );
 }
 
-/** A list of facts: pairs of a term and what it is. */
+/** A list of facts: pairs of a term and its value. */
 export function facts(pairs) {
   return h("dl", { class: "facts" }, pairs.filter(Boolean).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
 }
@@ -80,7 +80,7 @@ export function button(label, onclick, properties = {}) {
   return h("button", { type: "button", onclick, ...properties }, label);
 }
 
-/** A dialog that is shown at once and removed once it is closed. */
+/** A dialog that is shown at once and removed when it is closed. */
 export function openDialog(title, content, { onclose } = {}) {
   const id = uniqueId("dialog");
   const dialog = h(
@@ -91,7 +91,7 @@ export function openDialog(title, content, { onclose } = {}) {
   );
   document.body.append(dialog);
   dialog.showModal();
-  // Rather than the button that closes it.
+  // Not the button that closes the dialog.
   content.querySelector("input, select, textarea, button")?.focus();
   return dialog;
 }

@@ -1,4 +1,4 @@
-// Numbers, money and times as people read them.
+// Numbers, money and times as text.
 
 const LOCALE = "en-US";
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
@@ -9,7 +9,7 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeSty
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
-/** A minus sign is no hyphen. */
+/** Uses the minus sign instead of the hyphen. */
 const signed = (text) => text.replace("-", "−");
 
 /** 1,234,567 */
@@ -21,7 +21,7 @@ export const plural = (number, one, many = `${one}s`) => `${count(number)} ${num
 /** 1.23M, 12.3k */
 export const shortCount = (value) => (isNumber(value) ? signed(compactCount.format(value).replace("K", "k")) : "–");
 
-/** $1,234; what is less than a dollar and not nothing: $0.42, $4.2e−3 */
+/** $1,234; below a dollar $0.42, $4.2e−3 */
 export function money(value) {
   if (!isNumber(value)) return "–";
   const size = Math.abs(value);
@@ -32,20 +32,20 @@ export function money(value) {
 /** $1.23M */
 export const shortMoney = (value) => (isNumber(value) ? signed(compactDollars.format(value).replace("K", "k")) : "–");
 
-/** Small sums: $0.0123 */
+/** Small amounts: $0.0123 */
 export function cost(value) {
   if (!isNumber(value)) return "–";
   const digits = value !== 0 && Math.abs(value) < 1 ? 4 : 2;
   return signed(new Intl.NumberFormat(LOCALE, { style: "currency", currency: "USD", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value));
 }
 
-/** A share as a percentage, with as many digits as its error lets one know: 78.41 % for an error of 0.03 %. */
+/** A share as a percentage, with as many digits as are significant given its error: 78.41 % for an error of 0.03 %. */
 export function percent(share, error) {
   if (!isNumber(share)) return "–";
   return `${signed((100 * share).toFixed(digitsFor(error)))} %`;
 }
 
-/** Digits after the point of a percentage that has this standard error, a share: one where it isn't known. */
+/** Decimals of a percentage with this standard error (a share); one if the error is unknown. */
 export function digitsFor(error) {
   if (!isNumber(error) || error <= 0) return 1;
   return Math.min(4, Math.max(1, Math.ceil(-Math.log10(100 * error))));
@@ -87,13 +87,13 @@ export function duration(seconds) {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
-/** A point in time in this browser's zone. */
+/** A time in this browser's zone. */
 export function time(text) {
   const date = new Date(text ?? NaN);
   return Number.isNaN(date.valueOf()) ? "–" : moment.format(date);
 }
 
-/** How long ago a point in time was. */
+/** The time since then. */
 export function ago(text, now = Date.now()) {
   const date = new Date(text ?? NaN);
   if (Number.isNaN(date.valueOf())) return "–";

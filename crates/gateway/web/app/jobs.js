@@ -1,4 +1,4 @@
-// What jobs and nodes are called and how their states look, wherever they are shown.
+// Names and states of jobs and nodes.
 
 import { h } from "./dom.js";
 
@@ -33,10 +33,10 @@ export function bar(share, label, look = "") {
   return h("div", { class: `bar ${look}`, role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * share) }, fill);
 }
 
-/** The end of an id, which is what tells ids apart. */
+/** The end of an id, which distinguishes ids. */
 export const shortId = (id) => (id.length > 20 ? `${id.slice(0, id.indexOf("_") + 1)}…${id.slice(-8)}` : id);
 
-/** What a job is called: its name or its id. */
+/** The name of a job, or else its id. */
 export const jobName = (job) => job.name || shortId(job.id);
 
 /** A link to a job's page. */

@@ -10,7 +10,7 @@ const account = document.querySelector("#account");
 const banner = document.querySelector("#banner");
 let dialog = null;
 
-/** Asks for a key; `wrong` where the one that was shown is not good. */
+/** Asks for a key; `wrong` if the previous one was refused. */
 function askForKey(wrong) {
   if (dialog) {
     dialog.querySelector(".field-error").textContent = wrong ? "This key is not one of this cluster's, or it was revoked." : "";
@@ -47,7 +47,7 @@ function askForKey(wrong) {
   input.focus();
 }
 
-/** Says at the top who calls. */
+/** Shows the user at the top. */
 async function showAccount() {
   const enter = button("Key", () => askForKey(false), { class: "quiet", title: "Enter an API key" });
   try {

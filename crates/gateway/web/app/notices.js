@@ -1,10 +1,10 @@
-// Refusals and other news, worded for the person at the page.
+// Messages about refusals and other events.
 
 import { Refusal, Unreachable } from "./api.js";
 import { append, h, replace } from "./dom.js";
 import { duration } from "./format.js";
 
-/** What a person is told of an error: a title, a sentence, and perhaps what to do. */
+/** The message for an error: a title, a sentence, and perhaps a remedy. */
 export function explain(error) {
   if (error instanceof Unreachable) return ["No connection", "The server can't be reached. This page goes on by itself when it is back."];
   if (!(error instanceof Refusal)) return ["Something went wrong", error.message];
@@ -46,14 +46,14 @@ export function notice(error) {
   );
 }
 
-/** Shows nothing but an error. */
+/** Shows only an error. */
 export function showError(element, error) {
   replace(element, notice(error));
 }
 
 const toasts = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 
-/** Says something for a few seconds. */
+/** Shows a message for a few seconds. */
 export function toast(text, kind = "good") {
   if (!toasts.isConnected) append(document.body, toasts);
   const item = h("div", { class: `toast ${kind}` }, text);
@@ -61,7 +61,7 @@ export function toast(text, kind = "good") {
   setTimeout(() => item.remove(), 6000);
 }
 
-/** Says for a few seconds what went wrong. */
+/** Shows an error for a few seconds. */
 export function toastError(error) {
   if (error?.name === "AbortError") return;
   toast(explain(error).join(": "), "bad");

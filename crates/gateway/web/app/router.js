@@ -1,4 +1,4 @@
-// Which page a URL is, and going from one to the next without loading the frame anew.
+// Maps URLs to pages, and changes pages without reloading the frame.
 
 import { h, replace } from "./dom.js";
 import { showError } from "./notices.js";
@@ -22,7 +22,7 @@ export function go(path) {
   return show({ focus: true });
 }
 
-/** Shows the page that the address bar names. The page that was there is told by its signal to stop. */
+/** Shows the page of the current URL. Aborts the signal of the previous page. */
 export async function show({ focus = false } = {}) {
   leave.abort(new DOMException("the page was left", "AbortError"));
   leave = new AbortController();
@@ -53,7 +53,7 @@ export async function show({ focus = false } = {}) {
   }
 }
 
-/** Keeps clicks on links of this site within the page, and the buttons "back" and "forward" working. */
+/** Handles clicks on links of this site, and the buttons "back" and "forward". */
 export function start() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");

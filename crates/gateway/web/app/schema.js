@@ -1,24 +1,24 @@
-// What the API's description says of a member of the request: its type, bounds, default and meaning.
+// The members of requests in the API's description: type, bounds, default and meaning.
 
-/** The schema of one shape, with references followed. */
+/** The schema of an object, with references resolved. */
 export class Schema {
   constructor(document, node) {
     this.document = document;
     this.node = node;
   }
 
-  /** The shape of this name. */
+  /** The schema with this name. */
   static named(document, name) {
     return new Schema(document, document.components.schemas[name]);
   }
 
-  /** The body that an operation takes. */
+  /** The schema of an operation's body. */
   static ofBody(document, method, path) {
     const body = document.paths[path]?.[method]?.requestBody?.content?.["application/json"]?.schema;
     return body ? new Schema(document, body) : null;
   }
 
-  /** The schema with references followed and "or null" left out. What stands beside a reference is kept. */
+  /** The schema with references resolved and without "or null". Members beside a reference are kept. */
   resolved() {
     let node = this.node;
     for (let depth = 0; node && depth < 10; depth += 1) {
@@ -34,7 +34,7 @@ export class Schema {
     return node ?? {};
   }
 
-  /** The member at a JSON pointer; null where there is none. A number leads into a list. */
+  /** The schema of the member at a JSON pointer; null if there is none. A number selects an entry of a list. */
   at(pointer) {
     let schema = this;
     for (const name of pointer.split("/").slice(1)) {
@@ -46,19 +46,19 @@ export class Schema {
     return schema;
   }
 
-  /** The shapes that an object may have, where one of its members says which. */
+  /** The variants of an object, if one of its members is a tag. */
   variants() {
     const { discriminator } = this.resolved();
     return Object.values(discriminator?.mapping ?? {}).map(($ref) => new Schema(this.document, { $ref }));
   }
 
-  /** The shape of a variant, by the word that its tag has. */
+  /** The schema of a variant, by the value of its tag. */
   variant(word) {
     const $ref = this.resolved().discriminator?.mapping?.[word];
     return $ref ? new Schema(this.document, { $ref }) : null;
   }
 
-  /** A value to start from: what is required, as in the description's examples. */
+  /** An initial value: the required members, as in the description's examples. */
   example() {
     const node = this.resolved();
     if (node.const !== undefined) return node.const;
@@ -82,14 +82,14 @@ export class Schema {
     return Object.keys(this.resolved().properties ?? {});
   }
 
-  /** `number`, `string`, `boolean`, `object`, `array`: without null; an integer is a number. */
+  /** `number`, `string`, `boolean`, `object` or `array`, without null. An integer is a number. */
   type() {
     const node = this.resolved();
     const type = [node.type ?? node.oneOf?.find((one) => one.type && one.type !== "null")?.type].flat().find((one) => one && one !== "null");
     return type === "integer" ? "number" : (type ?? (node.properties || node.discriminator ? "object" : "string"));
   }
 
-  /** The values that are allowed, where they are listed. */
+  /** The allowed values, if they are listed. */
   choices() {
     const node = this.resolved();
     return (node.enum ?? node.items?.enum)?.filter((value) => value !== null) ?? null;
@@ -101,7 +101,7 @@ export function valueAt(value, pointer) {
   return pointer.split("/").slice(1).reduce((one, name) => one?.[name], value);
 }
 
-/** Sets the value at a JSON pointer; `undefined` removes it and what is empty after that. */
+/** Sets the value at a JSON pointer; `undefined` removes it and parents that become empty. */
 export function setAt(root, pointer, value) {
   const names = pointer.split("/").slice(1);
   const last = names.pop();
@@ -123,7 +123,7 @@ export function setAt(root, pointer, value) {
   else delete owner[last];
   for (let depth = names.length; depth > 0; depth -= 1) {
     const [parent, name] = [path[depth - 1], names[depth - 1]];
-    // The sections are there even where nothing is said in them, and an entry of a list isn't removed for being empty.
+    // Empty sections and empty entries of lists stay.
     if (depth === 1 || Array.isArray(parent) || Object.keys(parent[name]).length > 0) break;
     delete parent[name];
   }

@@ -1,4 +1,4 @@
-// Server-sent events by fetch: an EventSource could not carry the key in a header. Reconnects with backoff and misses nothing.
+// Server-sent events by fetch, because an EventSource can't send the key in a header. Reconnects with backoff and misses nothing.
 
 import { Refusal, Unreachable, connection, pause, send } from "./api.js";
 
@@ -6,8 +6,8 @@ const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
 
 /**
- * Calls `onevent({name, data})` for every event of `path` until the server says that there are no more (204), the last event's name is in
- * `last`, or the signal is aborted. Throws the `Refusal` that waiting won't change.
+ * Calls `onevent({name, data})` for every event of `path` until the server has no more (204), the last event's name is in
+ * `last`, or the signal is aborted. Throws a permanent `Refusal`.
  */
 export async function follow(path, { onevent, onstate, last, signal }) {
   let lastId = null;
@@ -36,7 +36,7 @@ export async function follow(path, { onevent, onstate, last, signal }) {
     if (signal.aborted) return;
     onstate?.("reconnecting");
     try {
-      // Spread, so that a server that comes back isn't met by all of its clients at once.
+      // Random, so that not all clients reconnect to a restarted server at once.
       await pause(wait * (0.75 + Math.random() / 2), signal);
     } catch {
       return;
@@ -45,7 +45,7 @@ export async function follow(path, { onevent, onstate, last, signal }) {
   }
 }
 
-/** The events of a body, as the HTML standard words them (section 9.2.6). */
+/** The events of a body, in the format of the HTML standard (section 9.2.6). */
 async function* parse(body) {
   const decoder = new TextDecoder();
   let rest = "";

@@ -1,15 +1,15 @@
-// The balance along the timeline: the middle half, the middle four fifths, and the median.
+// The balance over the timeline: the middle 50 %, the middle 80 %, and the median.
 
 import { table } from "../app/dom.js";
 import { money, months, shortMoney } from "../app/format.js";
 import { figure } from "./plot.js";
 
-/** A fan chart; its data are `{trajectory, start, goal, timeline, pinned}`, the last one another trajectory or nothing. */
+/** A fan chart of `{trajectory, start, goal, timeline, pinned}`; `pinned` is another trajectory or nothing. */
 export function fanFigure() {
   return figure("Balance over time", { draw, tabulate, describe });
 }
 
-/** Short timelines are read in months, longer ones in years. */
+/** Short timelines are in months, longer ones in years. */
 const inYears = (timeline) => timeline > 36;
 
 function draw({ trajectory, start, goal, timeline, pinned }, palette) {

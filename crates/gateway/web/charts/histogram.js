@@ -1,15 +1,15 @@
-// How the final balances are spread, with the goal as a line.
+// The distribution of final balances, with the goal as a line.
 
 import { table } from "../app/dom.js";
 import { count, money, percent, shortMoney } from "../app/format.js";
 import { figure, marker } from "./plot.js";
 
-/** A histogram; its data are `{histogram, goal, pinned}`, the last one another histogram or nothing. */
+/** A histogram of `{histogram, goal, pinned}`; `pinned` is another histogram or nothing. */
 export function histogramFigure() {
   return figure("Final balances", { draw, tabulate, describe });
 }
 
-/** Bars that hold all but a thousandth of the simulations at either end: single ones far out would squeeze the rest. */
+/** The bars without the lowest and highest 0.1 % of the simulations, because outliers would compress the others. */
 function visible({ edges, counts }) {
   const total = counts.reduce((sum, one) => sum + one, 0);
   const edge = total / 1000;

@@ -1,11 +1,11 @@
-// Lines over an axis: how an interval closes in, one replayed household, a sweep, the cluster's last hour.
+// Line charts: an interval that narrows, a replay, a sweep, the cluster's last hour.
 
 import { table } from "../app/dom.js";
 import { figure } from "./plot.js";
 
 /**
- * A chart of lines. `series(data)` gives `[{name, x, y, color, dash, band: {low, high}}]`, with colors by their names in the palette;
- * `columns(data)` the columns of the table and `rows(data)` its rows; `describe(data)` the sentence.
+ * A line chart. `series(data)` returns `[{name, x, y, color, dash, band: {low, high}}]`, with colors by their names in the palette,
+ * `columns(data)` and `rows(data)` the columns and rows of the table, and `describe(data)` the sentence.
  */
 export function linesFigure(title, { series, layout = () => ({}), columns, rows, describe, short = true }) {
   return figure(title, {

@@ -1,5 +1,5 @@
-// Draws with plotly.js, which is loaded where the first chart is needed. Every chart is a figure with a title, a sentence that says what it
-// shows, and the same numbers as a table.
+// Draws with plotly.js, which is loaded for the first chart. Every chart is a figure with a title, a sentence that describes it,
+// and the same numbers as a table.
 
 import { h, replace, uniqueId } from "../app/dom.js";
 
@@ -46,8 +46,8 @@ const figures = new Set();
 addEventListener("themechange", () => figures.forEach((figure) => figure.redraw()));
 
 /**
- * A figure whose chart is drawn by `draw(data, colors)`, which gives `{traces, layout}`; `tabulate(data)` gives the table and `describe(data)`
- * the sentence for those who can't see it. `figure.update(data)` shows other data.
+ * A figure with a chart. `draw(data, colors)` returns `{traces, layout}`, `tabulate(data)` the table, and `describe(data)`
+ * the sentence for screen readers. `figure.update(data)` shows other data.
  */
 export function figure(title, { draw, tabulate, describe, short = false }) {
   const id = uniqueId("chart");
@@ -93,7 +93,7 @@ export function figure(title, { draw, tabulate, describe, short = false }) {
   return element;
 }
 
-/** What all charts have in common. */
+/** The common layout of all charts. */
 function frame(palette) {
   const axis = {
     gridcolor: palette.line,

@@ -1,8 +1,8 @@
-// A line of a word's size: how a number went lately.
+// A small line of the recent values of a number.
 
 import { svg } from "../app/dom.js";
 
-/** The last values of something, oldest first; decoration beside the number itself. */
+/** The recent values, oldest first; decoration beside the number itself. */
 export function sparkline(values) {
   const top = Math.max(...values, 1e-9);
   const step = values.length > 1 ? 100 / (values.length - 1) : 0;

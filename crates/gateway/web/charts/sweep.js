@@ -1,6 +1,6 @@
-// The points of a sweep: a line along one number, a map over two.
+// The points of a sweep: a line for one axis, a map for two.
 //
-// An axis is `{label, unit, values, scale, tick, print}`, from `axisOf`; the rows are the points as the API sends them.
+// An axis is `{label, unit, values, scale, tick, print}`, from `axisOf`. The rows are the points in the format of the API.
 
 import { table } from "../app/dom.js";
 import { count, money, months, percent, points, shortMoney } from "../app/format.js";
@@ -18,7 +18,7 @@ export function axisOf({ label, unit }, values) {
   return { label, unit, values, scale: unit === "rate" ? 100 : 1, tick, print };
 }
 
-/** The chart that fits so many axes. */
+/** The chart for one or two axes. */
 export const sweepFigure = (axes) => (axes.length === 1 ? lineFigure(axes[0]) : mapFigure(axes));
 
 const columns = (axes) => [
@@ -55,7 +55,7 @@ function lineFigure(axis) {
   });
 }
 
-/** Stops of a scale whose lightness grows with the value (viridis), so that it reads without colors, too. */
+/** Stops of a scale whose lightness increases with the value (viridis), so that it is readable without colors. */
 const SCALE = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
 function shade(share) {
@@ -82,7 +82,7 @@ function mapFigure(axes) {
       });
       const small = rows.length <= 150;
       return {
-        // The cells are shapes: plotly's own heat map sets style attributes, which the page's policy forbids. What one points at is a marker.
+        // The cells are shapes, because plotly's heat map sets style attributes, which the page's policy forbids. Invisible markers react to the pointer.
         traces: [
           {
             type: "scatter",

@@ -1,4 +1,4 @@
-// What changes of the plan would do to its probability, largest first, each with its error.
+// The effects of changes of the plan on its probability, largest first, with their errors.
 
 import { table } from "../app/dom.js";
 import { percent, points } from "../app/format.js";
@@ -14,10 +14,10 @@ const LABELS = {
   timeline_plus_12mo: "12 months longer",
 };
 
-/** What a change is called. */
+/** The label of a change. */
 export const changeLabel = (name) => LABELS[name] ?? name.replace(/_/g, " ");
 
-/** A tornado; its data are a job's `sensitivityResults`. */
+/** A tornado chart of a job's `sensitivityResults`. */
 export function tornadoFigure() {
   return figure("What would change it", { draw, tabulate, describe });
 }

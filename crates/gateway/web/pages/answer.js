@@ -1,4 +1,4 @@
-// An answer as the pages Plan and Job show it: the probability first, then the spread, the course, and what would change it.
+// Results on the pages Plan and Job: the probability, the distribution, the balance over time, and the sensitivity.
 
 import { fanFigure } from "../charts/fan.js";
 import { histogramFigure } from "../charts/histogram.js";
@@ -8,10 +8,10 @@ import { append, h, replace } from "../app/dom.js";
 import { count, money, months, percent, percentInterval, points, shortMoney } from "../app/format.js";
 import { sentence } from "../app/notices.js";
 
-/** How good a probability is, for its color. */
+/** The class of a probability, for its color. */
 export const verdict = (probability) => (probability >= 0.8 ? "good" : probability >= 0.5 ? "warn" : "bad");
 
-/** The question in a sentence. */
+/** The goal in a sentence. */
 export function question({ goal }) {
   const text = goal.goalText ? `“${goal.goalText}”: ` : "";
   const dollars = goal.dollars === "real" ? " of today’s dollars" : "";
@@ -19,7 +19,7 @@ export function question({ goal }) {
   return `${text}${text ? "will" : "Will"} there be ${money(goal.targetAmount)}${dollars} after ${months(goal.timelineMonths)}?`;
 }
 
-/** The headline of an answer; `update` shows one. */
+/** The headline of results; `update` shows others. */
 export function headline() {
   const element = h("div", { class: "summary", "aria-live": "polite", "aria-atomic": "true" });
   element.update = ({ successProbability, standardError, confidenceInterval95, assumptions, simulationsRun, stoppedEarly }) => {
@@ -56,7 +56,7 @@ export function quartiles({ percentiles, worstCase, bestCase }) {
   );
 }
 
-/** The charts of an answer. `update(results, {pinned, sensitivity})` shows one; what an answer doesn't have isn't shown. */
+/** The charts of results. `update(results, {pinned, sensitivity})` shows them, without charts that they don't have. */
 export function charts() {
   const [histogram, fan, tornado, short] = [histogramFigure(), fanFigure(), tornadoFigure(), shortFigure()];
   const advice = h("div", {});
@@ -94,7 +94,7 @@ export function charts() {
   return element;
 }
 
-/** The chance to have been short by each month. */
+/** The probability of having been short by each month. */
 function shortFigure() {
   return linesFigure("Running short", {
     short: false,
@@ -109,7 +109,7 @@ function shortFigure() {
   });
 }
 
-/** What only some plans have: the spending rule, lifetimes, the path. */
+/** The results that only some plans have: spending rule, lifetimes, path. */
 function furtherFacts({ path, spending, horizonMonths }) {
   const fact = (term, value) => h("div", {}, h("dt", {}, term), h("dd", {}, value));
   const parts = [];
@@ -143,7 +143,7 @@ function furtherFacts({ path, spending, horizonMonths }) {
   return parts;
 }
 
-/** A comparison in a sentence: how another plan differs, with its paired error. */
+/** A comparison in a sentence: the difference of another plan, with its paired error. */
 export function difference({ delta, deltaStandardError }) {
   const size = points(delta, deltaStandardError);
   const error = `± ${(196 * deltaStandardError).toFixed(1)}`;
@@ -156,7 +156,7 @@ export function difference({ delta, deltaStandardError }) {
   );
 }
 
-/** A list of assumptions: every number as used, in groups; what differs from its default is marked. */
+/** The assumptions in groups: every number as used. Those that differ from their defaults are marked. */
 export function assumptions(request, isDefault) {
   const rows = [];
   const walk = (value, pointer) => {

@@ -1,4 +1,4 @@
-// `/batches`: jobs that were submitted together.
+// `/batches`: the caller's batches.
 
 import { create, get, poll, query } from "../app/api.js";
 import { button, h, openDialog, replace, table } from "../app/dom.js";
@@ -61,7 +61,7 @@ export async function show(view, { signal }) {
   poll(look, INTERVAL, signal, failed);
 }
 
-/** Submits a batch that is pasted or read from a file. */
+/** Submits a batch from pasted text or a file. */
 function newBatch() {
   const example = { simulations: EXAMPLES.slice(0, 3).map(({ request }, index) => ({ custom_id: `plan-${index + 1}`, ...request, simulationParams: { ...request.simulationParams, nSimulations: 1_000_000 } })), parallel_jobs: 2, budget_cap_usd: 1 };
   const text = h("textarea", { rows: 14, class: "mono", spellcheck: "false", "aria-label": "The batch as JSON", value: JSON.stringify(example, null, 2) });

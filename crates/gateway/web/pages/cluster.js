@@ -1,4 +1,4 @@
-// `/cluster`: who leads, what the nodes do, what waits, and what has happened.
+// `/cluster`: the leader, the nodes, the queue, and recent events.
 
 import { Refusal, get, openapi, poll, post } from "../app/api.js";
 import { button, facts, h, replace, table } from "../app/dom.js";
@@ -11,7 +11,7 @@ import { sparkline } from "../charts/spark.js";
 export const title = "Cluster";
 
 const INTERVAL = 2_000;
-/** Rates that a sparkline shows. */
+/** The number of rates in a sparkline. */
 const SAMPLES = 60;
 
 export async function show(view, { signal }) {
@@ -70,7 +70,7 @@ function showTiles(element, cluster) {
   );
 }
 
-/** The leader and those that stand by; what an older server doesn't say isn't shown. */
+/** The leader and the standbys. Values that an older server lacks are not shown. */
 function showLeader(element, cluster) {
   const { ledger } = cluster;
   const commit = cluster.commitLatency ?? ledger?.commitLatency;
@@ -138,7 +138,7 @@ function nodeTable(nodes, rates, look) {
   );
 }
 
-/** The last hour or day, as the coordinator remembers it. */
+/** The coordinator's history of the last hour or day. */
 function showHistory(element, signal) {
   let span = "hour";
   element.hidden = false;

@@ -1,4 +1,4 @@
-// `/docs`: every call of the API with an example, made from its description; what holds for all calls is said once.
+// `/docs`: all calls of the API with examples, from its description. Common rules are at the top.
 
 import { openapi } from "../app/api.js";
 import { append, h, replace } from "../app/dom.js";
@@ -35,7 +35,7 @@ export async function show(view) {
   };
   addEventListener("hashchange", open);
   view.addEventListener("click", (event) => {
-    // The same link twice opens again what was closed meanwhile.
+    // A second click on a link reopens a closed section.
     if (event.target.closest?.("a[href^='#']")) setTimeout(open);
   });
   open();
@@ -104,7 +104,7 @@ function callsOf(document_, tag) {
   return calls;
 }
 
-/** One call, filled in once it is opened. */
+/** A call. Its content is made when it is opened. */
 function callView(document_, { path, method, operation }) {
   const entry = h("details", { id: operation.operationId }, h("summary", {}, h("span", { class: "method" }, method), h("code", {}, path), h("span", { class: "muted" }, operation.summary ?? "")));
   entry.addEventListener("toggle", () => entry.open && entry.childElementCount === 1 && append(entry, callBody(document_, path, method, operation)));
@@ -125,7 +125,7 @@ function callBody(document_, path, method, operation) {
   ];
 }
 
-/** The call as one would type it. */
+/** The call as a command. */
 function curl(path, method, operation) {
   const url = origin() + path.replace(/\{([^}]+)\}/g, (_, name) => `$${name.toUpperCase()}`);
   const parts = [`curl -s '${url}'`.replace(/'([^']*\$[^']*)'/, '"$1"')];
@@ -144,7 +144,7 @@ function members(document_, rows) {
   return h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": `Members, table ${tables}` }, h("table", {}, h("tbody", {}, rows.map(([name, schema, text]) => h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, typed(schema)), h("td", { class: "muted" }, text ?? ""))))));
 }
 
-/** A shape, filled in once it is opened. */
+/** A schema. Its content is made when it is opened. */
 function shapeView(document_, name) {
   const entry = h("details", { id: name }, h("summary", {}, h("code", {}, name)));
   entry.addEventListener("toggle", () => {

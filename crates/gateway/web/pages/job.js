@@ -1,4 +1,4 @@
-// `/jobs/ID`: one job, live from its event stream until it has ended, then its whole answer.
+// `/jobs/ID`: one job, live from its event stream until it has ended, then with its results.
 
 import { create, download, get, openapi, remove, save } from "../app/api.js";
 import { button, facts, h, replace, table } from "../app/dom.js";
@@ -106,7 +106,7 @@ export async function show(view, { id, signal }) {
     if (fresh && job.status === "complete") toast("The job is complete.");
   }
 
-  /** What is shown until the job has ended. */
+  /** The content until the job has ended. */
   function runningView() {
     const probability = h("div", { class: "summary" });
     const progress = h("div", {});
@@ -145,7 +145,7 @@ export async function show(view, { id, signal }) {
           h("div", { class: "answer-head" }, h("span", { class: "probability" }, percent(partial.successProbability, (partial.confidenceInterval95[1] - partial.confidenceInterval95[0]) / 4)), h("span", { class: "hint" }, `95 % interval ${percentInterval(partial.confidenceInterval95)}`)),
         );
         if (history.at(-1)?.simulations !== partial.simulations) history.push(partial);
-        // A job of hours sends many: half of the older ones say as much.
+        // A long job sends many events, so half of the older ones are dropped.
         if (history.length > 400) history.splice(0, history.length, ...history.filter((_, index) => index % 2 === 1 || index > 300));
         closing.update([...history]);
       } else replace(probability, h("p", { class: "muted" }, "Nothing has been counted yet."));
@@ -155,7 +155,7 @@ export async function show(view, { id, signal }) {
   }
 }
 
-/** How the interval closes in. */
+/** The interval as it narrows. */
 function closingFigure() {
   return linesFigure("The interval closes in", {
     describe: (history) => `${history.length} looks`,
@@ -209,7 +209,7 @@ function timesOf(job) {
   ]);
 }
 
-/** The whole answer. */
+/** The results. */
 function answerView(job, document_) {
   const { results, sensitivityResults } = job;
   const head = headline();
@@ -256,7 +256,7 @@ function answerView(job, document_) {
       ),
     ),
   );
-  // Charts measure themselves, so they are drawn once they are on the page.
+  // Charts measure their elements, so they are drawn after these are on the page.
   requestAnimationFrame(() => {
     head.update(results);
     pictures.update(results);

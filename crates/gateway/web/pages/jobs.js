@@ -1,4 +1,4 @@
-// `/jobs`: the caller's jobs, for administrators everybody's: filtered, sorted, live, and cancelled several at once.
+// `/jobs`: the caller's jobs, or those of all users for administrators, with filters, sorting and cancellation.
 
 import { get, openapi, poll, query, remove } from "../app/api.js";
 import { button, h, replace, table } from "../app/dom.js";
@@ -14,7 +14,7 @@ const PAGE_SIZES = [20, 50, 100];
 
 const took = (job) => (job.startedAt ? (new Date(job.completedAt ?? Date.now()) - new Date(job.startedAt)) / 1000 : null);
 
-/** What rows can be sorted by, within the page that is shown. */
+/** The keys to sort the rows of a page by. */
 const ORDERS = {
   newest: ["Newest first", () => 0],
   slowest: ["Longest first", (one, other) => (took(other) ?? 0) - (took(one) ?? 0)],
@@ -75,7 +75,7 @@ export async function show(view, { signal, query: asked }) {
 
   function draw() {
     if (!list) return;
-    // A list that is redrawn under one's fingers loses the focus.
+    // Redrawing the list would lose the focus.
     if (rows.contains(document.activeElement) && document.activeElement.type === "checkbox") return;
     const matches = (job) => !text || [job.id, job.name, job.status, job.owner, job.seed].some((one) => one?.toLowerCase().includes(text));
     const jobs = list.jobs.filter(matches).sort(ORDERS[order][1]);

@@ -1,4 +1,4 @@
-// `/`: a plan, and its answer while one edits.
+// `/`: a plan, and its results during editing.
 
 import { openapi, save } from "../app/api.js";
 import { button, h, openDialog, replace } from "../app/dom.js";
@@ -23,7 +23,7 @@ export async function show(view, { signal }) {
   let pin = null;
   let latest = null;
 
-  // What is wrong, where no field shows it, and what the server's state is.
+  // Faults that no field shows, and the server's state.
   const faults = h("div", { role: "alert" });
   const state = h("span", { class: "live-state" });
   const dot = (kind, text) => replace(state, h("span", { class: `dot ${kind}`, "aria-hidden": "true" }), text);
@@ -64,7 +64,7 @@ export async function show(view, { signal }) {
 
   function showFaults(all, error) {
     const left = form.showFaults(all);
-    // A field that is still empty is waiting for its number; nobody is scolded for that.
+    // A field that is still empty is not shown as an error.
     if (error && all.length === 0) replace(faults, notice(error));
     else replace(faults, left.length ? h("div", { class: "notice bad" }, h("strong", {}, "This needs a change"), h("ul", {}, left.map(({ pointer, message }) => h("li", {}, h("code", {}, pointer || "/"), " ", message)))) : null);
     json.faults(all);
@@ -140,7 +140,7 @@ export async function show(view, { signal }) {
   changed(null);
 }
 
-/** Two views of one thing. */
+/** Two tabs. */
 function tabList(tabs) {
   const buttons = tabs.map(([name], index) => button(name, () => select(index), { role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}` }));
   const panels = tabs.map(([name, content]) => h("div", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}` }, content));
@@ -162,7 +162,7 @@ function tabList(tabs) {
   return h("div", {}, list, panels);
 }
 
-/** The plan as JSON, in step with the form. */
+/** The plan as JSON, in sync with the form. */
 function jsonTab(onchange) {
   const error = h("p", { class: "field-error", role: "alert", id: "json-error" });
   const text = h("textarea", { "aria-label": "The plan as JSON", "aria-describedby": "json-error", spellcheck: "false", oninput: () => {
@@ -193,14 +193,14 @@ function jsonTab(onchange) {
   return tab;
 }
 
-/** Reads a plan from a file, or from what was pasted. */
+/** Reads a plan from a file or from pasted text. */
 function importPlan(use) {
   const error = h("p", { class: "field-error", role: "alert" });
   const text = h("textarea", { rows: 10, "aria-label": "A request as JSON", spellcheck: "false", class: "mono" });
   const take = (content) => {
     try {
       const value = JSON.parse(content);
-      // A job's answer carries its request.
+      // The results of a job contain its request.
       const request = value?.results?.assumptions ?? value?.assumptions ?? value?.request ?? value;
       if (!request?.goal && !request?.financialProfile) throw new Error("This is JSON, but no request: it has no goal and no financialProfile.");
       use(request);

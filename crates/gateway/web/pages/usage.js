@@ -1,4 +1,4 @@
-// `/usage`: what has been used this month and before; for administrators the keys, everybody's usage and the audit log.
+// `/usage`: usage of this and past months; for administrators also keys, the usage of all users and the audit log.
 
 import { Refusal, create, get, openapi, remove } from "../app/api.js";
 import { button, facts, h, openDialog, replace, table } from "../app/dom.js";
@@ -25,7 +25,7 @@ export async function show(view, { signal }) {
   showMonth(month, current);
   showPast(past, current, history);
 
-  // Whoever isn't an administrator is told so by a refusal, and sees nothing of it.
+  // Callers who are not administrators get a refusal, and this part is hidden.
   const forAdministrators = async (path, element, draw) => {
     if (!has(path)) return;
     try {
@@ -38,7 +38,7 @@ export async function show(view, { signal }) {
       replace(element, notice(error));
     }
   };
-  // Without keys everybody is the user `local`, and there are none to manage.
+  // Without authentication all callers are the user `local`, and there are no keys.
   const showAllKeys = () => key() && forAdministrators("/api/admin/keys", keys, (element, list) => showKeys(element, list.keys, showAllKeys));
   await Promise.all([showAllKeys(), forAdministrators("/api/admin/usage", users, showUsers), forAdministrators("/api/admin/audit", audit, showAudit)]);
 }
@@ -118,7 +118,7 @@ function showKeys(element, keys, again) {
   );
 }
 
-/** Makes a key and shows its secret this once. */
+/** Creates a key and shows its secret once. */
 function createKey(again) {
   const user = h("input", { id: "key-user", required: true, maxlength: 128, autocomplete: "off", pattern: "[A-Za-z0-9._@+\\-]{1,128}", title: "letters, digits or any of . _ - @ +" });
   const tier = h("select", { id: "key-tier" }, TIERS.map((one) => h("option", { value: one }, one)));

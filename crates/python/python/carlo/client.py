@@ -334,7 +334,7 @@ class Client(_Calls):
     def submit(self, plan: PlanLike, *, simulations: int | None = None, seed: int | None = None, idempotency_key: str | None = None) -> Submitted:
         """Queues a job and returns its id at once.
 
-        `idempotency_key` is one of your own, for a job that is to be created once across processes and restarts; for a day the server answers the same.
+        With an `idempotency_key` of your own, the job is created only once across processes and restarts. The server repeats its response for a day.
         """
         return self._do(self._submit(plan, simulations, seed, idempotency_key))
 
@@ -356,7 +356,7 @@ class Client(_Calls):
     def events(self, job: JobLike, *, last: str | None = None) -> Iterator[Event]:
         """The events of a job, as they happen, up to its end. After an interruption the events continue without gaps.
 
-        `last` is the id of the last event that was seen: the events after it follow.
+        `last` is the id of the last event that was received. Only later events follow.
         """
         return self._each(_flows.events(self._settings, f"{job_path(job)}/events", Event.read, last))
 

@@ -36,9 +36,9 @@ def run(
 ) -> JobResults:
     """Simulates a plan in this process.
 
-    `simulations` (1 to 10^12) and `seed` (below 2^64) go before those of the plan; without either seed one is drawn, and is in the results.
-    `threads` are as many as there are cores where nobody says. Money is in dollars, rates are fractions a year. Faults of the plan are one
-    `InvalidRequest` that lists all of them.
+    `simulations` (1 to 10^12) and `seed` (below 2^64) replace those of the plan. Without a seed a random one is used, which is in the results.
+    `threads` is the number of cores by default. Money is in dollars, rates are fractions per year. An invalid plan raises an `InvalidRequest`
+    that lists all faults.
 
     >>> import carlo
     >>> results = carlo.run(carlo.EXAMPLE, simulations=20_000, seed=7)
@@ -60,9 +60,9 @@ def compare(
     threads: int | None = None,
     progress: Progress = False,
 ) -> Comparison:
-    """Simulates up to eight plans with the same random numbers: the differences to the first one have small errors.
+    """Simulates up to eight plans with the same random numbers, so the differences to the first one have small errors.
 
-    `simulations` and `seed` hold for all, and go before those of the first plan.
+    `simulations` and `seed` apply to all plans, and replace those of the first plan.
 
     >>> import carlo, copy
     >>> later = copy.deepcopy(carlo.EXAMPLE)
@@ -208,8 +208,7 @@ class Samples:
 
 
 def samples(plan: PlanLike, first: int = 0, count: int = 100_000, *, seed: int | None = None, threads: int | None = None) -> Samples:
-    """The outcomes of `count` consecutive simulations from index `first` on, at most 2 × 10^8. The arrays take over the memory that they were
-    computed in.
+    """The outcomes of `count` consecutive simulations from index `first` on, at most 2 × 10^8, without copying them.
 
     >>> import carlo
     >>> samples = carlo.samples(carlo.EXAMPLE, 0, 20_000, seed=7)

@@ -1,4 +1,4 @@
-// A job that compared plans: how each does, and how it differs from the first one with the same random numbers.
+// A comparison of plans: the results of each, and its difference to the first with the same random numbers.
 
 import { h, table } from "../../app/dom.js";
 import { count, money, months, percent, percentInterval, points } from "../../app/format.js";
@@ -22,7 +22,7 @@ export function comparison(results) {
 
 const name = (plan, plans) => plan.assumptions.goal.goalText || `Plan ${count(plans.indexOf(plan) + 1)}`;
 
-/** The members whose values aren't those of the first plan. */
+/** The members with other values than in the first plan. */
 function differences(first, other) {
   const found = [];
   const walk = (one, two, pointer) => {

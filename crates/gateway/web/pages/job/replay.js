@@ -1,4 +1,4 @@
-// Notable simulations: one household of the job, month by month, as chart and table.
+// Notable simulations of a job, month by month, as chart and table.
 
 import { get } from "../../app/api.js";
 import { button, h, replace, table } from "../../app/dom.js";
@@ -9,7 +9,7 @@ import { linesFigure } from "../../charts/lines.js";
 const NAMES = { worst: "The worst", p5: "1 in 20 ends below", p50: "The median", p95: "1 in 20 ends above", best: "The best", goal: "Just at the goal", firstShort: "Runs short at the usual time" };
 const ORDER = ["worst", "p5", "p50", "goal", "p95", "best", "firstShort"];
 
-/** Buttons for the notable simulations of a job, and what they open. */
+/** Buttons for the notable simulations of a job, and the replays that they open. */
 export function notableSimulations(element, job) {
   const { notable, assumptions } = job.results;
   const opened = h("div", { "aria-live": "polite" });
@@ -59,7 +59,7 @@ function courseFigure(goal) {
 
 const raise = (fraction) => (fraction === undefined ? "" : `${fraction >= 0 ? "+" : ""}${percent(fraction)}`);
 
-/** Members of a month with a name of their own; further ones are sums under the words of their names. */
+/** Labels of members of a month. Other members are amounts, and their labels are made from their names. */
 function monthTable({ months: all }) {
   const columns = [
     { title: "Month", numeric: true, cell: ({ month }) => month },

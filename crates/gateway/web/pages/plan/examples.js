@@ -1,4 +1,4 @@
-// Plans to start from.
+// Example plans.
 
 export const EXAMPLES = [
   {
@@ -46,5 +46,5 @@ export const EXAMPLES = [
   },
 ];
 
-/** An empty plan: what must be filled in is empty, all else is a default. */
+/** An empty plan: required members are empty, and all others have their defaults. */
 export const EMPTY = { financialProfile: {}, userInputs: {}, goal: {}, simulationParams: {} };

@@ -1,7 +1,7 @@
-// How the members of a request are shown: in which group, under which label, in which unit, and how far their sliders reach at first.
+// The display of the members of a request: group, label, unit, and the initial range of the slider.
 //
-// Bounds, defaults and whether there is such a member at all come from the API's description. What is missing here is shown in the last
-// group, under the words of its name.
+// The API's description has the members, their bounds and defaults. Members that are missing here are shown in the last
+// group, with labels made from their names.
 
 const STOCKS = { id: "stocks", mean: 0.075, std: 0.17 };
 const BONDS = { id: "bonds", mean: 0.04, std: 0.06 };
@@ -107,10 +107,10 @@ export const GROUPS = [
   },
 ];
 
-/** Members that other parts of the page are for. */
+/** Members with inputs in other parts of the page. */
 export const ELSEWHERE = ["/simulationParams/nSimulations", "/simulationParams/targetStandardError", "/simulationParams/sensitivity", "/name", "/priority", "/webhook"];
 
-/** How members inside of lists and optional objects are shown. */
+/** The display of members inside of lists and optional objects. */
 export const INNER = {
   id: { label: "Name", text: true },
   assets: { label: "Assets", item: "asset", fresh: STOCKS },

@@ -1,4 +1,4 @@
-// The form of a request: groups of fields that unfold, made from the API's description and the table in fields.js.
+// The form of a request: expandable groups of fields, made from the API's description and the table in fields.js.
 
 import { append, button, h, replace } from "../../app/dom.js";
 import { sentence } from "../../app/notices.js";
@@ -7,7 +7,7 @@ import { Schema, valueAt } from "../../app/schema.js";
 import { ELSEWHERE, GROUPS, INNER } from "./fields.js";
 import { ChoiceField, JsonField, NumberField, SwitchField, TextField } from "./inputs.js";
 
-/** How units of the API's description are shown. */
+/** The labels of units of the API's description. */
 const UNITS = {
   dollars: "money",
   "dollars a month": "money",
@@ -20,13 +20,13 @@ const UNITS = {
   years: "years",
 };
 
-/** A list without one of its entries; undefined, the default, where none is left. */
+/** A list without one of its entries; undefined (the default) if none is left. */
 function removed(list, index) {
   const left = list.filter((_, other) => other !== index);
   return left.length ? left : undefined;
 }
 
-/** A form; `onset(pointer, value)` is told what the person enters, undefined for "the default again". */
+/** A form. `onset(pointer, value)` gets every input; undefined resets to the default. */
 export class Form {
   constructor(schema, onset) {
     this.schema = schema;
@@ -60,7 +60,7 @@ export class Form {
     });
   }
 
-  /** The element of one member, whatever it is; `schema` where its place alone doesn't say. */
+  /** The element of a member of any type; `schema` if its pointer doesn't determine it. */
   make(field, group, schema = this.schema.at(field.pointer), required = this.isRequired(field.pointer)) {
     const node = schema.resolved();
     const name = field.pointer.split("/").pop();
@@ -85,7 +85,7 @@ export class Form {
     return (owner?.resolved().required ?? []).includes(name);
   }
 
-  /** The fields of an object's members, but its tag. */
+  /** The fields of an object's members, without its tag. */
   makeMembers(schema, pointer, group, tag) {
     const required = schema.resolved().required ?? [];
     return schema
@@ -125,7 +125,7 @@ export class Form {
     );
   }
 
-  /** An object: a switch where it may be absent, a choice of its shape where it has several, and its fields. */
+  /** An object: a switch if it is optional, a choice if it has several variants, and its fields. */
   makeObject(field, schema, group) {
     const { discriminator } = schema.resolved();
     const tag = discriminator?.propertyName;
@@ -153,12 +153,12 @@ export class Form {
     return element;
   }
 
-  /** Forgets the fields inside of a list or an object that is shown anew. */
+  /** Removes the fields of a list or an object that is redrawn. */
   forget(pointer) {
     for (const inner of [...this.fields.keys()]) if (inner.startsWith(`${pointer}/`)) this.fields.delete(inner);
   }
 
-  /** Changes a list or an object as a whole, and shows it anew. */
+  /** Changes a list or an object as a whole, and redraws it. */
   change(pointer, value) {
     this.onset(pointer, value);
     this.fields.get(pointer).show(value);
@@ -167,7 +167,7 @@ export class Form {
   /** Shows a request. */
   show(request) {
     this.request = request;
-    // A list or an object makes the fields in it anew, lists and objects among them.
+    // A list or an object recreates its fields, including nested lists and objects.
     for (const pointer of [...this.fields.keys()]) {
       const field = this.fields.get(pointer);
       if (field?.isList) field.show(valueAt(request, pointer));
@@ -175,12 +175,12 @@ export class Form {
     for (const [pointer, field] of this.fields) if (!field.isList) field.show(valueAt(request, pointer));
   }
 
-  /** Learns the defaults from the request as an answer repeats it, with nothing left out. */
+  /** Takes the defaults from the complete request in results. */
   assume(assumptions) {
     for (const [pointer, field] of this.fields) field.assume(valueAt(assumptions, pointer));
   }
 
-  /** Shows each fault at its field. Gives those that have none. */
+  /** Shows each fault at its field. Returns faults without a field. */
   showFaults(faults) {
     for (const field of this.fields.values()) field.fault(null);
     for (const group of this.groups) {

@@ -1,4 +1,4 @@
-// The inputs of a form: numbers with a slider, choices, texts, switches. Each reports what the person entered and shows what it is told to.
+// The inputs of a form: numbers with a slider, choices, texts, switches.
 
 import { button, h, uniqueId } from "../../app/dom.js";
 import { months as monthsInWords } from "../../app/format.js";
@@ -15,19 +15,19 @@ const UNITS = {
 
 const SUFFIXES = { k: 1e3, m: 1e6, b: 1e9 };
 
-/** A number as people type it: 1,250 or 12.5k; null where it is none. */
+/** Parses a number like 1,250 or 12.5k; null if it is invalid. */
 export function parseNumber(text) {
   const match = text.replace(/[,_\s$%]/g, "").replace("−", "-").match(/^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)([kmb])?$/i);
   return match ? Number(match[1]) * (SUFFIXES[match[2]?.toLowerCase()] ?? 1) : null;
 }
 
-/** A number without the digits that only binary fractions have, grouped by thousands. */
+/** A number without rounding errors of binary fractions, grouped by thousands. */
 function printNumber(value) {
   const rounded = Number(value.toPrecision(12));
   return Math.abs(rounded) >= 1e15 ? String(rounded) : new Intl.NumberFormat("en-US", { maximumFractionDigits: 10 }).format(rounded);
 }
 
-/** A step that moves a slider of this width finely but to round numbers. */
+/** A small round step for a slider of this range. */
 function roundStep(width, smallest) {
   const rough = width / 400;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -35,7 +35,7 @@ function roundStep(width, smallest) {
   return Math.max(smallest, step);
 }
 
-/** What every field has: a label, a way back to the default, a hint, an error. `onchange` gets the value, or undefined for the default. */
+/** The base of all fields: label, reset button, hint, error. `onchange` gets the value, or undefined for the default. */
 class Field {
   constructor({ label, hint, required }, onchange) {
     this.id = uniqueId("field");
@@ -48,7 +48,7 @@ class Field {
     this.value = undefined;
   }
 
-  /** Takes what the person entered. */
+  /** Handles an input. */
   enter(value) {
     this.value = value;
     this.reset.hidden = value === undefined || this.required;
@@ -59,7 +59,7 @@ class Field {
     return { "aria-describedby": `${this.id}-hint ${this.id}-error`, ...more };
   }
 
-  /** Says what is wrong with the value, or that nothing is. */
+  /** Shows the fault of the value, or that there is none. */
   fault(message) {
     this.error.textContent = message ?? "";
     for (const input of this.inputs()) input.setAttribute("aria-invalid", message ? "true" : "false");
@@ -107,7 +107,7 @@ export class NumberField extends Field {
     this.moveSlider();
   }
 
-  /** Arrow keys step a number as they do in a number field. */
+  /** Arrow keys change the number by a step, as in a number field. */
   stepped(event) {
     const direction = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
     if (!direction) return;
@@ -146,7 +146,7 @@ export class NumberField extends Field {
     this.slider.setAttribute("aria-valuetext", `${this.unit.before ?? ""}${printNumber(shown * this.scale)} ${this.unit.after ?? ""}`.trim());
   }
 
-  /** Shows a value, or with undefined the default. */
+  /** Shows a value, or the default for undefined. */
   show(value) {
     this.value = typeof value === "number" ? value : undefined;
     this.reset.hidden = this.value === undefined || this.required;
@@ -154,7 +154,7 @@ export class NumberField extends Field {
     this.moveSlider();
   }
 
-  /** Learns what the default is. */
+  /** Sets the default. */
   assume(value) {
     if (typeof value !== "number" || this.value !== undefined) return;
     this.fallback = value;
@@ -248,7 +248,7 @@ export class TextField extends Field {
   assume() {}
 }
 
-/** Whatever has no input of its own, as JSON. */
+/** A member without an input of its own, as JSON. */
 export class JsonField extends Field {
   constructor(field, schema, onchange) {
     super(field, onchange);

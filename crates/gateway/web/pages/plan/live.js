@@ -1,5 +1,5 @@
-// The answer while one edits: 20,000 simulations on every change, a moment after the last one. The newest question wins; an older one that
-// is still under way is cancelled, and the server ends its job.
+// The preview: 20,000 simulations shortly after every change. A newer request replaces an older one,
+// which is cancelled together with its job.
 
 import { Refusal, Unreachable, call, pause, post } from "../../app/api.js";
 
@@ -8,7 +8,7 @@ const SEED = "1";
 const DEBOUNCE = 120;
 const RETRY = 3_000;
 
-/** A request as the preview asks it: small, and always with the same random numbers, so that only what was changed moves the answer. */
+/** The request of a preview: small, and always with the same random numbers, so that only changes of the plan change the results. */
 export function previewOf(request, simulations = SIMULATIONS) {
   const small = structuredClone(request);
   small.simulationParams = { ...small.simulationParams, nSimulations: simulations, seed: small.simulationParams?.seed ?? SEED };
@@ -16,7 +16,7 @@ export function previewOf(request, simulations = SIMULATIONS) {
   return small;
 }
 
-/** Asks for previews. `on` is told: `busy()`, `answer(results)`, `sensitivity(results)`, `comparison(plans)`, `refused(error)`. */
+/** Requests previews, and calls `on.busy()`, `on.answer(results)`, `on.sensitivity(results)`, `on.comparison(plans)`, `on.refused(error)`. */
 export class Live {
   constructor(on, signal) {
     this.on = on;
@@ -25,7 +25,7 @@ export class Live {
     signal.addEventListener("abort", () => this.asked?.abort());
   }
 
-  /** Asks for the answer of a request, in place of whatever was asked before. */
+  /** Requests the preview of a plan, and cancels the previous one. */
   async ask(request) {
     this.asked?.abort(new DOMException("a newer question came", "AbortError"));
     if (this.signal.aborted) return;
@@ -38,7 +38,7 @@ export class Live {
     } catch (error) {
       if (signal.aborted) return;
       this.on.refused(error);
-      // What waiting can mend is asked again, unless a change comes first.
+      // Retries after a temporary failure, unless the plan is changed first.
       const passing = error instanceof Unreachable || (error instanceof Refusal && (error.status >= 500 || error.status === 429) && !error.problem.quota);
       if (!passing) return;
       await pause(error.retryAfter ? 1000 * error.retryAfter : RETRY, signal).then(() => this.ask(request), () => {});
@@ -55,7 +55,7 @@ export class Live {
     await Promise.all(further);
   }
 
-  /** What would change it: of the same job, where the answer says which that was. */
+  /** The sensitivity, from the same job if the response has its id. */
   async sensitivity(body, job, signal) {
     const results = job ? (await call("GET", job, { signal })).value.sensitivityResults : await post("/api/sensitivity", body, { signal });
     if (!signal.aborted && results) this.on.sensitivity(results);

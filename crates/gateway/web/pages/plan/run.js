@@ -8,7 +8,7 @@ import { go } from "../../app/router.js";
 import { Schema } from "../../app/schema.js";
 import { parseNumber } from "./inputs.js";
 
-/** Asks how large, submits the job and goes to its page. */
+/** Asks for the size, submits the job and opens its page. */
 export function runLarge({ document, request }) {
   const body = Schema.ofBody(document, "post", "/api/jobs");
   const has = (name) => body?.at(`/${name}`) !== null;

@@ -1,4 +1,4 @@
-// "Solve": which value of one number gives a wanted probability.
+// "Solve": the value of one number that gives a wanted probability.
 
 import { post } from "../../app/api.js";
 import { button, h, openDialog, replace } from "../../app/dom.js";
@@ -10,7 +10,7 @@ import { previewOf } from "./live.js";
 
 const SIMULATIONS = 100_000;
 
-/** What can be solved for: its label, its member of the request, and how its value reads. */
+/** The numbers that can be solved for: label, member of the request, and format of the value. */
 export const VARIABLES = {
   maxSpending: { label: "How much can be spent a month?", short: "Spending a month", pointer: "/financialProfile/monthlySpending", print: money },
   minIncome: { label: "How much income a month is needed?", short: "Income a month", pointer: "/userInputs/monthlyIncome", print: money },
@@ -19,7 +19,7 @@ export const VARIABLES = {
   minLiquidAssets: { label: "How much is needed at the start?", short: "Savings at the start", pointer: "/financialProfile/liquidAssets", print: money },
 };
 
-/** What is asked about a plan of `context`, and the answer. */
+/** The inputs for solving, and the solution. */
 export function solve({ request, use }) {
   const variable = h("select", { id: "solve-for" }, Object.entries(VARIABLES).map(([name, { label }]) => h("option", { value: name }, label)));
   const probability = h("input", { id: "solve-probability", type: "number", min: 1, max: 99.9, step: "any", value: "90", required: true });
@@ -52,7 +52,7 @@ export function solve({ request, use }) {
   );
 }
 
-/** The answer of `/api/solve`, or of a job that solved; `take` is offered the value where given. */
+/** The solution of `/api/solve` or of a job. If `take` is given, a button passes the value to it. */
 export function solution(solved, take) {
   const { label, short, print } = VARIABLES[solved.for] ?? { label: solved.for, short: solved.for, print: String };
   if (solved.value === null || solved.value === undefined) {

@@ -1,4 +1,4 @@
-// "Sweep": the probability along one number, or over two of them, all points with the same random numbers.
+// "Sweep": the probability for values of one or two numbers, with the same random numbers at all points.
 
 import { create, get, pause, remove } from "../../app/api.js";
 import { h, openDialog, replace } from "../../app/dom.js";
@@ -10,12 +10,12 @@ import { GROUPS } from "./fields.js";
 import { parseNumber } from "./inputs.js";
 import { previewOf } from "./live.js";
 
-/** Points of one axis, of the 1,024 that a sweep may have. */
+/** The number of points of an axis. A sweep may have 1,024 points. */
 const POINTS_MAX = 64;
-/** Milliseconds between two looks at a sweep that runs. */
+/** Milliseconds between two requests for the progress. */
 const LOOK = 500;
 
-/** Chooses the axes, computes and shows. */
+/** The inputs of the axes, and the chart. */
 export function sweep({ schema, request, latest, signal }) {
   const fields = GROUPS.flatMap(({ fields: all }) => all).filter(({ pointer, unit }) => unit && schema.at(pointer)?.type() === "number");
   const first = axis("Along", fields, "/goal/timelineMonths", request, latest, 12, schema);
@@ -50,7 +50,7 @@ function axis(label, fields, chosen, request, latest, points, schema) {
   const field = () => fields.find(({ pointer }) => pointer === select.value);
   const scaleOf = (one) => (one.unit === "rate" ? 100 : 1);
 
-  /** Around what the plan says now. */
+  /** A range around the plan's value. */
   function suggest() {
     const one = field();
     for (const item of [from, to, steps]) item.disabled = !one;
@@ -83,7 +83,7 @@ function axis(label, fields, chosen, request, latest, points, schema) {
   };
 }
 
-/** Submits the sweep, and shows its points until all simulations are in. What is asked no more is cancelled. */
+/** Submits the sweep, and shows its points until it is complete. Cancels an abandoned sweep. */
 async function run(axes, request, result, signal) {
   if (axes.length === 0) return;
   const body = { request: previewOf(request), axes: axes.map(({ pointer, values }) => ({ pointer, values })) };
@@ -104,7 +104,7 @@ async function run(axes, request, result, signal) {
   replace(state, h("a", { href: `/jobs/${jobId}` }, "Open this sweep as a job"));
 }
 
-/** The points so far; nothing before the first simulations. A job that ended without points says why. */
+/** The points so far; null before the first simulations. Throws an error if the job ended without points. */
 async function pointsOf(path, signal) {
   const job = await get(path, { signal });
   if (hasEnded(job.status) && !job.results) throw new Error(job.error ?? `The sweep is ${job.status}.`);
