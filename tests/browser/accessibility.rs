@@ -1,4 +1,4 @@
-//! axe-core on every page, in light and dark: no serious fault.
+//! axe-core finds no serious fault on any page, with light and dark colors.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::Browser;
 
-/// axe-core's script, which tests/install puts into the virtual environment of the tests.
+/// The script of axe-core, which tests/install puts into the virtual environment of the tests.
 fn axe() -> anyhow::Result<Option<String>> {
     let libraries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv-openapi/lib");
     let versions = std::fs::read_dir(&libraries).into_iter().flatten().flatten();
@@ -25,7 +25,7 @@ fn axe() -> anyhow::Result<Option<String>> {
     Ok(Some(std::fs::read_to_string(script)?))
 }
 
-/// A script that runs axe's rules of WCAG A and AA; of a page in the dark, those about colors.
+/// A script that runs axe's rules of WCAG A and AA, for dark pages only those about colors.
 fn run(scheme: &str) -> String {
     let rules = if scheme == "light" {
         r#"{"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}"#

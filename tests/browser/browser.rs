@@ -1,4 +1,4 @@
-//! A browser: chromedriver in a process of its own, and one session.
+//! A browser: a process of chromedriver with one session.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,12 +17,12 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use url::{ParseError, Url};
 
-/// How often an element is looked up anew to be pressed.
+/// The number of attempts to press an element.
 const PRESSES_MAX: u32 = 5;
 
-/// Between two looks at a page.
+/// The time between two checks of a page.
 const POLL: Duration = Duration::from_millis(30);
-/// For Chromium as root in a container: no sandbox, and nothing that it does by itself.
+/// Arguments of Chromium as root in a container: no sandbox, and no background activity.
 const ARGUMENTS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
@@ -35,18 +35,19 @@ const ARGUMENTS: [&str; 9] = [
     "--force-prefers-reduced-motion",
 ];
 
-/// A browser with one page. Dropping it ends both of its processes.
+/// A browser with one page. Dropping it ends chromedriver and Chromium.
 pub(crate) struct Browser {
     client: Client,
     driver: Child,
     _profile: TempDir,
-    /// The site that is tested.
+    /// The URL of the tested site.
     site: String,
 }
 
 impl Browser {
-    /// A browser for the site at `url`; none where this machine has no Chromium, which fails in CI
-    /// and is reported as skipped elsewhere.
+    /// A browser for the site at `url`. `None` if this machine has no Chromium: this fails in CI,
+    /// and
+    /// elsewhere the test is reported as skipped.
     pub(crate) async fn open(url: &str) -> anyhow::Result<Option<Self>> {
         let Ok(mut driver) = Command::new("chromedriver")
             .arg("--port=0")
@@ -83,17 +84,17 @@ impl Browser {
         Ok(Some(browser))
     }
 
-    /// Goes to a path of the site.
+    /// Opens a path of the site.
     pub(crate) async fn go(&self, path: &str) -> anyhow::Result<()> {
         Ok(self.client.goto(&format!("{}{path}", self.site)).await?)
     }
 
-    /// The path that the address bar shows.
+    /// The path in the address bar.
     pub(crate) async fn path(&self) -> anyhow::Result<String> {
         Ok(self.client.current_url().await?.path().to_owned())
     }
 
-    /// Gives the page a viewport of this size, which may be smaller than any window.
+    /// Sets the size of the page's viewport, which may be smaller than any window.
     pub(crate) async fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
         let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
@@ -101,7 +102,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Makes the page believe that its reader prefers `light` or `dark` colors.
+    /// Emulates a user who prefers `light` or `dark` colors.
     pub(crate) async fn prefer(&self, scheme: &str) -> anyhow::Result<()> {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await?;
@@ -114,17 +115,17 @@ impl Browser {
         Ok(self.client.issue_cmd(Extension { path: "goog/cdp/execute", body }).await?)
     }
 
-    /// Runs a script in the page, the body of a function; what it returns.
+    /// Runs a script, which is the body of a function, in the page. Returns its value.
     pub(crate) async fn run(&self, script: &str, arguments: Vec<Value>) -> anyhow::Result<Value> {
         Ok(self.client.execute(script, arguments).await?)
     }
 
-    /// The same for a script that calls its last argument with what it gives.
+    /// The same for an asynchronous script, which passes its value to its last argument.
     pub(crate) async fn run_async(&self, script: &str) -> anyhow::Result<Value> {
         Ok(self.client.execute_async(script, Vec::new()).await?)
     }
 
-    /// Waits until a script gives something true.
+    /// Waits until a script returns a true value.
     pub(crate) async fn until(&self, script: &str) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
@@ -156,18 +157,18 @@ impl Browser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Clicks the first element that matches, once it is there.
+    /// Waits for an element that matches, and clicks it.
     pub(crate) async fn click(&self, selector: &str) -> anyhow::Result<()> {
         let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await?;
         element.click().await.with_context(|| format!("failed to click {selector}"))
     }
 
-    /// Clicks the button or link with this text, once it is there.
+    /// Waits for a button or link with this text, and clicks it.
     pub(crate) async fn press(&self, label: &str) -> anyhow::Result<()> {
         let path = format!(
             "//*[self::button or self::a or self::summary][contains(normalize-space(.), '{label}')][not(ancestor::*[@hidden])]"
         );
-        // A live page may draw the element anew between finding and pressing it.
+        // A live page may redraw the element before it is pressed.
         let mut tries = 0;
         loop {
             let element = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await?;
@@ -179,7 +180,7 @@ impl Browser {
         }
     }
 
-    /// Types into the field with this label, in place of what is there, with keys alone.
+    /// Replaces the text of the field with this label, only with the keyboard.
     pub(crate) async fn enter(&self, label: &str, text: &str) -> anyhow::Result<()> {
         let mark = "const label = [...document.querySelectorAll('label')].find((one) => one.offsetParent && one.textContent.trim().startsWith(arguments[0]));
             const field = label?.control ?? label?.querySelector('input');
@@ -195,7 +196,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Sends keys to whatever has the focus.
+    /// Sends keys to the element that has the focus.
     pub(crate) async fn keys(&self, keys: &str) -> anyhow::Result<()> {
         let element = self.client.active_element().await?;
         element.send_keys(keys).await?;
@@ -209,14 +210,14 @@ impl Browser {
             let height = self.run("return document.documentElement.scrollHeight", Vec::new()).await?;
             self.resize(width, height.as_u64().and_then(|height| height.try_into().ok()).unwrap_or(900))
                 .await?;
-            // Charts follow the size of their place a moment later.
+            // Charts are resized after a moment.
             tokio::time::sleep(Duration::from_millis(300)).await;
             self.screenshot(&format!("{name}-{width}")).await?;
         }
         self.resize(1440, 900).await
     }
 
-    /// Writes a picture of what the page shows.
+    /// Writes a picture of the page.
     pub(crate) async fn screenshot(&self, name: &str) -> anyhow::Result<()> {
         let bytes = self.client.screenshot().await?;
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
@@ -225,7 +226,7 @@ impl Browser {
         Ok(())
     }
 
-    /// What the console has reported since the last look: errors and warnings.
+    /// Errors and warnings of the console since the last call.
     pub(crate) async fn console(&self) -> anyhow::Result<Vec<String>> {
         let log =
             self.client.issue_cmd(Extension { path: "se/log", body: json!({"type": "browser"}) }).await?;
@@ -238,9 +239,9 @@ impl Browser {
             .collect())
     }
 
-    /// Ends the browser, after asking what every page must answer with no: did the console report
-    /// anything but what has one of the words of `expected` in it, and was another host asked for
-    /// anything?
+    /// Checks that the console only reported errors that contain one of the words of `expected`,
+    /// and
+    /// that there were no requests to other hosts. Then ends the browser.
     pub(crate) async fn close(mut self, expected: &[&str]) -> anyhow::Result<()> {
         let mut console = self.console().await?;
         console.retain(|line| !expected.iter().any(|word| line.contains(word)));
@@ -271,13 +272,13 @@ impl Browser {
     }
 }
 
-/// Says that a test was skipped, past the harness, which shows nothing of a test that passes:
+/// Reports a skipped test. The harness shows no output of a test that passes, so this bypasses it;
 /// tests/run counts these lines.
 pub(crate) fn skipped(what: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(format!("\nskipped: {what}\n").as_bytes())
 }
 
-/// A test that fails leaves no Chromium behind, which chromedriver alone would.
+/// A failed test must end Chromium, too; chromedriver alone would leave it running.
 impl Drop for Browser {
     fn drop(&mut self) {
         if let Some(group) = self.driver.id() {
@@ -287,7 +288,7 @@ impl Drop for Browser {
     }
 }
 
-/// The port that chromedriver says it listens on.
+/// The port of chromedriver, from its output.
 async fn port(driver: &mut Child) -> anyhow::Result<u16> {
     let stdout = driver.stdout.take().context("stdout is piped")?;
     let mut lines = BufReader::new(stdout).lines();
@@ -301,7 +302,7 @@ async fn port(driver: &mut Child) -> anyhow::Result<u16> {
     bail!("chromedriver ended before it listened")
 }
 
-/// A command of chromedriver beyond `WebDriver`.
+/// A command of chromedriver that is not part of `WebDriver`.
 #[derive(Debug)]
 struct Extension {
     path: &'static str,

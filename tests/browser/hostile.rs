@@ -1,5 +1,6 @@
-//! What others typed is text, wherever it is shown; and a coordinator that dies is only missed for
-//! a while.
+//! Input of other users is always shown as text. The pages recover when a coordinator that was
+//! killed
+//! is started again.
 
 use anyhow::Context;
 use carlo_tests::{Client, Cluster};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Browser;
 
-/// Would call `alert` if it were read as HTML, which leaves a mark.
+/// This would call `alert` if it were parsed as HTML, which the test notices.
 const HTML: &str = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
 
 #[tokio::test]
@@ -43,7 +44,7 @@ async fn what_users_typed_is_shown_as_text() -> anyhow::Result<()> {
         let found = "return [Boolean(window.hacked), document.querySelectorAll('main img, main script, main i, main b').length]";
         assert_eq!(browser.run(found, Vec::new()).await?, json!([false, 0]), "{path}");
     }
-    // The same through the form and its JSON.
+    // The same with the form and its JSON.
     browser.go(&format!("/jobs/{job}")).await?;
     browser.press("Edit as a new plan").await?;
     browser.sees("simulated futures").await?;

@@ -1,12 +1,13 @@
-//! A cluster that asks for keys: entering one, a wrong one, another user's job, and what
-//! administrators see.
+//! A cluster with authentication: a valid key, a wrong one, the job of another user, and the view
+//! of
+//! administrators.
 
 use anyhow::Context;
 use carlo_tests::{Auth, Client, Cluster};
 
 use crate::Browser;
 
-/// What the field of the dialog takes, entered as a person would.
+/// Enters a key into the field of the dialog.
 async fn show_key(browser: &Browser, key: &str) -> anyhow::Result<()> {
     browser.sees("This cluster asks for a key").await?;
     browser.enter("API key", key).await?;
@@ -28,7 +29,7 @@ async fn a_key_is_asked_for_once_and_kept_out_of_every_url() -> anyhow::Result<(
     browser.until("return !document.querySelector('dialog')").await?;
     browser.sees("page 1 of 1").await?;
 
-    // An administrator makes a key for somebody else; its secret is shown this once.
+    // An administrator creates a key for another user. Its secret is shown only once.
     browser.press("Usage").await?;
     browser.press("New key…").await?;
     browser.enter("User", "ann").await?;
@@ -40,7 +41,7 @@ async fn a_key_is_asked_for_once_and_kept_out_of_every_url() -> anyhow::Result<(
     browser.sees("ann").await?;
     browser.screenshots("usage-admin").await?;
 
-    // With it, another user's job is not to be seen, and there are no keys to manage.
+    // This key doesn't show the job of another user, or any keys.
     browser.press("Forget key").await?;
     show_key(&browser, &secret).await?;
     browser.until("return document.querySelector('.who')?.innerText === 'ann'").await?;

@@ -1,9 +1,9 @@
-//! The web interface in a real browser: headless Chromium, driven over the protocol `WebDriver`, in
-//! front of a cluster of real processes.
+//! The web interface in a real browser (headless Chromium, controlled with `WebDriver`) and with a
+//! cluster of real processes.
 //!
-//! Every test ends with the same questions: did the console report an error, and was anything asked
-//! of another host? Screenshots of each page are in `target/screenshots`, for people. Where the
-//! browser can't be had, the tests count as skipped; in CI (`CI=true`) they fail.
+//! Every test finally checks that the console reported no error, and that there were no requests to
+//! other hosts. Screenshots of each page are in `target/screenshots`. Without a browser the tests
+//! count as skipped; in CI (`CI=true`) they fail.
 
 mod accessibility;
 mod browser;

@@ -1,4 +1,4 @@
-//! Every page, at two widths, in light and dark.
+//! Every page, with two widths, and with light and dark colors.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Browser;
 
-/// A job that ends in a moment, and a batch of two.
+/// A short job, and a batch of two.
 async fn content(cluster: &Cluster) -> anyhow::Result<(String, String)> {
     let job = cluster.client.submit(&Client::request(200_000, 7)).await?;
     cluster.client.complete(&job).await?;
@@ -44,7 +44,7 @@ async fn every_page_opens_without_an_error() -> anyhow::Result<()> {
         browser.go(path).await?;
         browser.sees(text).await?;
         if ["plan", "job"].contains(name) {
-            // The charts are there once plotly has been loaded.
+            // The charts appear after plotly has been loaded.
             browser.until("return document.querySelectorAll('.chart .main-svg').length >= 3").await?;
         }
         browser.screenshots(name).await?;

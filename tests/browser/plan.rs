@@ -1,5 +1,4 @@
-//! The page Plan, as somebody uses it: by keyboard, with mistakes, with sliders; and the job that
-//! it submits.
+//! The page Plan: use by keyboard, invalid input, sliders, and the submitted job.
 
 use anyhow::Context;
 use carlo_tests::Cluster;
@@ -7,7 +6,7 @@ use serde_json::json;
 
 use crate::Browser;
 
-/// The probability that the page shows, once it is up to date.
+/// Waits until the probability on the page is up to date, and returns it.
 async fn probability(browser: &Browser) -> anyhow::Result<String> {
     browser.sees("up to date").await?;
     browser.text(".probability").await
@@ -32,17 +31,17 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     browser.go("/").await?;
     let first = probability(&browser).await?;
 
-    // By keyboard: what is typed into a field changes the answer.
+    // The keyboard: text in a field changes the results.
     browser.enter("Income a month", "5,400").await?;
     let richer = changed(&browser, &first).await?;
-    // A slider: an arrow moves it by a step.
+    // A slider: an arrow key moves it by a step.
     let slide = "const slider = document.querySelector('input[aria-label=\"Target amount, slider\"]'); slider.focus(); return slider.value";
     let before = browser.run(slide, Vec::new()).await?;
     browser.keys("\u{e014}\u{e014}\u{e014}").await?;
     assert_ne!(browser.run(slide, Vec::new()).await?, before, "the slider has moved");
     let dearer = changed(&browser, &richer).await?;
 
-    // A mistake is told at its field, in the server's words.
+    // A fault is shown at its field, with the server's message.
     browser.enter("Target amount", "-5").await?;
     browser.until("return document.querySelector('[aria-invalid=true]')").await?;
     let error =
@@ -52,13 +51,13 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     browser.enter("Target amount", "70000").await?;
     assert_eq!(changed(&browser, &dearer).await?, richer, "the same plan with the same random numbers");
 
-    // Pinned, and compared with the same random numbers.
+    // A pinned plan is compared with the same random numbers.
     browser.press("Pin to compare").await?;
     browser.enter("Spending a month", "3100").await?;
     browser.sees("against the pinned plan").await?;
     browser.screenshots("plan-pinned").await?;
 
-    // The JSON stays in step both ways.
+    // The form and the JSON stay in sync in both directions.
     browser.press("JSON").await?;
     let text = browser.run("return document.querySelector('.plan-json textarea').value", Vec::new()).await?;
     let mut plan: serde_json::Value = serde_json::from_str(text.as_str().context("a text")?)?;
@@ -70,7 +69,7 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     let script = "return [...document.querySelectorAll('label')].find((one) => one.textContent === 'Spending a month').control.value";
     assert_eq!(browser.run(script, Vec::new()).await?, "3,000");
 
-    // Solved, swept, and run.
+    // Solving, a sweep, and a large run.
     browser.press("Solve…").await?;
     browser.click("dialog form .primary").await?;
     browser.sees("Use this value in the plan").await?;
@@ -100,7 +99,7 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
     browser.sees("misses the goal").await?;
     browser.screenshots("job-replay").await?;
 
-    // A mistake is refused with 400, which the browser's log mentions.
+    // A fault is refused with 400, which the browser logs.
     browser.close(&["status of 400"]).await
 }
 
@@ -108,7 +107,7 @@ async fn a_plan_is_edited_and_its_job_watched_to_the_end() -> anyhow::Result<()>
 async fn a_job_is_cancelled_on_its_page() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;
     let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
-    // Without a worker it waits, and the page says why.
+    // Without a worker the job waits, and the page shows the reason.
     let id = cluster.client.submit(&carlo_tests::Client::request(1_000_000, 7)).await?;
     browser.go(&format!("/jobs/{id}")).await?;
     browser.sees("Why it waits").await?;

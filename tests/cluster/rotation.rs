@@ -1,4 +1,4 @@
-//! Join tokens of real workers: rotated under load, and wrong for a while.
+//! Join tokens of real workers: a rotation under load, and a token that is wrong for some time.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use carlo_tests::{Auth, Client, Cluster, Daemon};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A second or more on one thread.
+/// A job of at least a second on one thread.
 const LONG: u64 = 20_000_000;
 
 fn worker(cluster: &Cluster, token: &Path) -> anyhow::Result<Daemon> {
@@ -24,7 +24,7 @@ async fn tokens(client: &Client) -> anyhow::Result<JoinTokenList> {
     Ok(client.call(Method::GET, "/api/admin/tokens", None).await?.error_for_status()?.json().await?)
 }
 
-/// How often this has happened to the cluster.
+/// The number of the cluster's events of this kind.
 async fn count_events(client: &Client, kind: &str) -> anyhow::Result<usize> {
     let events = client.call(Method::GET, "/api/cluster/events", None).await?.json::<Value>().await?;
     let events = events["events"].as_array().context("a list of events")?;
@@ -56,7 +56,7 @@ async fn a_token_is_rotated_under_load_and_costs_no_lease() -> anyhow::Result<()
     assert_eq!((results.results.simulations_run, results.workers_used), (LONG, 1));
     assert_eq!((count_events(&client, "joined").await?, count_events(&client, "lost").await?), (1, 0));
 
-    // Whoever joins from now on needs the new one, and has it.
+    // From now on workers need the new token, and have it.
     cluster.crash_coordinator().await?;
     cluster.node_until("one", |node| node.status != NodeStatus::Offline).await?;
     let tokens = tokens(&client).await?.tokens;

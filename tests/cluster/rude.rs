@@ -72,12 +72,12 @@ async fn a_rude_client_takes_nothing_from_the_others() -> anyhow::Result<()> {
 
 /// Clients that open a call and reset it at once.
 const RESETTING: usize = 200;
-/// How long the coordinator may be stopped before the gateway takes it for gone.
+/// How long the coordinator may be stopped before the gateway considers it dead.
 const STOPPED_MAX: Duration = Duration::from_millis(1_800);
 
-/// Many clients of one gateway open calls and reset them before the coordinator has come to them.
-/// It reads calls and resets together, because it is stopped meanwhile. Whoever else follows a job
-/// through the same gateway keeps their stream.
+/// Many clients of one gateway open calls and reset them before the coordinator reads them. The
+/// coordinator is stopped meanwhile, so it reads calls and resets together. Another client that
+/// follows a job through the same gateway keeps its stream.
 #[tokio::test]
 async fn calls_that_are_reset_at_once_cut_nobody_elses_stream() -> anyhow::Result<()> {
     let cluster = Cluster::with(Auth::On).await?;
@@ -85,7 +85,7 @@ async fn calls_that_are_reset_at_once_cut_nobody_elses_stream() -> anyhow::Resul
     let id = cluster.client.submit(&Client::request(1_000, 1)).await?;
     let events = format!("/api/jobs/{id}/events");
     let mut judged = 0;
-    // On a busy machine some rounds take too long to be judged.
+    // On a busy machine some rounds take too long, and are not checked.
     for _ in 0..20 {
         let mut stream = cluster.client.call(Method::GET, &events, None).await?.error_for_status()?;
         while !String::from_utf8_lossy(&stream.chunk().await?.context("the job as it is")?).contains("data:")

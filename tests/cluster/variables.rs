@@ -1,6 +1,8 @@
-//! Environment variables of every program, as its own help lists them: an empty one is not set,
-//! switches take words for true and false, lists are lenient, and files may begin with a byte order
-//! mark.
+//! Environment variables of all programs, from the programs' help. An empty variable counts as
+//! unset,
+//! switches accept several words for true and false, lists are parsed leniently, and files may
+//! begin
+//! with a byte order mark.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,12 +12,13 @@ use anyhow::Context as _;
 use carlo_tests::{Client, Daemon, PATIENCE, binary};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-/// Variables that no help lists as the variable of an argument.
+/// Variables that don't belong to an argument.
 const FURTHER: [&str; 3] = ["CARLO_LOG", "CARLO_SIMD", "CARLO_ETCD_PASSWORD"];
-/// What ends a program soon, after it has read its variables; an address where nothing listens.
+/// Arguments with which a program ends soon after it has read its variables, and an address where
+/// nothing listens.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-/// A program without the variables of this test's own environment.
+/// A program without the variables of this test's environment.
 fn program(name: &str, arguments: &[&str]) -> anyhow::Result<Command> {
     let mut command = Command::new(binary(name)?);
     for (variable, _) in std::env::vars_os() {
@@ -27,7 +30,7 @@ fn program(name: &str, arguments: &[&str]) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Its exit code, and what it printed without the times of log lines.
+/// Its exit code and its output without the times of log lines.
 fn ended(command: &mut Command) -> anyhow::Result<(Option<i32>, String)> {
     let output = command.output()?;
     let text = String::from_utf8([output.stdout, output.stderr].concat())?;
@@ -55,7 +58,7 @@ fn helps(name: &str, command: &[&str]) -> anyhow::Result<Vec<String>> {
     Ok(helps)
 }
 
-/// The variables in helps: all, and those of switches.
+/// All variables in the helps, and those of switches.
 fn variables(helps: &[String]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut all, mut switches) = (BTreeSet::new(), BTreeSet::new());
     for help in helps {
@@ -63,7 +66,7 @@ fn variables(helps: &[String]) -> (BTreeSet<String>, BTreeSet<String>) {
         for line in help.lines() {
             let option = line.trim_start();
             if option.starts_with('-') {
-                // A switch has no name of a value behind it.
+                // A switch is not followed by the name of a value.
                 let words = option.split("  ").next().unwrap_or(option);
                 is_switch = !words.contains(['<', '[']);
             }
@@ -80,7 +83,7 @@ fn variables(helps: &[String]) -> (BTreeSet<String>, BTreeSet<String>) {
     (all, switches)
 }
 
-/// Command lines that end by themselves soon, some with 2, some later.
+/// Command lines that end soon, some of them with 2.
 fn command_lines(name: &str) -> Vec<Vec<&'static str>> {
     match name {
         "carlo-coordinator" => vec![
@@ -139,7 +142,7 @@ fn a_switch_takes_words_for_true_and_false() -> anyhow::Result<()> {
                     text.contains(&format!("[env: {variable}]")) || text.contains("invalid value")
                 };
                 if !refusal(&with("perhaps")?.1) {
-                    // This command doesn't have it.
+                    // This command doesn't have the switch.
                     continue;
                 }
                 tried.insert((name, variable.clone()));
@@ -197,7 +200,7 @@ async fn lists_may_have_blanks_and_a_comma_at_their_end() -> anyhow::Result<()> 
     let gateway = Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0"], &variables).await?;
     let url = format!("http://{}", gateway.address);
     let client = Client::new(url.clone());
-    // One after the other is tried.
+    // The addresses are tried in turn.
     let tries_both = async {
         loop {
             let unready = client.get("/readyz").await?.1;
@@ -268,7 +271,7 @@ async fn every_file_may_begin_with_a_byte_order_mark() -> anyhow::Result<()> {
     let _worker = Daemon::start("carlo-worker", &arguments, &[])?;
     client.cluster_until(|cluster| cluster.nodes.iter().any(|node| node.name == "bom")).await?;
 
-    // What the command line reads: profiles, the key, a request, a batch, tiers.
+    // The files that the command line reads: profiles, the key, a request, a batch, tiers.
     std::fs::create_dir(directory.join("carlo"))?;
     let profile =
         format!("default = \"it\"\n[profiles.it]\nurl = \"{gateway_url}\"\nkey-file = \"{admin_key}\"\n");
@@ -287,7 +290,7 @@ async fn every_file_may_begin_with_a_byte_order_mark() -> anyhow::Result<()> {
         assert_eq!(code, Some(0), "{arguments:?}: {text}");
         assert!(arguments[0] != "tiers" || text.contains("\"batch_size\": 7"), "{text}");
     }
-    // And every body.
+    // The bodies of calls.
     for (path, body) in [
         ("/api/simulate", request.to_string()),
         ("/api/admin/keys", r#"{"user_id": "ann", "tier": "pro"}"#.to_owned()),

@@ -1,5 +1,5 @@
-//! The operator's guide: every block of commands is run, in its order, and every option of every
-//! daemon is in it.
+//! The operator's guide: runs all blocks of commands in order, and checks that all options of all
+//! daemons are in it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use carlo_tests::binary;
 
 use crate::{output, repository};
 
-/// The blocks of commands, with the name in the comment above each.
+/// The blocks of commands with their names, which are in the comments above them.
 fn blocks(guide: &str) -> anyhow::Result<Vec<(&str, &str)>> {
     let mut blocks = Vec::new();
     for (before, rest) in guide.match_indices("```sh\n").map(|(at, fence)| guide.split_at(at + fence.len())) {
@@ -38,7 +38,7 @@ fn the_guides_commands_work_one_after_the_other() -> anyhow::Result<()> {
     fs::create_dir_all(&examples)?;
     fs::copy(repository("deploy/examples/house_deposit.json"), examples.join("house_deposit.json"))?;
 
-    // Whatever fails, nothing stays behind.
+    // Nothing is left running after a failure.
     let mut script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n".to_owned();
     for (name, block) in blocks {
         for line in [&*format!("echo '--- {name}'"), block] {

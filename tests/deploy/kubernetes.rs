@@ -1,5 +1,5 @@
-//! The manifests: kustomize puts them together, Kubernetes' own schemas allow each of them, and
-//! what they say to the daemons exists. And the recipe for Slurm, run as its job would be.
+//! The manifests: kustomize builds them, they conform to the schemas of Kubernetes, and the daemons
+//! have the options in them. The recipe for Slurm is run like a job of Slurm.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use carlo_tests::{Cluster, Daemon, binary};
 
 use crate::{output, repository};
 
-/// What a kustomization builds, document by document.
+/// The documents that a kustomization builds.
 fn build(path: &str) -> anyhow::Result<Vec<String>> {
     let directory = repository(path);
     let mut kustomize = Command::new("kustomize");
@@ -21,7 +21,7 @@ fn build(path: &str) -> anyhow::Result<Vec<String>> {
     Ok(text.split("\n---\n").map(str::to_owned).collect())
 }
 
-/// Holds documents to the schemas of Kubernetes.
+/// Validates documents with the schemas of Kubernetes.
 fn validate(documents: &[String]) -> anyhow::Result<String> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("manifests.yaml");
@@ -30,7 +30,7 @@ fn validate(documents: &[String]) -> anyhow::Result<String> {
     output(Command::new(program).arg("--strict").arg(&file)).context("tests/install makes .venv-deploy")
 }
 
-/// Whether a document is of a kind that Kubernetes brings along.
+/// Whether a document has a built-in kind of Kubernetes.
 fn is_builtin(document: &str) -> bool {
     !document.contains("apiVersion: keda.sh/")
 }
@@ -42,7 +42,7 @@ fn the_schemas_of_kubernetes_allow_every_manifest() -> anyhow::Result<()> {
     ensure!(builtin.len() >= 15, "only {} manifests", builtin.len());
     validate(&builtin)?;
     validate(&build("deploy/kubernetes/autoscaling/hpa")?)?;
-    // KEDA's own kind, which no schema here knows: the one object and the one query.
+    // There is no schema for KEDA's kind, so this checks its target and its query.
     ensure!(others.len() == 1 && others[0].contains("kind: ScaledObject"), "{others:?}");
 
     let broken: Vec<_> =
@@ -85,7 +85,7 @@ fn what_the_manifests_set_are_options_of_the_daemons() -> anyhow::Result<()> {
         let variables: Vec<_> = document
             .lines()
             .filter_map(|line| {
-                // In a container as `name: CARLO_X`, in a ConfigMap as `CARLO_X: value`.
+                // A container has `name: CARLO_X`, a ConfigMap `CARLO_X: value`.
                 let text = line.trim().trim_start_matches("- ").trim_start_matches("name: ");
                 text.starts_with("CARLO_").then(|| text.split(':').next().unwrap_or_default())
             })

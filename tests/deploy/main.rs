@@ -1,4 +1,4 @@
-//! What is in `deploy/`, used as it will be used: each file is read by the program that it is for.
+//! Tests of `deploy/`: each file is read by the program that it is for.
 //!
 //! * [`systemd`]: the units and their files of options.
 //! * [`kubernetes`]: the manifests, and the recipe for Slurm.
@@ -22,7 +22,7 @@ fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Runs a program that must succeed; what it prints, on stdout and then on stderr.
+/// Runs a program that must succeed. Returns its stdout followed by its stderr.
 fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("failed to start {command:?}"))?;
     let text = [output.stdout, output.stderr].concat();
@@ -31,7 +31,7 @@ fn output(command: &mut Command) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// What a program says of itself, on one line: where the lines break is up to the terminal.
+/// The help of a program as one line, because the line breaks depend on the terminal.
 fn help(program: &str) -> anyhow::Result<String> {
     let help = output(Command::new(carlo_tests::binary(program)?).arg("--help"))?;
     Ok(help.split_whitespace().collect::<Vec<_>>().join(" "))

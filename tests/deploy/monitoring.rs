@@ -1,5 +1,6 @@
-//! What watches a cluster: Prometheus accepts its configuration and its alerts fire as they should,
-//! and every query of the dashboard and of the alerts has an answer from a cluster that works.
+//! Monitoring: Prometheus accepts its configuration, its alerts fire correctly, and every query of
+//! the
+//! dashboard and of the alerts has a result on a cluster that works.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +22,7 @@ fn prometheus_accepts_the_configuration_and_the_alerts_fire_when_they_should() -
     for file in ["prometheus.yml", "rules.yml", "rules_test.yml"] {
         fs::copy(repository("deploy/prometheus").join(file), directory.path().join(file))?;
     }
-    // What an operator adds: the authority of the certificates, and the list of the workers.
+    // The files that an operator adds: the authority of the certificates, and the list of workers.
     fs::write(directory.path().join("ca.pem"), "")?;
     fs::write(directory.path().join("workers.yml"), "- targets: [worker-1.example:7072]\n")?;
     let promtool =
@@ -45,7 +46,7 @@ async fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
 }
 
-/// The queries of the dashboard, as Grafana would send them.
+/// The queries of the dashboard as Grafana sends them.
 fn panels() -> anyhow::Result<Vec<String>> {
     let dashboard: Value =
         serde_json::from_str(&fs::read_to_string(repository("deploy/grafana/carlo.json"))?)?;
@@ -57,7 +58,8 @@ fn panels() -> anyhow::Result<Vec<String>> {
     Ok(queries)
 }
 
-/// The queries of the alerts that ask carlo alone. In a cluster in order they have no answer.
+/// The queries of the alerts that only use carlo's metrics. They have no result on a healthy
+/// cluster.
 fn alerts() -> anyhow::Result<Vec<String>> {
     let rules = fs::read_to_string(repository("deploy/prometheus/rules.yml"))?;
     let queries = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
@@ -138,8 +140,7 @@ async fn every_query_has_an_answer_from_a_live_cluster() -> anyhow::Result<()> {
         ("carlo-worker", worker_admin),
     ];
     let _prometheus = prometheus(directory.path(), listen, &jobs)?;
-    // Some series are there while a job runs, some once one has ended, and a rate takes two
-    // samples.
+    // Some series exist while a job runs, others after one has ended, and a rate needs two samples.
     client.submit(&Client::request(1_000_000_000_000, 1)).await?;
     let began = Instant::now();
     let mut missing = panels()?;
@@ -157,7 +158,7 @@ async fn every_query_has_an_answer_from_a_live_cluster() -> anyhow::Result<()> {
         missing = still;
     }
 
-    // What an alert's silence, or an `or vector(0)`, would hide: a metric that isn't there.
+    // A missing metric, which a silent alert or an `or vector(0)` would hide.
     let known: Value =
         reqwest::get(format!("http://{listen}/api/v1/label/__name__/values")).await?.json().await?;
     let known = known["data"].as_array().context("the names are a list")?;

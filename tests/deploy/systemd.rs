@@ -1,5 +1,6 @@
-//! The units: systemd accepts them and finds little that they may do, and the daemons tell it when
-//! they are ready.
+//! The units: systemd accepts them, rates them as well protected, and the daemons notify it when
+//! they
+//! are ready.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,11 +14,11 @@ use tokio::time;
 use crate::{help, output, repository};
 
 const DAEMONS: [&str; 3] = ["carlo-coordinator", "carlo-gateway", "carlo-worker"];
-/// The highest exposure level that a unit may have, in tenths: `systemd-analyze security` gives 0
-/// to 10, and 9.6 to a bare unit.
+/// The maximum exposure level of a unit in tenths. `systemd-analyze security` rates units from 0 to
+/// 10, and a plain unit with 9.6.
 const EXPOSURE_MAX: &str = "30";
 
-/// The unit of a daemon, with the program that was built just now instead of the installed one.
+/// The unit of a daemon with the built program instead of the installed one.
 fn unit(daemon: &str, directory: &Path) -> anyhow::Result<PathBuf> {
     let text = fs::read_to_string(repository(&format!("deploy/systemd/{daemon}.service")))?;
     let installed = format!("ExecStart=/usr/bin/{daemon}");
@@ -35,7 +36,7 @@ fn systemd_accepts_each_unit_without_a_word() -> anyhow::Result<()> {
         let unit = unit(daemon, directory.path())?;
         let said = output(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit))?;
         ensure!(said.is_empty(), "{daemon}: {said}");
-        // A name that systemd doesn't know is only a warning to it.
+        // systemd only warns of unknown names.
         let broken = directory.path().join("broken.service");
         fs::write(&broken, fs::read_to_string(&unit)?.replace("NoNewPrivileges", "NoNewPrivilege"))?;
         let said = output(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&broken))?;
@@ -71,7 +72,7 @@ fn the_files_of_options_name_options_that_exist() -> anyhow::Result<()> {
         let variables: Vec<_> = assigned.map(|(variable, _)| variable).collect();
         ensure!(variables.len() >= 3, "{name}.env has {variables:?} alone");
         for variable in variables {
-            // Not an option: tracing reads it.
+            // Not an option; the logging reads it.
             let known = variable == "CARLO_LOG" || help.contains(&format!("[env: {variable}="));
             ensure!(known, "{name}.env: {daemon} knows no {variable}");
         }

@@ -1,4 +1,4 @@
-//! The commands that bring their own cluster, in a small size.
+//! The commands that start their own small cluster.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
@@ -66,7 +66,7 @@ fn an_interrupted_run_ends_soon_with_130() {
     let mut command = carlo(&["run", EXAMPLE, "-n", "1T"]);
     let mut child =
         command.env("CARLO_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It listens for signals before it logs anything. The job itself takes hours.
+    // The program listens for signals before it logs anything. The job would take hours.
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     log.find(|line| line.contains("joined")).expect("the worker joins");
     let interrupted = Instant::now();
@@ -78,7 +78,7 @@ fn an_interrupted_run_ends_soon_with_130() {
     assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());
 }
 
-/// `carlo up` on free ports, with the URL that it says.
+/// Starts `carlo up` on free ports. Returns its URL, too.
 fn up(directory: &std::path::Path) -> (Child, String) {
     let mut command = carlo(&["up", "--listen", "127.0.0.1:0", "--threads", "1", "--data-dir"]);
     let mut child = command.arg(directory).stdout(Stdio::piped()).spawn().unwrap();
@@ -213,7 +213,7 @@ fn a_stored_answer_to_a_question_is_verified_with_the_question() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// The answer of a call that the command line has no command for.
+/// The response of a call for which the command line has no command.
 fn post(url: &str, path: &str, body: &Value) -> Value {
     carlo_service::tls::install_provider();
     let call = async {
@@ -358,7 +358,7 @@ fn the_example_of_a_sweep_is_one() {
     assert!(success(24) > success(0) && success(24) > success(27), "later and on less is safer: {points:?}");
 }
 
-/// The histogram of the samples is that of the job, and they are charged as so many simulations.
+/// The samples have the histogram of the job, and are charged like the same number of simulations.
 #[test]
 fn single_simulations_add_up_to_the_job() {
     let directory = tempfile::tempdir().unwrap();
@@ -390,7 +390,7 @@ fn single_simulations_add_up_to_the_job() {
     let counts = results["histogram"]["counts"].as_array().unwrap();
     for (edges, count) in edges.windows(2).zip(counts) {
         let within = rows.iter().filter(|row| (edges[0]..edges[1]).contains(&row.0)).count() as f64;
-        // A bar's edges are those of bins, which a balance may lie on by rounding.
+        // A balance may be on the edge of a bar by rounding.
         assert!((within - number(count)).abs() <= 40.0, "{edges:?}: {within}, not {count}");
     }
     let after = answer(&["usage", "--json", "--url", &url])["tokens_used"].as_u64().unwrap();

@@ -1,5 +1,4 @@
-//! What makes the commands pleasant every day: profiles, short ids, patience, and JSON of one
-//! shape.
+//! Conveniences: profiles, short ids, waiting for limits, and the same JSON of all lists.
 
 use serde_json::{Value, json};
 
@@ -33,7 +32,7 @@ fn a_profile_names_the_server_and_its_key() {
         let (stdout, stderr, code) = outcome(carlo(args).env("XDG_CONFIG_HOME", directory.path()));
         assert_eq!((stdout.as_str(), code), ("no jobs\n", Some(0)), "{stderr}");
     }
-    // Another server doesn't get to see the key.
+    // The key is not sent to another server.
     let (_, _, code) = outcome(carlo(&["jobs", "--url", &fake.url]).env("XDG_CONFIG_HOME", directory.path()));
     assert_eq!(code, Some(0));
     let calls = fake.calls.lock().unwrap();
@@ -96,7 +95,7 @@ fn the_server_says_when_to_come_back() {
     assert_eq!((stderr.as_str(), code), ("too many calls: waiting 1 s, as the server asks\n", Some(0)));
     assert!(began.elapsed().as_millis() >= 1_000);
 
-    // Nobody waits for the next month.
+    // The command doesn't wait for the next month.
     limited["retry-after"] = json!("86400");
     let fake = Fake::new([(status, limited)]);
     let (_, _, code) = outcome(&mut carlo(&["status", JOB, "--url", &fake.url]));
@@ -129,7 +128,7 @@ fn plans_are_compared_and_solved_by_a_server_that_is_named() {
     let body: Value = serde_json::from_str(&fake.bodies.lock().unwrap()[0]).unwrap();
     assert_eq!(body["requests"].as_array().unwrap().len(), 2);
 
-    // What takes longer than a call is followed by its job.
+    // If it takes longer than a call, the command follows the job.
     let (status, mut slow) = problem(503, "it takes longer", &json!([]));
     slow["x-job-id"] = json!(JOB);
     let fake = Fake::new([(status, slow), job(&json!({"status": "failed", "error": "it broke"}))]);
@@ -187,7 +186,7 @@ fn every_command_answers_as_json_where_it_is_asked_to() {
         let answer: Value = serde_json::from_str(&stdout).unwrap();
         assert!(answer.is_object(), "{args:?}: {stdout}");
     }
-    // No command is without it.
+    // Every command has the option.
     let (help, _, _) = outcome(&mut carlo(&["--help"]));
     let commands =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());

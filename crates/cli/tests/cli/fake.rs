@@ -1,4 +1,4 @@
-//! A server that speaks the contract and has one job.
+//! A fake server of the REST contract with one job.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,10 +17,10 @@ pub(crate) const JOB: &str = "job_00000000000040008000000000000001";
 
 type Answers = Arc<Mutex<VecDeque<(u16, Value)>>>;
 
-/// Serves until it is dropped.
+/// A fake server. Dropping it stops it.
 pub(crate) struct Fake {
     pub(crate) url: String,
-    /// `METHOD path?query` of every call so far, and its key and last event where it has them.
+    /// `METHOD path?query` of every call so far, with its key and last event id if it has them.
     pub(crate) calls: Arc<Mutex<Vec<String>>>,
     /// The body of every call.
     pub(crate) bodies: Arc<Mutex<Vec<String>>>,
@@ -28,8 +28,9 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// Answers these in turn, and the last one again and again. A stream of events takes as many as
-    /// there are up to the end of the job or batch, or breaks off at the first refusal.
+    /// Sends these responses in turn, and then repeats the last one. A stream of events takes
+    /// several
+    /// responses, up to the end of the job or batch, or breaks at the first refusal.
     pub(crate) fn new(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -61,7 +62,7 @@ fn next(answers: &Answers) -> (u16, Value) {
 
 fn plain((status, body): (u16, Value)) -> Response {
     let mut response = (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response();
-    // What a refusal says in headers, the tests write into its problem.
+    // Tests write the headers of a refusal into its problem.
     for name in ["retry-after", "x-job-id"] {
         if let Some(value) = body.get(name).and_then(Value::as_str) {
             response.headers_mut().insert(name, value.parse().unwrap());
@@ -91,7 +92,7 @@ fn events(answers: &Answers) -> Response {
             break;
         }
         if last {
-            // It goes on, and nothing more happens.
+            // The stream stays open without further events.
             tokio::spawn(async move { sender.closed().await });
             break;
         }
@@ -103,7 +104,7 @@ pub(crate) fn submitted() -> (u16, Value) {
     (202, json!({"jobId": JOB, "status": "queued", "queuePosition": 1, "estimatedTimeRemaining": null}))
 }
 
-/// The job, as far as these members say.
+/// The job with these members.
 pub(crate) fn job(members: &Value) -> (u16, Value) {
     let mut job = json!({
         "id": JOB, "status": "running", "progress": 50.0, "allocatedNodes": 1, "simulationsTotal": 100, "simulationsComplete": 50,

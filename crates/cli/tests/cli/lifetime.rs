@@ -1,10 +1,10 @@
-//! The examples of plans, run as their readers run them.
+//! Runs the examples of plans.
 
 use serde_json::Value;
 
 use crate::{carlo, outcome};
 
-/// The example with a name, as JSON and as text, with few simulations.
+/// The results of an example with few simulations, as JSON and as text.
 fn example(name: &str) -> (Value, String) {
     let file = format!("{}/../../deploy/examples/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let run = |extra: &[&str]| {
@@ -16,7 +16,8 @@ fn example(name: &str) -> (Value, String) {
     (serde_json::from_str(&run(&["--json"])).unwrap(), run(&[]))
 }
 
-/// Asserts that a share lies between two, which a right program misses in none of a million runs.
+/// Asserts that a share is between two bounds. A correct program fails less than once in a million
+/// runs.
 #[track_caller]
 fn assert_between(share: &Value, low: f64, high: f64) {
     let share = share.as_f64().unwrap();

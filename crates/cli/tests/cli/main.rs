@@ -1,5 +1,5 @@
-//! The binary as its users run it: exit codes, stdout and stderr, against a fake server and with
-//! its own cluster.
+//! Tests of the program: exit codes, stdout and stderr, with a fake server and with its own
+//! cluster.
 
 #![expect(clippy::unwrap_used, reason = "what the tests set up themselves is there")]
 
@@ -15,7 +15,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/examples/house_deposit.json");
 
-/// The program with these arguments, and nothing of the environment that it reads.
+/// The program with these arguments, without the environment variables that it reads.
 fn carlo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_carlo"));
     let inherited = std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("CARLO_"));
@@ -23,7 +23,7 @@ fn carlo(args: &[&str]) -> Command {
     command
 }
 
-/// What it wrote to stdout, to stderr, and its exit code.
+/// Its stdout, its stderr and its exit code.
 fn outcome(command: &mut Command) -> (String, String, Option<i32>) {
     let Output { status, stdout, stderr } = command.output().expect("the binary runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");

@@ -11,7 +11,7 @@ use crate::{EXAMPLE, carlo, outcome, signal};
 #[test]
 fn a_server_that_is_not_there_ends_with_1_and_what_to_do() {
     let url = {
-        // Bound and dropped: nobody answers there.
+        // The port was bound and released, so nothing listens there.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
@@ -65,7 +65,7 @@ fn waiting_ends_as_the_job_ends() {
         let (stdout, stderr, ended) = outcome(&mut carlo(&["submit", EXAMPLE, "--wait", "--url", &fake.url]));
         assert_eq!((stdout.as_str(), ended), ("", Some(code)));
         assert!(stderr.ends_with(&words), "{stderr}");
-        // Two streams broke, and nothing was missed.
+        // Two streams broke, and no event was missed.
         let calls = fake.calls.lock().unwrap()[1..].join("\n");
         let events = format!("GET /api/jobs/{JOB}/events");
         assert_eq!(calls, format!("{events}\n{events} after 1\n{events} after 1"));
@@ -90,7 +90,7 @@ fn whoever_stops_waiting_is_told_that_the_job_goes_on() {
     let mut command = carlo(&["watch", JOB]);
     let command = command.env("CARLO_URL", &fake.url).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // It listens for signals before it asks for the job.
+    // The program listens for signals before it requests the job.
     let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
     stdout.next().unwrap().unwrap();
     signal("INT", &child);
@@ -187,7 +187,7 @@ fn a_node_is_drained_by_its_id_or_by_a_name_that_only_it_has() {
     assert_eq!((stdout.as_str(), code), ("attic gets work again\n", Some(0)));
     assert_eq!(fake.calls.lock().unwrap()[1], format!("POST /api/cluster/nodes/{}/undrain", NODES[1]));
 
-    // Nobody listed has the name: the server may know it all the same.
+    // No listed node has this name, but the server may know it.
     let mut roof = listed["nodes"][0].clone();
     roof["name"] = "roof".into();
     let alone = (200, roof);
@@ -213,7 +213,7 @@ fn nodes_are_listed_as_the_cluster_says() {
     for args in [&["nodes", "list", "--url", &fake.url][..], &["nodes", "--url", &fake.url]] {
         let (stdout, _, code) = outcome(&mut carlo(args));
         assert_eq!(code, Some(0));
-        // It holds nothing any more.
+        // It has no leases.
         assert!(stdout.contains("attic  drained"), "{stdout}");
     }
 }
