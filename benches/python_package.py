@@ -1,4 +1,4 @@
-"""How much the Python package costs beside the command line, and a sweep beside single calls. See benches/python."""
+"""The cost of the Python package compared with the command line, and of a sweep compared with single calls. See benches/python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POINTS, POINT_SIMULATIONS = (20, 10), 100_000
 
 
 def measured(work: Callable[[], Any]) -> tuple[float, float, Any]:
-    """Seconds on the clock, seconds of processor in this process and its children, and what came of it."""
+    """Seconds on the clock, processor seconds in this process and its children, and the returned value."""
 
     def processor() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -67,13 +67,13 @@ def runs(program: str, rounds: int) -> None:
 
 
 def processor_of(pid: int) -> float:
-    """Seconds of processor that a process has used."""
+    """The processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def sweeps(program: str, rounds: int) -> None:
-    """What a server computes for a plan of a sweep, and for one of `/api/simulate`."""
+    """The cost on a server of a plan of a sweep, and of a plan of `/api/simulate`."""
     rows, columns = POINTS
     axes = {
         "/financialProfile/monthlySpending": [3_000 + 10 * i for i in range(rows)],

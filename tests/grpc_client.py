@@ -1,4 +1,4 @@
-"""What a gRPC client written in Python does: see tests/grpc. Arguments: the coordinator's address and an API key."""
+"""A gRPC client in Python, see tests/grpc. Arguments: the coordinator's address and an API key."""
 
 import sys
 
@@ -30,7 +30,7 @@ def refused(call, code):
 
 
 def ask(channel, service, requests):
-    """One stream of questions to a version of server reflection; the versions have the same messages."""
+    """A stream of requests to a version of server reflection. The versions have the same messages."""
     call = channel.stream_stream(
         f"/{service}/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
@@ -48,7 +48,7 @@ def main(address, key):
     refused(lambda: jobs.Submit(submit, timeout=SECONDS), grpc.StatusCode.UNAUTHENTICATED)
     refused(lambda: jobs.Submit(jobs_pb2.SubmitRequest(), metadata=with_key, timeout=SECONDS), grpc.StatusCode.INVALID_ARGUMENT)
 
-    # Compressed requests are taken, too.
+    # Compressed requests are accepted, too.
     for compression in (None, grpc.Compression.Gzip):
         job = jobs.Submit(submit, metadata=with_key, timeout=SECONDS, compression=compression)
         events = list(jobs.Watch(jobs_pb2.WatchJobRequest(id=job.id), metadata=with_key, timeout=SECONDS))

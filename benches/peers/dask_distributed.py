@@ -1,4 +1,4 @@
-"""The NumPy shards under Dask distributed: a local cluster with one worker process a core."""
+"""The NumPy shards under Dask distributed: a local cluster with one worker process per core."""
 
 import measure  # First: it starts the clock.
 

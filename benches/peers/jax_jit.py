@@ -1,4 +1,4 @@
-"""JAX on all cores: jit, float32, one XLA device a core, a loop over batches around a loop over months.
+"""JAX on all cores: jit, float32, one XLA device per core, a loop over batches around a loop over months.
 
 A batch is small enough for a core's cache, and all normals of a month are drawn by one call; both were faster here than without. The
 generator is JAX's default.
@@ -9,7 +9,7 @@ import measure  # First: it starts the clock.
 import os
 from contextlib import contextmanager
 
-# Before the import, which reads them.
+# Set before the import, which reads them.
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={measure.CORES}"
 import jax
@@ -18,7 +18,7 @@ from jax import lax
 
 import household as h
 
-# Simulations of a batch.
+# Simulations per batch.
 BATCH = 32_768
 
 

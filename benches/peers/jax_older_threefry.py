@@ -1,6 +1,6 @@
 """The same JAX with the older, not partitionable Threefry, which spends half the work on a 32-bit draw.
 
-Faster here than JAX's default, and than its RBG generator; it is what somebody gets who looks for the fastest setting.
+Faster here than JAX's default, and than its RBG generator; it is the fastest setting.
 """
 
 import measure  # First: it starts the clock.

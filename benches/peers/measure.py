@@ -1,7 +1,7 @@
-"""What every peer's script does besides simulating: its arguments, its clock and its one line of output.
+"""The common part of all peers' scripts: arguments, clock, and the line of output.
 
-Imported first, so that `startup_seconds` counts the libraries' imports, the workers' start and the warm-up, in which
-compilers compile. `seconds` is what is compared: one call, on everything that is already up.
+It is imported first, so that `startup_seconds` includes the libraries' imports, the workers' start and the warm-up, in which
+code is compiled. `seconds` is compared: the time of one call after the start.
 """
 
 import argparse
@@ -16,12 +16,12 @@ STARTED = time.perf_counter()
 CORES = len(os.sched_getaffinity(0))
 WARM_UP_SIMULATIONS = 200_000
 
-# Runs at least so many simulations; returns how many it ran, and how many of them reached the target.
+# Runs at least this number of simulations. Returns their number and the number of those that reached the target.
 Count = Callable[[int], tuple[int, int]]
 
 
 def main(peer: str, version: str, opened: Callable[[int], AbstractContextManager[Count]]) -> None:
-    """Measures what `opened(seed)` gives."""
+    """Measures the function of `opened(seed)`."""
     arguments = argparse.ArgumentParser(description=f"Simulates the example household with {peer}.")
     arguments.add_argument("--simulations", type=int, default=1_000_000, metavar="N")
     arguments.add_argument("--seed", type=int, default=1)
@@ -51,8 +51,8 @@ def main(peer: str, version: str, opened: Callable[[int], AbstractContextManager
 
 
 def shards(seeds, simulations: int, per_core: int = 8) -> Iterator[tuple]:
-    """Cuts `simulations` into equal shards, some for each core so that none waits long for the last one, each with a
-    seed of its own from the SeedSequence `seeds`."""
+    """Divides `simulations` into equal shards with their own seeds from the SeedSequence `seeds`. Each core gets several
+    shards, so that none waits long for the last one."""
     number = CORES * per_core
     sizes = [simulations // number + (index < simulations % number) for index in range(number)]
     return zip(seeds.spawn(number), sizes, strict=True)

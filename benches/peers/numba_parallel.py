@@ -1,4 +1,4 @@
-"""Numba on all cores: `njit(parallel=True, fastmath=True)`, one simulation an iteration of the parallel loop.
+"""Numba on all cores: `njit(parallel=True, fastmath=True)`, one simulation per iteration of the parallel loop.
 
 float64, with the generator that Numba keeps for each thread behind `np.random`.
 """

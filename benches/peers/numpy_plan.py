@@ -1,16 +1,16 @@
-"""One shard of a plan over a lifetime in NumPy, on one core: what `numpy_plans.py` gives to each process.
+"""One shard of a plan over a lifetime in NumPy, on one core. `numpy_plans.py` gives shards to processes.
 
-It takes those members of a request that the plans of `benches/compare` use: `neverShort` in real dollars, prices with
+It supports the members of a request that the plans of `benches/compare` use: `neverShort` in real dollars, prices with
 memory, a portfolio with a glide path or a bootstrap, guardrails, two people, flows indexed to prices. float64; vectorised
-over a chunk of simulations, month by month, in arrays that fit the core's own cache. What depends on no draw is computed
-once. It counts successes and nothing else.
+over a chunk of simulations, month by month, in arrays that fit the core's own cache. Values that
+depend on no random number are computed once. It only counts successes.
 """
 
 from math import exp, sqrt
 
 import numpy as np
 
-# Simulations that march together. Ten arrays of this length are 640 kB.
+# Simulations that are computed together. Ten arrays of this length are 640 kB.
 CHUNK = 8_192
 
 EXPENSE_STD = 0.15
@@ -21,7 +21,7 @@ EMERGENCY_MAX = 3_000.0
 
 
 class Household:
-    """A request, with the amounts and the moments of every month worked out."""
+    """A request with the computed amounts and moments of every month."""
 
     def __init__(self, request: dict):
         profile, goal, plan = request["financialProfile"], request["goal"], request["plan"]
@@ -61,7 +61,7 @@ class Household:
 
 
 def count_successes(request: dict, seed: np.random.SeedSequence, simulations: int) -> int:
-    """How many of `simulations` are never short and end with the target."""
+    """The number of `simulations` that are never short and end with the target."""
     household = Household(request)
     random = np.random.Generator(np.random.SFC64(seed))
     sizes = [min(CHUNK, simulations - start) for start in range(0, simulations, CHUNK)]
@@ -69,7 +69,7 @@ def count_successes(request: dict, seed: np.random.SeedSequence, simulations: in
 
 
 def _march(h: Household, random: np.random.Generator, n: int) -> int:
-    """Walks `n` households through all months together."""
+    """Simulates `n` households together, month by month."""
     balance = np.full(n, h.balance)
     planned = np.full(n, h.spending)
     prices = np.ones(n)

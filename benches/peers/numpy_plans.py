@@ -12,7 +12,7 @@ import numpy as np
 
 from numpy_plan import count_successes
 
-# The golden cases: requests, and the answers of an independent program.
+# The golden cases: requests, and the results of an independent program.
 CASES = Path(__file__).resolve().parent.parent.parent / "crates/kernel/tests/golden/plan.json"
 
 

@@ -1,4 +1,4 @@
-"""One shard of the simulation in NumPy, on one core: what the multiprocessing, Dask and Ray peers share.
+"""One shard of the simulation in NumPy, on one core, for the multiprocessing, Dask and Ray peers.
 
 float64; vectorised over a chunk of simulations, month by month, in arrays that are made once and fit the core's own
 cache. SFC64 is the fastest of NumPy's generators.
@@ -8,12 +8,12 @@ import numpy as np
 
 import household as h
 
-# Simulations that march together. Six arrays of this length are 400 kB.
+# Simulations that are computed together. Six arrays of this length are 400 kB.
 CHUNK = 8_192
 
 
 def count_successes(seed: np.random.SeedSequence, simulations: int) -> int:
-    """How many of `simulations` reach the target."""
+    """The number of `simulations` that reach the target."""
     random = np.random.Generator(np.random.SFC64(seed))
     successes = 0
     for start in range(0, simulations, CHUNK):
@@ -22,7 +22,7 @@ def count_successes(seed: np.random.SeedSequence, simulations: int) -> int:
 
 
 def _march(random: np.random.Generator, n: int) -> int:
-    """Walks `n` households through all months together."""
+    """Simulates `n` households together, month by month."""
     balance = np.full(n, h.BALANCE)
     income = np.full(n, h.INCOME)
     spending = np.full(n, h.SPENDING)

@@ -1,4 +1,4 @@
-"""The NumPy shards under Ray: a local instance with one worker process a core."""
+"""The NumPy shards under Ray: a local instance with one worker process per core."""
 
 import measure  # First: it starts the clock.
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-# Before the import, which reads it: nothing is reported to anyone.
+# Set before the import, which reads it. It disables usage reports.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 import ray
 

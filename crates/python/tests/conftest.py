@@ -1,4 +1,4 @@
-"""A live cluster to test against: the programs of the last build, as processes. `CARLO_PROGRAMS` is the directory that they are in."""
+"""A live cluster for the tests, with the programs of the last build. `CARLO_PROGRAMS` is their directory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Daemon:
             self.process = subprocess.Popen([str(PROGRAMS / name), *arguments], stderr=file, env=environment)
 
     def said(self, message: str) -> dict[str, Any]:
-        """The entry of the log with a message, once it is there."""
+        """Waits for the entry of the log with a message."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             for line in self.log.read_text().splitlines():
@@ -52,7 +52,7 @@ class Daemon:
 
 
 class Cluster:
-    """A coordinator that asks for keys, a gateway and a worker."""
+    """A coordinator with authentication, a gateway and a worker."""
 
     def __init__(self, directory: Path) -> None:
         self.directory, self.starts = directory, 0
@@ -102,7 +102,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster that the test may break."""
+    """A cluster that the test may damage."""
     cluster = Cluster(tmp_path)
     yield cluster
     cluster.end()
@@ -116,7 +116,7 @@ def client(cluster: Cluster) -> Iterator[carlo.Client]:
 
 @pytest.fixture(scope="session")
 def command_line() -> Callable[..., Any]:
-    """Runs `carlo` with these arguments, and reads the JSON that it prints."""
+    """Runs `carlo` with these arguments, and returns its JSON output."""
 
     def run(*arguments: str) -> Any:
         done = subprocess.run([str(PROGRAMS / "carlo"), *arguments], capture_output=True, text=True, check=True, timeout=120)

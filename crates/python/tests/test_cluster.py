@@ -1,4 +1,4 @@
-"""Clients of a live cluster that asks for keys."""
+"""Clients of a live cluster with authentication."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGE = 10**12
 
 
 def without_workers(results: carlo.JobResults) -> dict[str, Any]:
-    """The results without what says where they were computed."""
+    """The results without the members that depend on where they were computed."""
     values = results.to_dict()
     del values["workersUsed"]
     return values
@@ -142,7 +142,7 @@ def test_without_a_good_key_nothing_is_answered(cluster: Cluster, monkeypatch: p
                 client.submit(carlo.EXAMPLE)
             with pytest.raises(errors.Unauthenticated):
                 list(client.events("job_" + "0" * 32))
-            # Trying again would not help.
+            # Further attempts would not help.
             assert time.monotonic() - began < 5
             assert key is None or key not in repr(client)
 

@@ -1,4 +1,4 @@
-"""What a person sees of answers."""
+"""The display of results."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_builders_are_requests() -> None:
     values = plan.to_dict()
     assert values["plan"]["spendingRule"]["rule"] == "guardrails" and values["plan"]["flows"][0]["from"] == 24
     assert carlo.SimulationRequest.from_dict(values) == plan
-    # What an answer says was assumed is a builder, too, and asks the same again.
+    # The assumptions of results are a request, too, which gives the same results.
     results = carlo.run(plan)
     assert isinstance(results.assumptions, carlo.SimulationRequest)
     assert carlo.run(results.assumptions).digest == results.digest

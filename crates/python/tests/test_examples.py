@@ -1,4 +1,4 @@
-"""What stands in deploy/examples for people who integrate carlo. A program whose runtime isn't there is skipped."""
+"""The examples in deploy/examples. A program is skipped if its runtime is missing."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_commands_of_the_readme_run(cluster: Cluster, capsys: pytest.Capture
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 4
-    # A billion would take a minute here.
+    # A billion simulations would take a minute.
     code = "\n".join(blocks).replace("10**9", "10**6").replace('"http://127.0.0.1:3001", key="…"', f"{cluster.url!r}, key={cluster.key!r}")
     exec(code, {})
     assert "/goal/timelineMonths" in capsys.readouterr().out

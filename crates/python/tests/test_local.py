@@ -35,7 +35,7 @@ def test_golden_cases_agree(case: dict[str, Any]) -> None:
     assert results.simulations_run == n
 
 
-# All but the body of a sweep.
+# All functions except sweeps.
 SINGLE = sorted(path.name for path in EXAMPLES.glob("*.json") if "financialProfile" in json.loads(path.read_text()))
 
 
@@ -133,7 +133,7 @@ def test_paths_end_as_results_count(fixture: str, plan: dict[str, Any]) -> None:
     assert final.mean(dtype=float) == pytest.approx(results.mean, rel=1e-6)
     for point in results.trajectory[:: max(len(results.trajectory) // 5, 1)]:
         assert numpy.median(balances[:, point.month - 1]) == pytest.approx(point.p50, rel=2e-2)
-    # The replay ends with the last life.
+    # The replay ends with the last death.
     months_lived = carlo.replay(results, 17).months
     shown = [month.balance if month.real_balance is None else month.real_balance for month in months_lived]
     assert numpy.allclose(shown, balances[17][: len(shown)], rtol=1e-6, atol=0.01)
@@ -150,7 +150,7 @@ def test_samples_are_what_results_count(fixture: str, plan: dict[str, Any]) -> N
     assert len(samples) == n and samples.final_balance.dtype == numpy.float32
     assert samples.succeeded.mean() == results.success_probability
     edges, counts = results.histogram.edges, results.histogram.counts
-    # An edge of a bar may lie within a bin, which is then shared out.
+    # The edge of a bar may be within a bin, which is then divided.
     assert numpy.abs(numpy.histogram(samples.final_balance, edges)[0] - counts).sum() <= n / 200
     if fixture == "plan":
         assert results.path is not None and results.horizon_months is not None
@@ -165,7 +165,7 @@ def test_samples_are_what_results_count(fixture: str, plan: dict[str, Any]) -> N
     assert samples.lowest_multiplier is None
     frame = samples.to_frame("polars")
     assert frame["index"].to_list() == list(range(n)) and frame["final_balance"].to_numpy().tolist() == samples.final_balance.tolist()
-    # Wherever they begin, they are the same; also beyond the job.
+    # The simulations don't depend on the first index, also beyond the job.
     part = carlo.samples(results, 16_000, 2_000)
     assert numpy.array_equal(part.final_balance, samples.final_balance[16_000:18_000])
     assert numpy.array_equal(part.final_balance, carlo.paths(results, 16_000, 2_000)[:, -1])

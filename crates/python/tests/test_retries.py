@@ -1,4 +1,4 @@
-"""What a client does when calls fail, against a server that is made up."""
+"""Clients when calls fail, with a fake server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JOB: dict[str, Any] = {
 
 
 class Clock:
-    """Time that passes only where somebody sleeps."""
+    """A clock that advances only during sleeps."""
 
     def __init__(self) -> None:
         self.now, self.slept = 0.0, list[float]()
@@ -51,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Server:
-    """Answers with what it is given, one after another, and remembers what it was asked."""
+    """Sends the given responses in turn, and records the requests."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers, self.asked = list(answers), list[httpx.Request]()

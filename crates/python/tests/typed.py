@@ -1,4 +1,4 @@
-"""What a caller writes who has their types checked: mypy reads this, and tests run it."""
+"""Code with types, which mypy checks and tests run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator against a server that is made up: run it with `pytest` where Airflow and carlo are installed."""
+"""Tests of the operator with a fake server. Run them with `pytest`; they need Airflow and carlo."""
 
 from __future__ import annotations
 
