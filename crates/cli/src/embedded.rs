@@ -35,7 +35,7 @@ pub struct Options {
     pub web: bool,
     /// Whether only this command uses the cluster. Then a call may wait for a job of any size.
     pub is_private: bool,
-    /// How long a call waits for results that it answers with.
+    /// How long a call waits for the results that it returns.
     pub answer_wait: Duration,
 }
 

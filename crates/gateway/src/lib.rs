@@ -64,7 +64,7 @@ use tokio::net::TcpListener;
 /// use 60 s.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How long a call waits for results that it answers with. Its job goes on after that.
+/// How long a call waits for the results that it returns. Its job continues after that.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// The configuration of a gateway. Every limit has a default in [`Config::new`].
@@ -78,7 +78,7 @@ pub struct Config {
     pub call_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
-    /// How long a call waits for results that it answers with.
+    /// How long a call waits for the results that it returns.
     pub answer_wait: Duration,
     /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,

@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) concurrency: ConcurrencyLimit,
     pub(crate) response_cache: ResponseCache,
     pub(crate) body_timeout: Duration,
-    /// How long a client waits for the results of a call that answers with them.
+    /// How long a call waits for the results that it returns.
     pub(crate) answer_wait: Duration,
     pub(crate) cors_origins: CorsOrigins,
     /// Whether other machines can reach the gateway.

@@ -1,13 +1,13 @@
-//! What every form of an answer says alike of a plan over a lifetime: which points of the curve of
-//! being short are shown, what they are called, and how sure they are. How it looks is for the
-//! command line and the report.
+//! Common parts of the command line's output and the report for plans over a lifetime: the points
+//! of
+//! the curve of being short, their labels, and their intervals.
 
 use carlo_types::merge::wilson_interval_95;
 use carlo_types::request::plan::Person;
 use carlo_types::results::{CurvePoint, Interval, ShortMonths};
 
-/// A month, from 1, as the year that it lies in, with the first person's age where the plan has
-/// one.
+/// The year that contains a month (counted from 1), with the first person's age if the plan has
+/// people.
 pub fn when(month: u32, people: &[Person]) -> String {
     let year = month.div_ceil(12);
     match people.first() {
@@ -16,8 +16,9 @@ pub fn when(month: u32, people: &[Person]) -> String {
     }
 }
 
-/// When money runs short for the first time, among the simulations in which it does: the end of a
-/// sentence that begins with "the first time".
+/// When money runs short for the first time, among the simulations in which it does. It is the end
+/// of
+/// a sentence that begins with "the first time".
 pub fn first_time(months: ShortMonths, people: &[Person]) -> String {
     let [p5, p25, p50, p75, p95] =
         [months.p5, months.p25, months.p50, months.p75, months.p95].map(|month| when(month, people));
@@ -27,8 +28,8 @@ pub fn first_time(months: ShortMonths, people: &[Person]) -> String {
     )
 }
 
-/// At most `most` points of a curve: the ends of years, thinned out evenly; every point where the
-/// timeline has no whole year. The last one is always among them.
+/// At most `most` points of a curve at equal distances: ends of years, or any months if the timeline
+/// has no whole year. The last one is always included.
 pub fn shown_points(curve: &[CurvePoint], most: usize) -> Vec<CurvePoint> {
     let years: Vec<_> = curve.iter().filter(|point| point.month.is_multiple_of(12)).copied().collect();
     let points = if years.is_empty() { curve.to_vec() } else { years };
@@ -37,7 +38,7 @@ pub fn shown_points(curve: &[CurvePoint], most: usize) -> Vec<CurvePoint> {
     points.into_iter().skip(first).step_by(step).collect()
 }
 
-/// The 95 % Wilson interval of a point of a curve, of so many simulations.
+/// The 95 % Wilson interval of a point of a curve from this number of simulations.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the simulations")]
 pub fn interval_95(point: &CurvePoint, simulations: u64) -> Interval {
     wilson_interval_95((point.probability * simulations as f64).round() as u64, simulations)

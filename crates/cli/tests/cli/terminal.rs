@@ -1,6 +1,8 @@
-//! What every command prints: nothing that a user sent reaches a terminal raw, and tables, bars and
-//! progress fit the terminal's width. The commands come from the command line itself, so that none
-//! is forgotten.
+//! The output of every command: input of users is escaped on terminals, and tables, bars and
+//! progress
+//! fit the terminal's width. The list of commands comes from the command line itself, so that none
+//! is
+//! forgotten.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,11 +17,11 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::fake::{Fake, JOB};
 use crate::{carlo, outcome};
 
-/// A text with everything that a terminal obeys or hides.
+/// A text with all characters that a terminal would obey or hide.
 const HOSTILE: &str = "x\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}\u{85}\u{2028}y";
-/// Part of how it is shown in text, and in JSON.
+/// Parts of its escaped forms in text and in JSON.
 const SHOWN: [&str; 2] = [r"\u{9b}31m", r"\u009b31m"];
-/// The members of answers that hold what users, workers or administrators sent.
+/// The members of responses with input of users, workers or administrators.
 const SENT: [&str; 16] = [
     "name",
     "hostname",
@@ -38,10 +40,11 @@ const SENT: [&str; 16] = [
     "pointer",
     "warning",
 ];
-/// Commands that print nothing of a server or a user: scripts, manuals, numbers, own arguments.
+/// Commands that print no data of a server or a user, but scripts, manuals, numbers, or their own
+/// arguments.
 const EXEMPT: [&str; 4] = ["completions", "man", "samples", "up"];
 
-/// The value with hostile texts wherever somebody can have sent one.
+/// The value with hostile texts in all members that have input.
 fn hostile(value: &Value) -> Value {
     match value {
         Value::Object(members) => members
@@ -61,7 +64,7 @@ fn hostile(value: &Value) -> Value {
     }
 }
 
-/// The answer of this name as the contract shows it, with hostile texts.
+/// The contract's example of the response with this name, with hostile texts.
 fn example(name: &str) -> Value {
     let text = include_str!("../../../gateway/src/openapi/examples.json");
     let all: Value = serde_json::from_str(text).unwrap();
@@ -82,7 +85,7 @@ fn with(mut value: Value, members: &Value) -> Value {
     value
 }
 
-/// A command, what the server answers, and whether text and JSON show something that was sent.
+/// A command, the server's responses, and whether the text and the JSON contain input.
 struct Case {
     args: Vec<String>,
     answers: Vec<(u16, Value)>,
@@ -93,7 +96,7 @@ fn case(args: &str, answers: Vec<(u16, Value)>, shows: [bool; 2]) -> Case {
     Case { args: args.split(' ').map(str::to_owned).collect(), answers, shows }
 }
 
-/// The files that commands read, with hostile names where the system allows it.
+/// The files that commands read, with hostile names if the system allows them.
 struct Files {
     request: String,
     answer: String,
@@ -121,7 +124,7 @@ impl Files {
         let request = write(&format!("{name}.json"), &request);
         let run = carlo(&["run", &request, "--json"]).output().unwrap();
         let mut answer: Value = serde_json::from_slice(&run.stdout).unwrap();
-        // A false answer is what is talked about most.
+        // Changed results give the longest output.
         answer["results"]["mean"] = json!(1.0);
         Self {
             request,
@@ -200,7 +203,7 @@ impl Files {
     }
 }
 
-/// The commands that do something, as they are typed.
+/// All commands without subcommands, with their full names.
 fn commands(command: &clap::Command, prefix: &str) -> BTreeSet<String> {
     let subcommands = command.get_subcommands().filter(|sub| sub.get_name() != "help");
     let below: BTreeSet<String> =
@@ -208,7 +211,7 @@ fn commands(command: &clap::Command, prefix: &str) -> BTreeSet<String> {
     if below.is_empty() { BTreeSet::from([prefix.trim().to_owned()]) } else { below }
 }
 
-/// The command line of a case, against a server that answers it.
+/// The command of a case, with a fake server.
 fn command_line(case: &Case, fake: &Fake) -> Vec<String> {
     let mut args = case.args.clone();
     match args[0].as_str() {
@@ -252,7 +255,7 @@ fn nothing_that_somebody_sent_reaches_a_terminal_raw() {
             let printed = stdout + &stderr;
             let harmful: Vec<char> = printed.chars().filter(|letter| !is_harmless(*letter)).collect();
             assert!(harmful.is_empty(), "{args:?} prints {harmful:?}: {printed:?}");
-            // What is refused is said in text.
+            // Refusals are always text.
             let is_shown = printed.contains(shown) || json && printed.contains(SHOWN[0]);
             let expected = case.shows[usize::from(json)];
             assert!(is_shown || !expected, "{args:?} should show what was sent: {printed}");
@@ -260,7 +263,7 @@ fn nothing_that_somebody_sent_reaches_a_terminal_raw() {
     }
 }
 
-/// What a command writes to a terminal of so many columns.
+/// The output of a command on a terminal of this width.
 fn on_a_terminal(args: &[String], columns: usize) -> String {
     let quoted: Vec<String> = std::iter::once(env!("CARGO_BIN_EXE_carlo"))
         .chain(args.iter().map(String::as_str))
@@ -275,7 +278,7 @@ fn on_a_terminal(args: &[String], columns: usize) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// The lines that were drawn, without the sequences that move the cursor.
+/// The lines of the output, without the sequences that move the cursor.
 fn lines(printed: &str) -> Vec<String> {
     let mut text = String::new();
     let mut letters = printed.chars();
@@ -290,14 +293,15 @@ fn lines(printed: &str) -> Vec<String> {
     text.split(['\n', '\r']).map(str::to_owned).collect()
 }
 
-/// Whether a line fits the columns. Bars are padded to the whole width and follow each other without
-/// a line break: then each of them must end with a blank.
+/// Whether a line fits the width. Bars are padded to the whole width and follow each other without
+/// a
+/// line break, so each of them must end with a space.
 fn fits(line: &str, columns: usize) -> bool {
     let letters: Vec<char> = line.chars().collect();
     line.width() <= columns || line.contains('▕') && letters.chunks(columns).all(|bar| bar.ends_with(&[' ']))
 }
 
-/// Whether a line is part of a table or a drawing: sentences wrap wherever the terminal wants.
+/// Whether a line is part of a table or a drawing. Only sentences may be wrapped by the terminal.
 fn is_drawn(line: &str) -> bool {
     line.contains(['─', '█', '░', '▕']) || line.trim().split("  ").filter(|part| !part.is_empty()).count() > 2
 }
