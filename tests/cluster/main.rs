@@ -4,7 +4,9 @@
 //! Every fault is judged by the digest: whatever happens, the answer must have the same bits.
 
 mod admin;
+mod bodies;
 mod connections;
+mod contract;
 mod crashes;
 mod determinism;
 mod drain;
@@ -18,6 +20,8 @@ mod puppet;
 mod rest;
 mod rotation;
 mod rude;
+mod secret_files;
+mod shares;
 mod strangers;
 mod tls;
 mod variables;

@@ -114,6 +114,84 @@ async fn is_refused(client: &Client, method: &Method, path: &str, status: u16) -
     Ok(())
 }
 
+/// Methods of HTTP and `WebDAV`, and some that are none.
+const METHODS: [&str; 24] = [
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "SEARCH",
+    "REPORT",
+    "PURGE",
+    "LINK",
+    "UNLINK",
+    "NOTIFY",
+    "BREW",
+    "get",
+    "Post",
+];
+
+#[tokio::test]
+async fn a_wrong_credential_opens_no_route_with_any_method() -> anyhow::Result<()> {
+    let cluster = Cluster::with(Auth::On).await?;
+    let (ann, revoked) = user(&cluster.client, "ann").await?;
+    let path = format!("/api/admin/keys/{revoked}");
+    cluster.client.call(Method::DELETE, &path, None).await?.error_for_status()?;
+    let admin = cluster.client.key().context("the cluster has keys")?.to_owned();
+    let revoked = ann.key().context("it was made")?.to_owned();
+    let token = std::fs::read_to_string(cluster.data().join("join-token"))?.trim().to_owned();
+    let unknown = format!("carlo_{}", "0".repeat(64));
+    let cut = admin[..admin.len() - 1].to_owned();
+    let wrong: [(&str, &[u8]); 9] = [
+        ("x-api-key", unknown.as_bytes()),
+        ("x-api-key", revoked.as_bytes()),
+        ("x-api-key", token.as_bytes()),
+        ("x-api-key", cut.as_bytes()),
+        ("x-api-key", b""),
+        ("x-api-key", b"\xff\xfe"),
+        ("authorization", b"Basic YWRtaW46YWRtaW4="),
+        ("authorization", b"Bearer"),
+        ("x-api-key", &[b'x'; 5_000]),
+    ];
+    let description = ann.call(Method::GET, "/openapi.json", None).await?.json::<Value>().await?;
+    let paths = description["paths"].as_object().context("a description has paths")?;
+    let [job, batch, node, key, token] = ["job", "batch", "node", "key", "token"]
+        .map(|kind| format!("{kind}_00000000000040008000000000000000"));
+    let ids = Ids { job: &job, batch: &batch, node: &node, key: &key, token: &token };
+    let http = reqwest::Client::new();
+    let mut refused = 0;
+    for (number, (path, item)) in paths.iter().enumerate() {
+        let url = format!("{}{}", cluster.client.url(), ids.fill(path));
+        for method in METHODS {
+            let is_call = item.get(method.to_lowercase()).is_some();
+            // Every credential for the calls that there are, one of them in turn for the others.
+            let tried = if is_call { &wrong[..] } else { &wrong[number % wrong.len()..][..1] };
+            for (name, value) in tried {
+                let request = http.request(method.parse()?, &url).header(*name, *value);
+                let status = request.send().await?.status().as_u16();
+                let expected: &[u16] = if is_call { &[401] } else { &[401, 405] };
+                assert!(expected.contains(&status), "{method} {path} with {name}: {status}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 30 * METHODS.len(), "{refused}");
+    // The right ones are as good as before.
+    cluster.client.call(Method::GET, "/api/jobs", None).await?.error_for_status()?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_probe_is_nobodys_call() -> anyhow::Result<()> {
     let cluster = Cluster::start().await?;

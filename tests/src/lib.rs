@@ -8,6 +8,7 @@ mod client;
 #[cfg(feature = "etcd")]
 pub mod etcd;
 mod host;
+pub mod http2;
 mod link;
 mod process;
 #[cfg(feature = "etcd")]
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use carlo_rest::cluster::{Node, NodeStatus};
+use reqwest::Method;
+use serde_json::json;
 use tempfile::TempDir;
 
 pub use client::Client;
@@ -76,6 +79,15 @@ impl Cluster {
             Auth::On => client.with_key(std::fs::read_to_string(data.path().join("admin-key"))?.trim()),
         };
         Ok(Self { data, auth, coordinator, coordinator_address, gateway, client })
+    }
+
+    /// Lifts the rate limits of the tier enterprise, for a test that makes many calls with keys.
+    pub async fn lift_rate_limits(&self) -> anyhow::Result<()> {
+        let free = json!({"calls_per_second": -1, "calls_per_minute": -1, "calls_per_hour": -1});
+        let tiers = json!({"tiers": {"enterprise": free}});
+        let answer = self.client.call(Method::PUT, "/api/admin/tiers", Some(&tiers)).await?;
+        answer.error_for_status()?;
+        Ok(())
     }
 
     /// The coordinator's data directory.

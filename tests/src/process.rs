@@ -99,6 +99,28 @@ impl Daemon {
         self.child.id().with_context(|| format!("{} has ended", self.name))
     }
 
+    /// Its resident memory in KiB.
+    pub fn memory_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.context("a process has memory")?;
+        Ok(kib.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    /// The processor time that it has used, in hundredths of a second.
+    pub fn cpu_ticks(&self) -> anyhow::Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()?))?;
+        // The second field is the program's name in parentheses, which may contain anything.
+        let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
+        let times = fields.split_whitespace().skip(11).take(2);
+        Ok(times.map(str::parse::<u64>).sum::<Result<u64, _>>()?)
+    }
+
+    /// The files and connections that it has open.
+    pub fn descriptors(&self) -> anyhow::Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()?))?.count())
+    }
+
     /// Sends it a signal. `name` is without SIG.
     pub fn signal(&self, name: &str) -> anyhow::Result<()> {
         signal(&self.child, name)
