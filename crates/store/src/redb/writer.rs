@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::redb::{CompactionError, Database, Durability, ReadableTable, StorageError, Table};
 use carlo_types::Epoch;
@@ -21,10 +21,13 @@ const GROUP_REQUESTS_MAX: usize = 64;
 /// Requests in the queue. Further callers wait for room.
 const QUEUED_REQUESTS_MAX: usize = 256;
 
-/// Files up to this size are not compacted: there is little to gain.
+/// Smaller files are not compacted: there is little to gain.
 const COMPACTED_BYTES_MIN: u64 = 4 * 1024 * 1024;
-/// Larger files are not compacted either, because commits would wait for seconds.
-const COMPACTED_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Files that would probably take longer than this are not compacted either, because commits wait
+/// meanwhile.
+const COMPACTION_MAX: Duration = Duration::from_secs(1);
+/// How fast files are compacted, until that has been measured.
+const BYTES_PER_SECOND: f64 = 128.0 * 1024.0 * 1024.0;
 
 /// A request and the channel for its answer.
 pub(super) enum Request {
@@ -47,7 +50,7 @@ pub(super) fn start(
     path: Option<PathBuf>,
 ) -> io::Result<(mpsc::Sender<Request>, JoinHandle<()>)> {
     let (sender, mut requests) = mpsc::channel(QUEUED_REQUESTS_MAX);
-    let mut writer = Writer { database, path, written_bytes: u64::MAX };
+    let mut writer = Writer { database, path, written_bytes: u64::MAX, bytes_per_second: BYTES_PER_SECOND };
     let thread = thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
         let mut group = Vec::with_capacity(GROUP_REQUESTS_MAX);
         while requests.blocking_recv_many(&mut group, GROUP_REQUESTS_MAX) > 0 {
@@ -64,6 +67,8 @@ struct Writer {
     /// Bytes that were written since the last compaction, which is as much space as may have become
     /// unused. Unknown, and taken for a lot, until the first compaction.
     written_bytes: u64,
+    /// How fast the last compaction was.
+    bytes_per_second: f64,
 }
 
 type WriteRequest = (Operation, oneshot::Sender<Result<Epoch, LedgerError>>);
@@ -115,9 +120,10 @@ impl Writer {
             metadata.map(|file| file.len()).map_err(|source| LedgerError::storage("measure its file", source))
         };
         let bytes_before = bytes()?;
-        let is_worth_it = (COMPACTED_BYTES_MIN..=COMPACTED_BYTES_MAX).contains(&bytes_before)
-            && self.written_bytes >= bytes_before / 2;
-        if !is_forced && !is_worth_it {
+        let is_worth_it = bytes_before >= COMPACTED_BYTES_MIN && self.written_bytes >= bytes_before / 2;
+        let is_quick = bytes_before as f64 / self.bytes_per_second <= COMPACTION_MAX.as_secs_f64();
+        let is_due = is_worth_it && is_quick;
+        if !is_due && !is_forced {
             return Ok(None);
         }
         let began = Instant::now();
@@ -127,8 +133,10 @@ impl Writer {
             Err(CompactionError::TransactionInProgress) => return Ok(None),
             Err(source) => return Err(LedgerError::storage("compact its file", source)),
         }
+        let took = began.elapsed();
         self.written_bytes = 0;
-        Ok(Some(Compaction { bytes_before, bytes_after: bytes()?, took: began.elapsed() }))
+        self.bytes_per_second = bytes_before as f64 / took.as_secs_f64().max(0.001);
+        Ok(Some(Compaction { bytes_before, bytes_after: bytes()?, took }))
     }
 }
 
