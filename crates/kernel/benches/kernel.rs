@@ -51,14 +51,42 @@ fn path_months(bencher: Bencher<'_, '_>, months: u64) {
     blocks(bencher, Level::detect().expect("a level"), months, BLOCK_SIMULATIONS * months);
 }
 
+/// A block of a plan over a lifetime, of the golden cases. Items are path-months.
+#[divan::bench(args = ["retire_real", "save_then_retire", "couple_guardrails", "bootstrap_inflation"])]
+fn plan_months(bencher: Bencher<'_, '_>, plan: &str) {
+    let spec = plan_spec(plan, u64::from(u32::MAX));
+    let items = BLOCK_SIMULATIONS * u64::from(spec.goal.timeline_months);
+    blocks_of(bencher, &Job::new(&spec, Level::detect().expect("a level")), 100.., items);
+}
+
+/// The same with the scenarios.
+#[divan::bench(args = ["retire_real", "save_then_retire"])]
+fn plan_months_with_scenarios(bencher: Bencher<'_, '_>, plan: &str) {
+    let spec = plan_spec(plan, u64::from(u32::MAX));
+    let items = BLOCK_SIMULATIONS * u64::from(spec.goal.timeline_months);
+    let blocks = (4..60).cycle();
+    blocks_of(bencher, &Job::new(&spec, Level::detect().expect("a level")), blocks, items);
+}
+
+fn plan_spec(name: &str, simulations: u64) -> JobSpec {
+    let cases = include_str!("../tests/golden/plan.json");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(cases).expect("valid JSON");
+    let case = cases.iter().find(|case| case["name"] == name).expect("a case of this name");
+    let mut request = case["request"].clone();
+    request["simulationParams"]["nSimulations"] = simulations.into();
+    request["simulationParams"]["seed"] = 1.into();
+    JobSpec::read(&request).expect("a valid request")
+}
+
 fn blocks(bencher: Bencher<'_, '_>, level: Level, months: u64, items: u64) {
-    let job = Job::new(&spec(months, u64::from(u32::MAX)), level);
-    let mut accumulator = Accumulator::new(&job);
     // Past the first million, for which every scenario is simulated.
-    let mut block = 100;
+    blocks_of(bencher, &Job::new(&spec(months, u64::from(u32::MAX)), level), 100.., items);
+}
+
+fn blocks_of(bencher: Bencher<'_, '_>, job: &Job, mut blocks: impl Iterator<Item = u64>, items: u64) {
+    let mut accumulator = Accumulator::new(job);
     bencher.counter(ItemsCount::new(items)).bench_local(|| {
-        block += 1;
-        accumulator.block(&job, block);
+        accumulator.block(job, blocks.next().expect("blocks without end"));
     });
 }
 
@@ -124,9 +152,5 @@ fn block_with_scenarios_and_chart(bencher: Bencher<'_, '_>) {
 
 fn first_blocks(bencher: Bencher<'_, '_>, blocks: std::ops::Range<u64>) {
     let job = Job::new(&spec(36, u64::from(u32::MAX)), Level::detect().expect("a level"));
-    let mut accumulator = Accumulator::new(&job);
-    let mut blocks = blocks.cycle();
-    bencher.counter(ItemsCount::new(BLOCK_SIMULATIONS)).bench_local(|| {
-        accumulator.block(&job, blocks.next().expect("a cycle"));
-    });
+    blocks_of(bencher, &job, blocks.cycle(), BLOCK_SIMULATIONS);
 }

@@ -11,6 +11,7 @@
 //!
 //! A new source of chance is a variant of [`Source`] and a table like [`RADII`]; `normals` and
 //! `shocks` turn fields into what the rules of a month read.
+#![expect(clippy::inline_always, reason = "compiled with the caller's instructions")]
 
 use crate::keystream::WORDS;
 use crate::lanes::Lanes;
@@ -170,31 +171,58 @@ pub(crate) struct Draws<W> {
     pub(crate) uniform: [W; PAIRS],
 }
 
+/// Kinds of draws of a half year, and of what is made from them, that something may not depend on.
+/// Cash depends on the rest.
+pub(crate) mod kinds {
+    /// The pairs of normals for monthly inflation.
+    pub(crate) const INFLATION: u8 = 1;
+    /// The raise and the promotion.
+    pub(crate) const EVENTS: u8 = 2;
+    pub(crate) const EMERGENCIES: u8 = 4;
+    /// Returns whose variance is the same in every month.
+    pub(crate) const EVEN_RETURNS: u8 = 8;
+    pub(crate) const ALL: u8 = INFLATION | EVENTS | EMERGENCIES | EVEN_RETURNS;
+}
+
 impl<W: Copy> Draws<W> {
     /// The draws of the block with these words.
     #[inline(always)]
     pub(crate) fn of<L: Lanes<Word = W>>(lanes: L, words: &[W; WORDS]) -> Self {
+        let none = [lanes.word(0); PAIRS];
+        let mut draws = Self { radius: none, angle: none, uniform: none };
+        draws.read::<L, { kinds::ALL }>(lanes, words);
+        draws
+    }
+
+    /// Reads the draws for cash and of these [`kinds`] from the block with these words. The others
+    /// stay as they are, and what only they need of the block isn't computed.
+    #[inline(always)]
+    pub(crate) fn read<L: Lanes<Word = W>, const KINDS: u8>(&mut self, lanes: L, words: &[W; WORDS]) {
         /// Expands to all fields of a table, so that each is a constant where it is used.
         macro_rules! fields {
-            ($table:ident) => {
-                [
-                    field(lanes, words, $table[0]),
-                    field(lanes, words, $table[1]),
-                    field(lanes, words, $table[2]),
-                    field(lanes, words, $table[3]),
-                    field(lanes, words, $table[4]),
-                    field(lanes, words, $table[5]),
-                    field(lanes, words, $table[6]),
-                ]
+            ($member:ident from $table:ident: $($i:literal)+) => {
+                $(self.$member[$i] = field(lanes, words, $table[$i]);)+
             };
         }
-        Self { radius: fields!(RADII), angle: fields!(ANGLES), uniform: fields!(UNIFORMS) }
+        fields!(radius from RADII: 0 1 2);
+        fields!(angle from ANGLES: 0 1 2);
+        if KINDS & kinds::INFLATION != 0 {
+            fields!(radius from RADII: 3 4 5);
+            fields!(angle from ANGLES: 3 4 5);
+        }
+        if KINDS & kinds::EVENTS != 0 {
+            fields!(radius from RADII: 6);
+            fields!(angle from ANGLES: 6);
+            fields!(uniform from UNIFORMS: 6);
+        }
+        if KINDS & kinds::EMERGENCIES != 0 {
+            fields!(uniform from UNIFORMS: 0 1 2 3 4 5);
+        }
     }
 }
 
 /// The integer in a field of a block. With a constant field it takes two or three operations per
 /// piece.
-#[expect(clippy::inline_always, reason = "compiled with the caller's instructions")]
 #[inline(always)]
 pub(crate) fn field<L: Lanes>(lanes: L, words: &[L::Word; WORDS], field: Field) -> L::Word {
     let mut place: u32 = field.iter().map(|bits| bits.width).sum();

@@ -84,7 +84,12 @@ impl<L: Register> Streams<L> {
         for (stream, lane) in streams.iter_mut().zip(0..) {
             *stream = first.wrapping_add(lane);
         }
-        let stream = lanes.words(&streams);
+        Self::of(lanes, key, uniform, lanes.words(&streams))
+    }
+
+    /// The streams of which these are the low halves. `uniform` is that of any of the blocks.
+    #[inline(always)]
+    pub(crate) fn of(lanes: L, key: &[u32; 8], uniform: &Uniform, stream: L::Word) -> Self {
         let mut x = [lanes.word(0); WORDS];
         for i in [1, 7, 13] {
             x[i] = lanes.word(uniform.mixed[i]);

@@ -39,6 +39,13 @@ pub(crate) trait Task {
     fn run<L: Register>(self, lanes: L) -> Self::Output;
 }
 
+/// A part of a task that is compiled as a function of its own: the compiler's work grows faster
+/// than the size of a function.
+pub(crate) trait Stage<L: Register> {
+    /// Must be `#[inline(always)]`, with everything it calls.
+    fn run(self, lanes: L);
+}
+
 /// One register's lanes: what a level provides.
 pub(crate) trait Register: Lanes {
     /// How many lanes: at most [`WIDTH_MAX`].
@@ -46,6 +53,8 @@ pub(crate) trait Register: Lanes {
 
     /// Runs `task` compiled for this level.
     fn run<T: Task>(self, task: T) -> T::Output;
+    /// Runs a part of a task compiled for this level.
+    fn stage<S: Stage<Self>>(self, stage: S);
 
     /// Writes the lanes in order to the first [`Register::WIDTH`] places.
     fn store(self, x: Self::Float, out: &mut [f32; WIDTH_MAX]);

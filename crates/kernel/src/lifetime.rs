@@ -2,18 +2,21 @@
 //!
 //! [`tables`] computes the planned numbers of a request; this file converts them to the form that
 //! registers read. `lifetime::rules` has the steps of a month, `lifetime::shocks` the random terms
-//! beyond those of a plain household, `lifetime::pipeline` simulates tiles, and
+//! beyond those of a plain household, `lifetime::pipeline` simulates tiles, `lifetime::sharing`
+//! finds the work that several plans share, `lifetime::order` sorts simulations by their end, and
 //! `lifetime::reference` is a scalar implementation with the same bits.
 //!
 //! The household's own random terms (cash, inflation, raises, emergencies) are those of [`Plan`],
 //! with the same draws. So a plan whose members have no effect gives the same results as a savings
 //! goal.
 
+mod order;
 pub(crate) mod outcomes;
 pub(crate) mod pipeline;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod rules;
+mod sharing;
 pub(crate) mod shocks;
 pub(crate) mod tables;
 pub(crate) mod tally;
@@ -52,6 +55,8 @@ pub(crate) struct Lifetime {
     pub(crate) plan: Plan,
     /// The planned amounts of each month, for each state of the people's lives.
     budgets: Vec<[Budget; LIFE_STATES]>,
+    /// Whether anything that is planned grows with wages, or varies with income.
+    follows_wages: bool,
     /// The planned price level of each month.
     levels: Vec<f32>,
     /// For each half year, the ranges of the deviations of prices and of wages.
@@ -75,7 +80,7 @@ pub(crate) struct Lifetime {
 }
 
 /// The planned amounts of a month for one state of the people's lives.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Budget {
     /// Income minus spending, in dollars: high and low part.
     planned: [f32; 2],
@@ -199,11 +204,13 @@ impl Lifetime {
         let inflation = planned_inflation(spec, &plan);
         let (levels, wages, bounds) = levels(&plan, &inflation);
         let budgets = budgets(spec, &plan, &levels, &wages);
+        let is_of_wages = |budget: &Budget| budget.wages != 0.0 || budget.income_variance != 0.0;
         let request = &spec.plan;
         let alive =
             |person| (0..).take(months).map(|month| Coin::new(tables::alive(person, month)).below).collect();
         let reserve = request.reserve_months * spec.profile.monthly_spending;
         Self {
+            follows_wages: budgets.iter().flatten().any(is_of_wages),
             budgets,
             levels: levels.iter().map(|&level| single(level)).collect(),
             bounds,
@@ -229,35 +236,6 @@ impl Lifetime {
     /// Whether any flow is paid in any month.
     pub(crate) fn has_flows(&self) -> bool {
         self.budgets.iter().flatten().any(|budget| budget.flows != FlowSums::default())
-    }
-
-    /// Whether another plan has the same shocks, so that both can be simulated side by side.
-    pub(crate) fn shares_shocks(&self, other: &Self) -> bool {
-        let (plan, others) = (&self.plan, &other.plan);
-        plan.shares_shocks(others)
-            && self.market.shares_shocks(&other.market)
-            && match (&self.inflation, &other.inflation) {
-                (Inflation::Monthly, Inflation::Monthly) | (Inflation::Rows, Inflation::Rows) => true,
-                (Inflation::Yearly(one), Inflation::Yearly(other)) => one.is_prefix_of(other),
-                _ => false,
-            }
-            && self.alive.len() == other.alive.len()
-            && self.alive.iter().zip(&other.alive).all(|(one, other)| is_prefix(one, other))
-            && is_prefix(&self.levels, &other.levels)
-            && is_prefix(&self.bounds, &other.bounds)
-    }
-}
-
-/// Whether two tables agree as far as the shorter one reaches.
-fn is_prefix<T: PartialEq>(one: &[T], other: &[T]) -> bool {
-    one.iter().zip(other).all(|(one, other)| one == other)
-}
-
-impl Yearly {
-    fn is_prefix_of(&self, other: &Self) -> bool {
-        self.persistence == other.persistence
-            && self.innovations == other.innovations
-            && is_prefix(&self.years, &other.years)
     }
 }
 
@@ -389,25 +367,6 @@ impl Market {
                 })
             }
             Some(Returns::Bootstrap(returns)) => Self::Bootstrap(Bootstrap::new(spec, returns)),
-        }
-    }
-
-    /// Whether another market has the same shocks.
-    fn shares_shocks(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Normal { .. }, Self::Normal { .. }) | (Self::Lognormal { .. }, Self::Lognormal { .. }) => {
-                true
-            }
-            (Self::StudentT { degrees, .. }, Self::StudentT { degrees: others, .. }) => degrees == others,
-            (Self::Regimes(one), Self::Regimes(other)) => {
-                [one.begin, one.enter, one.leave] == [other.begin, other.enter, other.leave]
-            }
-            (Self::Bootstrap(one), Self::Bootstrap(other)) => {
-                one.new_block == other.new_block
-                    && one.count == other.count
-                    && one.inflation == other.inflation
-            }
-            _ => false,
         }
     }
 }

@@ -19,7 +19,7 @@
 )]
 
 use crate::chart::{OBSERVED, Observation};
-use crate::draws::{Draws, MONTHS, household_block};
+use crate::draws::{Draws, MONTHS, household_block, kinds};
 use crate::keystream::{Streams, Uniform};
 use crate::lanes::{Lanes, Register, Task, WIDTH_MAX};
 use crate::plan::{EXTENSIONS, Plan, STARTS};
@@ -134,7 +134,7 @@ impl Walk<'_> {
                 for (draws, streams) in draws.iter_mut().zip(streams.iter()) {
                     *draws = Draws::of(lanes, &streams.block(lanes, uniform));
                 }
-                shocks.make(lanes, plan, &draws);
+                shocks.make::<{ kinds::ALL }>(lanes, plan, &draws);
                 for (i, month) in (half * MONTHS..last).take(MONTHS).enumerate() {
                     if i == MONTHS - 1 {
                         raises(lanes, plan, half, &shocks, &mut economy);

@@ -88,6 +88,12 @@ impl<L: Lanes> Economy<L> {
         self.prices = self.prices.grown(lanes, rate);
     }
 
+    /// Clamps prices to their bounds, before the last month of each half year.
+    #[inline(always)]
+    pub(crate) fn bound_prices(&mut self, lanes: L, bounds: &[Range; 2]) {
+        self.prices = self.prices.within(lanes, bounds[0]);
+    }
+
     /// Steps 2 and 3, before the last month of each half year: the promotion and, at the end of a
     /// year, the raise, by their deviations from the planned ones. Clamps spending and income to
     /// their bounds.
@@ -99,7 +105,7 @@ impl<L: Lanes> Economy<L> {
         promotion: L::Float,
         bounds: &[Range; 2],
     ) {
-        self.prices = self.prices.within(lanes, bounds[0]);
+        self.bound_prices(lanes, bounds);
         if let Some(raise) = raise {
             self.wages = self.wages.grown(lanes, raise);
         }

@@ -6,7 +6,7 @@
     reason = "a task must end up inside the function that has its level's instructions"
 )]
 
-use crate::draws::{Draws, MONTHS, PAIRS};
+use crate::draws::{Draws, MONTHS, PAIRS, kinds};
 use crate::lanes::Lanes;
 use crate::normals::{Axes, Polar};
 use crate::pipeline::Tile;
@@ -43,17 +43,23 @@ impl<L: Lanes> HalfYear<L> {
         }
     }
 
-    /// Computes the half year with these draws.
+    /// Computes the half year with these draws. What depends on other than cash and these [`kinds`]
+    /// stays as it is.
     #[inline(always)]
-    pub(crate) fn make(&mut self, lanes: L, plan: &Plan, draws: &Tile<Draws<L::Word>>) {
+    pub(crate) fn make<const KINDS: u8>(&mut self, lanes: L, plan: &Plan, draws: &Tile<Draws<L::Word>>) {
         for pair in 0..MONTHS / 2 {
             for (register, draws) in draws.iter().enumerate() {
                 let cash = Polar::new(lanes, &Axes::UNIT, draws.radius[pair], draws.angle[pair]);
                 self.square[pair][register] = cash.square;
-                self.return_square[pair][register] =
-                    lanes.mul(cash.square, lanes.float(plan.return_variance));
+                if KINDS & kinds::EVEN_RETURNS != 0 {
+                    self.return_square[pair][register] =
+                        lanes.mul(cash.square, lanes.float(plan.return_variance));
+                }
                 self.direction[2 * pair][register] = cash.cos;
                 self.direction[2 * pair + 1][register] = cash.sin;
+            }
+            if KINDS & kinds::INFLATION == 0 {
+                continue;
             }
             let further = pair + MONTHS / 2;
             for (register, draws) in draws.iter().enumerate() {
@@ -63,6 +69,16 @@ impl<L: Lanes> HalfYear<L> {
                 self.inflation[2 * pair + 1][register] = lanes.mul(radius, polar.sin);
             }
         }
+        if KINDS & kinds::EMERGENCIES != 0 {
+            self.emergencies(lanes, plan, draws);
+        }
+        if KINDS & kinds::EVENTS != 0 {
+            self.events(lanes, plan, draws);
+        }
+    }
+
+    #[inline(always)]
+    fn emergencies(&mut self, lanes: L, plan: &Plan, draws: &Tile<Draws<L::Word>>) {
         for month in 0..MONTHS {
             for (register, draws) in draws.iter().enumerate() {
                 let uniform = draws.uniform[month];
@@ -72,6 +88,11 @@ impl<L: Lanes> HalfYear<L> {
                 self.emergency[month][register] = lanes.masked(comes, cost);
             }
         }
+    }
+
+    /// The promotion and the raise.
+    #[inline(always)]
+    fn events(&mut self, lanes: L, plan: &Plan, draws: &Tile<Draws<L::Word>>) {
         for (register, draws) in draws.iter().enumerate() {
             const EVENT: usize = PAIRS - 1;
             let polar = Polar::new(lanes, &plan.raises, draws.radius[EVENT], draws.angle[EVENT]);

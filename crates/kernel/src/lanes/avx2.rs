@@ -9,7 +9,7 @@
 use std::arch::x86_64 as x86;
 use std::arch::x86_64::{__m256, __m256i};
 
-use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};
+use super::{Lanes, Register, SIGN, Stage, Task, WIDTH_MAX};
 
 /// Proof that this machine has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -25,6 +25,12 @@ impl Avx2 {
 #[target_feature(enable = "avx2,fma")]
 fn entry<T: Task>(lanes: Avx2, task: T) -> T::Output {
     task.run(lanes)
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+fn stage_entry<S: Stage<Avx2>>(lanes: Avx2, stage: S) {
+    stage.run(lanes);
 }
 
 /// Uses instructions of AVX2 and FMA.
@@ -69,6 +75,11 @@ impl Register for Avx2 {
 
     fn run<T: Task>(self, task: T) -> T::Output {
         on!(self, entry(self, task))
+    }
+
+    #[inline(always)]
+    fn stage<S: Stage<Self>>(self, stage: S) {
+        on!(self, stage_entry(self, stage));
     }
 
     #[inline(always)]

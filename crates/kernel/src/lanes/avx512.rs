@@ -9,7 +9,7 @@
 use std::arch::x86_64 as x86;
 use std::arch::x86_64::{__m512, __m512i, __mmask16};
 
-use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};
+use super::{Lanes, Register, SIGN, Stage, Task, WIDTH_MAX};
 
 /// Proof that this machine has AVX-512 F, BW, DQ and VL, FMA and AVX2.
 #[derive(Clone, Copy)]
@@ -33,6 +33,12 @@ fn entry<T: Task>(lanes: Avx512, task: T) -> T::Output {
     task.run(lanes)
 }
 
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn stage_entry<S: Stage<Avx512>>(lanes: Avx512, stage: S) {
+    stage.run(lanes);
+}
+
 /// Uses instructions of AVX-512.
 macro_rules! on {
     ($self:ident, $instructions:expr) => {{
@@ -49,6 +55,11 @@ impl Register for Avx512 {
 
     fn run<T: Task>(self, task: T) -> T::Output {
         on!(self, entry(self, task))
+    }
+
+    #[inline(always)]
+    fn stage<S: Stage<Self>>(self, stage: S) {
+        on!(self, stage_entry(self, stage));
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 //! slow but correct.
 #![expect(clippy::inline_always, reason = "loops over lanes are only fast where they are inlined")]
 
-use super::{Lanes, Register, SIGN, Task, WIDTH_MAX};
+use super::{Lanes, Register, SIGN, Stage, Task, WIDTH_MAX};
 
 /// Lanes of a register of 128 bits.
 const WIDTH: usize = 4;
@@ -36,6 +36,11 @@ impl Register for Portable {
 
     fn run<T: Task>(self, task: T) -> T::Output {
         task.run(self)
+    }
+
+    #[inline(never)]
+    fn stage<S: Stage<Self>>(self, stage: S) {
+        stage.run(self);
     }
 
     #[inline(always)]

@@ -11,7 +11,7 @@
     reason = "a task must end up inside the function that has its level's instructions"
 )]
 
-use super::{Budget, LIFE_STATES, Lifetime, Market, Regimes, Rule, RuleKind, YEAR};
+use super::{LIFE_STATES, Lifetime, Market, Regimes, Rule, RuleKind, YEAR};
 use crate::lanes::Lanes;
 use crate::numerics;
 use crate::plan::{MONEY_BOUND, Range};
@@ -48,6 +48,18 @@ impl<L: Lanes> Lives<L> {
             Self::Always => None,
             Self::One(person) => Some(*person),
             Self::Two([one, other]) => Some(lanes.either(*one, *other)),
+        }
+    }
+
+    /// In each lane the number for the state of its lives.
+    #[inline(always)]
+    fn choose(&self, lanes: L, [together, only_first, only_second]: [f32; LIFE_STATES]) -> L::Float {
+        match self {
+            Self::Always | Self::One(_) => lanes.float(together),
+            Self::Two([first, second]) => {
+                let one = lanes.select(*second, lanes.float(together), lanes.float(only_first));
+                lanes.select(*first, one, lanes.float(only_second))
+            }
         }
     }
 }
@@ -89,50 +101,59 @@ impl<L: Lanes> Household<L> {
         }
     }
 
-    /// Steps 3 to 11 of a month; `level` is the price level in it.
+    /// Steps 3 to 11 of a month. A step of which a plan has nothing is left out: it would add 0.
     #[inline(always)]
-    pub(crate) fn month(
-        &mut self,
-        lanes: L,
-        plan: &Lifetime,
-        month: usize,
-        level: L::Float,
-        chance: &Chance<'_, L>,
-    ) {
-        let budget = Planned::of(lanes, &plan.budgets[month], &chance.lives);
+    pub(crate) fn month(&mut self, lanes: L, plan: &Lifetime, month: usize, chance: &Chance<'_, L>) {
+        let budgets = &plan.budgets[month];
+        /// What is planned, by who lives.
+        macro_rules! planned {
+            ($($member:tt)+) => {
+                chance.lives.choose(lanes, budgets.each_ref().map(|budget| budget.$($member)+))
+            };
+        }
         let lives = chance.lives.any(lanes);
         let Economy { prices, wages } = chance.economy;
 
         // 3. The spending rule.
         if let Some(rule) = plan.rule.as_ref().filter(|rule| rule.acts(month)) {
             // The whole household's spending, whoever lives.
-            let whole = lanes.float(plan.budgets[month][0].spending);
+            let whole = lanes.float(budgets[0].spending);
             let spending = lanes.fma(prices.deviation, whole, whole);
             self.follow(lanes, rule, month, spending, lives);
         }
 
-        // 4 to 7. The expected income, spending, payments and flows.
-        let cash = lanes.fma(wages.deviation, budget.wages, budget.sum[0]);
-        let mut cash = lanes.fma(prices.deviation, budget.prices, cash);
-        let mut spending_variance = lanes.mul(prices.square, budget.spending_variance);
+        // 4 to 7. Income, spending, payments and flows, as they are to be expected.
+        let mut cash = planned!(planned[0]);
+        if plan.follows_wages {
+            cash = lanes.fma(wages.deviation, planned!(wages), cash);
+        }
+        cash = lanes.fma(prices.deviation, planned!(prices), cash);
+        let mut variance = lanes.mul(prices.square, planned!(spending_variance));
         if plan.rule.is_some() {
-            let spending = lanes.fma(prices.deviation, budget.spending, budget.spending);
+            let planned = planned!(spending);
+            let spending = lanes.fma(prices.deviation, planned, planned);
             let saved = lanes.sub(lanes.float(1.0), self.multiplier);
             cash = lanes.fma(saved, spending, cash);
-            spending_variance = lanes.mul(lanes.mul(self.multiplier, self.multiplier), spending_variance);
+            variance = lanes.mul(lanes.mul(self.multiplier, self.multiplier), variance);
+        }
+        if plan.follows_wages {
+            variance = lanes.fma(wages.square, planned!(income_variance), variance);
         }
 
         // 8. An emergency.
-        let cash = lanes.sub(cash, chance.shocks.emergency);
+        if plan.plan.emergency.below > 0 {
+            cash = lanes.sub(cash, chance.shocks.emergency);
+        }
 
-        // 9. Interest on debt, and the market's return on the balance above the reserve.
-        let debt = lanes.smaller(self.balance.high, lanes.float(0.0));
-        let mut cash = lanes.fma(debt, lanes.float(plan.borrowing_rate), cash);
+        // 9. Interest on debt, and the market on what lies above the reserve.
+        if plan.borrowing_rate > 0.0 {
+            let debt = lanes.smaller(self.balance.high, lanes.float(0.0));
+            cash = lanes.fma(debt, lanes.float(plan.borrowing_rate), cash);
+        }
         let excess = lanes.sub(self.balance.high, lanes.float(plan.reserve));
         let invested = lanes.larger(excess, lanes.float(0.0));
-        let variance = lanes.fma(wages.square, budget.income_variance, spending_variance);
         let mut square = lanes.mul(variance, chance.shocks.square);
-        let mut small = budget.sum[1];
+        let mut small = planned!(planned[1]);
         match market_return(lanes, &plan.market, month, chance.market) {
             Return::Normal { mean, small: part, variance } => {
                 cash = lanes.fma(invested, mean, cash);
@@ -149,8 +170,10 @@ impl<L: Lanes> Household<L> {
         let balance = self.balance.plus(lanes, within(lanes, cash, bounds), small).bounded(lanes);
 
         // 11. The path.
-        let total = balance.total(lanes);
-        let shown = if plan.is_real { lanes.div(total, level) } else { total };
+        let mut shown = balance.total(lanes);
+        if plan.is_real {
+            shown = lanes.div(shown, price_level(lanes, plan, month, prices.deviation));
+        }
         self.close(lanes, plan, month, balance, shown, lives);
     }
 
@@ -224,45 +247,6 @@ impl<L: Lanes> Household<L> {
             None => wanted,
             Some(lives) => lanes.select(lives, wanted, multiplier),
         };
-    }
-}
-
-/// The planned amounts of a month in each lane.
-struct Planned<L: Lanes> {
-    sum: [L::Float; 2],
-    wages: L::Float,
-    prices: L::Float,
-    spending: L::Float,
-    income_variance: L::Float,
-    spending_variance: L::Float,
-}
-
-impl<L: Lanes> Planned<L> {
-    /// The planned amounts for the people who are alive.
-    #[inline(always)]
-    fn of(lanes: L, budgets: &[Budget; LIFE_STATES], lives: &Lives<L>) -> Self {
-        let [together, only_first, only_second] = budgets;
-        /// One member for every lane, by who lives in it.
-        macro_rules! by_lives {
-            ($($member:tt)+) => {
-                match lives {
-                    Lives::Always | Lives::One(_) => lanes.float(together.$($member)+),
-                    Lives::Two([first, second]) => {
-                        let one = lanes.float(only_first.$($member)+);
-                        let one = lanes.select(*second, lanes.float(together.$($member)+), one);
-                        lanes.select(*first, one, lanes.float(only_second.$($member)+))
-                    }
-                }
-            };
-        }
-        Self {
-            sum: [by_lives!(planned[0]), by_lives!(planned[1])],
-            wages: by_lives!(wages),
-            prices: by_lives!(prices),
-            spending: by_lives!(spending),
-            income_variance: by_lives!(income_variance),
-            spending_variance: by_lives!(spending_variance),
-        }
     }
 }
 

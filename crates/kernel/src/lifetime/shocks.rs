@@ -54,6 +54,13 @@ impl Blocks {
     }
 }
 
+impl Blocks {
+    /// The block of people's lives, where there are people.
+    pub(crate) fn lives(&self) -> Option<&Uniform> {
+        self.lives.as_ref()
+    }
+}
+
 /// The shocks of a tile, up to its current month.
 pub(crate) struct Shocks<L: Lanes> {
     /// The market's draws of each month of the year, which don't depend on the months before.
@@ -98,24 +105,22 @@ impl<L: Register> Shocks<L> {
         }
     }
 
-    /// Starts with other simulations: `first` is the low half of the first one's index.
+    /// Starts with other simulations, of which these are the low halves of the indices.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "a small width")]
-    pub(crate) fn begin(&mut self, lanes: L, key: &[u32; 8], blocks: &Blocks, first: u32) {
+    pub(crate) fn begin(&mut self, lanes: L, key: &[u32; 8], blocks: &Blocks, indices: &Tile<L::Word>) {
         self.draw = Tile::filled(lanes.float(0.0));
         self.deviation = Tile::filled(lanes.float(0.0));
-        for register in 0..REGISTERS {
-            let first = first.wrapping_add((register * L::WIDTH) as u32);
+        for (register, &index) in indices.iter().enumerate() {
             if let Some(uniform) = &blocks.lives {
-                let words = Streams::new(lanes, key, uniform, first).block(lanes, uniform);
+                let words = Streams::of(lanes, key, uniform, index).block(lanes, uniform);
                 self.lives[0][register] = field(lanes, &words, LIVES[0]);
                 self.lives[1][register] = field(lanes, &words, LIVES[1]);
             }
             if let Some([uniform, _]) = blocks.market.first() {
-                self.market_streams[register] = Streams::new(lanes, key, uniform, first);
+                self.market_streams[register] = Streams::of(lanes, key, uniform, index);
             }
             if let Some(uniform) = blocks.prices.first() {
-                self.price_streams[register] = Streams::new(lanes, key, uniform, first);
+                self.price_streams[register] = Streams::of(lanes, key, uniform, index);
             }
         }
     }

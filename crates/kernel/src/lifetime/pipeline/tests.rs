@@ -4,6 +4,7 @@ use proptest::strategy::Union;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::chart::{BINS, Scale};
 use crate::level::Level;
 use crate::lifetime::reference;
 
@@ -242,6 +243,81 @@ proptest! {
     }
 }
 
+/// The same plan with a timeline that is so much longer.
+fn longer(spec: &JobSpec, months: u32) -> Lifetime {
+    let mut spec = spec.clone();
+    spec.goal.timeline_months += months;
+    Lifetime::new(&spec)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// What is read off another plan's walk is what a walk of its own would give.
+    #[test]
+    fn a_plan_that_begins_another_has_the_outcomes_of_its_own_walk(request in request(), months in 1..30_u32) {
+        let spec = spec(&request);
+        let (one, same, other) = (Lifetime::new(&spec), Lifetime::new(&spec), longer(&spec, months));
+        prop_assert_eq!(sharing::walks(&[&one, &same]).0.len(), 1);
+        let has_no_end = request["plan"].get("spendingRule").is_none() && request["plan"].get("portfolio").is_none();
+        prop_assert!(!has_no_end || sharing::walks(&[&one, &other]).0.len() == 1);
+        let plans = [&one, &other, &same];
+        let together = walked(&plans, Level::available()[0], 7, COUNT);
+        for (plan, found) in plans.into_iter().zip(&together) {
+            let alone = walked(&[plan], Level::available()[0], 7, COUNT).remove(0);
+            for i in 0..COUNT {
+                prop_assert_eq!(outcome(found, i).map(f32::to_bits), outcome(&alone, i).map(f32::to_bits));
+            }
+        }
+    }
+
+    /// The fan chart counts simulations in the order in which they end; by index they are the same.
+    #[test]
+    fn what_is_observed_does_not_depend_on_the_order(request in request(), young in person(), old in person()) {
+        let plan = Lifetime::new(&spec(&with(&request, "people", json!([young, old]))));
+        let months: Vec<u32> = (1..).take(plan.months()).collect();
+        let walk = |observation: Observation<'_>| {
+            let mut outcomes = [Outcomes::default()];
+            outcomes[0].resize(COUNT);
+            let walk = Walk { plans: &[&plan], first: 5, outcomes: &mut outcomes, observed: &months, observation };
+            Level::available()[0].run(walk);
+        };
+        let mut kept = vec![Vec::new(); months.len()];
+        walk(Observation::Keep(&mut kept));
+        let scales: Vec<_> = kept.iter().map(|balances| Scale::of_pilot(&mut balances.clone())).collect();
+        let mut counts = [0, 1].map(|_| vec![0; months.len() * BINS]);
+        let [ordered, by_index] = &mut counts;
+        walk(Observation::Count(&scales, ordered));
+        for (month, balances) in kept.iter().enumerate() {
+            for balances in balances.chunks(OBSERVED) {
+                Observation::Count(&scales, by_index).add(month, 0, balances);
+            }
+        }
+        prop_assert_eq!(&counts[0], &counts[1]);
+        prop_assert_eq!(counts[0].iter().sum::<u64>(), (COUNT * months.len()) as u64);
+    }
+}
+
+/// Simulations end with the last death, and only what is observed after it is read.
+#[test]
+fn tiles_end_with_their_people() {
+    let person = |age| json!({ "age": age, "modalAge": 85, "dispersion": 9 });
+    let request = with(&saver(&json!({})), "people", json!([person(70), person(72)]));
+    let plan = Lifetime::new(&spec(&request));
+    let mut outcomes = [Outcomes::default()];
+    outcomes[0].resize(5_000);
+    let (plans, observed, observation) = ([&plan], [1, 60, 125], Observation::None);
+    let walk = Walk { plans: &plans, first: 0, outcomes: &mut outcomes, observed: &observed, observation };
+    Level::available()[0].run(walk);
+    let horizons = &outcomes[0].horizon;
+    assert!(horizons.iter().all(|&months| (1.0..=125.0).contains(&months)));
+    for i in (0..5_000_u16).step_by(501) {
+        let expected = reference::walk(&spec(&request), &plan, i.into(), |_| {});
+        assert_eq!(outcomes[0].horizon[usize::from(i)], expected.horizon);
+        assert_eq!(outcomes[0].finals[usize::from(i)], expected.final_balance);
+    }
+}
+
 /// Adds a member to the plan of a request.
 fn with(request: &Value, member: &str, value: Value) -> Value {
     let mut request = request.clone();
@@ -261,6 +337,30 @@ fn assert_same(one: &Outcomes, other: &Outcomes, size: f32) -> Result<(), TestCa
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Nobody who is never short becomes so by earning more, or was so only in a longer timeline,
+    /// as long as nothing reacts to the balance, and no draw turns income or the market upside down.
+    #[test]
+    fn success_is_monotone_in_income_and_in_the_timeline(
+        request in request(), more in 1.0..1.5_f64, months in 1..40_u32,
+    ) {
+        let mut request = request;
+        request["plan"].as_object_mut().unwrap().remove("spendingRule");
+        request["goal"]["success"] = "neverShort".into();
+        request["goal"]["targetAmount"] = 0.into();
+        request["goal"]["floor"] = 0.into();
+        let income = request["userInputs"]["monthlyIncome"].as_f64().unwrap();
+        let mut richer = request.clone();
+        richer["userInputs"]["monthlyIncome"] = (income * more).into();
+        let (shorter, richer) = (spec(&request), Lifetime::new(&spec(&richer)));
+        let plans = [&Lifetime::new(&shorter), &richer, &longer(&shorter, months)];
+        let plans_outcomes = plans.map(|plan| walked(&[plan], Level::available()[0], 0, COUNT).remove(0));
+        let is_short = |plan: usize, i: usize| plans_outcomes[plan].first_short[i] < NEVER;
+        for i in 0..COUNT {
+            prop_assert!(is_short(0, i) || !is_short(1, i), "simulation {i} earns more and is short");
+            prop_assert!(!is_short(0, i) || is_short(2, i), "simulation {i} is saved by more months");
+        }
+    }
 
     /// Switching on what changes nothing moves no draw of what is there.
     #[test]

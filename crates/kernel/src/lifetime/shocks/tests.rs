@@ -5,6 +5,7 @@ use super::*;
 use crate::draws::Field;
 use crate::lanes::{Task, WIDTH_MAX};
 use crate::level::Level;
+use crate::lifetime::pipeline::indices;
 use crate::lifetime::pipeline::tests::spec;
 
 /// Months whose draws are looked at: those of two years.
@@ -31,7 +32,8 @@ impl Task for Draws<'_> {
         let mut all = vec![Vec::new(); MONTHS + YEARS + 2];
         let width = u32::try_from(REGISTERS * L::WIDTH).unwrap();
         for first in (0..count).step_by(width as usize) {
-            shocks.begin(lanes, key, &blocks, first);
+            let indices = indices(lanes, 0, first as usize, None);
+            shocks.begin(lanes, key, &blocks, &indices);
             for month in 0..YEARS * YEAR {
                 if month % YEAR == 0 {
                     shocks.year(lanes, plan, &blocks, month / YEAR);
@@ -125,6 +127,31 @@ fn draws_have_their_distributions_and_are_uncorrelated() {
                 assert!(correlation.abs() < 6.0 / f64::from(COUNT).sqrt(), "{i}, {j}: {correlation}");
             }
         }
+    }
+}
+
+/// Each source reads blocks of its own, so one that is switched on moves no draw of another.
+#[test]
+fn a_source_that_is_added_leaves_the_draws_of_the_others() {
+    let people = json!([{ "age": 60, "modalAge": 85, "dispersion": 10 }, { "age": 58, "modalAge": 88, "dispersion": 9 }]);
+    let prices = json!({ "mean": 0.02, "std": 0.01, "persistence": 0.5 });
+    let lives = MONTHS + YEARS..MONTHS + YEARS + 2;
+    let rows: Vec<[f64; 1]> = vec![[0.01]; 50];
+    let regime = json!({ "mean": 0, "std": 0.1 });
+    for returns in [
+        json!({ "model": "lognormal" }),
+        json!({ "model": "studentT", "degreesOfFreedom": 4 }),
+        json!({ "model": "regimes", "calm": regime, "stress": regime, "calmToStress": 0.1, "stressToCalm": 0.2 }),
+        json!({ "model": "bootstrap", "rows": rows, "meanBlockMonths": 8 }),
+    ] {
+        let all = draws(&json!({ "returns": returns, "prices": prices, "people": people }), 500);
+        let alone = draws(&json!({ "returns": returns }), 500);
+        assert_eq!(all[..MONTHS], alone[..MONTHS], "{returns}");
+        assert!(all[0].iter().any(|&draw| draw != all[0][0]), "{returns}: chance decides");
+        let alone = draws(&json!({ "prices": prices }), 500);
+        assert_eq!(all[MONTHS..lives.start], alone[MONTHS..lives.start], "{returns}: prices");
+        let alone = draws(&json!({ "people": people }), 500);
+        assert_eq!(all[lives.clone()], alone[lives.clone()], "{returns}: lives");
     }
 }
 
