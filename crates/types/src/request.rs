@@ -157,7 +157,7 @@ section! {
         /// The arithmetic mean of yearly returns. With a geometric mean, volatility would be
         /// counted twice.
         annual_return_mean: f64 = MEAN.implied("by `riskTolerance`").example(0.06);
-        /// Standard deviation of yearly returns.
+        /// The standard deviation of yearly returns.
         annual_return_std: f64 = number(0.0, 2.0).unit("fractions a year").implied("by `riskTolerance`").example(0.12);
         /// Mean inflation.
         inflation_rate: f64 = number(-0.5, 1.0).unit("fractions a year").default(0.025).example(0.03);

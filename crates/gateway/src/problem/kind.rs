@@ -160,8 +160,7 @@ impl Entry {
 
 /// The table as text, for the API's description.
 pub(crate) fn description() -> String {
-    let mut text = "The kind of problem, as a URI reference that leads to what it means; `about:blank` where the status says it \
-                    all."
+    let mut text = "The kind of problem, as a URI reference to its description; `about:blank` if the status says it all."
         .to_owned();
     for entry in &TABLE {
         let _ = write!(

@@ -74,7 +74,7 @@ section! {
     /// multiple of `everyMonths`, as amount × (1 + annualGrowth)^(m / 12) × index. A one-off flow
     /// has `until` = `from` + 1.
     pub Flow / FlowDraft as "Flow" {
-        /// A name for it.
+        /// A name.
         id: Option<String> = SHORT_NAME.example("pension").outside_digest();
         /// Whether this is an income or a spending.
         kind: FlowKind = word().required().example(FlowKind::Income);
@@ -136,11 +136,12 @@ section! {
     /// An asset of a portfolio. With bootstrapped returns, mean and standard deviation are not
     /// needed.
     pub Asset / AssetDraft as "Asset" {
-        /// A name for it.
+        /// A name.
         id: String = SHORT_NAME.required().example("stocks").outside_digest();
-        /// Mean yearly return, arithmetic: a geometric mean would count volatility twice.
+        /// The arithmetic mean of yearly returns. With a geometric mean, volatility would be
+        /// counted twice.
         mean: Option<f64> = MEAN.example(0.075);
-        /// Standard deviation of yearly returns.
+        /// The standard deviation of yearly returns.
         std: Option<f64> = STD.example(0.17);
     }
 }
@@ -212,9 +213,9 @@ section! {
 section! {
     /// The market in one regime.
     pub Regime / RegimeDraft as "Regime" {
-        /// Mean yearly return, arithmetic.
+        /// The arithmetic mean of yearly returns.
         mean: f64 = MEAN.required().example(0.11);
-        /// Standard deviation of yearly returns.
+        /// The standard deviation of yearly returns.
         std: f64 = STD.required().example(0.11);
     }
 }
@@ -263,13 +264,15 @@ section! {
         floor: f64 = RULE_FLOOR;
         /// The highest multiplier of planned spending.
         ceiling: f64 = RULE_CEILING;
-        /// How far above the first rate of withdrawal spending is cut.
+        /// Spending is cut if the rate of withdrawal is above the first rate by this fraction of
+        /// it.
         up: f64 = number(0.0, 10.0).required().example(0.2);
-        /// How far below it spending is raised.
+        /// Spending is raised if the rate of withdrawal is below the first rate by this fraction of
+        /// it.
         down: f64 = SHARE.required().example(0.2);
-        /// By how much it is cut.
+        /// The fraction of a cut.
         cut: f64 = SHARE.required().example(0.1);
-        /// By how much it is raised.
+        /// The fraction of a raise.
         raise: f64 = number(0.0, 10.0).required().example(0.1);
         /// The years at the end of the timeline without cuts.
         no_cut_years: u32 = whole(0, TIMELINE_MONTHS_MAX as u64 / 12).unit("years").default(0).example(15);
@@ -277,7 +280,7 @@ section! {
 }
 
 section! {
-    /// A fixed share.
+    /// A fixed fraction of the balance.
     pub PercentRule / PercentRuleDraft as "PercentRule" with rules::percent {
         /// The first month in which the rule acts.
         from: u32 = MONTH.default(0).example(24);
@@ -285,7 +288,7 @@ section! {
         floor: f64 = RULE_FLOOR;
         /// The highest multiplier of planned spending.
         ceiling: f64 = RULE_CEILING;
-        /// The share of the balance that is spent.
+        /// The fraction of the balance that is spent per year.
         share: f64 = SHARE.unit("fractions a year").required().example(0.04);
     }
 }
@@ -309,9 +312,9 @@ section! {
     pub Person / PersonDraft as "Person" {
         /// Age today.
         age: f64 = number(0.0, 120.0).unit("years").required().example(65.0);
-        /// The age at which most people like this one die.
+        /// The most likely age at death, seen from birth (the mode of the distribution).
         modal_age: f64 = number(50.0, 120.0).unit("years").required().example(88.0);
-        /// How far lifetimes spread around it.
+        /// The dispersion of the age at death: the larger it is, the more the ages differ.
         dispersion: f64 = number(1.0, 30.0).unit("years").required().example(10.0);
     }
 }
