@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 const SMALL: usize = 256 * 1024;
 const LARGE: usize = 1024 * 1024 - 1;
-/// How much more a body of four times the length may cost. Reading in quadratic time costs sixteen
-/// times as much.
+/// The limit of the ratio of costs if a body is four times as long. In quadratic time the ratio
+/// would
+/// be 16.
 const RATIO_MAX: u64 = 8;
-/// Processor time below which a comparison says nothing, in hundredths of a second.
+/// Processor time below which a comparison is not significant, in hundredths of a second.
 const TICKS_MIN: u64 = 10;
 
-/// Every call that takes a body, with ids of nothing in its path.
+/// Every call that takes a body, with ids that don't exist in its path.
 fn calls(description: &Value) -> Vec<(Method, String)> {
     let nobody = "00000000000040008000000000000000";
     let paths = description["paths"].as_object().expect("a description has paths");
@@ -35,7 +36,8 @@ fn calls(description: &Value) -> Vec<(Method, String)> {
     calls
 }
 
-/// `part` again and again between `start` and `end`, with its number in place of `#`.
+/// Repetitions of `part` between `start` and `end`. Each `#` is replaced by the number of the
+/// repetition.
 fn repeated(start: &str, part: &str, end: &str, bytes: usize) -> Vec<u8> {
     let mut body = start.to_owned();
     for number in 0.. {
@@ -52,7 +54,7 @@ fn repeated(start: &str, part: &str, end: &str, bytes: usize) -> Vec<u8> {
     body.into_bytes()
 }
 
-/// Bodies of about this length, each with as much of one thing as fits.
+/// Bodies of about this length, each with as many repetitions of one construct as fit.
 fn shapes(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("unknown names", repeated("{", r#""unknownName#":1"#, "}", bytes)),
@@ -97,7 +99,7 @@ async fn reading_any_body_is_linear() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A request in which something was changed at random.
+/// A request with a random change.
 fn mutated(random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut body = Client::request(1_000, 1);
     let odd = [
@@ -148,7 +150,7 @@ fn mutated(random: &mut ChaCha8Rng) -> Vec<u8> {
 async fn no_body_is_too_odd_to_be_answered() -> anyhow::Result<()> {
     let mut cluster = Cluster::start().await?;
     let description = cluster.client.call(Method::GET, "/openapi.json", None).await?.json::<Value>().await?;
-    // A call that is good by chance would wait for its answer.
+    // A call that is valid by chance would wait for its results.
     let calls: Vec<_> = calls(&description)
         .into_iter()
         .filter(|(_, path)| {
@@ -172,7 +174,7 @@ async fn no_body_is_too_odd_to_be_answered() -> anyhow::Result<()> {
             String::from_utf8_lossy(&body)
         );
     }
-    // What was taken is good enough to be read again.
+    // Accepted requests must be readable.
     cluster.crash_coordinator().await?;
     cluster.client.jobs().await?;
     Ok(())

@@ -1,10 +1,12 @@
 //! Random calls of several users over the real API, checked against a small [`model`] of the
 //! contract, while the coordinator is killed again and again.
 //!
-//! What was acknowledged stays; what was asked twice with the same key happens once; what has ended
-//! never changes; nobody sees or changes another user's things; a revoked key stays revoked; and in
-//! the end every job has run or was cancelled by a call, with the same answer as every other job of
-//! its request, and is counted once in its user's usage.
+//! Acknowledged changes stay. A request that is repeated with the same key is carried out once.
+//! Ended
+//! jobs and batches never change. Nobody sees or changes jobs and batches of other users. A revoked
+//! key stays revoked. In the end every job has run or was cancelled by a call, has the same results
+//! as
+//! every other job of its request, and is counted once in its user's usage.
 //!
 //! `CARLO_TEST_SEED=n` runs one seed. The seed of a failure is printed.
 
@@ -24,9 +26,9 @@ use serde_json::{Value, json};
 use calls::{Calls, User};
 use model::{Job, Model};
 
-/// The seeds of a usual run.
+/// The seeds of a run by default.
 const SEEDS: [u64; 2] = [1, 2];
-/// Calls of one seed, and how often the coordinator is killed meanwhile.
+/// The number of calls of a seed, and of kills of the coordinator meanwhile.
 const STEPS: u32 = 60;
 const KILLS: u32 = 3;
 const USERS: [&str; 2] = ["ann", "bob"];
@@ -114,7 +116,7 @@ impl World {
         (simulations, self.random.random_range(0..3))
     }
 
-    /// A job or a batch that is asked for: its path, body, and key.
+    /// A request to create a job or a batch: its path, body and key.
     fn creation(&mut self) -> (&'static str, Value, String) {
         let key = format!("key-{:016x}", self.random.random::<u64>());
         let (simulations, seed) = self.request();
@@ -138,8 +140,8 @@ impl World {
         self.model.created(user, path, body, key, &answer)
     }
 
-    /// Asks for several things at the moment when the coordinator is killed. Every one of them is
-    /// asked for until it is answered, and must then be there once.
+    /// Creates several jobs and batches while the coordinator is killed. Each request is repeated
+    /// until there is a response, and must then have been carried out once.
     async fn create_while_it_is_killed(&mut self) -> anyhow::Result<()> {
         let moment = Duration::from_millis(self.random.random_range(0..20));
         let mut asked = Vec::new();
@@ -160,7 +162,7 @@ impl World {
         Ok(())
     }
 
-    /// Repeats something with its key, as it was or with another body.
+    /// Repeats a request with its key, unchanged or with another body.
     async fn repeat(&mut self) -> anyhow::Result<()> {
         let Some(first) = self.model.any_creation(&mut self.random) else { return Ok(()) };
         let user = &self.users[first.user];
@@ -229,7 +231,7 @@ impl World {
         Ok(())
     }
 
-    /// All pages of a user's lists: exactly what is theirs, newest first.
+    /// Checks all pages of a user's lists: exactly the user's jobs or batches, newest first.
     async fn list(&mut self, user: usize) -> anyhow::Result<()> {
         let size = self.random.random_range(3..101);
         let jobs = self.calls.pages(&self.users[user], "/api/jobs", "jobs", size).await?;
@@ -265,7 +267,7 @@ impl World {
         let old = std::mem::replace(&mut self.users[user], new);
         let path = format!("/api/admin/keys/{}", old.key_id);
         let answer = self.calls.make(&self.admin, Method::DELETE, &path, None, None).await?;
-        // A repetition after a lost answer finds it revoked.
+        // If the response was lost, a repetition finds the key revoked.
         ensure!([200, 404, 409].contains(&answer.status), "{answer:?}");
         self.model.revoked.push(old);
         self.use_revoked_key().await
@@ -279,7 +281,7 @@ impl World {
         Ok(())
     }
 
-    /// Everything ends, is what it was, and is counted.
+    /// Waits until everything has ended, and checks that it is unchanged and counted.
     async fn end(&mut self) -> anyhow::Result<()> {
         self.cluster.crash_coordinator().await?;
         for (id, owner) in self.model.jobs() {
@@ -303,7 +305,7 @@ impl World {
             self.list(user).await?;
             let path = "/simulations/batch/usage/history?periods=1";
             let usage = self.calls.get(&self.users[user], path).await?.body;
-            // A test at the end of a month has two periods.
+            // If the month ends during the test, there are two periods.
             let count = |name: &str, current: &str| {
                 let before = usage["history"][0][name].as_u64().unwrap_or_default();
                 Some(before + usage["current"][current].as_u64()?)

@@ -1,5 +1,5 @@
-//! Files with secrets, as real processes create and read them: whatever the umask is, whoever has
-//! planted something there before, and whatever kind of file it is.
+//! Files with secrets that real processes create and read, with any umask, with existing files and
+//! links, and with any kind of file.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -20,7 +20,7 @@ fn text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().context("the temporary directory has a readable name")
 }
 
-/// Waits until something holds.
+/// Waits until a condition is true.
 async fn until(holds: impl Fn() -> bool) -> anyhow::Result<()> {
     let waiting = async {
         while !holds() {
@@ -30,7 +30,7 @@ async fn until(holds: impl Fn() -> bool) -> anyhow::Result<()> {
     Ok(tokio::time::timeout(PATIENCE, waiting).await?)
 }
 
-/// Starts a coordinator by a shell that sets the umask first.
+/// Starts a coordinator from a shell that sets the umask first.
 async fn coordinator(data: &Path, umask: &str) -> anyhow::Result<Daemon> {
     let script = format!("umask {umask}; exec \"$0\" \"$@\"");
     let program = binary("carlo-coordinator")?;
@@ -79,7 +79,7 @@ async fn what_was_planted_is_not_written_to() -> anyhow::Result<()> {
     for name in ["admin-key.new", "join-token.new"] {
         symlink(&victim, directory.path().join(name))?;
     }
-    // A link to nothing: what it names must not be created either.
+    // The target of a dangling link must not be created either.
     let nothing = elsewhere.path().join("nothing");
     symlink(&nothing, directory.path().join("admin-key"))?;
     let _daemon = coordinator(directory.path(), "022").await?;
@@ -90,7 +90,7 @@ async fn what_was_planted_is_not_written_to() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a daemon that must end by itself, and returns what it says.
+/// Runs a daemon that must end by itself, and returns its output.
 async fn refused(name: &'static str, arguments: &[&str]) -> anyhow::Result<(ExitStatus, String)> {
     Daemon::start(name, arguments, &[])?.ended().await.with_context(|| format!("{name} {arguments:?}"))
 }

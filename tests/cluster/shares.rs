@@ -1,5 +1,6 @@
-//! One user at all bounds of the tier: each is refused by its name, and the calls of others take
-//! hardly longer.
+//! One user reaches all limits of the tier. Each refusal names its limit, and the calls of others
+//! take
+//! little longer.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +10,13 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// What the tier of the greedy user allows at once.
+/// The limits of the greedy user's tier.
 const JOBS: usize = 300;
 const STREAMS: usize = 40;
-/// Rounds of calls that are measured, with and without the greedy user in turn.
+/// The number of measured rounds of calls, alternately with and without the greedy user.
 const ROUNDS: usize = 40;
-/// How much longer the median call of others may take. Twice is what is promised; the rest is for
-/// a busy machine.
+/// The limit of the ratio of other users' median times with and without the greedy user. The
+/// promise is 2; the rest is for a busy machine.
 const RATIO_MAX: f64 = 3.0;
 
 async fn user(admin: &Client, name: &str, tier: &str) -> anyhow::Result<Client> {
@@ -24,7 +25,7 @@ async fn user(admin: &Client, name: &str, tier: &str) -> anyhow::Result<Client> 
     Ok(admin.with_key(answer["secret"].as_str().with_context(|| answer.to_string())?))
 }
 
-/// The share that a refusal names.
+/// The limit that a refusal names.
 async fn share(answer: Response) -> anyhow::Result<String> {
     ensure!(answer.status() == 429, "{}: {}", answer.status(), answer.text().await?);
     let problem = answer.json::<Value>().await?;
@@ -68,7 +69,7 @@ async fn a_user_at_all_bounds_is_told_which_and_slows_nobody_else() -> anyhow::R
     let (ann, bob) = (user(admin, "ann", "pro").await?, user(admin, "bob", "enterprise").await?);
     let bobs = bob.submit(&Client::request(1_000, 1)).await?;
 
-    // Ann fills every share.
+    // Ann uses all of her limits.
     for _ in 0..JOBS / 100 {
         let created = ann.call(Method::POST, "/simulations/batch", Some(&batch(100))).await?;
         ensure!(created.status() == 202, "{}", created.text().await?);
@@ -92,7 +93,7 @@ async fn a_user_at_all_bounds_is_told_which_and_slows_nobody_else() -> anyhow::R
     let waited = wait.header("x-api-key", ann.key().context("ann has a key")?).send().await?;
     ensure!(share(waited).await? == "streams_at_once");
 
-    // Bob's calls, while ann keeps asking for more and while she doesn't, in turn.
+    // Bob's calls, alternately while Ann continues with calls and while she doesn't.
     let (mut quiet, mut beside) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         quiet.push(round(&bob, &bobs).await?);
@@ -107,7 +108,7 @@ async fn a_user_at_all_bounds_is_told_which_and_slows_nobody_else() -> anyhow::R
                         2 => ann.call(Method::GET, "/api/jobs?page=3&page_size=100", None).await,
                         _ => ann.call(Method::GET, &format!("/api/jobs/{id}/events"), None).await,
                     };
-                    // A refusal is not repeated at once: clients read Retry-After.
+                    // Clients obey Retry-After, so a refused call is not repeated at once.
                     drop(made);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }

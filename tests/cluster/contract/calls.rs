@@ -1,4 +1,4 @@
-//! Calls that are repeated until they are answered.
+//! Calls that are repeated until there is a response.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Calls {
         self.make(user, Method::GET, path, None, None).await
     }
 
-    /// Makes a call, again and again while nobody can answer it.
+    /// Makes a call, and repeats it while no coordinator can respond.
     pub(super) async fn make(
         &self,
         user: &User,

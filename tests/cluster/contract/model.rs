@@ -1,4 +1,4 @@
-//! What users may expect of their jobs and batches, without any of the cluster's machinery.
+//! A model of jobs and batches from the users' point of view, without the internals of the cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use super::calls::{Answer, User};
 #[derive(Debug)]
 pub(super) struct Job {
     user: usize,
-    /// What it asks: the number of simulations, and the seed.
+    /// The number of simulations and the seed of its request.
     request: (u64, String),
     batch: Option<String>,
     pub(super) may_be_cancelled: bool,
@@ -40,7 +40,7 @@ pub(super) struct Batch {
     end: Option<BatchStatus>,
 }
 
-/// Something that was asked for with a key.
+/// A request with a key.
 #[derive(Debug, Clone)]
 pub(super) struct Creation {
     pub(super) user: usize,
@@ -56,13 +56,13 @@ pub(super) struct Model {
     jobs: BTreeMap<String, Job>,
     batches: BTreeMap<String, Batch>,
     creations: Vec<Creation>,
-    /// The one answer to every request.
+    /// The only valid result of each request.
     digests: BTreeMap<(u64, String), String>,
     pub(super) revoked: Vec<User>,
 }
 
 impl Model {
-    /// A job or a batch was asked for and answered.
+    /// A job or a batch was created and acknowledged.
     pub(super) fn created(
         &mut self,
         user: usize,
@@ -108,7 +108,7 @@ impl Model {
         self.batches.iter().map(|(id, batch)| (id.clone(), batch.user)).collect()
     }
 
-    /// How many jobs a user has had.
+    /// The number of jobs that a user has had.
     pub(super) fn count(&self, user: usize) -> u64 {
         self.jobs.values().filter(|job| job.user == user).count() as u64
     }
@@ -147,7 +147,7 @@ impl Model {
         Ok(())
     }
 
-    /// A job has this answer.
+    /// A job has these results.
     pub(super) fn saw_digest(&mut self, id: &str, digest: &str) -> anyhow::Result<()> {
         let request = self.job(id)?.request.clone();
         let known = self.digests.entry(request).or_insert_with(|| digest.to_owned());

@@ -1,8 +1,10 @@
 //! The order in which simulations of a plan end, with the last death of its people.
 //!
-//! The lanes of a tile walk together until the last of them ends. Tiles of simulations that end at
-//! about the same time have less to walk than tiles by index. Which lane a simulation walks in
-//! changes none of its bits.
+//! The lanes of a tile are computed until the last of them ends. So tiles of simulations that end
+//! at
+//! about the same time need fewer months than tiles by index. The results of a simulation don't
+//! depend
+//! on its lane.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"
@@ -14,20 +16,21 @@ use crate::draws::{LIVES, UNIFORM_BITS, field};
 use crate::keystream::Streams;
 use crate::lanes::{Register, WIDTH_MAX};
 
-/// Bits of a uniform by which it is told until when somebody lives at most.
+/// The number of bits of a uniform that determine the upper bound of a lifetime.
 const BITS: u32 = 11;
 
-/// Simulations by their end.
+/// Simulations sorted by their end.
 pub(crate) struct Order {
-    /// Their numbers within the walk, those that end first in front.
+    /// Their numbers within the walk, with those that end first in front.
     numbers: Vec<u32>,
-    /// For each month, how many have ended at its beginning, at least.
+    /// For each month, a lower bound of the number of simulations that have ended at its beginning.
     ended: Vec<u32>,
 }
 
 impl Order {
-    /// That of the `count` simulations from the one on of which `first` is the low half of the
-    /// index; `None` for a plan without people.
+    /// The order of `count` simulations. `first` is the low half of the index of the first one.
+    /// `None`
+    /// for a plan without people.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "uniforms of 24 bits")]
     pub(crate) fn new<L: Register>(
@@ -57,9 +60,10 @@ impl Order {
         Some(Self::of(&months, plan.months()))
     }
 
-    /// That of simulations that end after at most so many months.
+    /// The order of simulations that end after at most these numbers of months.
     fn of(months: &[u16], timeline: usize) -> Self {
-        // Counting sort: first how many end before each month, then where the next one goes.
+        // Counting sort: first the number that end before each month, then the place of the next
+        // one.
         let mut ended = vec![0; timeline + 2];
         for &month in months {
             ended[usize::from(month) + 1] += 1;
@@ -78,21 +82,20 @@ impl Order {
         Self { numbers, ended }
     }
 
-    /// The numbers of the simulations from the `at`-th to end on, as many as there are, up to
-    /// `count`.
+    /// The numbers of up to `count` simulations, from the `at`-th to end on.
     pub(crate) fn numbers(&self, at: usize, count: usize) -> &[u32] {
         let len = self.numbers.len();
         &self.numbers[at.min(len)..len.min(at + count)]
     }
 
-    /// Whether all simulations before the `until`-th to end have ended at the beginning of a month.
+    /// Whether the first `until` simulations to end have ended at the beginning of a month.
     pub(crate) fn has_ended(&self, until: usize, month: usize) -> bool {
         self.ended[month] as usize >= until.min(self.numbers.len())
     }
 }
 
-/// For each value of the highest bits of a person's uniform, how many months the person lives at
-/// most. `alive` has the uniforms below which the person lives in each month; they descend.
+/// For each value of the highest bits of a person's uniform, the maximum number of months that the
+/// person lives. `alive` has the uniforms below which the person lives in each month, descending.
 #[expect(clippy::cast_possible_truncation, reason = "at most 1,212 months")]
 fn months_at_most(alive: &[u32]) -> Vec<u16> {
     let least = |value: u32| value << (UNIFORM_BITS - BITS);
