@@ -97,7 +97,7 @@ async fn look(coordinator: &Coordinator, jobs: u64) -> anyhow::Result<(f64, f64)
     let (mut lists, mut gets) = (Vec::new(), Vec::new());
     for page in 1..=LOOKS {
         let asked = Instant::now();
-        let list = v1::ListJobsRequest { page, page_size: 100, status: None };
+        let list = v1::ListJobsRequest { page, page_size: 100, ..Default::default() };
         let listed = client.list(list).await?.into_inner();
         lists.push(asked.elapsed());
         ensure!(listed.total == jobs, "{} of {jobs} jobs are there", listed.total);

@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use carlo_tests::Cluster;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::Browser;
 
@@ -114,5 +115,21 @@ async fn a_job_is_cancelled_on_its_page() -> anyhow::Result<()> {
     browser.screenshots("job-queued").await?;
     browser.press("Cancel").await?;
     browser.sees("This job was cancelled").await?;
+    browser.close(&[]).await
+}
+
+#[tokio::test]
+async fn what_the_plan_page_asks_while_one_edits_is_in_no_list() -> anyhow::Result<()> {
+    let cluster = Cluster::start().await?;
+    let _worker = cluster.worker("attic", 1, None).await?;
+    let Some(browser) = Browser::open(cluster.client.url()).await? else { return Ok(()) };
+    browser.go("/").await?;
+    browser.sees("simulated futures").await?;
+    browser.go("/jobs").await?;
+    browser.sees("No jobs yet").await?;
+    assert_eq!(cluster.client.jobs().await?.total, 0);
+    let usage = cluster.client.call(Method::GET, "/simulations/batch/usage", None).await?;
+    let usage: Value = usage.error_for_status()?.json().await?;
+    assert!(usage["cost_used_usd"].as_f64() > Some(0.0), "it is paid for: {usage}");
     browser.close(&[]).await
 }

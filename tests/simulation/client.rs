@@ -235,7 +235,7 @@ impl Client {
 
     async fn list(&self) -> Vec<v1::Job> {
         loop {
-            let request = v1::ListJobsRequest { page: 1, page_size: 100, status: None };
+            let request = v1::ListJobsRequest { page: 1, page_size: 100, ..Default::default() };
             let answer = self.call(async |mut jobs: JobsClient<Channel>| jobs.list(request).await).await;
             if let Ok(list) = answer {
                 return list.jobs;

@@ -85,6 +85,10 @@ pub enum Command {
     Watch(OneJob),
     /// Cancel jobs
     Cancel(ManyJobs),
+    /// Change the priority or the name of jobs that have not ended
+    Reprioritize(Reprioritize),
+    /// Delete jobs that have ended, with their results
+    Delete(ManyJobs),
     /// Say why a job waits, its position in the queue, and what the cluster is computing
     Explain(OneJob),
     /// List jobs, newest first
@@ -97,6 +101,8 @@ pub enum Command {
     Usage(Usage),
     /// Create, list and revoke API keys; needs a key with the role admin
     Keys(Keys),
+    /// Show what administrators have changed, for keys with the role admin
+    Audit(Audit),
     /// Create, list and revoke join tokens for workers; needs a key with the role admin
     Tokens(Tokens),
     /// Show or change the limits of tiers; needs a key with the role admin

@@ -40,6 +40,11 @@ pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Resul
         }
         BatchAction::Watch(OneBatch { id }) => watch(&client, &id, &server).await,
         BatchAction::Results(OneBatch { id }) => results(&client, &id).await,
+        BatchAction::Delete(OneBatch { id }) => {
+            let answer = client.delete_batch(&id).await.with_context(|| format!("failed to delete {id}"))?;
+            output::answer(server.json, &answer.json, || answer.value.message.clone())?;
+            Ok(Exit::Ok)
+        }
         BatchAction::Cancel { batch: OneBatch { id }, reason, keep_running } => {
             let answer = client.cancel_batch(&id, reason.as_deref(), !keep_running).await;
             show(&answer.with_context(|| format!("failed to cancel {id}"))?, server.json)

@@ -12,11 +12,12 @@ use std::time::Duration;
 use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
 use carlo_rest::plans::{Comparison, Solved};
-use carlo_rest::{Cluster, Job, JobList, Label as _, Problem, Submitted};
+use carlo_rest::{Cluster, Job, JobList, Label, Problem, Submitted};
 use carlo_service::tls;
 use carlo_types::FieldFault;
 use carlo_types::JobId;
 use carlo_types::Replay;
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -54,6 +55,28 @@ pub struct ApiResponse<T> {
     pub value: T,
     /// The body as it was sent, which may have members that this program doesn't know.
     pub json: String,
+}
+
+/// Which jobs a list is of, and which part of it is wanted.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "they are the parameters of the call")]
+pub struct JobFilter {
+    pub all: bool,
+    pub user: Option<String>,
+    pub status: Option<JobStatus>,
+    pub name: Option<String>,
+    pub text: Option<String>,
+    pub since: Option<Timestamp>,
+    pub page: u32,
+    pub page_size: u32,
+}
+
+impl JobFilter {
+    /// A page of one's own jobs.
+    pub fn page(page: u32, page_size: u32) -> Self {
+        let (user, status, name, text, since) = (None, None, None, None, None);
+        Self { all: false, user, status, name, text, since, page, page_size }
+    }
 }
 
 /// The reason why a call failed.
@@ -260,17 +283,23 @@ impl Client {
     }
 
     /// `GET /api/jobs`
-    pub async fn jobs(
-        &self,
-        status: Option<JobStatus>,
-        page: u32,
-        page_size: u32,
-    ) -> Result<ApiResponse<JobList>, ClientError> {
+    pub async fn jobs(&self, list: &JobFilter) -> Result<ApiResponse<JobList>, ClientError> {
+        let JobFilter { all, user, status, name, text, since, page, page_size } = list;
         let mut url = self.path(&["jobs"]);
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string()).append_pair("page_size", &page_size.to_string());
-        if let Some(status) = status {
-            query.append_pair("status", status.label());
+        if *all {
+            query.append_pair("all", "true");
+        }
+        let since = since.map(|since| since.to_string());
+        for (parameter, value) in [
+            ("user", user.as_deref()),
+            ("status", status.map(Label::label)),
+            ("name", name.as_deref()),
+            ("text", text.as_deref()),
+            ("since", since.as_deref()),
+        ] {
+            query.extend_pairs(value.map(|value| (parameter, value)));
         }
         drop(query);
         self.call(Method::GET, url, None).await
@@ -279,6 +308,27 @@ impl Client {
     /// `DELETE /api/jobs/{id}`
     pub async fn cancel(&self, id: JobId) -> Result<ApiResponse<Cancelled>, ClientError> {
         self.call(Method::DELETE, self.path(&["jobs", &id.to_string()]), None).await
+    }
+
+    /// `PATCH /api/jobs/{id}`: what is absent stays.
+    pub async fn update(
+        &self,
+        id: JobId,
+        priority: Option<u32>,
+        name: Option<&str>,
+    ) -> Result<ApiResponse<Job>, ClientError> {
+        let mut body = serde_json::Map::new();
+        body.extend(priority.map(|priority| ("priority".to_owned(), priority.into())));
+        body.extend(name.map(|name| ("name".to_owned(), name.into())));
+        let body = serde_json::Value::Object(body).to_string();
+        self.call(Method::PATCH, self.path(&["jobs", &id.to_string()]), Some(body)).await
+    }
+
+    /// `DELETE /api/jobs/{id}?purge=true`
+    pub async fn delete(&self, id: JobId) -> Result<ApiResponse<Cancelled>, ClientError> {
+        let mut url = self.path(&["jobs", &id.to_string()]);
+        url.query_pairs_mut().append_pair("purge", "true");
+        self.call(Method::DELETE, url, None).await
     }
 
     /// `GET /api/cluster/status`

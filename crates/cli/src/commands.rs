@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::{
-    Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Samples, Server, Submit,
-    URL_DEFAULT, URL_VARIABLE,
+    Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Reprioritize, Samples,
+    Server, Submit, URL_DEFAULT, URL_VARIABLE,
 };
-use crate::client::Client;
+use crate::client::{Client, JobFilter};
 use crate::exit::{self, BadArgument, Exit, say};
 use crate::output::{self, StdoutClosed, print, print_json};
 use crate::progress::Progress;
@@ -96,15 +96,47 @@ pub async fn cancel(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> 
     .await
 }
 
+/// `carlo reprioritize`
+pub async fn reprioritize(args: Reprioritize) -> anyhow::Result<Exit> {
+    let Reprioritize { ids, priority, name, server } = args;
+    let client = connect(&server)?;
+    each(ids, async |_, job| {
+        let id = find(&client, job).await?;
+        let answer = client.update(id, priority, name.as_deref()).await;
+        let answer = answer.with_context(|| format!("failed to change {id}"))?;
+        output::answer(server.json, &answer.json, || {
+            let name = answer.value.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+            format!("{id}{name}: priority {}", answer.value.priority)
+        })
+    })
+    .await
+}
+
+/// `carlo delete`
+pub async fn delete(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> {
+    let client = connect(&server)?;
+    each(ids, async |_, name| {
+        let id = find(&client, name).await?;
+        let answer = client.delete(id).await.with_context(|| format!("failed to delete {id}"))?;
+        output::answer(server.json, &answer.json, || answer.value.message.clone())
+    })
+    .await
+}
+
 /// `carlo jobs`
 pub async fn jobs(args: Jobs) -> anyhow::Result<Exit> {
-    let client = connect(&args.server)?;
-    let answer =
-        client.jobs(args.status, args.page, args.page_size).await.context("failed to list the jobs")?;
-    if args.server.json {
+    let Jobs { all, user, status, name, text, age, page, page_size, server } = args;
+    let client = connect(&server)?;
+    let now = Timestamp::now();
+    // What is older than time itself is no bound.
+    let since = age.and_then(|age| now.checked_sub(age).ok()).filter(|since| *since > Timestamp::UNIX_EPOCH);
+    let shows_owners = all || user.is_some();
+    let list = JobFilter { all, user, status, name, text, since, page, page_size };
+    let answer = client.jobs(&list).await.context("failed to list the jobs")?;
+    if server.json {
         print_json(&answer.json)?;
     } else {
-        print(&render::job::jobs(&answer.value, Timestamp::now()))?;
+        print(&render::job::jobs(&answer.value, shows_owners, now))?;
     }
     Ok(Exit::Ok)
 }
@@ -248,7 +280,7 @@ async fn find(client: &Client, name: JobName) -> anyhow::Result<JobId> {
     let mut found: Vec<String> = Vec::new();
     for page in 1..=FIND_PAGES_MAX {
         let what = || format!("failed to look for {prefix}");
-        let list = client.jobs(None, page, FIND_PAGE_SIZE).await.with_context(what)?.value;
+        let list = client.jobs(&JobFilter::page(page, FIND_PAGE_SIZE)).await.with_context(what)?.value;
         found.extend(list.jobs.iter().map(|job| job.id.clone()).filter(|id| id.starts_with(&prefix)));
         if u64::from(page) * u64::from(FIND_PAGE_SIZE) >= list.total {
             break;

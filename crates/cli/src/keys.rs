@@ -1,4 +1,4 @@
-//! `carlo keys` and `carlo usage`.
+//! `carlo keys`, `carlo usage` and `carlo audit`.
 
 use anyhow::Context as _;
 use carlo_rest::account::CreateKey;
@@ -13,10 +13,13 @@ use crate::output;
 use crate::render;
 
 /// `carlo usage`
-pub async fn usage(args::Usage { history, server }: args::Usage) -> anyhow::Result<Exit> {
+pub async fn usage(args::Usage { history, all, page, server }: args::Usage) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
     let what = "failed to look at the usage";
-    let (text, json) = if let Some(periods) = history {
+    let (text, json) = if all {
+        let answer = client.usage_by_user(page).await.context(what)?;
+        (render::usage::by_user(&answer.value), answer.json)
+    } else if let Some(periods) = history {
         let answer = client.usage_history(periods).await.context(what)?;
         (render::usage::history(&answer.value), answer.json)
     } else {
@@ -31,18 +34,28 @@ pub async fn usage(args::Usage { history, server }: args::Usage) -> anyhow::Resu
 pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<Exit> {
     let client = connect(&server)?;
     match action {
-        KeysAction::Create { user, tier, role } => {
-            create(&client, CreateKey { user_id: user, tier: Some(tier), role: Some(role) }, server.json)
-                .await?;
+        KeysAction::Create { user, tier, role, note, expires_in_days } => {
+            let (user_id, tier, role) = (user, Some(tier), Some(role));
+            create(&client, CreateKey { user_id, tier, role, note, expires_in_days }, server.json).await?;
         }
-        KeysAction::Rotate { id } => {
+        KeysAction::Rotate { id, expires_in_days } => {
             let what = || format!("failed to rotate {id}");
             let keys = client.keys().await.with_context(what)?.value.keys;
             let old = keys.into_iter().find(|key| key.id == id && key.revoked_at.is_none());
             let old = old.ok_or_else(|| NoSuchKey(id.clone()))?;
+            let lifetime = old.expires_at.map(|at| at.duration_since(old.created_at).as_hours());
+            // A day is the shortest lifetime of a key.
+            let days =
+                lifetime.and_then(|hours| u32::try_from((hours + 23) / 24).ok()).map(|days| days.max(1));
             // The new key is created first, so that an interruption leaves two valid keys rather
             // than none.
-            let new = CreateKey { user_id: old.user_id, tier: Some(old.tier), role: Some(old.role) };
+            let new = CreateKey {
+                user_id: old.user_id,
+                tier: Some(old.tier),
+                role: Some(old.role),
+                note: old.note,
+                expires_in_days: expires_in_days.or(days),
+            };
             create(&client, new, server.json).await?;
             client.revoke_key(&id).await.with_context(what)?;
             say(&format!("{id} is revoked"));
@@ -65,6 +78,23 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
             .await;
         }
     }
+    Ok(Exit::Ok)
+}
+
+/// `carlo audit`
+pub async fn audit(args::Audit { page, lines, server }: args::Audit) -> anyhow::Result<Exit> {
+    let client = connect(&server)?;
+    let what = "failed to read the audit log";
+    if lines {
+        let mut answer = client.audit_lines().await.context(what)?;
+        let mut out = std::io::stdout();
+        while let Some(bytes) = answer.chunk().await.context(what)? {
+            output::write_bytes(&mut out, &bytes)?;
+        }
+        return Ok(Exit::Ok);
+    }
+    let answer = client.audit(page).await.context(what)?;
+    output::answer(server.json, &answer.json, || render::usage::audit(&answer.value, Timestamp::now()))?;
     Ok(Exit::Ok)
 }
 

@@ -14,7 +14,7 @@ use carlo_types::JobId;
 use tokio::time::{sleep, timeout};
 
 use crate::args;
-use crate::client::{ApiResponse, Client, ClientError};
+use crate::client::{ApiResponse, Client, ClientError, JobFilter};
 use crate::embedded::{ANY_PORT, Embedded, Options};
 use crate::exit::{Exit, say};
 use crate::progress::Progress;
@@ -156,7 +156,8 @@ async fn beneath(
     let mut call = std::pin::pin!(call);
     let mut ended: Option<Result<(), ClientError>> = None;
     let id = loop {
-        let newest = client.jobs(None, 1, 1);
+        let list = JobFilter::page(1, 1);
+        let newest = client.jobs(&list);
         if let Some(found) = newest.await.ok().and_then(|answer| answer.value.jobs.into_iter().next()) {
             break found.id.parse().context("failed to read the server's answer")?;
         }

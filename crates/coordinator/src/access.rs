@@ -126,7 +126,7 @@ impl Access {
         let mut adopted = Adopted::default();
         let is_needed = *adopts || !tenancy.has_admin();
         match admin.secret()? {
-            Some(secret) => match tenancy.authenticate(&secret.reveal()) {
+            Some(secret) => match tenancy.authenticate(&secret.reveal(), wall) {
                 Err(Unauthenticated::Unknown) if is_needed => adopted.admin = Some(secret),
                 Err(Unauthenticated::Unknown) => return Err(admin.foreign(ADMIN_KEY)),
                 Err(refusal) => {

@@ -22,7 +22,9 @@ use crate::core::{BatchRequest, BatchWatch, Core, CoreHandle, StreamPermit, no_s
 use crate::environment::Environment;
 use crate::idempotency::IdempotencyKey;
 use crate::ledger_reads::{resolve, with_results};
-use crate::request_checks::{WAIT_MAX, check_page, checked, fresh_seed, notified, rank, shutting_down};
+use crate::request_checks::{
+    WAIT_MAX, check_page, check_whose, checked, fresh_seed, notified, rank, shutting_down,
+};
 use crate::to_proto;
 
 /// The limit on the size of all jobs in one response, in bytes. It leaves some room in a message
@@ -97,9 +99,10 @@ impl BatchesService {
         if state == Some(None) {
             faults.push(FieldFault::new("/status", "is not the status of a batch"));
         }
+        let whose = check_whose(request.all, &request.user, &mut faults);
         let list = move |core: &mut Core, caller: &Caller| {
             if faults.is_empty() {
-                Ok(core.list_batches(caller, state.flatten(), page))
+                core.list_batches(caller, &whose, state.flatten(), page)
             } else {
                 Err(Fault::invalid(faults))
             }
@@ -193,6 +196,16 @@ impl BatchesService {
         context.admit(cancel).await.map(to_proto::batch)
     }
 
+    async fn delete(
+        &self,
+        context: &mut RequestContext,
+        request: v1::DeleteBatchRequest,
+    ) -> Result<v1::DeleteBatchResponse, Fault> {
+        let delete =
+            move |core: &mut Core, caller: &Caller| core.delete_batch(caller, batch_id(&request.id)?);
+        context.admit(delete).await.map(|()| v1::DeleteBatchResponse {})
+    }
+
     async fn stats(
         &self,
         context: &mut RequestContext,
@@ -215,6 +228,7 @@ service! {
         results(v1::GetBatchRequest) -> Results;
         watch(v1::WatchBatchRequest) -> Events;
         cancel(v1::CancelBatchRequest) -> v1::Batch;
+        delete(v1::DeleteBatchRequest) -> v1::DeleteBatchResponse;
         stats(v1::BatchStatsRequest) -> v1::BatchStats;
     }
 }

@@ -82,16 +82,12 @@ async fn set_draining(
     let name = node_id.clone();
     let drain = move |core: &mut Core, caller: &Caller| {
         caller.require_admin()?;
-        let drained = match convert::id::<NodeId>("node_id", &node_id) {
-            Ok(node) => core.drain(node, draining).map(Some),
-            Err(_) if !draining => core.undrain_name(&node_id),
+        match convert::id::<NodeId>("node_id", &node_id) {
+            Ok(node) => core.drain(caller, node, draining).map(Some),
+            Err(_) if !draining => core.undrain_name(caller, &node_id),
             // No node has a malformed id.
             Err(error) => Err(Fault::new(FaultCode::NotFound, error.to_string())),
-        }?;
-        let kind = if draining { v1::ClusterEventKind::Drained } else { v1::ClusterEventKind::Undrained };
-        let name = drained.as_ref().map_or(node_id, |node| node.facts.name.clone());
-        core.note(kind, name, "", caller.user.to_string());
-        Ok(drained)
+        }
     };
     let view = context.admit(drain).await?;
     let node = view.map_or_else(|| to_proto::unlisted_node(name), to_proto::node);

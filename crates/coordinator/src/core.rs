@@ -11,9 +11,11 @@
 //!   limit of streams and waiting calls of each user. `waited`: jobs that callers wait for.
 //! * `idempotency`: requests with an idempotency key. `storage`: the size of each user's entries in
 //!   the ledger.
+//! * `audit`: the log of what administrators change.
 //! * `observations`: the cluster's history and events. `measure`: the state for the metrics.
 //! * `compaction`: shrinking the ledger's file while nobody commits.
 
+mod audit;
 mod batches;
 mod compaction;
 mod idempotency;
@@ -50,10 +52,11 @@ use crate::idempotency::IdempotencyStore;
 use crate::job_metadata::JobMetadata;
 use crate::metrics::Instruments;
 
+use audit::AuditLog;
 pub(crate) use batches::{BatchRequest, BatchWatch, no_such_batch};
 use compaction::Idleness;
 pub(crate) use idempotency::IdempotentOutcome;
-pub(crate) use jobs::{NewJob, no_such_job};
+pub(crate) use jobs::{JobChanges, NewJob, SearchWords, Whose, no_such_job};
 use observations::Observations;
 pub(crate) use requests::CoreHandle;
 use requests::Request;
@@ -90,6 +93,7 @@ pub(crate) struct Core {
     idempotency: IdempotencyStore,
     watchers: Watchers,
     observations: Observations,
+    audit_log: AuditLog,
     waited: Waited,
     streams: Streams,
     storage: Storage,
@@ -133,6 +137,7 @@ impl Core {
             idempotency: IdempotencyStore::restore(stored.idempotency),
             watchers: Watchers::default(),
             observations: Observations::default(),
+            audit_log: AuditLog::restore(stored.audit),
             waited: Waited::default(),
             streams: Streams::default(),
             storage: Storage::default(),
@@ -258,6 +263,7 @@ impl Core {
             tracing::error!(%fault, "the scheduler refused a tick");
         }
         self.observe();
+        self.expire_keys();
         self.expire_idempotency_keys();
         self.watchers.sweep(self.clock.now().elapsed);
         self.waited.sweep(self.clock.now().elapsed);

@@ -10,6 +10,7 @@
 //! | `key/<id>` | `KeyEntry` | when a key is created or revoked |
 //! | `token/<id>` | `JoinTokenEntry` | when a join token is created, used or revoked |
 //! | `settings/terms` | `TermsEntry` | when an operator changes the tiers |
+//! | `audit/<number>` | `AuditEntry` | when an administrator changes something |
 //! | `usage/<user>/<period>` | `UsageEntry` | with every counted call and job |
 //! | `charge/<job>` | `ChargeEntry` | while the job is open |
 //! | `budget/<batch>` | `BudgetEntry` | until the batch is forgotten |
@@ -22,6 +23,7 @@
 //! and its progress computed again: it contains what workers reported, and the reports of a broken
 //! worker may not add up to a valid partial result.
 
+pub(crate) mod audit;
 pub(crate) mod batches;
 pub(crate) mod idempotency;
 mod numbers;
@@ -130,6 +132,7 @@ fn job_entry(job: &JobRecord, metadata: JobMetadata) -> v1::JobEntry {
         cancel_reason: job.error.clone().filter(|_| job.state == JobState::Cancelled),
         blocked: Some(job.is_blocked),
         price_nanodollars: Some(nanodollars(job.price)),
+        preview: job.is_preview,
     }
 }
 
@@ -191,6 +194,8 @@ pub(crate) struct Stored {
     pub(crate) seal_key: Option<[u8; 32]>,
     /// The terms, once an operator has set some.
     pub(crate) terms: Option<Terms>,
+    /// What administrators have changed, the oldest first.
+    pub(crate) audit: Vec<v1::AuditRecord>,
     /// All batches, each with the size of its entry in bytes.
     pub(crate) batches: Vec<(BatchRecord, usize)>,
 }
@@ -212,6 +217,7 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     if let Some(value) = ledger.get(&key).await? {
         stored.terms = Some(read::terms(&key, &value)?);
     }
+    stored.audit = audit::load(ledger).await?;
     for (key, _) in scan(ledger, NODE).await? {
         stored.drains.push(key.as_str()[NODE.len()..].to_owned());
     }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_schedule::{JobState, Page};
+use carlo_schedule::{Filter, Page};
 use carlo_store::Ledger;
 use carlo_tenancy::{Caller, Unauthenticated};
-use carlo_types::limits::REVALIDATIONS_MAX;
-use carlo_types::request::envelope::{CancelJob, JobOptionsDraft};
+use carlo_types::limits::{NAME_CHARS_MAX, REVALIDATIONS_MAX};
+use carlo_types::request::envelope::{CancelJob, JobOptionsDraft, UpdateJob};
 use carlo_types::{Fault, FaultCode, FieldFault, JobId, Timestamp};
 use carlo_wire::v1::jobs_server::Jobs;
 use carlo_wire::{convert, status, v1};
@@ -17,15 +17,21 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, refused, service};
-use crate::core::{Core, StreamPermit, Watch, no_such_job};
+use crate::core::{Core, JobChanges, NewJob, SearchWords, StreamPermit, Watch, Whose, no_such_job};
 use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, spec, with_results};
-use crate::request_checks::{WAIT_MAX, check_page, checked, new_job, notified};
+use crate::request_checks::{
+    WAIT_MAX, check_page, check_whose, checked, new_job, notified, rank, shutting_down,
+};
 use crate::samples::{self, Blocks, SAMPLERS, Wanted};
 use crate::simulate::Simulation;
-use crate::snapshot::JobEvent;
+use crate::snapshot::{JobEvent, JobSnapshot};
 use crate::to_proto;
 
+/// Searches at a time; further ones wait.
+const SEARCHERS: usize = 2;
+/// Jobs that a search looks at before others get their turn.
+const SEARCHED_AT_ONCE: usize = 1_000;
 /// Events that are buffered for a slow reader.
 const EVENTS_AHEAD: usize = 4;
 
@@ -33,11 +39,13 @@ pub(crate) struct JobsService {
     state: ServiceState,
     /// Limits how many calls compute samples at the same time.
     samplers: Arc<Semaphore>,
+    /// Bounds how many calls search the jobs at a time.
+    searchers: Semaphore,
 }
 
 impl JobsService {
     pub(crate) fn new(state: ServiceState) -> Self {
-        Self { state, samplers: Arc::new(Semaphore::new(SAMPLERS)) }
+        Self { state, samplers: Arc::new(Semaphore::new(SAMPLERS)), searchers: Semaphore::new(SEARCHERS) }
     }
 
     async fn submit(
@@ -68,6 +76,7 @@ impl JobsService {
         let fingerprint = fingerprint("Jobs.Simulate", &request);
         let options = JobOptionsDraft { name: None, priority: request.priority.map(u64::from) };
         let new = new_job(self.state.environment.as_ref(), request.simulation, options);
+        let new = new.map(|new| NewJob { is_preview: request.preview, ..new });
         let simulation =
             Simulation::begin(context, self.state.ledger.as_ref(), idempotency_key, fingerprint, new).await?;
         let snapshot = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
@@ -133,13 +142,75 @@ impl JobsService {
         context: &mut RequestContext,
         request: v1::ListJobsRequest,
     ) -> Result<v1::ListJobsResponse, Fault> {
-        let checked = list_page(&request);
+        let checked = Listed::of(&request);
         let list = move |core: &mut Core, caller: &Caller| {
-            let (state, page) = checked?;
-            Ok(core.list(caller, state, page))
+            let Listed { whose, filter, words, page } = checked?;
+            let filter = Filter { owner: whose.owner(caller)?, ..filter };
+            if words.is_empty() {
+                return Ok(Found::Page(core.list(&filter, page)));
+            }
+            // A search takes a while, so that a user has only so many of them.
+            let permit = core.open_stream(caller)?;
+            Ok(Found::Search { filter, words, page, permit })
         };
-        let (total, jobs) = context.admit(list).await?;
+        let (total, jobs) = match context.admit(list).await? {
+            Found::Page(listed) => listed,
+            Found::Search { filter, words, page, permit } => {
+                let found = self.search(context, filter, words, page).await?;
+                drop(permit);
+                found
+            }
+        };
         Ok(v1::ListJobsResponse { jobs: jobs.into_iter().map(to_proto::job).collect(), total: total as u64 })
+    }
+
+    /// How many jobs of a list have these words, and a page of them. It looks at the whole list, a
+    /// part at a time, so that no other call waits for it.
+    async fn search(
+        &self,
+        context: &RequestContext,
+        filter: Filter,
+        words: SearchWords,
+        page: Page,
+    ) -> Result<(usize, Vec<JobSnapshot>), Fault> {
+        let _turn = self.searchers.acquire().await.map_err(|_| shutting_down())?;
+        let (filter, words) = (Arc::new(filter), Arc::new(words));
+        let (mut total, mut wanted, mut from) = (0, Vec::new(), None);
+        loop {
+            let (filter, words) = (Arc::clone(&filter), Arc::clone(&words));
+            let look = move |core: &mut Core| core.search(&filter, &words, from, SEARCHED_AT_ONCE);
+            let (found, next) = context.core().ask(look).await?;
+            let skip = page.skip.saturating_sub(total);
+            wanted.extend(found.iter().skip(skip).take(page.take - wanted.len()));
+            total += found.len();
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok((total, context.core().ask(move |core| core.listed(&wanted)).await?))
+    }
+
+    async fn update(
+        &self,
+        context: &mut RequestContext,
+        request: v1::UpdateJobRequest,
+    ) -> Result<v1::Job, Fault> {
+        let update = move |core: &mut Core, caller: &Caller| {
+            let id = job_id(&request.id)?;
+            let UpdateJob { name, priority } = checked(request.into())?;
+            core.update(caller, id, JobChanges { priority: priority.map(rank), name })
+        };
+        context.admit(update).await.map(to_proto::job)
+    }
+
+    async fn delete(
+        &self,
+        context: &mut RequestContext,
+        request: v1::DeleteJobRequest,
+    ) -> Result<v1::DeleteJobResponse, Fault> {
+        let delete = move |core: &mut Core, caller: &Caller| core.delete(caller, job_id(&request.id)?);
+        context.admit(delete).await.map(|()| v1::DeleteJobResponse {})
     }
 
     async fn cancel(
@@ -219,6 +290,8 @@ service! {
         revalidate(v1::RevalidateRequest) -> v1::RevalidateResponse;
         list(v1::ListJobsRequest) -> v1::ListJobsResponse;
         cancel(v1::CancelJobRequest) -> v1::Job;
+        update(v1::UpdateJobRequest) -> v1::Job;
+        delete(v1::DeleteJobRequest) -> v1::DeleteJobResponse;
         replay(v1::ReplayRequest) -> v1::ReplayedSimulation;
         watch(v1::WatchJobRequest) -> Events;
         samples(v1::SamplesRequest) -> Blocks;
@@ -260,12 +333,38 @@ fn job_id(text: &str) -> Result<JobId, Fault> {
     convert::id("id", text).map_err(|error| Fault::new(FaultCode::NotFound, error.to_string()))
 }
 
-fn list_page(request: &v1::ListJobsRequest) -> Result<(Option<JobState>, Page), Fault> {
-    let mut faults = Vec::new();
-    let page = check_page(request.page, request.page_size, &mut faults);
-    let state = request.status.map(|_| to_proto::job_state(request.status()));
-    if state == Some(None) {
-        faults.push(FieldFault::new("/status", "is not the status of a job"));
+/// What a list is of, and which part of it is wanted.
+struct Listed {
+    whose: Whose,
+    filter: Filter,
+    words: SearchWords,
+    page: Page,
+}
+
+impl Listed {
+    fn of(request: &v1::ListJobsRequest) -> Result<Self, Fault> {
+        let mut faults = Vec::new();
+        let page = check_page(request.page, request.page_size, &mut faults);
+        let state = request.status.map(|_| to_proto::job_state(request.status()));
+        if state == Some(None) {
+            faults.push(FieldFault::new("/status", "is not the status of a job"));
+        }
+        let whose = check_whose(request.all, &request.user, &mut faults);
+        for (pointer, words) in [("/name", &request.name), ("/text", &request.text)] {
+            if words.chars().count() > NAME_CHARS_MAX {
+                let message = format!("must have at most {NAME_CHARS_MAX} characters");
+                faults.push(FieldFault::new(pointer, message));
+            }
+        }
+        let words = SearchWords { name: request.name.to_lowercase(), text: request.text.to_lowercase() };
+        let [since, until] = [request.since_ms, request.until_ms].map(|at| at.map(Timestamp));
+        let filter = Filter { owner: None, state: state.flatten(), since, until };
+        if faults.is_empty() { Ok(Self { whose, filter, words, page }) } else { Err(Fault::invalid(faults)) }
     }
-    if faults.is_empty() { Ok((state.flatten(), page)) } else { Err(Fault::invalid(faults)) }
+}
+
+/// What became of a list.
+enum Found {
+    Page((usize, Vec<JobSnapshot>)),
+    Search { filter: Filter, words: SearchWords, page: Page, permit: StreamPermit },
 }

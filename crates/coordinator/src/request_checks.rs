@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use carlo_schedule::Page;
 use carlo_tenancy::Unauthenticated;
+use carlo_tenancy::keys::parse_user;
 use carlo_types::definition::{self, Faults, Section};
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PRIORITY_MAX};
 use carlo_types::request::envelope::{JobOptions, JobOptionsDraft};
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::auth::refused;
-use crate::core::{NewJob, StreamPermit};
+use crate::core::{NewJob, StreamPermit, Whose};
 use crate::environment::Environment;
 
 /// The longest that a caller may wait for a change.
@@ -58,12 +59,21 @@ pub(crate) fn new_job(
         spec: Arc::new(spec),
         priority: rank(priority),
         name,
+        is_preview: false,
     })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "64 of random bits are as random")]
 pub(crate) fn fresh_seed(environment: &dyn Environment) -> u64 {
     environment.random() as u64
+}
+
+/// Whose jobs or batches a list is of.
+pub(crate) fn check_whose(all: bool, user: &str, faults: &mut Vec<FieldFault>) -> Whose {
+    if !user.is_empty() {
+        faults.extend(parse_user(user).err().map(|fault| FieldFault::new("/user", fault.message)));
+    }
+    Whose { all, user: user.to_owned() }
 }
 
 /// A checked priority in the scheduler's type.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use carlo_store::Ledger;
 use carlo_tenancy::Caller;
+use carlo_types::limits::PREVIEW_SIMULATIONS_MAX;
 use carlo_types::{Fault, FieldFault, JobId};
 use carlo_wire::{convert, v1};
 use tokio::runtime::Handle;
@@ -164,9 +165,14 @@ impl Drop for Simulation {
 }
 
 fn check_size(new: &NewJob, most: u64) -> Result<(), Fault> {
+    let (most, what) = if new.is_preview && most > PREVIEW_SIMULATIONS_MAX {
+        (PREVIEW_SIMULATIONS_MAX, "in a preview")
+    } else {
+        (most, "where the answer is waited for")
+    };
     if new.spec.simulations() <= most {
         return Ok(());
     }
-    let message = format!("must be at most {most} where the answer is waited for");
+    let message = format!("must be at most {most} {what}");
     Err(Fault::invalid(vec![FieldFault::new("/simulationParams/nSimulations", message)]))
 }

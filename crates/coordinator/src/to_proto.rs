@@ -2,7 +2,8 @@
 
 use carlo_kernel::Partial;
 use carlo_schedule::{
-    BatchState, BatchStats, BatchView, ClusterView, JobState, JobView, NodeShare, NodeState, NodeView,
+    BatchState, BatchStats, BatchView, ClusterView, JobKind, JobState, JobView, NodeShare, NodeState,
+    NodeView,
 };
 use carlo_tenancy::RateStatus;
 use carlo_types::{Analysis, JobSpec, Money};
@@ -150,6 +151,17 @@ fn without_partial(view: JobView, metadata: JobMetadata) -> v1::Job {
         cost_nanodollars: view.bill.map(|bill| nanodollars(bill.cost)),
         tokens_used: view.bill.map(|bill| bill.tokens),
         cancel_reason: view.error.filter(|_| view.state == JobState::Cancelled),
+        kind: job_kind(view.kind).into(),
+        preview: view.is_preview,
+    }
+}
+
+fn job_kind(kind: JobKind) -> v1::JobKind {
+    match kind {
+        JobKind::Simulation => v1::JobKind::Simulation,
+        JobKind::Comparison => v1::JobKind::Comparison,
+        JobKind::Solution => v1::JobKind::Solution,
+        JobKind::Sweep => v1::JobKind::Sweep,
     }
 }
 

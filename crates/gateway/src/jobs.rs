@@ -4,10 +4,11 @@
 
 pub(crate) mod run;
 
+use axum::Json;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use carlo_rest::job::JobList;
+use carlo_rest::job::{Cancelled, JobList};
 use carlo_rest::pointer::Spelling;
 use carlo_rest::simulation::SimulationList;
 use carlo_rest::{Job, Label, Simulation};
@@ -22,7 +23,7 @@ use crate::entity::Entity;
 use crate::fields::Fields;
 use crate::prefer::Wait;
 use crate::problem::Failure;
-use crate::query::Selection;
+use crate::query::{JobSelection, Selection};
 use crate::response_cache::{CachedResponse, Resource};
 use crate::routes::App;
 use crate::{body, convert, entity, idempotency_key};
@@ -109,16 +110,18 @@ pub(crate) async fn submit_as(
     submitted.map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))
 }
 
-/// Responds with one page of the caller's jobs.
+/// Responds with one page of the selected jobs.
 pub(crate) async fn list<V: JobView>(
     app: &App,
     caller: &Caller,
-    selection: Selection<V::Status>,
+    selection: JobSelection<V::Status>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let Selection { page, page_size, status } = selection;
+    let JobSelection { selection, name, text, since, until } = selection;
+    let Selection { page, page_size, status, all, user } = selection;
     let status = status.map(|status| V::status_to_message(status).into());
-    let message = v1::ListJobsRequest { page, page_size, status };
+    let (since_ms, until_ms) = (since, until);
+    let message = v1::ListJobsRequest { page, page_size, status, all, user, name, text, since_ms, until_ms };
     let list = app.coordinator.call(caller).list_jobs(message).await?;
     let jobs = list.jobs.into_iter().map(V::from_message).collect::<Result<_, _>>()?;
     entity::json_or_304(headers, &V::list(jobs, list.total, page, page_size))
@@ -165,6 +168,12 @@ pub(crate) async fn show_as<T: Serialize>(
         app.response_cache.insert(id, resource, response);
     }
     Ok(wait.applied(fields.select(entity)?.respond(headers)))
+}
+
+/// Deletes a job that has ended.
+pub(crate) async fn delete(app: &App, caller: &Caller, id: JobId) -> Result<Json<Cancelled>, Failure> {
+    app.coordinator.call(caller).delete_job(v1::DeleteJobRequest { id: id.to_string() }).await?;
+    Ok(Json(Cancelled { success: true, message: format!("the job {id} is deleted") }))
 }
 
 /// Cancels a job.

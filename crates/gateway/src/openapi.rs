@@ -19,7 +19,7 @@ use carlo_types::Request;
 use carlo_types::analysis::{CompareRequest, SolveRequest};
 use carlo_types::definition::schema::Components;
 use carlo_types::request::envelope::{
-    CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, SubmitJob,
+    CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, RotateKey, SubmitJob, UpdateJob,
 };
 use carlo_types::sweep::SweepRequest;
 use serde_json::{Map, Value, json};
@@ -40,13 +40,14 @@ use crate::static_page::StaticPage;
         (name = "batches", description = "Jobs that are submitted together, with a budget"),
         (name = "accounts", description = "Usage"),
         (name = "cluster", description = "The cluster and its nodes"),
-        (name = "admin", description = "Keys, join tokens and tiers; for keys with the role admin")
+        (name = "admin", description = "Keys, join tokens, tiers, the usage of all users and the audit log; for keys with the role admin")
     )
 )]
 pub(crate) struct Description;
 
 /// The operations whose body may be left out, because nothing in it is required.
-const OPTIONAL_BODIES: [&str; 3] = ["cancelBatch", "cancelSimulation", "createJoinToken"];
+const OPTIONAL_BODIES: [&str; 5] =
+    ["cancelBatch", "cancelSimulation", "createJoinToken", "rotateKey", "updateJob"];
 
 /// The route of the description.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(described: utoipa::openapi::OpenApi) -> Router<S> {
@@ -161,6 +162,8 @@ fn inputs(schemas: &mut Value) {
     defined.add::<CancelJob>();
     defined.add::<CreateKey>();
     defined.add::<CreateJoinToken>();
+    defined.add::<RotateKey>();
+    defined.add::<UpdateJob>();
     for (name, schema) in defined.into_inner() {
         schemas[name] = schema;
     }

@@ -17,7 +17,7 @@ const PERIODS_MAX: u32 = 24;
 const PERIODS_DEFAULT: u32 = 6;
 
 /// The requested part of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selection<S> {
     /// From 1.
     pub(crate) page: u32,
@@ -25,26 +25,98 @@ pub(crate) struct Selection<S> {
     pub(crate) page_size: u32,
     /// Only entries in this state.
     pub(crate) status: Option<S>,
+    /// Everybody's.
+    pub(crate) all: bool,
+    /// This user's; the caller's where empty.
+    pub(crate) user: String,
+}
+
+/// The requested part of a list of jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JobSelection<S> {
+    pub(crate) selection: Selection<S>,
+    /// Only jobs with this in their name.
+    pub(crate) name: String,
+    /// Only jobs with this in their name, ids or owner.
+    pub(crate) text: String,
+    /// Only jobs that were submitted then or later, in milliseconds since 1970.
+    pub(crate) since: Option<u64>,
+    /// Only jobs that were submitted before.
+    pub(crate) until: Option<u64>,
+}
+
+/// A page of a list without filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paging {
+    /// From 1.
+    pub(crate) page: u32,
+    /// Entries on a page, 1 to 100.
+    pub(crate) page_size: u32,
+}
+
+/// The user that stands for all of them.
+const EVERYBODY: &str = "*";
+
+impl Default for Paging {
+    fn default() -> Self {
+        Self { page: 1, page_size: PAGE_SIZE_DEFAULT }
+    }
+}
+
+impl Paging {
+    /// Takes a parameter up; `None` if it is another list's.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+        let (slot, most) = match name {
+            "page" => (&mut self.page, PAGE_MAX),
+            "page_size" => (&mut self.page_size, PAGE_SIZE_MAX),
+            _ => return None,
+        };
+        let number = whole(value, most).ok_or_else(|| format!("must be a whole number from 1 to {most}"));
+        Some(number.map(|number| *slot = number))
+    }
+}
+
+impl<T: Send + Sync> FromRequestParts<T> for Paging {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut paging = Self::default();
+        each(parts, |name, value| {
+            let unknown = || Err("is not a parameter of this list: expected page or page_size".to_owned());
+            paging.set(name, value).unwrap_or_else(unknown)
+        })?;
+        Ok(paging)
+    }
 }
 
 impl<S: Label> Selection<S> {
-    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+    fn first() -> Self {
+        let Paging { page, page_size } = Paging::default();
+        Self { page, page_size, status: None, all: false, user: String::new() }
+    }
+
+    /// Takes a parameter up. `others` are the names that the list has beside these.
+    fn set(&mut self, name: &str, value: &str, others: &str) -> Result<(), String> {
+        let mut paging = Paging { page: self.page, page_size: self.page_size };
+        if let Some(set) = paging.set(name, value) {
+            (self.page, self.page_size) = (paging.page, paging.page_size);
+            return set;
+        }
         match name {
-            "page" => {
-                self.page = whole(value, PAGE_MAX)
-                    .ok_or_else(|| format!("must be a whole number from 1 to {PAGE_MAX}"))?;
-            }
-            "page_size" => {
-                self.page_size = whole(value, PAGE_SIZE_MAX)
-                    .ok_or_else(|| format!("must be a whole number from 1 to {PAGE_SIZE_MAX}"))?;
-            }
+            "all" => self.all = boolean(value)?,
+            "user" if value == EVERYBODY => self.all = true,
+            "user" => value.clone_into(&mut self.user),
             "status" => {
                 let all: Vec<_> = S::ALL.iter().map(|status| status.label()).collect();
                 let named =
                     S::from_label(value).ok_or_else(|| format!("must be one of {}", all.join(", ")))?;
                 self.status = Some(named);
             }
-            _ => return Err("is not a parameter of this list: expected page, page_size or status".to_owned()),
+            _ => {
+                return Err(format!(
+                    "is not a parameter of this list: expected page, page_size, status, all{others} or user"
+                ));
+            }
         }
         Ok(())
     }
@@ -54,10 +126,75 @@ impl<S: Label, T: Send + Sync> FromRequestParts<T> for Selection<S> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
-        let mut selection = Self { page: 1, page_size: PAGE_SIZE_DEFAULT, status: None };
-        each(parts, |name, value| selection.set(name, value))?;
+        let mut selection = Self::first();
+        each(parts, |name, value| selection.set(name, value, ""))?;
         Ok(selection)
     }
+}
+
+impl<S: Label, T: Send + Sync> FromRequestParts<T> for JobSelection<S> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut selection = Selection::first();
+        let (mut name_has, mut text_has, mut since, mut until) = (String::new(), String::new(), None, None);
+        each(parts, |name, value| {
+            match name {
+                "name" => value.clone_into(&mut name_has),
+                "text" => value.clone_into(&mut text_has),
+                "since" => since = Some(time(value)?),
+                "until" => until = Some(time(value)?),
+                _ => return selection.set(name, value, ", name, text, since, until"),
+            }
+            Ok(())
+        })?;
+        Ok(Self { selection, name: name_has, text: text_has, since, until })
+    }
+}
+
+/// Whether a job is a preview.
+pub(crate) struct Preview(pub(crate) bool);
+
+/// Whether a job that has ended is to be deleted.
+pub(crate) struct Purge(pub(crate) bool);
+
+impl<T: Send + Sync> FromRequestParts<T> for Preview {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        flag(parts, "preview").map(Self)
+    }
+}
+
+impl<T: Send + Sync> FromRequestParts<T> for Purge {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        flag(parts, "purge").map(Self)
+    }
+}
+
+/// The only parameter of a call.
+fn flag(parts: &Parts, expected: &str) -> Result<bool, Failure> {
+    let mut flag = false;
+    each(parts, |name, value| {
+        if name != expected {
+            return Err(format!("is not a parameter of this call: expected {expected}"));
+        }
+        flag = boolean(value)?;
+        Ok(())
+    })?;
+    Ok(flag)
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
+/// A time as milliseconds since 1970.
+fn time(text: &str) -> Result<u64, String> {
+    let time = text.parse::<jiff::Timestamp>().ok().and_then(|at| u64::try_from(at.as_millisecond()).ok());
+    time.ok_or_else(|| "must be a time since 1970, like 2026-01-31T09:00:00Z".to_owned())
 }
 
 /// The requested number of past months.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use carlo_types::request::envelope::{CreateJoinToken, CreateKey, Role, Tier};
+pub use carlo_types::request::envelope::{CreateJoinToken, CreateKey, Role, RotateKey, Tier};
 
 use crate::label::Label;
 
@@ -16,6 +16,9 @@ pub struct Usage {
     pub user_id: String,
     /// The tier, which determines the limits.
     pub tier: Tier,
+    /// What the key may do that was used, or the best of a user's keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// The month in UTC, as `YYYY-MM`.
     pub period: String,
     /// The number of days in the month after today.
@@ -74,6 +77,114 @@ pub struct PeriodUsage {
     pub tokens_used: u64,
 }
 
+/// The answer of `GET /api/admin/usage`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UserUsage {
+    /// Those who spent most first.
+    pub users: Vec<Usage>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// This page, from 1.
+    pub page: u32,
+    /// Entries on a full page.
+    pub page_size: u32,
+}
+
+/// The answer of `GET /api/admin/audit` as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditRecords {
+    /// The latest first.
+    pub records: Vec<AuditRecord>,
+    /// How many there are on all pages, at most 10,000.
+    pub total: u64,
+    /// This page, from 1.
+    pub page: u32,
+    /// Entries on a full page.
+    pub page_size: u32,
+}
+
+/// What an administrator, or the start of a coordinator, has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditRecord {
+    /// From 1, without gaps.
+    pub number: u64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What was done.
+    pub action: AuditAction,
+    /// Who did it: `coordinator` where it was its start.
+    pub user_id: String,
+    /// The key that was used, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The id of a key, a join token, a job or a batch, or the name of a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What the audit log records. What is said of jobs and batches is of those of other users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum AuditAction {
+    KeyCreated,
+    KeyRotated,
+    KeyRevoked,
+    TokenCreated,
+    TokenRevoked,
+    TiersChanged,
+    NodeDrained,
+    NodeUndrained,
+    QuarantineLifted,
+    JobCancelled,
+    JobUpdated,
+    JobDeleted,
+    BatchCancelled,
+    BatchDeleted,
+}
+
+impl Label for AuditAction {
+    const ALL: &'static [Self] = &[
+        Self::KeyCreated,
+        Self::KeyRotated,
+        Self::KeyRevoked,
+        Self::TokenCreated,
+        Self::TokenRevoked,
+        Self::TiersChanged,
+        Self::NodeDrained,
+        Self::NodeUndrained,
+        Self::QuarantineLifted,
+        Self::JobCancelled,
+        Self::JobUpdated,
+        Self::JobDeleted,
+        Self::BatchCancelled,
+        Self::BatchDeleted,
+    ];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::KeyCreated => "key created",
+            Self::KeyRotated => "key rotated",
+            Self::KeyRevoked => "key revoked",
+            Self::TokenCreated => "join token created",
+            Self::TokenRevoked => "join token revoked",
+            Self::TiersChanged => "tiers changed",
+            Self::NodeDrained => "node drained",
+            Self::NodeUndrained => "node undrained",
+            Self::QuarantineLifted => "quarantine lifted",
+            Self::JobCancelled => "job cancelled",
+            Self::JobUpdated => "job changed",
+            Self::JobDeleted => "job deleted",
+            Self::BatchCancelled => "batch cancelled",
+            Self::BatchDeleted => "batch deleted",
+        }
+    }
+}
+
 impl Label for Role {
     const ALL: &'static [Self] = &Self::ALL;
 
@@ -96,6 +207,13 @@ pub struct Key {
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// What it is for.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// From when on it is refused.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,

@@ -89,12 +89,49 @@ impl JobStatus {
     }
 }
 
+/// What a job asks about its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum JobKind {
+    /// How it ends.
+    #[default]
+    Simulation,
+    /// How others end on the same luck.
+    Comparison,
+    /// Which value of an input it needs.
+    Solution,
+    /// How it ends over one or two axes.
+    Sweep,
+}
+
+impl Label for JobKind {
+    const ALL: &'static [Self] = &[Self::Simulation, Self::Comparison, Self::Solution, Self::Sweep];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Simulation => "simulation",
+            Self::Comparison => "comparison",
+            Self::Solution => "solution",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
     /// `job_…`
     pub id: String,
+    /// Whose it is.
+    #[serde(default)]
+    pub owner: String,
+    /// What it asks about its plan.
+    #[serde(default)]
+    pub kind: JobKind,
+    /// Whether it is in no list, and soon deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preview: bool,
     /// The status.
     pub status: JobStatus,
     /// The progress in percent, 0 to 100.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use carlo_types::{BatchId, Epoch, JobId, JobSpec, Lease, LeaseId, Load, Money, NodeFacts, NodeId, OwnerId};
 
 use crate::record::Record;
+use crate::retention::RetentionLimits;
 
 /// An event or a request.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub enum Command<P> {
         priority: u8,
         /// The price of a token.
         price: Money,
+        /// Whether it is only looked at once: it is in no list, and soon forgotten.
+        is_preview: bool,
     },
     /// Submits a new batch: all of its jobs or none.
     SubmitBatch(NewBatch),
@@ -35,6 +38,16 @@ pub enum Command<P> {
         /// The reason, for people.
         reason: Option<String>,
     },
+    /// Sets the priority of an open job, and puts its record out again.
+    Reprioritize {
+        job: JobId,
+        /// As in a submission.
+        priority: u8,
+    },
+    /// Forgets a job that has ended.
+    Forget { job: JobId },
+    /// Forgets a batch that has ended, with all of its jobs.
+    ForgetBatch { batch: BatchId },
     /// Ends the jobs of a batch that have not started, and with `with_running` the running ones,
     /// too, without results.
     CancelBatch {
@@ -124,6 +137,8 @@ pub struct OwnerLimits {
     pub jobs_at_once: Option<u32>,
     /// The owner's share of the cluster relative to other owners; above 0.
     pub weight: f64,
+    /// How long ended jobs are kept.
+    pub retention: RetentionLimits,
 }
 
 /// What the caller must do, in this order, once the records are committed.

@@ -49,6 +49,9 @@ pub struct Config {
     /// Ended jobs that are kept.
     pub ended_jobs_max: usize,
     pub ended_jobs_kept: Duration,
+    /// Previews that are kept after their end, and for how long.
+    pub ended_previews_max: usize,
+    pub ended_previews_kept: Duration,
     /// Nodes that are admitted.
     pub nodes_max: usize,
     /// Lost nodes that are still shown.
@@ -87,6 +90,8 @@ impl Default for Config {
             open_jobs_max: limits::OPEN_JOBS_MAX,
             ended_jobs_max: limits::ENDED_JOBS_MAX,
             ended_jobs_kept: limits::ENDED_JOBS_KEPT,
+            ended_previews_max: 1_000,
+            ended_previews_kept: Duration::from_mins(1),
             nodes_max: limits::NODES_MAX,
             offline_nodes_max: 100,
             offline_nodes_kept: Duration::from_mins(1),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_types::{
-    BatchId, Bill, BlockRange, JobId, JobSpec, Merge, Money, NodeId, Now, OwnerId, Timestamp, Work,
+    Analysis, BatchId, Bill, BlockRange, JobId, JobSpec, Merge, Money, NodeId, Now, OwnerId, Timestamp, Work,
 };
 
 use crate::config::Config;
@@ -22,6 +22,30 @@ pub(crate) struct JobKey(pub(crate) u64);
 
 /// The number of nodes whose share a job remembers.
 const CONTRIBUTORS_MAX: usize = carlo_types::limits::NODES_MAX;
+
+/// What a job asks about its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// How it ends.
+    Simulation,
+    /// How others end on the same luck.
+    Comparison,
+    /// Which value of an input it needs.
+    Solution,
+    /// How it ends over one or two axes.
+    Sweep,
+}
+
+impl JobKind {
+    pub(crate) fn of(spec: &JobSpec) -> Self {
+        match spec.analysis {
+            Analysis::None => Self::Simulation,
+            Analysis::Compare(_) => Self::Comparison,
+            Analysis::Solve(_) => Self::Solution,
+            Analysis::Sweep(_) => Self::Sweep,
+        }
+    }
+}
 
 /// What every job has in every state.
 #[derive(Debug, Clone)]
@@ -39,6 +63,8 @@ pub(crate) struct Job<P> {
     pub(crate) work: Work,
     /// The price of a token when the job was admitted.
     pub(crate) price: Money,
+    pub(crate) kind: JobKind,
+    pub(crate) is_preview: bool,
     pub(crate) state: State<P>,
 }
 
@@ -99,8 +125,8 @@ pub(crate) struct Ended {
     pub(crate) stopped_early: bool,
     pub(crate) workers_used: u32,
     pub(crate) bill: Bill,
-    /// When it is forgotten, in elapsed time.
-    pub(crate) expires: Duration,
+    /// Its place in the order of being forgotten.
+    pub(crate) retained: i64,
 }
 
 impl Queued {
@@ -310,6 +336,7 @@ impl<P: Merge + Clone> Job<P> {
             is_blocked: self.is_blocked(),
             price: self.price,
             bill: self.bill(),
+            is_preview: self.is_preview,
         };
         match &self.state {
             State::Queued(_) => {}

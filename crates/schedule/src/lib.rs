@@ -32,6 +32,7 @@
 //!   `leases`: the active leases.
 //! * [`listing`]: indexes of jobs and batches by owner, state and age. `ranked`: the sorted sets of
 //!   which they are made.
+//! * `retention`: how long ended jobs are kept.
 //! * [`seal`]: codes by which a later leader recognizes the leases of an earlier one.
 //! * `verify`: checks that all indexes agree; tests call it after each command.
 //!
@@ -51,6 +52,7 @@ mod ranges;
 mod ranked;
 mod rate;
 pub mod record;
+mod retention;
 mod scheduler;
 pub mod seal;
 mod size;
@@ -63,11 +65,13 @@ pub use batch::BatchCounts;
 pub use command::{Command, Effect, NewBatch, Outcome, OwnerLimits};
 pub use config::Config;
 pub use fold::{Fold, Segments};
-pub use listing::{Filter, Page};
+pub use job::JobKind;
+pub use listing::{Cursor, Filter, Page};
 pub use record::{
     BatchJob, BatchRecord, BatchState, Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, Share,
     StoredJob,
 };
+pub use retention::RetentionLimits;
 pub use scheduler::Scheduler;
 pub use seal::SealKey;
 pub use view::{BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView, OpenJob};

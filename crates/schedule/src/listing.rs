@@ -5,6 +5,7 @@ use std::fmt;
 
 use carlo_types::{OwnerId, Timestamp};
 
+use crate::job::JobKey;
 use crate::ranked::Ranked;
 use crate::record::JobState;
 
@@ -15,13 +16,21 @@ pub struct Filter<S = JobState> {
     pub owner: Option<OwnerId>,
     /// `None` for all states.
     pub state: Option<S>,
+    /// Submitted at this time or later.
+    pub since: Option<Timestamp>,
+    /// Submitted earlier than this.
+    pub until: Option<Timestamp>,
 }
 
 impl<S> Default for Filter<S> {
     fn default() -> Self {
-        Self { owner: None, state: None }
+        Self { owner: None, state: None, since: None, until: None }
     }
 }
+
+/// A place in a list of jobs: after this job, which need not be there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(pub(crate) Timestamp, pub(crate) JobKey);
 
 /// A part of a list that is sorted by age, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +75,45 @@ impl<S: Copy + Ord + fmt::Debug, K: Copy + Ord + fmt::Debug> Listing<S, K> {
     }
 
     pub(crate) fn count(&self, filter: &Filter<S>) -> usize {
-        self.matching(filter).map_or(0, Ranked::len)
+        self.matching(filter).map_or(0, |(set, newer)| Self::within(set, newer, filter))
     }
 
     /// The entries of a page, newest first. The time hardly depends on `page.skip`.
     pub(crate) fn page(&self, filter: &Filter<S>, page: Page) -> Vec<K> {
-        let newest = self.matching(filter).into_iter().flat_map(|set| set.descending(page.skip));
-        newest.take(page.take).map(|(_, key)| key).collect()
+        let Some((set, newer)) = self.matching(filter) else { return Vec::new() };
+        let take = Self::within(set, newer, filter).saturating_sub(page.skip).min(page.take);
+        let newest = set.descending(newer.saturating_add(page.skip));
+        newest.take(take).map(|(_, key)| key).collect()
     }
 
-    fn matching(&self, filter: &Filter<S>) -> Option<&Ranked<(Timestamp, K)>> {
-        self.sets.get(&(filter.owner.clone(), filter.state))
+    /// The set that a filter is about, and how many of its entries are too new.
+    fn matching(&self, filter: &Filter<S>) -> Option<(&Ranked<(Timestamp, K)>, usize)> {
+        let set = self.sets.get(&(filter.owner.clone(), filter.state))?;
+        Some((set, filter.until.map_or(0, |until| set.len() - Self::older(set, until))))
+    }
+
+    /// How many entries of a set match, of which `newer` ones are too new.
+    fn within(set: &Ranked<(Timestamp, K)>, newer: usize, filter: &Filter<S>) -> usize {
+        let older = filter.since.map_or(0, |since| Self::older(set, since));
+        set.len().saturating_sub(newer).saturating_sub(older)
+    }
+
+    /// How many entries of a set are older than this.
+    fn older(set: &Ranked<(Timestamp, K)>, at: Timestamp) -> usize {
+        set.count_while(|(created_at, _)| created_at < at)
+    }
+
+    /// At most so many entries of a list after a place, newest first.
+    pub(crate) fn after(
+        &self,
+        filter: &Filter<S>,
+        place: Option<(Timestamp, K)>,
+        most: usize,
+    ) -> Vec<(Timestamp, K)> {
+        let Some((set, newer)) = self.matching(filter) else { return Vec::new() };
+        let skip = place.map_or(newer, |place| newer.max(set.len() - set.count_while(|entry| entry < place)));
+        let since = filter.since.unwrap_or_default();
+        set.descending(skip).take(most).take_while(|(created_at, _)| *created_at >= since).collect()
     }
 
     pub(crate) fn verify<'a>(&self, all: impl Iterator<Item = (&'a OwnerId, S, (Timestamp, K))>) {

@@ -25,6 +25,7 @@ use carlo_types::OwnerId;
 
 use crate::command::OwnerLimits;
 use crate::job::JobKey;
+use crate::retention::RetentionLimits;
 use class::Class;
 use usage::Usage;
 
@@ -72,7 +73,7 @@ impl Owner {
 pub(crate) struct Queue {
     ageing: Duration,
     half_life: Duration,
-    jobs_per_owner: Option<u32>,
+    default_limits: OwnerLimits,
     /// Owners with limits other than the configured ones.
     limits: BTreeMap<OwnerId, OwnerLimits>,
     running_jobs_max: usize,
@@ -93,7 +94,11 @@ impl Queue {
         Self {
             ageing: config.ageing.max(Duration::from_millis(1)),
             half_life: config.usage_half_life.max(Duration::from_millis(1)),
-            jobs_per_owner: config.jobs_per_owner,
+            default_limits: OwnerLimits {
+                jobs_at_once: config.jobs_per_owner,
+                weight: 1.0,
+                retention: RetentionLimits { kept_for: Some(config.ended_jobs_kept), jobs: None },
+            },
             limits: BTreeMap::new(),
             running_jobs_max: config.running_jobs_max,
             owners: BTreeMap::new(),
@@ -145,7 +150,7 @@ impl Queue {
     }
 
     fn limits_of(&self, id: &OwnerId) -> OwnerLimits {
-        self.limits.get(id).copied().unwrap_or(OwnerLimits { jobs_at_once: self.jobs_per_owner, weight: 1.0 })
+        self.limits.get(id).copied().unwrap_or(self.default_limits)
     }
 
     /// Counts a blocked job of the owner.

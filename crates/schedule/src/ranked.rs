@@ -72,6 +72,13 @@ impl<T: Ord + Copy> Ranked<T> {
         self.chunks[..whole].iter().rev().flat_map(|chunk| chunk.iter().rev()).skip(skip).copied()
     }
 
+    /// How many entries `is_before` is true of. It must be true of the smallest ones.
+    pub(crate) fn count_while(&self, is_before: impl Fn(T) -> bool) -> usize {
+        let at = self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| is_before(*last)));
+        let whole: usize = self.chunks[..at].iter().map(Vec::len).sum();
+        whole + self.chunks.get(at).map_or(0, |chunk| chunk.partition_point(|entry| is_before(*entry)))
+    }
+
     /// The first chunk whose last entry is not smaller than `entry`.
     fn chunk_of(&self, entry: T) -> usize {
         self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| *last < entry))
@@ -103,6 +110,7 @@ mod tests {
             }
             if step % 100 == 0 {
                 let skip = random.random_range(0..4_500);
+                assert_eq!(ranked.count_while(|other| other < entry), plain.range(..entry).count());
                 let page: Vec<_> = ranked.descending(skip).take(20).collect();
                 assert_eq!(page, plain.iter().rev().skip(skip).take(20).copied().collect::<Vec<_>>());
                 assert!(ranked.iter().eq(plain.iter().copied()));

@@ -91,6 +91,8 @@ pub struct JobRecord {
     pub price: Money,
     /// What the job cost. Set when it ends.
     pub bill: Option<Bill>,
+    /// Whether it is in no list, and soon forgotten.
+    pub is_preview: bool,
 }
 
 /// A batch. The jobs themselves have records of their own.

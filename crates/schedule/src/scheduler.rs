@@ -19,12 +19,13 @@ use carlo_types::{
 use crate::command::{Command, Effect, Outcome};
 use crate::config::Config;
 use crate::fleet::Fleet;
-use crate::job::{Job, JobKey, Queued, State};
+use crate::job::{Job, JobKey, JobKind, Queued, State};
 use crate::leases::Leases;
 use crate::listing::Listing;
 use crate::queue::{Place, Queue};
 use crate::rate::Meter;
 use crate::record::{JobState, Record};
+use crate::retention::Retention;
 use crate::seal::SealKey;
 use batches::Batches;
 
@@ -49,9 +50,10 @@ pub struct Scheduler<P> {
     pub(crate) fleet: Fleet,
     pub(crate) leases: Leases,
     pub(crate) listing: Listing<JobState, JobKey>,
+    /// The jobs that are in no list.
+    pub(crate) previews: Listing<JobState, JobKey>,
     pub(crate) batches: Batches,
-    /// Ended jobs, by when they will be forgotten.
-    pub(crate) expiry: BTreeSet<(Duration, JobKey)>,
+    pub(crate) retention: Retention,
     /// Running jobs with progress since their last checkpoint.
     pub(crate) unsaved: BTreeSet<JobKey>,
     /// The job at which the last tick's checkpoints ended.
@@ -77,8 +79,9 @@ impl<P: Merge + Clone> Scheduler<P> {
             fleet: Fleet::new(config.leases_per_node),
             leases: Leases::default(),
             listing: Listing::default(),
+            previews: Listing::default(),
             batches: Batches::default(),
-            expiry: BTreeSet::new(),
+            retention: Retention::new(&config),
             unsaved: BTreeSet::new(),
             saved_last: JobKey(0),
             queue_times: VecDeque::new(),
@@ -104,14 +107,20 @@ impl<P: Merge + Clone> Scheduler<P> {
         let now = self.at(now);
         let mut out = Outcome::default();
         match command {
-            Command::Submit { job: id, owner, spec, priority, price } => {
+            Command::Submit { job: id, owner, spec, priority, price, is_preview } => {
                 self.check_new(&BTreeSet::from([id]), priority)?;
-                let new = NewJob { id, owner, spec, priority, price, batch: None };
+                let new = NewJob { id, owner, spec, priority, price, batch: None, is_preview };
                 self.insert_queued(new, false, now, &mut out);
             }
             Command::SubmitBatch(new) => self.submit_batch(new, now, &mut out)?,
-            Command::Limit { owner, limits } => self.queue.limit(&owner, limits, now.elapsed),
+            Command::Limit { owner, limits } => {
+                self.retention.limit(&owner, limits.map(|limits| limits.retention));
+                self.queue.limit(&owner, limits, now.elapsed);
+            }
             Command::Cancel { job, reason } => self.cancel(job, reason, now, &mut out)?,
+            Command::Reprioritize { job, priority } => self.reprioritize(job, priority, now, &mut out)?,
+            Command::Forget { job } => self.forget_ended(job, &mut out)?,
+            Command::ForgetBatch { batch } => self.forget_ended_batch(batch, &mut out)?,
             Command::CancelBatch { batch, reason, with_running } => {
                 self.cancel_batch(batch, reason, with_running)?;
             }
@@ -151,10 +160,7 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// Refuses new jobs with a known id or an invalid priority, or if there are too many open jobs.
     fn check_new(&self, ids: &BTreeSet<JobId>, priority: u8) -> Result<(), Fault> {
-        if priority > PRIORITY_MAX {
-            let message = format!("must be between 0 and {PRIORITY_MAX}");
-            return Err(Fault::invalid(vec![FieldFault::new("/priority", message)]));
-        }
+        check_priority(priority)?;
         if let Some(id) = ids.iter().find(|id| self.names.contains_key(id)) {
             return Err(Fault::new(FaultCode::Conflict, format!("{id} exists already")));
         }
@@ -189,7 +195,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     fn insert(&mut self, new: NewJob, created_at: Timestamp, state: State<P>) -> JobKey {
         self.job_next += 1;
         let key = JobKey(self.job_next);
-        let NewJob { id, owner, spec, priority, price, batch } = new;
+        let NewJob { id, owner, spec, priority, price, batch, is_preview } = new;
         let job = Job {
             key,
             id,
@@ -203,13 +209,47 @@ impl<P: Merge + Clone> Scheduler<P> {
             seed: spec.seed(),
             work: Work::of(&spec),
             price,
+            kind: JobKind::of(&spec),
+            is_preview,
             state,
         };
-        self.listing.insert(&job.owner, job.status(), (created_at, key));
+        self.listing_of(is_preview).insert(&job.owner, job.status(), (created_at, key));
         self.open_jobs += usize::from(!job.status().is_ended());
         self.names.insert(id, key);
         self.jobs.insert(key, job);
         key
+    }
+
+    /// The lists that a job is in.
+    fn listing_of(&mut self, is_preview: bool) -> &mut Listing<JobState, JobKey> {
+        if is_preview { &mut self.previews } else { &mut self.listing }
+    }
+
+    fn reprioritize(&mut self, id: JobId, priority: u8, now: Now, out: &mut Outcome<P>) -> Result<(), Fault> {
+        check_priority(priority)?;
+        let key = self.key(id)?;
+        let job = self.jobs.get_mut(&key).expect("a job with a name exists");
+        let spec = job.spec().map(Arc::clone).ok_or_else(|| has_ended(id, job.status()))?;
+        let before = job.place();
+        job.priority = priority;
+        out.records.push(Record::Job(job.record(spec)));
+        out.effects.push(Effect::Changed { job: id });
+        let after = job.place();
+        match &job.state {
+            State::Queued(queued) if queued.blocked => {}
+            State::Queued(_) => {
+                self.queue.dequeue(before, now.elapsed);
+                self.queue.enqueue(after, now.elapsed);
+            }
+            State::Running(_) => {
+                self.queue.set_ready(before, None, now.elapsed);
+                self.queue.end(before, now.elapsed);
+                self.queue.start(after, now.elapsed);
+                self.requeue(key, now);
+            }
+            State::Ended(_) => unreachable!("an ended job has no specification"),
+        }
+        Ok(())
     }
 
     fn cancel(
@@ -222,8 +262,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         let key = self.key(id)?;
         let state = self.jobs[&key].status();
         if state.is_ended() {
-            let message = format!("{id} has ended: it is {}", state.as_str());
-            return Err(Fault::new(FaultCode::Conflict, message));
+            return Err(has_ended(id, state));
         }
         self.end(key, JobState::Cancelled, reason, now, out);
         Ok(())
@@ -265,6 +304,19 @@ struct NewJob {
     priority: u8,
     price: Money,
     batch: Option<BatchId>,
+    is_preview: bool,
+}
+
+fn check_priority(priority: u8) -> Result<(), Fault> {
+    if priority <= PRIORITY_MAX {
+        return Ok(());
+    }
+    let message = format!("must be between 0 and {PRIORITY_MAX}");
+    Err(Fault::invalid(vec![FieldFault::new("/priority", message)]))
+}
+
+fn has_ended(id: JobId, state: JobState) -> Fault {
+    Fault::new(FaultCode::Conflict, format!("{id} has ended: it is {}", state.as_str()))
 }
 
 impl<P> Job<P> {

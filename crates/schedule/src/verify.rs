@@ -18,7 +18,6 @@ impl<P: Merge + Clone> Scheduler<P> {
     pub fn verify(&self) {
         let mut expected = Expected::default();
         let mut open_jobs = 0;
-        let mut expiry = BTreeSet::new();
         let mut leased: BTreeMap<LeaseId, (JobKey, Open)> = BTreeMap::new();
         let mut singles = BTreeSet::new();
         for (key, job) in &self.jobs {
@@ -27,7 +26,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             match &job.state {
                 State::Queued(queued) if queued.blocked => expected.blocked.push(job.owner_key),
                 State::Queued(_) => expected.queued.push(job.place()),
-                State::Ended(ended) => drop(expiry.insert((ended.expires, *key))),
+                State::Ended(_) => {}
                 State::Running(running) => {
                     Self::verify_running(job);
                     let ready = running.is_ready().then_some((running.served, running.last_served));
@@ -49,10 +48,15 @@ impl<P: Merge + Clone> Scheduler<P> {
         assert_eq!(self.names.len(), self.jobs.len(), "jobs by id");
         assert_eq!(self.open_jobs, open_jobs, "open jobs");
         assert!(open_jobs <= self.config.open_jobs_max, "open jobs are bounded");
-        assert_eq!(self.expiry, expiry, "ended jobs by expiry");
+        self.retention.verify(self.jobs.values().filter_map(|job| match &job.state {
+            State::Ended(ended) => Some((job.key, &job.owner, job.is_preview, ended.retained)),
+            State::Queued(_) | State::Running(_) => None,
+        }));
         self.queue.verify(&expected);
-        self.listing
-            .verify(self.jobs.values().map(|job| (&job.owner, job.status(), (job.created_at, job.key))));
+        for (listing, is_preview) in [(&self.listing, false), (&self.previews, true)] {
+            let jobs = self.jobs.values().filter(|job| job.is_preview == is_preview);
+            listing.verify(jobs.map(|job| (&job.owner, job.status(), (job.created_at, job.key))));
+        }
         self.fleet.verify();
         self.verify_batches();
         self.verify_leases(&leased);

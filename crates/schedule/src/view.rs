@@ -10,8 +10,8 @@ use carlo_types::{
 
 use crate::batch::{Batch, BatchCounts};
 use crate::fleet::{Gone, Node};
-use crate::job::{Contributor, Job, Running, State};
-use crate::listing::{Filter, Page};
+use crate::job::{Contributor, Job, JobKind, Running, State};
+use crate::listing::{Cursor, Filter, Page};
 use crate::record::{BatchRecord, BatchState, JobState};
 use crate::scheduler::Scheduler;
 
@@ -67,6 +67,10 @@ pub struct JobView {
     pub queue_position: Option<u64>,
     /// A sentence that says why no node computes an open job.
     pub waiting_for: Option<String>,
+    /// What it asks.
+    pub kind: JobKind,
+    /// Whether it is in no list, and soon forgotten.
+    pub is_preview: bool,
 }
 
 /// A batch.
@@ -254,6 +258,24 @@ impl<P: Merge + Clone> Scheduler<P> {
         (self.listing.count(filter), views.collect())
     }
 
+    /// Calls `visit` for at most `most` jobs that match, newest first, from a place in the list on.
+    /// Returns the place to go on from; `None` at the end of the list.
+    pub fn scan(
+        &self,
+        filter: &Filter,
+        from: Option<Cursor>,
+        most: usize,
+        mut visit: impl FnMut(JobId, &OwnerId, Option<BatchId>),
+    ) -> Option<Cursor> {
+        let found = self.listing.after(filter, from.map(|Cursor(at, key)| (at, key)), most);
+        for (_, key) in &found {
+            let job = &self.jobs[key];
+            visit(job.id, &job.owner, job.batch);
+        }
+        let last = found.last().filter(|_| found.len() == most);
+        last.map(|(created_at, key)| Cursor(*created_at, *key))
+    }
+
     /// The number of jobs that match.
     pub fn count(&self, filter: &Filter) -> usize {
         self.listing.count(filter)
@@ -278,7 +300,7 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// Sums over all batches of an owner.
     pub fn batch_stats(&self, owner: &OwnerId) -> BatchStats {
-        let filter = Filter { owner: Some(owner.clone()), state: None };
+        let filter = Filter { owner: Some(owner.clone()), ..Filter::default() };
         let ids = self.batches.listing.page(&filter, Page { skip: 0, take: usize::MAX });
         let mut sum = BatchStats::default();
         for batch in ids.iter().filter_map(|id| self.batches.get(*id)) {
@@ -324,7 +346,7 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// The cluster with all of its nodes.
     pub fn cluster(&self, now: Now) -> ClusterView {
-        let count = |state| self.listing.count(&Filter { owner: None, state: Some(state) });
+        let count = |state| self.count_all(state);
         let members = self.fleet.iter().map(|(id, node)| self.view_member(id, node, now.elapsed));
         let gone = self.fleet.gone().map(view_gone);
         let started = u32::try_from(self.queue_times.len()).unwrap_or(u32::MAX);
@@ -343,6 +365,12 @@ impl<P: Merge + Clone> Scheduler<P> {
     pub fn node(&self, id: NodeId, now: Now) -> Option<NodeView> {
         let member = self.fleet.get(id).map(|node| self.view_member(id, node, now.elapsed));
         member.or_else(|| self.fleet.gone().find(|gone| gone.node == id).map(view_gone))
+    }
+
+    /// Jobs in this state, those that are in no list too.
+    fn count_all(&self, state: JobState) -> usize {
+        let filter = Filter { state: Some(state), ..Filter::default() };
+        self.listing.count(&filter) + self.previews.count(&filter)
     }
 
     fn find(&self, job: JobId) -> Option<&Job<P>> {
@@ -401,6 +429,8 @@ impl<P: Merge + Clone> Scheduler<P> {
             seconds_to_start: 0.0,
             queue_position: None,
             waiting_for: None,
+            kind: job.kind,
+            is_preview: job.is_preview,
         };
         match &job.state {
             State::Queued(queued) if queued.blocked => {
@@ -493,7 +523,8 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// The estimated seconds until the first running job of the same owner ends; 0 if that is
     /// unknown.
     fn seconds_to_end(&self, job: &Job<P>) -> f64 {
-        let filter = Filter { owner: Some(job.owner.clone()), state: Some(JobState::Running) };
+        let state = Some(JobState::Running);
+        let filter = Filter { owner: Some(job.owner.clone()), state, ..Filter::default() };
         let running = self.listing.page(&filter, Page { skip: 0, take: RUNNING_LOOKED_AT });
         let parts = running.len().try_into().unwrap_or(u64::MAX);
         let left = running.iter().filter_map(|key| {
@@ -507,7 +538,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// The estimated seconds until a queued job ends, if it shares the cluster with the running
     /// jobs and the queued ones before it.
     fn seconds_queued(&self, job: &Job<P>, position: u64) -> Option<f64> {
-        let running = self.listing.count(&Filter { owner: None, state: Some(JobState::Running) });
+        let running = self.count_all(JobState::Running);
         let parts = position.saturating_add(running.try_into().unwrap_or(u64::MAX));
         self.seconds_at_share(job.simulations as f64, job, parts)
     }

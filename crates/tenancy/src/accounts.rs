@@ -25,6 +25,11 @@ struct Account {
 }
 
 impl Accounts {
+    /// Everybody who has used anything.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &OwnerId> {
+        self.users.keys()
+    }
+
     pub(crate) fn usage(&self, user: &OwnerId, period: Period) -> Option<&Usage> {
         self.users.get(user)?.usage.get(&period)
     }

@@ -8,7 +8,7 @@
 //! an attacker who can choose guesses by the first bits of their hash still needs all 256 bits, and
 //! SHA-256 gives no way to derive them. So the lookup needs no constant-time comparison.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -166,8 +166,27 @@ pub struct Key {
     pub tier: Tier,
     pub role: Role,
     pub created_at: Timestamp,
+    /// What its maker says of it.
+    pub note: Option<String>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
     /// When it was revoked. A revocation is permanent.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl Key {
+    /// Why calls with it are refused.
+    pub fn refusal(&self, wall: Timestamp) -> Option<Unauthenticated> {
+        if self.revoked_at.is_some() {
+            return Some(Unauthenticated::Revoked);
+        }
+        self.expires_at.is_some_and(|at| at <= wall).then_some(Unauthenticated::Expired)
+    }
+
+    /// Whether it lets somebody make admin calls for good.
+    fn is_lasting_admin(&self) -> bool {
+        self.role == Role::Admin && self.revoked_at.is_none() && self.expires_at.is_none()
+    }
 }
 
 /// An authenticated caller.
@@ -193,9 +212,18 @@ impl Caller {
         if self.role == Role::Admin { Ok(()) } else { Err(refusal) }
     }
 
-    /// Refuses callers other than `owner`, whatever their role.
+    /// Whether what belongs to `owner` is another's.
+    pub fn is_other(&self, owner: &OwnerId) -> bool {
+        self.user != *owner
+    }
+
+    /// Refuses callers that are neither `owner` nor administrators.
     pub fn require_owner(&self, owner: &OwnerId) -> Result<(), Refusal> {
-        if self.user == *owner { Ok(()) } else { Err(Refusal::Forbidden("it belongs to another user")) }
+        if self.user == *owner || self.role == Role::Admin {
+            Ok(())
+        } else {
+            Err(Refusal::Forbidden("it belongs to another user"))
+        }
     }
 }
 
@@ -215,35 +243,47 @@ pub fn parse_user(name: &str) -> Result<OwnerId, FieldFault> {
 pub(crate) struct Keys {
     by_id: BTreeMap<KeyId, Key>,
     by_hash: BTreeMap<KeyHash, KeyId>,
+    /// Keys that will expire, by when.
+    expiring: BTreeSet<(Timestamp, KeyId)>,
 }
 
 impl Keys {
-    /// Adds a key. At the limit the key that was revoked first is removed and returned.
+    /// Adds a key. At the limit the key that has been of no use for longest is removed and returned.
     pub(crate) fn insert(&mut self, key: Key) -> Result<Option<KeyId>, Refusal> {
         if self.by_id.contains_key(&key.id) || self.by_hash.contains_key(&key.hash) {
             return Err(Refusal::KeyExists);
         }
         let mut forgotten = None;
         if self.by_id.len() >= KEYS_MAX {
-            let revoked =
-                self.by_id.values().filter_map(|key| key.revoked_at.map(|at| (at, key.id, key.hash)));
-            let (_, id, hash) =
-                revoked.min().ok_or(Refusal::Full("the maximum number of keys is reached: revoke some"))?;
-            self.by_id.remove(&id);
-            self.by_hash.remove(&hash);
+            let useless = self.by_id.values().filter_map(|other| {
+                other.refusal(key.created_at)?;
+                let since = [other.revoked_at, other.expires_at].into_iter().flatten().min();
+                Some((since, other.id))
+            });
+            let (_, id) =
+                useless.min().ok_or(Refusal::Full("the maximum number of keys is reached: revoke some"))?;
+            self.remove(id);
             forgotten = Some(id);
         }
         self.by_hash.insert(key.hash, key.id);
+        self.expiring.extend(key.expires_at.map(|at| (at, key.id)));
         self.by_id.insert(key.id, key);
         Ok(forgotten)
     }
 
+    pub(crate) fn remove(&mut self, id: KeyId) {
+        if let Some(key) = self.by_id.remove(&id) {
+            self.by_hash.remove(&key.hash);
+        }
+    }
+
     /// Revokes a key. Does nothing if it is revoked already.
     ///
-    /// The last key of the role admin stays: without it nobody could make another.
+    /// The last key of the role admin that doesn't expire stays: without it nobody could make
+    /// another.
     pub(crate) fn revoke(&mut self, id: KeyId, at: Timestamp) -> Result<&Key, Refusal> {
-        let is_admins = self.get(id).is_some_and(|key| key.role == Role::Admin && key.revoked_at.is_none());
-        if is_admins && !self.has_other_admin(Some(id)) {
+        let is_lasting_admin = self.get(id).is_some_and(Key::is_lasting_admin);
+        if is_lasting_admin && !self.has_other_admin(Some(id)) {
             return Err(Refusal::LastAdminKey);
         }
         let key = self.by_id.get_mut(&id).ok_or(Refusal::NoSuchKey)?;
@@ -252,20 +292,32 @@ impl Keys {
     }
 
     /// The caller whose key this text is.
-    pub(crate) fn authenticate(&self, text: &str) -> Result<Caller, Unauthenticated> {
+    pub(crate) fn authenticate(&self, text: &str, wall: Timestamp) -> Result<Caller, Unauthenticated> {
         let secret: Secret = text.parse()?;
         let id = self.by_hash.get(&secret.hash()).ok_or(Unauthenticated::Unknown)?;
         let key = self.by_id.get(id).expect("every hash leads to a key");
-        if key.revoked_at.is_some() {
-            return Err(Unauthenticated::Revoked);
+        if let Some(refusal) = key.refusal(wall) {
+            return Err(refusal);
         }
         Ok(Caller { user: key.user.clone(), tier: key.tier, role: key.role, key: Some(key.id) })
     }
 
-    /// Whether a key of the role admin other than this one is of use.
+    /// Whether a key of the role admin other than this one is of use for good.
     pub(crate) fn has_other_admin(&self, id: Option<KeyId>) -> bool {
         let mut others = self.by_id.values().filter(|key| Some(key.id) != id);
-        others.any(|key| key.role == Role::Admin && key.revoked_at.is_none())
+        others.any(Key::is_lasting_admin)
+    }
+
+    /// A key that has expired since the last call, if there is one.
+    pub(crate) fn next_expired(&mut self, wall: Timestamp) -> Option<&Key> {
+        while self.expiring.first().is_some_and(|(at, _)| *at <= wall) {
+            let (_, id) = self.expiring.pop_first()?;
+            // It may have made room for another.
+            if self.by_id.contains_key(&id) {
+                return self.by_id.get(&id);
+            }
+        }
+        None
     }
 
     pub(crate) fn get(&self, id: KeyId) -> Option<&Key> {

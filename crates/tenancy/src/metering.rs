@@ -22,6 +22,8 @@ pub struct Charge {
     pub work: Work,
     /// The price of a token.
     pub price: Money,
+    /// Whether the job is a preview, which is no job to quotas.
+    pub is_preview: bool,
 }
 
 impl Charge {

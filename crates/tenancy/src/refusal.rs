@@ -128,6 +128,9 @@ pub enum Unauthenticated {
     Unknown,
     #[error("the API key is revoked")]
     Revoked,
+    /// Its time is over.
+    #[error("the API key has expired")]
+    Expired,
     /// A worker has none.
     #[error("a worker joins this cluster with its token: start it with --join-token-file")]
     JoinTokenMissing,

@@ -77,6 +77,10 @@ pub struct NewKey {
     pub user: OwnerId,
     pub tier: Tier,
     pub role: Role,
+    /// For people.
+    pub note: Option<String>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The new batch that jobs are admitted for.
@@ -121,8 +125,9 @@ impl Tenancy {
     /// Creates a key for `secret`, which is not stored. The secret is fresh, or was made earlier
     /// and read from a file.
     pub fn create_key(&mut self, new: NewKey, secret: &Secret, wall: Timestamp) -> Result<Key, Refusal> {
-        let NewKey { id, user, tier, role } = new;
-        let key = Key { id, hash: secret.hash(), user, tier, role, created_at: wall, revoked_at: None };
+        let NewKey { id, user, tier, role, note, expires_at } = new;
+        let (hash, created_at) = (secret.hash(), wall);
+        let key = Key { id, hash, user, tier, role, created_at, note, expires_at, revoked_at: None };
         let forgotten = self.keys.insert(key.clone())?;
         self.changed.extend(forgotten.into_iter().chain([id]).map(RecordId::Key));
         Ok(key)
@@ -133,6 +138,18 @@ impl Tenancy {
         let key = self.keys.revoke(id, wall)?.clone();
         self.changed.insert(RecordId::Key(id));
         Ok(key)
+    }
+
+    /// Undoes the creation of a key whose secret nobody was told.
+    pub fn discard_key(&mut self, id: KeyId) {
+        self.keys.remove(id);
+        self.changed.insert(RecordId::Key(id));
+    }
+
+    /// A key that has expired since the last call, if there is one. Calls with it are refused
+    /// without this; it is for what else follows.
+    pub fn next_expired_key(&mut self, wall: Timestamp) -> Option<Key> {
+        self.keys.next_expired(wall).cloned()
     }
 
     /// Whether somebody may make admin calls.
@@ -192,8 +209,8 @@ impl Tenancy {
 
     /// The caller with this secret. Ask again for every call, so that a revoked key is refused at
     /// once.
-    pub fn authenticate(&self, secret: &str) -> Result<Caller, Unauthenticated> {
-        self.keys.authenticate(secret)
+    pub fn authenticate(&self, secret: &str, wall: Timestamp) -> Result<Caller, Unauthenticated> {
+        self.keys.authenticate(secret, wall)
     }
 
     /// Admits a call and counts it, or refuses it. A call above a rate limit is not counted at all.
@@ -269,10 +286,31 @@ impl Tenancy {
         }
         for (job, work) in jobs.iter().copied() {
             let batch = batch.map(|batch| batch.id);
-            self.open(Charge { job, user: caller.user.clone(), batch, period, work, price });
+            let is_preview = false;
+            self.open(Charge { job, user: caller.user.clone(), batch, period, work, price, is_preview });
             self.changed.insert(RecordId::Charge(job));
         }
         Ok(estimated)
+    }
+
+    /// Admits a preview: a small job that is looked at once. It costs what any job costs, but is
+    /// counted neither as a job nor among the open ones.
+    pub fn admit_preview(
+        &mut self,
+        caller: &Caller,
+        job: JobId,
+        work: Work,
+        wall: Timestamp,
+    ) -> Result<(), Refusal> {
+        if self.charges.contains_key(&job) {
+            return Ok(());
+        }
+        let (price, period) = (self.terms.price_per_token, Period::of(wall));
+        self.check_cost_quota(caller, price * work.tokens(), wall)?;
+        let user = caller.user.clone();
+        self.open(Charge { job, user, batch: None, period, work, price, is_preview: true });
+        self.changed.insert(RecordId::Charge(job));
+        Ok(())
     }
 
     fn check_batch_size(&self, caller: &Caller, jobs: usize) -> Result<(), Refusal> {
@@ -331,14 +369,21 @@ impl Tenancy {
     /// job was never admitted.
     pub fn settle(&mut self, job: JobId, ended: Ended, bill: Bill) -> bool {
         let Some(charge) = self.charges.remove(&job) else { return false };
-        if let Some(open) = self.open_jobs.get_mut(&charge.user) {
+        if !charge.is_preview
+            && let Some(open) = self.open_jobs.get_mut(&charge.user)
+        {
             *open -= 1;
             if *open == 0 {
                 self.open_jobs.remove(&charge.user);
             }
         }
         self.changed.insert(RecordId::Charge(job));
-        self.usage_mut(&charge.user, charge.period).add_end(ended, bill);
+        let usage = self.usage_mut(&charge.user, charge.period);
+        if charge.is_preview {
+            usage.add_work(bill);
+        } else {
+            usage.add_end(ended, bill);
+        }
         let estimate = charge.estimate();
         match charge.batch {
             None => self.accounts.adjust_reserved(&charge.user, charge.period, estimate, Money::ZERO),
@@ -390,7 +435,32 @@ impl Tenancy {
         let period = Period::of(wall);
         let usage = self.accounts.usage(&caller.user, period).cloned().unwrap_or_default();
         let reserved = self.accounts.reserved(&caller.user, period);
-        UsageReport::new((caller.user.clone(), caller.tier), self.limits(caller), usage, reserved, wall)
+        UsageReport::new(caller.clone(), self.limits(caller), usage, reserved, wall)
+    }
+
+    /// Everybody's usage in the current period, those who spent most first.
+    pub fn usage_by_user(&self, wall: Timestamp) -> Vec<UsageReport> {
+        let mut users: BTreeMap<&OwnerId, Option<(bool, Tier, Role)>> = BTreeMap::new();
+        for user in self.accounts.users() {
+            users.entry(user).or_default();
+        }
+        for key in self.keys.iter() {
+            // The best of the keys that are of use counts, or the first of those that were.
+            let (is_valid, best) = (key.refusal(wall).is_none(), users.entry(&key.user).or_default());
+            *best = match *best {
+                Some((true, tier, role)) if is_valid => Some((true, tier.max(key.tier), role.max(key.role))),
+                Some(best) if best.0 || !is_valid => Some(best),
+                _ => Some((is_valid, key.tier, key.role)),
+            };
+        }
+        let report = |(user, best): (&OwnerId, Option<(bool, Tier, Role)>)| {
+            let local = Caller::local();
+            let (tier, role) = best.map_or((local.tier, local.role), |(_, tier, role)| (tier, role));
+            self.usage(&Caller { user: user.clone(), tier, role, key: None }, wall)
+        };
+        let mut reports: Vec<UsageReport> = users.into_iter().map(report).collect();
+        reports.sort_by(|one, other| other.usage.cost.cmp(&one.usage.cost).then(one.user.cmp(&other.user)));
+        reports
     }
 
     /// A user's usage in each of the last `periods` periods before the current one, the latest
@@ -417,7 +487,9 @@ impl Tenancy {
             None => self.accounts.adjust_reserved(&charge.user, charge.period, Money::ZERO, estimate),
             Some(batch) => self.change_budget(batch, |budget| budget.open(estimate)),
         }
-        *self.open_jobs.entry(charge.user.clone()).or_default() += 1;
+        if !charge.is_preview {
+            *self.open_jobs.entry(charge.user.clone()).or_default() += 1;
+        }
         self.charges.insert(charge.job, charge);
     }
 

@@ -68,6 +68,8 @@ impl Terms {
                 open_jobs,
                 streams_at_once,
                 stored_bytes,
+                retention_days,
+                retained_jobs,
                 weight,
             } = *self.limits(tier);
             let limits = json!({
@@ -82,6 +84,8 @@ impl Terms {
                 "open_jobs": small(open_jobs),
                 "streams_at_once": small(streams_at_once),
                 "stored_bytes": count(stored_bytes),
+                "retention_days": small(retention_days),
+                "retained_jobs": small(retained_jobs),
                 "weight": weight,
             });
             (tier.as_str().to_owned(), limits)
@@ -160,6 +164,8 @@ impl Reader {
                 "open_jobs" => reader.count(pointer, value, 1, &mut limits.open_jobs),
                 "streams_at_once" => reader.count(pointer, value, 1, &mut limits.streams_at_once),
                 "stored_bytes" => reader.count(pointer, value, 1, &mut limits.stored_bytes),
+                "retention_days" => reader.count(pointer, value, 1, &mut limits.retention_days),
+                "retained_jobs" => reader.count(pointer, value, 1, &mut limits.retained_jobs),
                 "calls_per_month" => reader.count(pointer, value, 0, &mut limits.calls_per_month),
                 "jobs_per_month" => reader.count(pointer, value, 0, &mut limits.jobs_per_month),
                 "cost_per_month_usd" => {
@@ -256,7 +262,7 @@ mod tests {
             r#"{"price_per_token_usd": 0.00025, "tiers": {"basic": {
                 "calls_per_second": 1, "calls_per_minute": 2, "calls_per_hour": 3, "jobs_at_once": 4,
                 "calls_per_month": 5, "jobs_per_month": 0, "cost_per_month_usd": 7.5, "batch_size": 8, "open_jobs": 9, "streams_at_once": 10, "stored_bytes": 11,
-                "weight": 2.5}}}"#,
+                "retention_days": 12, "retained_jobs": 13, "weight": 2.5}}}"#,
         );
         let mut wanted = Terms { price_per_token: Money::from_micros(250), ..Terms::default() };
         *wanted.limits_mut(Tier::Basic) = TierLimits {
@@ -271,6 +277,8 @@ mod tests {
             open_jobs: Some(9),
             streams_at_once: Some(10),
             stored_bytes: Some(11),
+            retention_days: Some(12),
+            retained_jobs: Some(13),
             weight: 2.5,
         };
         assert_eq!(Terms::parse(&wanted.to_json()), Ok(wanted.clone()));

@@ -4,6 +4,9 @@
 use carlo_types::Money;
 use std::fmt;
 
+/// Days for which ended jobs are kept.
+const RETENTION_DAYS_DEFAULT: u32 = 30;
+
 /// A key's tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[expect(missing_docs, reason = "the words are the contract's")]
@@ -66,6 +69,10 @@ pub struct TierLimits {
     pub streams_at_once: Option<u32>,
     /// Bytes that the jobs and batches of a user occupy in the ledger until they are forgotten.
     pub stored_bytes: Option<u64>,
+    /// Days for which an ended job of a user is kept. Enforced by the scheduler.
+    pub retention_days: Option<u32>,
+    /// Ended jobs of a user that are kept. Enforced by the scheduler.
+    pub retained_jobs: Option<u32>,
     /// A user's share of the cluster relative to other users, while they also have work. Enforced
     /// by the scheduler.
     pub weight: f64,
@@ -86,6 +93,12 @@ impl TierLimits {
             Tier::Pro => (10_000, 100, 1_024),
             Tier::Enterprise => (50_000, 400, 8_192),
         };
+        let retained_jobs = match tier {
+            Tier::Free => 1_000,
+            Tier::Basic => 5_000,
+            Tier::Pro => 20_000,
+            Tier::Enterprise => 100_000,
+        };
         let (at_once, calls, jobs, dollars) = match tier {
             Tier::Free => (Some(1), Some(1_000), Some(10), Some(1)),
             Tier::Basic => (Some(3), Some(10_000), Some(100), Some(10)),
@@ -104,6 +117,8 @@ impl TierLimits {
             open_jobs: Some(open_jobs),
             streams_at_once: Some(streams),
             stored_bytes: Some(stored_mib << 20),
+            retention_days: Some(RETENTION_DAYS_DEFAULT),
+            retained_jobs: Some(retained_jobs),
             weight: 1.0,
         }
     }

@@ -5,6 +5,7 @@
 
 use carlo_types::{Bill, Money, OwnerId, Timestamp};
 
+use crate::keys::{Caller, Role};
 use crate::metering::Ended;
 use crate::period::Period;
 use crate::refusal::Quota;
@@ -73,6 +74,7 @@ impl Allowance<Money> {
 pub struct UsageReport {
     pub user: OwnerId,
     pub tier: Tier,
+    pub role: Role,
     pub period: Period,
     /// The number of days in the period after today.
     pub days_remaining: u32,
@@ -94,7 +96,7 @@ pub struct UsageReport {
 impl UsageReport {
     /// The report of `usage` in the period of `wall`.
     pub(crate) fn new(
-        (user, tier): (OwnerId, Tier),
+        Caller { user, tier, role, key: _ }: Caller,
         limits: &TierLimits,
         usage: Usage,
         reserved: Money,
@@ -112,6 +114,7 @@ impl UsageReport {
         Self {
             user,
             tier,
+            role,
             period,
             days_remaining: period.days_remaining(wall),
             calls,

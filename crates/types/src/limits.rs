@@ -39,6 +39,9 @@ pub const PRIORITY_MAX: u8 = 100;
 /// The default priority of a job.
 pub const PRIORITY_DEFAULT: u8 = 50;
 
+/// Simulations of a preview.
+pub const PREVIEW_SIMULATIONS_MAX: u64 = 100_000;
+
 /// Jobs of a batch in any tier.
 pub const BATCH_JOBS_MAX: usize = 1_000;
 /// Jobs of a batch that run at the same time.
@@ -68,7 +71,7 @@ pub const NODES_MAX: usize = 10_000;
 pub const OPEN_JOBS_MAX: usize = 200_000;
 /// Ended jobs that are kept.
 pub const ENDED_JOBS_MAX: usize = 100_000;
-/// How long an ended job is kept.
+/// How long an ended job is kept, unless its owner's tier says otherwise.
 pub const ENDED_JOBS_KEPT: Duration = Duration::from_hours(30 * 24);
 /// Cached responses that a gateway revalidates in one call.
 pub const REVALIDATIONS_MAX: usize = 1_000;

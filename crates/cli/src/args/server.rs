@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use carlo_rest::Label as _;
 use carlo_rest::account::{Role, Tier};
@@ -122,9 +123,24 @@ pub struct OneJob {
 /// `carlo jobs`
 #[derive(Debug, Args)]
 pub struct Jobs {
-    /// Only jobs with this status
-    #[arg(long, value_parser = status())]
+    /// Everybody's jobs, for keys with the role admin
+    #[arg(long)]
+    pub all: bool,
+    /// This user's jobs, for keys with the role admin
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Only jobs in this state
+    #[arg(long, visible_alias = "state", value_parser = status())]
     pub status: Option<JobStatus>,
+    /// Only jobs with this in their name
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// Only jobs with this in their name, their ids or their owner
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// Only jobs that are no older than this: 90m, 12h, 7d
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    pub age: Option<Duration>,
     /// The number of the page, from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub page: u32,
@@ -132,6 +148,38 @@ pub struct Jobs {
     #[arg(long, value_name = "N", default_value_t = PAGE_SIZE_DEFAULT,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_SIZE_MAX)))]
     pub page_size: u32,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// `carlo reprioritize`
+#[derive(Debug, Args)]
+pub struct Reprioritize {
+    /// The jobs: job_…, or the beginning of an id that no other recent job has
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<JobName>,
+    /// Which of one's own jobs goes first: 0 to 100, the highest first
+    #[arg(long, value_name = "N", required_unless_present = "name",
+        value_parser = clap::value_parser!(u32).range(..=100))]
+    pub priority: Option<u32>,
+    /// What lists call the job, at most 128 characters
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// `carlo audit`
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Which page, from 1
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub page: u32,
+    /// Print every record that is kept, a line of JSON each
+    #[arg(long, conflicts_with = "page")]
+    pub lines: bool,
     /// Where.
     #[command(flatten)]
     pub server: Server,
@@ -168,6 +216,8 @@ pub enum BatchAction {
     Watch(OneBatch),
     /// Print the results of its ended jobs, one JSON object per line
     Results(OneBatch),
+    /// Delete a batch that has ended, with its jobs and their results
+    Delete(OneBatch),
     /// Cancel a batch
     Cancel {
         /// The batch.
@@ -195,6 +245,13 @@ pub struct Usage {
     /// Past months to show, too
     #[arg(long, value_name = "MONTHS", value_parser = clap::value_parser!(u32).range(1..=24))]
     pub history: Option<u32>,
+    /// What everybody has used this month, those who spent most first, for keys with the role admin
+    #[arg(long, conflicts_with = "history")]
+    pub all: bool,
+    /// Which page of that, from 1
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "all",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub page: u32,
     /// Where.
     #[command(flatten)]
     pub server: Server,
@@ -225,6 +282,12 @@ pub enum KeysAction {
         /// The role of the key
         #[arg(long, default_value = "user", value_parser = role())]
         role: Role,
+        /// What it is for
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        /// Days after which it is refused [default: it doesn't expire]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+        expires_in_days: Option<u32>,
     },
     /// List all keys, without their secrets
     List,
@@ -238,6 +301,9 @@ pub enum KeysAction {
     Rotate {
         /// The key's id, as listed
         id: String,
+        /// Days after which the new one is refused [default: as many as this one had]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+        expires_in_days: Option<u32>,
     },
 }
 
@@ -393,6 +459,16 @@ impl fmt::Display for JobName {
             Self::Prefix(prefix) => f.write_str(prefix),
         }
     }
+}
+
+/// A length of time, like `12h`; days have 24 hours.
+fn age(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse::<jiff::Span>()
+        .ok()
+        .and_then(|span| span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours())).ok());
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| "expected a time like 90m, 12h or 7d".to_owned())
 }
 
 fn role() -> impl TypedValueParser<Value = Role> {

@@ -2,6 +2,7 @@
 
 use carlo_rest::Batch;
 use carlo_rest::batch::BatchList;
+use carlo_rest::job::Cancelled;
 use reqwest::{Method, Response, Url};
 use serde_json::json;
 
@@ -34,6 +35,11 @@ impl Client {
     ) -> Result<ApiResponse<Batch>, ClientError> {
         let body = json!({"reason": reason, "cancel_running": cancel_running});
         self.call(Method::POST, self.batch_url(id, &["cancel"]), Some(body.to_string())).await
+    }
+
+    /// `DELETE /simulations/batch/{batch_id}`
+    pub async fn delete_batch(&self, id: &str) -> Result<ApiResponse<Cancelled>, ClientError> {
+        self.call(Method::DELETE, self.batch_url(id, &[]), None).await
     }
 
     /// `GET /simulations/batch/{batch_id}/results`, as a stream.

@@ -1,10 +1,11 @@
 //! The calls for keys, join tokens, tiers and usage.
 
 use carlo_rest::account::{
-    CreateJoinToken, CreateKey, CreatedJoinToken, CreatedKey, JoinToken, JoinTokenList, Key, KeyList, Tiers,
-    Usage, UsageHistory,
+    AuditRecords, CreateJoinToken, CreateKey, CreatedJoinToken, CreatedKey, JoinToken, JoinTokenList, Key,
+    KeyList, Tiers, Usage, UsageHistory, UserUsage,
 };
-use reqwest::Method;
+use reqwest::header::ACCEPT;
+use reqwest::{Method, Response};
 
 use super::{ApiResponse, Client, ClientError};
 
@@ -21,13 +22,33 @@ impl Client {
         self.call(Method::GET, url, None).await
     }
 
+    /// `GET /api/admin/usage`
+    pub async fn usage_by_user(&self, page: u32) -> Result<ApiResponse<UserUsage>, ClientError> {
+        let mut url = self.path(&["admin", "usage"]);
+        url.query_pairs_mut().append_pair("page", &page.to_string());
+        self.call(Method::GET, url, None).await
+    }
+
+    /// `GET /api/admin/audit`
+    pub async fn audit(&self, page: u32) -> Result<ApiResponse<AuditRecords>, ClientError> {
+        let mut url = self.path(&["admin", "audit"]);
+        url.query_pairs_mut().append_pair("page", &page.to_string());
+        self.call(Method::GET, url, None).await
+    }
+
+    /// The same as JSON lines, every record, to be read bit by bit.
+    pub async fn audit_lines(&self) -> Result<Response, ClientError> {
+        let request = self.request(Method::GET, self.path(&["admin", "audit"]));
+        self.stream(request.header(ACCEPT, "application/jsonl")).await
+    }
+
     /// `POST /api/admin/keys`
     ///
     /// # Panics
     ///
-    /// Never: texts are always JSON.
+    /// Never: texts and numbers are always JSON.
     pub async fn create_key(&self, key: &CreateKey) -> Result<ApiResponse<CreatedKey>, ClientError> {
-        let body = serde_json::to_string(key).expect("a key is texts");
+        let body = serde_json::to_string(key).expect("a key is texts and numbers");
         self.call(Method::POST, self.path(&["admin", "keys"]), Some(body)).await
     }
 

@@ -1,6 +1,6 @@
 //! One job, and lists of jobs.
 
-use carlo_rest::job::{JobStatus, NodeProgress, PartialResults};
+use carlo_rest::job::{JobKind, JobStatus, NodeProgress, PartialResults};
 use carlo_rest::{Job, JobList, Label as _, Submitted};
 use jiff::Timestamp;
 
@@ -28,6 +28,12 @@ pub fn job(job: &Job, now: Timestamp) -> String {
     if let Some(partial) = &job.partial_results {
         lines.push(("so far", so_far(partial)));
     }
+    if !job.owner.is_empty() {
+        lines.push(("owner", job.owner.clone()));
+    }
+    if job.kind != JobKind::Simulation {
+        lines.push(("kind", job.kind.label().to_owned()));
+    }
     lines.push(("priority", job.priority.to_string()));
     lines.push(("seed", job.seed.clone()));
     lines.push(("created", instant(job.created_at, now)));
@@ -50,11 +56,12 @@ pub fn submitted(submitted: &Submitted) -> String {
     format!("{status}, number {position} in the queue{remaining}")
 }
 
-/// A page of jobs and the number of all jobs.
-pub fn jobs(list: &JobList, now: Timestamp) -> String {
+/// A page of jobs and the number of all jobs, with the owners if they are not all the caller.
+pub fn jobs(list: &JobList, shows_owners: bool, now: Timestamp) -> String {
     if list.jobs.is_empty() {
         return if list.total == 0 { "no jobs".to_owned() } else { format!("no jobs on page {}", list.page) };
     }
+    let shows_kinds = list.jobs.iter().any(|job| job.kind != JobKind::Simulation);
     let mut table = Table::new([
         ("id", Align::Id),
         ("status", Align::Left),
@@ -62,6 +69,8 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
         ("simulations", Align::Right),
         ("created", Align::Right),
         ("took", Align::Right),
+        (if shows_kinds { "kind" } else { "" }, Align::Left),
+        (if shows_owners { "owner" } else { "" }, Align::Left),
         ("name", Align::Left),
     ]);
     for job in &list.jobs {
@@ -73,17 +82,22 @@ pub fn jobs(list: &JobList, now: Timestamp) -> String {
             grouped(job.simulations_total),
             ago(job.created_at, now),
             took.unwrap_or_default(),
+            if shows_kinds { job.kind.label().to_owned() } else { String::new() },
+            if shows_owners { job.owner.clone() } else { String::new() },
             job.name.clone().unwrap_or_default(),
         ]);
     }
-    let pages = list.total.div_ceil(u64::from(list.page_size.max(1)));
-    let total = counted(list.total, "job");
-    let foot = if pages > 1 {
-        format!("\n{total}; page {} of {}", list.page, grouped(pages))
+    format!("{}{}", table.fitted(), foot((list.total, "job"), list.page, list.page_size))
+}
+
+/// A line beneath a list of several pages: how many there are of what, and which page this is.
+pub(super) fn foot((total, what): (u64, &str), page: u32, page_size: u32) -> String {
+    let pages = total.div_ceil(u64::from(page_size.max(1)));
+    if pages > 1 {
+        format!("\n{}; page {page} of {}", counted(total, what), grouped(pages))
     } else {
         String::new()
-    };
-    format!("{}{foot}", table.fitted())
+    }
 }
 
 fn status(job: &Job) -> String {

@@ -65,7 +65,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
             Align::Right => usize::MAX,
             Align::Id => WORDS_MIN.max(self.distinct(column) + 1),
         });
-        let gaps = GAP * COLUMNS.saturating_sub(1);
+        let gaps = GAP * widths.iter().filter(|wide| **wide > 0).count().saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > most {
             let words = (0..COLUMNS).filter(|column| widths[*column] > least[*column]);
             let Some(widest) = words.max_by_key(|column| widths[*column]) else { break };
@@ -125,6 +125,8 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
                     let cell = &row[column];
                     let blanks = " ".repeat(widths[column].saturating_sub(width::of(cell)));
                     match self.align[column] {
+                        // A column without a head and without texts is not shown.
+                        _ if widths[column] == 0 => String::new(),
                         Align::Left | Align::Id => format!("{cell}{blanks}  "),
                         Align::Right => format!("{blanks}{cell}  "),
                     }

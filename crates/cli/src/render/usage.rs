@@ -1,12 +1,12 @@
-//! Usage and keys.
+//! Usage, keys and the audit log.
 
 use carlo_rest::Label as _;
-use carlo_rest::account::{JoinTokenList, KeyList, Usage, UsageHistory};
+use carlo_rest::account::{AuditRecords, JoinTokenList, KeyList, Usage, UsageHistory, UserUsage};
 use jiff::Timestamp;
 
 use super::batch::money;
 use super::facts;
-use super::job::ago;
+use super::job::{ago, foot};
 use super::number::grouped;
 use super::table::{Align, Table};
 
@@ -63,6 +63,53 @@ pub fn history(history: &UsageHistory) -> String {
     format!("{}\n\n{}", usage(&history.current), table.fitted())
 }
 
+/// What everybody has used this month.
+pub fn by_user(list: &UserUsage) -> String {
+    let mut table = Table::new([
+        ("user", Align::Left),
+        ("tier", Align::Left),
+        ("calls", Align::Right),
+        ("jobs", Align::Right),
+        ("tokens", Align::Right),
+        ("cost", Align::Right),
+    ]);
+    for user in &list.users {
+        table.push([
+            user.user_id.clone(),
+            user.tier.to_string(),
+            grouped(user.api_calls_used),
+            grouped(user.simulations_used),
+            grouped(user.tokens_used),
+            money(user.cost_used_usd),
+        ]);
+    }
+    format!("{}{}", table.fitted(), foot((list.total, "user"), list.page, list.page_size))
+}
+
+/// What administrators have changed.
+pub fn audit(list: &AuditRecords, now: Timestamp) -> String {
+    if list.records.is_empty() {
+        return "no records".to_owned();
+    }
+    let mut table = Table::new([
+        ("when", Align::Right),
+        ("user", Align::Left),
+        ("what", Align::Left),
+        ("on", Align::Left),
+        ("details", Align::Left),
+    ]);
+    for record in &list.records {
+        table.push([
+            ago(record.at, now),
+            record.user_id.clone(),
+            record.action.label().to_owned(),
+            record.object.clone().unwrap_or_default(),
+            record.detail.clone().unwrap_or_default(),
+        ]);
+    }
+    format!("{}{}", table.fitted(), foot((list.total, "record"), list.page, list.page_size))
+}
+
 /// All join tokens.
 pub fn join_tokens(list: &JoinTokenList, now: Timestamp) -> String {
     let mut table = Table::new([
@@ -80,11 +127,15 @@ pub fn join_tokens(list: &JoinTokenList, now: Timestamp) -> String {
             token.note.clone().unwrap_or_default(),
             ago(token.created_at, now),
             when(token.last_used_at),
-            token.expires_at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default(),
+            day(token.expires_at),
             when(token.revoked_at),
         ]);
     }
     table.fitted().to_string()
+}
+
+fn day(at: Option<Timestamp>) -> String {
+    at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
 /// All keys.
@@ -94,7 +145,9 @@ pub fn keys(list: &KeyList, now: Timestamp) -> String {
         ("user", Align::Left),
         ("tier", Align::Left),
         ("role", Align::Left),
+        ("note", Align::Left),
         ("made", Align::Right),
+        ("expires", Align::Right),
         ("revoked", Align::Right),
     ]);
     for key in &list.keys {
@@ -103,7 +156,9 @@ pub fn keys(list: &KeyList, now: Timestamp) -> String {
             key.user_id.clone(),
             key.tier.to_string(),
             key.role.label().to_owned(),
+            key.note.clone().unwrap_or_default(),
             ago(key.created_at, now),
+            day(key.expires_at),
             key.revoked_at.map(|at| ago(at, now)).unwrap_or_default(),
         ]);
     }

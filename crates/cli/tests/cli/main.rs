@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests set up themselves is there")]
 
+mod administration;
 mod cluster;
 mod daily;
 mod fake;

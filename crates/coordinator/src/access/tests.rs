@@ -14,7 +14,14 @@ fn lead(access: &Access, tenancy: &mut Tenancy) -> Result<(), AccessError> {
     let Adopted { admin, join_token } = access.adopt(tenancy, NOW, Some(&|| bits))?;
     if let Some(secret) = admin {
         let id = KeyId::from_random(tenancy.keys().count() as u128);
-        let new = NewKey { id, user: OwnerId::new("admin"), tier: Tier::Enterprise, role: Role::Admin };
+        let new = NewKey {
+            id,
+            user: OwnerId::new("admin"),
+            tier: Tier::Enterprise,
+            role: Role::Admin,
+            note: None,
+            expires_at: None,
+        };
         tenancy.create_key(new, &secret, NOW).unwrap();
     }
     if let Some(text) = join_token {
@@ -77,7 +84,7 @@ fn other_secrets_than_the_clusters_are_refused_or_adopted_as_asked() {
     lead(&Access::Keys { admin, join_token, adopts: true }, &mut tenancy).unwrap();
     tenancy.admit_worker(Some("another-token-of-sixteen"), NOW).unwrap();
     let made = fs::read_to_string(second.path().join("keys/admin-key")).unwrap();
-    assert_eq!(tenancy.authenticate(made.trim()).unwrap().role, Role::Admin);
+    assert_eq!(tenancy.authenticate(made.trim(), NOW).unwrap().role, Role::Admin);
 }
 
 #[test]

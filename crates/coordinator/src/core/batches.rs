@@ -1,13 +1,15 @@
-//! Operations on batches for callers. A caller can read and cancel only their own.
+//! Operations on batches for callers. Only administrators have access to
+//! those of other users.
 
 use std::sync::Arc;
 
 use carlo_schedule::{BatchRecord, BatchState, BatchStats, BatchView, Command, Filter, NewBatch, Page};
 use carlo_tenancy::Caller;
 use carlo_types::{BatchId, Fault, FaultCode, JobId, JobSpec, Money, Work};
+use carlo_wire::v1::AuditAction;
 use tokio::sync::oneshot;
 
-use super::{Core, Topic};
+use super::{Core, Topic, Whose};
 use crate::job_metadata::JobMetadata;
 use crate::snapshot::JobSnapshot;
 
@@ -133,14 +135,16 @@ impl Core {
         Ok(members.filter(|member| member.state.is_ended()).map(|member| member.job).collect())
     }
 
-    /// The number of the caller's batches in this state, and a page of them, newest first.
+    /// The number of matching batches, and a page of them, newest first.
     pub(crate) fn list_batches(
         &self,
         caller: &Caller,
+        whose: &Whose,
         state: Option<BatchState>,
         page: Page,
-    ) -> (usize, Vec<BatchView>) {
-        self.scheduler.batches(&Filter { owner: Some(caller.user.clone()), state }, page)
+    ) -> Result<(usize, Vec<BatchView>), Fault> {
+        let filter = Filter { owner: whose.owner(caller)?, state, ..Filter::default() };
+        Ok(self.scheduler.batches(&filter, page))
     }
 
     /// Cancels one of the caller's batches.
@@ -151,10 +155,22 @@ impl Core {
         reason: Option<String>,
         with_running: bool,
     ) -> Result<BatchView, Fault> {
-        self.require_batch(caller, id)?;
+        let owner = self.require_batch(caller, id)?.owner.clone();
+        let why = reason.clone();
         self.apply(Command::CancelBatch { batch: id, reason, with_running })?;
+        let (action, object) = (AuditAction::BatchCancelled, id.to_string());
+        self.audit_other(caller, &owner, action, object, why.as_deref());
         tracing::info!(batch = %id, with_running, "batch cancelled");
         self.batch(caller, id)
+    }
+
+    /// Deletes a batch that has ended, with all of its jobs.
+    pub(crate) fn delete_batch(&mut self, caller: &Caller, id: BatchId) -> Result<(), Fault> {
+        let owner = self.require_batch(caller, id)?.owner.clone();
+        self.apply(Command::ForgetBatch { batch: id })?;
+        self.audit_other(caller, &owner, AuditAction::BatchDeleted, id.to_string(), None);
+        tracing::info!(batch = %id, "batch deleted");
+        Ok(())
     }
 
     /// Sums over all of the caller's batches.

@@ -1,10 +1,12 @@
-//! Operations on jobs for callers. A caller can read and cancel only their own.
+//! Operations on jobs for callers. Only administrators have access to those
+//! of other users.
 
 use std::sync::Arc;
 
-use carlo_schedule::{Command, Filter, JobState, JobView, Page};
+use carlo_schedule::{Command, Cursor, Filter, JobView, Page};
 use carlo_tenancy::{Admission, Caller, RateStatus};
-use carlo_types::{Fault, FaultCode, JobId, JobSpec, Timestamp, Work};
+use carlo_types::{BatchId, Fault, FaultCode, JobId, JobSpec, OwnerId, Timestamp, Work};
+use carlo_wire::v1::AuditAction;
 use tokio::sync::oneshot;
 
 use super::{Core, Topic};
@@ -20,21 +22,92 @@ pub(crate) struct NewJob {
     /// 0 to 100.
     pub(crate) priority: u8,
     pub(crate) name: Option<String>,
+    /// Whether its answer is looked at once.
+    pub(crate) is_preview: bool,
+}
+
+/// What is to be changed of a job; what is absent stays.
+#[derive(Debug, Clone)]
+pub(crate) struct JobChanges {
+    pub(crate) priority: Option<u8>,
+    pub(crate) name: Option<String>,
+}
+
+/// Whose jobs or batches a list is of.
+#[derive(Debug, Clone)]
+pub(crate) struct Whose {
+    /// Everybody's.
+    pub(crate) all: bool,
+    /// This user's; the caller's where empty.
+    pub(crate) user: String,
+}
+
+impl Whose {
+    /// The owner that a list is of, or `None` for all. Refused where it is not the caller's to see.
+    pub(crate) fn owner(&self, caller: &Caller) -> Result<Option<OwnerId>, Fault> {
+        if self.user == caller.user.as_str() || (self.user.is_empty() && !self.all) {
+            return Ok(Some(caller.user.clone()));
+        }
+        caller.require_admin()?;
+        Ok(Some(self.user.as_str()).filter(|user| !user.is_empty()).map(OwnerId::new))
+    }
+}
+
+/// Words that are looked for in jobs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SearchWords {
+    /// In the name, in small letters.
+    pub(crate) name: String,
+    /// In the name, the ids or the owner, in small letters.
+    pub(crate) text: String,
+}
+
+impl SearchWords {
+    /// Whether every job matches.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.name.is_empty() && self.text.is_empty()
+    }
+
+    fn match_job(
+        &self,
+        job: JobId,
+        owner: &OwnerId,
+        batch: Option<BatchId>,
+        metadata: Option<&JobMetadata>,
+    ) -> bool {
+        let name = metadata.and_then(|metadata| metadata.name.as_ref()).map(|name| name.to_lowercase());
+        if !self.name.is_empty() && !name.as_ref().is_some_and(|name| name.contains(&self.name)) {
+            return false;
+        }
+        if self.text.is_empty() || name.is_some_and(|name| name.contains(&self.text)) {
+            return true;
+        }
+        let contains = |text: &str| text.to_lowercase().contains(&self.text);
+        contains(&job.to_string())
+            || contains(owner.as_str())
+            || batch.is_some_and(|batch| contains(&batch.to_string()))
+            || metadata.and_then(|metadata| metadata.custom_id.as_deref()).is_some_and(contains)
+    }
 }
 
 impl Core {
     pub(crate) fn submit(&mut self, caller: &Caller, new: NewJob) -> Result<JobSnapshot, Fault> {
-        let NewJob { id: job, spec, priority, name } = new;
+        let NewJob { id: job, spec, priority, name, is_preview } = new;
         self.make_room(1)?;
         let now = self.clock.now();
         self.check_storage(caller, std::iter::once(spec.as_ref()))?;
-        let jobs = [(job, Work::of(&spec))];
-        self.tenancy.admit_jobs(caller, &jobs, None, now.wall)?;
+        let work = Work::of(&spec);
+        if is_preview {
+            self.tenancy.admit_preview(caller, job, work, now.wall)?;
+        } else {
+            self.tenancy.admit_jobs(caller, &[(job, work)], None, now.wall)?;
+        }
         let price = self.tenancy.terms().price_per_token;
         if name.is_some() {
             self.job_metadata.insert(job, JobMetadata { custom_id: None, name });
         }
-        self.apply(Command::Submit { job, owner: caller.user.clone(), spec, priority, price })?;
+        let owner = caller.user.clone();
+        self.apply(Command::Submit { job, owner, spec, priority, price, is_preview })?;
         Ok(self.snapshot(job).expect("the job was submitted above"))
     }
 
@@ -55,9 +128,49 @@ impl Core {
         job: JobId,
         reason: Option<String>,
     ) -> Result<JobSnapshot, Fault> {
-        self.require_owner(caller, job)?;
+        let owner = self.require_owner(caller, job)?;
+        let why = reason.clone();
         self.apply(Command::Cancel { job, reason })?;
+        self.audit_other(caller, &owner, AuditAction::JobCancelled, job.to_string(), why.as_deref());
         Ok(self.snapshot(job).expect("a cancelled job is kept"))
+    }
+
+    /// Changes the priority or the name of a job that has not ended.
+    pub(crate) fn update(
+        &mut self,
+        caller: &Caller,
+        job: JobId,
+        JobChanges { priority, name }: JobChanges,
+    ) -> Result<JobSnapshot, Fault> {
+        let owner = self.require_owner(caller, job)?;
+        let before = self.snapshot(job).ok_or_else(|| no_such_job(job))?;
+        let priority = priority.unwrap_or(before.view.priority);
+        let mut said = vec![format!("priority {priority}")];
+        // The record that the command puts out is written with the name.
+        let metadata = self.job_metadata.get(&job).cloned();
+        if let Some(name) = name {
+            said.push(format!("name {name:?}"));
+            self.job_metadata.entry(job).or_default().name = Some(name);
+        }
+        if let Err(fault) = self.apply(Command::Reprioritize { job, priority }) {
+            match metadata {
+                Some(metadata) => drop(self.job_metadata.insert(job, metadata)),
+                None => drop(self.job_metadata.remove(&job)),
+            }
+            return Err(fault);
+        }
+        let (action, object) = (AuditAction::JobUpdated, job.to_string());
+        self.audit_other(caller, &owner, action, object, Some(&said.join(", ")));
+        Ok(self.snapshot(job).expect("an open job is kept"))
+    }
+
+    /// Deletes a job that has ended.
+    pub(crate) fn delete(&mut self, caller: &Caller, job: JobId) -> Result<(), Fault> {
+        let owner = self.require_owner(caller, job)?;
+        self.apply(Command::Forget { job })?;
+        self.audit_other(caller, &owner, AuditAction::JobDeleted, job.to_string(), None);
+        tracing::info!(%job, "job deleted");
+        Ok(())
     }
 
     /// One of the caller's jobs, with its fold.
@@ -98,21 +211,43 @@ impl Core {
         is_open.then(|| self.watchers.wait(Topic::Job(job)))
     }
 
-    /// The number of the caller's jobs in this state, and a page of them, newest first.
-    pub(crate) fn list(
-        &self,
-        caller: &Caller,
-        state: Option<JobState>,
-        page: Page,
-    ) -> (usize, Vec<JobSnapshot>) {
-        let filter = Filter { owner: Some(caller.user.clone()), state };
-        let (total, views) = self.scheduler.jobs(&filter, page, self.clock.now());
+    /// The number of matching jobs, and a page of them, newest first.
+    pub(crate) fn list(&self, filter: &Filter, page: Page) -> (usize, Vec<JobSnapshot>) {
+        let (total, views) = self.scheduler.jobs(filter, page, self.clock.now());
         (total, views.into_iter().map(|view| self.with_metadata(view)).collect())
     }
 
-    pub(super) fn require_owner(&self, caller: &Caller, job: JobId) -> Result<(), Fault> {
+    /// Looks for words in at most `most` jobs of a list, from a place in it on. Returns those that
+    /// have them, newest first, and the place to go on from.
+    pub(crate) fn search(
+        &self,
+        filter: &Filter,
+        words: &SearchWords,
+        from: Option<Cursor>,
+        most: usize,
+    ) -> (Vec<JobId>, Option<Cursor>) {
+        let mut found = Vec::new();
+        let next = self.scheduler.scan(filter, from, most, |job, owner, batch| {
+            if words.match_job(job, owner, batch, self.job_metadata.get(&job)) {
+                found.push(job);
+            }
+        });
+        (found, next)
+    }
+
+    /// Those of these jobs that are still there, as lists show them.
+    pub(crate) fn listed(&self, jobs: &[JobId]) -> Vec<JobSnapshot> {
+        let snapshots = jobs.iter().filter_map(|job| self.snapshot(*job));
+        snapshots
+            .map(|snapshot| JobSnapshot { view: JobView { nodes: Vec::new(), ..snapshot.view }, ..snapshot })
+            .collect()
+    }
+
+    /// The owner of a job that the caller may reach.
+    pub(super) fn require_owner(&self, caller: &Caller, job: JobId) -> Result<OwnerId, Fault> {
         let owner = self.scheduler.owner(job).ok_or_else(|| no_such_job(job))?;
-        Ok(caller.require_owner(owner)?)
+        caller.require_owner(owner)?;
+        Ok(owner.clone())
     }
 
     /// A job of any owner, without its fold.

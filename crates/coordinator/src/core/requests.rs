@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use carlo_kernel::Partial;
 use carlo_schedule::{ClusterView, Command, NodeState, NodeView};
+use carlo_tenancy::Caller;
 use carlo_types::{Epoch, Fault, FaultCode, NodeFacts, NodeId};
-use carlo_wire::v1::ClusterEventKind;
+use carlo_wire::v1::{AuditAction, ClusterEventKind};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Core, Outbox, SessionId};
@@ -82,14 +83,18 @@ impl Core {
     }
 
     /// Drains a node, or ends its drain.
-    pub(crate) fn drain(&mut self, node: NodeId, draining: bool) -> Result<NodeView, Fault> {
+    pub(crate) fn drain(&mut self, caller: &Caller, node: NodeId, draining: bool) -> Result<NodeView, Fault> {
         self.apply(if draining { Command::Drain { node } } else { Command::Undrain { node } })?;
-        Ok(self.scheduler.node(node, self.clock.now()).expect("it was just found"))
+        let view = self.scheduler.node(node, self.clock.now()).expect("it was just found");
+        let action = if draining { AuditAction::NodeDrained } else { AuditAction::NodeUndrained };
+        self.audit(caller, action, view.facts.name.clone(), "");
+        Ok(view)
     }
 
     /// Ends the drain of a name. Returns a node with this name, if one is listed.
-    pub(crate) fn undrain_name(&mut self, name: &str) -> Result<Option<NodeView>, Fault> {
+    pub(crate) fn undrain_name(&mut self, caller: &Caller, name: &str) -> Result<Option<NodeView>, Fault> {
         self.apply(Command::UndrainName { name: name.to_owned() })?;
+        self.audit(caller, AuditAction::NodeUndrained, name, "");
         let nodes = self.cluster().nodes;
         Ok(nodes.into_iter().find(|node| node.facts.name == name))
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_schedule::{Command, JobRecord, JobState, OwnerLimits};
+use carlo_schedule::{Command, JobRecord, JobState, OwnerLimits, Page, RetentionLimits};
 use carlo_tenancy::{
     Admission, Caller, Ended, JoinToken, JoinTokenId, Key, KeyId, NewKey, PeriodUsage, RateStatus, Refusal,
-    Role, Secret, Terms, Unauthenticated, UsageReport, join_tokens,
+    Role, Secret, Terms, Tier, Unauthenticated, UsageReport, join_tokens,
 };
 use carlo_types::{Fault, FaultCode, OwnerId, Timestamp, Work};
+use carlo_wire::v1::AuditAction;
 
 use super::Core;
 use crate::Error;
@@ -18,6 +19,28 @@ use crate::entries::{self, EntryError};
 
 /// The user of the initial key.
 const ADMIN: &str = "admin";
+const DAY: Duration = Duration::from_hours(24);
+
+/// The greater of two limits; `None` is no limit.
+fn greater<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.zip(other).map(|(one, other)| one.max(other))
+}
+
+/// What the audit log says of a new key.
+fn said_of(key: &Key) -> String {
+    let note = key.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+    format!("for {}, tier {}, role {}{note}", key.user, key.tier, key.role)
+}
+
+/// What the audit log says of other terms.
+fn said_of_terms(before: &Terms, after: &Terms) -> String {
+    let changed = Tier::ALL.into_iter().filter(|tier| before.limits(*tier) != after.limits(*tier));
+    let mut said: Vec<String> = changed.map(|tier| format!("the tier {tier}")).collect();
+    if before.price_per_token != after.price_per_token {
+        said.push(format!("the price, ${} a token now", after.price_per_token));
+    }
+    if said.is_empty() { "nothing was different".to_owned() } else { said.join(", ") }
+}
 
 impl Core {
     /// Adds the coordinator's own admin key and join token to the cluster's, if the cluster has
@@ -31,15 +54,20 @@ impl Core {
             let new = NewKey {
                 id: KeyId::from_random(self.environment.random()),
                 user: OwnerId::new(ADMIN),
-                tier: carlo_tenancy::Tier::Enterprise,
+                tier: Tier::Enterprise,
                 role: Role::Admin,
+                note: Some("from a coordinator's file".to_owned()),
+                expires_at: None,
             };
             let key = self.tenancy.create_key(new, &secret, wall).map_err(refused)?;
+            self.audit_start(AuditAction::KeyCreated, key.id.to_string(), said_of(&key));
             tracing::info!(key = %key.id, user = ADMIN, "the coordinator's admin key was added");
         }
         if let Some(text) = adopted.join_token {
             let note = Some("from a coordinator's file".to_owned());
             let token = self.add_join_token(&text, note, None).map_err(refused)?;
+            let detail = token.note.clone().unwrap_or_default();
+            self.audit_start(AuditAction::TokenCreated, token.id.to_string(), detail);
             tracing::info!(token = %token.id, "the coordinator's join token was added");
         }
         Ok(())
@@ -51,7 +79,9 @@ impl Core {
         match stored {
             Some(stored) if !replaces => self.tenancy.set_terms(stored),
             stored if replaces && stored.as_ref() != Some(self.tenancy.terms()) => {
-                if stored.is_some() {
+                if let Some(stored) = &stored {
+                    let changes = said_of_terms(stored, self.tenancy.terms());
+                    self.audit_start(AuditAction::TiersChanged, "", changes);
                     tracing::warn!("the tiers of this coordinator's file replace those of the ledger");
                 }
                 self.writes.push(entries::write_terms(self.tenancy.terms()));
@@ -61,10 +91,11 @@ impl Core {
     }
 
     /// Changes the terms of the whole cluster.
-    pub(crate) fn set_terms(&mut self, terms: Terms) {
+    pub(crate) fn set_terms(&mut self, caller: &Caller, terms: Terms) {
+        let changes = said_of_terms(self.tenancy.terms(), &terms);
+        self.audit(caller, AuditAction::TiersChanged, "", changes);
         self.writes.push(entries::write_terms(&terms));
         self.tenancy.set_terms(terms);
-        tracing::info!("the tiers were changed");
         self.limit_owners();
     }
 
@@ -95,6 +126,7 @@ impl Core {
     /// Creates a join token with this text. Refused while authentication is off.
     pub(crate) fn create_join_token(
         &mut self,
+        caller: &Caller,
         text: &str,
         note: Option<String>,
         valid_for: Option<Duration>,
@@ -103,17 +135,17 @@ impl Core {
             let message = "join tokens can't be made while authentication is off (--auth off)";
             return Err(Fault::new(FaultCode::Forbidden, message));
         }
-        let wall = self.clock.now().wall;
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let expires_at = valid_for.map(|time| Timestamp(wall.0.saturating_add(ms(time))));
+        let expires_at = valid_for.map(|time| self.after(time));
         let token = self.add_join_token(text, note, expires_at)?;
-        tracing::info!(token = %token.id, "a join token was made");
+        let detail = token.note.clone().unwrap_or_default();
+        self.audit(caller, AuditAction::TokenCreated, token.id.to_string(), detail);
         Ok(token)
     }
 
-    pub(crate) fn revoke_join_token(&mut self, id: JoinTokenId) -> Result<JoinToken, Fault> {
+    pub(crate) fn revoke_join_token(&mut self, caller: &Caller, id: JoinTokenId) -> Result<JoinToken, Fault> {
         let token = self.tenancy.revoke_join_token(id, self.clock.now().wall)?;
-        tracing::info!(token = %token.id, "a join token was revoked");
+        let detail = token.note.clone().unwrap_or_default();
+        self.audit(caller, AuditAction::TokenRevoked, token.id.to_string(), detail);
         Ok(token)
     }
 
@@ -141,13 +173,24 @@ impl Core {
     /// Sets the scheduler's limits for an owner. If the owner has several keys, the best limits
     /// apply; if all keys are revoked, the configured ones do.
     fn limit_owner(&mut self, owner: OwnerId) {
-        let keys = self.tenancy.keys().filter(|key| key.user == owner && key.revoked_at.is_none());
+        let wall = self.clock.now().wall;
+        let keys = self.tenancy.keys().filter(|key| key.user == owner && key.refusal(wall).is_none());
         let limits = keys.map(|key| self.tenancy.terms().limits(key.tier));
-        let limits =
-            limits.map(|limits| OwnerLimits { jobs_at_once: limits.jobs_at_once, weight: limits.weight });
+        let limits = limits.map(|limits| OwnerLimits {
+            jobs_at_once: limits.jobs_at_once,
+            weight: limits.weight,
+            retention: RetentionLimits {
+                kept_for: limits.retention_days.map(|days| DAY * days),
+                jobs: limits.retained_jobs,
+            },
+        });
         let limits = limits.reduce(|one, other| OwnerLimits {
-            jobs_at_once: one.jobs_at_once.zip(other.jobs_at_once).map(|(one, other)| one.max(other)),
+            jobs_at_once: greater(one.jobs_at_once, other.jobs_at_once),
             weight: one.weight.max(other.weight),
+            retention: RetentionLimits {
+                kept_for: greater(one.retention.kept_for, other.retention.kept_for),
+                jobs: greater(one.retention.jobs, other.retention.jobs),
+            },
         });
         if let Err(fault) = self.apply(Command::Limit { owner, limits }) {
             tracing::error!(%fault, "the scheduler refused a limit");
@@ -177,7 +220,7 @@ impl Core {
 
     pub(crate) fn authenticate(&self, key: Option<&str>) -> Result<Caller, Unauthenticated> {
         if self.needs_keys {
-            self.tenancy.authenticate(key.ok_or(Unauthenticated::Missing)?)
+            self.tenancy.authenticate(key.ok_or(Unauthenticated::Missing)?, self.clock.now().wall)
         } else {
             Ok(Caller::local())
         }
@@ -196,23 +239,84 @@ impl Core {
 
     /// Creates a key. Refused while authentication is off, because then everybody could create a
     /// key and use it once authentication is on.
-    pub(crate) fn create_key(&mut self, new: NewKey, secret: &Secret) -> Result<Key, Fault> {
-        if !self.needs_keys {
-            let message = "keys can't be made while authentication is off (--auth off)";
-            return Err(Fault::new(FaultCode::Forbidden, message));
-        }
+    pub(crate) fn create_key(&mut self, caller: &Caller, new: NewKey, secret: &Secret) -> Result<Key, Fault> {
+        self.require_keys()?;
         let key = self.tenancy.create_key(new, secret, self.clock.now().wall)?;
-        tracing::info!(key = %key.id, user = %key.user, tier = %key.tier, role = %key.role, "a key was made");
+        self.audit(caller, AuditAction::KeyCreated, key.id.to_string(), said_of(&key));
         self.limit_owner(key.user.clone());
         Ok(key)
     }
 
-    pub(crate) fn revoke_key(&mut self, id: KeyId) -> Result<Key, Fault> {
+    fn require_keys(&self) -> Result<(), Fault> {
+        if self.needs_keys {
+            return Ok(());
+        }
+        let message = "keys can't be made while authentication is off (--auth off)";
+        Err(Fault::new(FaultCode::Forbidden, message))
+    }
+
+    /// Creates the key `id` with the properties of the key `old`, and revokes `old`. Without
+    /// `valid_for` the new key has the lifetime of the old one.
+    pub(crate) fn rotate_key(
+        &mut self,
+        caller: &Caller,
+        (old, id): (KeyId, KeyId),
+        valid_for: Option<Duration>,
+        secret: &Secret,
+    ) -> Result<Key, Fault> {
+        self.require_keys()?;
+        let wall = self.clock.now().wall;
+        let key = self.tenancy.key(old).ok_or(Refusal::NoSuchKey)?.clone();
+        if let Some(refusal) = key.refusal(wall) {
+            return Err(Fault::new(FaultCode::Conflict, format!("{old} can't be rotated: {refusal}")));
+        }
+        let lifetime = key.expires_at.map(|at| Duration::from_millis(at.0.saturating_sub(key.created_at.0)));
+        let expires_at = valid_for.or(lifetime).map(|time| self.after(time));
+        let Key { user, tier, role, note, .. } = key;
+        let new = self.tenancy.create_key(NewKey { id, user, tier, role, note, expires_at }, secret, wall)?;
+        if let Err(refusal) = self.tenancy.revoke_key(old, wall) {
+            // The last admin key may not give way to one that expires.
+            self.tenancy.discard_key(id);
+            return Err(refusal.into());
+        }
+        let detail = format!("in place of {old}, {}", said_of(&new));
+        self.audit(caller, AuditAction::KeyRotated, new.id.to_string(), detail);
+        self.end_key(old, new.user.clone());
+        Ok(new)
+    }
+
+    pub(crate) fn revoke_key(&mut self, caller: &Caller, id: KeyId) -> Result<Key, Fault> {
         let key = self.tenancy.revoke_key(id, self.clock.now().wall)?;
-        tracing::info!(key = %key.id, user = %key.user, "a key was revoked");
-        self.streams.revoke(key.id);
-        self.limit_owner(key.user.clone());
+        self.audit(caller, AuditAction::KeyRevoked, key.id.to_string(), format!("of {}", key.user));
+        self.end_key(key.id, key.user.clone());
         Ok(key)
+    }
+
+    /// Does what follows from the end of a key.
+    fn end_key(&mut self, key: KeyId, user: OwnerId) {
+        self.streams.revoke(key);
+        self.limit_owner(user);
+    }
+
+    /// Ends what was opened with keys that have expired.
+    pub(super) fn expire_keys(&mut self) {
+        while let Some(key) = self.tenancy.next_expired_key(self.clock.now().wall) {
+            tracing::info!(key = %key.id, user = %key.user, "a key has expired");
+            self.end_key(key.id, key.user);
+        }
+    }
+
+    /// The time after a while.
+    pub(crate) fn after(&self, time: Duration) -> Timestamp {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Timestamp(self.clock.now().wall.0.saturating_add(ms))
+    }
+
+    /// How many users have used something or have keys, and a page of what they have used this
+    /// month, those who spent most first.
+    pub(crate) fn usage_by_user(&self, page: Page) -> (usize, Vec<UsageReport>) {
+        let all = self.tenancy.usage_by_user(self.clock.now().wall);
+        (all.len(), all.into_iter().skip(page.skip).take(page.take).collect())
     }
 
     /// All keys, in the order of their ids.

@@ -78,6 +78,7 @@ fn job() -> JobRecord {
         is_blocked: false,
         price: Money::from_micros(100),
         bill: Some(Bill { tokens: 1, cost: Money::from_micros(100) }),
+        is_preview: false,
     }
 }
 
@@ -153,7 +154,7 @@ fn result() -> v1::ResultEntry {
     }
 }
 
-fn money_records() -> [(&'static str, TenancyRecord); 5] {
+fn money_records() -> [(&'static str, TenancyRecord); 7] {
     let (user, period) = (OwnerId::new("ada"), "2026-11".parse::<Period>().unwrap());
     let key = ApiKey {
         id: KeyId::from_random(5),
@@ -162,8 +163,12 @@ fn money_records() -> [(&'static str, TenancyRecord); 5] {
         tier: Tier::Pro,
         role: Role::Admin,
         created_at: Timestamp(1),
+        note: None,
+        expires_at: None,
         revoked_at: Some(Timestamp(2)),
     };
+    let expiring =
+        ApiKey { note: Some("for tests".to_owned()), expires_at: Some(Timestamp(3)), ..key.clone() };
     let token = JoinToken {
         id: JoinTokenId::from_random(6),
         hash: KeyHash::from_bytes([8; 32]),
@@ -189,7 +194,9 @@ fn money_records() -> [(&'static str, TenancyRecord); 5] {
         period,
         work: Work { simulations: 100_000, months: 36 },
         price: Money::from_micros(100),
+        is_preview: false,
     };
+    let preview = Charge { batch: None, is_preview: true, ..charge.clone() };
     let budget = Budget {
         batch: BatchId::from_random(2),
         user: user.clone(),
@@ -202,11 +209,25 @@ fn money_records() -> [(&'static str, TenancyRecord); 5] {
     };
     [
         ("key", TenancyRecord::Key(key)),
+        ("key-expiring", TenancyRecord::Key(expiring)),
         ("token", TenancyRecord::JoinToken(token)),
         ("usage", TenancyRecord::Usage(user, period, usage)),
         ("charge", TenancyRecord::Charge(charge)),
+        ("charge-preview", TenancyRecord::Charge(preview)),
         ("budget", TenancyRecord::Budget(budget)),
     ]
+}
+
+fn audited() -> v1::AuditRecord {
+    v1::AuditRecord {
+        number: 7,
+        at_ms: 5,
+        action: v1::AuditAction::JobCancelled.into(),
+        user: "root".to_owned(),
+        key_id: KeyId::from_random(5).to_string(),
+        object: JobId::from_random(1).to_string(),
+        detail: "of ada".to_owned(),
+    }
 }
 
 fn put(write: &Write) -> (Key, Vec<u8>) {
@@ -241,6 +262,7 @@ fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
     let id = idempotency::IdempotencyId { user: OwnerId::new("ada"), key: [3; 32] };
     let stored = idempotency::Stored { id, fingerprint: [9; 32], at: Timestamp(5) };
     entries.insert("idempotency", put(&idempotency::write(&stored, b"answer".to_vec())));
+    entries.insert("audit", put(&super::audit::write(audited())));
     let key = super::checkpoint_key(job().id);
     entries.insert("checkpoint", (key, checkpoint().encode_to_vec()));
     entries.insert("secret", put(&super::write_seal_key(&[5; 32])));
@@ -319,6 +341,7 @@ async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
                         "node" => assert_eq!(stored.drains, ["old"], "{name}"),
                         "secret" => assert_eq!(stored.seal_key, Some([5; 32]), "{name}"),
                         "terms" => assert_eq!(stored.terms, Some(terms()), "{name}"),
+                        "audit" => assert_eq!(stored.audit, [audited()], "{name}"),
                         "idempotency" => assert_eq!(stored.idempotency[0].fingerprint, [9; 32], "{name}"),
                         _ => {
                             let (_, record) =

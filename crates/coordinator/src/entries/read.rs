@@ -77,6 +77,7 @@ pub(super) fn job(
         is_blocked: is_blocked && state == JobState::Queued,
         price: Money::from_nanos(price.into()),
         bill: bill.map(|(tokens, cost)| Bill { tokens, cost: Money::from_nanos(cost.into()) }),
+        is_preview: entry.preview,
     };
     Ok((record, JobMetadata { custom_id: entry.custom_id, name: entry.name }))
 }

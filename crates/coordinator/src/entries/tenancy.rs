@@ -51,6 +51,8 @@ fn put_record(key: Key, record: &Record) -> Write {
                 role: record.role.to_string(),
                 created_at_ms: record.created_at.0,
                 revoked_at_ms: record.revoked_at.map(|at| at.0),
+                note: record.note.clone(),
+                expires_at_ms: record.expires_at.map(|at| at.0),
             },
         ),
         Record::Usage(user, period, usage) => put(
@@ -78,6 +80,7 @@ fn put_record(key: Key, record: &Record) -> Write {
                 months: charge.work.months,
                 price: charge.price.to_string(),
                 reserved: false,
+                preview: charge.is_preview,
             },
         ),
         Record::JoinToken(token) => put(
@@ -148,6 +151,8 @@ fn read_key(key: &Key, value: &Bytes) -> Result<Record, EntryError> {
         tier: Tier::parse(&entry.tier).ok_or_else(|| unreadable(key, "its tier is none"))?,
         role: Role::parse(&entry.role).ok_or_else(|| unreadable(key, "its role is none"))?,
         created_at: Timestamp(entry.created_at_ms),
+        note: entry.note,
+        expires_at: entry.expires_at_ms.map(Timestamp),
         revoked_at: entry.revoked_at_ms.map(Timestamp),
     }))
 }
@@ -192,6 +197,7 @@ fn read_charge(key: &Key, value: &Bytes) -> Result<(Charge, bool), EntryError> {
         period: entry.period.parse().map_err(|error| unreadable(key, error))?,
         work: Work { simulations: entry.simulations, months: entry.months },
         price: money(key, &entry.price)?,
+        is_preview: entry.preview,
     };
     Ok((charge, entry.reserved))
 }
@@ -231,12 +237,14 @@ mod tests {
             user: OwnerId::new("ada@example.org"),
             tier: Tier::Pro,
             role: Role::Admin,
+            note: Some("for tests".to_owned()),
+            expires_at: Some(Timestamp(9)),
         };
         let secret = Secret::from_random([1; 32]);
         tenancy.create_key(new(1), &secret, Timestamp(5)).unwrap();
         tenancy.create_key(new(2), &Secret::from_random([2; 32]), Timestamp(6)).unwrap();
         tenancy.revoke_key(KeyId::from_random(2), Timestamp(7)).unwrap();
-        let caller = tenancy.authenticate(&secret.reveal()).unwrap();
+        let caller = tenancy.authenticate(&secret.reveal(), Timestamp(8)).unwrap();
         tenancy.admit_call(&caller, Now::default()).admitted.unwrap();
         let work = Work { simulations: 1_000_001, months: 12 };
         let jobs: Vec<_> = (0..3).map(|id| (JobId::from_random(id), work)).collect();

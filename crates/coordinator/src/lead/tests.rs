@@ -87,7 +87,7 @@ async fn submit(core: &CoreHandle) -> Result<JobId, carlo_types::Fault> {
     };
     let spec = Arc::new(Draft::from(request).check(1).expect("a good request"));
     let id = JobId::from_random(rand::random());
-    let new = NewJob { id, spec, priority: 50, name: None };
+    let new = NewJob { id, spec, priority: 50, name: None, is_preview: false };
     core.ask(move |core| core.submit(&Caller::local(), new)).await??;
     Ok(id)
 }

@@ -23,7 +23,7 @@ async fn next(events: &mut tonic::Streaming<v1::JobEvent>) -> Option<(u64, v1::J
 #[tokio::test]
 async fn another_users_job_is_refused_on_every_call() {
     let world = World::new().await;
-    let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
+    let (ada, bob) = (world.user("ada", "enterprise").await, world.user("bob", "pro").await);
     let id = ada.submit(1, "").await.unwrap().id;
     let request = v1::CreateBatchRequest {
         simulations: vec![v1::BatchSimulation { simulation: Some(simulation(1)), custom_id: String::new() }],
@@ -32,23 +32,26 @@ async fn another_users_job_is_refused_on_every_call() {
     let batch = ada.batches(async |mut call, m| call.create(m).await, request).await.unwrap().id;
     for (user, code, id, batch) in [
         (&bob, FaultCode::Forbidden, id.clone(), batch.clone()),
-        (&world.admin(), FaultCode::Forbidden, id.clone(), batch.clone()),
         (&ada, FaultCode::NotFound, JobId::from_random(9).to_string(), BatchId::from_random(9).to_string()),
         (&ada, FaultCode::NotFound, "nonsense".to_owned(), "nonsense".to_owned()),
     ] {
         let get = || v1::GetBatchRequest { id: batch.clone(), wait_ms: 0 };
         let watch = v1::WatchJobRequest { id: id.clone(), last_event_id: None };
         let cancel = v1::CancelBatchRequest { id: batch.clone(), ..Default::default() };
+        let delete = v1::DeleteBatchRequest { id: batch.clone() };
         let codes = [
             user.get(&id).await.unwrap_err().code,
             user.cancel(&id).await.unwrap_err().code,
+            user.update(&id, 60).await.unwrap_err().code,
+            user.delete(&id).await.unwrap_err().code,
             user.jobs(async |mut call, m| call.watch(m).await, watch).await.unwrap_err().code,
             user.batches(async |mut call, m| call.get(m).await, get()).await.unwrap_err().code,
             user.batches(async |mut call, m| call.jobs(m).await, get()).await.unwrap_err().code,
             user.batches(async |mut call, m| call.results(m).await, get()).await.unwrap_err().code,
             user.batches(async |mut call, m| call.cancel(m).await, cancel).await.unwrap_err().code,
+            user.batches(async |mut call, m| call.delete(m).await, delete).await.unwrap_err().code,
         ];
-        assert_eq!(codes, [code; 7]);
+        assert_eq!(codes, [code; 10]);
     }
     for (user, jobs, batches) in [(&ada, 2, 1), (&bob, 0, 0), (&world.admin(), 0, 0)] {
         let listed =
@@ -145,6 +148,7 @@ async fn a_job_that_is_waited_for_is_answered_when_it_has_ended() {
         priority: None,
         idempotency_key: key.to_owned(),
         wait_ms,
+        preview: false,
     };
     let late = ada.jobs(async |mut call, m| call.simulate(m).await, request(Some(1), "k")).await.unwrap();
     assert_eq!(late.status(), v1::JobStatus::Queued, "it goes on without its caller");

@@ -53,7 +53,7 @@ impl Environment for Calendar {
 pub(crate) struct World {
     pub(crate) calendar: Arc<Calendar>,
     pub(crate) settings: Settings,
-    ledger: Arc<MemoryLedger>,
+    pub(crate) ledger: Arc<MemoryLedger>,
     admin: String,
     task: JoinHandle<()>,
     pub(crate) url: String,
@@ -200,6 +200,22 @@ impl User {
     pub(crate) async fn cancel(&self, id: &str) -> Result<v1::Job, Fault> {
         let request = v1::CancelJobRequest { id: id.to_owned(), reason: "enough".to_owned() };
         self.jobs(async |mut call, m| call.cancel(m).await, request).await
+    }
+
+    pub(crate) async fn update(&self, id: &str, priority: u32) -> Result<v1::Job, Fault> {
+        let request = v1::UpdateJobRequest { id: id.to_owned(), priority: Some(priority), name: None };
+        self.jobs(async |mut call, m| call.update(m).await, request).await
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> Result<v1::DeleteJobResponse, Fault> {
+        let request = v1::DeleteJobRequest { id: id.to_owned() };
+        self.jobs(async |mut call, m| call.delete(m).await, request).await
+    }
+
+    /// The ids of the jobs that a list has on its first page, and how many it has in all.
+    pub(crate) async fn list(&self, request: v1::ListJobsRequest) -> Result<(Vec<String>, u64), Fault> {
+        let listed = self.jobs(async |mut call, m| call.list(m).await, request).await?;
+        Ok((listed.jobs.into_iter().map(|job| job.id).collect(), listed.total))
     }
 
     pub(crate) async fn usage(&self) -> v1::Usage {

@@ -1,7 +1,8 @@
 //! Keys, join tokens, tiers and usage.
 
 use carlo_rest::account::{
-    CreatedJoinToken, CreatedKey, JoinToken, Key, PeriodUsage, Role, Tier, Tiers, Usage, UsageHistory,
+    AuditAction, AuditRecord, CreatedJoinToken, CreatedKey, JoinToken, Key, PeriodUsage, Role, Tier, Tiers,
+    Usage, UsageHistory,
 };
 use carlo_rest::money::dollars;
 use carlo_wire::{FieldError, v1};
@@ -13,6 +14,7 @@ const UNLIMITED: i64 = -1;
 
 /// The usage of this month.
 pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
+    let role = role(message.role());
     let used = message.used.ok_or_else(|| FieldError::new("usage.used", "is missing"))?;
     let limit =
         |limit: Option<u64>| limit.map_or(UNLIMITED, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
@@ -20,6 +22,7 @@ pub(crate) fn usage(message: v1::Usage) -> Result<Usage, FieldError> {
     let money = |limit: Option<u64>| limit.map_or(UNLIMITED as f64, dollars);
     let committed = used.cost_nanodollars.saturating_add(message.reserved_nanodollars);
     Ok(Usage {
+        role,
         user_id: message.user,
         tier: tier(&message.tier)?,
         period: message.period,
@@ -67,17 +70,15 @@ pub(crate) fn history(message: v1::UsageHistory) -> Result<UsageHistory, FieldEr
 }
 
 pub(crate) fn key(message: v1::Key) -> Result<Key, FieldError> {
-    let role = match message.role() {
-        v1::Role::User => Role::User,
-        v1::Role::Admin => Role::Admin,
-        v1::Role::Unspecified => return Err(FieldError::new("key.role", "is missing or unknown")),
-    };
+    let role = role(message.role()).ok_or_else(|| FieldError::new("key.role", "is missing or unknown"))?;
     Ok(Key {
         id: message.id,
         user_id: message.user,
         tier: tier(&message.tier)?,
         role,
         created_at: time("key.created_at_ms", message.created_at_ms)?,
+        note: message.note,
+        expires_at: time_if("key.expires_at_ms", message.expires_at_ms)?,
         revoked_at: time_if("key.revoked_at_ms", message.revoked_at_ms)?,
     })
 }
@@ -87,6 +88,16 @@ pub(crate) fn created(message: v1::CreatedKey) -> Result<CreatedKey, FieldError>
     Ok(CreatedKey { key: key(made)?, secret: Some(message.secret).filter(|secret| !secret.is_empty()) })
 }
 
+/// A role; earlier releases don't say it everywhere.
+fn role(message: v1::Role) -> Option<Role> {
+    match message {
+        v1::Role::User => Some(Role::User),
+        v1::Role::Admin => Some(Role::Admin),
+        v1::Role::Unspecified => None,
+    }
+}
+
+/// A role, the other way.
 pub(crate) fn to_wire(role: Role) -> v1::Role {
     match role {
         Role::User => v1::Role::User,
@@ -109,6 +120,39 @@ pub(crate) fn created_join_token(message: v1::CreatedJoinToken) -> Result<Create
     let made = message.token.ok_or_else(|| FieldError::new("created_token.token", "is missing"))?;
     let text = Some(message.text).filter(|text| !text.is_empty());
     Ok(CreatedJoinToken { token: join_token(made)?, text })
+}
+
+/// What an administrator has changed.
+pub(crate) fn audit_record(message: v1::AuditRecord) -> Result<AuditRecord, FieldError> {
+    let action = match message.action() {
+        v1::AuditAction::KeyCreated => AuditAction::KeyCreated,
+        v1::AuditAction::KeyRotated => AuditAction::KeyRotated,
+        v1::AuditAction::KeyRevoked => AuditAction::KeyRevoked,
+        v1::AuditAction::TokenCreated => AuditAction::TokenCreated,
+        v1::AuditAction::TokenRevoked => AuditAction::TokenRevoked,
+        v1::AuditAction::TiersChanged => AuditAction::TiersChanged,
+        v1::AuditAction::NodeDrained => AuditAction::NodeDrained,
+        v1::AuditAction::NodeUndrained => AuditAction::NodeUndrained,
+        v1::AuditAction::QuarantineLifted => AuditAction::QuarantineLifted,
+        v1::AuditAction::JobCancelled => AuditAction::JobCancelled,
+        v1::AuditAction::JobUpdated => AuditAction::JobUpdated,
+        v1::AuditAction::JobDeleted => AuditAction::JobDeleted,
+        v1::AuditAction::BatchCancelled => AuditAction::BatchCancelled,
+        v1::AuditAction::BatchDeleted => AuditAction::BatchDeleted,
+        v1::AuditAction::Unspecified => {
+            return Err(FieldError::new("audit.action", "is missing or unknown"));
+        }
+    };
+    let present = |text: String| (!text.is_empty()).then_some(text);
+    Ok(AuditRecord {
+        number: message.number,
+        at: time("audit.at_ms", message.at_ms)?,
+        action,
+        user_id: message.user,
+        key_id: present(message.key_id),
+        object: present(message.object),
+        detail: present(message.detail),
+    })
 }
 
 /// The limits of all tiers, and the price of a token.

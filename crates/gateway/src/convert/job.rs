@@ -2,7 +2,8 @@
 
 use carlo_rest::Label as _;
 use carlo_rest::job::{
-    Job, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults, Submitted,
+    Job, JobKind, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults,
+    Submitted,
 };
 use carlo_types::{Analysis, Draft, Results};
 use carlo_wire::{FieldError, v1};
@@ -27,7 +28,7 @@ pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
 
 /// A job, with its results if the message contains them.
 pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
-    let status = status(message.status())?;
+    let (status, kind) = (status(message.status())?, kind(message.kind()));
     let total = message.simulations_total;
     let node_progress = message
         .node_progress
@@ -48,6 +49,9 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
     let remaining = message.estimated_seconds_remaining.filter(|seconds| seconds.is_finite());
     Ok(Job {
         id: message.id,
+        owner: message.owner,
+        kind,
+        preview: message.preview,
         status,
         // A complete job shows 100 %, even if it stopped early.
         progress: if status == JobStatus::Complete {
@@ -108,6 +112,16 @@ pub(super) fn results(
         sensitivity.map(|sensitivity| SensitivityResults::new(sensitivity, completed.recommendations));
     let (stopped_early, workers_used) = (completed.stopped_early, completed.workers_used);
     Ok((JobResults::new(assumptions, seed, results, stopped_early, workers_used), sensitivity))
+}
+
+/// Earlier releases don't say it.
+fn kind(message: v1::JobKind) -> JobKind {
+    match message {
+        v1::JobKind::Simulation | v1::JobKind::Unspecified => JobKind::Simulation,
+        v1::JobKind::Comparison => JobKind::Comparison,
+        v1::JobKind::Solution => JobKind::Solution,
+        v1::JobKind::Sweep => JobKind::Sweep,
+    }
 }
 
 fn state(message: &str) -> Result<NodeState, FieldError> {

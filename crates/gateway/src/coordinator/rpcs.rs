@@ -60,6 +60,8 @@ rpcs! {
     simulate: once JobsClient::simulate(v1::SimulateRequest) -> v1::Job;
     get_job: idempotent JobsClient::get(v1::GetJobRequest) -> v1::Job;
     list_jobs: idempotent JobsClient::list(v1::ListJobsRequest) -> v1::ListJobsResponse;
+    update_job: idempotent JobsClient::update(v1::UpdateJobRequest) -> v1::Job;
+    delete_job: once JobsClient::delete(v1::DeleteJobRequest) -> v1::DeleteJobResponse;
     cancel_job: once JobsClient::cancel(v1::CancelJobRequest) -> v1::Job;
     replay: idempotent JobsClient::replay(v1::ReplayRequest) -> v1::ReplayedSimulation;
     samples: once JobsClient::samples(v1::SamplesRequest) -> Streaming<v1::SampleBlock>;
@@ -71,11 +73,16 @@ rpcs! {
     batch_jobs: idempotent BatchesClient::jobs(v1::GetBatchRequest) -> v1::BatchJobs;
     batch_results: idempotent BatchesClient::results(v1::GetBatchRequest) -> Streaming<v1::Job>;
     cancel_batch: once BatchesClient::cancel(v1::CancelBatchRequest) -> v1::Batch;
+    delete_batch: once BatchesClient::delete(v1::DeleteBatchRequest) -> v1::DeleteBatchResponse;
     batch_stats: idempotent BatchesClient::stats(v1::BatchStatsRequest) -> v1::BatchStats;
 
     create_key: once AccountsClient::create_key(v1::CreateKeyRequest) -> v1::CreatedKey;
     list_keys: idempotent AccountsClient::list_keys(v1::ListKeysRequest) -> v1::ListKeysResponse;
     revoke_key: idempotent AccountsClient::revoke_key(v1::RevokeKeyRequest) -> v1::Key;
+    rotate_key: once AccountsClient::rotate_key(v1::RotateKeyRequest) -> v1::CreatedKey;
+    list_usage: idempotent AccountsClient::list_usage(v1::ListUsageRequest) -> v1::ListUsageResponse;
+    list_audit: idempotent AccountsClient::list_audit(v1::ListAuditRequest) -> v1::ListAuditResponse;
+    export_audit: once AccountsClient::export_audit(v1::ExportAuditRequest) -> Streaming<v1::AuditRecord>;
     create_join_token: once AccountsClient::create_join_token(v1::CreateJoinTokenRequest) -> v1::CreatedJoinToken;
     list_join_tokens:
         idempotent AccountsClient::list_join_tokens(v1::ListJoinTokensRequest) -> v1::ListJoinTokensResponse;

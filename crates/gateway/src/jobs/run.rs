@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::caller::Caller;
 use crate::problem::{Failure, Kind};
+use crate::query::Preview;
 use crate::routes::App;
 use crate::{body, idempotency_key};
 
@@ -47,6 +48,7 @@ pub(crate) async fn run<T: Serialize>(
     app: &App,
     caller: &Caller,
     request: Request,
+    Preview(preview): Preview,
     Conversion { read, to_body, write }: Conversion<T>,
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
@@ -57,6 +59,7 @@ pub(crate) async fn run<T: Serialize>(
         priority: None,
         idempotency_key,
         wait_ms: u32::try_from(app.answer_wait.as_millis()).ok(),
+        preview,
     };
     let call = app.coordinator.long_poll(caller, app.answer_wait);
     // Boxed, because otherwise the futures of all handlers that wait for a job would contain this

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use carlo_types::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use carlo_types::limits::{
+    IDEMPOTENCY_KEY_BYTES_MAX, NAME_BYTES_MAX, NAME_CHARS_MAX, PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
+};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
@@ -107,6 +109,46 @@ impl IntoParams for Page {
     }
 }
 
+/// Filters of lists of jobs.
+pub(crate) struct JobFilters;
+
+impl IntoParams for JobFilters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let words = || text().max_length(Some(NAME_CHARS_MAX));
+        let time = || text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        let query = |name, words, schema| parameter(name, ParameterIn::Query, words, schema);
+        vec![
+            query("name", "Only jobs with this in their name, whatever the case of letters", words()),
+            query("text", "Only jobs with this in their name, their ids or their owner", words()),
+            query("since", "Only jobs that were submitted then or later", time()),
+            query("until", "Only jobs that were submitted before", time()),
+        ]
+    }
+}
+
+/// Whose jobs or batches a list is of.
+pub(crate) struct Whose;
+
+impl IntoParams for Whose {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let user = "Those of this user, `*` for everybody; for administrators, unless it is oneself";
+        vec![
+            parameter("all", ParameterIn::Query, "Everybody's; for administrators", flag()),
+            parameter("user", ParameterIn::Query, user, text().max_length(Some(NAME_BYTES_MAX))),
+        ]
+    }
+}
+
+/// `preview`, of what answers with results.
+pub(crate) struct PreviewParameter;
+
+impl IntoParams for PreviewParameter {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let words = "The answer is looked at once: the job beneath has at most 100,000 simulations, is in no list, is deleted a minute after its end, and is no job to quotas. It costs what any job costs";
+        vec![parameter("preview", ParameterIn::Query, words, flag())]
+    }
+}
+
 /// The response 304.
 pub(crate) struct NotModified;
 
@@ -126,6 +168,15 @@ impl IntoResponses for HasEnded {
     }
 }
 
+/// 409, of what deletes something.
+pub(crate) struct HasNotEnded;
+
+impl IntoResponses for HasNotEnded {
+    fn responses() -> Responses {
+        conflict("It has not ended")
+    }
+}
+
 /// The response 409 of calls that wait for a job.
 pub(crate) struct CancelledMeanwhile;
 
@@ -142,6 +193,10 @@ fn conflict(words: &str) -> Responses {
     let response =
         ResponseBuilder::new().description(words).content(carlo_rest::problem::CONTENT_TYPE, problem);
     [("409".to_owned(), response.build().into())].into()
+}
+
+fn flag() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean)
 }
 
 fn text() -> ObjectBuilder {

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use carlo_rest::job::Cancelled;
 use carlo_rest::simulation::{Simulation, SimulationList, SimulationResult, SimulationStatus};
 use carlo_rest::{Label, Problem};
 use carlo_types::request::envelope::{CancelJob, SubmitJob};
@@ -15,10 +16,11 @@ use crate::caller::Caller;
 use crate::fields::Fields;
 use crate::jobs::JobView;
 use crate::openapi::shared::{
-    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait, SimulationId,
+    FieldsOfResults, HasEnded, HasNotEnded, IdempotencyKey, IfNoneMatch, JobFilters, NotModified, Page,
+    PreferWait, SimulationId, Whose,
 };
 use crate::problem::Failure;
-use crate::query::Selection;
+use crate::query::JobSelection;
 use crate::response_cache::Resource;
 use crate::routes::App;
 use crate::{body, entity, jobs, path_ids};
@@ -55,6 +57,8 @@ pub(crate) async fn submit(
     params(
         Page,
         ("status" = Option<SimulationStatus>, Query, description = "Only jobs in this state"),
+        JobFilters,
+        Whose,
         IfNoneMatch,
     ),
     responses(
@@ -65,7 +69,7 @@ pub(crate) async fn submit(
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
-    selection: Selection<SimulationStatus>,
+    selection: JobSelection<SimulationStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     jobs::list::<Simulation>(&app, &caller, selection, &headers).await
@@ -138,6 +142,27 @@ fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
         return Err(Failure::new(StatusCode::CONFLICT, detail));
     };
     Ok(SimulationResult { job_id, status, results, sensitivity_results })
+}
+
+#[utoipa::path(
+    delete,
+    path = "/simulations/{job_id}",
+    operation_id = "deleteSimulation",
+    tag = "simulations",
+    summary = "Deletes a job that has ended, with its results",
+    description = "The same as `DELETE /api/jobs/{id}?purge=true`.",
+    params(SimulationId),
+    responses(
+        (status = 200, description = "It is deleted", body = Cancelled),
+        HasNotEnded,
+    ),
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Job(id): path_ids::Job,
+) -> Result<Json<Cancelled>, Failure> {
+    jobs::delete(&app, &caller, id).await
 }
 
 #[utoipa::path(

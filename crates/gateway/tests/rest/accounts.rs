@@ -12,7 +12,7 @@ async fn usage_is_in_dollars_and_has_no_limit_where_it_is_minus_one() {
     let gateway = Gateway::before(&coordinator).await;
     let usage: Value = gateway.get("/simulations/batch/usage").send().await.unwrap().json().await.unwrap();
     let expected = json!({
-        "user_id": "ann", "tier": "free", "period": "2026-11", "days_remaining": 9, "api_calls_used": 7, "simulations_used": 2,
+        "user_id": "ann", "tier": "free", "role": "user", "period": "2026-11", "days_remaining": 9, "api_calls_used": 7, "simulations_used": 2,
         "cost_used_usd": 0.0003, "tokens_used": 3, "api_calls_limit": 1000, "simulations_limit": -1, "cost_limit_usd": 1.0,
         "max_batch_size": 5, "api_calls_remaining": 993, "simulations_remaining": -1, "cost_remaining_usd": 0.9995,
         "is_quota_exceeded": false, "quota_exceeded_reason": null,
@@ -50,8 +50,8 @@ async fn a_keys_secret_is_shown_when_it_is_made_and_never_again() {
     assert_eq!(response.headers()["cache-control"], "no-store");
     let made: Value = response.json().await.unwrap();
     let mut expected = json!({
-        "id": "key_1", "user_id": "ann", "tier": "pro", "role": "user", "created_at": "2023-11-14T22:13:20.123Z", "revoked_at": null,
-        "secret": "carlo_secret",
+        "id": "key_1", "user_id": "ann", "tier": "pro", "role": "user", "created_at": "2023-11-14T22:13:20.123Z", "note": null,
+        "expires_at": null, "revoked_at": null, "secret": "carlo_secret",
     });
     assert_eq!(made, expected);
     let asked = coordinator.state.keys_made.lock().unwrap()[0].clone();
@@ -60,6 +60,17 @@ async fn a_keys_secret_is_shown_when_it_is_made_and_never_again() {
     expected.as_object_mut().unwrap().remove("secret");
     let listed: Value = gateway.get("/api/admin/keys").send().await.unwrap().json().await.unwrap();
     assert_eq!(listed, json!({"keys": [expected]}));
+    let rotate = gateway.post_to("/api/admin/keys/key_1/rotate").header("content-type", "application/json");
+    let response = rotate.body(r#"{"expires_in_days": 1}"#).send().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["cache-control"]),
+        (201, &"no-store".parse().unwrap())
+    );
+    let rotated: Value = response.json().await.unwrap();
+    assert_eq!(
+        (&rotated["secret"], &rotated["expires_at"]),
+        (&json!("carlo_other"), &json!("1970-01-02T00:00:00Z"))
+    );
     let revoked: Value = gateway.delete("/api/admin/keys/key_1").send().await.unwrap().json().await.unwrap();
     assert_eq!(revoked["revoked_at"], "2023-11-14T22:13:22Z");
 
@@ -101,6 +112,35 @@ async fn a_join_tokens_text_is_shown_when_it_is_made_and_never_again() {
     let revoked: Value =
         gateway.delete("/api/admin/tokens/token_1").send().await.unwrap().json().await.unwrap();
     assert_eq!(revoked["revoked_at"], "2023-11-14T22:13:22Z");
+}
+
+#[tokio::test]
+async fn everybodys_usage_and_the_audit_log_are_pages() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let read = async |path: &str| gateway.get(path).send().await.unwrap().json::<Value>().await.unwrap();
+    let usage = read("/api/admin/usage?page=2&page_size=5").await;
+    assert_eq!(
+        (&usage["users"][0]["user_id"], &usage["total"], &usage["page"], &usage["page_size"]),
+        (&json!("ann"), &json!(3), &json!(2), &json!(5))
+    );
+    let record = json!({
+        "number": 7, "at": "2023-11-14T22:13:20Z", "action": "jobCancelled", "user_id": "root", "key_id": "key_1",
+        "object": "job_1", "detail": "of\u{2028}ann",
+    });
+    let audit = read("/api/admin/audit").await;
+    assert_eq!(audit, json!({"records": [record], "total": 2, "page": 1, "page_size": 20}));
+    for path in ["/api/admin/usage", "/api/admin/audit"] {
+        let problem = refused(gateway.get(&format!("{path}?page=0&status=x")), 400).await;
+        assert_eq!(pointers(&problem), ["/page", "/status"]);
+    }
+    let lines = gateway.get("/api/admin/audit").header("accept", "application/jsonl").send().await.unwrap();
+    assert_eq!(lines.headers()["content-type"], "application/jsonl");
+    let lines = lines.text().await.unwrap();
+    let numbers: Vec<_> = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
+    assert_eq!(numbers.iter().map(|line| &line["number"]).collect::<Vec<_>>(), [&json!(7), &json!(6)]);
+    assert!(!lines.contains('\u{2028}'), "no reader takes a part of a line for one");
+    refused(gateway.get("/api/admin/audit").header("accept", "text/csv"), 406).await;
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn a_queued_job_says_what_it_waits_for() {
     assert_eq!(
         json_of(&gateway, &id).await,
         json!({
-            "id": id, "status": "queued", "progress": 0.0, "allocatedNodes": 0,
+            "id": id, "owner": "local", "kind": "simulation", "status": "queued", "progress": 0.0, "allocatedNodes": 0,
             "simulationsTotal": 1_000_000, "simulationsComplete": 0, "queuePosition": 3,
             "estimatedTimeRemaining": "7 min", "estimatedSecondsRemaining": 400.0,
             "createdAt": "2023-11-14T22:13:20.123Z", "priority": 50,
@@ -411,9 +411,69 @@ async fn a_list_says_which_page_it_is_of_how_many_jobs() {
     let list: JobList = gateway.get(path).send().await.unwrap().json().await.unwrap();
     assert_eq!((list.page, list.page_size), (PAGE_MAX, 100));
     let listed = coordinator.state.listed.lock().unwrap().clone();
-    let running =
-        v1::ListJobsRequest { page: PAGE_MAX, page_size: 100, status: Some(v1::JobStatus::Running.into()) };
-    assert_eq!(listed, [v1::ListJobsRequest { page: 1, page_size: 20, status: None }, running]);
+    let running = v1::ListJobsRequest {
+        page: PAGE_MAX,
+        page_size: 100,
+        status: Some(v1::JobStatus::Running.into()),
+        ..Default::default()
+    };
+    assert_eq!(listed, [v1::ListJobsRequest { page: 1, page_size: 20, ..Default::default() }, running]);
+}
+
+#[tokio::test]
+async fn a_list_is_of_the_jobs_that_its_parameters_name() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let list = async |query: &str| {
+        let list: JobList =
+            gateway.get(&format!("/api/jobs?{query}")).send().await.unwrap().json().await.unwrap();
+        assert_eq!(list.page, 1);
+        coordinator.state.listed.lock().unwrap().pop().unwrap()
+    };
+    let first = || v1::ListJobsRequest { page: 1, page_size: 20, ..Default::default() };
+    for query in ["all=true", "user=*"] {
+        assert_eq!(list(query).await, v1::ListJobsRequest { all: true, ..first() });
+    }
+    let query = "user=ann&name=house&text=job_1&since=1970-01-01T00:00:01Z&until=1970-01-01T01:00:02%2B01:00";
+    let wanted = v1::ListJobsRequest {
+        user: "ann".to_owned(),
+        name: "house".to_owned(),
+        text: "job_1".to_owned(),
+        since_ms: Some(1_000),
+        until_ms: Some(2_000),
+        ..first()
+    };
+    assert_eq!(list(query).await, wanted);
+    let faulty = "/api/jobs?all=yes&since=yesterday&until=1969-01-01T00:00:00Z&age=3";
+    let problem = refused(gateway.get(faulty), 400).await;
+    assert_eq!(pointers(&problem), ["/all", "/since", "/until", "/age"]);
+    let problem = refused(gateway.get("/simulations/batch?name=house"), 400).await;
+    assert_eq!(pointers(&problem), ["/name"]);
+}
+
+#[tokio::test]
+async fn a_job_is_changed_until_it_ends_and_deleted_after_that() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::running());
+    let path = format!("/api/jobs/{id}");
+    let change =
+        |body: &'static str| gateway.patch(&path).header("content-type", "application/json").body(body);
+    let changed: Job =
+        change(r#"{"priority": 80, "name": "House"}"#).send().await.unwrap().json().await.unwrap();
+    assert_eq!((changed.priority, changed.name.as_deref()), (80, Some("House")));
+    let problem = refused(change(r#"{"priority": 101, "nmae": "House"}"#), 400).await;
+    assert_eq!(pointers(&problem), ["/priority", "/nmae"]);
+
+    let purge = || gateway.delete(&format!("{path}?purge=true"));
+    refused(purge(), 409).await;
+    refused(gateway.delete(&format!("/simulations/{id}")), 409).await;
+    coordinator.keep(v1::Job { id: id.clone(), ..coordinator::complete() });
+    for request in [purge(), gateway.delete(&format!("/simulations/{id}"))] {
+        let deleted: Cancelled = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(deleted.message, format!("the job {id} is deleted"));
+    }
+    assert_eq!(pointers(&refused(gateway.delete(&format!("{path}?purge=1")), 400).await), ["/purge"]);
 }
 
 #[tokio::test]

@@ -67,6 +67,10 @@ impl Gateway {
         self.client.delete(format!("{}{path}", self.url))
     }
 
+    fn patch(&self, path: &str) -> RequestBuilder {
+        self.client.patch(format!("{}{path}", self.url))
+    }
+
     fn post_to(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.url))
     }

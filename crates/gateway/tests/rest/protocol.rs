@@ -26,7 +26,7 @@ async fn a_wrong_method_is_a_405_problem_that_names_the_right_ones() {
     let gateway = Gateway::before(&coordinator).await;
     let cases = [
         (Method::PUT, "/api/jobs", "GET,HEAD,POST"),
-        (Method::POST, "/api/jobs/7", "DELETE,GET,HEAD"),
+        (Method::POST, "/api/jobs/7", "DELETE,GET,HEAD,PATCH"),
         (Method::DELETE, "/api/cluster/status", "GET,HEAD"),
         (Method::OPTIONS, "/api/jobs", "GET,HEAD,POST"),
         (Method::POST, "/healthz", "GET,HEAD"),

@@ -1,10 +1,11 @@
 // `/batches/ID`: one batch with its jobs and its budget.
 
-import { get, poll, post, save, send } from "../app/api.js";
+import { get, poll, post, remove, save, send } from "../app/api.js";
 import { button, facts, h, openDialog, replace, table } from "../app/dom.js";
 import { cost, count, percent, time } from "../app/format.js";
 import { badge, bar, hasEnded, shortId } from "../app/jobs.js";
 import { notice, toast, toastError } from "../app/notices.js";
+import { go } from "../app/router.js";
 
 export const title = "Batch";
 
@@ -38,9 +39,19 @@ export async function show(view, { id, signal }) {
         "div",
         { class: "actions" },
         button("Results (JSON lines)", () => results(batch.batch_id).catch(toastError)),
-        !hasEnded(batch.status) && button("Cancel…", () => cancelBatch(path, look), { class: "danger" }),
+        hasEnded(batch.status) ? button("Delete", purge, { class: "danger" }) : button("Cancel…", () => cancelBatch(path, look), { class: "danger" }),
       ),
     );
+  }
+
+  async function purge() {
+    try {
+      await remove(path);
+      toast("The batch and its jobs are deleted.");
+      go("/batches");
+    } catch (error) {
+      toastError(error);
+    }
   }
 
   async function results(name) {

@@ -14,13 +14,15 @@ const STATES = ["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELL
 const INTERVAL = 3_000;
 
 export async function show(view, { signal }) {
-  const filter = { status: "", page: 1, page_size: 20 };
+  const { role, user_id: self } = await get("/simulations/batch/usage", { signal });
+  const filter = { status: "", user: "", page: 1, page_size: 20 };
   const tiles = h("div", { class: "tiles" });
   const rows = h("div", { class: "stack" });
   const pager = h("nav", { class: "pager", "aria-label": "Pages of the list" });
   const refusal = h("div", {});
   const failed = (error) => error.name !== "AbortError" && replace(refusal, notice(error));
-  const state = h("select", { onchange: () => ((filter.status = state.value), (filter.page = 1), look().catch(failed)) }, h("option", { value: "" }, "all"), STATES.map((one) => h("option", { value: one }, one.toLowerCase())));
+  const refilter = (name) => ({ target }) => ((filter[name] = target.value.trim()), (filter.page = 1), look().catch(failed));
+  const state = h("select", { onchange: refilter("status") }, h("option", { value: "" }, "all"), STATES.map((one) => h("option", { value: one }, one.toLowerCase())));
 
   async function look() {
     const [list, stats] = await Promise.all([get(`/simulations/batch${query(filter)}`, { signal }), get("/simulations/batch/stats", { signal })]);
@@ -38,12 +40,13 @@ export async function show(view, { signal }) {
     const columns = [
       { title: "Batch", cell: (batch) => h("a", { href: `/batches/${encodeURIComponent(batch.batch_id)}`, title: batch.batch_id }, shortId(batch.batch_id)) },
       { title: "State", cell: (batch) => badge(batch.status) },
+      filter.user && { title: "Owner", cell: (batch) => batch.owner_id },
       { title: "Jobs", numeric: true, cell: ({ progress }) => `${count(progress.completed_jobs)} of ${count(progress.total_jobs)}` },
       { title: "Progress", cell: ({ status, progress }) => (hasEnded(status) ? `${Number(progress.progress_percent.toFixed(1))} %` : bar(progress.progress_percent / 100, "Progress of the batch")) },
       { title: "Cost", numeric: true, cell: ({ cost: money }) => cost(money.actual_cost_usd) },
       { title: "Budget", numeric: true, cell: ({ cost: money }) => (money.budget_cap_usd === null ? "none" : cost(money.budget_cap_usd)) },
       { title: "Submitted", cell: (batch) => h("span", { title: time(batch.created_at) }, ago(batch.created_at)) },
-    ];
+    ].filter(Boolean);
     replace(rows, table("Batches", columns, list.batches, { empty: "No batches yet. A batch is a list of requests with one budget." }));
     const pages = Math.max(1, Math.ceil(list.total / list.page_size));
     const turn = (to) => ((filter.page = to), look().catch(failed));
@@ -55,7 +58,7 @@ export async function show(view, { signal }) {
     h("div", { class: "page-head" }, h("h1", {}, "Batches"), h("div", { class: "actions" }, button("New batch…", newBatch, { class: "primary" }))),
     refusal,
     tiles,
-    h("form", { class: "inline-form", role: "search", "aria-label": "Filter the batches", onsubmit: (event) => event.preventDefault() }, h("div", {}, h("label", {}, "State", state))),
+    h("form", { class: "inline-form", role: "search", "aria-label": "Filter the batches", onsubmit: (event) => event.preventDefault() }, h("div", {}, h("label", {}, "State", state)), role === "admin" && h("div", {}, h("label", {}, "User", h("input", { type: "search", maxlength: 128, placeholder: `${self}; * is everybody`, onchange: refilter("user") })))),
     h("section", { class: "card" }, rows, pager),
   );
   poll(look, INTERVAL, signal, failed);

@@ -63,6 +63,15 @@ export async function show(view, { id, signal }) {
         toastError(error);
       }
     };
+    const purge = async () => {
+      try {
+        await remove(`${path}?purge=true`);
+        toast("The job is deleted.");
+        go("/jobs");
+      } catch (error) {
+        toastError(error);
+      }
+    };
     const again = async () => {
       try {
         const next = structuredClone(request);
@@ -81,6 +90,7 @@ export async function show(view, { id, signal }) {
     replace(
       head,
       h("h1", {}, job.name ? job.name : "Job"),
+      job.kind === "simulation" ? null : h("span", { class: "badge" }, job.kind),
       badge(job.status),
       ended ? null : state,
       h(
@@ -89,6 +99,7 @@ export async function show(view, { id, signal }) {
         !ended && button("Cancel", cancel, { class: "danger" }),
         request && button("Edit as a new plan", edit),
         request && !job.results.solution && !job.results.variants?.length && !job.results.sweep && button("Run again", again, { title: "The same request and seed: the same answer, to the last bit" }),
+        ended && button("Delete", purge, { class: "danger" }),
         ended && button("JSON", () => save(new Blob([JSON.stringify(job, null, 2)], { type: "application/json" }), `${job.id}.json`)),
         request && has("/api/jobs/{id}/samples") && button("Samples (CSV)", () => download(`${path}/samples?first=0&count=${Math.min(1_000_000, job.results.simulationsRun)}`, `${job.id}.csv`, { headers: { Accept: "text/csv" } }).catch(toastError)),
         request && has("/api/jobs/{id}/report") && button("Report", () => download(`${path}/report`, `${job.id}.html`).catch(toastError), { class: "primary" }),

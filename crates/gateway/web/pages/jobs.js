@@ -1,6 +1,6 @@
-// `/jobs`: the caller's jobs, or those of all users for administrators, with filters, sorting and cancellation.
+// `/jobs`: the caller's jobs, for administrators everybody's: filtered, sorted, live, and several cancelled or deleted at once.
 
-import { get, openapi, poll, query, remove } from "../app/api.js";
+import { get, poll, query, remove } from "../app/api.js";
 import { button, h, replace, table } from "../app/dom.js";
 import { ago, count, duration, plural, shortCount, time } from "../app/format.js";
 import { badge, bar, hasEnded, jobLink } from "../app/jobs.js";
@@ -10,11 +10,14 @@ export const title = "Jobs";
 
 const STATES = ["queued", "running", "complete", "failed", "cancelled"];
 const INTERVAL = 2_000;
+/** The server looks at every job for words, so it is asked for them more rarely. */
+const SEARCH_INTERVAL = 10_000;
 const PAGE_SIZES = [20, 50, 100];
+const SINCE = [["", "any time"], ["3600", "the last hour"], ["86400", "the last day"], ["604800", "the last week"]];
 
 const took = (job) => (job.startedAt ? (new Date(job.completedAt ?? Date.now()) - new Date(job.startedAt)) / 1000 : null);
 
-/** The keys to sort the rows of a page by. */
+/** What rows can be sorted by, within the page that is shown. */
 const ORDERS = {
   newest: ["Newest first", () => 0],
   slowest: ["Longest first", (one, other) => (took(other) ?? 0) - (took(one) ?? 0)],
@@ -24,19 +27,21 @@ const ORDERS = {
 };
 
 export async function show(view, { signal, query: asked }) {
-  const document_ = await openapi();
-  const parameters = (document_.paths["/api/jobs"].get.parameters ?? []).map(({ name }) => name);
-  const has = (name) => parameters.includes(name);
-  const filter = { status: asked.get("status") ?? "", name: asked.get("name") ?? "", user: asked.get("user") ?? "", since: "", page: Number(asked.get("page")) || 1, page_size: 20 };
+  const { role, user_id: self } = await get("/simulations/batch/usage", { signal });
+  const isAdmin = role === "admin";
+  const given = (name) => asked.get(name) ?? "";
+  const filter = { status: given("status"), name: given("name"), text: given("text"), user: given("user"), page: Number(asked.get("page")) || 1, page_size: 20 };
+  let since = "";
   let order = "newest";
-  let text = "";
   let list = null;
+  let looked = 0;
   const chosen = new Set();
 
   const rows = h("div", { class: "stack" });
   const pager = h("nav", { class: "pager", "aria-label": "Pages of the list" });
   const refusal = h("div", {});
-  const cancelButton = button("Cancel the chosen", cancelChosen, { class: "danger", disabled: true });
+  const cancelButton = button("", () => each((job) => !hasEnded(job.status), "", "cancelled"), { class: "danger" });
+  const deleteButton = button("", () => each((job) => hasEnded(job.status), "?purge=true", "deleted"), { class: "danger" });
 
   const field = (label, input) => h("div", {}, h("label", {}, label, input));
   const select = (options, value, onchange) => {
@@ -44,27 +49,30 @@ export async function show(view, { signal, query: asked }) {
     element.value = value;
     return element;
   };
+  const again = () => look(true).catch(failed);
   const refilter = (name) => (value) => {
     filter[name] = value;
     filter.page = 1;
-    look().catch(failed);
+    again();
   };
-  const SINCE = [["", "any time"], ["3600", "the last hour"], ["86400", "the last day"], ["604800", "the last week"]];
-  const bar_ = h(
+  const words = (name, properties = {}) => h("input", { type: "search", maxlength: 128, value: filter[name], onchange: ({ target }) => refilter(name)(target.value.trim()), ...properties });
+  const filters = h(
     "form",
     { class: "inline-form", role: "search", "aria-label": "Filter the jobs", onsubmit: (event) => event.preventDefault() },
     field("State", select([["", "all"], ...STATES.map((state) => [state, state])], filter.status, refilter("status"))),
-    has("user") && field("User", h("input", { value: filter.user, placeholder: "mine; * is everybody", onchange: (event) => refilter("user")(event.target.value.trim()) })),
-    has("name") && field("Name", h("input", { value: filter.name, onchange: (event) => refilter("name")(event.target.value.trim()) })),
-    has("since") && field("Submitted within", select(SINCE, "", refilter("since"))),
-    field("Text on this page", h("input", { type: "search", placeholder: "id, name, state", oninput: (event) => ((text = event.target.value.trim().toLowerCase()), draw()) })),
+    isAdmin && field("User", words("user", { placeholder: `${self}; * is everybody` })),
+    field("Name", words("name")),
+    field("Text", words("text", { placeholder: "name, id or owner" })),
+    field("Submitted within", select(SINCE, "", (value) => ((since = value), refilter("page")(1)))),
     field("Sort", select(Object.entries(ORDERS).map(([key, [name]]) => [key, name]), order, (value) => ((order = value), draw()))),
     field("On a page", select(PAGE_SIZES.map((size) => [String(size), String(size)]), "20", refilter("page_size"))),
   );
 
-  async function look() {
-    const since = filter.since ? new Date(Date.now() - 1000 * Number(filter.since)).toISOString() : "";
-    list = await get(`/api/jobs${query({ ...filter, since })}`, { signal });
+  async function look(now = false) {
+    if (!now && (filter.name || filter.text) && Date.now() - looked < SEARCH_INTERVAL) return;
+    looked = Date.now();
+    const from = since && new Date(looked - 1000 * Number(since)).toISOString();
+    list = await get(`/api/jobs${query({ ...filter, since: from })}`, { signal });
     replace(refusal);
     draw();
   }
@@ -75,55 +83,61 @@ export async function show(view, { signal, query: asked }) {
 
   function draw() {
     if (!list) return;
-    // Redrawing the list would lose the focus.
+    // A list that is redrawn under one's fingers loses the focus.
     if (rows.contains(document.activeElement) && document.activeElement.type === "checkbox") return;
-    const matches = (job) => !text || [job.id, job.name, job.status, job.owner, job.seed].some((one) => one?.toLowerCase().includes(text));
-    const jobs = list.jobs.filter(matches).sort(ORDERS[order][1]);
-    const anyOpen = jobs.some((job) => !hasEnded(job.status));
-    const anyOwner = jobs.some((job) => job.owner);
+    const jobs = list.jobs.toSorted(ORDERS[order][1]);
     const columns = [
-      anyOpen && { title: "Choose", cell: (job) => (hasEnded(job.status) ? null : h("input", { type: "checkbox", checked: chosen.has(job.id), "aria-label": `Choose ${job.id}`, onchange: (event) => choose(job.id, event.target.checked) })) },
+      { title: "Choose", quiet: true, cell: ({ id }) => h("input", { type: "checkbox", checked: chosen.has(id), "aria-label": `Choose ${id}`, onchange: ({ target }) => choose(id, target.checked) }) },
       { title: "Job", cell: jobLink },
+      { title: "Kind", cell: ({ kind }) => (kind === "simulation" ? h("span", { class: "muted" }, kind) : h("span", { class: "badge" }, kind)) },
       { title: "State", cell: (job) => [badge(job.status), job.waitingFor ? h("span", { class: "hint", title: job.waitingFor }, " waits") : null] },
       { title: "Progress", cell: (job) => (hasEnded(job.status) ? `${Number(job.progress.toFixed(1))} %` : bar(job.progress / 100, `Progress of ${job.id}`)) },
       { title: "Simulations", numeric: true, cell: (job) => h("span", { title: count(job.simulationsTotal) }, shortCount(job.simulationsTotal)) },
       { title: "Took", numeric: true, cell: (job) => duration(took(job)) },
       { title: "Priority", numeric: true, cell: (job) => job.priority },
-      anyOwner && { title: "Owner", cell: (job) => job.owner ?? "" },
+      filter.user && { title: "Owner", cell: (job) => job.owner },
       { title: "Submitted", cell: (job) => h("span", { title: time(job.createdAt) }, ago(job.createdAt)) },
     ].filter(Boolean);
-    const nothing = filter.status || filter.name || text ? "No job matches." : ["No jobs yet. ", h("a", { href: "/" }, "Plan something"), " and run it."];
+    const nothing = filter.status || filter.name || filter.text || filter.user || since ? "No job matches." : ["No jobs yet. ", h("a", { href: "/" }, "Plan something"), " and run it."];
     replace(rows, table("Jobs", columns, jobs, { empty: nothing }));
     const pages = Math.max(1, Math.ceil(list.total / list.page_size));
     const turn = (to) => {
       filter.page = to;
-      look().catch(failed);
+      again();
     };
     replace(pager, `${plural(list.total, "job")}, page ${count(list.page)} of ${count(pages)}`, button("Newer", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Older", () => turn(list.page + 1), { disabled: list.page >= pages }));
-    for (const id of [...chosen]) if (!list.jobs.some((job) => job.id === id && !hasEnded(job.status))) chosen.delete(id);
-    cancelButton.disabled = chosen.size === 0;
-    cancelButton.textContent = chosen.size ? `Cancel ${chosen.size} chosen` : "Cancel the chosen";
+    for (const id of chosen) if (!list.jobs.some((job) => job.id === id)) chosen.delete(id);
+    countChosen();
   }
 
   function choose(id, on) {
     if (on) chosen.add(id);
     else chosen.delete(id);
-    cancelButton.disabled = chosen.size === 0;
-    cancelButton.textContent = chosen.size ? `Cancel ${chosen.size} chosen` : "Cancel the chosen";
+    countChosen();
   }
 
-  async function cancelChosen() {
-    const ids = [...chosen];
-    const outcomes = await Promise.allSettled(ids.map((id) => remove(`/api/jobs/${id}`)));
+  function countChosen() {
+    const jobs = (list?.jobs ?? []).filter(({ id }) => chosen.has(id));
+    const ended = jobs.filter(({ status }) => hasEnded(status)).length;
+    for (const [element, word, number] of [[cancelButton, "Cancel", jobs.length - ended], [deleteButton, "Delete", ended]]) {
+      element.disabled = number === 0;
+      element.textContent = number ? `${word} ${number} chosen` : `${word} the chosen`;
+    }
+  }
+
+  /** Cancels or deletes those of the chosen jobs that it can be done with. */
+  async function each(fits, parameters, done) {
+    const ids = list.jobs.filter((job) => chosen.has(job.id) && fits(job)).map(({ id }) => id);
+    const outcomes = await Promise.allSettled(ids.map((id) => remove(`/api/jobs/${id}${parameters}`)));
     const failures = outcomes.filter(({ status }) => status === "rejected");
     if (failures.length) toastError(failures[0].reason);
-    const done = ids.length - failures.length;
-    if (done) toast(`${plural(done, "job")} cancelled.`);
-    chosen.clear();
+    if (ids.length > failures.length) toast(`${plural(ids.length - failures.length, "job")} ${done}.`);
+    ids.forEach((id) => chosen.delete(id));
     document.activeElement?.blur();
-    look().catch(failed);
+    again();
   }
 
-  replace(view, h("div", { class: "page-head" }, h("h1", {}, "Jobs"), h("div", { class: "actions" }, cancelButton, h("a", { class: "button", href: "/" }, "New plan"))), refusal, bar_, h("section", { class: "card" }, rows, pager));
+  countChosen();
+  replace(view, h("div", { class: "page-head" }, h("h1", {}, "Jobs"), h("div", { class: "actions" }, cancelButton, deleteButton, h("a", { class: "button", href: "/" }, "New plan"))), refusal, filters, h("section", { class: "card" }, rows, pager));
   poll(look, INTERVAL, signal, failed);
 }

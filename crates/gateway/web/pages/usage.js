@@ -1,9 +1,9 @@
-// `/usage`: usage of this and past months; for administrators also keys, the usage of all users and the audit log.
+// `/usage`: what has been used this month and before; for administrators the keys, everybody's usage and the audit log.
 
-import { Refusal, create, get, openapi, remove } from "../app/api.js";
+import { create, download, get, remove } from "../app/api.js";
 import { button, facts, h, openDialog, replace, table } from "../app/dom.js";
 import { ago, cost, count, time } from "../app/format.js";
-import { bar } from "../app/jobs.js";
+import { bar, shortId } from "../app/jobs.js";
 import { notice, toast, toastError } from "../app/notices.js";
 import { key } from "../app/session.js";
 
@@ -12,8 +12,6 @@ export const title = "Usage";
 const TIERS = ["free", "basic", "pro", "enterprise"];
 
 export async function show(view, { signal }) {
-  const document_ = await openapi();
-  const has = (path) => document_.paths[path] !== undefined;
   const month = h("section", { class: "card" });
   const past = h("section", { class: "card" });
   const keys = h("section", { class: "card", hidden: true });
@@ -24,23 +22,22 @@ export async function show(view, { signal }) {
   const { current, history } = await get("/simulations/batch/usage/history?periods=12", { signal });
   showMonth(month, current);
   showPast(past, current, history);
+  if (current.role !== "admin") return;
 
-  // Callers who are not administrators get a refusal, and this part is hidden.
-  const forAdministrators = async (path, element, draw) => {
-    if (!has(path)) return;
+  const section = async (element, path, draw) => {
     try {
       draw(element, await get(path, { signal }));
-      element.hidden = false;
     } catch (error) {
-      if (error instanceof Refusal && (error.status === 403 || error.status === 409 || error.status === 400)) return;
       if (signal.aborted) return;
-      element.hidden = false;
       replace(element, notice(error));
     }
+    element.hidden = false;
   };
-  // Without authentication all callers are the user `local`, and there are no keys.
-  const showAllKeys = () => key() && forAdministrators("/api/admin/keys", keys, (element, list) => showKeys(element, list.keys, showAllKeys));
-  await Promise.all([showAllKeys(), forAdministrators("/api/admin/usage", users, showUsers), forAdministrators("/api/admin/audit", audit, showAudit)]);
+  const showUsage = (page = 1) => section(users, `/api/admin/usage?page=${page}`, (element, list) => showUsers(element, list, showUsage));
+  const showLog = (page = 1) => section(audit, `/api/admin/audit?page=${page}`, (element, list) => showAudit(element, list, showLog));
+  // Without keys everybody is the user `local`, and there are none to manage.
+  const showAllKeys = () => key() && section(keys, "/api/admin/keys", (element, list) => showKeys(element, list.keys, () => (showAllKeys(), showLog())));
+  await Promise.all([showAllKeys(), showUsage(), showLog()]);
 }
 
 function showMonth(element, usage) {
@@ -89,51 +86,66 @@ function showPast(element, current, history) {
 }
 
 function showKeys(element, keys, again) {
-  const revoke = (one) => async () => {
-    const sure = h("form", { onsubmit: async (event) => {
+  const sure = (one, title, words, act) => () => {
+    const form = h("form", { onsubmit: async (event) => {
       event.preventDefault();
       try {
-        await remove(`/api/admin/keys/${encodeURIComponent(one.id)}`);
-        toast(`The key of ${one.user_id} is revoked.`);
-        dialog.close();
+        await act(form);
         again();
       } catch (error) {
         toastError(error);
       }
-    } }, h("p", {}, `Whoever uses the key ${one.id} of ${one.user_id} is refused from now on. This can’t be undone.`), h("div", { class: "actions" }, h("button", { class: "danger" }, "Revoke the key")));
-    const dialog = openDialog("Revoke a key", sure);
+    } }, h("p", {}, words), h("div", { class: "actions" }, h("button", { class: "danger" }, title), button("Keep it", () => dialog.close())));
+    const dialog = openDialog(`${title}?`, form);
   };
-  const sorted = [...keys].sort((a, b) => Boolean(a.revoked_at) - Boolean(b.revoked_at) || b.created_at.localeCompare(a.created_at));
+  const path = (one) => `/api/admin/keys/${encodeURIComponent(one.id)}`;
+  const revoke = (one) => sure(one, "Revoke the key", `Whoever uses the key ${one.id} of ${one.user_id} is refused from now on. This can’t be undone.`, async (form) => {
+    await remove(path(one));
+    toast(`The key of ${one.user_id} is revoked.`);
+    form.closest("dialog").close();
+  });
+  const rotate = (one) => sure(one, "Rotate the key", `${one.user_id} gets a new key like ${one.id}, and this one is refused from now on. If you use it here yourself, enter the new one afterwards.`, async (form) => showSecret(form, await create(`${path(one)}/rotate`, {})));
+  const isOver = (one) => one.revoked_at || (one.expires_at && new Date(one.expires_at) <= Date.now());
+  const sorted = keys.toSorted((a, b) => Boolean(isOver(a)) - Boolean(isOver(b)) || b.created_at.localeCompare(a.created_at));
   replace(
     element,
     h("header", {}, h("h2", {}, "Keys"), button("New key…", () => createKey(again), { class: "primary" })),
     h("div", { class: "stack" }, table("Keys", [
       { title: "User", cell: (one) => one.user_id },
       { title: "Key", cell: (one) => h("code", {}, one.id) },
+      { title: "Note", cell: (one) => one.note ?? "" },
       { title: "Tier", cell: (one) => one.tier },
       { title: "Role", cell: (one) => (one.role === "admin" ? h("span", { class: "badge live" }, "admin") : one.role) },
       { title: "Made", cell: (one) => h("span", { title: time(one.created_at) }, ago(one.created_at)) },
-      { title: "Action", quiet: true, cell: (one) => (one.revoked_at ? h("span", { class: "badge warn", title: time(one.revoked_at) }, "revoked") : button("Revoke…", revoke(one), { class: "small" })) },
+      { title: "Expires", cell: (one) => (one.expires_at ? h("span", { title: time(one.expires_at) }, one.expires_at.slice(0, 10)) : "never") },
+      { title: "Action", quiet: true, cell: (one) => (isOver(one) ? h("span", { class: "badge warn", title: time(one.revoked_at ?? one.expires_at) }, one.revoked_at ? "revoked" : "expired") : [button("Rotate…", rotate(one), { class: "small" }), " ", button("Revoke…", revoke(one), { class: "small" })]) },
     ], sorted)),
   );
 }
 
-/** Creates a key and shows its secret once. */
+/** Shows the secret of a key that was just made, this once. */
+function showSecret(form, made) {
+  replace(
+    form,
+    h("p", {}, `The key of ${made.user_id}. It is shown this once: only its hash is kept.`),
+    h("pre", { tabindex: 0 }, made.secret ?? "–"),
+    h("div", { class: "actions" }, button("Copy", () => navigator.clipboard?.writeText(made.secret).then(() => toast("Copied.")), { class: "primary" })),
+  );
+}
+
+/** Makes a key and shows its secret this once. */
 function createKey(again) {
   const user = h("input", { id: "key-user", required: true, maxlength: 128, autocomplete: "off", pattern: "[A-Za-z0-9._@+\\-]{1,128}", title: "letters, digits or any of . _ - @ +" });
   const tier = h("select", { id: "key-tier" }, TIERS.map((one) => h("option", { value: one }, one)));
   const role = h("select", { id: "key-role" }, h("option", { value: "user" }, "user"), h("option", { value: "admin" }, "admin: everything, keys and nodes too"));
+  const note = h("input", { id: "key-note", maxlength: 128, autocomplete: "off", placeholder: "what it is for" });
+  const days = h("input", { id: "key-days", type: "number", min: 1, max: 3650, step: 1, placeholder: "never" });
   const refusal = h("div", {});
   const submit = async (event) => {
     event.preventDefault();
     try {
-      const made = await create("/api/admin/keys", { user_id: user.value.trim(), tier: tier.value, role: role.value });
-      replace(
-        form,
-        h("p", {}, `The key of ${made.user_id}. It is shown this once: only its hash is kept.`),
-        h("pre", { tabindex: 0 }, made.secret ?? "–"),
-        h("div", { class: "actions" }, button("Copy", () => navigator.clipboard?.writeText(made.secret).then(() => toast("Copied.")), { class: "primary" })),
-      );
+      const options = { note: note.value.trim() || undefined, expires_in_days: Number(days.value) || undefined };
+      showSecret(form, await create("/api/admin/keys", { user_id: user.value.trim(), tier: tier.value, role: role.value, ...options }));
       again();
     } catch (error) {
       replace(refusal, notice(error));
@@ -144,39 +156,49 @@ function createKey(again) {
     { onsubmit: submit },
     h("div", {}, h("label", { for: "key-user" }, "User"), user),
     h("div", { class: "pair" }, h("div", {}, h("label", { for: "key-tier" }, "Tier"), tier), h("div", {}, h("label", { for: "key-role" }, "Role"), role)),
+    h("div", { class: "pair" }, h("div", {}, h("label", { for: "key-note" }, "Note"), note), h("div", {}, h("label", { for: "key-days" }, "Expires in days"), days)),
     refusal,
     h("div", { class: "actions" }, h("button", { class: "primary" }, "Make the key")),
   );
   openDialog("New key", form);
 }
 
-function showUsers(element, answer) {
-  const users = answer.users ?? answer.usage ?? [];
+/** Which page of a list of several this is, and the way to the others. */
+function pager({ total, page, page_size }, turn) {
+  const pages = Math.ceil(total / page_size);
+  return pages > 1 && h("nav", { class: "pager", "aria-label": "Pages of the list" }, `page ${count(page)} of ${count(pages)}`, button("Back", () => turn(page - 1), { disabled: page <= 1 }), button("On", () => turn(page + 1), { disabled: page >= pages }));
+}
+
+function showUsers(element, list, turn) {
   replace(
     element,
     h("h2", {}, "Usage by user"),
     h("div", { class: "stack" }, table("Usage by user, this month", [
-      { title: "User", cell: (one) => one.user_id },
+      { title: "User", cell: (one) => h("a", { href: `/jobs?user=${encodeURIComponent(one.user_id)}` }, one.user_id) },
       { title: "Tier", cell: (one) => one.tier },
       { title: "Jobs", numeric: true, cell: (one) => count(one.simulations_used) },
       { title: "Tokens", numeric: true, cell: (one) => count(one.tokens_used) },
       { title: "Calls", numeric: true, cell: (one) => count(one.api_calls_used) },
       { title: "Cost", numeric: true, cell: (one) => cost(one.cost_used_usd) },
-    ], users)),
+    ], list.users), pager(list, turn)),
   );
 }
 
-function showAudit(element, answer) {
-  const records = answer.records ?? answer.entries ?? answer.audit ?? [];
+/** `jobCancelled` as words. */
+const words = (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+function showAudit(element, list, turn) {
+  const lines = () => download("/api/admin/audit", "carlo-audit.jsonl", { headers: { Accept: "application/jsonl" } }).catch(toastError);
+  const object = ({ object: id }) => (id?.startsWith("job_") ? h("a", { href: `/jobs/${id}` }, shortId(id)) : h("span", { title: id }, id ? shortId(id) : ""));
   replace(
     element,
-    h("h2", {}, "Audit log"),
-    h("div", { class: "scroll-y" }, table("What administrators changed", [
+    h("header", {}, h("h2", {}, "Audit log"), button("All as JSON lines", lines)),
+    h("div", { class: "stack" }, table("What administrators changed", [
       { title: "When", cell: (one) => h("span", { title: time(one.at) }, ago(one.at)) },
-      { title: "Who", cell: (one) => one.actor ?? one.user_id ?? one.by ?? "" },
-      { title: "What", cell: (one) => one.action ?? one.kind ?? "" },
-      { title: "On", cell: (one) => one.subject ?? one.target ?? "" },
+      { title: "Who", cell: (one) => h("span", { title: one.key_id }, one.user_id) },
+      { title: "What", cell: (one) => words(one.action) },
+      { title: "On", cell: object },
       { title: "Details", cell: (one) => one.detail ?? "" },
-    ], records, { empty: "No administrator has changed anything." })),
+    ], list.records, { empty: "No administrator has changed anything." }), pager(list, turn)),
   );
 }

@@ -55,7 +55,11 @@ fn owners_are_served_by_least_usage_whatever_priorities_they_give() {
 #[test]
 fn a_weight_gives_an_owner_so_many_times_the_share_of_another() {
     let (mut queue, places) = busy(&[50, 50]);
-    let limits = OwnerLimits { jobs_at_once: None, weight: 3.0 };
+    let limits = OwnerLimits {
+        jobs_at_once: None,
+        weight: 3.0,
+        retention: RetentionLimits { kept_for: None, jobs: None },
+    };
     queue.limit(&OwnerId::new("0"), Some(limits), Duration::ZERO);
     let counts = shares(&mut queue, &places, &[1_000, 1_000], 400);
     assert!((296..=304).contains(&counts[0]), "{counts:?}");

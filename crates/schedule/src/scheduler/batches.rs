@@ -104,7 +104,15 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.check_new(&ids, priority)?;
         let mut members = Vec::with_capacity(jobs.len());
         for (job, spec) in jobs {
-            let new = NewJob { id: job, owner: owner.clone(), spec, priority, price, batch: Some(id) };
+            let new = NewJob {
+                id: job,
+                owner: owner.clone(),
+                spec,
+                priority,
+                price,
+                batch: Some(id),
+                is_preview: false,
+            };
             let key = self.insert_queued(new, true, now, out);
             let job = &self.jobs[&key];
             members.push(BatchJob {
@@ -188,6 +196,21 @@ impl<P: Merge + Clone> Scheduler<P> {
             out.records.push(Record::ForgetBatch { batch: id, owner });
             out.effects.push(Effect::BatchChanged { batch: id });
         }
+    }
+
+    /// Forgets a batch that has ended, with all of its jobs.
+    pub(super) fn forget_ended_batch(&mut self, id: BatchId, out: &mut Outcome<P>) -> Result<(), Fault> {
+        let batch = self.batches.get(id).ok_or_else(|| no_such_batch(id))?;
+        if !batch.has_ended() {
+            let state = batch.state().as_str();
+            let message = format!("{id} is {state}: it has to be cancelled first");
+            return Err(Fault::new(FaultCode::Conflict, message));
+        }
+        let kept = batch.record.jobs.iter().filter_map(|member| self.names.get(&member.job).copied());
+        for key in kept.collect::<Vec<_>>() {
+            self.forget(key, out);
+        }
+        Ok(())
     }
 
     /// Takes all steps of all batches until each of them waits for its jobs or has ended.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{Bill, JobId, Merge, Now};
+use carlo_types::{Bill, Fault, FaultCode, JobId, Merge, Now};
 
 use super::Scheduler;
 use crate::command::{Effect, Outcome};
@@ -25,7 +25,6 @@ impl<P: Merge + Clone> Scheduler<P> {
         out: &mut Outcome<P>,
     ) {
         self.revoke_all(key, out);
-        let expires = now.elapsed.saturating_add(self.config.ended_jobs_kept);
         let job = self.jobs.get_mut(&key).expect("an open job exists");
         let (before, place) = (job.status(), job.place());
         let spec = Arc::clone(job.spec().expect("an open job has its specification"));
@@ -38,7 +37,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             stopped_early: false,
             workers_used: 0,
             bill: Bill::default(),
-            expires,
+            retained: 0,
         };
         let (mut result, mut work) = (None, job.work);
         // `ended` is only a placeholder here; some of its fields are taken from the old state
@@ -71,11 +70,12 @@ impl<P: Merge + Clone> Scheduler<P> {
             State::Ended(_) => unreachable!("an ended job doesn't end again"),
         }
         ended.bill = work.bill(ended.simulations_done, job.price);
+        ended.retained = self.retention.insert(key, &job.owner, job.is_preview, Duration::ZERO, now.elapsed);
         job.state = State::Ended(ended);
-        self.listing.remove(&job.owner, before, (job.created_at, key));
-        self.listing.insert(&job.owner, state, (job.created_at, key));
+        let listing = if job.is_preview { &mut self.previews } else { &mut self.listing };
+        listing.remove(&job.owner, before, (job.created_at, key));
+        listing.insert(&job.owner, state, (job.created_at, key));
         self.unsaved.remove(&key);
-        self.expiry.insert((expires, key));
         self.open_jobs -= 1;
         out.records.push(Record::Job(job.record(spec)));
         out.records.extend(result.map(Record::Result));
@@ -117,25 +117,34 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// Forgets ended jobs that have expired, and the oldest ones if there are too many.
     pub(super) fn expire(&mut self, now: Now, out: &mut Outcome<P>) {
         for _ in 0..FORGOTTEN_PER_TICK_MAX {
-            let over = self.expiry.len() > self.config.ended_jobs_max;
-            let Some((expires, key)) = self.expiry.first().copied() else { return };
-            if !over && now.elapsed < expires {
-                return;
-            }
-            self.expiry.pop_first();
-            let job = self.jobs.remove(&key).expect("a job that expires exists");
-            self.names.remove(&job.id);
-            self.listing.remove(&job.owner, job.status(), (job.created_at, key));
-            out.records.push(Record::Forget { job: job.id, owner: job.owner.clone() });
-            if let Some(batch) = job.batch {
-                self.forget_in_batch(job.id, batch, out);
-            }
+            let Some(key) = self.retention.next_due(now.elapsed) else { return };
+            self.forget(key, out);
         }
     }
 
-    /// The time at which a job that ended `age` ago is forgotten.
-    pub(super) fn expires(&self, age: Duration, now: Now) -> Duration {
-        now.elapsed.saturating_add(self.config.ended_jobs_kept.saturating_sub(age))
+    /// Forgets a job that has ended, when somebody asks for it.
+    pub(super) fn forget_ended(&mut self, id: JobId, out: &mut Outcome<P>) -> Result<(), Fault> {
+        let key = self.key(id)?;
+        let state = self.jobs[&key].status();
+        if !state.is_ended() {
+            let message = format!("{id} is {}: it has to be cancelled first", state.as_str());
+            return Err(Fault::new(FaultCode::Conflict, message));
+        }
+        self.forget(key, out);
+        Ok(())
+    }
+
+    /// Forgets a job that has ended, and its batch with the last of its jobs.
+    pub(super) fn forget(&mut self, key: JobKey, out: &mut Outcome<P>) {
+        let job = self.jobs.remove(&key).expect("a job that is forgotten exists");
+        let State::Ended(ended) = &job.state else { unreachable!("an open job is not forgotten") };
+        self.retention.remove(key, &job.owner, job.is_preview, ended.retained);
+        self.names.remove(&job.id);
+        self.listing_of(job.is_preview).remove(&job.owner, job.status(), (job.created_at, key));
+        out.records.push(Record::Forget { job: job.id, owner: job.owner.clone() });
+        if let Some(batch) = job.batch {
+            self.forget_in_batch(job.id, batch, out);
+        }
     }
 
     /// The merged partial results of a running job so far.

@@ -55,8 +55,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.queue.start(job.place(), now.elapsed);
         self.queue.dequeue(job.place(), now.elapsed);
         let entry = (job.created_at, key);
-        self.listing.remove(&job.owner, JobState::Queued, entry);
-        self.listing.insert(&job.owner, JobState::Running, entry);
+        let listing = if job.is_preview { &mut self.previews } else { &mut self.listing };
+        listing.remove(&job.owner, JobState::Queued, entry);
+        listing.insert(&job.owner, JobState::Running, entry);
         out.records.push(Record::Job(job.record(spec)));
         out.effects.push(Effect::Changed { job: job.id });
         self.note_in_batch(key);

@@ -41,18 +41,21 @@ impl<P: Merge + Clone> Scheduler<P> {
                 ))
             }
             JobState::Complete | JobState::Failed | JobState::Cancelled => {
-                State::Ended(self.restore_ended(&record, now))
+                State::Ended(restore_ended(&record))
             }
         };
-        let JobRecord { owner, spec, priority, created_at, price, batch, .. } = record;
-        let key = self.insert(NewJob { id, owner, spec, priority, price, batch }, created_at, state);
+        let ended_at = record.ended_at.unwrap_or(record.created_at);
+        let JobRecord { owner, spec, priority, created_at, price, batch, is_preview, .. } = record;
+        let new = NewJob { id, owner, spec, priority, price, batch, is_preview };
+        let key = self.insert(new, created_at, state);
         let mut out = Outcome::default();
-        let job = &self.jobs[&key];
-        match &job.state {
+        let Some(job) = self.jobs.get_mut(&key) else { return Err(fault("was not taken up")) };
+        match &mut job.state {
             State::Queued(queued) if queued.blocked => self.queue.block(job.owner_key),
             State::Queued(_) => self.queue.enqueue(job.place(), now.elapsed),
             State::Ended(ended) => {
-                self.expiry.insert((ended.expires, key));
+                let age = age(ended_at, now);
+                ended.retained = self.retention.insert(key, &job.owner, is_preview, age, now.elapsed);
             }
             State::Running(running) => {
                 let complete = running.fold.is_complete();
@@ -70,20 +73,19 @@ impl<P: Merge + Clone> Scheduler<P> {
     pub fn restore_drain(&mut self, name: &str) {
         self.fleet.drain(name, true);
     }
+}
 
-    fn restore_ended(&self, record: &JobRecord, now: Now) -> Ended {
-        let ended_at = record.ended_at.unwrap_or(record.created_at);
-        Ended {
-            state: record.state,
-            error: record.error.clone(),
-            started_at: record.started_at,
-            ended_at,
-            simulations_done: record.simulations_done,
-            stopped_early: record.stopped_early,
-            workers_used: record.workers_used,
-            bill: record.bill.unwrap_or_default(),
-            expires: self.expires(age(ended_at, now), now),
-        }
+fn restore_ended(record: &JobRecord) -> Ended {
+    Ended {
+        state: record.state,
+        error: record.error.clone(),
+        started_at: record.started_at,
+        ended_at: record.ended_at.unwrap_or(record.created_at),
+        simulations_done: record.simulations_done,
+        stopped_early: record.stopped_early,
+        workers_used: record.workers_used,
+        bill: record.bill.unwrap_or_default(),
+        retained: 0,
     }
 }
 

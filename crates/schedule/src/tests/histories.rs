@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::marks::Marks;
 use super::world::{World, facts, failure, job, node, report, spec};
-use crate::{BatchRecord, BatchState, Command, Config, JobState, OwnerLimits};
+use crate::{BatchRecord, BatchState, Command, Config, JobState, OwnerLimits, RetentionLimits};
 
 const SEEDS: u64 = 16;
 const STEPS: usize = 1_500;
@@ -72,7 +72,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.rng.random_range(0..100) {
+        match self.rng.random_range(0..104) {
             0..4 => self.submit(),
             4..6 => self.submit_batch(),
             6..12 => {
@@ -116,10 +116,26 @@ impl History {
                 let owner = OwnerId::new(["a", "b", "c"][self.rng.random_range(0..3)]);
                 let jobs_at_once = [None, Some(1), Some(2)][self.rng.random_range(0..3)];
                 let weight = f64::from(self.rng.random_range(1..4));
-                let limits = self.rng.random_bool(0.8).then_some(OwnerLimits { jobs_at_once, weight });
+                let jobs = [None, Some(30)][self.rng.random_range(0..2)];
+                let retention = RetentionLimits { kept_for: None, jobs };
+                let limits =
+                    self.rng.random_bool(0.8).then_some(OwnerLimits { jobs_at_once, weight, retention });
                 self.apply(Command::Limit { owner, limits });
             }
             99..100 => self.cancel_batch(),
+            100..102 => {
+                let job = job(self.rng.random_range(1..=self.world.submitted + 1));
+                let priority = [0, 50, 51, 100, 101][self.rng.random_range(0..5)];
+                self.apply(Command::Reprioritize { job, priority });
+            }
+            102..103 => {
+                let job = job(self.rng.random_range(1..=self.world.submitted + 1));
+                self.apply(Command::Forget { job });
+            }
+            103..104 if self.rng.random_bool(0.1) && !self.batches.is_empty() => {
+                let batch = self.batches[self.rng.random_range(0..self.batches.len())];
+                self.apply(Command::ForgetBatch { batch });
+            }
             _ => drop(self.world.tick()),
         }
     }
@@ -263,7 +279,7 @@ impl History {
         for number in 1..=self.world.submitted {
             let id = job(number);
             let Some(record) = self.world.ledger.jobs.iter().find(|record| record.id == id) else {
-                // It was forgotten because the calendar was set.
+                // It was forgotten.
                 continue;
             };
             match record.state {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use carlo_types::BLOCK_SIMULATIONS;
 
 use super::world::{World, job, spec};
-use crate::{Command, Config, JobState, OwnerLimits};
+use crate::{Command, Config, JobState, OwnerLimits, RetentionLimits};
 
 const BLOCK: u64 = BLOCK_SIMULATIONS;
 const SHORT: Duration = Duration::from_millis(1);
@@ -107,7 +107,11 @@ fn one_owner_may_have_another_limit_than_the_rest() {
     assert_eq!(running(&world), 1);
     let limit = |jobs_at_once| Command::Limit {
         owner: carlo_types::OwnerId::new("owner"),
-        limits: Some(OwnerLimits { jobs_at_once, weight: 1.0 }),
+        limits: Some(OwnerLimits {
+            jobs_at_once,
+            weight: 1.0,
+            retention: RetentionLimits { kept_for: None, jobs: None },
+        }),
     };
     world.apply(limit(Some(2))).unwrap();
     assert_eq!(running(&world), 2);

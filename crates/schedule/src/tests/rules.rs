@@ -6,7 +6,7 @@ use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Epoch, FaultCode, LeaseId, Owne
 
 use super::marks::Marks;
 use super::world::{PRICE, World, failure, job, report, spec, was_accepted};
-use crate::{Command, Config, Effect, Filter, JobState, Page};
+use crate::{Command, Config, Effect, Filter, JobState, OwnerLimits, Page, RetentionLimits};
 
 const SHORT: Duration = Duration::from_millis(1);
 const BLOCK: u64 = BLOCK_SIMULATIONS;
@@ -38,6 +38,7 @@ fn a_refused_command_changes_nothing() {
         spec: spec(1, None),
         priority,
         price: PRICE,
+        is_preview: false,
     };
     let before = format!("{:?}", world.scheduler);
     for (command, code) in [
@@ -247,6 +248,147 @@ fn ended_jobs_are_forgotten_when_their_time_is_over_or_they_are_too_many() {
     assert!(world.ledger.jobs.is_empty());
 }
 
+/// What an owner's ended jobs are kept for.
+fn limit(owner: &str, kept_for: Option<Duration>, jobs: Option<u32>) -> Command<Marks> {
+    let retention = RetentionLimits { kept_for, jobs };
+    let limits = OwnerLimits { jobs_at_once: None, weight: 1.0, retention };
+    Command::Limit { owner: OwnerId::new(owner), limits: Some(limits) }
+}
+
+#[test]
+fn ended_jobs_are_kept_as_their_owners_limits_say() {
+    let hour = Duration::from_hours(1);
+    let mut world = World::new(Config { ended_jobs_kept: hour, ..Config::default() });
+    let submit_ended = |world: &mut World, owner: &str| {
+        let id = world.submit_as(owner, 50, &spec(BLOCK, None));
+        world.apply(Command::Cancel { job: id, reason: None }).unwrap();
+        world.wait(SHORT);
+        id
+    };
+    world.apply(limit("few", Some(hour), Some(2))).unwrap();
+    world.apply(limit("long", None, None)).unwrap();
+    let few: Vec<_> = (0..4).map(|_| submit_ended(&mut world, "few")).collect();
+    let long = submit_ended(&mut world, "long");
+    let other = submit_ended(&mut world, "other");
+    let kept = |world: &World, id| world.scheduler.job(id, world.now).is_some();
+    world.tick();
+    assert_eq!(few.iter().map(|id| kept(&world, *id)).collect::<Vec<_>>(), [false, false, true, true]);
+    assert!(kept(&world, other));
+    world.wait(hour);
+    world.tick();
+    assert!(!kept(&world, few[3]) && !kept(&world, other) && kept(&world, long));
+    // Other limits hold for the jobs that are there, too.
+    world.apply(limit("long", Some(hour), None)).unwrap();
+    world.tick();
+    assert!(!kept(&world, long));
+    assert!(world.ledger.jobs.is_empty());
+}
+
+#[test]
+fn an_ended_job_is_forgotten_when_it_is_asked_for_and_an_open_one_is_not() {
+    let mut world = World::new(Config::default());
+    let id = world.submit(BLOCK);
+    let forget = || Command::Forget { job: id };
+    assert_eq!(world.apply(forget()).unwrap_err().code, FaultCode::Conflict);
+    world.apply(Command::Cancel { job: id, reason: None }).unwrap();
+    world.apply(forget()).unwrap();
+    assert_eq!(world.apply(forget()).unwrap_err().code, FaultCode::NotFound);
+    assert!(world.ledger.jobs.is_empty());
+}
+
+#[test]
+fn a_batch_is_forgotten_with_all_of_its_jobs_once_it_has_ended() {
+    let mut world = World::new(Config::default());
+    let batch = world.submit_batch(&[BLOCK, BLOCK, BLOCK], |_| {});
+    let forget = || Command::ForgetBatch { batch };
+    assert_eq!(world.apply(forget()).unwrap_err().code, FaultCode::Conflict);
+    world.apply(Command::Cancel { job: job(1), reason: None }).unwrap();
+    world.apply(Command::Forget { job: job(1) }).unwrap();
+    world.apply(Command::CancelBatch { batch, reason: None, with_running: true }).unwrap();
+    world.apply(forget()).unwrap();
+    assert_eq!(world.apply(forget()).unwrap_err().code, FaultCode::NotFound);
+    assert!(world.ledger.jobs.is_empty() && world.ledger.batches.is_empty());
+}
+
+#[test]
+fn a_preview_is_in_no_list_and_is_forgotten_soon() {
+    let mut world = World::new(Config::default());
+    let id = job(77);
+    let submit = Command::Submit {
+        job: id,
+        owner: OwnerId::new("owner"),
+        spec: spec(BLOCK, None),
+        priority: 50,
+        price: PRICE,
+        is_preview: true,
+    };
+    world.apply(submit).unwrap();
+    assert_eq!(world.scheduler.count(&Filter::default()), 0);
+    assert_eq!(world.scheduler.cluster(world.now).queued_jobs, 1, "it is work all the same");
+    world.restart();
+    let worker = world.join(1);
+    while world.report_first(worker, SHORT).is_some() {}
+    assert_eq!((world.state(id), world.scheduler.count(&Filter::default())), (JobState::Complete, 0));
+    assert!(world.ledger.results.contains_key(&id), "its answer can be read for a while");
+    world.wait(world.config.ended_previews_kept);
+    world.tick();
+    assert!(world.ledger.jobs.is_empty() && world.ledger.results.is_empty());
+}
+
+#[test]
+fn a_job_goes_before_others_once_its_priority_is_higher() {
+    let mut world = World::new(Config { running_jobs_max: 1, ..Config::default() });
+    let ids: Vec<_> = (0..3).map(|_| world.submit(100 * BLOCK)).collect();
+    let set = |job, priority| Command::Reprioritize { job, priority };
+    assert_eq!(world.view(ids[2]).queue_position, Some(3));
+    world.apply(set(ids[2], 60)).unwrap();
+    assert_eq!(world.view(ids[2]).queue_position, Some(1));
+    let worker = world.join(1);
+    assert_eq!(world.state(ids[2]), JobState::Running);
+    // A running job yields to one that is more urgent now, and keeps what it has.
+    world.apply(set(ids[2], 10)).unwrap();
+    world.report_first(worker, SHORT);
+    let view = world.view(ids[2]);
+    assert!(view.simulations_done > 0 && view.priority == 10);
+    assert_eq!(world.ledger.job(ids[2]).priority, 10);
+    assert_eq!(world.state(ids[0]), JobState::Running);
+    assert_eq!(world.apply(set(ids[1], 101)).unwrap_err().code, FaultCode::Invalid);
+    world.apply(Command::Cancel { job: ids[1], reason: None }).unwrap();
+    assert_eq!(world.apply(set(ids[1], 1)).unwrap_err().code, FaultCode::Conflict);
+}
+
+#[test]
+fn a_list_is_also_by_time_and_can_be_gone_through_in_steps() {
+    let mut world = World::new(Config::default());
+    let mut submitted = Vec::new();
+    for _ in 0..9 {
+        world.wait(Duration::from_secs(1));
+        submitted.push((world.now.wall, world.submit(BLOCK)));
+    }
+    let between = |from: Option<usize>, to: Option<usize>| {
+        let at = |index: Option<usize>| index.map(|index| submitted[index].0);
+        Filter { since: at(from), until: at(to), ..Filter::default() }
+    };
+    for (from, to, expected) in
+        [(None, None, 0..9), (Some(3), None, 3..9), (None, Some(3), 0..3), (Some(2), Some(7), 2..7)]
+    {
+        let filter = between(from, to);
+        let wanted: Vec<_> = submitted[expected].iter().rev().map(|(_, id)| *id).collect();
+        let (total, views) = world.scheduler.jobs(&filter, Page { skip: 1, take: 3 }, world.now);
+        assert_eq!(total, wanted.len());
+        let page: Vec<_> = views.iter().map(|view| view.id).collect();
+        assert_eq!(page, wanted.iter().skip(1).take(3).copied().collect::<Vec<_>>());
+        let (mut visited, mut place) = (Vec::new(), None);
+        loop {
+            place = world.scheduler.scan(&filter, place, 2, |id, _, _| visited.push(id));
+            if place.is_none() {
+                break;
+            }
+        }
+        assert_eq!(visited, wanted);
+    }
+}
+
 #[test]
 fn lists_are_newest_first_by_owner_and_state() {
     let mut world = World::new(Config::default());
@@ -263,7 +405,7 @@ fn lists_are_newest_first_by_owner_and_state() {
     let all = Filter::default();
     assert_eq!(list(&all, 0, 2), (6, vec![ids[5], ids[4]]));
     assert_eq!(list(&all, 4, 9), (6, vec![ids[1], ids[0]]));
-    let even = Filter { owner: Some(OwnerId::new("even")), state: None };
+    let even = Filter { owner: Some(OwnerId::new("even")), ..all.clone() };
     assert_eq!(list(&even, 0, 9), (3, vec![ids[4], ids[2], ids[0]]));
     let waiting = Filter { state: Some(JobState::Queued), ..even };
     assert_eq!(list(&waiting, 1, 9), (2, vec![ids[0]]));

@@ -195,6 +195,7 @@ impl World {
             spec: Arc::clone(spec),
             priority,
             price: PRICE,
+            is_preview: false,
         };
         self.apply(command).unwrap();
         id

@@ -86,21 +86,86 @@ fn a_key_opens_the_door_until_it_is_revoked() {
     let mut tenancy = Tenancy::new(Terms::default());
     let secret = Secret::from_random([9; 32]);
     let id = KeyId::from_random(1);
-    let new = NewKey { id, user: OwnerId::new("ann"), tier: Tier::Free, role: Role::User };
+    let new = NewKey {
+        id,
+        user: OwnerId::new("ann"),
+        tier: Tier::Free,
+        role: Role::User,
+        note: None,
+        expires_at: None,
+    };
     let key = tenancy.create_key(new.clone(), &secret, Timestamp(7)).unwrap();
     assert_eq!((key.created_at, tenancy.key(id)), (Timestamp(7), Some(&key)));
     assert_eq!(tenancy.take_changes(), [Change::Put(Record::Key(key.clone()))]);
     assert_eq!(tenancy.create_key(new, &secret, Timestamp(8)), Err(Refusal::KeyExists));
 
-    let caller = tenancy.authenticate(&secret.reveal()).unwrap();
+    let caller = tenancy.authenticate(&secret.reveal(), Timestamp(8)).unwrap();
     tenancy.admit_jobs(&caller, &jobs(0..1, 1), None, wall(NOVEMBER)).unwrap();
     let revoked = tenancy.revoke_key(id, Timestamp(9)).unwrap();
-    assert_eq!(tenancy.authenticate(&secret.reveal()), Err(Unauthenticated::Revoked));
+    assert_eq!(tenancy.authenticate(&secret.reveal(), Timestamp(9)), Err(Unauthenticated::Revoked));
     assert!(tenancy.take_changes().contains(&Change::Put(Record::Key(revoked.clone()))));
     assert!(tenancy.settle(job(0), Ended::Completed, bill(1)), "jobs of a revoked key go on");
     assert_eq!(tenancy.keys().collect::<Vec<_>>(), [&revoked]);
     let restored = Tenancy::restore(Terms::default(), [Record::Key(revoked)]).unwrap();
-    assert_eq!(restored.authenticate(&secret.reveal()), Err(Unauthenticated::Revoked));
+    assert_eq!(restored.authenticate(&secret.reveal(), Timestamp(9)), Err(Unauthenticated::Revoked));
+}
+
+#[test]
+fn a_preview_costs_what_it_computes_and_is_no_job_to_quotas() {
+    let mut terms = Terms::default();
+    terms.limits_mut(Tier::Free).open_jobs = Some(1);
+    let mut tenancy = Tenancy::new(terms);
+    let caller = Caller { key: Some(KeyId::from_random(1)), ..user("ann", Tier::Free) };
+    let now = wall(NOVEMBER);
+    for number in 0..3 {
+        tenancy.admit_preview(&caller, job(number), work(2), now).unwrap();
+    }
+    assert_eq!(tenancy.usage(&caller, now).reserved, cost(6));
+    tenancy.admit_jobs(&caller, &jobs(9..10, 1), None, now).unwrap();
+    let mut store = Store::default();
+    store.commit(&tenancy.take_changes());
+    assert_eq!(store.restore().open_jobs, tenancy.open_jobs);
+    assert!(tenancy.settle(job(0), Ended::Completed, bill(2)));
+    let report = tenancy.usage(&caller, now);
+    assert_eq!((report.usage.jobs, report.usage.completed, report.usage.cost), (1, 0, cost(2)));
+    let too_large = tenancy.admit_preview(&caller, job(11), work(100_000_000), now);
+    assert_eq!(quota(too_large.unwrap_err()).0, Quota::Cost);
+}
+
+#[test]
+fn everybody_s_usage_is_listed_those_who_spent_most_first() {
+    let mut tenancy = Tenancy::new(Terms::default());
+    let now = wall(NOVEMBER);
+    for (number, name, tier) in [(1, "ann", Tier::Free), (2, "bob", Tier::Pro), (3, "bob", Tier::Basic)] {
+        let new = NewKey {
+            id: KeyId::from_random(number),
+            user: OwnerId::new(name),
+            tier,
+            role: Role::User,
+            note: None,
+            expires_at: None,
+        };
+        let mut bits = [0; 32];
+        bits[0] = u8::try_from(number).unwrap();
+        tenancy.create_key(new, &Secret::from_random(bits), now).unwrap();
+    }
+    let local = Caller::local();
+    tenancy.charge_work(&local, work(3), now).unwrap();
+    tenancy.charge_work(&user("bob", Tier::Basic), work(5), now).unwrap();
+    let listed = |tenancy: &Tenancy| -> Vec<_> {
+        let reports = tenancy.usage_by_user(now);
+        reports.iter().map(|one| (one.user.to_string(), one.tier, one.usage.cost)).collect()
+    };
+    let wanted = |tier| {
+        vec![
+            ("bob".to_owned(), tier, cost(5)),
+            ("local".to_owned(), Tier::Enterprise, cost(3)),
+            ("ann".to_owned(), Tier::Free, Money::ZERO),
+        ]
+    };
+    assert_eq!(listed(&tenancy), wanted(Tier::Pro));
+    tenancy.revoke_key(KeyId::from_random(2), now).unwrap();
+    assert_eq!(listed(&tenancy), wanted(Tier::Basic), "a key that is of no use says nothing");
 }
 
 #[test]

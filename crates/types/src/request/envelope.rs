@@ -13,6 +13,9 @@ use crate::limits::{
 const PRIORITY: Input<u32> = whole(0, PRIORITY_MAX as u64).default(PRIORITY_DEFAULT as u32).example(80);
 const REASON: Input<String> = text(TEXT_CHARS_MAX).example("The plan has changed");
 
+/// How long a secret is of use.
+const EXPIRY: Input<u32> = whole(1, 3_650).unit("days").example(90);
+
 const JOB_NAME: Input<String> = SHORT_NAME.example("Retire at 60");
 
 section! {
@@ -33,6 +36,16 @@ section! {
         name: Option<String> = JOB_NAME;
         /// Higher goes first among the jobs of one user.
         priority: u32 = PRIORITY;
+    }
+}
+
+section! {
+    /// What is to be changed of a job that has not ended.
+    pub UpdateJob / UpdateJobDraft as "UpdateJob" {
+        /// Its name, for people; as it is where absent.
+        name: Option<String> = JOB_NAME;
+        /// More is sooner, among the jobs of one user; as it is where absent.
+        priority: Option<u32> = whole(0, PRIORITY_MAX as u64).example(80);
     }
 }
 
@@ -110,6 +123,18 @@ section! {
         tier: Option<Tier> = word().example(Tier::Pro);
         /// The role; by default `user`.
         role: Option<Role> = word().example(Role::Admin);
+        /// What it is for.
+        note: Option<String> = SHORT_NAME.example("the nightly report");
+        /// Days after which it is refused; it doesn't expire where absent.
+        expires_in_days: Option<u32> = EXPIRY;
+    }
+}
+
+section! {
+    /// A key to be made in place of another one.
+    pub RotateKey / RotateKeyDraft as "RotateKey" in snake_case {
+        /// Days after which it is refused; where absent it lasts as long as the other one was to.
+        expires_in_days: Option<u32> = EXPIRY;
     }
 }
 
@@ -119,7 +144,7 @@ section! {
         /// A note for people.
         note: Option<String> = SHORT_NAME.example("the rack in the cellar");
         /// The number of days until the token expires; by default it doesn't.
-        expires_in_days: Option<u32> = whole(1, 3_650).unit("days").example(90);
+        expires_in_days: Option<u32> = EXPIRY;
     }
 }
 

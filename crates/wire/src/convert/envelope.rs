@@ -3,6 +3,7 @@
 use carlo_types::Draft;
 use carlo_types::request::envelope::{
     BatchSimulationDraft, CancelBatchDraft, CancelJobDraft, CreateBatchDraft, CreateJoinTokenDraft,
+    UpdateJobDraft,
 };
 
 use crate::v1;
@@ -51,6 +52,13 @@ impl From<v1::CancelJobRequest> for CancelJobDraft {
     fn from(message: v1::CancelJobRequest) -> Self {
         let v1::CancelJobRequest { id: _, reason } = message;
         Self { reason: given(reason) }
+    }
+}
+
+impl From<v1::UpdateJobRequest> for UpdateJobDraft {
+    fn from(message: v1::UpdateJobRequest) -> Self {
+        let v1::UpdateJobRequest { id: _, priority, name } = message;
+        Self { priority: priority.map(u64::from), name }
     }
 }
 

@@ -83,12 +83,12 @@ job_1  complete  100 %    1,000,000  1 min 10 s ago   2.50 s
     let words = |text: &str| {
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    assert_eq!(words(&jobs(&list, at("2026-01-01T00:01:10Z"))), words(expected));
+    assert_eq!(words(&jobs(&list, false, at("2026-01-01T00:01:10Z"))), words(expected));
 
     list.jobs.clear();
-    assert_eq!(jobs(&list, at("2026-01-01T00:01:10Z")), "no jobs on page 1");
+    assert_eq!(jobs(&list, false, at("2026-01-01T00:01:10Z")), "no jobs on page 1");
     list.total = 0;
-    assert_eq!(jobs(&list, at("2026-01-01T00:01:10Z")), "no jobs");
+    assert_eq!(jobs(&list, false, at("2026-01-01T00:01:10Z")), "no jobs");
 }
 
 #[test]

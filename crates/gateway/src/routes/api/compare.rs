@@ -8,8 +8,9 @@ use carlo_types::analysis::CompareRequest;
 use crate::caller::Caller;
 use crate::convert;
 use crate::jobs::run::{Conversion, run};
-use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
+use crate::query::Preview;
 use crate::routes::App;
 
 #[utoipa::path(
@@ -19,7 +20,7 @@ use crate::routes::App;
     tag = "jobs",
     summary = "A comparison of up to eight plans in the response",
     description = "All plans have the same random numbers, simulation by simulation, so that differences have small errors. Waits like `POST /api/simulate`.",
-    params(IdempotencyKey),
+    params(IdempotencyKey, PreviewParameter),
     request_body = CompareRequest,
     responses(
         (status = 200, description = "The results of each plan, compared with the first", body = Comparison),
@@ -29,6 +30,7 @@ use crate::routes::App;
 pub(crate) async fn compare(
     State(app): State<App>,
     caller: Caller,
+    preview: Preview,
     request: Request,
 ) -> Result<Response, Failure> {
     let conversion = Conversion {
@@ -36,5 +38,5 @@ pub(crate) async fn compare(
         to_body: convert::plans::compared_pointer,
         write: |job| Ok(convert::plans::comparison(job)?),
     };
-    run(&app, &caller, request, conversion).await
+    run(&app, &caller, request, preview, conversion).await
 }

@@ -1,4 +1,4 @@
-//! `/api/jobs`: submitting, listing, reading and cancelling jobs.
+//! `/api/jobs`: submitting, listing, reading, changing, cancelling and deleting jobs.
 
 pub(crate) mod events;
 pub(crate) mod report;
@@ -11,17 +11,19 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
-use carlo_types::request::envelope::SubmitJob;
+use carlo_types::request::envelope::{SubmitJob, UpdateJob};
+use carlo_wire::v1;
 
 use crate::caller::Caller;
 use crate::fields::Fields;
 use crate::openapi::shared::{
-    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, JobId, NotModified, Page, PreferWait,
+    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, JobFilters, JobId, NotModified, Page, PreferWait,
+    Whose,
 };
 use crate::problem::Failure;
-use crate::query::Selection;
+use crate::query::{JobSelection, Purge};
 use crate::routes::App;
-use crate::{convert, entity, jobs, path_ids};
+use crate::{body, convert, entity, jobs, path_ids};
 
 #[utoipa::path(
     post,
@@ -52,10 +54,12 @@ pub(crate) async fn submit(
     operation_id = "listJobs",
     tag = "jobs",
     summary = "The caller's jobs, newest first, without results",
-    description = "Pages of at most 100 jobs. An ended job is kept for 30 days, or until 100,000 other jobs have ended after it.",
+    description = "Pages of at most 100 jobs; administrators can list the jobs of all users. Ended jobs are kept as long as the tier of their owner says, by default for 30 days. Previews are in no list.",
     params(
         Page,
         ("status" = Option<JobStatus>, Query, description = "Only jobs in this state"),
+        JobFilters,
+        Whose,
         IfNoneMatch,
     ),
     responses(
@@ -66,7 +70,7 @@ pub(crate) async fn submit(
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
-    selection: Selection<JobStatus>,
+    selection: JobSelection<JobStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     jobs::list::<Job>(&app, &caller, selection, &headers).await
@@ -101,15 +105,44 @@ pub(crate) async fn get(
 }
 
 #[utoipa::path(
+    patch,
+    path = "/api/jobs/{id}",
+    operation_id = "updateJob",
+    tag = "jobs",
+    summary = "Changes the priority or the name of a queued or running job",
+    description = "What is left out stays as it is.",
+    params(JobId),
+    request_body = UpdateJob,
+    responses(
+        (status = 200, description = "The job", body = Job),
+        HasEnded,
+    ),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Job(id): path_ids::Job,
+    request: Request,
+) -> Result<Json<Job>, Failure> {
+    let body = body::json_or_none(request, app.body_timeout).await?;
+    let UpdateJob { name, priority } = body::section(&body)?;
+    let message = v1::UpdateJobRequest { id: id.to_string(), priority, name };
+    Ok(Json(convert::job::job(app.coordinator.call(&caller).update_job(message).await?)?))
+}
+
+#[utoipa::path(
     delete,
     path = "/api/jobs/{id}",
     operation_id = "cancelJob",
     tag = "jobs",
-    summary = "Cancels a queued or running job",
-    description = "The simulations so far are billed.",
-    params(JobId),
+    summary = "Cancels a queued or running job, or deletes an ended one",
+    description = "The simulations so far are billed. With `purge=true` the call deletes an ended job and its results; the response is 409 if the job has not ended.",
+    params(
+        JobId,
+        ("purge" = Option<bool>, Query, description = "Delete an ended job"),
+    ),
     responses(
-        (status = 200, description = "The job is cancelled", body = Cancelled),
+        (status = 200, description = "The job is cancelled, or deleted", body = Cancelled),
         HasEnded,
     ),
 )]
@@ -117,7 +150,11 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     caller: Caller,
     path_ids::Job(id): path_ids::Job,
+    Purge(purge): Purge,
 ) -> Result<Json<Cancelled>, Failure> {
+    if purge {
+        return jobs::delete(&app, &caller, id).await;
+    }
     jobs::cancel(&app, &caller, id, String::new()).await?;
     Ok(Json(Cancelled { success: true, message: format!("the job {id} is cancelled") }))
 }

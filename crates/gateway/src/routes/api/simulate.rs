@@ -8,8 +8,9 @@ use carlo_types::Request as SimulationRequest;
 use crate::caller::Caller;
 use crate::convert;
 use crate::jobs::run::{Conversion, read_request, run};
-use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
+use crate::query::Preview;
 use crate::routes::App;
 
 #[utoipa::path(
@@ -19,7 +20,7 @@ use crate::routes::App;
     tag = "jobs",
     summary = "The results of a plan in the response, for at most 10 million simulations",
     description = "The call submits a job and waits for it. If it takes more than 30 s, the response is 503 with the Location of the job, which continues. The same request of the same user within a minute joins that job.",
-    params(IdempotencyKey),
+    params(IdempotencyKey, PreviewParameter),
     request_body = SimulationRequest,
     responses(
         (status = 200, description = "The results", body = JobResults),
@@ -29,6 +30,7 @@ use crate::routes::App;
 pub(crate) async fn simulate(
     State(app): State<App>,
     caller: Caller,
+    preview: Preview,
     request: Request,
 ) -> Result<Response, Failure> {
     let write = |job| {
@@ -36,5 +38,5 @@ pub(crate) async fn simulate(
         results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))
     };
     let conversion = Conversion { read: read_request, to_body: str::to_owned, write };
-    run(&app, &caller, request, conversion).await
+    run(&app, &caller, request, preview, conversion).await
 }

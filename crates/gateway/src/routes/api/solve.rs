@@ -8,8 +8,9 @@ use carlo_types::analysis::SolveRequest;
 use crate::caller::Caller;
 use crate::convert;
 use crate::jobs::run::{Conversion, run};
-use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey};
+use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
+use crate::query::Preview;
 use crate::routes::App;
 
 #[utoipa::path(
@@ -19,7 +20,7 @@ use crate::routes::App;
     tag = "jobs",
     summary = "The value of one number of a plan that gives a wanted probability, in the response",
     description = "The rest of the plan stays unchanged. Waits like `POST /api/simulate`.",
-    params(IdempotencyKey),
+    params(IdempotencyKey, PreviewParameter),
     request_body = SolveRequest,
     responses(
         (status = 200, description = "The value and its interval", body = Solved),
@@ -29,6 +30,7 @@ use crate::routes::App;
 pub(crate) async fn solve(
     State(app): State<App>,
     caller: Caller,
+    preview: Preview,
     request: Request,
 ) -> Result<Response, Failure> {
     let conversion = Conversion {
@@ -36,5 +38,5 @@ pub(crate) async fn solve(
         to_body: convert::plans::solved_pointer,
         write: |job| Ok(convert::plans::solved(job)?),
     };
-    run(&app, &caller, request, conversion).await
+    run(&app, &caller, request, preview, conversion).await
 }

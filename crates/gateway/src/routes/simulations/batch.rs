@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use carlo_rest::batch::{Batch, BatchJobs, BatchList, BatchStats, BatchStatus};
+use carlo_rest::job::Cancelled;
 use carlo_rest::pointer::Spelling;
 use carlo_rest::{Problem, Simulation};
 use carlo_types::request::envelope::{CancelBatch, CreateBatch};
@@ -19,7 +20,9 @@ use tokio_stream::StreamExt;
 use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::jobs::JobView;
-use crate::openapi::shared::{BatchId, HasEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait};
+use crate::openapi::shared::{
+    BatchId, HasEnded, HasNotEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait, Whose,
+};
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
@@ -65,10 +68,11 @@ pub(crate) async fn create(
     operation_id = "listBatches",
     tag = "batches",
     summary = "The caller's batches, newest first",
-    description = "Pages of at most 100 batches.",
+    description = "Pages of at most 100 batches; administrators may list everybody's.",
     params(
         Page,
         ("status" = Option<BatchStatus>, Query, description = "Only batches in this state"),
+        Whose,
         IfNoneMatch,
     ),
     responses(
@@ -82,9 +86,9 @@ pub(crate) async fn list(
     selection: Selection<BatchStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let Selection { page, page_size, status } = selection;
+    let Selection { page, page_size, status, all, user } = selection;
     let status = status.map(|status| convert::batch::to_wire(status).into());
-    let message = v1::ListBatchesRequest { page, page_size, status };
+    let message = v1::ListBatchesRequest { page, page_size, status, all, user };
     let list = app.coordinator.call(&caller).list_batches(message).await?;
     let batches = list.batches.into_iter().map(convert::batch::batch).collect::<Result<_, _>>()?;
     entity::json_or_304(&headers, &BatchList { batches, total: list.total, page, page_size })
@@ -214,6 +218,28 @@ pub(crate) async fn cancel(
     let message = v1::CancelBatchRequest { id, reason, cancel_running: Some(cancel_running) };
     let batch = app.coordinator.call(&caller).cancel_batch(message).await?;
     Ok(Json(convert::batch::batch(batch)?))
+}
+
+#[utoipa::path(
+    delete,
+    path = "/simulations/batch/{batch_id}",
+    operation_id = "deleteBatch",
+    tag = "batches",
+    summary = "Deletes a batch that has ended, with its jobs and their results",
+    description = "409 until every job of it has ended.",
+    params(BatchId),
+    responses(
+        (status = 200, description = "It is deleted", body = Cancelled),
+        HasNotEnded,
+    ),
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Batch(id): path_ids::Batch,
+) -> Result<Json<Cancelled>, Failure> {
+    app.coordinator.call(&caller).delete_batch(v1::DeleteBatchRequest { id: id.clone() }).await?;
+    Ok(Json(Cancelled { success: true, message: format!("the batch {id} is deleted") }))
 }
 
 #[utoipa::path(

@@ -146,7 +146,19 @@ pub(crate) fn key() -> v1::Key {
         tier: "pro".to_owned(),
         role: v1::Role::User.into(),
         created_at_ms: 1_700_000_000_123,
-        revoked_at_ms: None,
+        ..v1::Key::default()
+    }
+}
+
+pub(crate) fn audited(number: u64) -> v1::AuditRecord {
+    v1::AuditRecord {
+        number,
+        at_ms: 1_700_000_000_000,
+        action: v1::AuditAction::JobCancelled.into(),
+        user: "root".to_owned(),
+        key_id: "key_1".to_owned(),
+        object: "job_1".to_owned(),
+        detail: "of\u{2028}ann".to_owned(),
     }
 }
 
@@ -169,6 +181,7 @@ pub(crate) fn usage() -> v1::Usage {
         batch_size_max: 5,
         exceeded: None,
         reserved_nanodollars: 200_000,
+        role: v1::Role::User.into(),
     }
 }
 

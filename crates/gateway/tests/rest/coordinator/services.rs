@@ -12,7 +12,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
-use super::messages::{batch, complete, key, node, node_id, queued, usage};
+use super::messages::{audited, batch, complete, key, node, node_id, queued, usage};
 use super::{Left, State};
 
 type Streamed<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -171,6 +171,28 @@ impl Jobs for State {
         };
         self.answer("cancel", request, cancel).await
     }
+
+    async fn update(&self, request: Request<v1::UpdateJobRequest>) -> Result<Response<v1::Job>, Status> {
+        let update = |message: v1::UpdateJobRequest| {
+            let job = self.job(&message.id)?;
+            let priority = message.priority.unwrap_or(job.priority);
+            Ok(v1::Job { priority, name: message.name.or(job.name.clone()), ..job })
+        };
+        self.answer("update", request, update).await
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteJobRequest>,
+    ) -> Result<Response<v1::DeleteJobResponse>, Status> {
+        let delete = |message: v1::DeleteJobRequest| {
+            if self.job(&message.id)?.completed_at_ms.is_none() {
+                return Err(status::from_fault(&Fault::new(FaultCode::Conflict, "the job is running")));
+            }
+            Ok(v1::DeleteJobResponse {})
+        };
+        self.answer("delete", request, delete).await
+    }
 }
 
 #[tonic::async_trait]
@@ -254,6 +276,14 @@ impl Batches for State {
         self.answer("cancel batch", request, cancel).await
     }
 
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteBatchRequest>,
+    ) -> Result<Response<v1::DeleteBatchResponse>, Status> {
+        let delete = |message: v1::DeleteBatchRequest| known(&message.id).map(|_| v1::DeleteBatchResponse {});
+        self.answer("delete batch", request, delete).await
+    }
+
     async fn stats(
         &self,
         request: Request<v1::BatchStatsRequest>,
@@ -301,6 +331,44 @@ impl Accounts for State {
     async fn revoke_key(&self, request: Request<v1::RevokeKeyRequest>) -> Result<Response<v1::Key>, Status> {
         self.answer("revoke", request, |_| Ok(v1::Key { revoked_at_ms: Some(1_700_000_002_000), ..key() }))
             .await
+    }
+
+    async fn rotate_key(
+        &self,
+        request: Request<v1::RotateKeyRequest>,
+    ) -> Result<Response<v1::CreatedKey>, Status> {
+        let rotate = |message: v1::RotateKeyRequest| {
+            let expires_at_ms = message.expires_in_days.map(|days| u64::from(days) * 86_400_000);
+            let key = v1::Key { id: "key_2".to_owned(), expires_at_ms, ..key() };
+            Ok(v1::CreatedKey { key: Some(key), secret: "carlo_other".to_owned() })
+        };
+        self.answer("rotate", request, rotate).await
+    }
+
+    async fn list_usage(
+        &self,
+        request: Request<v1::ListUsageRequest>,
+    ) -> Result<Response<v1::ListUsageResponse>, Status> {
+        let list = |_| Ok(v1::ListUsageResponse { users: vec![usage()], total: 3 });
+        self.answer("usage by user", request, list).await
+    }
+
+    async fn list_audit(
+        &self,
+        request: Request<v1::ListAuditRequest>,
+    ) -> Result<Response<v1::ListAuditResponse>, Status> {
+        let list = |_| Ok(v1::ListAuditResponse { records: vec![audited(7)], total: 2 });
+        self.answer("audit", request, list).await
+    }
+
+    type ExportAuditStream = Streamed<v1::AuditRecord>;
+
+    async fn export_audit(
+        &self,
+        request: Request<v1::ExportAuditRequest>,
+    ) -> Result<Response<Self::ExportAuditStream>, Status> {
+        let records = self.answer("export", request, |_| Ok([audited(7), audited(6)])).await?;
+        Ok(records.map(|records| Box::pin(tokio_stream::iter(records.map(Ok))) as Self::ExportAuditStream))
     }
 
     async fn create_join_token(

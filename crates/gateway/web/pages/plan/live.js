@@ -46,7 +46,7 @@ export class Live {
   }
 
   async answer(body, signal) {
-    const { value, headers } = await call("POST", "/api/simulate", { body, signal });
+    const { value, headers } = await call("POST", "/api/simulate?preview=true", { body, signal });
     if (signal.aborted) return;
     this.on.answer(value);
     const job = headers.get("location");
@@ -57,12 +57,12 @@ export class Live {
 
   /** The sensitivity, from the same job if the response has its id. */
   async sensitivity(body, job, signal) {
-    const results = job ? (await call("GET", job, { signal })).value.sensitivityResults : await post("/api/sensitivity", body, { signal });
+    const results = job ? (await call("GET", job, { signal })).value.sensitivityResults : await post("/api/sensitivity?preview=true", body, { signal });
     if (!signal.aborted && results) this.on.sensitivity(results);
   }
 
   async compare(body, signal) {
-    const comparison = await post("/api/compare", { requests: [previewOf(this.pinned), body].map((one, index) => sameLuck(one, body, index)) }, { signal });
+    const comparison = await post("/api/compare?preview=true", { requests: [previewOf(this.pinned), body].map((one, index) => sameLuck(one, body, index)) }, { signal });
     if (!signal.aborted) this.on.comparison(comparison.plans);
   }
 }

@@ -28,7 +28,7 @@ export function solve({ request, use }) {
     event.preventDefault();
     replace(result, h("p", { class: "live-state" }, h("span", { class: "dot busy" }), "trying values…"));
     try {
-      const solved = await post("/api/solve", { request: previewOf(request, SIMULATIONS), for: variable.value, probability: Number(probability.value) / 100 });
+      const solved = await post("/api/solve?preview=true", { request: previewOf(request, SIMULATIONS), for: variable.value, probability: Number(probability.value) / 100 });
       replace(result, solution(solved, (value) => {
         const next = structuredClone(request);
         setAt(next, VARIABLES[variable.value].pointer, value);

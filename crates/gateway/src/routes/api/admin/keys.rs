@@ -2,18 +2,17 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use carlo_rest::account::{CreateKey, CreatedKey, Key, KeyList};
+use axum::response::Response;
+use carlo_rest::account::{CreateKey, CreatedKey, Key, KeyList, RotateKey};
 use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
 
+use super::secrets::{each, made};
 use crate::caller::Caller;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
 use crate::routes::App;
-use crate::{body, convert, entity, idempotency_key, path_ids};
+use crate::{body, convert, idempotency_key, path_ids};
 
 #[utoipa::path(
     post,
@@ -35,17 +34,44 @@ pub(crate) async fn create(
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
-    let CreateKey { user_id, tier, role } = body::section(&body)?;
+    let CreateKey { user_id, tier, role, note, expires_in_days } = body::section(&body)?;
     let role = role.map_or(v1::Role::Unspecified, convert::account::to_wire).into();
     let tier = tier.map_or_else(String::new, |tier| tier.to_string());
-    let message = v1::CreateKeyRequest { user: user_id, tier, role, idempotency_key };
+    let message = v1::CreateKeyRequest { user: user_id, tier, role, idempotency_key, note, expires_in_days };
     let created = app.coordinator.call(&caller).create_key(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let created = convert::account::created(created)?;
-    let path = format!("/api/admin/keys/{}", created.key.id);
-    // No cache may keep the secret.
-    let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((headers, entity::located(StatusCode::CREATED, path, &created)).into_response())
+    Ok(made(format!("/api/admin/keys/{}", created.key.id), &created))
+}
+
+#[utoipa::path(
+    post,
+    path = "/api/admin/keys/{id}/rotate",
+    operation_id = "rotateKey",
+    tag = "admin",
+    summary = "Makes a key like this one, shows its secret once, and takes this one back",
+    description = "For administrators. The body may be left out. Both happen in the same moment: whoever may lose this answer makes a new key first, and revokes the old one after that.",
+    params(
+        ("id" = String, Path, description = "A key's id"),
+        IdempotencyKey,
+    ),
+    request_body = RotateKey,
+    responses(
+        (status = 201, description = "The new key and its secret", body = CreatedKey, headers(("Location" = String, description = "The key"))),
+    ),
+)]
+pub(crate) async fn rotate(
+    State(app): State<App>,
+    caller: Caller,
+    path_ids::Key(id): path_ids::Key,
+    request: Request,
+) -> Result<Response, Failure> {
+    let idempotency_key = idempotency_key::read(request.headers())?;
+    let body = body::json_or_none(request, app.body_timeout).await?;
+    let RotateKey { expires_in_days } = body::section(&body)?;
+    let message = v1::RotateKeyRequest { id, expires_in_days, idempotency_key };
+    let created = convert::account::created(app.coordinator.call(&caller).rotate_key(message).await?)?;
+    Ok(made(format!("/api/admin/keys/{}", created.key.id), &created))
 }
 
 #[utoipa::path(
@@ -61,8 +87,7 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<KeyList>, Failure> {
     let list = app.coordinator.call(&caller).list_keys(v1::ListKeysRequest {}).await?;
-    let keys = list.keys.into_iter().map(convert::account::key).collect::<Result<_, _>>()?;
-    Ok(Json(KeyList { keys }))
+    Ok(Json(KeyList { keys: each(list.keys, convert::account::key)? }))
 }
 
 #[utoipa::path(

@@ -2,17 +2,16 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use carlo_rest::account::{CreateJoinToken, CreatedJoinToken, JoinToken, JoinTokenList};
 use carlo_wire::v1;
 
+use super::secrets::{each, made};
 use crate::caller::Caller;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
 use crate::routes::App;
-use crate::{body, convert, entity, idempotency_key, path_ids};
+use crate::{body, convert, idempotency_key, path_ids};
 
 #[utoipa::path(
     post,
@@ -38,10 +37,7 @@ pub(crate) async fn create(
     let message = v1::CreateJoinTokenRequest { note, expires_in_days, idempotency_key };
     let created = app.coordinator.call(&caller).create_join_token(message).await?;
     let created = convert::account::created_join_token(created)?;
-    let path = format!("/api/admin/tokens/{}", created.token.id);
-    // No cache may keep the secret.
-    let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((headers, entity::located(StatusCode::CREATED, path, &created)).into_response())
+    Ok(made(format!("/api/admin/tokens/{}", created.token.id), &created))
 }
 
 #[utoipa::path(
@@ -57,8 +53,7 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<JoinTokenList>, Failure> {
     let list = app.coordinator.call(&caller).list_join_tokens(v1::ListJoinTokensRequest {}).await?;
-    let tokens = list.tokens.into_iter().map(convert::account::join_token).collect::<Result<_, _>>()?;
-    Ok(Json(JoinTokenList { tokens }))
+    Ok(Json(JoinTokenList { tokens: each(list.tokens, convert::account::join_token)? }))
 }
 
 #[utoipa::path(
