@@ -21,7 +21,7 @@ use crate::{convert, path_ids};
     operation_id = "watchJob",
     tag = "jobs",
     summary = "The progress of a job as server-sent events",
-    description = "Each event has an id. A client that reconnects with the last one in Last-Event-ID misses nothing, and gets 204 after the last event. A comment every 15 s keeps the connection open.",
+    description = "Each event has an id. A client that reconnects with the last one in Last-Event-ID misses nothing, and gets 204 after the last event. The last event of every job has the id 9007199254740991. A comment every 15 s keeps the connection open.",
     params(
         JobId,
         LastEventId,
