@@ -13,6 +13,9 @@ from ._model import Answer, Input
 from .display import BatchDisplay, ClusterDisplay, ComparisonDisplay, JobDisplay, ReplayDisplay, ResultsDisplay, SensitivityDisplay, SolvedDisplay
 
 
+AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted"]
+"""What the audit log records. What is said of jobs and batches is of those of other users."""
+
 BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"]
 """The status of a batch."""
 
@@ -27,6 +30,9 @@ FlowIndex = Literal["none", "prices", "wages"]
 
 FlowKind = Literal["income", "spending"]
 """The kind of a flow."""
+
+JobKind = Literal["simulation", "comparison", "solution", "sweep"]
+"""What a job asks about its plan."""
 
 JobStatus = Literal["queued", "running", "complete", "failed", "cancelled"]
 """The status of a job."""
@@ -80,6 +86,49 @@ class Asset(Input):
 
     std: float | None = None
     """The standard deviation of yearly returns. In fractions a year. At least 0, at most 2."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AuditRecord(Answer):
+    """What an administrator, or the start of a coordinator, has changed."""
+
+    action: AuditAction
+    """What was done."""
+
+    at: str
+    """When."""
+
+    number: int
+    """From 1, without gaps."""
+
+    user_id: str
+    """Who did it: `coordinator` where it was its start."""
+
+    detail: str | None = None
+    """For people."""
+
+    key_id: str | None = None
+    """The key that was used, where there was one."""
+
+    object: str | None = None
+    """The id of a key, a join token, a job or a batch, or the name of a node."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AuditRecords(Answer):
+    """The answer of `GET /api/admin/audit` as JSON."""
+
+    page: int
+    """This page, from 1."""
+
+    page_size: int
+    """Entries on a full page."""
+
+    records: list[AuditRecord]
+    """The latest first."""
+
+    total: int
+    """How many there are on all pages, at most 10,000."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -563,6 +612,12 @@ class CreateKey(Input):
     user_id: str
     """The user of the key."""
 
+    expires_in_days: int | None = None
+    """Days after which it is refused; it doesn't expire where absent. In days. At least 1, at most 3,650."""
+
+    note: str | None = None
+    """What it is for."""
+
     role: Role | None = None
     """The role; by default `user`."""
 
@@ -621,6 +676,12 @@ class Key(Answer):
 
     user_id: str
     """The user."""
+
+    expires_at: str | None = None
+    """From when on it is refused."""
+
+    note: str | None = None
+    """What it is for."""
 
     revoked_at: str | None = None
     """When it was revoked."""
@@ -1033,14 +1094,23 @@ class Job(JobDisplay, Answer):
     estimated_time_remaining: str | None = None
     """The estimated remaining time as text, like `"12 s"`."""
 
+    kind: JobKind | None = None
+    """What it asks about its plan."""
+
     name: str | None = None
     """The name that the caller gave the job."""
 
     node_progress: dict[str, NodeProgress] = field(default_factory=dict)
     """The contribution of each node, by node id."""
 
+    owner: str | None = None
+    """Whose it is."""
+
     partial_results: PartialResults | None = None
     """A summary of the simulations so far, while the job runs."""
+
+    preview: bool | None = None
+    """Whether it is in no list, and soon deleted."""
 
     queue_position: int | None = None
     """The position in the queue from 1, while the job is queued."""
@@ -1451,14 +1521,23 @@ class PartOfJob(Answer):
     estimated_time_remaining: str | None = None
     """The estimated remaining time as text, like `"12 s"`."""
 
+    kind: JobKind | None = None
+    """What it asks about its plan."""
+
     name: str | None = None
     """The name that the caller gave the job."""
 
     node_progress: dict[str, NodeProgress] = field(default_factory=dict)
     """The contribution of each node, by node id."""
 
+    owner: str | None = None
+    """Whose it is."""
+
     partial_results: PartialResults | None = None
     """A summary of the simulations so far, while the job runs."""
+
+    preview: bool | None = None
+    """Whether it is in no list, and soon deleted."""
 
     queue_position: int | None = None
     """The position in the queue from 1, while the job is queued."""
@@ -2010,6 +2089,16 @@ class ReplayMonth(Answer):
 
     spending_multiplier: float | None = None
     """The multiplier of planned spending that a rule has set. `spending` includes it."""
+
+
+@dataclass(kw_only=True, repr=False)
+class RotateKey(Input):
+    """A key to be made in place of another one."""
+
+    expires_in_days: int | None = None
+    """Days after which it is refused; where absent it lasts as long as the other one was to. In days. At least
+    1, at most 3,650.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2750,6 +2839,17 @@ class TriedPlan(Answer):
     """The value of the variable, in dollars or months."""
 
 
+@dataclass(kw_only=True, repr=False)
+class UpdateJob(Input):
+    """What is to be changed of a job that has not ended."""
+
+    name: str | None = None
+    """Its name, for people; as it is where absent."""
+
+    priority: int | None = None
+    """More is sooner, among the jobs of one user; as it is where absent. At most 100."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Usage(Answer):
     """The response of `GET /simulations/batch/usage`: the caller's usage of this month. A limit of −1 means that
@@ -2807,6 +2907,9 @@ class Usage(Answer):
     quota_exceeded_reason: str | None = None
     """A sentence that names the exhausted quotas."""
 
+    role: Role | None = None
+    """What the key may do that was used, or the best of a user's keys."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class UsageHistory(Answer):
@@ -2843,6 +2946,23 @@ class UserInputs(Input):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class UserUsage(Answer):
+    """The answer of `GET /api/admin/usage`."""
+
+    page: int
+    """This page, from 1."""
+
+    page_size: int
+    """Entries on a full page."""
+
+    total: int
+    """How many there are on all pages."""
+
+    users: list[Usage]
+    """Those who spent most first."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Variant(ComparedPlan):
     """Another plan of a comparison, with the same random numbers as the job's own."""
 
@@ -2876,6 +2996,9 @@ class VpwRule(Input):
 
 __all__ = [
     "Asset",
+    "AuditAction",
+    "AuditRecord",
+    "AuditRecords",
     "Axis",
     "Batch",
     "BatchCost",
@@ -2921,6 +3044,7 @@ __all__ = [
     "Horizon",
     "HorizonIntervals",
     "Job",
+    "JobKind",
     "JobList",
     "JobResults",
     "JobStatus",
@@ -2961,6 +3085,7 @@ __all__ = [
     "Returns",
     "RiskTolerance",
     "Role",
+    "RotateKey",
     "Sample",
     "SelectedResults",
     "Sensitivity",
@@ -2991,9 +3116,11 @@ __all__ = [
     "Tier",
     "Tiers",
     "TriedPlan",
+    "UpdateJob",
     "Usage",
     "UsageHistory",
     "UserInputs",
+    "UserUsage",
     "Variable",
     "Variant",
     "VpwRule",
