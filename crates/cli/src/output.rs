@@ -56,7 +56,7 @@ pub fn print_json(json: &str) -> anyhow::Result<()> {
     write_json(&format!("{json}\n"))
 }
 
-/// Like [`json()`], without adding a line end.
+/// Like [`print_json()`], without adding a line end.
 ///
 /// # Errors
 ///
