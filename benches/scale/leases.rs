@@ -253,7 +253,13 @@ impl Worker {
         let partial = self.shared.partials.lock().expect("nobody panics").of(blocks);
         let computed_in_us = u64::try_from(BLOCK.as_micros())? * blocks;
         self.reported.insert(lease.id, Instant::now());
-        self.send(FromWorker::Report(v1::Report { lease: Some(lease), partial, computed_in_us })).await
+        self.send(FromWorker::Report(v1::Report {
+            lease: Some(lease),
+            partial,
+            computed_in_us,
+            ..Default::default()
+        }))
+        .await
     }
 
     async fn beat(&mut self) -> anyhow::Result<()> {
@@ -263,6 +269,7 @@ impl Worker {
             cpu_utilization: 1.0,
             memory_utilization: 0.5,
             leases,
+            ..Default::default()
         }))
         .await
     }

@@ -59,6 +59,9 @@ async fn every_daemon_serves_metrics_and_probes() -> anyhow::Result<()> {
         "carlo_leases_repeated ",
         "carlo_reports_total{result=\"accepted\"} ",
         "carlo_lease_duration_seconds_count ",
+        "carlo_report_seconds_count ",
+        "carlo_core_requests_waiting ",
+        "carlo_worker_clock_skew_seconds ",
         "carlo_checkpoint_age_seconds ",
         "carlo_ledger_commit_seconds_count ",
         "carlo_ledger_commit_writes_count ",
@@ -73,7 +76,11 @@ async fn every_daemon_serves_metrics_and_probes() -> anyhow::Result<()> {
         "carlo_grpc_requests_in_progress ",
         "carlo_event_streams_open ",
     ];
-    let gateway_names = ["carlo_http_requests_total{", "carlo_http_request_duration_seconds_count{"];
+    let gateway_names = [
+        "carlo_http_requests_total{",
+        "carlo_http_request_duration_seconds_count{",
+        "carlo_gateway_clock_skew_seconds 0",
+    ];
     let worker_names = ["carlo_worker_joined 1", "carlo_worker_simulations_total 20000"];
     let admin = |address: SocketAddr| Client::new(format!("http://{address}"));
     for (client, names) in [

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use carlo_rest::cluster::StandbyStatus;
 use carlo_tests::replicated::{ReplicatedCluster, gateway, url};
 use carlo_tests::{Client, Cluster, PATIENCE};
 use carlo_types::NodeFacts;
@@ -250,6 +251,32 @@ async fn a_follower_says_who_leads_and_its_callers_go_there() -> anyhow::Result<
     client.digest(&Client::request(1_000, 1)).await?;
     let cluster_status = client.cluster_until(|_| true).await?;
     assert_eq!(cluster_status.leader, leader_url);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_cluster_shows_its_standbys_and_they_go_with_their_process() -> anyhow::Result<()> {
+    let mut cluster = ReplicatedCluster::start(3).await?;
+    let leader = cluster.leader().await?;
+    let leader_url = url(&cluster.coordinators[leader]);
+    let seen = cluster
+        .client
+        .cluster_until(|cluster| {
+            cluster.standbys.len() == 2 && cluster.standbys.iter().all(|standby| standby.version.is_some())
+        })
+        .await?;
+    let urls: Vec<_> = cluster.urls().into_iter().filter(|url| *url != leader_url).collect();
+    for standby in &seen.standbys {
+        assert!(urls.contains(&standby.url), "{standby:?}");
+        assert_eq!((standby.status, standby.detail.as_deref()), (StandbyStatus::Ready, None));
+        assert!(standby.started_at.is_some() && standby.last_seen >= standby.started_at, "{standby:?}");
+    }
+    // The next leader is the first of them.
+    cluster.coordinators[leader].kill().await?;
+    let next = cluster.client.cluster_until(|cluster| cluster.leader != leader_url).await?;
+    assert_eq!(next.leader, seen.standbys[0].url);
+    let left = cluster.client.cluster_until(|cluster| cluster.standbys.len() == 1).await?;
+    assert_eq!(left.standbys[0].url, seen.standbys[1].url);
     Ok(())
 }
 

@@ -25,7 +25,7 @@ fn fabricated(grant: &v1::Grant) -> anyhow::Result<v1::Report> {
         accumulator.block(&job, block);
     }
     let partial = accumulator.finish().encode();
-    Ok(v1::Report { lease: Some(lease), partial, computed_in_us: 1_000 })
+    Ok(v1::Report { lease: Some(lease), partial, computed_in_us: 1_000, ..Default::default() })
 }
 
 #[tokio::test]

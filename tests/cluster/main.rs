@@ -24,5 +24,6 @@ mod secret_files;
 mod shares;
 mod strangers;
 mod tls;
+mod traces;
 mod variables;
 mod workers;

@@ -119,5 +119,10 @@ pub(crate) fn computed(grant: &v1::Grant) -> anyhow::Result<v1::Report> {
         accumulator.block(&job, block);
     }
     let partial: Partial = accumulator.finish();
-    Ok(v1::Report { lease: Some(lease), partial: partial.encode(), computed_in_us: 1_000 })
+    Ok(v1::Report {
+        lease: Some(lease),
+        partial: partial.encode(),
+        computed_in_us: 1_000,
+        ..Default::default()
+    })
 }

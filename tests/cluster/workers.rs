@@ -177,7 +177,12 @@ async fn an_answer_that_is_none_is_a_fault_of_its_range() -> anyhow::Result<()> 
     for partial in [vec![], vec![0xff; 1_000], vec![0; 300_000]] {
         let lease = lease_of(&puppet.granted().await?)?;
         puppet
-            .say(FromWorker::Report(v1::Report { lease: Some(lease.clone()), partial, computed_in_us: 1 }))
+            .say(FromWorker::Report(v1::Report {
+                lease: Some(lease.clone()),
+                partial,
+                computed_in_us: 1,
+                ..Default::default()
+            }))
             .await?;
         puppet.acknowledged(&lease).await?;
     }

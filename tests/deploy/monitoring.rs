@@ -129,7 +129,9 @@ async fn every_query_has_an_answer_from_a_live_cluster() -> anyhow::Result<()> {
     let arguments = [&believing[..], &["--listen", "127.0.0.1:0"]].concat();
     let gateway = Daemon::listening("carlo-gateway", &arguments, &[]).await?;
     let admin = worker_admin.to_string();
-    let arguments = [&believing[..], &["--threads", "1", "--admin-listen", &admin]].concat();
+    // The coordinator doesn't ask for a certificate; the worker watches its own nevertheless.
+    let own = ["--tls-cert", &certificate, "--tls-key", &key];
+    let arguments = [&believing[..], &own, &["--threads", "1", "--admin-listen", &admin]].concat();
     let _worker = Daemon::start("carlo-worker", &arguments, &[])?;
     let client = Client::new(format!("http://{}", gateway.address));
     client.cluster_until(|cluster| !cluster.nodes.is_empty()).await?;

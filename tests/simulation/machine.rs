@@ -122,6 +122,11 @@ impl Machine for SimMachine {
         Load::default()
     }
 
+    /// The coordinator's clock is simulated, so this one has nothing to compare with it.
+    fn wall_ms(&self) -> u64 {
+        0
+    }
+
     fn random(&mut self) -> u128 {
         self.random.random()
     }

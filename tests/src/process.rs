@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -19,7 +19,11 @@ pub struct Daemon {
     child: Child,
     /// Where it listens. Workers don't listen.
     pub address: SocketAddr,
+    log: Log,
 }
+
+/// The lines that were read of a daemon's log.
+type Log = Arc<Mutex<String>>;
 
 impl Daemon {
     /// Starts a daemon and waits until it listens.
@@ -41,12 +45,17 @@ impl Daemon {
         let mut daemon = Self::start_on(host, name, arguments, variables)?;
         let stderr = daemon.child.stderr.take().context("stderr is piped")?;
         let mut lines = BufReader::new(stderr).lines();
-        let address = tokio::time::timeout(PATIENCE, address(&mut lines))
+        let address = tokio::time::timeout(PATIENCE, address(&mut lines, &daemon.log))
             .await
             .with_context(|| format!("{name} didn't say where it listens"))??;
         daemon.address = address.with_context(|| format!("{name} ended before it listened"))?;
-        tokio::spawn(echo(name, lines));
+        tokio::spawn(echo(name, lines, Arc::clone(&daemon.log)));
         Ok(daemon)
+    }
+
+    /// Its log so far, if it is one that listens.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts a daemon.
@@ -91,7 +100,7 @@ impl Daemon {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("failed to start {name}"))?;
-        Ok(Self { name, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) })
+        Ok(Self { name, child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log: Log::default() })
     }
 
     /// The process id.
@@ -158,9 +167,10 @@ pub(crate) fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
 }
 
 /// The address in the first log line that contains one; `None` at the end of the log.
-async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Option<SocketAddr>> {
+async fn address(lines: &mut Lines<BufReader<ChildStderr>>, log: &Log) -> anyhow::Result<Option<SocketAddr>> {
     while let Some(line) = lines.next_line().await? {
         eprintln!("{line}");
+        keep(log, &line);
         let line: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         if let Some(address) = line["address"].as_str() {
             return Ok(Some(address.trim_start_matches("http://").trim_start_matches("https://").parse()?));
@@ -170,10 +180,17 @@ async fn address(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<Op
 }
 
 /// Copies a daemon's log to the test's output.
-async fn echo(name: &'static str, mut lines: Lines<BufReader<ChildStderr>>) {
+async fn echo(name: &'static str, mut lines: Lines<BufReader<ChildStderr>>, log: Log) {
     while let Ok(Some(line)) = lines.next_line().await {
         eprintln!("{name}: {line}");
+        keep(&log, &line);
     }
+}
+
+fn keep(log: &Log, line: &str) {
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    log.push_str(line);
+    log.push('\n');
 }
 
 /// The path of one of carlo's programs, built by the same cargo in the same profile as this test.

@@ -95,6 +95,8 @@ pub enum Command {
     Jobs(Jobs),
     /// Show the cluster and its nodes
     Cluster(Cluster),
+    /// Show the cluster and its nodes live, until q or Ctrl-C
+    Top(Top),
     /// Jobs that are submitted together, with a budget
     Batch(Batch),
     /// Show the usage of this month, and what is left

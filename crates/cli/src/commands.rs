@@ -147,7 +147,7 @@ pub async fn cluster(Cluster { server }: Cluster) -> anyhow::Result<Exit> {
     if server.json {
         print_json(&answer.json)?;
     } else {
-        print(&render::cluster::cluster(&answer.value))?;
+        print(&render::cluster::cluster(&answer.value, Timestamp::now()))?;
     }
     Ok(Exit::Ok)
 }

@@ -49,6 +49,7 @@ pub mod request;
 pub mod run;
 pub mod sweep;
 pub mod tokens;
+pub mod top;
 pub mod up;
 pub mod verify;
 pub mod wait;
@@ -83,6 +84,7 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Delete(jobs) => client(commands::delete(jobs)),
         Command::Jobs(jobs) => client(commands::jobs(jobs)),
         Command::Cluster(cluster) => client(commands::cluster(cluster)),
+        Command::Top(top) => client(top::top(top)),
         Command::Explain(job) => client(commands::explain(job)),
         Command::Batch(batch) => client(batch::batch(batch)),
         Command::Usage(usage) => client(keys::usage(usage)),

@@ -15,6 +15,7 @@ pub mod replay;
 pub mod results;
 pub mod sweep;
 pub mod table;
+pub mod top;
 pub mod up;
 pub mod usage;
 pub mod visible;

@@ -191,7 +191,9 @@ impl AccountsService {
         context: &mut RequestContext,
         _: v1::CheckKeyRequest,
     ) -> Result<v1::CheckKeyResponse, Fault> {
-        Ok(v1::CheckKeyResponse { user: context.authenticate().await?.user.to_string() })
+        let caller = context.authenticate().await?;
+        let key_id = caller.key.map(|key| key.to_string()).unwrap_or_default();
+        Ok(v1::CheckKeyResponse { user: caller.user.to_string(), key_id })
     }
 
     async fn get_usage(&self, context: &mut RequestContext, _: v1::UsageRequest) -> Result<v1::Usage, Fault> {

@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use crate::core::{Core, CoreHandle};
 use crate::environment::Environment;
 use crate::lead::Leadership;
+use crate::origin::CallOrigin;
 
 /// The metadata in which an API key is looked for, in this order.
 const KEY: &str = "x-api-key";
@@ -36,6 +37,7 @@ pub(crate) struct ServiceState {
 pub(crate) struct RequestContext {
     core: CoreHandle,
     key: Option<String>,
+    origin: Option<CallOrigin>,
     rate: RateStatus,
     stream_is_over: bool,
 }
@@ -44,8 +46,13 @@ impl RequestContext {
     /// Splits a request into its context and its message. Refused if this coordinator doesn't lead.
     pub(crate) fn of<M>(leadership: &Leadership, request: Request<M>) -> Result<(Self, M), Status> {
         let core = leadership.term()?.core;
-        let context =
-            Self { core, key: key(request.metadata()), rate: RateStatus::default(), stream_is_over: false };
+        let context = Self {
+            core,
+            key: key(request.metadata()),
+            origin: request.extensions().get().cloned(),
+            rate: RateStatus::default(),
+            stream_is_over: false,
+        };
         Ok((context, request.into_inner()))
     }
 
@@ -60,6 +67,13 @@ impl RequestContext {
         serve: impl FnOnce(&mut Core, &Caller) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let key = self.key.take();
+        let origin = self.origin.clone();
+        let serve = move |core: &mut Core, caller: &Caller| {
+            if let Some(origin) = &origin {
+                origin.record(caller);
+            }
+            core.serve_as(origin.map(|call| call.origin), |core| serve(core, caller))
+        };
         let (rate, answer) = self.core.ask(move |core| core.admit(key.as_deref(), serve)).await?;
         self.rate = rate;
         answer

@@ -1,6 +1,8 @@
 //! The gRPC service `Cluster`: the state, history and events of the cluster, and the draining of
 //! its nodes.
 
+use std::sync::Arc;
+
 use carlo_tenancy::Caller;
 use carlo_types::{Fault, FaultCode, NodeId};
 use carlo_wire::v1::cluster_server::Cluster;
@@ -8,17 +10,19 @@ use carlo_wire::{convert, v1};
 
 use crate::auth::{RequestContext, ServiceState, service};
 use crate::core::Core;
+use crate::standby::Standbys;
 use crate::to_proto;
 
 pub(crate) struct ClusterService {
     state: ServiceState,
     /// The URL of this coordinator.
     address: String,
+    standbys: Arc<Standbys>,
 }
 
 impl ClusterService {
-    pub(crate) fn new(state: ServiceState, address: String) -> Self {
-        Self { state, address }
+    pub(crate) fn new(state: ServiceState, address: String, standbys: Arc<Standbys>) -> Self {
+        Self { state, address, standbys }
     }
 
     async fn status(
@@ -27,7 +31,8 @@ impl ClusterService {
         _: v1::ClusterStatusRequest,
     ) -> Result<v1::ClusterStatus, Fault> {
         let cluster = context.admit(|core, _| Ok(core.cluster())).await?;
-        Ok(to_proto::cluster(cluster, &self.address))
+        let standbys = self.standbys.get().await;
+        Ok(to_proto::cluster(cluster, &self.address, standbys))
     }
 
     /// For probes, which have no key. Asks the core, because once the core has ended no call can be
@@ -37,7 +42,8 @@ impl ClusterService {
         context: &mut RequestContext,
         _: v1::ReadyRequest,
     ) -> Result<v1::ReadyResponse, Fault> {
-        context.core().ask(|core| v1::ReadyResponse { authentication_is_off: !core.needs_keys() }).await
+        let authentication_is_off = context.core().ask(|core| !core.needs_keys()).await?;
+        Ok(v1::ReadyResponse { authentication_is_off, wall_ms: self.state.environment.wall().0 })
     }
 
     async fn history(

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carlo_service::files;
-use carlo_service::tls::Identity;
+use carlo_service::tls::{ClientIdentity, Identity};
 use carlo_store::{Ledger, LedgerError, RedbLedger};
 use carlo_tenancy::Terms;
 use carlo_wire::PROTOCOL_VERSION;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::access::Access;
 
@@ -23,6 +24,8 @@ pub struct Config {
     pub advertise: Option<String>,
     /// The listener of the admin endpoint; `None` for no admin endpoint.
     pub admin: Option<TcpListener>,
+    /// What it presents to etcd, whose expiry is measured.
+    pub client_identity: Option<ClientIdentity>,
 }
 
 /// The settings for scheduling, billing and authentication.
@@ -38,9 +41,42 @@ pub struct Settings {
     pub access: Access,
     /// The certificates and the key for TLS. `None` for connections without encryption.
     pub tls: Option<Identity>,
+    /// Names in certificates that workers may join with instead of a token. `tls` says which
+    /// authorities sign them.
+    pub client_names: Vec<String>,
+    /// What changes of this while the coordinator runs.
+    pub updates: Updates,
     /// The most simulations of a job that a caller may wait for in one call, so that calls don't
     /// last too long.
     pub waited_simulations_max: u64,
+}
+
+/// Changes of the settings while the coordinator runs. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Updates {
+    terms: watch::Sender<Option<Terms>>,
+    access: watch::Sender<()>,
+}
+
+impl Updates {
+    /// These terms replace the cluster's, now and in later terms of this coordinator.
+    pub fn replace_terms(&self, terms: Terms) {
+        self.terms.send_replace(Some(terms));
+    }
+
+    /// The terms that were replaced last, if any were.
+    pub fn terms(&self) -> Option<Terms> {
+        self.terms.borrow().clone()
+    }
+
+    /// The files of the admin key and the join token have changed.
+    pub fn check_access(&self) {
+        self.access.send_replace(());
+    }
+
+    pub(crate) fn subscribe(&self) -> (watch::Receiver<Option<Terms>>, watch::Receiver<()>) {
+        (self.terms.subscribe(), self.access.subscribe())
+    }
 }
 
 /// The place of the ledger.
@@ -82,7 +118,7 @@ impl Data {
 impl Config {
     /// A configuration with [`Settings::default`].
     pub fn new(data: Data) -> Self {
-        Self { data, settings: Settings::default(), advertise: None, admin: None }
+        Self { data, settings: Settings::default(), advertise: None, admin: None, client_identity: None }
     }
 }
 
@@ -100,6 +136,8 @@ impl Default for Settings {
             replaces_terms: false,
             access: Access::Open,
             tls: None,
+            client_names: Vec::new(),
+            updates: Updates::default(),
             waited_simulations_max: 10_000_000,
         }
     }

@@ -51,6 +51,7 @@ use crate::environment::{Clock, Environment};
 use crate::idempotency::IdempotencyStore;
 use crate::job_metadata::JobMetadata;
 use crate::metrics::Instruments;
+use crate::origin::{Origin, Origins};
 
 use audit::AuditLog;
 pub(crate) use batches::{BatchRequest, BatchWatch, no_such_batch};
@@ -94,6 +95,7 @@ pub(crate) struct Core {
     watchers: Watchers,
     observations: Observations,
     audit_log: AuditLog,
+    origins: Origins,
     waited: Waited,
     streams: Streams,
     storage: Storage,
@@ -138,6 +140,7 @@ impl Core {
             watchers: Watchers::default(),
             observations: Observations::default(),
             audit_log: AuditLog::restore(stored.audit),
+            origins: Origins::default(),
             waited: Waited::default(),
             streams: Streams::default(),
             storage: Storage::default(),
@@ -270,6 +273,14 @@ impl Core {
         self.compact_when_idle();
     }
 
+    /// Carries out a part of a call. What happens meanwhile happens because of this request.
+    pub(crate) fn serve_as<T>(&mut self, origin: Option<Origin>, serve: impl FnOnce(&mut Self) -> T) -> T {
+        self.origins.set_call(origin);
+        let answer = serve(self);
+        self.origins.set_call(None);
+        answer
+    }
+
     /// Applies a command, and keeps its records and effects for the next commit.
     fn apply(&mut self, command: Command<Partial>) -> Result<(), Fault> {
         let outcome = self.scheduler.apply(command, self.clock.now())?;
@@ -281,7 +292,7 @@ impl Core {
         for record in records {
             match &record {
                 Record::Job(job) => {
-                    tracing::info!(job = %job.id, state = job.state.as_str(), error = job.error, "job");
+                    self.origins.log(job);
                     self.instruments.job(job);
                     self.observations.job_ended(job.state);
                     self.settle(job);
@@ -345,7 +356,7 @@ impl Core {
                 Effect::Disconnect { node, why } => self.note_loss(*node, why),
                 _ => {}
             }
-            self.sessions.carry_out(effect, self.epoch);
+            self.sessions.carry_out(effect, self.epoch, &mut self.origins);
         }
         self.publish();
         for answer in self.replies.drain(..) {

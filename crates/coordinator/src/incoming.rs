@@ -15,7 +15,7 @@ use std::time::Duration;
 use carlo_service::CancellationToken;
 use carlo_service::listen::Acceptor;
 use carlo_service::pacing::{Pacing, Response, Responses};
-use carlo_service::tls::{Identity, server::TlsStream};
+use carlo_service::tls::{self, Identity, ServerStream};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -79,9 +79,13 @@ async fn open(
 ) -> io::Result<Connection> {
     // Without it every small response waits 40 ms for the acknowledgement of the previous one.
     stream.set_nodelay(true)?;
-    let mut transport = match tls {
-        Some(tls) => Transport::Tls(Box::new(tls.accept(stream).await?)),
-        None => Transport::Plain(stream),
+    let (mut transport, names) = match tls {
+        Some(tls) => {
+            let stream = Box::new(tls.accept(stream).await?);
+            let names = tls::client_names(&stream);
+            (Transport::Tls(stream), names)
+        }
+        None => (Transport::Plain(stream), Vec::new()),
     };
     let mut preface = [0; PREFACE.len()];
     let mut length = 0;
@@ -95,7 +99,7 @@ async fn open(
         }
     }
     let calls = Arc::new(Calls { open: AtomicUsize::new(0), idle_since: Mutex::new(Instant::now()) });
-    let peer = Peer { address, calls, responses };
+    let peer = Peer { address, names: names.into(), calls, responses };
     let check = Box::pin(tokio::time::sleep(CHECK_EVERY));
     Ok(Connection { transport, preface_left: PREFACE, peer, check, place })
 }
@@ -104,6 +108,8 @@ async fn open(
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    /// The names in the certificate that it presented, which a trusted authority has signed.
+    pub(crate) names: Arc<[String]>,
     calls: Arc<Calls>,
     responses: Arc<Responses>,
 }
@@ -150,7 +156,7 @@ impl Drop for OpenCall {
 #[derive(Debug)]
 enum Transport {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<ServerStream<TcpStream>>),
 }
 
 /// A connection whose peer speaks HTTP/2.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use carlo_service::CancellationToken;
 use carlo_service::log_throttle::LogThrottle;
 use carlo_store::Ledger;
-use carlo_tenancy::Tenancy;
+use carlo_tenancy::{Tenancy, Terms};
 use carlo_types::Epoch;
 use carlo_wire::status;
 use tokio::sync::watch;
@@ -195,8 +195,14 @@ impl Leader {
 
     /// Runs one term, from the candidacy to its end.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Error> {
+        // From before the ledger is read, so that no change is missed.
+        let updates = self.settings.updates.subscribe();
+        let mut settings = self.settings.clone();
+        if let Some(terms) = settings.updates.terms() {
+            (settings.terms, settings.replaces_terms) = (terms, true);
+        }
         let loading = Core::load(
-            self.settings.clone(),
+            settings,
             Arc::clone(&self.ledger),
             Arc::clone(&self.environment),
             Arc::clone(&self.instruments),
@@ -210,9 +216,11 @@ impl Leader {
         // Ends this term's sessions however this function ends, also if it is dropped.
         let _ended = ended.clone().drop_guard();
         tracing::info!(%epoch, url = self.address, "coordinator leads");
-        self.role.send_replace(Role::Leading(Term { core: handle, ended: ended.clone(), epoch }));
+        let term = Term { core: handle.clone(), ended: ended.clone(), epoch };
+        self.role.send_replace(Role::Leading(term));
         tokio::select! {
             ended = core.run(ended) => ended,
+            never = self.update(&handle, updates) => match never {},
             () = self.ledger.deposed(epoch) => {
                 tracing::warn!(%epoch, "deposed");
                 Ok(())
@@ -220,9 +228,39 @@ impl Leader {
         }
     }
 
+    /// Carries out changes of the settings while this coordinator leads.
+    async fn update(
+        &self,
+        core: &CoreHandle,
+        (mut terms, mut access): (watch::Receiver<Option<Terms>>, watch::Receiver<()>),
+    ) -> std::convert::Infallible {
+        loop {
+            tokio::select! {
+                _ = terms.changed() => {
+                    let Some(new) = terms.borrow_and_update().clone() else { continue };
+                    // A core that has ended is followed by another term, which begins with these.
+                    let _ = core.ask(move |core| core.replace_terms(new)).await;
+                }
+                _ = access.changed() => {
+                    let access = self.settings.access.clone();
+                    if let Ok(Err(error)) = core.ask(move |core| core.check_access(&access)).await {
+                        warn_of_access(error);
+                    }
+                }
+            }
+        }
+    }
+
     /// Keeps the leader's URL up to date while this coordinator doesn't lead.
     async fn watch(&self) -> std::convert::Infallible {
+        let (_, mut access) = self.settings.updates.subscribe();
         loop {
+            if access.has_changed().unwrap_or(false) {
+                access.mark_unchanged();
+                if let Err(error) = self.check_access().await {
+                    warn_of_access(error);
+                }
+            }
             let leader = self.ledger.leader().await.unwrap_or_else(|error| {
                 tracing::debug!("failed to learn who leads: {:#}", anyhow::Error::from(error));
                 None
@@ -245,6 +283,11 @@ impl Leader {
             tokio::time::sleep(POLL_EVERY).await;
         }
     }
+}
+
+/// Says that files that have changed hold other secrets than the cluster's.
+fn warn_of_access(error: Error) {
+    tracing::warn!("the file is of no use: {:#}", anyhow::Error::from(error));
 }
 
 /// Whether another term may succeed after this error.

@@ -10,6 +10,7 @@
 //!
 //! * [`lead`]: elections and terms. [`core`]: the task that owns the scheduler for one term. All
 //!   other tasks send it requests through a bounded channel.
+//! * [`standby`]: the coordinators that wait to lead.
 //! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services. [`auth`]:
 //!   the authentication of their calls. [`to_proto`]: the conversion of the core's views to
 //!   messages. [`request_checks`]: checks of fields that several requests have.
@@ -25,7 +26,8 @@
 //! * [`access`]: initial keys and tokens. [`idempotency`]: keys of answered requests.
 //! * [`config`], [`advertise`]: the configuration, and the URL at which others reach this
 //!   coordinator.
-//! * [`probes`], [`metrics`]: readiness and metrics.
+//! * [`probes`], [`metrics`]: readiness and metrics. [`clock_skew`]: the clocks of workers.
+//! * [`origin`]: the request that a log line or a span belongs to.
 //! * [`environment`]: the calendar and randomness, which simulations replace.
 //!
 //! How work is distributed is decided in `carlo-schedule`; how a simulation is computed, in
@@ -37,6 +39,7 @@ mod accounts;
 mod advertise;
 mod auth;
 mod batches;
+mod clock_skew;
 mod cluster;
 mod config;
 mod core;
@@ -52,6 +55,7 @@ mod lead;
 pub mod ledger_files;
 mod ledger_reads;
 mod metrics;
+mod origin;
 mod probes;
 mod reflection;
 mod report_checks;
@@ -59,6 +63,7 @@ mod request_checks;
 mod samples;
 mod simulate;
 mod snapshot;
+mod standby;
 mod to_proto;
 mod workers;
 
@@ -67,6 +72,7 @@ use std::time::Duration;
 
 use carlo_service::CancellationToken;
 use carlo_service::metrics::Metrics;
+use carlo_service::tls::{ClientIdentity, Identity};
 use carlo_store::{Ledger, LedgerError};
 use carlo_types::limits::MESSAGE_BYTES_MAX;
 use carlo_wire::v1::accounts_server::AccountsServer;
@@ -86,7 +92,7 @@ pub use crate::advertise::AdvertiseError;
 use crate::auth::ServiceState;
 use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
-pub use crate::config::{Config, Data, Settings};
+pub use crate::config::{Config, Data, Settings, Updates};
 use crate::deadline::Deadlines;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, SystemEnvironment};
@@ -95,6 +101,7 @@ use crate::jobs::JobsService;
 use crate::metrics::Instruments;
 use crate::metrics::calls::Measure;
 use crate::metrics::ledger::MeasuredLedger;
+use crate::standby::{Introduction, Standbys};
 use crate::workers::WorkersService;
 
 /// How long open calls may continue during a shutdown.
@@ -150,7 +157,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let instruments = Arc::<Instruments>::default();
     let ledger: Arc<dyn Ledger> =
         Arc::new(MeasuredLedger { inner: ledger, instruments: Arc::clone(&instruments) });
-    let measured = Measured { instruments, admin: config.admin };
+    let measured = Measured { instruments, admin: config.admin, client_identity: config.client_identity };
     let serving =
         serve_all(config.settings, ledger, Arc::new(SystemEnvironment), url, incoming, measured, shutdown);
     Box::pin(serving).await
@@ -182,7 +189,7 @@ where
     I: Stream<Item = std::io::Result<C>>,
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let measured = Measured { instruments: Arc::default(), admin: None };
+    let measured = Measured { instruments: Arc::default(), admin: None, client_identity: None };
     Box::pin(serve_all(settings, ledger, environment, address, incoming, measured, shutdown)).await
 }
 
@@ -190,6 +197,7 @@ where
 struct Measured {
     instruments: Arc<Instruments>,
     admin: Option<TcpListener>,
+    client_identity: Option<ClientIdentity>,
 }
 
 /// [`serve`] with an admin endpoint.
@@ -199,14 +207,14 @@ async fn serve_all<I, C>(
     environment: Arc<dyn Environment>,
     address: String,
     incoming: I,
-    Measured { instruments, admin }: Measured,
+    Measured { instruments, admin, client_identity }: Measured,
     shutdown: CancellationToken,
 ) -> Result<(), Error>
 where
     I: Stream<Item = std::io::Result<C>>,
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let tls = settings.tls.clone();
+    let (tls, client_names) = (settings.tls.clone(), settings.client_names.clone());
     let (leader, leadership) = lead::leader(
         settings,
         Arc::clone(&ledger),
@@ -214,22 +222,38 @@ where
         address.clone(),
         Arc::clone(&instruments),
     );
+    let standbys = Arc::new(Standbys::new(Arc::clone(&ledger), Arc::clone(&environment)));
     if let Some(listener) = admin {
-        let metrics = Metrics::new("coordinator");
-        if let Some(identity) = &tls {
-            metrics.watch_certificate(identity);
-        }
-        let admin =
-            probes::admin(&metrics, Arc::clone(&instruments), leadership.clone(), Arc::clone(&ledger));
+        let metrics = metrics_of(tls.as_ref(), client_identity.as_ref());
+        let admin = probes::admin(
+            &metrics,
+            Arc::clone(&instruments),
+            leadership.clone(),
+            Arc::clone(&ledger),
+            Arc::clone(&standbys),
+        );
         tokio::spawn(admin.serve(listener, shutdown.clone()));
     }
     let checks_reports = environment.checks_reports();
-    let state = ServiceState { leadership: leadership.clone(), ledger, environment };
+    let introduction = Introduction {
+        ledger: Arc::clone(&ledger),
+        environment: Arc::clone(&environment),
+        url: address.clone(),
+        tls,
+    };
+    let state =
+        ServiceState { leadership: leadership.clone(), ledger, environment: Arc::clone(&environment) };
     let accounts = AccountsService::new(state.clone());
     let batches = BatchesService::new(state.clone());
     let jobs = JobsService::new(state.clone());
-    let cluster = ClusterService::new(state, address.clone());
-    let workers = WorkersService::new(leadership.clone(), Arc::clone(&instruments), checks_reports);
+    let cluster = ClusterService::new(state, address.clone(), standbys);
+    let workers = WorkersService::new(
+        leadership.clone(),
+        Arc::clone(&instruments),
+        Arc::clone(&environment),
+        client_names,
+        checks_reports,
+    );
     let (health, health_service) = tonic_health::server::health_reporter();
     let following = probes::follow(leadership.clone(), health, Arc::clone(&instruments));
     let (reflection, reflection_v1alpha) = reflection::services();
@@ -273,7 +297,20 @@ where
     let (served, ended) = tokio::select! {
         both = async { tokio::join!(serving, leading) } => both,
         () = following => unreachable!("it runs until the leader's task ends"),
+        never = introduction.repeat() => match never {},
     };
     ended?;
     served
+}
+
+/// A coordinator's metrics with the expiry of its certificates: of its server, and for etcd.
+fn metrics_of(server: Option<&Identity>, client: Option<&ClientIdentity>) -> Metrics {
+    let metrics = Metrics::new("coordinator");
+    if let Some(identity) = server {
+        metrics.watch_certificate(identity);
+    }
+    if let Some(identity) = client {
+        metrics.watch_client_certificate(identity);
+    }
+    metrics
 }

@@ -4,24 +4,27 @@
 mod etcd;
 #[path = "main/ledger.rs"]
 mod ledger;
+#[path = "main/secrets.rs"]
+mod secrets;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use carlo_coordinator::{Access, AccessError, Config, Data, Error, Settings};
 use carlo_service::admin::{self, AdminListen};
+use carlo_service::arguments::{self, List};
 use carlo_service::daemon::{self, Failure};
 use carlo_service::listen::{self, ListenError};
 use carlo_service::reload::{self, Reloadable};
 use carlo_service::shutdown::Signals;
 use carlo_service::telemetry::LogFormat;
 use carlo_service::tls::{Identity, TlsError};
-use carlo_service::{arguments, files};
 use carlo_store::LedgerError;
-use carlo_tenancy::Terms;
 use clap::{Parser, ValueEnum};
+
+use secrets::{SecretFiles, TiersFile};
 
 /// The default port of the admin endpoint.
 const ADMIN_PORT: u16 = 7071;
@@ -80,6 +83,19 @@ struct Arguments {
     /// The private key of the first certificate, as PEM.
     #[arg(long, env = "CARLO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Certificates of the authorities that sign workers' certificates, as PEM: a worker that
+    /// presents one joins without a token.
+    #[arg(
+        long,
+        env = "CARLO_CLIENT_CA_FILE",
+        value_name = "FILE",
+        requires = "tls_cert",
+        requires = "client_name"
+    )]
+    client_ca_file: Option<PathBuf>,
+    /// The names in these certificates that may join, like worker-1.example or *.workers.example.
+    #[arg(long, env = "CARLO_CLIENT_NAME", value_name = "NAME[,NAME]", requires = "client_ca_file")]
+    client_name: Vec<List>,
     /// Allows addresses other than loopback without TLS. All traffic, including API keys, is then
     /// unencrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
@@ -106,7 +122,7 @@ enum Auth {
 
 fn main() -> ExitCode {
     let arguments: Arguments = arguments::parse();
-    let options = daemon::Options { log_format: arguments.log_format, threads: None };
+    let options = daemon::Options { name: "coordinator", log_format: arguments.log_format, threads: None };
     daemon::run(options, async |signals| {
         let ended = match arguments.command {
             Some(ledger::Command::Ledger(command)) => ledger::run(command).await,
@@ -137,34 +153,45 @@ fn failure(error: anyhow::Error) -> Failure {
 struct BadArguments;
 
 async fn lead(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
-    let settings = settings(&arguments)?;
-    let reloadable: Vec<Box<dyn Reloadable>> =
-        settings.tls.iter().map(|identity| Box::new(identity.clone()) as Box<dyn Reloadable>).collect();
-    tokio::spawn(reload::keep_current(reloadable, signals.reload, signals.shutdown.clone()));
+    let (settings, mut reloadable) = settings(&arguments)?;
     let listener = match arguments.auth {
         Auth::On if arguments.plaintext || settings.tls.is_some() => {
             listen::anywhere(arguments.listen).await?
         }
         Auth::On | Auth::Off => listen::loopback(arguments.listen).await?,
     };
-    let data = match arguments.data_dir {
-        Some(directory) => Data::Directory(directory),
-        None => arguments.etcd.data().context(BadArguments)?,
+    let mut client_identity = None;
+    let data = if let Some(directory) = arguments.data_dir {
+        Data::Directory(directory)
+    } else {
+        let (data, files) = arguments.etcd.data().context(BadArguments)?;
+        client_identity = files.identity();
+        reloadable.push(Box::new(files));
+        data
     };
+    tokio::spawn(reload::keep_current(reloadable, signals.reload, signals.shutdown.clone()));
     let admin = admin::listen(arguments.admin_listen, ADMIN_PORT).await?;
-    let config = Config { settings, advertise: arguments.advertise, admin, ..Config::new(data) };
+    let config =
+        Config { settings, advertise: arguments.advertise, admin, client_identity, ..Config::new(data) };
     Ok(Box::pin(carlo_coordinator::run(config, listener, signals.shutdown)).await?)
 }
 
-fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
+/// The settings, and the files among them that may change.
+fn settings(arguments: &Arguments) -> anyhow::Result<(Settings, Vec<Box<dyn Reloadable>>)> {
     let mut settings = Settings::default();
+    let mut reloadable: Vec<Box<dyn Reloadable>> = Vec::new();
     if let Some(path) = &arguments.tiers {
+        let (file, terms) = TiersFile::read(path, settings.updates.clone())?;
         settings.replaces_terms = true;
-        settings.terms =
-            terms(path).with_context(|| format!("failed to use the tiers in {}", path.display()))?;
+        settings.terms = terms;
+        reloadable.push(Box::new(file));
     }
     if let (Some(certificates), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
-        settings.tls = Some(Identity::from_files(certificates, key, &["h2"])?);
+        let client_authorities = arguments.client_ca_file.as_deref();
+        let identity = Identity::asking_clients(certificates, key, &["h2"], client_authorities)?;
+        reloadable.push(Box::new(identity.clone()));
+        settings.tls = Some(identity);
+        settings.client_names = arguments::items(arguments.client_name.clone());
     }
     if let Auth::On = arguments.auth {
         let file = |given: &Option<PathBuf>, name: &str| {
@@ -178,20 +205,14 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
         };
         let admin_key = file(&arguments.admin_key_file, "admin-key")?;
         let join_token = file(&arguments.join_token_file, "join-token")?;
-        settings.access = Access::from_files(&admin_key, &join_token)?;
+        let (files, access) = SecretFiles::read(admin_key, join_token, settings.updates.clone())?;
+        settings.access = access;
+        reloadable.push(Box::new(files));
         if let Access::Keys { adopts, .. } = &mut settings.access {
             *adopts = arguments.adopt_secrets;
         }
     }
-    Ok(settings)
-}
-
-fn terms(path: &Path) -> anyhow::Result<Terms> {
-    let text = files::read_text(path)?;
-    Terms::parse(&text).map_err(|faults| {
-        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!(faults.join("; "))
-    })
+    Ok((settings, reloadable))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(crate) mod ledger;
 
 use std::collections::BTreeMap;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use crate::clock_skew::ClockSkews;
 
 /// The most nodes that have a time series of their own.
 const NODES_MAX: usize = 200;
@@ -51,6 +54,8 @@ pub(crate) struct Instruments {
     leases_repeated: Gauge,
     reports: Family<ReportResult, Counter>,
     pub(crate) lease_duration: Histogram,
+    pub(crate) report_seconds: Histogram,
+    requests_waiting: Gauge,
     checkpoint_age: Float,
     commit_seconds: Histogram,
     commit_writes: Histogram,
@@ -61,6 +66,8 @@ pub(crate) struct Instruments {
     speed: Float,
     node_speed: Family<Node, Float>,
     joins_refused: Family<Reason, Counter>,
+    pub(crate) clock_skews: Arc<ClockSkews>,
+    clock_skew: Float,
     requests: Family<CallLabels, Counter>,
     request_seconds: HistogramOf<Method>,
     in_progress: Gauge,
@@ -119,6 +126,8 @@ pub(crate) struct Snapshot {
     pub(crate) outstanding: BTreeMap<String, u64>,
     /// The longest time since a checkpoint, of all running jobs that have new results.
     pub(crate) checkpoint_age: Duration,
+    /// Reports and other requests that wait to be applied.
+    pub(crate) requests_waiting: usize,
     /// The number of ranges that are leased to two nodes.
     pub(crate) repeated: usize,
     /// The number of nodes, by state.
@@ -151,6 +160,8 @@ impl Default for Instruments {
             leases_repeated: Gauge::default(),
             reports: from_zero(["accepted", "stale", "faulty"].map(|result| ReportResult { result })),
             lease_duration: Histogram::new(SECONDS_BUCKETS),
+            report_seconds: Histogram::new(SECONDS_BUCKETS),
+            requests_waiting: Gauge::default(),
             checkpoint_age: Float::default(),
             commit_seconds: Histogram::new(SECONDS_BUCKETS),
             commit_writes: Histogram::new(WRITES_BUCKETS),
@@ -163,6 +174,8 @@ impl Default for Instruments {
             joins_refused: from_zero(
                 ["token", "version", "invalid", "other"].map(|reason| Reason { reason }),
             ),
+            clock_skews: Arc::default(),
+            clock_skew: Float::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS_BUCKETS)),
             in_progress: Gauge::default(),
@@ -226,6 +239,10 @@ impl Instruments {
         to.register("carlo_reports", "Reports of leases, by result", self.reports.clone());
         let help = "Time from the grant of a lease to its report";
         to.register("carlo_lease_duration_seconds", help, self.lease_duration.clone());
+        let help = "From a report's arrival to its commit";
+        to.register("carlo_report_seconds", help, self.report_seconds.clone());
+        let help = "Reports and other requests that wait to be applied";
+        to.register("carlo_core_requests_waiting", help, self.requests_waiting.clone());
     }
 
     fn register_cluster(&self, to: &mut Registry) {
@@ -237,6 +254,8 @@ impl Instruments {
         to.register("carlo_node_simulations_per_second", help, self.node_speed.clone());
         let help = "Workers that were refused";
         to.register("carlo_worker_joins_refused", help, self.joins_refused.clone());
+        let help = "The largest difference of a worker's clock to this one, either way";
+        to.register("carlo_worker_clock_skew_seconds", help, self.clock_skew.clone());
     }
 
     fn register_calls(&self, to: &mut Registry) {
@@ -323,10 +342,12 @@ impl Instruments {
         for (node, speed) in snapshot.node_speeds.into_iter().take(NODES_MAX) {
             self.node_speed.get_or_create(&Node { node }).set(speed);
         }
+        self.requests_waiting.set(whole(snapshot.requests_waiting as u64));
         self.checkpoint_age.set(snapshot.checkpoint_age.as_secs_f64());
         self.leases_repeated.set(whole(snapshot.repeated as u64));
         self.worker_cores.set(whole(snapshot.cores));
         self.speed.set(snapshot.speed);
+        self.clock_skew.set(self.clock_skews.largest_seconds());
     }
 
     /// Sets the gauges of the ledger.

@@ -21,6 +21,7 @@ use crate::cluster::ClusterService;
 use crate::jobs::JobsService;
 use crate::lead::{Leadership, Standing};
 use crate::metrics::{Instruments, whole};
+use crate::standby::Standbys;
 use crate::workers::WorkersService;
 
 /// How long the core may take to answer a probe or a scrape.
@@ -82,12 +83,13 @@ pub(crate) fn admin(
     instruments: Arc<Instruments>,
     leadership: Leadership,
     ledger: Arc<dyn Ledger>,
+    standbys: Arc<Standbys>,
 ) -> Admin {
     instruments.register(metrics);
     let scraped = leadership.clone();
     metrics.on_scrape(move || {
-        let (leadership, instruments, ledger) =
-            (scraped.clone(), Arc::clone(&instruments), Arc::clone(&ledger));
+        let (leadership, instruments) = (scraped.clone(), Arc::clone(&instruments));
+        let (ledger, standbys) = (Arc::clone(&ledger), Arc::clone(&standbys));
         async move {
             let snapshot = match leadership.standing() {
                 Standing::Leading(term) => {
@@ -97,8 +99,8 @@ pub(crate) fn admin(
                 _ => None,
             };
             instruments.set(snapshot);
-            let standbys = tokio::time::timeout(CORE_TIMEOUT, ledger.standbys()).await;
-            instruments.set_ledger(ledger.size_bytes(), standbys.ok().and_then(Result::ok).unwrap_or(0));
+            let ready_standbys = standbys.get().await.iter().filter(|standby| standby.is_ready).count();
+            instruments.set_ledger(ledger.size_bytes(), ready_standbys as u64);
             instruments.ready.set(i64::from(ready(&leadership).await.is_ok()));
         }
     });

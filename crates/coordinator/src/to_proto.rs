@@ -207,7 +207,7 @@ pub(crate) fn add_points(job: &mut v1::Job, spec: Option<&JobSpec>, fold: Option
 }
 
 /// `leader` is the URL of the leading coordinator.
-pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
+pub(crate) fn cluster(view: ClusterView, leader: &str, standbys: Vec<v1::Standby>) -> v1::ClusterStatus {
     v1::ClusterStatus {
         nodes: view.nodes.into_iter().map(node).collect(),
         queued_jobs: view.queued_jobs as u64,
@@ -216,6 +216,7 @@ pub(crate) fn cluster(view: ClusterView, leader: &str) -> v1::ClusterStatus {
         simulations_per_second: view.simulations_per_second,
         leader: leader.to_owned(),
         model_version: view.model_version,
+        standbys,
     }
 }
 

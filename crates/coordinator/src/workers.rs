@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use carlo_kernel::Partial;
 use carlo_schedule::Command;
+use carlo_service::tls;
+use carlo_service::trace::TraceContext;
 use carlo_types::limits::{HEARTBEAT_TIMEOUT, PARTIAL_BYTES_MAX};
-use carlo_types::{Fault, FaultCode, LeaseId, Load, NodeId};
+use carlo_types::{Fault, FaultCode, LeaseId, Load, NodeId, Timestamp};
 use carlo_wire::v1::ClusterEventKind;
 use carlo_wire::v1::worker_message::Message;
 use carlo_wire::v1::workers_server::Workers;
@@ -17,7 +19,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::JOIN_TOKEN;
+use crate::clock_skew::SkewMeter;
 use crate::core::{Core, CoreHandle, SessionId};
+use crate::environment::Environment;
 use crate::incoming::Peer;
 use crate::lead::{Leadership, Term};
 use crate::metrics::Instruments;
@@ -28,16 +32,30 @@ const OUTBOX: usize = 1_024;
 /// The most leases in one heartbeat.
 const HEARTBEAT_LEASES_MAX: usize = 64;
 
-#[derive(Debug)]
 pub(crate) struct WorkersService {
     leadership: Leadership,
     instruments: Arc<Instruments>,
+    environment: Arc<dyn Environment>,
+    /// Names in certificates that workers may join with.
+    client_names: Vec<String>,
     checks_reports: bool,
 }
 
 impl WorkersService {
-    pub(crate) fn new(leadership: Leadership, instruments: Arc<Instruments>, checks_reports: bool) -> Self {
-        Self { leadership, instruments, checks_reports }
+    pub(crate) fn new(
+        leadership: Leadership,
+        instruments: Arc<Instruments>,
+        environment: Arc<dyn Environment>,
+        client_names: Vec<String>,
+        checks_reports: bool,
+    ) -> Self {
+        Self { leadership, instruments, environment, client_names, checks_reports }
+    }
+
+    /// The name by which a worker may join because of its certificate.
+    fn allowed_name<'a>(&self, peer: Option<&'a Peer>) -> Option<&'a str> {
+        let allows = |name: &&String| self.client_names.iter().any(|pattern| tls::name_fits(pattern, name));
+        peer?.names.iter().find(allows).map(String::as_str)
     }
 }
 
@@ -52,9 +70,23 @@ impl Workers for WorkersService {
         let token = request.metadata().get(JOIN_TOKEN);
         let token = token.map(|token| token.to_str().unwrap_or_default().to_owned());
         let term = self.leadership.term()?;
-        let admitted = term.core.ask(move |core| core.admit_worker(token.as_deref())).await;
-        if let Err(fault) = admitted.flatten() {
-            let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
+        let peer = request.extensions().get::<Peer>();
+        let admitted = match self.allowed_name(peer) {
+            Some(name) => {
+                tracing::debug!(name, "a worker's certificate is accepted in place of a token");
+                Ok(Ok(()))
+            }
+            None => term.core.ask(move |core| core.admit_worker(token.as_deref())).await,
+        };
+        if let Err(mut fault) = admitted.flatten() {
+            let names = peer.map(|peer| peer.names.join(", ")).filter(|names| !names.is_empty());
+            if let Some(names) = names {
+                fault.message = format!(
+                    "{}, and its certificate is for {names}, which is none of the coordinator's --client-name",
+                    fault.message
+                );
+            }
+            let peer = peer.map(|peer| peer.address);
             tracing::warn!(peer = peer.map(tracing::field::display), %fault, "a worker was refused");
             self.instruments.refuse_join(&fault);
             let refusal = status::from_fault(&fault);
@@ -84,7 +116,14 @@ impl Workers for WorkersService {
             })
             .map_err(|fault| status::from_fault(&fault))?;
         let expectations = self.checks_reports.then(Expectations::default);
-        tokio::spawn(listen(inbox, session, term, expectations));
+        let clock = WorkerClock {
+            node,
+            name,
+            meter: SkewMeter::default(),
+            environment: Arc::clone(&self.environment),
+            instruments: Arc::clone(&self.instruments),
+        };
+        tokio::spawn(listen(inbox, session, term, expectations, clock));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 }
@@ -96,6 +135,7 @@ async fn listen(
     session: SessionId,
     term: Term,
     mut expectations: Option<Expectations>,
+    mut clock: WorkerClock,
 ) {
     let Term { core, ended, .. } = term;
     let node = session.node();
@@ -105,8 +145,16 @@ async fn listen(
             message = inbox.message() => message,
             () = ended.cancelled() => return,
         };
+        let mut computed: Option<TraceContext> = None;
         let command = match message {
-            Ok(Some(v1::WorkerMessage { message: Some(message) })) => command(node, message),
+            Ok(Some(v1::WorkerMessage { message: Some(message) })) => {
+                match &message {
+                    Message::Report(report) => computed = report.traceparent.parse().ok(),
+                    Message::Heartbeat(heartbeat) => clock.observe(heartbeat.wall_ms),
+                    _ => {}
+                }
+                command(node, message)
+            }
             // An unknown kind of message from a later version of the protocol can be ignored.
             Ok(Some(v1::WorkerMessage { message: None })) => continue,
             // A worker that has said that it leaves may exit before its stream is closed.
@@ -127,7 +175,7 @@ async fn listen(
                     core.instruments().faulty_report();
                 }
                 leaves |= matches!(command, Command::Leave { .. });
-                if core.worker(session, command).await.is_err() {
+                if core.traced_worker(session, command, computed).await.is_err() {
                     return;
                 }
             }
@@ -136,6 +184,36 @@ async fn listen(
     };
     // If the core has ended, all of its sessions have ended, too.
     let _ = core.worker(session, Command::Lose { node, why }).await;
+}
+
+/// The clock of a worker that is connected.
+struct WorkerClock {
+    node: NodeId,
+    name: String,
+    meter: SkewMeter,
+    environment: Arc<dyn Environment>,
+    instruments: Arc<Instruments>,
+}
+
+impl WorkerClock {
+    /// What it showed when a heartbeat was sent; 0 if the worker has none.
+    fn observe(&mut self, wall_ms: u64) {
+        if wall_ms == 0 {
+            return;
+        }
+        let Some(skew_ms) = self.meter.observe(Timestamp(wall_ms), self.environment.wall()) else { return };
+        self.instruments.clock_skews.set(self.node, skew_ms);
+        if self.meter.warns(skew_ms) {
+            let (node, name) = (self.node, &self.name);
+            tracing::warn!(%node, name, ahead_ms = skew_ms, "the worker's clock differs from the coordinator's");
+        }
+    }
+}
+
+impl Drop for WorkerClock {
+    fn drop(&mut self) {
+        self.instruments.clock_skews.remove(self.node);
+    }
 }
 
 /// Checks a report. Turns one that can't be correct into a fault of its lease.

@@ -18,7 +18,9 @@ use carlo_service::pacing::KeepingBody;
 use carlo_wire::v1;
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 
+use crate::key_cache::Accepted;
 use crate::problem::Failure;
+use crate::request_log::RequestIdentity;
 use crate::routes::App;
 
 const X_API_KEY: &str = "x-api-key";
@@ -32,6 +34,8 @@ const LIMIT_HEADERS: [HeaderName; 3] =
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Caller {
     key: Option<MetadataValue<Ascii>>,
+    /// The request that they sent; `None` for a call that belongs to none.
+    identity: Option<RequestIdentity>,
     account: Arc<Mutex<Account>>,
 }
 
@@ -55,7 +59,7 @@ impl Caller {
         let is_text = (1..=KEY_BYTES_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
         let key = is_text.then(|| MetadataValue::try_from(key).ok()).flatten();
         let unknown = || Failure::new(StatusCode::UNAUTHORIZED, "the key is not one of ours");
-        Ok(Self { key: Some(key.ok_or_else(unknown)?), account: Arc::default() })
+        Ok(Self { key: Some(key.ok_or_else(unknown)?), ..Self::default() })
     }
 
     /// Wraps a message for a coordinator, with the caller's key.
@@ -64,13 +68,16 @@ impl Caller {
         if let Some(key) = &self.key {
             request.metadata_mut().insert(X_API_KEY, key.clone());
         }
+        if let Some(identity) = &self.identity {
+            identity.add_to(request.metadata_mut());
+        }
         self.with_account(|account| account.is_counted = true);
         request
     }
 
     /// The same caller with a separate account, for a call that is not part of their request.
     pub(crate) fn apart(&self) -> Self {
-        Self { key: self.key.clone(), account: Arc::default() }
+        Self { account: Arc::default(), ..self.clone() }
     }
 
     /// The caller's key; empty if they sent none.
@@ -124,14 +131,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 /// called a coordinator, the request is counted here.
 pub(crate) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let caller = match Caller::from_headers(request.headers()) {
-        Ok(caller) => caller,
+        Ok(caller) => Caller { identity: request.extensions().get().cloned(), ..caller },
         Err(failure) => return failure.into_response(),
     };
     // Without a valid key nothing more of the request is read.
-    let user = match app.key_cache.user(&caller).await {
-        Ok(user) => user,
+    let Accepted { user, key_id, .. } = match app.key_cache.check(&caller).await {
+        Ok(accepted) => accepted,
         Err(failure) => return failure.into_response(),
     };
+    if let Some(identity) = &caller.identity {
+        identity.record_key(&key_id);
+    }
     request.extensions_mut().insert(caller.clone());
     let mut response = match app.concurrency.permit(&request, caller.key.is_some().then_some(user)) {
         Ok(permit) => {

@@ -30,9 +30,13 @@ pub(crate) struct KeyCache {
     checks: Semaphore,
 }
 
+/// A key that is known to be good.
 #[derive(Debug, Clone)]
-struct Accepted {
-    user: Arc<str>,
+pub(crate) struct Accepted {
+    /// Whose it is.
+    pub(crate) user: Arc<str>,
+    /// Its id; empty without authentication.
+    pub(crate) key_id: Arc<str>,
     at: Instant,
 }
 
@@ -41,16 +45,16 @@ impl KeyCache {
         Self { coordinator, accepted: Mutex::default(), checks: Semaphore::new(CHECKS_MAX) }
     }
 
-    /// The user who owns the caller's key.
+    /// The caller's key.
     ///
     /// # Errors
     ///
     /// If the key is not accepted, or no coordinator can check it now.
-    pub(crate) async fn user(&self, caller: &Caller) -> Result<Arc<str>, Failure> {
+    pub(crate) async fn check(&self, caller: &Caller) -> Result<Accepted, Failure> {
         let hash: [u8; 32] = Sha256::digest(caller.key()).into();
         let known = self.lock().get(&hash).filter(|known| known.at.elapsed() < REMEMBERED).cloned();
-        if let Some(Accepted { user, .. }) = known {
-            return Ok(user);
+        if let Some(known) = known {
+            return Ok(known);
         }
         let Ok(_check) = self.checks.try_acquire() else {
             let detail = "the gateway is checking as many unknown keys as it can";
@@ -58,7 +62,7 @@ impl KeyCache {
         };
         let apart = caller.apart();
         let checked = self.coordinator.call(&apart).check_key(v1::CheckKeyRequest {}).await?;
-        let user: Arc<str> = checked.user.into();
+        let new = Accepted { user: checked.user.into(), key_id: checked.key_id.into(), at: Instant::now() };
         let mut accepted = self.lock();
         if accepted.len() >= KEYS_MAX {
             accepted.retain(|_, known| known.at.elapsed() < REMEMBERED);
@@ -66,8 +70,8 @@ impl KeyCache {
         if accepted.len() >= KEYS_MAX {
             accepted.clear();
         }
-        accepted.insert(hash, Accepted { user: Arc::clone(&user), at: Instant::now() });
-        Ok(user)
+        accepted.insert(hash, new.clone());
+        Ok(new)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Accepted>> {

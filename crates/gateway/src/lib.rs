@@ -13,6 +13,7 @@
 //! * [`response_cache`], [`revalidate`]: responses that can't change any more.
 //! * [`entity`], [`static_page`]: response bodies with their `ETag`. [`encoding`]: compression.
 //! * [`problem`]: errors, and the status of each kind of fault.
+//! * [`request_log`]: the id and the trace of every request, and its line in the log.
 //! * [`line_json`]: JSON on single lines, for streams.
 //! * [`readiness`]: the state of the coordinators. [`browser_guard`], [`cors`]: what pages in
 //!   browsers may do.
@@ -44,6 +45,7 @@ mod problem;
 mod query;
 mod readiness;
 mod report;
+mod request_log;
 mod response_cache;
 mod revalidate;
 mod routes;

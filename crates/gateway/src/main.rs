@@ -71,7 +71,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments: Arguments = arguments::parse();
-    let options = daemon::Options { log_format: arguments.log_format, threads: None };
+    let options = daemon::Options { name: "gateway", log_format: arguments.log_format, threads: None };
     daemon::run(options, async |signals| serve(arguments, signals).await.map_err(failure))
 }
 

@@ -1,7 +1,8 @@
 //! `/metrics`: requests by route and status, and their durations. crates/service/README.md lists
 //! the metrics.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Instant;
 
 use axum::Router;
@@ -19,6 +20,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
+use crate::readiness::Readiness;
+
 /// Upper bounds of the histogram's buckets, seconds: from a fast read to the longest long poll.
 const BUCKETS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 /// The route label of unknown paths. Paths themselves are not labels, because clients could make up
@@ -34,6 +37,7 @@ pub(crate) struct Metrics {
     /// Open event streams.
     event_streams: Gauge,
     ready: Gauge,
+    clock_skew: Gauge<f64, AtomicU64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -55,6 +59,7 @@ impl Metrics {
         let answers = Family::default();
         let durations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let (open, event_streams, ready) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let clock_skew = Gauge::<f64, AtomicU64>::default();
         all.register(|to| {
             to.register("carlo_http_requests", "Requests with a response", answers.clone());
             let help = "Time from a request's head to its response's head";
@@ -64,11 +69,13 @@ impl Metrics {
             let help = "Open streams of events";
             to.register("carlo_event_streams_open", help, event_streams.clone());
             to.register("carlo_ready", "1 where /readyz answers 200", ready.clone());
+            let help = "How far the leading coordinator's clock is ahead of this one";
+            to.register("carlo_gateway_clock_skew_seconds", help, clock_skew.clone());
         });
         if let Some(identity) = identity {
             all.watch_certificate(identity);
         }
-        Self { all, answers, durations, open, event_streams, ready }
+        Self { all, answers, durations, open, event_streams, ready, clock_skew }
     }
 
     pub(crate) fn route<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
@@ -82,15 +89,13 @@ impl Metrics {
     }
 
     /// Updates readiness before each scrape.
-    pub(crate) fn watch_readiness<F>(&self, ready: impl Fn() -> F + Send + Sync + 'static)
-    where
-        F: Future<Output = bool> + Send + 'static,
-    {
-        let gauge = self.ready.clone();
+    pub(crate) fn watch_readiness(&self, readiness: Arc<Readiness>) {
+        let (ready, clock_skew) = (self.ready.clone(), self.clock_skew.clone());
         self.all.on_scrape(move || {
-            let (gauge, ready) = (gauge.clone(), ready());
+            let (ready, clock_skew, readiness) = (ready.clone(), clock_skew.clone(), Arc::clone(&readiness));
             async move {
-                gauge.set(i64::from(ready.await));
+                ready.set(i64::from(readiness.check().await.is_ok()));
+                clock_skew.set(readiness.clock_skew_seconds());
             }
         });
     }

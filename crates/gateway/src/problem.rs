@@ -7,7 +7,7 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Problem;
@@ -18,13 +18,12 @@ use carlo_types::limits::FIELD_FAULTS_MAX;
 use carlo_types::{Fault, FaultCode, FieldFault};
 use serde_json::Value;
 
+use crate::request_log::{RequestIdentity, X_REQUEST_ID};
+
 mod kind;
 
 pub(crate) use kind::{Kind, description, routes};
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is accepted from a client.
-const REQUEST_ID_BYTES_MAX: usize = 128;
 /// The default `Retry-After` of 429 and 503.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
@@ -162,25 +161,15 @@ impl IntoResponse for Failure {
 
 /// Adds the request id to the response and, if it is an error, writes it as a problem document.
 pub(crate) async fn render(request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
+    let identity = request.extensions().get::<RequestIdentity>();
+    let id = identity.map_or_else(|| HeaderValue::from_static("unknown"), |identity| identity.id.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     if response.status().is_client_error() || response.status().is_server_error() {
         response = problem(response, &method, path, &id);
     }
-    tracing::debug!(request_id = id.to_str().unwrap_or_default(), %method, status = response.status().as_u16(), "answered");
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
-}
-
-/// The client's own id, if it is safe to repeat in headers and logs; otherwise a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let is_valid = |id: &&HeaderValue| {
-        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-    };
-    headers.get(X_REQUEST_ID).filter(is_valid).cloned().unwrap_or_else(|| {
-        HeaderValue::try_from(uuid::Uuid::now_v7().simple().to_string()).expect("hexadecimal digits")
-    })
 }
 
 /// Writes an error, keeping its other headers, like `Allow`.
@@ -190,12 +179,7 @@ fn problem(response: Response, method: &Method, path: String, id: &HeaderValue) 
     let mut failure = (parts.extensions.remove::<Failure>())
         .unwrap_or_else(|| Failure::new(parts.status, title.to_lowercase()));
     if failure.status == StatusCode::INTERNAL_SERVER_ERROR && failure.kind.is_none() {
-        tracing::error!(
-            request_id = id.to_str().unwrap_or_default(),
-            path,
-            cause = failure.detail,
-            "a request failed"
-        );
+        tracing::error!(path, cause = failure.detail, "a request failed");
         let id = id.to_str().unwrap_or_default();
         failure.detail = format!("an internal error; the log describes it under the request id {id}");
         failure.errors.clear();

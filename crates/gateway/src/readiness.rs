@@ -1,9 +1,11 @@
 //! The coordinator's `Ready` response: whether a coordinator leads, and whether authentication is
 //! off. Only one RPC runs at a time, and its response serves all requests that waited for it.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use carlo_service::{CancellationToken, clock};
 use carlo_wire::v1;
 
 use crate::caller::Caller;
@@ -12,6 +14,8 @@ use crate::problem::Failure;
 
 /// How long the known state of authentication is used without another call.
 const AUTHENTICATION_FRESH: Duration = Duration::from_secs(2);
+/// How often the coordinator is asked although nobody wants to know.
+const CHECK_EVERY: Duration = Duration::from_mins(1);
 
 /// The last response of a coordinator to `Ready`.
 pub(crate) struct Readiness {
@@ -19,6 +23,8 @@ pub(crate) struct Readiness {
     /// The last response, and when its call began.
     last: tokio::sync::Mutex<Option<(Instant, Result<(), Failure>)>>,
     authentication: Mutex<Authentication>,
+    /// How far the leading coordinator's clock is certainly ahead of this one.
+    skew_ms: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -30,7 +36,12 @@ struct Authentication {
 
 impl Readiness {
     pub(crate) fn new(coordinator: Arc<Coordinator>) -> Self {
-        Self { coordinator, last: tokio::sync::Mutex::default(), authentication: Mutex::default() }
+        Self {
+            coordinator,
+            last: tokio::sync::Mutex::default(),
+            authentication: Mutex::default(),
+            skew_ms: AtomicI64::new(0),
+        }
     }
 
     /// Checks that a leading coordinator answers.
@@ -46,15 +57,33 @@ impl Readiness {
         {
             return response.clone();
         }
-        let asked = Instant::now();
+        let (asked, before_ms) = (Instant::now(), clock::wall_ms());
         let anonymous = Caller::default();
         let response = self.coordinator.call(&anonymous).ready(v1::ReadyRequest {}).await;
         if let Ok(response) = &response {
             self.record(response.authentication_is_off);
+            // A coordinator of an earlier version doesn't say what its clock shows.
+            if response.wall_ms != 0 {
+                self.record_skew(clock::skew_ms(before_ms, response.wall_ms, clock::wall_ms()));
+            }
         }
         let response = response.map(|_| ());
         *last = Some((asked, response.clone()));
         response
+    }
+
+    /// Checks once a minute until `shutdown`, so that a clock that is off is noticed although nobody
+    /// probes.
+    pub(crate) async fn keep_checking(self: Arc<Self>, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(CHECK_EVERY) => {
+                    // Whoever asks for the readiness is told why it failed.
+                    let _ = self.check().await;
+                }
+                () = shutdown.cancelled() => return,
+            }
+        }
     }
 
     /// Whether the cluster accepts calls without a key. If no coordinator answers now, the last
@@ -83,6 +112,19 @@ impl Readiness {
                 let now = self.authentication.lock().unwrap_or_else(PoisonError::into_inner).is_off;
                 Ok(now.or(known).unwrap_or(false))
             }
+        }
+    }
+
+    /// How far the leading coordinator's clock is ahead of this one, in seconds.
+    pub(crate) fn clock_skew_seconds(&self) -> f64 {
+        self.skew_ms.load(Ordering::Relaxed) as f64 / 1e3
+    }
+
+    fn record_skew(&self, skew_ms: i64) {
+        let is_large = |skew_ms: i64| u128::from(skew_ms.unsigned_abs()) > clock::SKEW_MAX.as_millis();
+        let previous = self.skew_ms.swap(skew_ms, Ordering::Relaxed);
+        if is_large(skew_ms) && !is_large(previous) {
+            tracing::warn!(ahead_ms = skew_ms, "the coordinator's clock differs from this one");
         }
     }
 

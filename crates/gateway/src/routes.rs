@@ -2,7 +2,7 @@
 //!
 //! Handlers are in files named after their paths: `GET /simulations/batch/usage` is in
 //! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics,
-//! encoding, problems and request ids, limits of the head, and panics. Around everything but the
+//! encoding, request ids and the log, problems, limits of the head, and panics. Around everything but the
 //! probes is [`browser_guard`], around the calls of the contract also [`caller::account`], which
 //! admits callers with a key and limits how many requests are handled at the same time.
 
@@ -35,7 +35,7 @@ use crate::problem::{self, Failure};
 use crate::readiness::Readiness;
 use crate::response_cache::ResponseCache;
 use crate::revalidate::Revalidator;
-use crate::{Config, browser_guard, caller, cors, encoding, head_limits, openapi, query, web};
+use crate::{Config, browser_guard, caller, cors, encoding, head_limits, openapi, query, request_log, web};
 
 /// What the handlers share.
 pub(crate) type App = Arc<Shared>;
@@ -69,11 +69,8 @@ pub(crate) fn router(
     let coordinator = Arc::new(coordinator);
     let metrics = Metrics::new(config.tls.as_ref());
     let readiness = Arc::new(Readiness::new(Arc::clone(&coordinator)));
-    let probed = Arc::clone(&readiness);
-    metrics.watch_readiness(move || {
-        let readiness = Arc::clone(&probed);
-        async move { readiness.check().await.is_ok() }
-    });
+    metrics.watch_readiness(Arc::clone(&readiness));
+    tokio::spawn(Arc::clone(&readiness).keep_checking(shutdown.clone()));
     let app = Arc::new(Shared {
         revalidator: Arc::new(Revalidator::new(Arc::clone(&coordinator))),
         readiness,
@@ -168,6 +165,7 @@ fn with_layers(routes: Router) -> Router {
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(head_limits::limit))
         .layer(from_fn(problem::render))
+        .layer(from_fn(request_log::log))
         .layer(CompressionLayer::new())
         .layer(from_fn(encoding::gzip_or_plain))
 }

@@ -30,8 +30,46 @@ pub struct Cluster {
     pub leader: String,
     /// The model version of the cluster.
     pub model_version: u32,
+    /// The coordinators that wait to lead, the next leader first.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub standbys: Vec<Standby>,
     /// All nodes.
     pub nodes: Vec<Node>,
+}
+
+/// A coordinator that waits to lead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Standby {
+    /// The address that it is reached at.
+    pub url: String,
+    /// Whether it would take over and serve.
+    pub status: StandbyStatus,
+    /// Why it would not, or what an operator should know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The version of its program, once it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When its process started, once it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// When it last said something, by its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<Timestamp>,
+}
+
+/// Whether a coordinator that waits to lead would serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StandbyStatus {
+    /// It would take over and serve.
+    Ready,
+    /// It would not, for the reason in `detail`.
+    Unready,
 }
 
 /// The status of a node.
@@ -67,9 +105,11 @@ pub struct Node {
     pub simulations_per_second: f64,
     /// The number of simulations that it has reported since it joined.
     pub simulations_processed: u64,
-    /// The fraction of the machine's processors that is in use, 0 to 1.
+    /// The fraction of the processors that is in use, 0 to 1: of the machine's, or of the limit of a
+    /// container.
     pub cpu_utilization: f64,
-    /// The fraction of the machine's memory that is in use, 0 to 1.
+    /// The fraction of the memory that is in use, 0 to 1: of the machine's, or of the limit of a
+    /// container.
     pub memory_utilization: f64,
     /// The time of its last message.
     #[schema(value_type = String, format = DateTime)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::shutdown::{self, Signals};
 use crate::telemetry::{self, LogFormat};
-use crate::{descriptors, tls};
+use crate::{descriptors, tls, trace};
 
 /// The exit code for bad arguments, the same as clap's.
 const BAD_ARGUMENTS: u8 = 2;
@@ -33,6 +33,8 @@ impl Failure {
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Options {
+    /// The daemon's name: `coordinator`, `gateway`, `worker`.
+    pub name: &'static str,
     pub log_format: LogFormat,
     /// Threads of the runtime; `None` for one per core.
     pub threads: Option<usize>,
@@ -65,7 +67,12 @@ where
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build().map_err(Failure::failed)?;
-    let ended = runtime.block_on(async { body(shutdown::signals().map_err(Failure::failed)?).await });
+    let ended = runtime.block_on(async {
+        trace::start_export(options.name);
+        let ended = body(shutdown::signals().map_err(Failure::failed)?).await;
+        trace::stop_export().await;
+        ended
+    });
     runtime.shutdown_background();
     ended
 }

@@ -6,14 +6,17 @@
 //! * [`shutdown`]: SIGINT and SIGTERM end a daemon, SIGHUP makes it reread its files.
 //! * [`admin`], [`metrics`]: health, readiness and metrics over HTTP.
 //! * [`arguments`], [`files`]: how variables, lists and files are read.
+//! * [`clock`]: the calendar, and how far those of two daemons differ.
 //! * [`listen`], [`descriptors`]: listening addresses, and the limit on open connections.
 //! * [`pacing`]: responses at the pace of their clients.
 //! * [`write_deadline`]: connections whose peer doesn't read.
 //! * [`reload`]: rereads files that change.
+//! * [`trace`]: spans of distributed traces, and their export.
 //! * [`tls`]: a daemon's certificate, and the authorities it trusts.
 
 pub mod admin;
 pub mod arguments;
+pub mod clock;
 pub mod daemon;
 pub mod descriptors;
 pub mod files;
@@ -26,6 +29,7 @@ pub mod reload;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 pub mod write_deadline;
 
 use std::error::Error;

@@ -18,8 +18,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::telemetry;
-use crate::tls::Identity;
+use crate::tls::{ClientIdentity, Identity};
+use crate::{telemetry, trace};
 
 /// The media types of `OpenMetrics` and of Prometheus' own format.
 const OPEN_METRICS: &str = "application/openmetrics-text";
@@ -69,6 +69,11 @@ impl Metrics {
     /// Adds the expiry of the daemon's certificate.
     pub fn watch_certificate(&self, identity: &Identity) {
         self.registry().register_collector(Box::new(Certificate(identity.clone())));
+    }
+
+    /// Adds the expiry of the certificate that the daemon presents to servers.
+    pub fn watch_client_certificate(&self, identity: &ClientIdentity) {
+        self.registry().register_collector(Box::new(ClientCertificate(identity.clone())));
     }
 
     /// Calls `refresh` before each scrape to update values.
@@ -133,6 +138,12 @@ impl Collector for Daemon {
         let encoder = &mut encoder;
         let dropped = telemetry::dropped_lines() as f64;
         write_counter(encoder, "carlo_log_lines_dropped", "Log lines that stderr did not accept", dropped)?;
+        if let Some((ended, exported)) = trace::counts() {
+            let help = "Spans of traces that have ended";
+            write_counter(encoder, "carlo_trace_spans_ended", help, ended as f64)?;
+            let help = "Spans that the collector has taken; the others wait, or are lost";
+            write_counter(encoder, "carlo_trace_spans_exported", help, exported as f64)?;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(()) };
         let runtime = runtime.metrics();
         let (workers, tasks) = (runtime.num_workers() as f64, runtime.num_alive_tasks() as f64);
@@ -151,6 +162,18 @@ impl Collector for Certificate {
         let Some(expires) = self.0.expires() else { return Ok(()) };
         let name = "carlo_tls_certificate_expiry_timestamp_seconds";
         write_gauge(&mut encoder, name, "When the daemon's own certificate expires", unix_seconds(expires))
+    }
+}
+
+#[derive(Debug)]
+struct ClientCertificate(ClientIdentity);
+
+impl Collector for ClientCertificate {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(expires) = self.0.expires() else { return Ok(()) };
+        let name = "carlo_tls_client_certificate_expiry_timestamp_seconds";
+        let help = "When the certificate expires that the daemon presents to servers";
+        write_gauge(&mut encoder, name, help, unix_seconds(expires))
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 use crate::CancellationToken;
 use crate::log_throttle::LogThrottle;
 use crate::shutdown::Reload;
-use crate::tls::{Identity, Trust};
+use crate::tls::{ClientIdentity, Identity, Trust};
 
 /// How often files are checked for changes.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
@@ -34,6 +34,24 @@ pub trait Reloadable: Send + Sync {
 impl Reloadable for Identity {
     fn name(&self) -> &'static str {
         "the certificate and its key"
+    }
+
+    fn reload(&self) -> Result<bool, Box<dyn Error + Send + Sync>> {
+        let is_new = Self::reload(self)?;
+        if is_new {
+            self.warn();
+        }
+        Ok(is_new)
+    }
+
+    fn remind(&self) {
+        self.warn();
+    }
+}
+
+impl Reloadable for ClientIdentity {
+    fn name(&self) -> &'static str {
+        "the certificate that is presented to servers, and its key"
     }
 
     fn reload(&self) -> Result<bool, Box<dyn Error + Send + Sync>> {

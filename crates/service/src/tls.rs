@@ -2,12 +2,15 @@
 //! trusted authorities. The files are reread while the daemon runs.
 //!
 //! * [`identity`]: the certificates and key of a daemon that listens.
-//! * [`trust`]: the authorities that a connecting daemon trusts.
+//! * [`trust`]: the authorities that a connecting daemon trusts. [`client`](mod@client): the
+//!   certificate that it presents. [`names`]: the names in such a certificate.
 //! * [`validity`]: the validity period of a certificate.
 //! * [`cause`](mod@cause): explains why a connection failed.
 
 mod cause;
+mod client;
 mod identity;
+mod names;
 mod trust;
 mod validity;
 
@@ -22,8 +25,10 @@ use tokio_rustls::rustls::{self, pki_types};
 use crate::files;
 
 pub use cause::cause;
+pub use client::ClientIdentity;
 pub use identity::Identity;
-pub use tokio_rustls::{client, server};
+pub use names::fits as name_fits;
+pub use tokio_rustls::{client::TlsStream as ClientStream, server::TlsStream as ServerStream};
 pub use trust::Trust;
 
 /// Why TLS can't be used.
@@ -37,6 +42,8 @@ pub enum TlsError {
     Identity(#[from] rustls::Error),
     #[error("failed to use the authorities")]
     Authorities(#[source] rustls::Error),
+    #[error("failed to use the authorities of clients: {0}")]
+    ClientAuthorities(String),
     #[error("{0:?} is not the name of a server")]
     ServerName(String),
 }
@@ -45,6 +52,12 @@ pub enum TlsError {
 pub fn install_provider() {
     // An error means that it was installed before, and there is only one provider in this program.
     let _ = ring::default_provider().install_default();
+}
+
+/// The names in the certificate that a client presented; none if it presented none.
+pub fn client_names<S>(stream: &ServerStream<S>) -> Vec<String> {
+    let certificates = stream.get_ref().1.peer_certificates();
+    certificates.and_then(<[_]>::first).map(|certificate| names::of(certificate)).unwrap_or_default()
 }
 
 /// The trusted certificates in a PEM file, at least one.

@@ -11,7 +11,7 @@ use carlo_types::Epoch;
 use tokio::sync::watch;
 
 use crate::key::Key;
-use crate::ledger::{Ledger, LedgerError, Write, check_limits};
+use crate::ledger::{Ledger, LedgerError, STANDBYS_MAX, Standby, Write, check_limits};
 use crate::memory::MemoryLedger;
 
 /// Entries, and the candidates that want to write them.
@@ -32,6 +32,7 @@ struct Candidates {
 struct Candidate {
     number: u64,
     address: String,
+    facts: Bytes,
 }
 
 impl Candidates {
@@ -55,6 +56,7 @@ impl MemoryElection {
         MemoryCandidate {
             election: self.clone(),
             address: address.into(),
+            facts: Mutex::default(),
             campaigning: tokio::sync::Mutex::new(()),
             term: Mutex::new(None),
         }
@@ -91,6 +93,8 @@ impl MemoryElection {
 pub struct MemoryCandidate {
     election: MemoryElection,
     address: String,
+    /// What the others learn about it while it waits to lead.
+    facts: Mutex<Bytes>,
     /// Held during a candidacy, so that there is one at a time.
     campaigning: tokio::sync::Mutex<()>,
     /// The lease's number and, once elected, the epoch.
@@ -101,6 +105,10 @@ impl MemoryCandidate {
     /// The number of its latest lease, which the test may have ended meanwhile.
     pub fn lease(&self) -> Option<u64> {
         self.term().map(|(number, _)| number)
+    }
+
+    fn facts(&self) -> Bytes {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn term(&self) -> Option<(u64, Epoch)> {
@@ -129,7 +137,7 @@ impl Ledger for MemoryCandidate {
         self.election.candidates.send_modify(|candidates| {
             candidates.numbered += 1;
             number = candidates.numbered;
-            candidates.waiting.push(Candidate { number, address: self.address.clone() });
+            candidates.waiting.push(Candidate { number, address: self.address.clone(), facts: self.facts() });
         });
         self.set(Some((number, Epoch(0))));
         let mut changes = self.election.candidates.subscribe();
@@ -180,6 +188,29 @@ impl Ledger for MemoryCandidate {
         Ok(self.election.candidates.borrow().waiting.first().map(|leader| leader.address.clone()))
     }
 
+    fn introduce(&self, facts: Bytes) {
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = facts.clone();
+        let Some((number, _)) = self.term() else { return };
+        self.election.candidates.send_if_modified(|candidates| {
+            let own = candidates.waiting.iter_mut().find(|candidate| candidate.number == number);
+            if let Some(own) = own {
+                own.facts = facts;
+            }
+            // Nobody waits for this.
+            false
+        });
+    }
+
+    async fn standbys(&self) -> Result<Vec<Standby>, LedgerError> {
+        let candidates = self.election.candidates.borrow();
+        let standbys =
+            candidates.waiting.iter().skip(1).take(STANDBYS_MAX).map(|candidate| Standby {
+                address: candidate.address.clone(),
+                facts: candidate.facts.clone(),
+            });
+        Ok(standbys.collect())
+    }
+
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {
         self.election.ledger.get(key).await
     }
@@ -221,6 +252,28 @@ mod tests {
 
         let (third, ()) = tokio::join!(candidate.lead(), other.resign());
         assert!(third.unwrap() > second);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_to_lead_is_a_standby_with_what_it_says_of_itself() {
+        let election = MemoryElection::new();
+        let (leader, other) = (election.ledger("http://one"), election.ledger("http://other"));
+        leader.introduce(Bytes::from("one"));
+        leader.lead().await.unwrap();
+        assert_eq!(leader.standbys().await.unwrap(), []);
+        other.introduce(Bytes::from("first"));
+        let waiting = other.lead();
+        let looking = async {
+            let standby = |facts| Standby { address: "http://other".to_owned(), facts: Bytes::from(facts) };
+            tokio::task::yield_now().await;
+            assert_eq!(leader.standbys().await.unwrap(), [standby("first")]);
+            other.introduce(Bytes::from("second"));
+            assert_eq!(leader.standbys().await.unwrap(), [standby("second")]);
+            leader.resign().await;
+        };
+        let (elected, ()) = tokio::join!(waiting, looking);
+        elected.unwrap();
+        assert_eq!(other.standbys().await.unwrap(), []);
     }
 
     #[tokio::test]

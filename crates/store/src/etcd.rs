@@ -21,20 +21,22 @@ mod layout;
 mod staged;
 mod term;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use carlo_types::Epoch;
-use etcd_client::{Client, GetOptions, SortOrder, SortTarget};
+use etcd_client::{Client, GetOptions, SortOrder, SortTarget, Txn, TxnOp, TxnOpResponse};
+use tokio::sync::watch;
 
 use self::layout::Layout;
 use self::term::{Term, in_time};
 use crate::key::Key;
-use crate::ledger::{Ledger, LedgerError, Write, check_limits};
+use crate::ledger::{Ledger, LedgerError, STANDBYS_MAX, Standby, Write, check_limits};
 
-pub use self::config::{EtcdConfig, EtcdCredentials, EtcdTls};
+pub use self::config::{EtcdConfig, EtcdCredentials, EtcdTls, EtcdUpdates};
 
 /// How long a silent leader stays leader. With etcd's defaults no shorter lease is granted.
 const TTL: Duration = Duration::from_secs(2);
@@ -58,6 +60,8 @@ pub struct EtcdLedger {
     /// there is one at a time.
     member: tokio::sync::Mutex<usize>,
     term: Mutex<Option<Arc<Term>>>,
+    /// What the others learn about this coordinator while it waits to lead.
+    facts: watch::Sender<Bytes>,
     /// The lease of an earlier term that could not be revoked.
     left_over: Mutex<Option<i64>>,
 }
@@ -78,6 +82,7 @@ impl EtcdLedger {
             layout,
             member: tokio::sync::Mutex::new(0),
             term: Mutex::new(None),
+            facts: watch::Sender::default(),
             left_over: Mutex::new(None),
         })
     }
@@ -115,7 +120,7 @@ impl EtcdLedger {
         if let Some(lease) = left_over {
             term.revoke(lease).await;
         }
-        let epoch = term.campaign(&self.address).await?;
+        let epoch = term.campaign(&self.address, self.facts.subscribe()).await?;
         term.check_schema().await?;
         staged::finish(&term).await?;
         Ok(epoch)
@@ -180,13 +185,43 @@ impl Ledger for EtcdLedger {
         Ok(found.kvs().first().map(|leader| String::from_utf8_lossy(leader.value()).into_owned()))
     }
 
-    async fn standbys(&self) -> Result<u64, LedgerError> {
-        let options = GetOptions::new().with_prefix().with_count_only();
+    fn introduce(&self, facts: Bytes) {
+        self.facts.send_replace(facts);
+    }
+
+    async fn standbys(&self) -> Result<Vec<Standby>, LedgerError> {
+        const ASK: &str = "ask etcd for standbys";
+        // One of the candidates leads.
+        let oldest = i64::try_from(STANDBYS_MAX + 1).expect("they are few");
+        let questions = vec![
+            TxnOp::get(self.layout.candidates(), Some(oldest_first().with_limit(oldest))),
+            TxnOp::get(self.layout.introductions(), Some(GetOptions::new().with_prefix().with_limit(oldest))),
+        ];
         let mut client = self.client().await?;
-        let asked = client.get(self.layout.candidates(), Some(options));
-        let candidates = in_time(QUESTION_TIMEOUT, "ask etcd for standbys", asked).await?.count();
-        // One of them leads.
-        Ok(u64::try_from(candidates).unwrap_or(0).saturating_sub(1))
+        let asked = client.txn(Txn::new().and_then(questions));
+        let found = in_time(QUESTION_TIMEOUT, ASK, asked).await?;
+        let mut answers = found.op_responses().into_iter().filter_map(|answer| match answer {
+            TxnOpResponse::Get(answer) => Some(answer),
+            _ => None,
+        });
+        let (Some(candidates), Some(introductions)) = (answers.next(), answers.next()) else {
+            return Err(LedgerError::storage(ASK, std::io::Error::other("it answered something else")));
+        };
+        let lease = |key: &[u8], prefix: &[u8]| key.strip_prefix(prefix).map(<[u8]>::to_vec);
+        let prefix = self.layout.introductions();
+        let facts: BTreeMap<_, _> = introductions
+            .kvs()
+            .iter()
+            .filter_map(|entry| Some((lease(entry.key(), &prefix)?, Bytes::copy_from_slice(entry.value()))))
+            .collect();
+        let prefix = self.layout.candidates();
+        let standbys = candidates.kvs().iter().skip(1).map(|candidate| Standby {
+            address: String::from_utf8_lossy(candidate.value()).into_owned(),
+            facts: lease(candidate.key(), &prefix)
+                .and_then(|lease| facts.get(&lease).cloned())
+                .unwrap_or_default(),
+        });
+        Ok(standbys.collect())
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, LedgerError> {

@@ -20,6 +20,18 @@ pub const COMMIT_WRITES_MAX: usize = 16_384;
 /// The most bytes in one commit, keys and values together.
 pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The most standbys that are listed.
+pub const STANDBYS_MAX: usize = 64;
+
+/// A coordinator that waits to lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standby {
+    /// The address that the others see.
+    pub address: String,
+    /// What it says about itself, see [`Ledger::introduce`]; empty if it said nothing yet.
+    pub facts: Bytes,
+}
+
 /// Durable entries with one writer at a time.
 ///
 /// An operation may still be executed after its future was dropped.
@@ -64,9 +76,14 @@ pub trait Ledger: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// How many other coordinators wait to lead.
-    async fn standbys(&self) -> Result<u64, LedgerError> {
-        Ok(0)
+    /// Sets what the others learn about this coordinator while it waits to lead. The latest value
+    /// is published, and it is gone together with the candidacy.
+    fn introduce(&self, _facts: Bytes) {}
+
+    /// The coordinators that wait to lead, the next leader first, at most
+    /// [`STANDBYS_MAX`] of them.
+    async fn standbys(&self) -> Result<Vec<Standby>, LedgerError> {
+        Ok(Vec::new())
     }
 
     /// The size of the ledger's file, if it has one.

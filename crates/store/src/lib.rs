@@ -27,5 +27,5 @@ pub use self::etcd::{EtcdConfig, EtcdLedger};
 pub use self::redb::RedbLedger;
 pub use election::{MemoryCandidate, MemoryElection};
 pub use key::{Key, KeyError};
-pub use ledger::{Compaction, Ledger, LedgerError, Write};
+pub use ledger::{Compaction, Ledger, LedgerError, Standby, Write};
 pub use memory::MemoryLedger;

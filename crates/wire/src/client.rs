@@ -27,7 +27,7 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// another leader.
 #[derive(Debug)]
 pub struct Coordinators {
-    known: Vec<Coordinator>,
+    known: Mutex<Vec<Coordinator>>,
     reach: Reach,
     current: Mutex<Current>,
     throttle: Mutex<LogThrottle>,
@@ -112,15 +112,16 @@ impl Coordinators {
         let known: Vec<_> = urls.iter().map(|url| reach.coordinator(url)).collect::<Result<_, _>>()?;
         let first = known.first().ok_or(AddressError::Empty)?.clone();
         let current = Mutex::new(Current { coordinator: first, next: 1 });
-        Ok(Self { known, reach, current, throttle: Mutex::default() })
+        Ok(Self { known: Mutex::new(known), reach, current, throttle: Mutex::default() })
     }
 
     /// Which coordinators can't be reached and why, in one line; `None` if all can.
     pub fn trouble(&self) -> Option<String> {
         let current = self.current();
-        let is_known = self.known.iter().any(|known| known.address == current.address);
+        let known = self.known();
+        let is_known = known.iter().any(|known| known.address == current.address);
         let others = (!is_known).then_some(&current);
-        let troubles: Vec<_> = (self.known.iter().chain(others))
+        let troubles: Vec<_> = (known.iter().chain(others))
             .filter_map(|coordinator| Some(format!("{}: {}", coordinator.address, coordinator.trouble()?)))
             .collect();
         (!troubles.is_empty()).then(|| troubles.join("; "))
@@ -148,7 +149,8 @@ impl Coordinators {
         if let Some(leader) = told.and_then(|leader| self.find(leader)) {
             current.coordinator = leader;
         } else {
-            current.coordinator = self.known[current.next % self.known.len()].clone();
+            let known = self.known();
+            current.coordinator = known[current.next % known.len()].clone();
             current.next += 1;
         }
     }
@@ -173,8 +175,8 @@ impl Coordinators {
     where
         F: Future<Output = Result<T, Status>>,
     {
-        let mut attempts = self.known.len();
-        let mut redirects = self.known.len() + 1;
+        let mut attempts = self.known().len();
+        let mut redirects = attempts + 1;
         loop {
             let coordinator = self.current();
             let status = match call(coordinator.channel.clone()).await {
@@ -208,9 +210,26 @@ impl Coordinators {
     }
 
     fn find(&self, address: &str) -> Option<Coordinator> {
-        let known = self.known.iter().find(|known| *known.address == *address).cloned();
+        let known = self.known().iter().find(|known| *known.address == *address).cloned();
         // The leader may advertise an address that this client wasn't configured with.
         known.or_else(|| self.reach.coordinator(address).ok())
+    }
+
+    /// Uses new connections from now on, for example because another certificate is to be presented.
+    pub fn reconnect(&self) {
+        let renew = |coordinator: &mut Coordinator| {
+            // Its URL was accepted before.
+            if let Ok(new) = self.reach.coordinator(&coordinator.address) {
+                *coordinator = new;
+            }
+        };
+        renew(&mut self.lock().coordinator);
+        self.known().iter_mut().for_each(renew);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Coordinator>> {
+        // A panic elsewhere can't leave the value half written.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {

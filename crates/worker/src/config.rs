@@ -6,6 +6,7 @@ use carlo_wire::Trust;
 use tokio::net::TcpListener;
 
 use crate::join_token::JoinToken;
+use crate::machine;
 
 /// The configuration of a worker.
 #[derive(Debug)]
@@ -14,7 +15,8 @@ pub struct Config {
     pub coordinators: Vec<String>,
     /// The authorities that are trusted to sign a coordinator's certificate, for `https` URLs.
     pub trust: Trust,
-    /// Number of compute threads; `None` for one per available core.
+    /// Number of compute threads; `None` for one per available core, within the limit of the
+    /// control group.
     pub threads: Option<NonZeroUsize>,
     /// A name for people; `None` for the host's name.
     pub name: Option<String>,
@@ -39,6 +41,6 @@ impl Config {
 
     /// Number of compute threads.
     pub(crate) fn threads(&self) -> usize {
-        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+        self.threads.unwrap_or_else(machine::threads_available).get()
     }
 }

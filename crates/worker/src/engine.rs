@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use carlo_kernel::{Accumulator, Job, Level, Partial};
+use carlo_service::trace::{Kind, Span, TraceContext};
 use carlo_types::{BlockRange, Epoch, JobId, JobSpec, Lease, LeaseId, Load, Merge};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -31,6 +32,22 @@ pub(crate) struct Finished {
     /// The merged partial result of all its blocks, or the error message.
     pub(crate) outcome: Result<Partial, String>,
     pub(crate) computed_in: Duration,
+    /// The span of the computation, if it was recorded.
+    pub(crate) trace: Option<TraceContext>,
+}
+
+/// The request that a job came from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin {
+    /// Its id; empty if it is unknown.
+    pub(crate) request_id: String,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+/// A lease in progress, and its span.
+struct Running {
+    task: Arc<Task>,
+    span: Span,
 }
 
 /// The machine, the known jobs and the leases in progress.
@@ -40,7 +57,7 @@ pub(crate) struct Engine {
     jobs: BTreeMap<JobId, Arc<PreparedJob>>,
     board: Arc<Board>,
     /// Leases in progress that are still wanted.
-    running: BTreeMap<LeaseKey, Arc<Task>>,
+    running: BTreeMap<LeaseKey, Running>,
     /// Finished leases that no coordinator has acknowledged yet.
     undelivered: BTreeMap<LeaseKey, Finished>,
     sender: mpsc::UnboundedSender<Finished>,
@@ -67,23 +84,33 @@ impl Engine {
         self.machine.load()
     }
 
-    /// Remembers a job's specification.
-    pub(crate) fn learn(&mut self, job: JobId, spec: JobSpec) {
-        self.jobs.entry(job).or_insert_with(|| Arc::new(PreparedJob { spec, prepared: OnceLock::new() }));
+    pub(crate) fn wall_ms(&self) -> u64 {
+        self.machine.wall_ms()
+    }
+
+    /// Remembers a job's specification and where it came from.
+    pub(crate) fn learn(&mut self, job: JobId, spec: JobSpec, origin: Origin) {
+        let prepare = || Arc::new(PreparedJob { spec, origin, prepared: OnceLock::new() });
+        self.jobs.entry(job).or_insert_with(prepare);
+    }
+
+    /// Where a job came from, if it is known.
+    pub(crate) fn origin(&self, job: JobId) -> Option<&Origin> {
+        self.jobs.get(&job).map(|job| &job.origin)
     }
 
     /// Forgets a job that has ended, and drops its leases.
     pub(crate) fn forget(&mut self, job: JobId) {
         self.jobs.remove(&job);
         self.undelivered.retain(|_, finished| finished.lease.job != job);
-        for (_, task) in self.running.extract_if(.., |_, task| task.lease.job == job) {
-            task.revoked.store(true, Ordering::Relaxed);
+        for (_, running) in self.running.extract_if(.., |_, running| running.task.lease.job == job) {
+            running.task.revoked.store(true, Ordering::Relaxed);
         }
     }
 
     /// Starts computing a lease. Returns `false` if its job is unknown or doesn't have these
-    /// blocks.
-    pub(crate) fn start(&mut self, lease: Lease) -> bool {
+    /// blocks. `trace` is the lease's span, if it is recorded.
+    pub(crate) fn start(&mut self, lease: Lease, trace: Option<TraceContext>) -> bool {
         let Some(job) = self.jobs.get(&lease.job) else { return false };
         if !BlockRange::whole(job.spec.simulations()).is_some_and(|whole| whole.contains(lease.range)) {
             return false;
@@ -102,7 +129,16 @@ impl Engine {
             fold: Mutex::default(),
             sender: self.sender.clone(),
         });
-        self.running.insert((lease.epoch, lease.id), Arc::clone(&task));
+        let span = match trace {
+            Some(trace) => {
+                let mut span = Span::begin("compute", Kind::Consumer, Some(trace));
+                span.set("carlo.job", lease.job);
+                span.set_number("carlo.lease", lease.id.0);
+                span
+            }
+            None => Span::none(),
+        };
+        self.running.insert((lease.epoch, lease.id), Running { task: Arc::clone(&task), span });
         self.board.post(Arc::clone(&task));
         for _ in 0..threads {
             self.machine.compute(Part::new(Arc::clone(&task), Arc::clone(&self.board)));
@@ -112,8 +148,8 @@ impl Engine {
 
     /// Stops computing a lease. Nothing will be reported for it.
     pub(crate) fn revoke(&mut self, key: LeaseKey) {
-        if let Some(task) = self.running.remove(&key) {
-            task.revoked.store(true, Ordering::Relaxed);
+        if let Some(running) = self.running.remove(&key) {
+            running.task.revoked.store(true, Ordering::Relaxed);
         }
         self.undelivered.remove(&key);
     }
@@ -122,10 +158,14 @@ impl Engine {
     /// [acknowledged](Engine::acknowledge).
     pub(crate) async fn finished(&mut self) -> Finished {
         loop {
-            let finished = self.finished.recv().await.expect("the engine holds a sender itself");
+            let mut finished = self.finished.recv().await.expect("the engine holds a sender itself");
             let key = (finished.lease.epoch, finished.lease.id);
             // It may have been revoked after it was finished.
-            if self.running.remove(&key).is_some() {
+            if let Some(Running { mut span, .. }) = self.running.remove(&key) {
+                if let Err(message) = &finished.outcome {
+                    span.fail(message);
+                }
+                finished.trace = span.context().filter(|_| span.is_recorded());
                 self.undelivered.insert(key, finished.clone());
                 return finished;
             }
@@ -157,15 +197,15 @@ impl Engine {
         self.running
             .iter()
             .filter(move |((granted, _), _)| *granted == epoch)
-            .map(|((_, lease), task)| (*lease, task.blocks_done.load(Ordering::Relaxed)))
+            .map(|((_, lease), running)| (*lease, running.task.blocks_done.load(Ordering::Relaxed)))
     }
 }
 
 impl Drop for Engine {
     /// Threads that still compute stop at their next block.
     fn drop(&mut self) {
-        for task in self.running.values() {
-            task.revoked.store(true, Ordering::Relaxed);
+        for running in self.running.values() {
+            running.task.revoked.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -174,6 +214,7 @@ impl Drop for Engine {
 #[derive(Debug)]
 struct PreparedJob {
     spec: JobSpec,
+    origin: Origin,
     prepared: OnceLock<Job>,
 }
 
@@ -307,7 +348,7 @@ impl Task {
         let paused = Duration::from_micros(self.paused_us.load(Ordering::Relaxed)) / self.threads;
         let computed_in = self.began.get().map_or(Duration::ZERO, Instant::elapsed).saturating_sub(paused);
         // The receiver is gone once the worker has ended.
-        let _ = self.sender.send(Finished { lease: self.lease, outcome, computed_in });
+        let _ = self.sender.send(Finished { lease: self.lease, outcome, computed_in, trace: None });
     }
 
     /// The next block to compute, if there is one and the lease is still wanted.

@@ -23,7 +23,7 @@ use backon::BackoffBuilder;
 use carlo_kernel::Level;
 use carlo_service::CancellationToken;
 use carlo_service::log_throttle::LogThrottle;
-use carlo_service::reload::Reloadable as _;
+use carlo_service::reload::Reloadable;
 use carlo_types::{Fault, FaultCode, NodeFacts};
 use carlo_wire::convert::NodeSecret;
 use carlo_wire::{Coordinators, PROTOCOL_VERSION};
@@ -68,8 +68,8 @@ pub enum Error {
 /// # Errors
 ///
 /// If the configuration can't work, or the coordinator refuses this worker's name or version, or
-/// the cluster needs a join token and the worker has none. A token that is refused is read again,
-/// and the worker keeps trying.
+/// the cluster needs a join token and the worker has neither one nor a certificate. A token or
+/// certificate that is refused is read again, and the worker keeps trying.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let trust = config.trust.clone();
     let coordinators = Coordinators::trusting(&config.coordinators, trust, |endpoint| endpoint)?;
@@ -99,7 +99,8 @@ pub async fn work(
     let mut engine = Engine::new(machine, level);
     let instruments = Instruments::default();
     if let Some(listener) = config.admin {
-        tokio::spawn(instruments.admin(threads).serve(listener, shutdown.clone()));
+        let admin = instruments.admin(threads, config.trust.identity());
+        tokio::spawn(admin.serve(listener, shutdown.clone()));
     }
     tracing::info!(%node, name = facts.name, threads, instruction_set = level.as_str(), "worker started");
 
@@ -123,20 +124,28 @@ pub async fn work(
             Ok(End::Left) => return Ok(()),
             Err(broken) => broken,
         };
-        if fault.code == FaultCode::Unauthenticated
-            && let Some(token) = join_token
-        {
-            // Tokens are rotated: the file may hold the next one already, or soon.
-            let is_new = token.reload().unwrap_or_else(|error| {
-                tracing::debug!("failed to read the join token again: {error}");
-                false
-            });
+        let credentials: [Option<&dyn Reloadable>; 2] = [
+            join_token.map(|token| token as &dyn Reloadable),
+            config.trust.identity().map(|identity| identity as &dyn Reloadable),
+        ];
+        if fault.code == FaultCode::Unauthenticated && credentials.iter().any(Option::is_some) {
+            // Tokens and certificates are rotated: the files may hold the next ones already, or
+            // soon.
+            let mut is_new = false;
+            for credential in credentials.into_iter().flatten() {
+                is_new |= credential.reload().unwrap_or_else(|error| {
+                    tracing::debug!("failed to read {} again: {error}", credential.name());
+                    false
+                });
+            }
             instruments.lose(format!("{address}: {fault}"));
             if throttle.admits(&format!("{address}: {fault}")) {
                 tracing::warn!(%node, coordinator = address, %fault, "refused, trying again");
             }
             if is_new {
                 refusals = backoff(REFUSED_BACKOFF, jitter);
+                // The connection was made with the previous certificate.
+                coordinators.reconnect();
             }
             let wait = refusals.next().unwrap_or(REFUSED_BACKOFF.1);
             tokio::select! {

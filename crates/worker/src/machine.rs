@@ -2,9 +2,15 @@
 //! They are behind a trait so that a simulation can run the worker. Passing time is tokio's, which
 //! a simulation controls.
 
+mod cgroup;
+
+use std::num::NonZeroUsize;
+
+use carlo_service::clock;
 use carlo_types::Load;
 
 use crate::engine::Part;
+use cgroup::Cgroup;
 
 /// The machine that a worker runs on.
 pub trait Machine: Send {
@@ -14,8 +20,13 @@ pub trait Machine: Send {
     /// Queues a part for one of the threads, behind earlier parts. Returns at once.
     fn compute(&mut self, part: Part);
 
-    /// How busy the machine is. Figures that can't be measured are absent.
+    /// How busy the machine is, or what of it this process may use. Figures that can't be measured are absent.
     fn load(&mut self) -> Load;
+
+    /// The calendar, milliseconds since 1970; 0 for a machine without a clock.
+    fn wall_ms(&self) -> u64 {
+        clock::wall_ms()
+    }
 
     /// Random bits, for the node's id and for the jitter of its attempts to join.
     fn random(&mut self) -> u128;
@@ -25,6 +36,13 @@ pub trait Machine: Send {
 pub(crate) struct Cores {
     pool: rayon::ThreadPool,
     system: Option<sysinfo::System>,
+    cgroup: Cgroup,
+}
+
+/// The number of threads that keep the processors busy that this process may use.
+pub(crate) fn threads_available() -> NonZeroUsize {
+    let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    Cgroup::of_this_process().threads().map_or(available, |limit| limit.min(available))
 }
 
 impl Cores {
@@ -33,7 +51,7 @@ impl Cores {
             .num_threads(threads)
             .thread_name(|index| format!("carlo-compute-{index}"))
             .build()?;
-        Ok(Self { pool, system: sysinfo::System::new().ok() })
+        Ok(Self { pool, system: sysinfo::System::new().ok(), cgroup: Cgroup::of_this_process() })
     }
 }
 
@@ -47,12 +65,17 @@ impl Machine for Cores {
     }
 
     fn load(&mut self) -> Load {
-        let Some(system) = &mut self.system else { return Load::default() };
-        system.refresh_cpu_usage();
-        system.refresh_memory();
+        let of_machine = self.system.as_mut().map_or_else(Load::default, |system| {
+            system.refresh_cpu_usage();
+            system.refresh_memory();
+            Load {
+                cpu: f64::from(system.global_cpu_usage()) / 100.0,
+                memory: system.used_memory() as f64 / system.total_memory().max(1) as f64,
+            }
+        });
         Load {
-            cpu: f64::from(system.global_cpu_usage()) / 100.0,
-            memory: system.used_memory() as f64 / system.total_memory().max(1) as f64,
+            cpu: self.cgroup.cpu().unwrap_or(of_machine.cpu),
+            memory: self.cgroup.memory().unwrap_or(of_machine.memory),
         }
     }
 

@@ -10,7 +10,7 @@ use carlo_service::daemon::{self, Failure};
 use carlo_service::reload::{self, Reloadable};
 use carlo_service::shutdown::Signals;
 use carlo_service::telemetry::LogFormat;
-use carlo_service::tls::TlsError;
+use carlo_service::tls::{ClientIdentity, TlsError};
 use carlo_worker::{Config, Error, JoinToken, Trust};
 use clap::Parser;
 
@@ -33,7 +33,15 @@ struct Arguments {
     /// [default: the system's].
     #[arg(long, env = "CARLO_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Threads that compute [default: one for each core].
+    /// The certificates to join with instead of a token, its own first, as PEM; for coordinators
+    /// with --client-ca-file.
+    #[arg(long, env = "CARLO_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the first certificate, as PEM.
+    #[arg(long, env = "CARLO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Threads that compute [default: one for each core that this process may use, by its affinity
+    /// and the limit of its control group].
     #[arg(long, env = "CARLO_THREADS")]
     threads: Option<NonZeroUsize>,
     /// A name for this worker in lists [default: the host's].
@@ -54,7 +62,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments: Arguments = arguments::parse();
-    let options = daemon::Options { log_format: arguments.log_format, threads: Some(RUNTIME_THREADS) };
+    let options =
+        daemon::Options { name: "worker", log_format: arguments.log_format, threads: Some(RUNTIME_THREADS) };
     daemon::run(options, async |signals| work(arguments, signals).await.map_err(failure))
 }
 
@@ -66,8 +75,12 @@ fn failure(error: anyhow::Error) -> Failure {
 
 async fn work(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
     let join_token = arguments.join_token_file.as_deref().map(JoinToken::from_file).transpose()?;
-    let trust = arguments.ca_file.as_deref().map(Trust::from_file).transpose()?.unwrap_or_default();
+    let mut trust = arguments.ca_file.as_deref().map(Trust::from_file).transpose()?.unwrap_or_default();
+    if let (Some(certificates), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        trust = trust.presenting(ClientIdentity::from_files(certificates, key)?)?;
+    }
     let mut reloadable: Vec<Box<dyn Reloadable>> = vec![Box::new(trust.clone())];
+    reloadable.extend(trust.identity().map(|identity| Box::new(identity.clone()) as Box<dyn Reloadable>));
     reloadable.extend(join_token.iter().map(|token| Box::new(token.clone()) as Box<dyn Reloadable>));
     tokio::spawn(reload::keep_current(reloadable, signals.reload, signals.shutdown.clone()));
     let config = Config {

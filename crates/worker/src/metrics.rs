@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use carlo_service::admin::Admin;
 use carlo_service::metrics::{Metrics, SECONDS_BUCKETS};
+use carlo_service::tls::ClientIdentity;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -52,8 +53,11 @@ impl Default for Instruments {
 impl Instruments {
     /// The admin endpoint of a worker with this many threads. The worker is ready while it is in a
     /// session with a coordinator.
-    pub(crate) fn admin(&self, threads: usize) -> Admin {
+    pub(crate) fn admin(&self, threads: usize, identity: Option<&ClientIdentity>) -> Admin {
         let metrics = Metrics::new("worker");
+        if let Some(identity) = identity {
+            metrics.watch_client_certificate(identity);
+        }
         self.threads.set(i64::try_from(threads).unwrap_or(i64::MAX));
         metrics.register(|to| {
             to.register("carlo_ready", "1 if /readyz answers 200", self.ready.clone());

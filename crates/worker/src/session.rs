@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use carlo_kernel::Partial;
 use carlo_service::CancellationToken;
+use carlo_service::trace::TraceContext;
 use carlo_types::limits::{HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, PARTIAL_BYTES_MAX};
 use carlo_types::{Draft, Epoch, Fault, FaultCode, JobSpec, LeaseId, Load, Merge, NodeFacts, NodeId};
 use carlo_wire::convert::{self, NodeSecret};
@@ -18,7 +19,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 
 use crate::broken;
-use crate::engine::{Engine, Finished};
+use crate::engine::{Engine, Finished, Origin};
 use crate::join_token::JoinToken;
 use crate::metrics::Instruments;
 
@@ -135,7 +136,7 @@ impl Session<'_> {
                     Err(refusal) => return Err(ended(&refusal)),
                 },
                 finished = self.engine.finished() => {
-                    tracing::debug!(lease = %finished.lease.id, job = %finished.lease.job, "finished");
+                    log(self.engine.origin(finished.lease.job), &finished);
                     let simulations = finished.outcome.as_ref().ok().map(Partial::simulations);
                     self.instruments.finish(simulations, finished.computed_in.as_secs_f64());
                     outbox.send(report(&finished)).await?;
@@ -169,10 +170,12 @@ fn receive(engine: &mut Engine, message: FromCoordinator) -> Result<(), Fault> {
         FromCoordinator::Welcome(_) => return Err(broken("the coordinator sent a second welcome")),
         FromCoordinator::Grant(grant) => {
             let lease = convert::lease(grant.lease.as_ref())?;
+            let trace = grant.traceparent.parse().ok();
             if let Some(specification) = grant.specification {
-                engine.learn(lease.job, specification_of(specification)?);
+                let origin = Origin { request_id: grant.request_id, trace };
+                engine.learn(lease.job, specification_of(specification)?, origin);
             }
-            if !engine.start(lease) {
+            if !engine.start(lease, trace) {
                 return Err(broken(format!(
                     "lease {} has a job or blocks that this worker doesn't know",
                     lease.id
@@ -195,6 +198,20 @@ fn specification_of(message: v1::SimulationRequest) -> Result<JobSpec, Fault> {
     })
 }
 
+/// Logs a finished lease with the request that its job came from.
+fn log(origin: Option<&Origin>, finished: &Finished) {
+    let Finished { lease, outcome, computed_in, .. } = finished;
+    let request_id = origin.map(|origin| &*origin.request_id).filter(|id| !id.is_empty());
+    let trace_id = origin.and_then(|origin| origin.trace.as_ref()).map(TraceContext::trace_id);
+    let ms = computed_in.as_secs_f64() * 1e3;
+    match outcome {
+        Ok(_) => tracing::debug!(job = %lease.job, lease = %lease.id, ms, request_id, trace_id, "finished"),
+        Err(error) => {
+            tracing::warn!(job = %lease.job, lease = %lease.id, error, request_id, trace_id, "failed to compute");
+        }
+    }
+}
+
 fn report(finished: &Finished) -> FromWorker {
     let lease = Some(v1::Lease::from(&finished.lease));
     let encoded = finished.outcome.as_ref().map_err(Clone::clone).and_then(|partial| {
@@ -209,6 +226,7 @@ fn report(finished: &Finished) -> FromWorker {
             lease,
             partial,
             computed_in_us: u64::try_from(finished.computed_in.as_micros()).unwrap_or(u64::MAX),
+            traceparent: finished.trace.as_ref().map(ToString::to_string).unwrap_or_default(),
         }),
         Err(message) => FromWorker::Fault(v1::LeaseFault { lease, message }),
     }
@@ -232,5 +250,5 @@ fn heartbeat(engine: &mut Engine, epoch: Epoch) -> v1::Heartbeat {
         .progress(epoch)
         .map(|(lease, blocks_done)| v1::LeaseProgress { lease_id: lease.0, blocks_done })
         .collect();
-    v1::Heartbeat { cpu_utilization: cpu, memory_utilization: memory, leases }
+    v1::Heartbeat { cpu_utilization: cpu, memory_utilization: memory, leases, wall_ms: engine.wall_ms() }
 }

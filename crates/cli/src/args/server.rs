@@ -371,6 +371,25 @@ pub struct Cluster {
     pub server: Server,
 }
 
+/// `carlo top`
+#[derive(Debug, Args)]
+pub struct Top {
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = interval)]
+    pub interval: f64,
+    /// Look once and print it
+    #[arg(long)]
+    pub once: bool,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+fn interval(text: &str) -> Result<f64, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=3_600.0).contains(seconds));
+    seconds.ok_or("expected a number from 0.1 to 3600")
+}
+
 /// `carlo probe`
 #[derive(Debug, Args)]
 pub struct Probe {

@@ -1,14 +1,15 @@
 //! The cluster and its nodes.
 
 use carlo_rest::Cluster;
-use carlo_rest::cluster::{Node, NodeStatus};
+use carlo_rest::cluster::{Node, NodeStatus, Standby, StandbyStatus};
+use jiff::Timestamp;
 
 use super::number::{duration, grouped, short};
 use super::table::{Align, Table};
 use super::{counted, facts};
 
-/// The cluster, then a line for each node.
-pub fn cluster(cluster: &Cluster) -> String {
+/// The cluster, then a line for each standby and each node.
+pub fn cluster(cluster: &Cluster, now: Timestamp) -> String {
     let states = [
         (cluster.busy_nodes, "busy"),
         (cluster.available_nodes, "available"),
@@ -40,18 +41,61 @@ pub fn cluster(cluster: &Cluster) -> String {
         ("speed", format!("{} simulations/s", short(cluster.simulations_per_second))),
         ("waiting time", format!("{} on average", duration(cluster.average_queue_time))),
         ("leader", cluster.leader.clone()),
+        ("standbys", standbys_ready(&cluster.standbys)),
         ("model version", cluster.model_version.to_string()),
     ]);
-    if cluster.nodes.is_empty() {
-        text
-    } else {
-        format!("{text}\n\n{}", nodes_table(&cluster.nodes).fitted())
+    let mut parts = vec![text];
+    if !cluster.standbys.is_empty() {
+        parts.push(standbys_table(&cluster.standbys, now).fitted().to_string());
     }
+    if !cluster.nodes.is_empty() {
+        parts.push(nodes_table(&cluster.nodes).fitted().to_string());
+    }
+    parts.join("\n\n")
+}
+
+fn standbys_ready(standbys: &[Standby]) -> String {
+    let ready = standbys.iter().filter(|standby| standby.status == StandbyStatus::Ready).count();
+    match (standbys.len(), standbys.len() - ready) {
+        (0, _) => "none".to_owned(),
+        (_, 0) => format!("{ready} ready"),
+        (_, unready) => format!("{ready} ready, {unready} not"),
+    }
+}
+
+fn standbys_table(standbys: &[Standby], now: Timestamp) -> Table<5> {
+    let mut table = Table::new([
+        ("standby", Align::Left),
+        ("status", Align::Left),
+        ("version", Align::Left),
+        ("up for", Align::Left),
+        ("note", Align::Left),
+    ]);
+    for standby in standbys {
+        let status = match standby.status {
+            StandbyStatus::Ready => "ready",
+            StandbyStatus::Unready => "not ready",
+        };
+        let up = |started: Timestamp| duration(now.duration_since(started).as_secs_f64());
+        table.push([
+            standby.url.clone(),
+            status.to_owned(),
+            standby.version.clone().unwrap_or_default(),
+            standby.started_at.map(up).unwrap_or_default(),
+            standby.detail.clone().unwrap_or_default(),
+        ]);
+    }
+    table
 }
 
 /// A line for each node.
 pub fn nodes(nodes: &[Node]) -> String {
     if nodes.is_empty() { "no nodes".to_owned() } else { nodes_table(nodes).fitted().to_string() }
+}
+
+/// The same within so many columns.
+pub fn nodes_within(nodes: &[Node], columns: usize) -> String {
+    if nodes.is_empty() { "no nodes".to_owned() } else { nodes_table(nodes).within(columns).to_string() }
 }
 
 fn nodes_table(nodes: &[Node]) -> Table<9> {
@@ -118,16 +162,35 @@ jobs            2 running, 1,200 queued
 speed           35.2 million simulations/s
 waiting time    12 ms on average
 leader          127.0.0.1:7070
+standbys        none
 model version   1
 
 node    name   status     cores  kernel  jobs  simulations/s   cpu  memory
 node_1  attic  available      2  avx512     0              0  13 %    40 %";
-        assert_eq!(cluster(&read(&nodes, 1)), expected);
+        assert_eq!(cluster(&read(&nodes, 1), Timestamp::UNIX_EPOCH), expected);
+    }
+
+    #[test]
+    fn standbys_are_told_with_their_health() {
+        let mut read = read(&json!([]), 0);
+        read.standbys = serde_json::from_value(json!([
+            { "url": "https://b:7070", "status": "ready", "version": "0.1.0", "startedAt": "1970-01-01T00:00:00Z",
+              "lastSeen": "1970-01-01T01:59:58Z" },
+            { "url": "https://c:7070", "status": "unready", "detail": "its certificate has expired" },
+        ]))
+        .expect("standbys");
+        let text = cluster(&read, "1970-01-01T02:05:00Z".parse().expect("a time"));
+        let expected = "\
+standby         status     version  up for     note
+https://b:7070  ready      0.1.0    2 h 5 min
+https://c:7070  not ready                      its certificate has expired";
+        assert!(text.contains("standbys        1 ready, 1 not\n"), "{text}");
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]
     fn a_cluster_without_nodes_says_how_to_get_one() {
-        let text = cluster(&read(&json!([]), 0));
+        let text = cluster(&read(&json!([]), 0), Timestamp::UNIX_EPOCH);
         assert!(text.starts_with("nodes           none: start one with `carlo-worker"), "{text}");
         assert!(text.ends_with("model version   1"), "{text}");
     }

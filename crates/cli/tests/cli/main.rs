@@ -11,6 +11,7 @@ mod lifetime;
 mod server;
 mod tenants;
 mod terminal;
+mod top;
 
 use std::process::{Child, Command, Output, Stdio};
 

@@ -13,7 +13,11 @@ impl Core {
     /// the largest number of them.
     pub(crate) fn measure(&self) -> Snapshot {
         let now = self.clock.now();
-        let mut snapshot = Snapshot { repeated: self.scheduler.repeated_ranges(), ..Snapshot::default() };
+        let mut snapshot = Snapshot {
+            repeated: self.scheduler.repeated_ranges(),
+            requests_waiting: self.requests.len(),
+            ..Snapshot::default()
+        };
         let tiers: BTreeMap<&OwnerId, String> =
             self.tenancy.keys().map(|key| (&key.user, key.tier.to_string())).collect();
         for job in self.scheduler.open_jobs(now) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use carlo_kernel::Partial;
 use carlo_schedule::{ClusterView, Command, NodeState, NodeView};
+use carlo_service::trace::TraceContext;
 use carlo_tenancy::Caller;
 use carlo_types::{Epoch, Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::v1::{AuditAction, ClusterEventKind};
@@ -64,8 +65,19 @@ impl CoreHandle {
 
     /// Passes on a command of a worker's session.
     pub(crate) async fn worker(&self, session: SessionId, request: WorkerRequest) -> Result<(), Fault> {
+        self.traced_worker(session, request, None).await
+    }
+
+    /// The same for a report whose computation is a span of a trace.
+    pub(crate) async fn traced_worker(
+        &self,
+        session: SessionId,
+        request: WorkerRequest,
+        computed: Option<TraceContext>,
+    ) -> Result<(), Fault> {
         let request = Box::new(request);
-        self.requests.send(Box::new(move |core| core.worker(session, *request))).await.map_err(|_| ended())
+        let pass_on = move |core: &mut Core| core.worker(session, *request, computed);
+        self.requests.send(Box::new(pass_on)).await.map_err(|_| ended())
     }
 }
 
@@ -119,7 +131,7 @@ impl Core {
     }
 
     /// Applies a session's command, unless a newer session of the same node has replaced it.
-    fn worker(&mut self, session: SessionId, request: WorkerRequest) {
+    fn worker(&mut self, session: SessionId, request: WorkerRequest, computed: Option<TraceContext>) {
         if !self.sessions.is_current(session) {
             return;
         }
@@ -137,6 +149,9 @@ impl Core {
             self.sessions.close(session);
         }
         let node = session.node();
+        if let Command::Report { lease, .. } = &request {
+            self.sessions.begin_report(node, lease.id, computed);
+        }
         if let Err(fault) = self.apply(request) {
             tracing::warn!(%node, %fault, "a worker's message was refused; its session ends");
             self.sessions.disconnect(node, &fault);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use carlo_schedule::Effect;
+use carlo_service::trace::{Kind, Span, TraceContext};
 use carlo_types::{Epoch, Fault, FaultCode, JobId, JobSpec, Lease, LeaseId, NodeId};
 use carlo_wire::v1::coordinator_message::Message;
 use carlo_wire::{status, v1};
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tonic::Status;
 
 use crate::metrics::{Instruments, whole};
+use crate::origin::Origins;
 
 /// The channel for a worker's messages. It is bounded: a worker that doesn't read is disconnected.
 pub(crate) type Outbox = mpsc::Sender<Result<v1::CoordinatorMessage, Status>>;
@@ -45,9 +47,24 @@ struct Session {
     outbox: Outbox,
     /// Jobs whose specification was sent.
     known: BTreeSet<JobId>,
-    /// The node's leases, and when each was sent.
-    leases: BTreeMap<LeaseId, Instant>,
+    /// The node's leases.
+    leases: BTreeMap<LeaseId, GrantedLease>,
     instruments: Arc<Instruments>,
+}
+
+/// A lease that a node holds.
+#[derive(Debug)]
+struct GrantedLease {
+    sent: Instant,
+    span: Span,
+    report: Option<Report>,
+}
+
+/// A report, from its arrival to the commit.
+#[derive(Debug)]
+struct Report {
+    arrived: Instant,
+    _span: Span,
 }
 
 impl Drop for Session {
@@ -107,16 +124,19 @@ impl Sessions {
     }
 
     /// Sends the scheduler's decisions to the workers.
-    pub(super) fn carry_out(&mut self, effect: Effect, epoch: Epoch) {
+    pub(super) fn carry_out(&mut self, effect: Effect, epoch: Epoch, origins: &mut Origins) {
         match effect {
-            Effect::Grant { node, lease, spec } => self.grant(node, &lease, &spec),
+            Effect::Grant { node, lease, spec } => self.grant(node, &lease, &spec, origins),
             Effect::Revoke { node, lease: LeaseId(lease_id) } => {
                 self.end_lease(node, LeaseId(lease_id));
                 self.send(node, Message::Revoke(v1::Revoke { epoch: epoch.0, lease_id }));
             }
             Effect::Acknowledge { node, lease: LeaseId(lease_id), epoch, accepted } => {
-                if let Some(granted) = self.end_lease(node, LeaseId(lease_id)) {
-                    self.instruments.lease_duration.observe(granted.elapsed().as_secs_f64());
+                if let Some(lease) = self.end_lease(node, LeaseId(lease_id)) {
+                    self.instruments.lease_duration.observe(lease.sent.elapsed().as_secs_f64());
+                    if let Some(report) = &lease.report {
+                        self.instruments.report_seconds.observe(report.arrived.elapsed().as_secs_f64());
+                    }
                 }
                 self.instruments.report(accepted);
                 let acknowledge = v1::Acknowledge { epoch: epoch.0, lease_id, accepted };
@@ -140,17 +160,37 @@ impl Sessions {
         }
     }
 
-    fn grant(&mut self, node: NodeId, lease: &Lease, spec: &Arc<JobSpec>) {
+    fn grant(&mut self, node: NodeId, lease: &Lease, spec: &Arc<JobSpec>, origins: &mut Origins) {
         let Some(session) = self.open.get_mut(&node) else { return };
-        session.leases.insert(lease.id, Instant::now());
+        let span = origins.begin_lease(node, lease);
+        let specification = session.known.insert(lease.job).then(|| spec.to_draft().into());
+        let mut grant = v1::Grant { lease: Some(lease.into()), specification, ..v1::Grant::default() };
+        if let Some(origin) = origins.of(lease.job).filter(|_| grant.specification.is_some()) {
+            grant.request_id = origin.request_id.to_string();
+            grant.traceparent = origin.trace.as_ref().map(ToString::to_string).unwrap_or_default();
+        }
+        if let Some(context) = span.context().filter(|_| span.is_recorded()) {
+            grant.traceparent = context.to_string();
+        }
+        session.leases.insert(lease.id, GrantedLease { sent: Instant::now(), span, report: None });
         self.instruments.leases_granted.inc();
         self.instruments.leases_in_flight.inc();
-        let specification = session.known.insert(lease.job).then(|| spec.to_draft().into());
-        self.send(node, Message::Grant(v1::Grant { lease: Some(lease.into()), specification }));
+        self.send(node, Message::Grant(grant));
     }
 
-    /// Removes a lease of the node. Returns when it was sent.
-    fn end_lease(&mut self, node: NodeId, lease: LeaseId) -> Option<Instant> {
+    /// A lease's report has arrived. `computed` is the span of the computation, if it was recorded.
+    pub(super) fn begin_report(&mut self, node: NodeId, lease: LeaseId, computed: Option<TraceContext>) {
+        let held = self.open.get_mut(&node).and_then(|session| session.leases.get_mut(&lease));
+        let Some(held) = held else { return };
+        // A worker can't add to traces that its lease is no part of.
+        let trace_id = held.span.context().filter(|_| held.span.is_recorded()).map(|own| own.trace_id());
+        let computed = computed.filter(|computed| trace_id == Some(computed.trace_id()));
+        let span = computed.map_or_else(Span::none, |_| Span::begin("report", Kind::Consumer, computed));
+        held.report = Some(Report { arrived: Instant::now(), _span: span });
+    }
+
+    /// Removes a lease of the node.
+    fn end_lease(&mut self, node: NodeId, lease: LeaseId) -> Option<GrantedLease> {
         let granted = self.open.get_mut(&node)?.leases.remove(&lease)?;
         self.instruments.leases_in_flight.dec();
         Some(granted)

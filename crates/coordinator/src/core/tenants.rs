@@ -47,8 +47,18 @@ impl Core {
     /// none or the coordinator is configured to adopt them.
     pub(super) fn ensure_access(&mut self, access: &Access) -> Result<(), Error> {
         self.needs_keys = !matches!(access, Access::Open);
-        let (environment, wall) = (Arc::clone(&self.environment), self.clock.now().wall);
-        let adopted = access.adopt(&self.tenancy, wall, Some(&|| environment.secret()))?;
+        let environment = Arc::clone(&self.environment);
+        self.adopt(access, Some(&|| environment.secret()))
+    }
+
+    /// The same after the files have changed. Files that aren't there are not made.
+    pub(crate) fn check_access(&mut self, access: &Access) -> Result<(), Error> {
+        self.adopt(access, None)
+    }
+
+    fn adopt(&mut self, access: &Access, fresh: Option<&dyn Fn() -> [u8; 32]>) -> Result<(), Error> {
+        let wall = self.clock.now().wall;
+        let adopted = access.adopt(&self.tenancy, wall, fresh)?;
         let refused = |refusal: Refusal| EntryError::Contradiction(refusal.into());
         if let Some(secret) = adopted.admin {
             let new = NewKey {
@@ -90,10 +100,25 @@ impl Core {
         }
     }
 
+    /// The terms in the coordinator's file have changed.
+    pub(crate) fn replace_terms(&mut self, terms: Terms) {
+        if *self.tenancy.terms() == terms {
+            return;
+        }
+        let changes = said_of_terms(self.tenancy.terms(), &terms);
+        self.audit_start(AuditAction::TiersChanged, "", changes);
+        tracing::info!("the tiers were changed, as this coordinator's file says");
+        self.use_terms(terms);
+    }
+
     /// Changes the terms of the whole cluster.
     pub(crate) fn set_terms(&mut self, caller: &Caller, terms: Terms) {
         let changes = said_of_terms(self.tenancy.terms(), &terms);
         self.audit(caller, AuditAction::TiersChanged, "", changes);
+        self.use_terms(terms);
+    }
+
+    fn use_terms(&mut self, terms: Terms) {
         self.writes.push(entries::write_terms(&terms));
         self.tenancy.set_terms(terms);
         self.limit_owners();

@@ -51,7 +51,7 @@ impl Files {
     fn data(self) -> anyhow::Result<(Data, PathBuf)> {
         let data = match self.data_dir {
             Some(directory) => Data::Directory(directory),
-            None => self.etcd.data().context(BadArguments)?,
+            None => self.etcd.data().context(BadArguments)?.0,
         };
         Ok((data, self.file))
     }

@@ -1,5 +1,5 @@
 //! Measures all gRPC calls: their number by method and code, the duration of unary calls, and the
-//! number of open calls.
+//! number of open calls. Each call also has a span in its trace and a line in the log.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,16 +7,39 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use carlo_service::trace::{Kind, Span};
 use http_body::{Body, Frame, SizeHint};
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::{CallLabels, Instruments, Method};
+use crate::origin::{CallOrigin, Origin};
 
 /// The streaming methods. Their duration says nothing about the coordinator.
 const STREAMS: [&str; 3] = ["Watch", "Work", "Results"];
 const WATCH: &str = "/Watch";
+/// The methods that change nothing begin with one of these words. All others are logged at info.
+const READS: [&str; 17] = [
+    "Check",
+    "Count",
+    "Events",
+    "Explain",
+    "Export",
+    "Get",
+    "History",
+    "Jobs",
+    "List",
+    "Ready",
+    "Replay",
+    "Results",
+    "Revalidate",
+    "Samples",
+    "Stats",
+    "Status",
+    "Watch",
+];
 /// The label for all other paths, because callers can make up any number of them.
 const OTHER: &str = "other";
 
@@ -51,9 +74,19 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let mut call = MeasuredCall::new(Arc::clone(&self.instruments), request.uri().path());
-        let response = self.inner.call(request);
+    fn call(&mut self, mut request: Request<Q>) -> Self::Future {
+        let mut origin = Origin::of(request.headers());
+        let path = request.uri().path();
+        let span = Span::begin(path.trim_start_matches('/'), Kind::Server, origin.trace);
+        origin.trace = span.context();
+        // Of the highest level, so that a warning names its request whatever is logged.
+        let log_span =
+            tracing::error_span!("call", request_id = &*origin.request_id, trace_id = origin.trace_id());
+        let origin = CallOrigin::new(origin);
+        let mut call =
+            MeasuredCall::new(Arc::clone(&self.instruments), path, origin.clone(), span, log_span.clone());
+        request.extensions_mut().insert(origin);
+        let response = log_span.in_scope(|| self.inner.call(request)).instrument(log_span);
         Box::pin(async move {
             let response = response.await?;
             // A response without a body has its status in the headers.
@@ -71,16 +104,46 @@ struct MeasuredCall {
     began: Instant,
     /// The status, once it is known. A caller that goes away leaves none.
     code: Code,
+    origin: CallOrigin,
+    span: Span,
+    log_span: tracing::Span,
 }
 
 impl MeasuredCall {
-    fn new(instruments: Arc<Instruments>, path: &str) -> Self {
+    fn new(
+        instruments: Arc<Instruments>,
+        path: &str,
+        origin: CallOrigin,
+        mut span: Span,
+        log_span: tracing::Span,
+    ) -> Self {
+        span.set("rpc.system", "grpc");
         let method = path.strip_prefix("/carlo.v1.").unwrap_or(OTHER).to_owned();
         instruments.in_progress.inc();
         if method.ends_with(WATCH) {
             instruments.event_streams.inc();
         }
-        Self { instruments, method, began: Instant::now(), code: Code::Cancelled }
+        Self { instruments, method, began: Instant::now(), code: Code::Cancelled, origin, span, log_span }
+    }
+
+    /// Writes the line about the call, and completes its span.
+    fn log(&mut self) {
+        let code = name(self.code);
+        self.span.set("rpc.response.status_code", code);
+        self.span.set("carlo.request_id", &self.origin.origin.request_id);
+        if !matches!(self.code, Code::Ok | Code::Cancelled) {
+            self.span.fail(code);
+        }
+        let key = self.origin.key.get().copied().flatten().map(tracing::field::display);
+        let duration_ms = self.began.elapsed().as_secs_f64() * 1e3;
+        let method = &*self.method;
+        self.log_span.in_scope(|| {
+            if is_read(method) {
+                tracing::debug!(method, code, duration_ms, key, "answered");
+            } else {
+                tracing::info!(method, code, duration_ms, key, "answered");
+            }
+        });
     }
 
     fn note(&mut self, headers: &HeaderMap) {
@@ -92,6 +155,7 @@ impl MeasuredCall {
 
 impl Drop for MeasuredCall {
     fn drop(&mut self) {
+        self.log();
         let instruments = &self.instruments;
         instruments.in_progress.dec();
         if self.method.ends_with(WATCH) {
@@ -108,6 +172,13 @@ impl Drop for MeasuredCall {
         }
         instruments.requests.get_or_create(&CallLabels { method, code: name(self.code) }).inc();
     }
+}
+
+/// Whether a method, like `Jobs/Submit`, changes nothing. A worker's stream has lines of its own.
+fn is_read(method: &str) -> bool {
+    let (service, method) = method.split_once('/').unwrap_or(("", method));
+    let is_ours = ["Accounts", "Batches", "Cluster", "Jobs"].contains(&service);
+    !is_ours || READS.iter().any(|word| method.starts_with(word))
 }
 
 /// A body whose trailers contain the call's status.
@@ -166,5 +237,42 @@ fn name(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_change_something_are_told_from_those_that_read() {
+        for change in [
+            "Jobs/Submit",
+            "Jobs/Simulate",
+            "Jobs/Cancel",
+            "Batches/Create",
+            "Batches/Cancel",
+            "Accounts/CreateKey",
+            "Accounts/RevokeKey",
+            "Accounts/SetTiers",
+            "Cluster/Drain",
+            "Cluster/Undrain",
+        ] {
+            assert!(!is_read(change), "{change}");
+        }
+        for read in [
+            "Jobs/Get",
+            "Jobs/Watch",
+            "Batches/Stats",
+            "Batches/Jobs",
+            "Accounts/ListKeys",
+            "Accounts/CheckKey",
+            "Cluster/Status",
+            "Cluster/Ready",
+            "Workers/Work",
+            "other",
+        ] {
+            assert!(is_read(read), "{read}");
+        }
     }
 }

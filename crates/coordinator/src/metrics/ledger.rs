@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use carlo_store::{Compaction, Key, Ledger, LedgerError, Write};
+use carlo_store::{Compaction, Key, Ledger, LedgerError, Standby, Write};
 use carlo_types::Epoch;
 
 use super::Instruments;
@@ -52,7 +52,11 @@ impl Ledger for MeasuredLedger {
         self.inner.leader().await
     }
 
-    async fn standbys(&self) -> Result<u64, LedgerError> {
+    fn introduce(&self, facts: Bytes) {
+        self.inner.introduce(facts);
+    }
+
+    async fn standbys(&self) -> Result<Vec<Standby>, LedgerError> {
         self.inner.standbys().await
     }
 

@@ -93,7 +93,7 @@ impl Puppet {
         }
         let partial = accumulator.finish().encode();
         let id = lease.job_id.clone();
-        let report = v1::Report { lease: Some(lease), partial, computed_in_us: 1_000 };
+        let report = v1::Report { lease: Some(lease), partial, computed_in_us: 1_000, ..Default::default() };
         self.say(FromWorker::Report(report)).await;
         id
     }

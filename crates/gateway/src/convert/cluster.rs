@@ -2,7 +2,8 @@
 
 use carlo_rest::Cluster;
 use carlo_rest::cluster::{
-    ClusterEvent, ClusterEventKind, ClusterEvents, ClusterHistory, ClusterSample, Node, NodeStatus,
+    ClusterEvent, ClusterEventKind, ClusterEvents, ClusterHistory, ClusterSample, Node, NodeStatus, Standby,
+    StandbyStatus,
 };
 use carlo_wire::{FieldError, v1};
 
@@ -24,8 +25,25 @@ pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError>
         simulations_per_second: message.simulations_per_second,
         leader: message.leader,
         model_version: message.model_version,
+        standbys: message.standbys.into_iter().map(standby).collect::<Result<_, _>>()?,
         nodes,
     })
+}
+
+fn standby(message: v1::Standby) -> Result<Standby, FieldError> {
+    let at = |field, ms| if ms == 0 { Ok(None) } else { time(field, ms).map(Some) };
+    Ok(Standby {
+        url: message.url,
+        status: if message.is_ready { StandbyStatus::Ready } else { StandbyStatus::Unready },
+        detail: present(message.detail),
+        version: present(message.version),
+        started_at: at("standbys.started_at_ms", message.started_at_ms)?,
+        last_seen: at("standbys.last_seen_ms", message.last_seen_ms)?,
+    })
+}
+
+fn present(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }
 
 pub(crate) fn node(message: v1::Node) -> Result<Node, FieldError> {
@@ -95,7 +113,6 @@ fn event(message: v1::ClusterEvent) -> Result<ClusterEvent, FieldError> {
             return Err(FieldError::new("events.kind", "is missing or unknown"));
         }
     };
-    let present = |text: String| (!text.is_empty()).then_some(text);
     Ok(ClusterEvent {
         at: time("events.at_ms", message.at_ms)?,
         kind,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carlo_rest::Cluster;
-use carlo_rest::cluster::{Node, NodeStatus};
+use carlo_rest::cluster::{Node, NodeStatus, StandbyStatus};
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_types::definition::kind::Seed;
 use carlo_types::limits::PAGE_MAX;
@@ -505,6 +505,11 @@ async fn the_cluster_counts_its_nodes_by_what_they_do() {
     assert_eq!((cluster.leader.as_str(), cluster.model_version), ("127.0.0.1:7070", 1));
     assert_eq!((cluster.nodes[0].cores, cluster.nodes[0].cpu_utilization), (8, 0.5));
     assert_eq!(cluster.nodes[0].last_seen.to_string(), "2023-11-14T22:13:20.123Z");
+    let [standby] = &cluster.standbys[..] else { panic!("{:?}", cluster.standbys) };
+    assert_eq!((&*standby.url, standby.status), ("http://127.0.0.1:7080", StandbyStatus::Unready));
+    assert_eq!(standby.detail.as_deref(), Some("its certificate has expired"));
+    assert_eq!(standby.started_at.map(|at| at.to_string()).as_deref(), Some("1970-01-01T00:00:01Z"));
+    assert_eq!(standby.last_seen, None);
 }
 
 #[tokio::test]

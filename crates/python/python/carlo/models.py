@@ -62,6 +62,9 @@ SpendingRule = Union["Guardrails", "PercentRule", "VpwRule"]
 spending, which stays between `floor` and `ceiling`.
 """
 
+StandbyStatus = Literal["ready", "unready"]
+"""Whether a coordinator that waits to lead would serve."""
+
 Success = Literal["finalBalance", "neverShort"]
 """The criterion of success."""
 
@@ -423,6 +426,9 @@ class Cluster(ClusterDisplay, Answer):
 
     simulations_per_second: float
     """The current speed of all nodes together."""
+
+    standbys: list[Standby]
+    """The coordinators that wait to lead, the next leader first."""
 
     total_nodes: int
     """The number of nodes that are not offline."""
@@ -1354,7 +1360,7 @@ class Node(Answer):
     """The number of computing threads."""
 
     cpu_utilization: float
-    """The fraction of the machine's processors that is in use, 0 to 1."""
+    """The fraction of the processors that is in use, 0 to 1: of the machine's, or of the limit of a container."""
 
     current_job_ids: list[str]
     """The jobs of its leases."""
@@ -1372,7 +1378,7 @@ class Node(Answer):
     """The time of its last message."""
 
     memory_utilization: float
-    """The fraction of the machine's memory that is in use, 0 to 1."""
+    """The fraction of the memory that is in use, 0 to 1: of the machine's, or of the limit of a container."""
 
     name: str
     """The name that the operator gave the node."""
@@ -2657,6 +2663,34 @@ class Spending(Answer):
     """Standard error of `cutProbability`."""
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Standby(Answer):
+    """A coordinator that waits to lead."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "last_seen": "lastSeen",
+        "started_at": "startedAt",
+    }
+
+    status: StandbyStatus
+    """Whether it would take over and serve."""
+
+    url: str
+    """The address that it is reached at."""
+
+    detail: str | None = None
+    """Why it would not, or what an operator should know."""
+
+    last_seen: str | None = None
+    """When it last said something, by its own clock."""
+
+    started_at: str | None = None
+    """When its process started, once it has said so."""
+
+    version: str | None = None
+    """The version of its program, once it has said so."""
+
+
 @dataclass(kw_only=True, repr=False)
 class StudentTReturns(Input):
     """Student's t with the same mean and variance, at least −100 %: fat tails."""
@@ -3103,6 +3137,8 @@ __all__ = [
     "Solved",
     "Spending",
     "SpendingRule",
+    "Standby",
+    "StandbyStatus",
     "StudentTReturns",
     "SubmitJob",
     "Submitted",

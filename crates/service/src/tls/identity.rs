@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::validity::Validity;
@@ -23,6 +24,8 @@ pub struct Identity(Arc<Shared>);
 struct Shared {
     certificates: PathBuf,
     key: PathBuf,
+    /// The authorities that sign clients' certificates; `None` if clients need none.
+    client_authorities: Option<PathBuf>,
     protocols: Vec<Vec<u8>>,
     current: RwLock<Current>,
 }
@@ -51,11 +54,32 @@ impl Identity {
     ///
     /// If the files can't be used.
     pub fn from_files(certificates: &Path, key: &Path, protocols: &[&str]) -> Result<Self, TlsError> {
+        Self::asking_clients(certificates, key, protocols, None)
+    }
+
+    /// The same for a daemon that asks clients for a certificate, which these authorities (a PEM
+    /// file) must have signed. A client may do without one.
+    ///
+    /// # Errors
+    ///
+    /// If the files can't be used.
+    pub fn asking_clients(
+        certificates: &Path,
+        key: &Path,
+        protocols: &[&str],
+        client_authorities: Option<&Path>,
+    ) -> Result<Self, TlsError> {
+        let files = Files { certificates, key, client_authorities };
         let protocols: Vec<_> = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let current = load(certificates, key, &protocols)?;
+        let current = RwLock::new(files.load(&protocols)?);
         files::check_secret(key);
-        let (certificates, key) = (certificates.to_owned(), key.to_owned());
-        let identity = Self(Arc::new(Shared { certificates, key, protocols, current: RwLock::new(current) }));
+        let identity = Self(Arc::new(Shared {
+            certificates: certificates.to_owned(),
+            key: key.to_owned(),
+            client_authorities: client_authorities.map(Path::to_owned),
+            protocols,
+            current,
+        }));
         identity.warn();
         Ok(identity)
     }
@@ -79,11 +103,12 @@ impl Identity {
     /// If the files can't be used, for example because they are half written or don't match. The
     /// previous ones stay in use.
     pub fn reload(&self) -> Result<bool, TlsError> {
-        let Shared { certificates, key, protocols, .. } = &*self.0;
-        if digest(&read(certificates)?, &read(key)?) == self.current().digest {
+        let Shared { certificates, key, client_authorities, protocols, .. } = &*self.0;
+        let files = Files { certificates, key, client_authorities: client_authorities.as_deref() };
+        if files.read()?.digest() == self.current().digest {
             return Ok(false);
         }
-        let new = load(certificates, key, protocols)?;
+        let new = files.load(protocols)?;
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(true)
     }
@@ -105,26 +130,65 @@ impl Identity {
     }
 }
 
-fn load(certificates_file: &Path, key_file: &Path, protocols: &[Vec<u8>]) -> Result<Current, TlsError> {
-    let fault = |file: &Path| {
-        let file = file.to_owned();
-        move |source| TlsError::File { file, source }
-    };
-    let (certificates_pem, key_pem) = (read(certificates_file)?, read(key_file)?);
-    let chain = certificates(&certificates_pem).map_err(fault(certificates_file))?;
-    let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(fault(key_file))?;
-    let validity = chain.first().and_then(|certificate| Validity::of(certificate));
-    let builder = ServerConfig::builder_with_provider(provider());
-    let mut config =
-        builder.with_safe_default_protocol_versions()?.with_no_client_auth().with_single_cert(chain, key)?;
-    config.alpn_protocols = protocols.to_vec();
-    Ok(Current { config: Arc::new(config), validity, digest: digest(&certificates_pem, &key_pem) })
+/// The files of an identity.
+struct Files<'a> {
+    certificates: &'a Path,
+    key: &'a Path,
+    client_authorities: Option<&'a Path>,
 }
 
-fn digest(certificates: &[u8], key: &[u8]) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    digest.update(certificates.len().to_be_bytes());
-    digest.update(certificates);
-    digest.update(key);
-    digest.finalize().into()
+/// Their contents.
+struct Contents {
+    certificates: Vec<u8>,
+    key: Vec<u8>,
+    client_authorities: Option<Vec<u8>>,
+}
+
+impl Files<'_> {
+    fn read(&self) -> Result<Contents, TlsError> {
+        let client_authorities = self.client_authorities.map(read).transpose()?;
+        Ok(Contents { certificates: read(self.certificates)?, key: read(self.key)?, client_authorities })
+    }
+
+    fn load(&self, protocols: &[Vec<u8>]) -> Result<Current, TlsError> {
+        let fault = |file: &Path| {
+            let file = file.to_owned();
+            move |source| TlsError::File { file, source }
+        };
+        let contents = self.read()?;
+        let chain = certificates(&contents.certificates).map_err(fault(self.certificates))?;
+        let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(fault(self.key))?;
+        let validity = chain.first().and_then(|certificate| Validity::of(certificate));
+        let builder =
+            ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        let builder = match (self.client_authorities, &contents.client_authorities) {
+            (Some(file), Some(pem)) => {
+                let mut roots = RootCertStore::empty();
+                for authority in certificates(pem).map_err(fault(file))? {
+                    roots.add(authority).map_err(TlsError::Authorities)?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+                    .allow_unauthenticated()
+                    .build()
+                    .map_err(|error| TlsError::ClientAuthorities(error.to_string()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_single_cert(chain, key)?;
+        config.alpn_protocols = protocols.to_vec();
+        Ok(Current { config: Arc::new(config), validity, digest: contents.digest() })
+    }
+}
+
+impl Contents {
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let empty = Vec::new();
+        for content in [&self.certificates, &self.key, self.client_authorities.as_ref().unwrap_or(&empty)] {
+            digest.update(content.len().to_be_bytes());
+            digest.update(content);
+        }
+        digest.finalize().into()
+    }
 }

@@ -133,3 +133,42 @@ async fn old_versions_and_weak_ciphers_are_refused() {
         assert!(alert.is_empty() || alert[0] == 21 && alert[5] == 2, "{alert:?}");
     }
 }
+
+#[tokio::test]
+async fn a_client_presents_a_certificate_that_is_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    write_pair(directory.path());
+    let file = |name: &str| directory.path().join(name);
+    let other = tempfile::tempdir().unwrap();
+    write_pair(other.path());
+    let (client_certificate, client_key) = (other.path().join("cert"), other.path().join("key"));
+    let identity =
+        Identity::asking_clients(&file("cert"), &file("key"), &["h2"], Some(&client_certificate)).unwrap();
+    let trust = Trust::from_file(&file("cert")).unwrap();
+    let names = async |trust: &Trust| {
+        let (client, server) = tokio::io::duplex(16 * 1024);
+        let (accepted, _connected) =
+            tokio::join!(identity.accept(server), trust.connect("localhost", &["h2"], client));
+        accepted.map(|stream| client_names(&stream)).map_err(|_| "refused")
+    };
+    assert_eq!(names(&trust).await, Ok(Vec::new()), "a client may do without one");
+    let presented = ClientIdentity::from_files(&client_certificate, &client_key).unwrap();
+    let presenting = trust.presenting(presented.clone()).unwrap();
+    assert_eq!(names(&presenting).await, Ok(vec!["localhost".to_owned()]));
+    assert!(!presented.reload().unwrap());
+
+    // Another pair, which the server doesn't know yet.
+    let old_key = std::fs::read(&client_key).unwrap();
+    write_pair(other.path());
+    let new_key = std::fs::read(&client_key).unwrap();
+    std::fs::write(&client_key, old_key).unwrap();
+    presented.reload().unwrap_err();
+    assert_eq!(names(&presenting).await, Ok(vec!["localhost".to_owned()]), "the old pair stays in use");
+    std::fs::write(&client_key, new_key).unwrap();
+    assert!(presented.reload().unwrap());
+    assert_eq!(names(&presenting).await, Err("refused"));
+    assert!(identity.reload().unwrap(), "its authorities have changed");
+    assert_eq!(names(&presenting).await, Ok(vec!["localhost".to_owned()]));
+    assert!(presented.expires().is_some_and(|expires| expires > std::time::SystemTime::now()));
+    assert_eq!(presented.pem().0, std::fs::read(&client_certificate).unwrap());
+}

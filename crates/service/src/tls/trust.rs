@@ -9,6 +9,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::client::ClientIdentity;
 use super::{TlsError, certificates, provider, read};
 
 /// The authorities that are trusted to sign a server's certificate at an `https` URL. Clones share
@@ -20,6 +21,8 @@ pub struct Trust(Arc<Shared>);
 struct Shared {
     /// The file with the authorities; `None` for the system's.
     file: Option<PathBuf>,
+    /// What is presented to servers that ask for a certificate.
+    identity: Option<ClientIdentity>,
     current: RwLock<Option<Current>>,
 }
 
@@ -41,8 +44,28 @@ impl Trust {
     ///
     /// If the file can't be used.
     pub fn from_file(file: &Path) -> Result<Self, TlsError> {
-        let current = load(file)?;
-        Ok(Self(Arc::new(Shared { file: Some(file.to_owned()), current: RwLock::new(Some(current)) })))
+        let current = RwLock::new(Some(config(&read(file)?, file, None)?));
+        Ok(Self(Arc::new(Shared { file: Some(file.to_owned()), current, ..Shared::default() })))
+    }
+
+    /// The same authorities for a client that presents this certificate to servers that ask for
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// If the authorities can't be used.
+    pub fn presenting(&self, identity: ClientIdentity) -> Result<Self, TlsError> {
+        let file = self.0.file.clone();
+        let place = file.as_deref().unwrap_or(Path::new("authorities"));
+        // The system's are read at the first connection.
+        let current = self.current().filter(|current| !current.pem.is_empty());
+        let current = current.map(|current| config(&current.pem, place, Some(&identity))).transpose()?;
+        Ok(Self(Arc::new(Shared { file, identity: Some(identity), current: RwLock::new(current) })))
+    }
+
+    /// What it presents to servers that ask for a certificate.
+    pub fn identity(&self) -> Option<&ClientIdentity> {
+        self.0.identity.as_ref()
     }
 
     /// The authorities in this PEM text.
@@ -51,8 +74,8 @@ impl Trust {
     ///
     /// If they can't be used.
     pub fn in_authorities(pem: &[u8]) -> Result<Self, TlsError> {
-        let current = config(pem, Path::new("authorities"))?;
-        Ok(Self(Arc::new(Shared { file: None, current: RwLock::new(Some(current)) })))
+        let current = RwLock::new(Some(config(pem, Path::new("authorities"), None)?));
+        Ok(Self(Arc::new(Shared { current, ..Shared::default() })))
     }
 
     /// Performs the TLS handshake with the server of this name over a connected stream. `protocols`
@@ -84,7 +107,7 @@ impl Trust {
         let pem = read(file)?;
         let is_new = self.current().is_none_or(|current| current.pem != pem);
         if is_new {
-            self.set(config(&pem, file)?);
+            self.set(config(&pem, file, self.identity())?);
         }
         Ok(is_new)
     }
@@ -97,7 +120,7 @@ impl Trust {
         // On a system without authorities no server is trusted, and connecting fails with that
         // reason.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let current = Current { pem: Vec::new(), config: client(roots)? };
+        let current = Current { pem: Vec::new(), config: client(roots, self.identity())? };
         self.set(current.clone());
         Ok(current.config)
     }
@@ -111,22 +134,21 @@ impl Trust {
     }
 }
 
-fn load(file: &Path) -> Result<Current, TlsError> {
-    config(&read(file)?, file)
-}
-
-fn config(pem: &[u8], file: &Path) -> Result<Current, TlsError> {
+fn config(pem: &[u8], file: &Path, identity: Option<&ClientIdentity>) -> Result<Current, TlsError> {
     let file = || file.to_owned();
     let certificates = certificates(pem).map_err(|source| TlsError::File { file: file(), source })?;
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots.add(certificate).map_err(TlsError::Authorities)?;
     }
-    Ok(Current { pem: pem.to_vec(), config: client(roots)? })
+    Ok(Current { pem: pem.to_vec(), config: client(roots, identity)? })
 }
 
-fn client(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
+fn client(roots: RootCertStore, identity: Option<&ClientIdentity>) -> Result<Arc<ClientConfig>, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider());
-    let config = builder.with_safe_default_protocol_versions()?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    let config = builder.with_safe_default_protocol_versions()?.with_root_certificates(roots);
+    Ok(Arc::new(match identity {
+        Some(identity) => config.with_client_cert_resolver(identity.resolver()),
+        None => config.with_no_client_auth(),
+    }))
 }

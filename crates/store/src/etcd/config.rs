@@ -1,6 +1,7 @@
 //! The configuration of the connection to etcd.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use etcd_client::{Certificate, ConnectOptions, Identity, TlsOptions};
 
@@ -21,6 +22,33 @@ pub struct EtcdConfig {
     pub user: Option<EtcdCredentials>,
     /// TLS settings; `None` for an unencrypted connection.
     pub tls: Option<EtcdTls>,
+    /// Replaces the user and the TLS settings while the ledger is used.
+    pub updates: EtcdUpdates,
+}
+
+/// A user and TLS settings that replace those of a configuration. Clones share them: each new
+/// connection uses the latest.
+#[derive(Clone, Default)]
+pub struct EtcdUpdates(Arc<RwLock<Option<Secrets>>>);
+
+type Secrets = (Option<EtcdCredentials>, Option<EtcdTls>);
+
+impl EtcdUpdates {
+    /// Uses these from the next connection on.
+    pub fn replace(&self, user: Option<EtcdCredentials>, tls: Option<EtcdTls>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((user, tls));
+    }
+
+    fn get(&self) -> Option<Secrets> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Shows no secret.
+impl fmt::Debug for EtcdUpdates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EtcdUpdates")
+    }
 }
 
 /// A user of etcd.
@@ -57,7 +85,7 @@ impl fmt::Debug for EtcdTls {
 impl EtcdConfig {
     /// An etcd at these URLs, with the prefix `carlo`, without a user and unencrypted.
     pub fn new(urls: Vec<String>) -> Self {
-        Self { urls, prefix: "carlo".to_owned(), user: None, tls: None }
+        Self { urls, prefix: "carlo".to_owned(), user: None, tls: None, updates: EtcdUpdates::default() }
     }
 
     /// Checks that the configuration is usable.
@@ -96,12 +124,13 @@ impl EtcdConfig {
         // No `with_timeout`: it would also cut off the campaign. Each call has its own timeout.
         let mut options =
             ConnectOptions::new().with_connect_timeout(super::QUESTION_TIMEOUT).with_require_leader(true);
-        if let Some(EtcdCredentials { name, password }) = &self.user {
+        let (user, tls) = self.updates.get().unwrap_or_else(|| (self.user.clone(), self.tls.clone()));
+        if let Some(EtcdCredentials { name, password }) = &user {
             // etcd refuses a request with an expired token before it does anything, so it is safe
             // to repeat.
             options = options.with_user(name, password).with_auto_token_refresh(true);
         }
-        if let Some(tls) = &self.tls {
+        if let Some(tls) = &tls {
             let mut wanted = TlsOptions::new().ca_certificate(Certificate::from_pem(&tls.authority));
             if let Some((certificate, key)) = &tls.identity {
                 wanted = wanted.identity(Identity::from_pem(certificate, key));

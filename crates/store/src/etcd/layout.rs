@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `<prefix>/schema` | the version of this layout, in decimal |
 //! | `<prefix>/leader/<lease>` | a candidate's address; the oldest one leads |
+//! | `<prefix>/standby/<lease>` | what that candidate says about itself, see `Ledger::introduce` |
 //! | `<prefix>/entry/<key>` | an entry |
 //! | `<prefix>/staged/put/<key>`, `<prefix>/staged/delete/<key>` | a write of a commit that is larger than one transaction |
 //! | `<prefix>/staged/whole` | exists once all writes of that commit are staged |
@@ -40,6 +41,15 @@ impl Layout {
 
     pub(super) fn candidate(&self, lease: i64) -> Vec<u8> {
         self.key(&format!("leader/{lease:x}"))
+    }
+
+    /// The prefix of what candidates say about themselves.
+    pub(super) fn introductions(&self) -> Vec<u8> {
+        self.key("standby/")
+    }
+
+    pub(super) fn introduction(&self, lease: i64) -> Vec<u8> {
+        self.key(&format!("standby/{lease:x}"))
     }
 
     /// The key of the entry `text`, or the prefix of all entries whose keys begin with `text`.

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use carlo_types::Epoch;
 use etcd_client::{Client, Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp, TxnOpResponse};
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
@@ -112,7 +113,13 @@ impl Term {
     ///
     /// It polls instead of calling etcd's `Campaign` or watching. Such a call may hang forever when
     /// etcd restarts, and it makes etcd itself keep the lease of a frozen candidate alive.
-    pub(super) async fn campaign(&self, address: &str) -> Result<Epoch, LedgerError> {
+    ///
+    /// Meanwhile it publishes each of its `facts`.
+    pub(super) async fn campaign(
+        &self,
+        address: &str,
+        mut facts: watch::Receiver<Bytes>,
+    ) -> Result<Epoch, LedgerError> {
         let key = self.layout.candidate(self.lease);
         let put = PutOptions::new().with_lease(self.lease);
         let standing = Txn::new()
@@ -125,7 +132,12 @@ impl Term {
         let epoch = epoch
             .ok_or_else(|| LedgerError::storage(CAMPAIGN, io::Error::other("the lease is used already")))?;
 
+        facts.mark_changed();
         while !self.is_oldest(&key).await {
+            if facts.has_changed().unwrap_or(false) {
+                let facts = facts.borrow_and_update().clone();
+                self.introduce(facts).await;
+            }
             tokio::select! {
                 () = sleep(LOOK_EVERY) => {}
                 () = self.lost() => {
@@ -146,6 +158,16 @@ impl Term {
         let asked = client.get(self.layout.candidates(), Some(super::oldest_first()));
         let found = in_time(QUESTION_TIMEOUT, CAMPAIGN, asked).await;
         found.is_ok_and(|found| found.kvs().first().is_some_and(|oldest| oldest.key() == key))
+    }
+
+    /// Publishes what the candidate says about itself. Best effort: the next value replaces it.
+    async fn introduce(&self, facts: Bytes) {
+        let mut client = self.client();
+        let put = PutOptions::new().with_lease(self.lease);
+        let asked = client.put(self.layout.introduction(self.lease), facts, Some(put));
+        if let Err(error) = in_time(QUESTION_TIMEOUT, CAMPAIGN, asked).await {
+            tracing::debug!("failed to tell the others about this standby: {error}");
+        }
     }
 
     pub(super) fn client(&self) -> Client {

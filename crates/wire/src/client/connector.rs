@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use carlo_service::tls::{self, Trust, client::TlsStream};
+use carlo_service::tls::{self, ClientStream, Trust};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -123,7 +123,7 @@ impl Service<Uri> for Connector {
 #[derive(Debug)]
 enum Transport {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<ClientStream<TcpStream>>),
 }
 
 /// A connection that checks whether the peer's first bytes are those of a coordinator.

@@ -18,7 +18,7 @@ fn spec() -> JobSpec {
 
 fn engine(threads: usize) -> Engine {
     let mut engine = Engine::new(Box::new(Cores::new(threads).unwrap()), Level::available()[0]);
-    engine.learn(JobId::from_random(JOB), spec());
+    engine.learn(JobId::from_random(JOB), spec(), Origin::default());
     engine
 }
 
@@ -38,7 +38,7 @@ async fn a_lease_covers_its_simulations_on_any_number_of_threads() {
     let mut partials = Vec::new();
     for threads in [1, 3] {
         let mut engine = engine(threads);
-        assert!(engine.start(lease(1, 0, 5)));
+        assert!(engine.start(lease(1, 0, 5), None));
         let finished = engine.finished().await;
         let partial = finished.outcome.unwrap();
         assert_eq!(partial.simulations(), SIMULATIONS);
@@ -50,9 +50,9 @@ async fn a_lease_covers_its_simulations_on_any_number_of_threads() {
 #[tokio::test]
 async fn leases_finish_in_any_cut_to_the_same_summary() {
     let mut engine = engine(2);
-    assert!(engine.start(lease(1, 0, 5)));
+    assert!(engine.start(lease(1, 0, 5), None));
     let whole = engine.finished().await.outcome.unwrap();
-    assert!(engine.start(lease(2, 0, 2)) && engine.start(lease(3, 2, 5)));
+    assert!(engine.start(lease(2, 0, 2), None) && engine.start(lease(3, 2, 5), None));
     let mut parts = engine.finished().await.outcome.unwrap();
     parts.merge(&engine.finished().await.outcome.unwrap());
     assert_eq!(parts, whole);
@@ -61,7 +61,7 @@ async fn leases_finish_in_any_cut_to_the_same_summary() {
 #[tokio::test]
 async fn a_finished_lease_is_kept_until_it_is_acknowledged() {
     let mut engine = engine(1);
-    assert!(engine.start(lease(1, 0, 1)));
+    assert!(engine.start(lease(1, 0, 1), None));
     assert!(!engine.is_idle());
     engine.finished().await;
     assert_eq!(engine.undelivered().count(), 1);
@@ -72,9 +72,9 @@ async fn a_finished_lease_is_kept_until_it_is_acknowledged() {
 #[tokio::test]
 async fn of_a_revoked_lease_nothing_is_reported() {
     let mut engine = engine(1);
-    assert!(engine.start(lease(1, 0, 5)));
+    assert!(engine.start(lease(1, 0, 5), None));
     engine.revoke((Epoch(1), LeaseId(1)));
-    assert!(engine.start(lease(2, 4, 5)));
+    assert!(engine.start(lease(2, 4, 5), None));
     assert_eq!(engine.finished().await.lease.id, LeaseId(2));
     assert_eq!(engine.undelivered().count(), 1);
 }
@@ -106,9 +106,9 @@ async fn a_much_shorter_lease_goes_first_even_if_a_longer_one_has_begun() {
     let machine = Stepped::default();
     let parts = Arc::clone(&machine.0);
     let mut engine = Engine::new(Box::new(machine), Level::available()[0]);
-    engine.learn(JobId::from_random(JOB), spec());
+    engine.learn(JobId::from_random(JOB), spec(), Origin::default());
     for lease in [lease(1, 0, 4), lease(2, 0, 4), lease(3, 4, 5)] {
-        assert!(engine.start(lease));
+        assert!(engine.start(lease, None));
     }
     let mut begun = parts.lock().unwrap().remove(0);
     assert!(begun.step());
@@ -131,9 +131,9 @@ async fn a_much_shorter_lease_goes_first_even_if_a_longer_one_has_begun() {
 #[tokio::test]
 async fn a_lease_of_an_unknown_job_or_of_blocks_that_it_lacks_is_not_started() {
     let mut engine = engine(1);
-    assert!(!engine.start(lease(1, 4, 6)));
+    assert!(!engine.start(lease(1, 4, 6), None));
     engine.forget(JobId::from_random(JOB));
-    assert!(!engine.start(lease(1, 0, 1)));
+    assert!(!engine.start(lease(1, 0, 1), None));
 }
 
 #[test]

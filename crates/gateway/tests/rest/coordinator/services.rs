@@ -438,7 +438,10 @@ impl Accounts for State {
     ) -> Result<Response<v1::CheckKeyResponse>, Status> {
         let key = request.metadata().get("x-api-key").map(|key| key.to_str().unwrap().to_owned());
         self.authenticate(key.as_deref())?;
-        Ok(Response::new(v1::CheckKeyResponse { user: key.unwrap_or_else(|| "local".to_owned()) }))
+        Ok(Response::new(v1::CheckKeyResponse {
+            user: key.unwrap_or_else(|| "local".to_owned()),
+            ..Default::default()
+        }))
     }
 
     async fn count_call(
@@ -456,6 +459,13 @@ impl Cluster for State {
         request: Request<v1::ClusterStatusRequest>,
     ) -> Result<Response<v1::ClusterStatus>, Status> {
         let statuses = [v1::NodeStatus::Busy, v1::NodeStatus::Available, v1::NodeStatus::Busy];
+        let standby = v1::Standby {
+            url: "http://127.0.0.1:7080".to_owned(),
+            version: "0.1.0".to_owned(),
+            started_at_ms: 1_000,
+            detail: "its certificate has expired".to_owned(),
+            ..v1::Standby::default()
+        };
         let cluster = |_| {
             Ok(v1::ClusterStatus {
                 nodes: statuses.map(node).to_vec(),
@@ -465,6 +475,7 @@ impl Cluster for State {
                 simulations_per_second: 1e7,
                 leader: "127.0.0.1:7070".to_owned(),
                 model_version: 1,
+                standbys: vec![standby],
             })
         };
         self.answer("status", request, cluster).await
@@ -473,7 +484,11 @@ impl Cluster for State {
     async fn ready(&self, request: Request<v1::ReadyRequest>) -> Result<Response<v1::ReadyResponse>, Status> {
         // Needs no key and isn't counted.
         let authentication_is_off = self.authentication_is_off.load(Ordering::Relaxed);
-        let answer = self.answer("ready", request, |_| Ok(v1::ReadyResponse { authentication_is_off })).await;
+        let answer = self
+            .answer("ready", request, |_| {
+                Ok(v1::ReadyResponse { authentication_is_off, ..Default::default() })
+            })
+            .await;
         self.calls.lock().unwrap().retain(|call| *call != "ready");
         answer
     }
