@@ -228,7 +228,11 @@ async fn check(
         Some(expected) => Some(expected),
         None => match core.ask(move |core| core.spec(lease.job)).await? {
             Some(spec) => {
-                let expected = Arc::new(Expected::of(spec));
+                // Of a sweep of a thousand points this takes a second.
+                let expected = tokio::task::spawn_blocking(move || Arc::new(Expected::of(spec)));
+                let expected = expected.await.map_err(|error| {
+                    Fault::new(FaultCode::Internal, format!("failed to prepare {}: {error}", lease.job))
+                })?;
                 expectations.insert(lease.job, Arc::clone(&expected));
                 Some(expected)
             }

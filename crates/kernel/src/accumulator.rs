@@ -83,12 +83,23 @@ impl Accumulator {
     /// Simulates a block of `job` and adds its results. `job` must be the job for which the
     /// accumulator was made. A block beyond the job's end has no simulations.
     pub fn block(&mut self, job: &Job, block: u64) {
+        let _ = self.block_while(job, block, &|| true);
+    }
+
+    /// The same, but a block of a sweep, which may take a minute, is given up once it is not wanted
+    /// any more: that is asked every few points. Returns whether the block was added; if not, a part
+    /// of it was, and what was collected so far is of no use.
+    #[must_use]
+    pub fn block_while(&mut self, job: &Job, block: u64, is_wanted: &dyn Fn() -> bool) -> bool {
         let (first, count) = job.indices(block);
         let sampled = if job.sensitivity() { sensitivity::SIMULATIONS.saturating_sub(first) } else { 0 };
         let paired = usize::try_from(sampled).map_or(count, |left| left.min(count));
-        match job.prepared() {
-            Prepared::Savings(plan) => self.savings(job, plan, block, paired),
-            Prepared::Lifetime(lifetime) => self.lifetimes(job, lifetime, block, paired),
+        let is_whole = match job.prepared() {
+            Prepared::Savings(plan) => self.savings(job, plan, block, paired, is_wanted),
+            Prepared::Lifetime(lifetime) => self.lifetimes(job, lifetime, block, paired, is_wanted),
+        };
+        if !is_whole {
+            return false;
         }
         let is_scored = !self.scores.is_empty();
         let record = Record {
@@ -102,10 +113,19 @@ impl Accumulator {
             notable: &mut self.notable,
         };
         job.level().run(record);
+        true
     }
 
     /// Simulates a block of a savings goal, its first `paired` simulations with every scenario.
-    fn savings(&mut self, job: &Job, plan: &Plan, block: u64, paired: usize) {
+    /// Returns `false` if it gave up.
+    fn savings(
+        &mut self,
+        job: &Job,
+        plan: &Plan,
+        block: u64,
+        paired: usize,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> bool {
         let (_, count) = job.indices(block);
         self.finals.resize(count, 0.0);
         let scenarios = if paired == 0 { &mut [][..] } else { &mut self.scenarios[..] };
@@ -116,11 +136,19 @@ impl Accumulator {
         if paired > 0 {
             self.sensitivity.add(plan.threshold, &self.finals[..paired], &self.scenarios);
         }
-        job.count_variants(block, &self.finals, &mut self.variants);
+        job.count_variants(block, &self.finals, &mut self.variants, is_wanted)
     }
 
-    /// Simulates a block of a plan, its first `paired` simulations with every scenario.
-    fn lifetimes(&mut self, job: &Job, lifetime: &Lifetime, block: u64, paired: usize) {
+    /// Simulates a block of a plan, its first `paired` simulations with every scenario. Returns
+    /// `false` if it gave up.
+    fn lifetimes(
+        &mut self,
+        job: &Job,
+        lifetime: &Lifetime,
+        block: u64,
+        paired: usize,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> bool {
         let (first, count) = job.indices(block);
         let scenarios = if paired == 0 { &[][..] } else { job.scenarios() };
         let others = job.variants().plans().iter().filter_map(|variant| variant.prepared.lifetime());
@@ -147,8 +175,10 @@ impl Accumulator {
             self.tally_plan.add_scenarios(threshold, &self.scores[..paired], scored().skip(BASIC));
         }
         let own = (self.scores.as_slice(), threshold);
-        if job.variants().plans().is_empty() {
-            job.count_variants(block, own.0, &mut self.variants);
+        if job.variants().plans().is_empty()
+            && !job.count_variants(block, own.0, &mut self.variants, is_wanted)
+        {
+            return false;
         }
         let (alone, mut others) = (&mut self.scenarios[0], others.iter_mut());
         for (variant, counts) in job.variants().plans().iter().zip(&mut self.variants) {
@@ -162,6 +192,7 @@ impl Accumulator {
                 *alone = outcomes.finals;
             }
         }
+        true
     }
 
     /// The partial result so far.

@@ -155,7 +155,14 @@ impl Job {
     }
 
     /// Simulates a block of the job's other plans and counts it in pairs with the job's own scores.
-    pub(crate) fn count_variants(&self, block: u64, own: &[f32], counts: &mut [VariantCounts]) {
+    /// Returns `false` if it stopped between the points of a sweep because they are no longer wanted.
+    pub(crate) fn count_variants(
+        &self,
+        block: u64,
+        own: &[f32],
+        counts: &mut [VariantCounts],
+        is_wanted: &dyn Fn() -> bool,
+    ) -> bool {
         let (first, _) = self.indices(block);
         let own = (own, self.plan().threshold);
         match &self.variants {
@@ -171,6 +178,9 @@ impl Job {
             Variants::Points(points) => {
                 let points = points.chunks(TOGETHER_MAX).zip(counts.chunks_mut(TOGETHER_MAX));
                 for (points, counts) in points {
+                    if !is_wanted() {
+                        return false;
+                    }
                     let prepared: Vec<_> = points.iter().map(|point| Prepared::new(&point.spec)).collect();
                     count_together(self.level, first, own, prepared.iter(), counts);
                 }
@@ -189,6 +199,7 @@ impl Job {
                 }
             }
         }
+        true
     }
 
     pub(crate) fn notable(&self) -> Notable {

@@ -269,8 +269,14 @@ impl Part {
             return false;
         };
         let job = self.task.job.get(self.task.level);
-        self.accumulator.get_or_insert_with(|| Accumulator::new(job)).block(job, block);
-        self.task.blocks_done.fetch_add(1, Ordering::Relaxed);
+        let task = &self.task;
+        let is_wanted = || !task.revoked.load(Ordering::Relaxed);
+        let accumulator = self.accumulator.get_or_insert_with(|| Accumulator::new(job));
+        if accumulator.block_while(job, block, &is_wanted) {
+            self.task.blocks_done.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.accumulator = None;
+        }
         true
     }
 

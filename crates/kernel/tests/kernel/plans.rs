@@ -1,6 +1,6 @@
 //! Jobs that compare plans or solve for a number of one, against jobs of their own.
 
-use carlo_kernel::{Job, Partial, results, threshold};
+use carlo_kernel::{Accumulator, Job, Partial, results, threshold};
 use carlo_types::analysis::SolveDraft;
 use carlo_types::analysis::Variable;
 use carlo_types::definition::kind::Seed;
@@ -117,6 +117,21 @@ fn points_of_a_sweep_are_jobs_of_their_own() {
 }
 
 /// The largest sweep, cut as it may be: the same bits, and reports that stay small.
+#[test]
+fn a_block_of_a_sweep_is_given_up_once_it_is_not_wanted() {
+    let targets = (0..100).map(|i| 50_000.0 + f64::from(i)).collect();
+    let spec = sweeping(&plan(0), &[("/goal/targetAmount", targets)]);
+    let job = Job::new(&spec, level());
+    let asked = std::cell::Cell::new(0);
+    let mut accumulator = Accumulator::new(&job);
+    let is_whole = accumulator.block_while(&job, 0, &|| {
+        asked.set(asked.get() + 1);
+        asked.get() < 3
+    });
+    assert!(!is_whole && asked.get() == 3, "{} questions", asked.get());
+    assert!(Accumulator::new(&job).block_while(&job, 0, &|| true));
+}
+
 #[test]
 fn a_large_sweep_merges_exactly_from_small_reports() {
     let mut draft = plan(0);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::machine::Cores;
+use carlo_types::sweep::SweepAxisDraft;
 use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Draft, Seal};
 
 const JOB: u128 = 1;
@@ -77,6 +78,37 @@ async fn of_a_revoked_lease_nothing_is_reported() {
     assert!(engine.start(lease(2, 4, 5), None));
     assert_eq!(engine.finished().await.lease.id, LeaseId(2));
     assert_eq!(engine.undelivered().count(), 1);
+}
+
+/// A sweep of so many points that a block of it takes long.
+fn heavy_sweep() -> JobSpec {
+    let axis = SweepAxisDraft {
+        pointer: Some("/financialProfile/monthlySpending".to_owned()),
+        values: (0..1_024).map(|point| 2_000.0 + f64::from(point)).collect(),
+    };
+    let mut draft = Draft { sweep: vec![axis], ..spec().to_draft() };
+    draft.goal.timeline_months = Some(600);
+    draft.check(1).unwrap()
+}
+
+#[tokio::test]
+async fn a_block_of_a_sweep_is_given_up_between_its_points() {
+    let machine = Stepped::default();
+    let parts = Arc::clone(&machine.0);
+    let mut engine = Engine::new(Box::new(machine), Level::available()[0]);
+    engine.learn(JobId::from_random(JOB), heavy_sweep(), Origin::default());
+    assert!(engine.start(lease(1, 0, 1), None));
+    let mut part = parts.lock().unwrap().remove(0);
+    let task = Arc::clone(&part.task);
+    let computing = std::thread::spawn(move || (part.step(), part));
+    while task.next_block.load(Ordering::Relaxed) == 0 {
+        std::thread::yield_now();
+    }
+    engine.revoke((Epoch(1), LeaseId(1)));
+    let (goes_on, mut part) = computing.join().unwrap();
+    assert!(goes_on && part.accumulator.is_none(), "the block was begun, and not kept");
+    assert_eq!(task.blocks_done.load(Ordering::Relaxed), 0);
+    assert!(!part.step());
 }
 
 /// A machine with one thread, which computes only when the test makes it.
