@@ -269,14 +269,20 @@ pub struct Sweep {
     #[arg(long, value_name = "POINTER=VALUES", required = true)]
     pub over: Vec<Over>,
     /// The format of the points; json is the whole job
-    #[arg(long, value_enum, default_value_t = SweepFormat::Text)]
+    #[arg(long, value_enum, default_value_t = SweepFormat::Text, conflicts_with = "json")]
     pub format: SweepFormat,
-    /// Print the whole job as one JSON object: the same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
+    /// The priority among your own jobs: 0 to 100, highest first [default: 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
+    pub priority: Option<u32>,
+    /// A name for the job, at most 128 characters
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
     /// Threads that compute [default: as many as the machine has]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Where, unless here; --json is the same as --format json.
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
 }
 
 /// The formats of the points of a sweep.

@@ -1,6 +1,7 @@
 //! The commands that use a server.
 
 use anyhow::Context as _;
+use carlo_rest::Job;
 use carlo_service::{files, shutdown, tls};
 use carlo_types::JobId;
 use carlo_types::limits::PAGE_SIZE_MAX;
@@ -11,7 +12,7 @@ use crate::args::{
     Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Reprioritize, Samples,
     Server, Submit, URL_DEFAULT, URL_VARIABLE,
 };
-use crate::client::{Client, JobFilter};
+use crate::client::{ApiResponse, Client, JobFilter};
 use crate::exit::{self, BadArgument, Exit, say};
 use crate::output::{self, StdoutClosed, print, print_json};
 use crate::progress::Progress;
@@ -236,20 +237,30 @@ pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
 }
 
 /// Waits for a job that continues if this program ends.
-async fn follow(client: &Client, id: JobId, server: &Server, mut progress: Progress) -> anyhow::Result<Exit> {
+async fn follow(client: &Client, id: JobId, server: &Server, progress: Progress) -> anyhow::Result<Exit> {
+    let ended = until_ended(client, id, server, progress).await?;
+    ended.map_or(Ok(Exit::Interrupted), |answer| wait::conclude(&answer, server.json, None))
+}
+
+/// Waits for a job as [`follow`] does, and returns it; returns `None` after Ctrl-C.
+pub(crate) async fn until_ended(
+    client: &Client,
+    id: JobId,
+    server: &Server,
+    mut progress: Progress,
+) -> anyhow::Result<Option<ApiResponse<Job>>> {
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let ended = tokio::select! {
         ended = wait::as_told(client, id, &mut progress) => Some(ended),
         () = interrupt.cancelled() => None,
     };
     if let Some(ended) = ended {
-        let answer = ended.with_context(|| format!("failed to watch {id}"))?;
-        return wait::conclude(&answer, server.json, None);
+        return ended.with_context(|| format!("failed to watch {id}")).map(Some);
     }
     progress.clear();
     let [watch, cancel] = ["watch", "cancel"].map(|command| hint(command, &id.to_string(), server));
     say(&format!("{id} continues: {watch} follows it, {cancel} cancels it"));
-    Ok(Exit::Interrupted)
+    Ok(None)
 }
 
 /// A command line for the next command with the same server.

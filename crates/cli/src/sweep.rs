@@ -1,13 +1,19 @@
 //! `carlo sweep`: simulates a plan at many values of one or two of its numbers, with a cluster in
-//! this process.
+//! this process or with a server.
+
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use carlo_rest::Job;
 use carlo_rest::job::JobResults;
-use serde_json::value::RawValue;
-use serde_json::{json, to_string};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::args::{self, SweepFormat};
-use crate::exit::Exit;
+use crate::client::ApiResponse;
+use crate::commands::{connect, until_ended};
+use crate::exit::{Exit, say};
+use crate::progress::Progress;
 use crate::run::Submission;
 use crate::{output, render, request, run, wait};
 
@@ -19,21 +25,40 @@ pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
     let plan: Box<RawValue> = RawValue::from_string(request::load(&args.request)?)?;
     let axes: Vec<_> =
         args.over.iter().map(|over| json!({"pointer": over.pointer, "values": over.values})).collect();
-    let body = format!("{{\"request\":{plan},\"axes\":{}}}", to_string(&axes)?);
+    let mut body = BTreeMap::from([("request", plan), ("axes", to_raw_value(&axes)?)]);
+    if let Some(name) = &args.name {
+        body.insert("name", to_raw_value(name)?);
+    }
+    if let Some(priority) = args.priority {
+        body.insert("priority", to_raw_value(&priority)?);
+    }
+    let body = serde_json::to_string(&body)?;
     let file = request::name(&args.request.file);
-    let answer = run::here(Submission::Sweep(body), args.threads).await;
+    let answer = match args.elsewhere.server() {
+        None => run::here(Submission::Sweep(body), args.threads).await,
+        Some(server) => there(&server, body).await,
+    };
     let answer = answer.with_context(|| format!("failed to sweep over {file}"))?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Some(JobResults { sweep: Some(sweep), .. }) = &answer.value.results else {
         return wait::conclude(&answer, false, None);
     };
-    match if args.json { SweepFormat::Json } else { args.format } {
+    match if args.elsewhere.json { SweepFormat::Json } else { args.format } {
         SweepFormat::Text => return wait::conclude(&answer, false, None),
         SweepFormat::Json => output::print_json(&answer.json)?,
         SweepFormat::Csv => output::write(&render::visible::lines(&sweep.csv().replace("\r\n", "\n")))?,
         SweepFormat::Jsonl => output::write_json(&sweep.lines())?,
     }
     Ok(Exit::Ok)
+}
+
+/// Sweeps with a server and returns the ended job; returns `None` after Ctrl-C.
+async fn there(server: &args::Server, body: String) -> anyhow::Result<Option<ApiResponse<Job>>> {
+    let client = connect(server)?;
+    let submitted = client.sweep(body).await?.value;
+    say(&format!("{} {}", submitted.job_id, render::job::submitted(&submitted)));
+    let id = submitted.job_id.parse().context("failed to read the server's answer")?;
+    until_ended(&client, id, server, Progress::aside()).await
 }
 
 /// An axis on the command line.

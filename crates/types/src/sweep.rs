@@ -14,6 +14,7 @@ use crate::definition::rule::{items, list, number, part, text};
 use crate::definition::{self, Faults, Object, section, snake_case};
 use crate::limits::{NUMBER_MAX, TEXT_CHARS_MAX};
 use crate::request::Request;
+use crate::request::envelope::JobOptions;
 use crate::spec::JobSpec;
 
 /// The most points of a sweep.
@@ -48,6 +49,10 @@ section! {
         request: Request = part().required();
         /// One or two axes.
         axes: Vec<SweepAxis> = list(AXES_MAX).at_least(1).required();
+        /// Its name, for people.
+        name: Option<String> = JobOptions::name;
+        /// More is sooner, among the jobs of one user.
+        priority: u32 = JobOptions::priority;
     }
 }
 

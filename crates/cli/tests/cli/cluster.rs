@@ -8,9 +8,17 @@ use serde_json::{Value, json};
 
 use crate::{EXAMPLE, carlo, outcome, signal};
 
-fn answer(args: &[&str]) -> Value {
+/// The answer of a command, as JSON.
+pub(crate) fn answer(args: &[&str]) -> Value {
     let (stdout, stderr, code) = outcome(&mut carlo(args));
     assert_eq!((stderr.as_str(), code), ("", Some(0)));
+    serde_json::from_str(&stdout).expect("one JSON value and nothing else")
+}
+
+/// The same of a command that says aside what it does.
+pub(crate) fn answer_aside(args: &[&str]) -> Value {
+    let (stdout, stderr, code) = outcome(&mut carlo(args));
+    assert_eq!(code, Some(0), "{stderr}");
     serde_json::from_str(&stdout).expect("one JSON value and nothing else")
 }
 
@@ -79,7 +87,7 @@ fn an_interrupted_run_ends_soon_with_130() {
 }
 
 /// Starts `carlo up` on free ports. Returns its URL, too.
-fn up(directory: &std::path::Path) -> (Child, String) {
+pub(crate) fn up(directory: &std::path::Path) -> (Child, String) {
     let mut command = carlo(&["up", "--listen", "127.0.0.1:0", "--threads", "1", "--data-dir"]);
     let mut child = command.arg(directory).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -215,11 +223,21 @@ fn a_stored_answer_to_a_question_is_verified_with_the_question() {
 
 /// The response of a call for which the command line has no command.
 fn post(url: &str, path: &str, body: &Value) -> Value {
+    called(|client| {
+        let request = client.post(format!("{url}{path}"));
+        request.header("content-type", "application/json").body(body.to_string())
+    })
+}
+
+/// What a server has at a path.
+pub(crate) fn get(url: &str, path: &str) -> Value {
+    called(|client| client.get(format!("{url}{path}")))
+}
+
+fn called(request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder) -> Value {
     carlo_service::tls::install_provider();
     let call = async {
-        let request = reqwest::Client::new().post(format!("{url}{path}"));
-        let request = request.header("content-type", "application/json").body(body.to_string());
-        let answer = request.send().await.unwrap();
+        let answer = request(&reqwest::Client::new()).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     };
@@ -356,6 +374,23 @@ fn the_example_of_a_sweep_is_one() {
     let success = |i: usize| points[i]["successProbability"].as_f64().unwrap();
     assert_eq!(points.len(), 28);
     assert!(success(24) > success(0) && success(24) > success(27), "later and on less is safer: {points:?}");
+}
+
+/// A server computes a sweep as a job that has a name and a priority.
+#[test]
+fn a_server_sweeps_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut child, url) = up(&directory.path().join("data"));
+    let plan = [EXAMPLE, "-n", "20000", "--seed", "3", "--over", "/goal/targetAmount=60000,70000"];
+    let labels = ["--name", "Which target?", "--priority", "80", "--url", &url];
+    let there = answer_aside(&[&["sweep"], &plan[..], &labels, &["--json"]].concat());
+    assert_eq!((&there["name"], &there["priority"]), (&json!("Which target?"), &json!(80)));
+    let here = answer(&[&["sweep"], &plan[..], &["--json"]].concat());
+    assert_eq!(there["results"]["sweep"], here["results"]["sweep"]);
+    let lines = [&["sweep"], &plan[..], &["--format", "jsonl", "--url", &url]].concat();
+    assert_eq!(outcome(&mut carlo(&lines)).0.lines().count(), 2);
+    signal("TERM", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 /// The samples have the histogram of the job, and are charged like the same number of simulations.

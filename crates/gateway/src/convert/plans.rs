@@ -24,8 +24,10 @@ pub(crate) fn read_solve(body: &Document) -> Result<JobSpec, Failure> {
 
 /// The job of a sweep.
 pub(crate) fn read_sweep(body: &Document) -> Result<v1::SubmitRequest, Failure> {
-    let spec = body::section(body).map(SweepRequest::into_spec)?;
-    Ok(v1::SubmitRequest { simulation: Some((&spec).into()), ..v1::SubmitRequest::default() })
+    let mut sweep: SweepRequest = body::section(body)?;
+    let (name, priority) = (sweep.name.take(), Some(sweep.priority));
+    let simulation = Some((&sweep.into_spec()).into());
+    Ok(v1::SubmitRequest { simulation, name, priority, ..v1::SubmitRequest::default() })
 }
 
 /// Converts a pointer into the job of a sweep to one into the body.

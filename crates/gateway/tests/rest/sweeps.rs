@@ -35,15 +35,22 @@ async fn a_sweep_is_a_job_and_its_faults_are_named_in_its_body() {
     let response = post(&gateway, &json!({"request": ready(), "axes": axes})).send().await.unwrap();
     assert_eq!(response.status(), 202);
     assert!(response.headers()["location"].to_str().unwrap().starts_with("/api/jobs/job_"));
-    let submitted = coordinator.state.submitted.lock().unwrap()[0].simulation.clone().unwrap();
-    assert_eq!(submitted.sweep, [axis("/goal/targetAmount", &[50_000.0, 60_000.5])]);
+    let submitted = coordinator.state.submitted.lock().unwrap()[0].clone();
+    let swept = submitted.simulation.unwrap().sweep;
+    assert_eq!(swept, [axis("/goal/targetAmount", &[50_000.0, 60_000.5])]);
+    assert_eq!((submitted.name, submitted.priority), (None, Some(50)));
+
+    let named = json!({"request": ready(), "axes": axes, "name": "Which target?", "priority": 80});
+    assert_eq!(post(&gateway, &named).send().await.unwrap().status(), 202);
+    let submitted = coordinator.state.submitted.lock().unwrap()[1].clone();
+    assert_eq!((submitted.name.as_deref(), submitted.priority), (Some("Which target?"), Some(80)));
 
     let axes = json!([{"pointer": "/goal/timelineMonths", "values": [12, 1201]}, {"pointer": "/goal", "values": []}]);
-    let refused =
-        problem(post(&gateway, &json!({"request": ready(), "axes": axes})).send().await.unwrap()).await;
+    let body = json!({"request": ready(), "axes": axes, "priority": 101});
+    let refused = problem(post(&gateway, &body).send().await.unwrap()).await;
     assert_eq!(refused.status, 400);
     let pointers: Vec<_> = refused.errors.iter().map(|fault| fault.pointer.as_str()).collect();
-    assert_eq!(pointers, ["/axes/1/values", "/axes/0/values/1"]);
+    assert_eq!(pointers, ["/axes/1/values", "/priority", "/axes/0/values/1"]);
 }
 
 #[tokio::test]

@@ -29,17 +29,17 @@ fn the_last_axis_varies_first_and_both_spellings_are_taken() {
         {"pointer": "/plan/income_until", "values": [240, 250.0]},
         {"pointer": "/financialProfile/monthlySpending", "values": [1_500, 1_600.5, 1_700]},
     ]);
-    let SweepRequest { request, axes } = read_body(axes).unwrap();
-    assert_eq!(axes[0].pointer, "/plan/incomeUntil");
-    let found: Vec<_> = points(&request, &axes)
+    let sweep = read_body(axes).unwrap();
+    assert_eq!(sweep.axes[0].pointer, "/plan/incomeUntil");
+    let found: Vec<_> = points(&sweep.request, &sweep.axes)
         .iter()
         .map(|point| (point.plan.income_until.unwrap(), point.profile.monthly_spending))
         .collect();
     let expected =
         [(240, 1_500.0), (240, 1_600.5), (240, 1_700.0), (250, 1_500.0), (250, 1_600.5), (250, 1_700.0)];
     assert_eq!(found, expected);
-    assert_eq!(values(&axes)[4], [250.0, 1_600.5]);
-    let spec = SweepRequest { request, axes }.into_spec();
+    assert_eq!(values(&sweep.axes)[4], [250.0, 1_600.5]);
+    let spec = sweep.into_spec();
     assert_eq!(spec.months(), 7 * 360);
     assert_eq!(spec.to_draft().check(0), Ok(spec));
 }
@@ -47,11 +47,11 @@ fn the_last_axis_varies_first_and_both_spellings_are_taken() {
 #[test]
 fn what_ends_with_the_timeline_moves_along() {
     let axes = json!([{"pointer": "/goal/timelineMonths", "values": [300, 400]}]);
-    let SweepRequest { request, axes } = read_body(axes).unwrap();
-    let found = points(&request, &axes);
+    let sweep = read_body(axes).unwrap();
+    let found = points(&sweep.request, &sweep.axes);
     assert_eq!([found[0].plan.income_until, found[1].plan.income_until], [None, Some(300)]);
     assert!(found.iter().all(|point| point.plan.flows[0].until.is_none()));
-    assert_eq!(SweepRequest { request, axes }.into_spec().months(), 360 + 300 + 400);
+    assert_eq!(sweep.into_spec().months(), 360 + 300 + 400);
 }
 
 #[test]
