@@ -2840,6 +2840,12 @@ class SweepRequest(Input):
     request: SimulationRequest
     """The plan. All points differ from it only in the numbers of the axes, and are compared with it."""
 
+    name: str | None = None
+    """Its name, for people."""
+
+    priority: int | None = None
+    """More is sooner, among the jobs of one user. At least 0, at most 100. Default 50."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Tiers(Answer):
