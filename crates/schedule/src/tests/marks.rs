@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use carlo_types::{BlockRange, Merge};
+use carlo_types::{BlockRange, JobSpec, Merge};
 
 /// The simulated blocks of a job.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct Marks {
     successes: u64,
     /// The job's number of simulations. Marks of jobs with another number don't fit.
     asked: u64,
+    /// Months that were computed for each simulation, where that isn't what the job says.
+    pub(crate) months: Option<u32>,
 }
 
 impl Marks {
@@ -27,6 +29,7 @@ impl Marks {
             simulations: range.simulations(simulations),
             successes: (range.start()..range.end()).map(successes).sum(),
             asked: simulations,
+            months: None,
         }
     }
 
@@ -70,5 +73,9 @@ impl Merge for Marks {
 
     fn successes(&self) -> u64 {
         self.successes
+    }
+
+    fn months(&self, spec: &JobSpec) -> u32 {
+        self.months.unwrap_or(spec.months())
     }
 }

@@ -28,6 +28,38 @@ fn a_job_is_queued_then_runs_then_is_complete_with_every_simulation_counted_once
     assert!(!world.ledger.checkpoints.contains_key(&id));
 }
 
+/// What a job that solves computes follows from its first simulations, so it is billed for the
+/// months that its reports tell, not for those that were reserved; also under a later leader.
+#[test]
+fn a_job_is_billed_for_the_months_that_were_computed() {
+    for (months, is_cancelled) in [(Some(5), false), (Some(5), true), (None, false)] {
+        let mut world = World::new(Config::default());
+        let id = world.submit(200 * BLOCK);
+        let worker = world.join(1);
+        let mut reports = 0;
+        while let Some((lease, spec)) = world.first_lease(worker) {
+            let mut partial = Marks::of(lease.range, spec.simulations());
+            partial.months = months;
+            world.apply(Command::Report { node: worker, lease, partial, computed_in: SHORT }).unwrap();
+            reports += 1;
+            if reports == 3 {
+                world.wait(Duration::from_secs(2));
+                world.tick();
+                world.restart();
+                world.leases.clear();
+                world.join(1);
+                if is_cancelled {
+                    world.apply(Command::Cancel { job: id, reason: None }).unwrap();
+                }
+            }
+        }
+        let record = world.ledger.job(id);
+        let expected = carlo_types::metering::tokens(record.simulations_done, months.unwrap_or(12));
+        assert!(record.simulations_done > 0 && expected > 0);
+        assert_eq!(record.bill.unwrap().tokens, expected, "{months:?} months of {record:?}");
+    }
+}
+
 #[test]
 fn a_refused_command_changes_nothing() {
     let mut world = World::new(Config { open_jobs_max: 1, ..Config::default() });
