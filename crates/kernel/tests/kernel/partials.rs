@@ -7,7 +7,7 @@ use carlo_types::results::PERCENTILES;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
 use proptest::prelude::*;
 
-use crate::{golden, level, partial, whole};
+use crate::{extreme, golden, level, partial, whole};
 
 fn house_deposit(simulations: u64, seed: u64) -> JobSpec {
     golden::cases()[0].spec(simulations, seed)
@@ -156,7 +156,11 @@ fn reports_are_small() {
 fn extreme_requests_have_finite_answers() {
     for months in [1, 6, 36, 1200] {
         for returns in [-1.0, 1.0] {
-            let spec = extreme(months, returns).check(9).unwrap();
+            let mut draft = Draft::default();
+            extreme(&mut draft, returns);
+            draft.goal.timeline_months = Some(months);
+            draft.params.n_simulations = Some(20_000);
+            let spec = draft.check(9).unwrap();
             let results = results(&spec, &whole(&spec, level()));
             let numbers = [results.mean, results.std, results.worst_case, results.best_case];
             let intervals = results.percentile_intervals_95.as_flattened();
@@ -171,35 +175,6 @@ fn extreme_requests_have_finite_answers() {
             assert!(has_met || months < 1200 || returns < 0.0, "{months} months: {largest}");
         }
     }
-}
-
-fn extreme(months: u64, returns: f64) -> Draft {
-    const MOST: Option<f64> = Some(1e12);
-    let mut draft = Draft::default();
-    draft.profile.liquid_assets = MOST;
-    draft.profile.monthly_spending = MOST;
-    draft.profile.credit_debt = MOST;
-    draft.profile.monthly_loan_payments = MOST;
-    draft.inputs.monthly_income = MOST;
-    draft.goal.target_amount = MOST;
-    draft.goal.timeline_months = Some(months);
-    let params = &mut draft.params;
-    params.n_simulations = Some(20_000);
-    params.annual_return_mean = Some(returns);
-    params.annual_return_std = Some(2.0);
-    params.inflation_rate = Some(1.0);
-    params.inflation_volatility = Some(1.0);
-    params.income_volatility = Some(2.0);
-    params.expense_volatility = Some(2.0);
-    params.emergency_probability = Some(1.0);
-    params.emergency_min = Some(0.0);
-    params.emergency_max = MOST;
-    params.annual_raise_mean = Some(returns);
-    params.annual_raise_volatility = Some(1.0);
-    params.promotion_probability = Some(1.0);
-    params.promotion_raise_mean = Some(returns);
-    params.promotion_raise_volatility = Some(1.0);
-    draft
 }
 
 /// Where balances are a few numbers, an interval holds the exact order statistics that it stands

@@ -18,6 +18,8 @@ use carlo_types::sweep::SweepAxisDraft;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
 use serde_json::{Value, json};
 
+use crate::extreme;
+
 /// Balances of each request that are in the file.
 const BALANCES: usize = 32;
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/vectors.json");
@@ -76,32 +78,6 @@ fn accounts(draft: &mut Draft) {
         interest_rate: Some(6.5),
         monthly_payment: Some(410.0),
     }];
-}
-
-/// Every number at its largest.
-fn extreme(draft: &mut Draft, returns: f64) {
-    const MOST: Option<f64> = Some(1e12);
-    draft.profile.liquid_assets = MOST;
-    draft.profile.monthly_spending = MOST;
-    draft.profile.credit_debt = MOST;
-    draft.profile.monthly_loan_payments = MOST;
-    draft.inputs.monthly_income = MOST;
-    draft.goal.target_amount = MOST;
-    let params = &mut draft.params;
-    params.annual_return_mean = Some(returns);
-    params.annual_return_std = Some(2.0);
-    params.inflation_rate = Some(1.0);
-    params.inflation_volatility = Some(1.0);
-    params.income_volatility = Some(2.0);
-    params.expense_volatility = Some(2.0);
-    params.emergency_probability = Some(1.0);
-    params.emergency_min = Some(0.0);
-    params.emergency_max = MOST;
-    params.annual_raise_mean = Some(returns);
-    params.annual_raise_volatility = Some(1.0);
-    params.promotion_probability = Some(1.0);
-    params.promotion_raise_mean = Some(returns);
-    params.promotion_raise_volatility = Some(1.0);
 }
 
 fn solving(variable: &str, probability: f64) -> impl FnOnce(&mut Draft) {

@@ -183,3 +183,96 @@ fn a_path_that_came_near_the_bound_and_left_it_again_says_so() {
     assert!(says_so(&found), "{:?}", found.warnings);
     assert!(!says_so(&answer(1e10)));
 }
+
+/// Every term of a month is shown, and their sum is what the balance changed by.
+#[test]
+fn a_replay_shows_every_term_of_every_month() {
+    let mut shown = [0; 6];
+    for case in golden::cases() {
+        let request = &case.request_json;
+        let spec = spec(request, 400, 7);
+        let job = Job::new(&spec, Level::detect().unwrap());
+        let (finals, samples) = (job.final_balances(0), job.samples(0, 400));
+        let is_given = |pointer: &str| request.pointer(pointer).is_some_and(|value| *value != json!([]));
+        let model = request.pointer("/plan/returns/model").and_then(Value::as_str).unwrap_or("normal");
+        let is_real = request["goal"]["dollars"] == "real";
+        let people = spec.plan.people.len();
+        for index in 0..60_u8 {
+            let replay = carlo_kernel::replay(&spec, index.into());
+            let what = format!("{}, simulation {index}", case.name);
+            let mut balance = replay.starting_balance;
+            for month in &replay.months {
+                balance += month.income + month.income_noise - month.spending - month.expense_noise
+                    + month.market_return
+                    + month.flows.unwrap_or(0.0)
+                    + month.interest.unwrap_or(0.0)
+                    - month.payment
+                    - month.emergency.unwrap_or(0.0);
+                assert!((balance - month.balance).abs() < 1e-6 * (1.0 + balance.abs()), "{what}: {month:?}");
+                balance = month.balance;
+                assert_eq!(month.flows.is_some(), is_given("/plan/flows"), "{what}");
+                assert_eq!(month.spending_multiplier.is_some(), is_given("/plan/spendingRule"), "{what}");
+                assert_eq!(month.real_balance.is_some(), is_real, "{what}");
+                let moves_prices = is_real || is_given("/plan/prices") || is_given("/plan/returns/inflation");
+                assert_eq!(month.price_level.is_some(), moves_prices, "{what}");
+                assert_eq!(month.regime.is_some(), model == "regimes", "{what}");
+                assert_eq!(month.row.is_some(), model == "bootstrap", "{what}");
+                assert_eq!(month.lives.len(), people, "{what}");
+                assert!(people == 0 || month.lives.contains(&true), "{what}: nobody lives in {month:?}");
+                assert!(month.interest.is_none_or(|interest| interest < 0.0), "{what}");
+                if let (Some(real), Some(level)) = (month.real_balance, month.price_level) {
+                    assert!(
+                        (real - balance / level).abs() < 1e-6 * (1.0 + balance.abs()),
+                        "{what}: {month:?}"
+                    );
+                }
+                for (shown, is) in shown.iter_mut().zip([
+                    month.flows.is_some_and(|flows| flows != 0.0),
+                    month.interest.is_some(),
+                    month.emergency.is_some(),
+                    month.regime == Some(carlo_types::replay::Regime::Stress),
+                    month.lives.contains(&false),
+                    month.annual_raise.is_some() && month.promotion_raise.is_some(),
+                ]) {
+                    *shown += usize::from(is);
+                }
+            }
+            let last = replay.months.last().unwrap();
+            assert_eq!(replay.final_balance, f64::from(finals[usize::from(index)]), "{what}");
+            let reported = last.real_balance.unwrap_or(last.balance);
+            assert!((replay.final_balance - reported).abs() < 1e-6 * (1.0 + reported.abs()), "{what}");
+            assert_eq!(replay.succeeded, samples.succeeded[usize::from(index)], "{what}");
+            if let Some(lived) = &samples.months_lived {
+                assert_eq!(replay.months.len(), usize::from(lived[usize::from(index)]), "{what}");
+            }
+        }
+    }
+    assert!(shown.iter().all(|&months| months > 0), "{shown:?}");
+}
+
+/// With everything on, at the longest timeline, with scenarios, chart and the plans of a comparison.
+#[test]
+fn a_report_with_everything_on_is_small() {
+    let mut request = golden::cases().pop().unwrap().request_json;
+    let couple = golden::cases().into_iter().find(|case| case.name == "couple_guardrails").unwrap();
+    request["plan"] = couple.request_json["plan"].clone();
+    request["plan"]["incomeUntil"] = 300.into();
+    request["plan"]["borrowingRate"] = 0.1.into();
+    request["goal"] = json!({
+        "targetAmount": 1_000, "timelineMonths": 1_200, "success": "neverShort", "dollars": "real", "floor": -5_000,
+    });
+    request["financialProfile"] = json!({ "liquidAssets": 300_000, "monthlySpending": 3_000 });
+    request["userInputs"] = json!({ "monthlyIncome": 3_100 });
+    let mut spec = spec(&request, 300_000, 5);
+    spec.request.params.sensitivity = true;
+    let mut richer = spec.clone();
+    richer.request.profile.liquid_assets *= 1.2;
+    spec.analysis = carlo_types::analysis::Analysis::Compare(vec![richer; 7]);
+    let partial = whole(&spec, Level::detect().unwrap());
+    let bytes = partial.encode().len();
+    let found = results(&spec, &partial);
+    assert!(found.path.is_some() && found.spending.is_some() && found.horizon_months.is_some());
+    assert_eq!((found.variants.len(), found.trajectory.len()), (7, 60));
+    assert!(found.sensitivity.is_some_and(|sensitivity| sensitivity.scenarios.len() > 10));
+    assert!(bytes < REPORT_BYTES_MAX, "{bytes} bytes");
+}
