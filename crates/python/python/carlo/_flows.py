@@ -290,7 +290,7 @@ class EventParser(Generic[E]):
     """
 
     def __init__(self, read: Read[E]) -> None:
-        self.read = read
+        self.read: Callable[[str | None, str, dict[str, Any]], E] = read
         self.id: str | None = None
         self.kind, self.data = "", list[str]()
 
