@@ -2755,7 +2755,7 @@ class Submitted(Answer):
     """`job_…`"""
 
     queue_position: int
-    """From 1."""
+    """The position in the queue, from 1."""
 
     status: JobStatus
     """`queued`, even if the job starts at once."""
