@@ -16,7 +16,7 @@ pub struct Usage {
     pub user_id: String,
     /// The tier, which determines the limits.
     pub tier: Tier,
-    /// What the key may do that was used, or the best of a user's keys.
+    /// The role of the key that was used; for a user, the highest role of all keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// The month in UTC, as `YYYY-MM`.
@@ -77,45 +77,45 @@ pub struct PeriodUsage {
     pub tokens_used: u64,
 }
 
-/// The answer of `GET /api/admin/usage`.
+/// The response of `GET /api/admin/usage`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UserUsage {
-    /// Those who spent most first.
+    /// The users, by cost in descending order.
     pub users: Vec<Usage>,
-    /// How many there are on all pages.
+    /// The number of entries on all pages.
     pub total: u64,
-    /// This page, from 1.
+    /// The number of this page, from 1.
     pub page: u32,
-    /// Entries on a full page.
+    /// The number of entries on a full page.
     pub page_size: u32,
 }
 
-/// The answer of `GET /api/admin/audit` as JSON.
+/// The response of `GET /api/admin/audit` as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditRecords {
     /// The latest first.
     pub records: Vec<AuditRecord>,
-    /// How many there are on all pages, at most 10,000.
+    /// The number of records on all pages, at most 10,000.
     pub total: u64,
-    /// This page, from 1.
+    /// The number of this page, from 1.
     pub page: u32,
-    /// Entries on a full page.
+    /// The number of entries on a full page.
     pub page_size: u32,
 }
 
-/// What an administrator, or the start of a coordinator, has changed.
+/// A change by an administrator or by the start of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditRecord {
-    /// From 1, without gaps.
+    /// The number of the record, from 1 without gaps.
     pub number: u64,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// What was done.
     pub action: AuditAction,
-    /// Who did it: `coordinator` where it was its start.
+    /// The user, or `coordinator` for what its start changed.
     pub user_id: String,
-    /// The key that was used, where there was one.
+    /// The id of the key, if a key was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
     /// The id of a key, a join token, a job or a batch, or the name of a node.
@@ -126,7 +126,7 @@ pub struct AuditRecord {
     pub detail: Option<String>,
 }
 
-/// What the audit log records. What is said of jobs and batches is of those of other users.
+/// The actions that the audit log records. Jobs and batches are those of other users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it")]

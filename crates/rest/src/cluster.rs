@@ -42,21 +42,21 @@ pub struct Cluster {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Standby {
-    /// The address that it is reached at.
+    /// Its URL.
     pub url: String,
     /// Whether it would take over and serve.
     pub status: StandbyStatus,
-    /// Why it would not, or what an operator should know.
+    /// The reason why it would not, or a note for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The version of its program, once it has said so.
+    /// The version of its program, once reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// When its process started, once it has said so.
+    /// The start of its process, once reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub started_at: Option<Timestamp>,
-    /// When it last said something, by its own clock.
+    /// The time of its last report, by its own clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Timestamp>,

@@ -49,9 +49,9 @@ section! {
         request: Request = part().required();
         /// One or two axes.
         axes: Vec<SweepAxis> = list(AXES_MAX).at_least(1).required();
-        /// Its name, for people.
+        /// A name for people.
         name: Option<String> = JobOptions::name;
-        /// More is sooner, among the jobs of one user.
+        /// Higher goes first among the jobs of one user.
         priority: u32 = JobOptions::priority;
     }
 }

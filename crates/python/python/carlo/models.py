@@ -14,7 +14,7 @@ from .display import BatchDisplay, ClusterDisplay, ComparisonDisplay, JobDisplay
 
 
 AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted"]
-"""What the audit log records. What is said of jobs and batches is of those of other users."""
+"""The actions that the audit log records. Jobs and batches are those of other users."""
 
 BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"]
 """The status of a batch."""
@@ -93,7 +93,7 @@ class Asset(Input):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AuditRecord(Answer):
-    """What an administrator, or the start of a coordinator, has changed."""
+    """A change by an administrator or by the start of a coordinator."""
 
     action: AuditAction
     """What was done."""
@@ -102,16 +102,16 @@ class AuditRecord(Answer):
     """When."""
 
     number: int
-    """From 1, without gaps."""
+    """The number of the record, from 1 without gaps."""
 
     user_id: str
-    """Who did it: `coordinator` where it was its start."""
+    """The user, or `coordinator` for what its start changed."""
 
     detail: str | None = None
     """For people."""
 
     key_id: str | None = None
-    """The key that was used, where there was one."""
+    """The id of the key, if a key was used."""
 
     object: str | None = None
     """The id of a key, a join token, a job or a batch, or the name of a node."""
@@ -119,19 +119,19 @@ class AuditRecord(Answer):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AuditRecords(Answer):
-    """The answer of `GET /api/admin/audit` as JSON."""
+    """The response of `GET /api/admin/audit` as JSON."""
 
     page: int
-    """This page, from 1."""
+    """The number of this page, from 1."""
 
     page_size: int
-    """Entries on a full page."""
+    """The number of entries on a full page."""
 
     records: list[AuditRecord]
     """The latest first."""
 
     total: int
-    """How many there are on all pages, at most 10,000."""
+    """The number of records on all pages, at most 10,000."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2676,19 +2676,19 @@ class Standby(Answer):
     """Whether it would take over and serve."""
 
     url: str
-    """The address that it is reached at."""
+    """Its URL."""
 
     detail: str | None = None
-    """Why it would not, or what an operator should know."""
+    """The reason why it would not, or a note for operators."""
 
     last_seen: str | None = None
-    """When it last said something, by its own clock."""
+    """The time of its last report, by its own clock."""
 
     started_at: str | None = None
-    """When its process started, once it has said so."""
+    """The start of its process, once reported."""
 
     version: str | None = None
-    """The version of its program, once it has said so."""
+    """The version of its program, once reported."""
 
 
 @dataclass(kw_only=True, repr=False)
@@ -2841,10 +2841,10 @@ class SweepRequest(Input):
     """The plan. All points differ from it only in the numbers of the axes, and are compared with it."""
 
     name: str | None = None
-    """Its name, for people."""
+    """A name for people."""
 
     priority: int | None = None
-    """More is sooner, among the jobs of one user. At least 0, at most 100. Default 50."""
+    """Higher goes first among the jobs of one user. At least 0, at most 100. Default 50."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2881,13 +2881,13 @@ class TriedPlan(Answer):
 
 @dataclass(kw_only=True, repr=False)
 class UpdateJob(Input):
-    """What is to be changed of a job that has not ended."""
+    """The changes to a job that has not ended."""
 
     name: str | None = None
-    """Its name, for people; as it is where absent."""
+    """The new name. Unchanged where absent."""
 
     priority: int | None = None
-    """More is sooner, among the jobs of one user; as it is where absent. At most 100."""
+    """Higher goes first among the jobs of one user. Unchanged where absent. At most 100."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2948,7 +2948,7 @@ class Usage(Answer):
     """A sentence that names the exhausted quotas."""
 
     role: Role | None = None
-    """What the key may do that was used, or the best of a user's keys."""
+    """The role of the key that was used; for a user, the highest role of all keys."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2987,19 +2987,19 @@ class UserInputs(Input):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class UserUsage(Answer):
-    """The answer of `GET /api/admin/usage`."""
+    """The response of `GET /api/admin/usage`."""
 
     page: int
-    """This page, from 1."""
+    """The number of this page, from 1."""
 
     page_size: int
-    """Entries on a full page."""
+    """The number of entries on a full page."""
 
     total: int
-    """How many there are on all pages."""
+    """The number of entries on all pages."""
 
     users: list[Usage]
-    """Those who spent most first."""
+    """The users, by cost in descending order."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -40,11 +40,11 @@ section! {
 }
 
 section! {
-    /// What is to be changed of a job that has not ended.
+    /// The changes to a job that has not ended.
     pub UpdateJob / UpdateJobDraft as "UpdateJob" {
-        /// Its name, for people; as it is where absent.
+        /// The new name. Unchanged where absent.
         name: Option<String> = JOB_NAME;
-        /// More is sooner, among the jobs of one user; as it is where absent.
+        /// Higher goes first among the jobs of one user. Unchanged where absent.
         priority: Option<u32> = whole(0, PRIORITY_MAX as u64).example(80);
     }
 }
