@@ -57,7 +57,7 @@ async fn lines(client: &Client, every: Duration, once: bool, json: bool) -> anyh
         match object {
             Some(object) if json => print_json(&object)?,
             _ if json => {}
-            _ => print(&format!("{}\n", looks.screen(client, None).join("\n")))?,
+            _ => print(&format!("{}\n", looks.screen(client, whole()).join("\n")))?,
         }
         if once {
             return Ok(Exit::Ok);
@@ -131,6 +131,11 @@ impl Looks {
         };
         screen(&view, size)
     }
+}
+
+/// All lines, as wide as the terminal; in full off a terminal.
+fn whole() -> Option<Size> {
+    std::io::stdout().is_terminal().then(|| Size { lines: usize::MAX, ..size() })
 }
 
 fn size() -> Size {

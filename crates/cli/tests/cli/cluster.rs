@@ -215,7 +215,12 @@ fn a_stored_answer_to_a_question_is_verified_with_the_question() {
         std::fs::write(&stored, changed.to_string()).unwrap();
         let (_, stderr, code) = outcome(&mut carlo(&["verify", stored.to_str().unwrap()]));
         assert_eq!(code, Some(6), "{stderr}");
-        assert!(stderr.contains(&format!(" gives: /results/{name}{place} is 7.5, recomputed ")), "{stderr}");
+        assert!(
+            stderr.contains(&format!(
+                "differs from the recomputed results: /results/{name}{place} is 7.5, recomputed "
+            )),
+            "{stderr}"
+        );
     }
     signal("TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -331,7 +336,7 @@ fn a_plan_is_swept_over_two_of_its_numbers() {
     let file = directory.path().join("sweep.json");
     std::fs::write(&file, job.to_string()).unwrap();
     let (told, stderr, code) = outcome(&mut carlo(&["verify", file.to_str().unwrap()]));
-    assert!(code == Some(0) && told.contains("is right"), "{told}{stderr}");
+    assert!(code == Some(0) && told.contains("is correct"), "{told}{stderr}");
 
     let (_, stderr, code) = outcome(&mut carlo(&["sweep", EXAMPLE, "--over", "/plan/incomeUntil=30,40"]));
     assert_eq!(code, Some(2));

@@ -96,7 +96,7 @@ fn a_plan_with_everything_on_goes_all_the_way() {
         assert!(scenarios[name]["standardError"].as_f64().unwrap() >= 0.0, "{name}");
     }
     let (told, stderr, code) = outcome(&mut carlo(&["verify", &stored("job.json", &job)]));
-    assert!(code == Some(0) && told.contains("is right"), "{told}{stderr}");
+    assert!(code == Some(0) && told.contains("is correct"), "{told}{stderr}");
 
     let some = get(&url, &format!("/api/jobs/{id}?fields=digest,path,spending,horizonMonths"));
     let names: Vec<_> = some["results"].as_object().unwrap().keys().map(String::as_str).collect();

@@ -1,5 +1,7 @@
 //! Batches, usage, keys, and why a job waits.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, JOB, job, problem};
@@ -23,6 +25,8 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     std::fs::write(&path, text).unwrap();
+    // Others may not read a file with a secret.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let name = path.to_str().unwrap().to_owned();
     (directory, name)
 }

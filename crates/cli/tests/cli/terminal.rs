@@ -22,7 +22,7 @@ const HOSTILE: &str = "x\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}\u{85}\u{2028}y";
 /// Parts of its escaped forms in text and in JSON.
 const SHOWN: [&str; 2] = [r"\u{9b}31m", r"\u009b31m"];
 /// The members of responses with input of users, workers or administrators.
-const SENT: [&str; 16] = [
+const SENT: [&str; 17] = [
     "name",
     "hostname",
     "goalText",
@@ -39,6 +39,7 @@ const SENT: [&str; 16] = [
     "message",
     "pointer",
     "warning",
+    "object",
 ];
 /// Commands that print no data of a server or a user, but scripts, manuals, numbers, or their own
 /// arguments.
@@ -171,19 +172,25 @@ impl Files {
             case(&format!("watch {JOB}"), vec![job(&running), job(&json!({}))], both),
             case(&format!("watch {JOB}"), vec![job(&failed)], both),
             case(&format!("cancel {JOB}"), vec![ok("Cancelled")], both),
+            case(&format!("reprioritize {JOB} --priority 60"), vec![job(&queued)], [false, true]),
+            case(&format!("delete {JOB}"), vec![ok("Cancelled")], both),
             case(&format!("explain {JOB}"), vec![job(&queued), ok("Cluster")], both),
             case(&format!("replay {JOB} 0"), vec![ok("Replay")], none),
             case(&format!("replay {JOB} 0"), vec![refused()], both),
             case(&format!("report {JOB}"), vec![(200, HOSTILE.into())], both),
             case("jobs", vec![ok("JobList")], both),
             case("cluster", vec![ok("Cluster")], both),
+            case("top --once", vec![ok("Cluster")], [false, true]),
             case(&format!("batch submit {batch}"), vec![ok("Batch")], [false, true]),
             case("batch list", vec![ok("BatchList")], [false, true]),
             case("batch status batch_7", vec![ok("Batch")], both),
             case("batch watch batch_7", vec![ok("Batch")], both),
             case("batch results batch_7", vec![ok("Simulation")], [false, true]),
             case("batch cancel batch_7", vec![ok("Batch")], both),
+            case("batch delete batch_7", vec![ok("Cancelled")], both),
             case("usage", vec![ok("Usage")], both),
+            case("usage --all", vec![ok("UserUsage")], both),
+            case("audit", vec![ok("AuditRecords")], both),
             case("usage --history 3", vec![ok("UsageHistory")], both),
             case("keys create --user ann --tier pro", vec![ok("CreatedKey")], both),
             case("keys list", vec![ok("KeyList")], both),

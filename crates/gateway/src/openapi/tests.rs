@@ -3,7 +3,7 @@ use carlo_types::definition::{self, Faults, Section};
 use carlo_types::json;
 use carlo_types::request::Request;
 use carlo_types::request::envelope::{
-    CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, SubmitJob,
+    CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, RotateKey, SubmitJob, UpdateJob,
 };
 use carlo_types::sweep::SweepRequest;
 use jsonschema::Validator;
@@ -101,12 +101,14 @@ fn what_one_takes_the_other_takes() {
     compare::<SubmitJob>(&document, "SubmitJob");
     compare::<SweepRequest>(&document, "SweepRequest");
     compare::<CreateJoinToken>(&document, "CreateJoinToken");
+    compare::<RotateKey>(&document, "RotateKey");
+    compare::<UpdateJob>(&document, "UpdateJob");
 }
 
 /// Every body that a call takes is compared, but those that no section defines.
 #[test]
 fn no_body_is_left_out_of_the_comparison() {
-    const COMPARED: [&str; 10] = [
+    const COMPARED: [&str; 12] = [
         "SimulationRequest",
         "CompareRequest",
         "SolveRequest",
@@ -117,6 +119,8 @@ fn no_body_is_left_out_of_the_comparison() {
         "SubmitJob",
         "SweepRequest",
         "CreateJoinToken",
+        "RotateKey",
+        "UpdateJob",
     ];
     // The tiers are read by `carlo_tenancy`, which says what is wrong with them.
     const OTHERS: [&str; 1] = ["Tiers"];
