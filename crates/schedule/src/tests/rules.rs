@@ -34,7 +34,7 @@ fn a_job_is_queued_then_runs_then_is_complete_with_every_simulation_counted_once
 fn a_job_is_billed_for_the_months_that_were_computed() {
     for (months, is_cancelled) in [(Some(5), false), (Some(5), true), (None, false)] {
         let mut world = World::new(Config::default());
-        let id = world.submit(200 * BLOCK);
+        let id = world.submit(20_000 * BLOCK);
         let worker = world.join(1);
         let mut reports = 0;
         while let Some((lease, spec)) = world.first_lease(worker) {
