@@ -8,6 +8,7 @@ use carlo_kernel::Partial;
 use carlo_schedule::Command;
 use carlo_service::tls;
 use carlo_service::trace::TraceContext;
+use carlo_types::analysis::Analysis;
 use carlo_types::limits::{HEARTBEAT_TIMEOUT, PARTIAL_BYTES_MAX};
 use carlo_types::{Fault, FaultCode, LeaseId, Load, NodeId, Timestamp};
 use carlo_wire::v1::ClusterEventKind;
@@ -228,11 +229,16 @@ async fn check(
         Some(expected) => Some(expected),
         None => match core.ask(move |core| core.spec(lease.job)).await? {
             Some(spec) => {
-                // Of a sweep of a thousand points this takes a second.
-                let expected = tokio::task::spawn_blocking(move || Arc::new(Expected::of(spec)));
-                let expected = expected.await.map_err(|error| {
-                    Fault::new(FaultCode::Internal, format!("failed to prepare {}: {error}", lease.job))
-                })?;
+                let expected = if matches!(spec.analysis, Analysis::Sweep(_)) {
+                    // Of a thousand points this takes a second.
+                    let expected = tokio::task::spawn_blocking(move || Expected::of(spec));
+                    expected.await.map_err(|error| {
+                        Fault::new(FaultCode::Internal, format!("failed to prepare {}: {error}", lease.job))
+                    })?
+                } else {
+                    Expected::of(spec)
+                };
+                let expected = Arc::new(expected);
                 expectations.insert(lease.job, Arc::clone(&expected));
                 Some(expected)
             }

@@ -144,7 +144,10 @@ pub async fn work(
             }
             if is_new {
                 refusals = backoff(REFUSED_BACKOFF, jitter);
-                // The connection was made with the previous certificate.
+            }
+            if config.trust.identity().is_some() {
+                // The connection may have been made with an earlier certificate, even if the files
+                // have not changed just now: their watcher reads them, too.
                 coordinators.reconnect();
             }
             let wait = refusals.next().unwrap_or(REFUSED_BACKOFF.1);

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -148,7 +149,12 @@ fn client(roots: RootCertStore, identity: Option<&ClientIdentity>) -> Result<Arc
     let builder = ClientConfig::builder_with_provider(provider());
     let config = builder.with_safe_default_protocol_versions()?.with_root_certificates(roots);
     Ok(Arc::new(match identity {
-        Some(identity) => config.with_client_cert_resolver(identity.resolver()),
+        Some(identity) => {
+            let mut config = config.with_client_cert_resolver(identity.resolver());
+            // A resumed session has the certificate of the first one, which may have been replaced.
+            config.resumption = Resumption::disabled();
+            config
+        }
         None => config.with_no_client_auth(),
     }))
 }
