@@ -7,12 +7,13 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use super::trust::authorities;
 use super::validity::Validity;
 use super::{TlsError, certificates, provider, read};
 use crate::files;
@@ -163,11 +164,8 @@ impl Files<'_> {
             ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
         let builder = match (self.client_authorities, &contents.client_authorities) {
             (Some(file), Some(pem)) => {
-                let mut roots = RootCertStore::empty();
-                for authority in certificates(pem).map_err(fault(file))? {
-                    roots.add(authority).map_err(TlsError::Authorities)?;
-                }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+                let roots = Arc::new(authorities(pem, file)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
                     .allow_unauthenticated()
                     .build()
                     .map_err(|error| TlsError::ClientAuthorities(error.to_string()))?;

@@ -136,13 +136,18 @@ impl Trust {
 }
 
 fn config(pem: &[u8], file: &Path, identity: Option<&ClientIdentity>) -> Result<Current, TlsError> {
-    let file = || file.to_owned();
-    let certificates = certificates(pem).map_err(|source| TlsError::File { file: file(), source })?;
+    Ok(Current { pem: pem.to_vec(), config: client(authorities(pem, file)?, identity)? })
+}
+
+/// The certificates of authorities, from the content of a PEM file.
+pub(super) fn authorities(pem: &[u8], file: &Path) -> Result<RootCertStore, TlsError> {
+    let certificates =
+        certificates(pem).map_err(|source| TlsError::File { file: file.to_owned(), source })?;
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots.add(certificate).map_err(TlsError::Authorities)?;
     }
-    Ok(Current { pem: pem.to_vec(), config: client(roots, identity)? })
+    Ok(roots)
 }
 
 fn client(roots: RootCertStore, identity: Option<&ClientIdentity>) -> Result<Arc<ClientConfig>, TlsError> {
