@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use carlo_tests::etcd::{Etcd, free_port};
 use carlo_tests::{Daemon, Host};
 
-use crate::network::{Machine, Network};
+use crate::network::{Component, Network};
 
 /// The number of workers, with one thread each.
 pub(crate) const WORKERS: usize = 4;
@@ -64,11 +64,11 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(mut network: Network) -> anyhow::Result<Self> {
-        let etcd = Etcd::start_on(network.host(Machine::Etcd)).await?;
+        let etcd = Etcd::start_on(network.host(Component::Etcd)).await?;
         let etcd_address: SocketAddr = etcd.url().trim_start_matches("http://").parse()?;
         let (mut known, mut coordinators) = (Vec::new(), Vec::new());
         for index in 0..COORDINATORS {
-            let host = network.host(Machine::Coordinator(index));
+            let host = network.host(Component::Coordinator(index));
             let address = any_port(&host)?;
             let (up, front) = (network.uplink(etcd_address).await?, network.front(address).await?);
             let arguments = strings(["--auth", "off", "--listen"])
@@ -82,10 +82,10 @@ impl Cluster {
         for number in 0..WORKERS {
             let arguments = strings(["--threads", "1", "--coordinator", &known, "--name"])
                 .chain([format!("worker-{number}")]);
-            let host = network.host(Machine::Worker(number));
+            let host = network.host(Component::Worker(number));
             workers.push(Process::new("carlo-worker", host, arguments.collect()).await?);
         }
-        let host = network.host(Machine::Gateway);
+        let host = network.host(Component::Gateway);
         let gateway_address = any_port(&host)?;
         let arguments =
             strings(["--coordinator", &known, "--listen"]).chain([gateway_address.to_string()]).collect();

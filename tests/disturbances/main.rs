@@ -13,8 +13,8 @@
 mod client;
 mod cluster;
 mod disturb;
+mod namespaces;
 mod network;
-mod own;
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use anyhow::ensure;
 use client::Client;
 use cluster::Cluster;
 use disturb::Disturber;
+use namespaces::Isolation;
 use network::Network;
-use own::Place;
 
 /// The default duration in seconds.
 const SECONDS: u64 = 15;
@@ -34,12 +34,12 @@ fn variable(name: &str) -> anyhow::Result<Option<u64>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_frozen_or_cut_every_acknowledged_job_has_its_answer() -> anyhow::Result<()> {
-    let network = match own::enter("whatever_is_killed_frozen_or_cut_every_acknowledged_job_has_its_answer")?
-    {
-        Place::Done => return Ok(()),
-        Place::Within => Network::of_namespaces()?,
-        Place::Outside => Network::of_proxies(),
-    };
+    let network =
+        match namespaces::enter("whatever_is_killed_frozen_or_cut_every_acknowledged_job_has_its_answer")? {
+            Isolation::Done => return Ok(()),
+            Isolation::Inside => Network::of_namespaces()?,
+            Isolation::Unavailable => Network::of_proxies(),
+        };
     let seconds = variable("CARLO_CHAOS_SECONDS")?.unwrap_or(SECONDS);
     let seed = variable("CARLO_CHAOS_SEED")?.unwrap_or_else(rand::random);
     println!("tests/chaos --seconds {seconds} --seed {seed}");

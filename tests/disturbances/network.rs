@@ -20,16 +20,16 @@ const CLIENTS: &str = "127.77.1.0/24";
 const ROUTED: &str = "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
     ip address flush dev lo; ip address add 127.0.0.1/32 dev lo; ip link set lo up";
 
-/// A machine on the network.
+/// A process of the cluster, which has a machine of the network to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Machine {
+pub(crate) enum Component {
     Etcd,
     Gateway,
     Coordinator(usize),
     Worker(usize),
 }
 
-impl Machine {
+impl Component {
     fn name(self) -> String {
         match self {
             Self::Etcd => "etcd".to_owned(),
@@ -95,10 +95,11 @@ impl Network {
             "{ROUTED}; ip link add {bridge} type bridge
             ip address add {address} dev {bridge}; ip link set {bridge} up"
         ))?;
-        let coordinators = (0..COORDINATORS).map(Machine::Coordinator);
-        let workers = (0..WORKERS).map(Machine::Worker);
-        for machine in [Machine::Etcd, Machine::Gateway].into_iter().chain(coordinators).chain(workers) {
-            let (name, address) = (machine.name(), machine.address());
+        let coordinators = (0..COORDINATORS).map(Component::Coordinator);
+        let workers = (0..WORKERS).map(Component::Worker);
+        for component in [Component::Etcd, Component::Gateway].into_iter().chain(coordinators).chain(workers)
+        {
+            let (name, address) = (component.name(), component.address());
             shell(&format!(
                 "ip netns add {name}; ip link add {name} type veth peer name eth0 netns {name}
                 ip link set {name} master {bridge} up
@@ -110,10 +111,10 @@ impl Network {
     }
 
     /// The host of a process.
-    pub(crate) fn host(&self, machine: Machine) -> Host {
+    pub(crate) fn host(&self, component: Component) -> Host {
         match self {
             Self::Proxies { .. } => Host::this(),
-            Self::Namespaces => Host::namespace(machine.name(), machine.address()),
+            Self::Namespaces => Host::namespace(component.name(), component.address()),
         }
     }
 
@@ -165,11 +166,13 @@ impl Network {
 /// everything.
 fn alter(wire: Wire, failure: Failure, breaks: bool) -> anyhow::Result<()> {
     let (cable, route) = if breaks { ("down", "add") } else { ("up", "del") };
-    let (etcd, of) = (Machine::Etcd, |index| Machine::Coordinator(index));
-    let swallow = |at: Machine, what: &str| format!("ip -n {} route {route} blackhole {what}", at.name());
+    let (etcd, of) = (Component::Etcd, |index| Component::Coordinator(index));
+    let swallow = |at: Component, what: &str| format!("ip -n {} route {route} blackhole {what}", at.name());
     shell(&match (wire, failure) {
         (Wire::Front(index), Failure::Cut) => format!("ip link set {} {cable}", of(index).name()),
-        (Wire::Line(index), Failure::Cut) => format!("ip link set {} {cable}", Machine::Worker(index).name()),
+        (Wire::Line(index), Failure::Cut) => {
+            format!("ip link set {} {cable}", Component::Worker(index).name())
+        }
         // The coordinator can't reach etcd and gets an error at once.
         (Wire::Uplink(index), Failure::Cut) => {
             format!("ip -n {} route {route} unreachable {}", of(index).name(), etcd.address())
@@ -177,7 +180,7 @@ fn alter(wire: Wire, failure: Failure, breaks: bool) -> anyhow::Result<()> {
         // The coordinator receives requests but can't answer.
         (Wire::Front(index), Failure::Silence) => swallow(of(index), CLIENTS),
         (Wire::Uplink(index), Failure::Silence) => swallow(etcd, &of(index).address().to_string()),
-        (Wire::Line(index), Failure::Silence) => swallow(Machine::Worker(index), SERVERS),
+        (Wire::Line(index), Failure::Silence) => swallow(Component::Worker(index), SERVERS),
     })
 }
 

@@ -113,7 +113,7 @@ async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<A
 /// limit.
 fn may_pass(error: &ClientError) -> bool {
     let limited =
-        matches!(error, ClientError::Refused(refusal) if refusal.problem.kind.ends_with("/rate-limited"));
+        matches!(error, ClientError::Refused(response) if response.problem.kind.ends_with("/rate-limited"));
     limited || error.is_passing()
 }
 

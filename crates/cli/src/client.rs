@@ -99,7 +99,7 @@ pub enum ClientError {
     },
     /// The server refused the call, or failed to serve it.
     #[error("{}", Words(&.0.problem))]
-    Refused(Box<Refusal>),
+    Refused(Box<ErrorResponse>),
     /// The response doesn't match the contract.
     #[error(
         "{} answered {status}, and not in the way of carlo's gateway; is the URL right?",
@@ -111,7 +111,7 @@ pub enum ClientError {
 /// A server's refusal of a call.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names of the other fields say it")]
-pub struct Refusal {
+pub struct ErrorResponse {
     pub problem: Problem,
     /// The time after which the same call may succeed.
     pub retry_after: Option<Duration>,
@@ -119,7 +119,7 @@ pub struct Refusal {
     pub job: Option<JobId>,
 }
 
-impl Refusal {
+impl ErrorResponse {
     fn read(headers: &HeaderMap, json: &str) -> serde_json::Result<Self> {
         let text = |name| headers.get(name)?.to_str().ok();
         Ok(Self {
@@ -136,7 +136,7 @@ impl Refusal {
 impl ClientError {
     /// The time after which the server asks to try again.
     pub fn retry_after(&self) -> Option<Duration> {
-        if let Self::Refused(refusal) = self { refusal.retry_after } else { None }
+        if let Self::Refused(response) = self { response.retry_after } else { None }
     }
 
     /// Whether the same call may succeed in a moment, because the server restarts or waits for a
@@ -147,7 +147,7 @@ impl ClientError {
             Self::Unreachable { reason, .. } => {
                 !["certificate", "URL should begin"].iter().any(|words| reason.contains(words))
             }
-            Self::Refused(refusal) => refusal.problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            Self::Refused(response) => response.problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
             Self::Url { .. } | Self::Key | Self::NotCarlo { .. } => false,
         }
     }
@@ -412,8 +412,8 @@ impl Client {
             Ok(json) => json,
             Err(error) => return self.unreachable(&error),
         };
-        match Refusal::read(&headers, &json) {
-            Ok(refusal) => ClientError::Refused(Box::new(refusal)),
+        match ErrorResponse::read(&headers, &json) {
+            Ok(response) => ClientError::Refused(Box::new(response)),
             Err(_) => ClientError::NotCarlo { url: self.base.clone(), status },
         }
     }

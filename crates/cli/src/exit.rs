@@ -70,7 +70,7 @@ impl Exit {
         }
         match error.downcast_ref() {
             Some(ClientError::Url { .. } | ClientError::Key) => Self::BadInput,
-            Some(ClientError::Refused(refusal)) => match refusal.problem.status {
+            Some(ClientError::Refused(response)) => match response.problem.status {
                 400 | 413 | 415 | 422 => Self::BadInput,
                 401 | 403 => Self::NotAllowed,
                 402 | 429 => Self::Limited,
@@ -106,7 +106,7 @@ mod tests {
     use carlo_rest::Problem;
 
     use super::*;
-    use crate::client::Refusal;
+    use crate::client::ErrorResponse;
 
     fn refused(status: u16) -> anyhow::Error {
         let text = String::new;
@@ -121,7 +121,11 @@ mod tests {
             quota: None,
             budget_cap_usd: None,
         };
-        anyhow::Error::new(ClientError::Refused(Box::new(Refusal { problem, retry_after: None, job: None })))
+        anyhow::Error::new(ClientError::Refused(Box::new(ErrorResponse {
+            problem,
+            retry_after: None,
+            job: None,
+        })))
     }
 
     #[test]

@@ -113,7 +113,7 @@ async fn answered<T>(
 ) -> anyhow::Result<There<T>> {
     let id = match call {
         Ok(answer) => return Ok(There::Answered(answer)),
-        Err(ClientError::Refused(refusal)) if refusal.job.is_some() => refusal.job,
+        Err(ClientError::Refused(response)) if response.job.is_some() => response.job,
         Err(error) => return Err(error.into()),
     };
     let id = id.context("the refusal has no job id")?;

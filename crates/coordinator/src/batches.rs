@@ -23,7 +23,7 @@ use crate::environment::Environment;
 use crate::idempotency::IdempotencyKey;
 use crate::ledger_reads::{resolve, with_results};
 use crate::request_checks::{
-    WAIT_MAX, check_page, check_whose, checked, fresh_seed, notified, rank, shutting_down,
+    WAIT_MAX, check_owner_filter, check_page, checked, fresh_seed, notified, rank, shutting_down,
 };
 use crate::to_proto;
 
@@ -99,10 +99,10 @@ impl BatchesService {
         if state == Some(None) {
             faults.push(FieldFault::new("/status", "is not the status of a batch"));
         }
-        let whose = check_whose(request.all, &request.user, &mut faults);
+        let owners = check_owner_filter(request.all, &request.user, &mut faults);
         let list = move |core: &mut Core, caller: &Caller| {
             if faults.is_empty() {
-                core.list_batches(caller, &whose, state.flatten(), page)
+                core.list_batches(caller, &owners, state.flatten(), page)
             } else {
                 Err(Fault::invalid(faults))
             }

@@ -57,7 +57,7 @@ use audit::AuditLog;
 pub(crate) use batches::{BatchRequest, BatchWatch, no_such_batch};
 use compaction::Idleness;
 pub(crate) use idempotency::IdempotentOutcome;
-pub(crate) use jobs::{JobChanges, NewJob, SearchWords, Whose, no_such_job};
+pub(crate) use jobs::{JobChanges, NewJob, OwnerFilter, SearchWords, no_such_job};
 use observations::Observations;
 pub(crate) use requests::CoreHandle;
 use requests::Request;

@@ -17,14 +17,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, refused, service};
-use crate::core::{Core, JobChanges, NewJob, SearchWords, StreamPermit, Watch, Whose, no_such_job};
+use crate::core::{Core, JobChanges, NewJob, OwnerFilter, SearchWords, StreamPermit, Watch, no_such_job};
 use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, spec, with_results};
 use crate::request_checks::{
-    WAIT_MAX, check_page, check_whose, checked, new_job, notified, rank, shutting_down,
+    WAIT_MAX, check_owner_filter, check_page, checked, new_job, notified, rank, shutting_down,
 };
 use crate::samples::{self, Blocks, SAMPLERS, Wanted};
-use crate::simulate::Simulation;
+use crate::simulate::JobWait;
 use crate::snapshot::{JobEvent, JobSnapshot};
 use crate::to_proto;
 
@@ -78,7 +78,7 @@ impl JobsService {
         let new = new_job(self.state.environment.as_ref(), request.simulation, options);
         let new = new.map(|new| NewJob { is_preview: request.preview, ..new });
         let simulation =
-            Simulation::begin(context, self.state.ledger.as_ref(), idempotency_key, fingerprint, new).await?;
+            JobWait::begin(context, self.state.ledger.as_ref(), idempotency_key, fingerprint, new).await?;
         let snapshot = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
         with_results(self.state.ledger.as_ref(), to_proto::job(snapshot)).await
     }
@@ -144,18 +144,18 @@ impl JobsService {
     ) -> Result<v1::ListJobsResponse, Fault> {
         let checked = Listed::of(&request);
         let list = move |core: &mut Core, caller: &Caller| {
-            let Listed { whose, filter, words, page } = checked?;
-            let filter = Filter { owner: whose.owner(caller)?, ..filter };
+            let Listed { owners, filter, words, page } = checked?;
+            let filter = Filter { owner: owners.owner(caller)?, ..filter };
             if words.is_empty() {
-                return Ok(Found::Page(core.list(&filter, page)));
+                return Ok(ListOutcome::Page(core.list(&filter, page)));
             }
             // A search takes a while, so that a user has only so many of them.
             let permit = core.open_stream(caller)?;
-            Ok(Found::Search { filter, words, page, permit })
+            Ok(ListOutcome::Search { filter, words, page, permit })
         };
         let (total, jobs) = match context.admit(list).await? {
-            Found::Page(listed) => listed,
-            Found::Search { filter, words, page, permit } => {
+            ListOutcome::Page(listed) => listed,
+            ListOutcome::Search { filter, words, page, permit } => {
                 let found = self.search(context, filter, words, page).await?;
                 drop(permit);
                 found
@@ -335,7 +335,7 @@ fn job_id(text: &str) -> Result<JobId, Fault> {
 
 /// What a list is of, and which part of it is wanted.
 struct Listed {
-    whose: Whose,
+    owners: OwnerFilter,
     filter: Filter,
     words: SearchWords,
     page: Page,
@@ -349,7 +349,7 @@ impl Listed {
         if state == Some(None) {
             faults.push(FieldFault::new("/status", "is not the status of a job"));
         }
-        let whose = check_whose(request.all, &request.user, &mut faults);
+        let owners = check_owner_filter(request.all, &request.user, &mut faults);
         for (pointer, words) in [("/name", &request.name), ("/text", &request.text)] {
             if words.chars().count() > NAME_CHARS_MAX {
                 let message = format!("must have at most {NAME_CHARS_MAX} characters");
@@ -359,12 +359,12 @@ impl Listed {
         let words = SearchWords { name: request.name.to_lowercase(), text: request.text.to_lowercase() };
         let [since, until] = [request.since_ms, request.until_ms].map(|at| at.map(Timestamp));
         let filter = Filter { owner: None, state: state.flatten(), since, until };
-        if faults.is_empty() { Ok(Self { whose, filter, words, page }) } else { Err(Fault::invalid(faults)) }
+        if faults.is_empty() { Ok(Self { owners, filter, words, page }) } else { Err(Fault::invalid(faults)) }
     }
 }
 
 /// What became of a list.
-enum Found {
+enum ListOutcome {
     Page((usize, Vec<JobSnapshot>)),
     Search { filter: Filter, words: SearchWords, page: Page, permit: StreamPermit },
 }

@@ -41,9 +41,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take to resign.
 const RESIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The current role of this coordinator.
+/// The current state of this coordinator.
 #[derive(Debug, Clone)]
-enum Role {
+enum State {
     /// Not known yet.
     Starting,
     Following {
@@ -74,26 +74,26 @@ pub(crate) enum Standing {
     Leaderless,
 }
 
-/// A handle to the current role of this coordinator.
+/// A handle to the current state of this coordinator.
 #[derive(Debug, Clone)]
-pub(crate) struct Leadership(watch::Receiver<Role>);
+pub(crate) struct Leadership(watch::Receiver<State>);
 
 impl Leadership {
     /// The current term, or else the status for callers, which names the leader.
     pub(crate) fn term(&self) -> Result<Term, Status> {
         match &*self.0.borrow() {
-            Role::Leading(term) => Ok(term.clone()),
-            Role::Following { leader } => Err(status::not_leading(leader.as_deref())),
-            Role::Starting => Err(status::not_leading(None)),
+            State::Leading(term) => Ok(term.clone()),
+            State::Following { leader } => Err(status::not_leading(leader.as_deref())),
+            State::Starting => Err(status::not_leading(None)),
         }
     }
 
     pub(crate) fn standing(&self) -> Standing {
         match &*self.0.borrow() {
-            Role::Starting => Standing::Starting,
-            Role::Leading(term) => Standing::Leading(term.clone()),
-            Role::Following { leader: Some(leader) } => Standing::Standby(leader.clone()),
-            Role::Following { leader: None } => Standing::Leaderless,
+            State::Starting => Standing::Starting,
+            State::Leading(term) => Standing::Leading(term.clone()),
+            State::Following { leader: Some(leader) } => Standing::Standby(leader.clone()),
+            State::Following { leader: None } => Standing::Leaderless,
         }
     }
 
@@ -106,9 +106,9 @@ impl Leadership {
 
     /// Resolves once it is known whether this coordinator leads.
     pub(crate) async fn settled(&self) {
-        let mut role = self.0.clone();
+        let mut state = self.0.clone();
         // The task that would set the role has ended, so this waits forever.
-        if role.wait_for(|role| !matches!(role, Role::Starting)).await.is_err() {
+        if state.wait_for(|state| !matches!(state, State::Starting)).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -123,7 +123,7 @@ pub(crate) struct Leader {
     instruments: Arc<Instruments>,
     /// Whether other coordinators may lead with this ledger.
     is_shared: bool,
-    role: watch::Sender<Role>,
+    state: watch::Sender<State>,
 }
 
 /// The leader's task, and a handle to its role.
@@ -134,9 +134,9 @@ pub(crate) fn leader(
     address: String,
     instruments: Arc<Instruments>,
 ) -> (Leader, Leadership) {
-    let (role, leadership) = watch::channel(Role::Starting);
+    let (state, leadership) = watch::channel(State::Starting);
     let is_shared = ledger.is_shared();
-    (Leader { settings, ledger, environment, address, instruments, is_shared, role }, Leadership(leadership))
+    (Leader { settings, ledger, environment, address, instruments, is_shared, state }, Leadership(leadership))
 }
 
 impl Leader {
@@ -148,7 +148,7 @@ impl Leader {
     /// any failure of a term is an error.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         if self.is_shared {
-            self.role.send_replace(Role::Following { leader: None });
+            self.state.send_replace(State::Following { leader: None });
             self.check_access().await?;
         }
         let mut throttle = LogThrottle::default();
@@ -158,7 +158,7 @@ impl Leader {
                 () = stop.cancelled() => Ok(()),
             };
             if self.is_shared {
-                self.role.send_replace(Role::Following { leader: None });
+                self.state.send_replace(State::Following { leader: None });
                 // Failures don't matter, because the leadership expires without this, too.
                 let _ = tokio::time::timeout(RESIGN_TIMEOUT, self.ledger.resign()).await;
             }
@@ -217,7 +217,7 @@ impl Leader {
         let _ended = ended.clone().drop_guard();
         tracing::info!(%epoch, url = self.address, "coordinator leads");
         let term = Term { core: handle.clone(), ended: ended.clone(), epoch };
-        self.role.send_replace(Role::Leading(term));
+        self.state.send_replace(State::Leading(term));
         tokio::select! {
             ended = core.run(ended) => ended,
             never = self.update(&handle, updates) => match never {},
@@ -268,15 +268,15 @@ impl Leader {
             // This coordinator has been elected, but is still loading the ledger.
             let is_vacant = leader.is_none();
             let leader = leader.filter(|leader| *leader != self.address);
-            self.role.send_if_modified(|role| match role {
-                Role::Following { leader: known } if *known == leader => false,
+            self.state.send_if_modified(|state| match state {
+                State::Following { leader: known } if *known == leader => false,
                 _ => {
                     match &leader {
                         Some(leader) => tracing::info!(leader, "following"),
                         None if is_vacant => tracing::info!("nobody leads at the moment"),
                         None => {}
                     }
-                    *role = Role::Following { leader };
+                    *state = State::Following { leader };
                     true
                 }
             });

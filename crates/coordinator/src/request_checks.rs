@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::auth::refused;
-use crate::core::{NewJob, StreamPermit, Whose};
+use crate::core::{NewJob, OwnerFilter, StreamPermit};
 use crate::environment::Environment;
 
 /// The longest that a caller may wait for a change.
@@ -69,11 +69,11 @@ pub(crate) fn fresh_seed(environment: &dyn Environment) -> u64 {
 }
 
 /// Whose jobs or batches a list is of.
-pub(crate) fn check_whose(all: bool, user: &str, faults: &mut Vec<FieldFault>) -> Whose {
+pub(crate) fn check_owner_filter(all: bool, user: &str, faults: &mut Vec<FieldFault>) -> OwnerFilter {
     if !user.is_empty() {
         faults.extend(parse_user(user).err().map(|fault| FieldFault::new("/user", fault.message)));
     }
-    Whose { all, user: user.to_owned() }
+    OwnerFilter { all, user: user.to_owned() }
 }
 
 /// A checked priority in the scheduler's type.

@@ -24,7 +24,7 @@ use crate::snapshot::JobSnapshot;
 const GONE: &str = "the caller that waited for it has gone";
 
 /// One caller's wait for a job. If it is dropped before the end, the job may be cancelled.
-pub(crate) struct Simulation {
+pub(crate) struct JobWait {
     core: CoreHandle,
     job: JobId,
     /// Resolves at the next change of the job's status; `None` if the job has ended.
@@ -40,7 +40,7 @@ pub(crate) struct Simulation {
     permit: StreamPermit,
 }
 
-impl Simulation {
+impl JobWait {
     /// Submits a job, or joins the job of the same request. Requests are the same if they have the
     /// same idempotency key, or the same content and no key.
     pub(crate) async fn begin(
@@ -137,7 +137,7 @@ impl Simulation {
     }
 }
 
-impl Drop for Simulation {
+impl Drop for JobWait {
     fn drop(&mut self) {
         let (caller, idempotency, request) =
             (self.caller.take(), self.idempotency.take(), self.request.take());

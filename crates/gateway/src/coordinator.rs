@@ -15,8 +15,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{ConnectError, Status};
 
 use crate::Config;
-use crate::caller::Caller;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 
 const UNREACHABLE: &str = "no coordinator can be reached at the moment";
 /// Flow-control window of one stream, bytes.
@@ -47,18 +47,18 @@ impl Coordinator {
     }
 
     /// A call that is answered at once.
-    pub(crate) fn call<'a>(&'a self, caller: &'a Caller) -> Call<'a> {
-        Call { coordinators: &self.short, timeout: self.timeout, caller, shutdown: None }
+    pub(crate) fn call<'a>(&'a self, context: &'a RequestContext) -> Rpcs<'a> {
+        Rpcs { coordinators: &self.short, timeout: self.timeout, context, shutdown: None }
     }
 
     /// A long poll: the coordinator may delay the answer for `wait`, until something changes.
     /// Without a wait it is an ordinary call.
-    pub(crate) fn long_poll<'a>(&'a self, caller: &'a Caller, wait: Duration) -> Call<'a> {
+    pub(crate) fn long_poll<'a>(&'a self, context: &'a RequestContext, wait: Duration) -> Rpcs<'a> {
         if wait.is_zero() {
-            return self.call(caller);
+            return self.call(context);
         }
         let (timeout, shutdown) = (self.timeout + wait, Some(&self.shutdown));
-        Call { coordinators: &self.long, timeout, caller, shutdown }
+        Rpcs { coordinators: &self.long, timeout, context, shutdown }
     }
 
     /// Why coordinators can't be reached, for operators.
@@ -67,8 +67,8 @@ impl Coordinator {
     }
 
     /// A call that is answered by a stream. The time limit only applies until the stream begins.
-    pub(crate) fn stream<'a>(&'a self, caller: &'a Caller) -> Call<'a> {
-        Call { coordinators: &self.long, timeout: self.timeout, caller, shutdown: None }
+    pub(crate) fn stream<'a>(&'a self, context: &'a RequestContext) -> Rpcs<'a> {
+        Rpcs { coordinators: &self.long, timeout: self.timeout, context, shutdown: None }
     }
 }
 
@@ -77,16 +77,16 @@ fn with_small_windows(endpoint: Endpoint) -> Endpoint {
     endpoint.initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
-/// One call for one caller.
-pub(crate) struct Call<'a> {
+/// The RPCs on behalf of one request, with a time limit.
+pub(crate) struct Rpcs<'a> {
     coordinators: &'a Coordinators,
     timeout: Duration,
-    caller: &'a Caller,
+    context: &'a RequestContext,
     /// Ends a long poll.
     shutdown: Option<&'a CancellationToken>,
 }
 
-impl Call<'_> {
+impl Rpcs<'_> {
     /// Makes a call that may be repeated. If a coordinator can't answer, the next one is called.
     async fn idempotent<M, T, F>(
         &self,
@@ -98,7 +98,7 @@ impl Call<'_> {
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {
         let response = self.coordinators.call(|channel| {
-            let response = call(channel, self.caller.request(message.clone()));
+            let response = call(channel, self.context.request(message.clone()));
             async { response.await.map_err(for_caller) }
         });
         self.in_time(response).await
@@ -115,7 +115,7 @@ impl Call<'_> {
         M: Clone,
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {
-        let call = |channel| call(channel, self.caller.request(message.clone()));
+        let call = |channel| call(channel, self.context.request(message.clone()));
         let is_undone = |status: &Status| is_unconnected(status) || status::is_not_leading(status);
         let response = async { self.coordinators.call_where(is_undone, call).await.map_err(for_caller) };
         self.in_time(response).await
@@ -137,11 +137,11 @@ impl Call<'_> {
         };
         match response {
             Ok(Ok(response)) => {
-                self.caller.record_limits(response.metadata());
+                self.context.record_limits(response.metadata());
                 Ok(response.into_inner())
             }
             Ok(Err(status)) => {
-                self.caller.record_limits(status.metadata());
+                self.context.record_limits(status.metadata());
                 Err(failure(&status))
             }
             Err(_) => Err(failure(&Status::deadline_exceeded(""))),

@@ -1,5 +1,5 @@
 //! The handlers that `/api/jobs` and `/simulations` have in common: submitting, listing, showing
-//! and cancelling jobs. Both show the same jobs, in different JSON ([`JobView`]). [`run`] submits a
+//! and cancelling jobs. Both show the same jobs, in different JSON ([`JobJson`]). [`run`] submits a
 //! job and waits for its results.
 
 pub(crate) mod run;
@@ -18,18 +18,18 @@ use carlo_types::{JobId, JobSpec};
 use carlo_wire::{FieldError, v1};
 use serde::Serialize;
 
-use crate::caller::Caller;
 use crate::entity::Entity;
 use crate::fields::Fields;
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::{JobSelection, Selection};
+use crate::request_context::RequestContext;
 use crate::response_cache::{CachedResponse, Resource};
 use crate::routes::App;
 use crate::{body, convert, entity, idempotency_key};
 
 /// A JSON form of a job, one for each family of URLs.
-pub(crate) trait JobView: Serialize + Sized {
+pub(crate) trait JobJson: Serialize + Sized {
     /// The states by which the family's lists are filtered.
     type Status: Label;
     /// A page of jobs in this form.
@@ -44,7 +44,7 @@ pub(crate) trait JobView: Serialize + Sized {
     fn list(jobs: Vec<Self>, total: u64, page: u32, page_size: u32) -> Self::List;
 }
 
-impl JobView for Job {
+impl JobJson for Job {
     type Status = carlo_rest::job::JobStatus;
     type List = JobList;
     const RESOURCE: Resource = Resource::Job;
@@ -62,7 +62,7 @@ impl JobView for Job {
     }
 }
 
-impl JobView for Simulation {
+impl JobJson for Simulation {
     type Status = carlo_rest::simulation::SimulationStatus;
     type List = SimulationList;
     const RESOURCE: Resource = Resource::Simulation;
@@ -81,7 +81,11 @@ impl JobView for Simulation {
 }
 
 /// Queues the job in the body.
-pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Result<v1::Job, Failure> {
+pub(crate) async fn submit(
+    app: &App,
+    context: &RequestContext,
+    request: Request,
+) -> Result<v1::Job, Failure> {
     let read = |body: &Document| {
         let SubmitJob { request, name, priority } = body::section(body)?;
         Ok(v1::SubmitRequest {
@@ -91,14 +95,14 @@ pub(crate) async fn submit(app: &App, caller: &Caller, request: Request) -> Resu
             ..v1::SubmitRequest::default()
         })
     };
-    submit_as(app, caller, request, read, str::to_owned).await
+    submit_as(app, context, request, read, str::to_owned).await
 }
 
 /// Queues the job that `read` reads from the body. `to_body` converts a pointer into the job's
 /// request to one into the body.
 pub(crate) async fn submit_as(
     app: &App,
-    caller: &Caller,
+    context: &RequestContext,
     request: Request,
     read: fn(&Document) -> Result<v1::SubmitRequest, Failure>,
     to_body: fn(&str) -> String,
@@ -106,43 +110,43 @@ pub(crate) async fn submit_as(
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json(request, app.body_timeout).await?;
     let message = v1::SubmitRequest { idempotency_key, ..read(&body)? };
-    let submitted = Box::pin(app.coordinator.call(caller).submit_job(message)).await;
+    let submitted = Box::pin(app.coordinator.call(context).submit_job(message)).await;
     submitted.map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))
 }
 
 /// Responds with one page of the selected jobs.
-pub(crate) async fn list<V: JobView>(
+pub(crate) async fn list<J: JobJson>(
     app: &App,
-    caller: &Caller,
-    selection: JobSelection<V::Status>,
+    context: &RequestContext,
+    selection: JobSelection<J::Status>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
     let JobSelection { selection, name, text, since, until } = selection;
     let Selection { page, page_size, status, all, user } = selection;
-    let status = status.map(|status| V::status_to_message(status).into());
+    let status = status.map(|status| J::status_to_message(status).into());
     let (since_ms, until_ms) = (since, until);
     let message = v1::ListJobsRequest { page, page_size, status, all, user, name, text, since_ms, until_ms };
-    let list = app.coordinator.call(caller).list_jobs(message).await?;
-    let jobs = list.jobs.into_iter().map(V::from_message).collect::<Result<_, _>>()?;
-    entity::json_or_304(headers, &V::list(jobs, list.total, page, page_size))
+    let list = app.coordinator.call(context).list_jobs(message).await?;
+    let jobs = list.jobs.into_iter().map(J::from_message).collect::<Result<_, _>>()?;
+    entity::json_or_304(headers, &J::list(jobs, list.total, page, page_size))
 }
 
-/// Shows a job in the form `V`, at once or, with `Prefer: wait`, when its status has changed.
-pub(crate) async fn show<V: JobView>(
+/// Shows a job in the form `J`, at once or, with `Prefer: wait`, when its status has changed.
+pub(crate) async fn show<J: JobJson>(
     app: &App,
-    caller: &Caller,
+    context: &RequestContext,
     id: JobId,
     fields: Fields,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    show_as(app, caller, id, V::RESOURCE, fields, headers, |job| Ok(V::from_message(job)?)).await
+    show_as(app, context, id, J::RESOURCE, fields, headers, |job| Ok(J::from_message(job)?)).await
 }
 
 /// Shows a job at `resource` in the JSON that `view` makes. Only the selected `fields` of its
 /// results are sent.
 pub(crate) async fn show_as<T: Serialize>(
     app: &App,
-    caller: &Caller,
+    context: &RequestContext,
     id: JobId,
     resource: Resource,
     fields: Fields,
@@ -151,14 +155,14 @@ pub(crate) async fn show_as<T: Serialize>(
 ) -> Result<Response, Failure> {
     let wait = Wait::of(headers);
     if let Some(CachedResponse { completed_at_ms, entity }) = app.response_cache.get(id, resource)
-        && app.revalidator.is_valid(caller, id, completed_at_ms).await?
+        && app.revalidator.is_valid(context, id, completed_at_ms).await?
     {
         return Ok(wait.applied(fields.select(entity)?.respond(headers)));
     }
     let get = |wait: Wait| async move {
         let message =
             v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds(), with_points: false };
-        app.coordinator.long_poll(caller, wait.duration()).get_job(message).await
+        app.coordinator.long_poll(context, wait.duration()).get_job(message).await
     };
     let job = wait.until_shutdown(&app.shutdown, get).await?;
     let completed_at_ms = job.completed_at_ms;
@@ -171,18 +175,22 @@ pub(crate) async fn show_as<T: Serialize>(
 }
 
 /// Deletes a job that has ended.
-pub(crate) async fn delete(app: &App, caller: &Caller, id: JobId) -> Result<Json<Cancelled>, Failure> {
-    app.coordinator.call(caller).delete_job(v1::DeleteJobRequest { id: id.to_string() }).await?;
+pub(crate) async fn delete(
+    app: &App,
+    context: &RequestContext,
+    id: JobId,
+) -> Result<Json<Cancelled>, Failure> {
+    app.coordinator.call(context).delete_job(v1::DeleteJobRequest { id: id.to_string() }).await?;
     Ok(Json(Cancelled { success: true, message: format!("the job {id} is deleted") }))
 }
 
 /// Cancels a job.
 pub(crate) async fn cancel(
     app: &App,
-    caller: &Caller,
+    context: &RequestContext,
     id: JobId,
     reason: String,
 ) -> Result<v1::Job, Failure> {
     let message = v1::CancelJobRequest { id: id.to_string(), reason };
-    app.coordinator.call(caller).cancel_job(message).await
+    app.coordinator.call(context).cancel_job(message).await
 }

@@ -13,9 +13,9 @@ use carlo_wire::v1;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::caller::Caller;
 use crate::coordinator::Coordinator;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 
 /// How long an accepted key stays in the cache.
 const REMEMBERED: Duration = Duration::from_mins(1);
@@ -50,8 +50,8 @@ impl KeyCache {
     /// # Errors
     ///
     /// If the key is not accepted, or no coordinator can check it now.
-    pub(crate) async fn check(&self, caller: &Caller) -> Result<Accepted, Failure> {
-        let hash: [u8; 32] = Sha256::digest(caller.key()).into();
+    pub(crate) async fn check(&self, context: &RequestContext) -> Result<Accepted, Failure> {
+        let hash: [u8; 32] = Sha256::digest(context.key()).into();
         let known = self.lock().get(&hash).filter(|known| known.at.elapsed() < REMEMBERED).cloned();
         if let Some(known) = known {
             return Ok(known);
@@ -60,7 +60,7 @@ impl KeyCache {
             let detail = "the gateway is checking as many unknown keys as it can";
             return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail));
         };
-        let apart = caller.apart();
+        let apart = context.apart();
         let checked = self.coordinator.call(&apart).check_key(v1::CheckKeyRequest {}).await?;
         let new = Accepted { user: checked.user.into(), key_id: checked.key_id.into(), at: Instant::now() };
         let mut accepted = self.lock();

@@ -4,8 +4,8 @@
 //!
 //! * [`routes`]: the router, and the handlers, in files named after their URLs.
 //! * [`server`]: connections and their limits. [`concurrency`]: limits of concurrent requests.
-//! * [`caller`]: who sent a request, and their limits. [`key_cache`]: keys that are known to be
-//!   good.
+//! * [`request_context`]: who sent a request, and their limits. [`key_cache`]: keys that are known
+//!   to be good.
 //! * [`head_limits`], [`body`], [`query`], [`fields`], [`prefer`], [`idempotency_key`],
 //!   [`path_ids`]: the parts of a request. A refusal names all faults of a part at once.
 //! * [`jobs`]: what several handlers do with jobs in the same way.
@@ -22,7 +22,6 @@
 
 mod body;
 mod browser_guard;
-mod caller;
 mod concurrency;
 mod convert;
 mod coordinator;
@@ -45,6 +44,7 @@ mod problem;
 mod query;
 mod readiness;
 mod report;
+mod request_context;
 mod request_log;
 mod response_cache;
 mod revalidate;

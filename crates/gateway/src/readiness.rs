@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use carlo_service::{CancellationToken, clock};
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::coordinator::Coordinator;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 
 /// How long the known state of authentication is used without another call.
 const AUTHENTICATION_FRESH: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ impl Readiness {
             return response.clone();
         }
         let (asked, before_ms) = (Instant::now(), clock::wall_ms());
-        let anonymous = Caller::default();
+        let anonymous = RequestContext::default();
         let response = self.coordinator.call(&anonymous).ready(v1::ReadyRequest {}).await;
         if let Ok(response) = &response {
             self.record(response.authentication_is_off);

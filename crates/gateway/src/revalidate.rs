@@ -10,9 +10,9 @@ use carlo_types::limits::REVALIDATIONS_MAX;
 use carlo_wire::v1;
 use tokio::sync::oneshot;
 
-use crate::caller::Caller;
 use crate::coordinator::Coordinator;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 
 /// Collects simultaneous revalidations into one RPC.
 pub(crate) struct Revalidator {
@@ -35,12 +35,12 @@ impl Revalidator {
     /// counted. If not, nothing was counted, and the job itself must be requested.
     pub(crate) async fn is_valid(
         self: &Arc<Self>,
-        caller: &Caller,
+        context: &RequestContext,
         job: JobId,
         completed_at_ms: u64,
     ) -> Result<bool, Failure> {
         let (reply, replied) = oneshot::channel();
-        let job = v1::CachedJob { key: caller.key().to_owned(), id: job.to_string(), completed_at_ms };
+        let job = v1::CachedJob { key: context.key().to_owned(), id: job.to_string(), completed_at_ms };
         let is_first = {
             let mut pending = self.lock();
             pending.push(Pending { job, reply });
@@ -52,7 +52,7 @@ impl Revalidator {
         }
         // Without a reply the process is ending.
         let Ok(revalidation) = replied.await else { return Ok(false) };
-        caller.record_revalidation(revalidation.as_ref().ok());
+        context.record_revalidation(revalidation.as_ref().ok());
         revalidation.map(|revalidation| revalidation.is_valid)
     }
 
@@ -66,7 +66,7 @@ impl Revalidator {
                 pending.into_iter().map(|pending| (pending.job, pending.reply)).unzip();
             pending = rest;
             // The callers' keys are in the message.
-            let anonymous = Caller::default();
+            let anonymous = RequestContext::default();
             let call = self.coordinator.call(&anonymous);
             let response = call.revalidate(v1::RevalidateRequest { jobs }).await;
             for (index, reply) in replies.into_iter().enumerate() {

@@ -2,9 +2,10 @@
 //!
 //! Handlers are in files named after their paths: `GET /simulations/batch/usage` is in
 //! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics,
-//! encoding, request ids and the log, problems, limits of the head, and panics. Around everything but the
-//! probes is [`browser_guard`], around the calls of the contract also [`caller::account`], which
-//! admits callers with a key and limits how many requests are handled at the same time.
+//! encoding, request ids and the log, problems, limits of the head, and panics. Around everything
+//! but the probes is [`browser_guard`], around the calls of the contract also
+//! [`request_context::account`], which admits callers with a key and limits how many requests are
+//! handled at the same time.
 
 pub(crate) mod api;
 mod readyz;
@@ -35,7 +36,9 @@ use crate::problem::{self, Failure};
 use crate::readiness::Readiness;
 use crate::response_cache::ResponseCache;
 use crate::revalidate::Revalidator;
-use crate::{Config, browser_guard, caller, cors, encoding, head_limits, openapi, query, request_log, web};
+use crate::{
+    Config, browser_guard, cors, encoding, head_limits, openapi, query, request_context, request_log, web,
+};
 
 /// What the handlers share.
 pub(crate) type App = Arc<Shared>;
@@ -88,7 +91,7 @@ pub(crate) fn router(
     let (contract, description) = contract().split_for_parts();
     let routes = contract
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(app.clone(), caller::account))
+        .layer(from_fn_with_state(app.clone(), request_context::account))
         .merge(openapi::routes(description))
         .merge(problem::routes())
         .merge(if config.web { web::routes() } else { Router::new() })

@@ -33,7 +33,7 @@ pub(crate) enum Variants {
 #[derive(Debug, Clone)]
 pub(crate) struct Variant {
     pub(crate) prepared: Prepared,
-    label: Label,
+    key: CountsKey,
 }
 
 /// A point of a sweep.
@@ -45,7 +45,7 @@ pub(crate) struct Point {
 
 /// What identifies a variant's counts.
 #[derive(Debug, Clone, Copy)]
-enum Label {
+enum CountsKey {
     /// The value of the variable, in a job that solves for one.
     Value(f64),
     /// The scale on which the balances are counted, in a job that counts them.
@@ -60,7 +60,7 @@ impl Variants {
             Analysis::Compare(variants) => {
                 let prepared: Vec<_> = variants.iter().map(Prepared::new).collect();
                 let scales = scales(level, spec.simulations(), &prepared);
-                let variant = |(prepared, scale)| Variant { prepared, label: Label::Balances(scale) };
+                let variant = |(prepared, scale)| Variant { prepared, key: CountsKey::Balances(scale) };
                 Self::Plans(prepared.into_iter().zip(scales).map(variant).collect())
             }
             Analysis::Solve(asked) => Self::solving(spec, asked, level),
@@ -87,7 +87,7 @@ impl Variants {
                 Self::Months(prepared(values.last().copied().unwrap_or(1.0)))
             }
             _ => {
-                let variant = |value| Variant { prepared: prepared(value), label: Label::Value(value) };
+                let variant = |value| Variant { prepared: prepared(value), key: CountsKey::Value(value) };
                 Self::Plans(values.into_iter().map(variant).collect())
             }
         }
@@ -104,18 +104,16 @@ impl Variants {
     /// Empty counts of each variant.
     pub(crate) fn counts(&self) -> Vec<VariantCounts> {
         match self {
-            Self::Plans(variants) => {
-                variants.iter().map(|variant| VariantCounts::new(variant.label)).collect()
-            }
+            Self::Plans(variants) => variants.iter().map(|variant| VariantCounts::new(variant.key)).collect(),
             Self::Points(points) => {
-                points.iter().map(|point| VariantCounts::new(Label::Balances(point.scale))).collect()
+                points.iter().map(|point| VariantCounts::new(CountsKey::Balances(point.scale))).collect()
             }
             Self::Targets(targets) => {
-                targets.iter().map(|&target| VariantCounts::new(Label::Value(target))).collect()
+                targets.iter().map(|&target| VariantCounts::new(CountsKey::Value(target))).collect()
             }
             Self::Months(longest) => {
                 let months = 1..=longest.plan().months;
-                months.map(|month| VariantCounts::new(Label::Value(month as f64))).collect()
+                months.map(|month| VariantCounts::new(CountsKey::Value(month as f64))).collect()
             }
         }
     }
@@ -140,10 +138,10 @@ pub(crate) struct VariantCounts {
 }
 
 impl VariantCounts {
-    fn new(label: Label) -> Self {
-        let (value, balances) = match label {
-            Label::Value(value) => (Some(value.to_bits()), None),
-            Label::Balances(scale) => (None, Some(BalanceCounts::new(scale))),
+    fn new(key: CountsKey) -> Self {
+        let (value, balances) = match key {
+            CountsKey::Value(value) => (Some(value.to_bits()), None),
+            CountsKey::Balances(scale) => (None, Some(BalanceCounts::new(scale))),
         };
         Self { value, pairs: PairedCounts::default(), balances }
     }

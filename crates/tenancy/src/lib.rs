@@ -37,7 +37,7 @@ pub use metering::{Charge, Ended};
 pub use period::Period;
 pub use rate::{PolicyStatus, RateStatus, Window};
 pub use records::{Change, Record, RecordId};
-pub use refusal::{Quota, Refusal, Share, Unauthenticated};
+pub use refusal::{Capacity, Quota, Refusal, Unauthenticated};
 pub use tenancy::{Admission, Contradiction, NewBatch, NewKey, PeriodUsage, Tenancy};
 pub use terms::Terms;
 pub use tiers::{Tier, TierLimits};

@@ -65,8 +65,8 @@ pub enum Refusal {
         retry_after_seconds: u64,
     },
     /// The user is at a limit of the tier: 429, type `quota-exceeded`.
-    #[error("the tier {tier} allows {limit} {share}")]
-    ShareUsedUp { share: Share, tier: Tier, limit: u64 },
+    #[error("the tier {tier} allows {limit} {capacity}")]
+    CapacityUsedUp { capacity: Capacity, tier: Tier, limit: u64 },
     /// The batch's budget cap is too low: 402.
     #[error("the budget cap of ${cap} does not allow it: ${needed} would be needed")]
     OverBudget {
@@ -82,7 +82,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after_seconds, .. }
             | Self::QuotaExceeded { retry_after_seconds, .. } => Some(*retry_after_seconds),
-            Self::ShareUsedUp { share, .. } => Some(share.retry_after_seconds()),
+            Self::CapacityUsedUp { capacity, .. } => Some(capacity.retry_after_seconds()),
             _ => None,
         }
     }
@@ -99,12 +99,12 @@ impl From<Refusal> for Fault {
             Refusal::KeyExists | Refusal::JoinTokenExists | Refusal::LastAdminKey => FaultCode::Conflict,
             Refusal::Full(_) => FaultCode::Exhausted,
             Refusal::RateLimited { .. } => FaultCode::RateLimited,
-            Refusal::QuotaExceeded { .. } | Refusal::ShareUsedUp { .. } => FaultCode::QuotaExceeded,
+            Refusal::QuotaExceeded { .. } | Refusal::CapacityUsedUp { .. } => FaultCode::QuotaExceeded,
             Refusal::OverBudget { .. } => FaultCode::OverBudget,
         };
         let limit = match refusal {
             Refusal::QuotaExceeded { quota, .. } => Some(Limit::Quota(quota.as_str().to_owned())),
-            Refusal::ShareUsedUp { share, .. } => Some(Limit::Quota(share.as_str().to_owned())),
+            Refusal::CapacityUsedUp { capacity, .. } => Some(Limit::Quota(capacity.as_str().to_owned())),
             Refusal::OverBudget { cap, .. } => {
                 Some(Limit::BudgetCap { nanodollars: u64::try_from(cap.nanos()).unwrap_or(u64::MAX) })
             }
@@ -147,7 +147,7 @@ pub enum Unauthenticated {
 
 /// A resource of which a user may have a limited amount at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Share {
+pub enum Capacity {
     /// Jobs that wait or run.
     OpenJobs,
     /// Streams and long polls.
@@ -156,7 +156,7 @@ pub enum Share {
     StoredBytes,
 }
 
-impl Share {
+impl Capacity {
     /// Its name in the tiers file.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -175,7 +175,7 @@ impl Share {
     }
 }
 
-impl std::fmt::Display for Share {
+impl std::fmt::Display for Capacity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::OpenJobs => "open jobs at once",

@@ -34,7 +34,7 @@ use crate::metering::{Charge, Ended};
 use crate::period::Period;
 use crate::rate::{RateStatus, Rates};
 use crate::records::RecordId;
-use crate::refusal::{Quota, Refusal, Share, Unauthenticated};
+use crate::refusal::{Capacity, Quota, Refusal, Unauthenticated};
 use crate::terms::Terms;
 use crate::tiers::{Tier, TierLimits};
 use crate::usage::{Usage, UsageReport};
@@ -325,19 +325,19 @@ impl Tenancy {
     fn check_open_jobs(&self, caller: &Caller, jobs: usize) -> Result<(), Refusal> {
         let open = self.open_jobs.get(&caller.user).copied().unwrap_or_default();
         let limit = self.limits(caller).open_jobs.map(u64::from);
-        check_share(caller, Share::OpenJobs, limit, u64::from(open), jobs as u64)
+        check_capacity(caller, Capacity::OpenJobs, limit, u64::from(open), jobs as u64)
     }
 
     /// Refuses `wanted` more bytes in the ledger if the caller's `used` bytes and they exceed the
     /// tier's limit.
     pub fn check_stored_bytes(&self, caller: &Caller, used: u64, wanted: u64) -> Result<(), Refusal> {
-        check_share(caller, Share::StoredBytes, self.limits(caller).stored_bytes, used, wanted)
+        check_capacity(caller, Capacity::StoredBytes, self.limits(caller).stored_bytes, used, wanted)
     }
 
     /// Refuses another stream if the caller's `open` streams have reached the tier's limit.
     pub fn check_streams(&self, caller: &Caller, open: u32) -> Result<(), Refusal> {
         let limit = self.limits(caller).streams_at_once.map(u64::from);
-        check_share(caller, Share::Streams, limit, u64::from(open), 1)
+        check_capacity(caller, Capacity::Streams, limit, u64::from(open), 1)
     }
 
     fn check_job_quota(&self, caller: &Caller, jobs: usize, wall: Timestamp) -> Result<(), Refusal> {
@@ -510,17 +510,17 @@ impl Tenancy {
     }
 }
 
-/// Refuses `wanted` more of a share if that and `used` exceed the limit. Without authentication
+/// Refuses `wanted` more of a capacity if that and `used` exceed the limit. Without authentication
 /// there are no limits.
-fn check_share(
+fn check_capacity(
     caller: &Caller,
-    share: Share,
+    capacity: Capacity,
     limit: Option<u64>,
     used: u64,
     wanted: u64,
 ) -> Result<(), Refusal> {
     match limit.filter(|limit| caller.key.is_some() && used.saturating_add(wanted) > *limit) {
-        Some(limit) => Err(Refusal::ShareUsedUp { share, tier: caller.tier, limit }),
+        Some(limit) => Err(Refusal::CapacityUsedUp { capacity, tier: caller.tier, limit }),
         None => Ok(()),
     }
 }

@@ -23,13 +23,13 @@ pub(crate) struct Instruments {
     sessions: Counter,
     threads: Gauge,
     leases_in_work: Gauge,
-    leases_finished: Family<Finished, Counter>,
+    leases_finished: Family<LeaseResult, Counter>,
     simulations: Counter,
     compute_seconds: Histogram,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Finished {
+struct LeaseResult {
     result: &'static str,
 }
 
@@ -114,7 +114,7 @@ impl Instruments {
     /// long it took.
     pub(crate) fn finish(&self, simulations: Option<u64>, seconds: f64) {
         let result = if simulations.is_some() { "computed" } else { "failed" };
-        self.leases_finished.get_or_create(&Finished { result }).inc();
+        self.leases_finished.get_or_create(&LeaseResult { result }).inc();
         self.simulations.inc_by(simulations.unwrap_or(0));
         self.compute_seconds.observe(seconds);
     }

@@ -23,13 +23,13 @@ pub(super) struct Calls {
 }
 
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) location: Option<String>,
     pub(super) body: Value,
 }
 
-impl Answer {
+impl Response {
     /// The id of the job or batch that was created.
     pub(super) fn id(&self) -> Option<&str> {
         self.body["jobId"].as_str().or(self.body["batch_id"].as_str())
@@ -41,7 +41,7 @@ impl Calls {
         Self { url: url.to_owned(), http: reqwest::Client::new() }
     }
 
-    pub(super) async fn get(&self, user: &User, path: &str) -> anyhow::Result<Answer> {
+    pub(super) async fn get(&self, user: &User, path: &str) -> anyhow::Result<Response> {
         self.make(user, Method::GET, path, None, None).await
     }
 
@@ -53,8 +53,8 @@ impl Calls {
         path: &str,
         body: Option<&Value>,
         idempotency_key: Option<&str>,
-    ) -> anyhow::Result<Answer> {
-        let once = async || -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<Response> {
+        let once = async || -> anyhow::Result<Response> {
             let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
             request = request.header("x-api-key", &user.key);
             if let Some(key) = idempotency_key {
@@ -66,18 +66,18 @@ impl Calls {
             let response = request.send().await?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let location = headers.get("location").and_then(|value| Some(value.to_str().ok()?.to_owned()));
-            Ok(Answer { status, location, body: response.json().await? })
+            Ok(Response { status, location, body: response.json().await? })
         };
         let answered = async {
             loop {
                 match once().await {
                     // The first request with the key is still being handled.
-                    Ok(answer) if answer.status == 409 && idempotency_key.is_some() => {}
+                    Ok(response) if response.status == 409 && idempotency_key.is_some() => {}
                     // Nobody leads, or nobody can be reached.
-                    Ok(answer) if matches!(answer.status, 502..=504) => {}
-                    Ok(answer) => {
-                        ensure!(answer.status != 500, "{method} {path}: {answer:?}");
-                        return Ok(answer);
+                    Ok(response) if matches!(response.status, 502..=504) => {}
+                    Ok(response) => {
+                        ensure!(response.status != 500, "{method} {path}: {response:?}");
+                        return Ok(response);
                     }
                     Err(_) => {}
                 }
@@ -89,9 +89,9 @@ impl Calls {
 
     pub(super) async fn new_key(&self, admin: &User, name: &str) -> anyhow::Result<User> {
         let body = json!({"user_id": name, "tier": "enterprise"});
-        let answer = self.make(admin, Method::POST, "/api/admin/keys", Some(&body), None).await?;
-        let text = |name: &str| answer.body[name].as_str().map(str::to_owned);
-        let (key, key_id) = text("secret").zip(text("id")).with_context(|| format!("{answer:?}"))?;
+        let response = self.make(admin, Method::POST, "/api/admin/keys", Some(&body), None).await?;
+        let text = |name: &str| response.body[name].as_str().map(str::to_owned);
+        let (key, key_id) = text("secret").zip(text("id")).with_context(|| format!("{response:?}"))?;
         Ok(User { name: name.to_owned(), key, key_id })
     }
 
@@ -106,11 +106,11 @@ impl Calls {
         let mut entries = Vec::new();
         for page in 1.. {
             let path = format!("{path}?page={page}&page_size={size}");
-            let answer = self.get(user, &path).await?;
-            let found = answer.body[member].as_array().with_context(|| format!("{path}: {answer:?}"))?;
+            let response = self.get(user, &path).await?;
+            let found = response.body[member].as_array().with_context(|| format!("{path}: {response:?}"))?;
             ensure!(found.len() <= size, "{path} has {} entries", found.len());
             entries.extend(found.iter().cloned());
-            let total = answer.body["total"].as_u64().context("a list has a total")?;
+            let total = response.body["total"].as_u64().context("a list has a total")?;
             if found.len() < size {
                 ensure!(entries.len() as u64 == total, "{} entries of {total}", entries.len());
                 break;

@@ -9,7 +9,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::calls::{Answer, User};
+use super::calls::{Response, User};
 
 /// A job that was acknowledged.
 #[derive(Debug)]
@@ -69,15 +69,15 @@ impl Model {
         path: &'static str,
         body: Value,
         key: String,
-        answer: &Answer,
+        response: &Response,
     ) -> anyhow::Result<()> {
-        let id = answer.id().filter(|_| answer.status == 202);
-        let id = id.with_context(|| format!("{path} is refused: {answer:?}"))?.to_owned();
+        let id = response.id().filter(|_| response.status == 202);
+        let id = id.with_context(|| format!("{path} is refused: {response:?}"))?.to_owned();
         if path == "/api/jobs" {
             self.add_job(id.clone(), Job::new(user, &body, None)?)?;
         } else {
             let simulations = body["simulations"].as_array().context("a batch has simulations")?;
-            let batch: carlo_rest::batch::Batch = serde_json::from_value(answer.body.clone())?;
+            let batch: carlo_rest::batch::Batch = serde_json::from_value(response.body.clone())?;
             ensure!(batch.job_ids.len() == simulations.len(), "{batch:?}");
             for (job, simulation) in batch.job_ids.iter().zip(simulations) {
                 self.add_job(job.clone(), Job::new(user, simulation, Some(id.clone()))?)?;

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 pub(crate) const JOB: &str = "job_00000000000040008000000000000001";
 
-type Answers = Arc<Mutex<VecDeque<(u16, Value)>>>;
+type Responses = Arc<Mutex<VecDeque<(u16, Value)>>>;
 
 /// A fake server. Dropping it stops it.
 pub(crate) struct Fake {
@@ -31,7 +31,7 @@ impl Fake {
     /// Sends these responses in turn, and then repeats the last one. A stream of events takes
     /// several
     /// responses, up to the end of the job or batch, or breaks at the first refusal.
-    pub(crate) fn new(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
+    pub(crate) fn new(responses: impl IntoIterator<Item = (u16, Value)>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -39,7 +39,7 @@ impl Fake {
         let seen = Arc::clone(&calls);
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let bodies_seen = Arc::clone(&bodies);
-        let answers: Answers = Arc::new(Mutex::new(answers.into_iter().collect()));
+        let responses: Responses = Arc::new(Mutex::new(responses.into_iter().collect()));
         let handler = move |method: Method, uri: Uri, headers: HeaderMap, body: String| async move {
             let header = |name: &str, word: &str| {
                 let value = headers.get(name).and_then(|value| value.to_str().ok());
@@ -48,16 +48,16 @@ impl Fake {
             let (key, last) = (header("x-api-key", "key"), header("last-event-id", "after"));
             seen.lock().unwrap().push(format!("{method} {uri}{key}{last}"));
             bodies_seen.lock().unwrap().push(body);
-            if uri.path().ends_with("/events") { events(&answers) } else { plain(next(&answers)) }
+            if uri.path().ends_with("/events") { events(&responses) } else { plain(next(&responses)) }
         };
         runtime.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
         Self { url, calls, bodies, _runtime: runtime }
     }
 }
 
-fn next(answers: &Answers) -> (u16, Value) {
-    let mut answers = answers.lock().unwrap();
-    if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.unwrap()
+fn next(responses: &Responses) -> (u16, Value) {
+    let mut responses = responses.lock().unwrap();
+    if responses.len() > 1 { responses.pop_front() } else { responses.front().cloned() }.unwrap()
 }
 
 fn plain((status, body): (u16, Value)) -> Response {
@@ -71,16 +71,16 @@ fn plain((status, body): (u16, Value)) -> Response {
     response
 }
 
-fn events(answers: &Answers) -> Response {
+fn events(responses: &Responses) -> Response {
     let (sender, events) = mpsc::channel(16);
     let mut number = 0;
     loop {
-        let refused = answers.lock().unwrap().front().unwrap().0 != 200;
+        let refused = responses.lock().unwrap().front().unwrap().0 != 200;
         if refused && number > 0 {
             break;
         }
-        let last = answers.lock().unwrap().len() == 1;
-        let (status, job) = next(answers);
+        let last = responses.lock().unwrap().len() == 1;
+        let (status, job) = next(responses);
         if refused {
             return plain((status, job));
         }

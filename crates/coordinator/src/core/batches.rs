@@ -9,7 +9,7 @@ use carlo_types::{BatchId, Fault, FaultCode, JobId, JobSpec, Money, Work};
 use carlo_wire::v1::AuditAction;
 use tokio::sync::oneshot;
 
-use super::{Core, Topic, Whose};
+use super::{Core, OwnerFilter, Topic};
 use crate::job_metadata::JobMetadata;
 use crate::snapshot::JobSnapshot;
 
@@ -139,11 +139,11 @@ impl Core {
     pub(crate) fn list_batches(
         &self,
         caller: &Caller,
-        whose: &Whose,
+        owners: &OwnerFilter,
         state: Option<BatchState>,
         page: Page,
     ) -> Result<(usize, Vec<BatchView>), Fault> {
-        let filter = Filter { owner: whose.owner(caller)?, state, ..Filter::default() };
+        let filter = Filter { owner: owners.owner(caller)?, state, ..Filter::default() };
         Ok(self.scheduler.batches(&filter, page))
     }
 

@@ -35,14 +35,14 @@ pub(crate) struct JobChanges {
 
 /// Whose jobs or batches a list is of.
 #[derive(Debug, Clone)]
-pub(crate) struct Whose {
+pub(crate) struct OwnerFilter {
     /// Everybody's.
     pub(crate) all: bool,
     /// This user's; the caller's where empty.
     pub(crate) user: String,
 }
 
-impl Whose {
+impl OwnerFilter {
     /// The owner that a list is of, or `None` for all. Refused where it is not the caller's to see.
     pub(crate) fn owner(&self, caller: &Caller) -> Result<Option<OwnerId>, Fault> {
         if self.user == caller.user.as_str() || (self.user.is_empty() && !self.all) {

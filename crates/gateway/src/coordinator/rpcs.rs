@@ -11,12 +11,12 @@ use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::jobs_client::JobsClient;
 use tonic::Streaming;
 
-use super::Call;
+use super::Rpcs;
 use crate::problem::Failure;
 
 macro_rules! rpcs {
     ($($name:ident: $repeat:ident $client:ident::$rpc:ident($request:ty) -> $response:ty;)*) => {
-        impl Call<'_> {
+        impl Rpcs<'_> {
             $(pub(crate) async fn $name(&self, message: $request) -> Result<$response, Failure> {
                 self.$repeat(message, async |channel, request| {
                     $client::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX).$rpc(request).await
@@ -30,7 +30,7 @@ macro_rules! rpcs {
 /// RPCs that are answered by a stream of events: `None` if the client has seen the last one.
 macro_rules! watches {
     ($($name:ident: $client:ident::watch($request:ty) -> $event:ty;)*) => {
-        impl Call<'_> {
+        impl Rpcs<'_> {
             $(pub(crate) async fn $name(
                 &self,
                 message: $request,

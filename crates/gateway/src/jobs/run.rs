@@ -14,9 +14,9 @@ use carlo_types::json::Document;
 use carlo_wire::v1;
 use serde::Serialize;
 
-use crate::caller::Caller;
 use crate::problem::{Failure, Kind};
 use crate::query::Preview;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{body, idempotency_key};
 
@@ -46,7 +46,7 @@ pub(crate) fn read_request(body: &Document) -> Result<JobSpec, Failure> {
 /// The faults of the body, or the reason why the job is not complete.
 pub(crate) async fn run<T: Serialize>(
     app: &App,
-    caller: &Caller,
+    context: &RequestContext,
     request: Request,
     Preview(preview): Preview,
     Conversion { read, to_body, write }: Conversion<T>,
@@ -61,7 +61,7 @@ pub(crate) async fn run<T: Serialize>(
         wait_ms: u32::try_from(app.answer_wait.as_millis()).ok(),
         preview,
     };
-    let call = app.coordinator.long_poll(caller, app.answer_wait);
+    let call = app.coordinator.long_poll(context, app.answer_wait);
     // Boxed, because otherwise the futures of all handlers that wait for a job would contain this
     // large future.
     let job = tokio::select! {

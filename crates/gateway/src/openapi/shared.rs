@@ -127,9 +127,9 @@ impl IntoParams for JobFilters {
 }
 
 /// Whose jobs or batches a list is of.
-pub(crate) struct Whose;
+pub(crate) struct OwnerParameters;
 
-impl IntoParams for Whose {
+impl IntoParams for OwnerParameters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let user = "Those of this user, `*` for everybody; for administrators, unless it is oneself";
         vec![

@@ -12,15 +12,15 @@ use carlo_rest::{Label, Problem};
 use carlo_types::request::envelope::{CancelJob, SubmitJob};
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::fields::Fields;
-use crate::jobs::JobView;
+use crate::jobs::JobJson;
 use crate::openapi::shared::{
-    FieldsOfResults, HasEnded, HasNotEnded, IdempotencyKey, IfNoneMatch, JobFilters, NotModified, Page,
-    PreferWait, SimulationId, Whose,
+    FieldsOfResults, HasEnded, HasNotEnded, IdempotencyKey, IfNoneMatch, JobFilters, NotModified,
+    OwnerParameters, Page, PreferWait, SimulationId,
 };
 use crate::problem::Failure;
 use crate::query::JobSelection;
+use crate::request_context::RequestContext;
 use crate::response_cache::Resource;
 use crate::routes::App;
 use crate::{body, entity, jobs, path_ids};
@@ -40,10 +40,10 @@ use crate::{body, entity, jobs, path_ids};
 )]
 pub(crate) async fn submit(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     request: Request,
 ) -> Result<Response, Failure> {
-    let job = Simulation::from_message(jobs::submit(&app, &caller, request).await?)?;
+    let job = Simulation::from_message(jobs::submit(&app, &context, request).await?)?;
     Ok(entity::accepted(format!("/simulations/{}", job.job_id), &job))
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn submit(
         Page,
         ("status" = Option<SimulationStatus>, Query, description = "Only jobs in this state"),
         JobFilters,
-        Whose,
+        OwnerParameters,
         IfNoneMatch,
     ),
     responses(
@@ -68,11 +68,11 @@ pub(crate) async fn submit(
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     selection: JobSelection<SimulationStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::list::<Simulation>(&app, &caller, selection, &headers).await
+    jobs::list::<Simulation>(&app, &context, selection, &headers).await
 }
 
 #[utoipa::path(
@@ -95,12 +95,12 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
     fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show::<Simulation>(&app, &caller, id, fields, &headers).await
+    jobs::show::<Simulation>(&app, &context, id, fields, &headers).await
 }
 
 #[utoipa::path(
@@ -124,12 +124,12 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn result(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
     fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show_as(&app, &caller, id, Resource::Result, fields, &headers, result_of).await
+    jobs::show_as(&app, &context, id, Resource::Result, fields, &headers, result_of).await
 }
 
 /// The results of a completed job; 409 for any other.
@@ -159,10 +159,10 @@ fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
 )]
 pub(crate) async fn delete(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
 ) -> Result<Json<Cancelled>, Failure> {
-    jobs::delete(&app, &caller, id).await
+    jobs::delete(&app, &context, id).await
 }
 
 #[utoipa::path(
@@ -181,12 +181,12 @@ pub(crate) async fn delete(
 )]
 pub(crate) async fn cancel(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
     request: Request,
 ) -> Result<Json<Simulation>, Failure> {
     let body = body::json_or_none(request, app.body_timeout).await?;
     let CancelJob { reason } = body::section(&body)?;
-    let job = jobs::cancel(&app, &caller, id, reason.unwrap_or_default()).await?;
+    let job = jobs::cancel(&app, &context, id, reason.unwrap_or_default()).await?;
     Ok(Json(Simulation::from_message(job)?))
 }

@@ -19,7 +19,7 @@ pub(super) struct Validity {
 
 /// Whether a certificate is valid at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum CertificateStatus {
     Valid,
     ExpiresSoon,
     Expired,
@@ -34,12 +34,12 @@ impl Validity {
         Some(Self { from: time(validity.not_before)?, until: time(validity.not_after)? })
     }
 
-    pub(super) fn standing(self, now: SystemTime) -> Standing {
+    pub(super) fn status(self, now: SystemTime) -> CertificateStatus {
         match self.until.duration_since(now) {
-            _ if now < self.from => Standing::NotYetValid,
-            Err(_) => Standing::Expired,
-            Ok(left) if left < SOON => Standing::ExpiresSoon,
-            Ok(_) => Standing::Valid,
+            _ if now < self.from => CertificateStatus::NotYetValid,
+            Err(_) => CertificateStatus::Expired,
+            Ok(left) if left < SOON => CertificateStatus::ExpiresSoon,
+            Ok(_) => CertificateStatus::Valid,
         }
     }
 
@@ -51,15 +51,15 @@ impl Validity {
             let (Ok(distance) | Err(distance)) = to.duration_since(now).map_err(|error| error.duration());
             distance.as_secs() / (24 * 60 * 60)
         };
-        match self.standing(now) {
-            Standing::Valid => {}
-            Standing::ExpiresSoon => {
+        match self.status(now) {
+            CertificateStatus::Valid => {}
+            CertificateStatus::ExpiresSoon => {
                 tracing::warn!(%file, days = days(self.until), "the certificate expires soon");
             }
-            Standing::Expired => {
+            CertificateStatus::Expired => {
                 tracing::warn!(%file, days = days(self.until), "the certificate has expired: clients refuse it");
             }
-            Standing::NotYetValid => {
+            CertificateStatus::NotYetValid => {
                 tracing::warn!(%file, days = days(self.from), "the certificate is not valid yet: clients refuse it");
             }
         }
@@ -81,15 +81,15 @@ mod tests {
         let day = Duration::from_hours(24);
         let from = SystemTime::UNIX_EPOCH + day * 10_000;
         let validity = Validity { from, until: from + day * 90 };
-        for (days, standing) in [
-            (9_999, Standing::NotYetValid),
-            (10_000, Standing::Valid),
-            (10_076, Standing::Valid),
-            (10_077, Standing::ExpiresSoon),
-            (10_090, Standing::ExpiresSoon),
-            (10_091, Standing::Expired),
+        for (days, status) in [
+            (9_999, CertificateStatus::NotYetValid),
+            (10_000, CertificateStatus::Valid),
+            (10_076, CertificateStatus::Valid),
+            (10_077, CertificateStatus::ExpiresSoon),
+            (10_090, CertificateStatus::ExpiresSoon),
+            (10_091, CertificateStatus::Expired),
         ] {
-            assert_eq!(validity.standing(SystemTime::UNIX_EPOCH + day * days), standing, "{days}");
+            assert_eq!(validity.status(SystemTime::UNIX_EPOCH + day * days), status, "{days}");
         }
     }
 }

@@ -428,7 +428,7 @@ fn a_user_has_a_bounded_number_of_open_jobs() {
     let ann = Caller { key: Some(KeyId::from_random(1)), ..user("ann", Tier::Pro) };
     tenancy.admit_jobs(&ann, &jobs(0..2, 1), None, wall(NOVEMBER)).unwrap();
     let refusal = tenancy.admit_jobs(&ann, &jobs(2..4, 1), None, wall(NOVEMBER)).unwrap_err();
-    assert_eq!(refusal, Refusal::ShareUsedUp { share: Share::OpenJobs, tier: Tier::Pro, limit: 3 });
+    assert_eq!(refusal, Refusal::CapacityUsedUp { capacity: Capacity::OpenJobs, tier: Tier::Pro, limit: 3 });
     assert_eq!(refusal.to_string(), "the tier pro allows 3 open jobs at once");
     tenancy.admit_jobs(&user("bob", Tier::Pro), &jobs(2..4, 1), None, wall(NOVEMBER)).unwrap();
     assert!(tenancy.settle(job(0), Ended::Completed, bill(1)));

@@ -15,7 +15,7 @@ macro_rules! same_fields {
                 Self {
                     $($field,)*
                     $($($list: $list.into_iter().map(Into::into).collect(),)*)?
-                    $($($word: $word.map(Label::to_label),)*)?
+                    $($($word: $word.map(TextForm::to_label),)*)?
                 }
             }
         }
@@ -26,7 +26,7 @@ macro_rules! same_fields {
                 Self {
                     $($field,)*
                     $($($list: $list.into_iter().map(Into::into).collect(),)*)?
-                    $($($word: $word.as_deref().and_then(Label::from_label),)*)?
+                    $($($word: $word.as_deref().and_then(TextForm::from_label),)*)?
                 }
             }
         }
@@ -56,13 +56,13 @@ same_fields!(ReplayMonth, ReplayMonth {
 } words { regime });
 
 /// The text form of an enum.
-trait Label: Sized {
+trait TextForm: Sized {
     fn to_label(self) -> String;
     /// `None` if the text is unknown.
     fn from_label(label: &str) -> Option<Self>;
 }
 
-impl Label for Regime {
+impl TextForm for Regime {
     fn to_label(self) -> String {
         match self {
             Self::Calm => "calm".to_owned(),

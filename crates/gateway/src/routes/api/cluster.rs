@@ -6,8 +6,8 @@ use carlo_rest::Cluster;
 use carlo_rest::cluster::{ClusterEvents, ClusterHistory, Node};
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{convert, path_ids};
 
@@ -22,8 +22,11 @@ use crate::{convert, path_ids};
         (status = 200, description = "The cluster", body = Cluster),
     ),
 )]
-pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Cluster>, Failure> {
-    let status = app.coordinator.call(&caller).cluster_status(v1::ClusterStatusRequest {}).await?;
+pub(crate) async fn status(
+    State(app): State<App>,
+    context: RequestContext,
+) -> Result<Json<Cluster>, Failure> {
+    let status = app.coordinator.call(&context).cluster_status(v1::ClusterStatusRequest {}).await?;
     Ok(Json(convert::cluster::cluster(status)?))
 }
 
@@ -38,8 +41,11 @@ pub(crate) async fn status(State(app): State<App>, caller: Caller) -> Result<Jso
         (status = 200, description = "The samples", body = ClusterHistory),
     ),
 )]
-pub(crate) async fn history(State(app): State<App>, caller: Caller) -> Result<Json<ClusterHistory>, Failure> {
-    let history = app.coordinator.call(&caller).cluster_history(v1::ClusterHistoryRequest {}).await?;
+pub(crate) async fn history(
+    State(app): State<App>,
+    context: RequestContext,
+) -> Result<Json<ClusterHistory>, Failure> {
+    let history = app.coordinator.call(&context).cluster_history(v1::ClusterHistoryRequest {}).await?;
     Ok(Json(convert::cluster::history(history)?))
 }
 
@@ -54,8 +60,11 @@ pub(crate) async fn history(State(app): State<App>, caller: Caller) -> Result<Js
         (status = 200, description = "The events, latest first", body = ClusterEvents),
     ),
 )]
-pub(crate) async fn events(State(app): State<App>, caller: Caller) -> Result<Json<ClusterEvents>, Failure> {
-    let events = app.coordinator.call(&caller).cluster_events(v1::ClusterEventsRequest {}).await?;
+pub(crate) async fn events(
+    State(app): State<App>,
+    context: RequestContext,
+) -> Result<Json<ClusterEvents>, Failure> {
+    let events = app.coordinator.call(&context).cluster_events(v1::ClusterEventsRequest {}).await?;
     Ok(Json(convert::cluster::events(events)?))
 }
 
@@ -75,10 +84,10 @@ pub(crate) async fn events(State(app): State<App>, caller: Caller) -> Result<Jso
 )]
 pub(crate) async fn drain(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Node(id): path_ids::Node,
 ) -> Result<Json<Node>, Failure> {
-    let node = app.coordinator.call(&caller).drain_node(v1::DrainRequest { node_id: id }).await?;
+    let node = app.coordinator.call(&context).drain_node(v1::DrainRequest { node_id: id }).await?;
     Ok(Json(convert::cluster::node(node)?))
 }
 
@@ -98,9 +107,9 @@ pub(crate) async fn drain(
 )]
 pub(crate) async fn undrain(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Node(id): path_ids::Node,
 ) -> Result<Json<Node>, Failure> {
-    let node = app.coordinator.call(&caller).undrain_node(v1::DrainRequest { node_id: id }).await?;
+    let node = app.coordinator.call(&context).undrain_node(v1::DrainRequest { node_id: id }).await?;
     Ok(Json(convert::cluster::node(node)?))
 }

@@ -14,14 +14,14 @@ use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_types::request::envelope::{SubmitJob, UpdateJob};
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::fields::Fields;
 use crate::openapi::shared::{
-    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, JobFilters, JobId, NotModified, Page, PreferWait,
-    Whose,
+    FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, JobFilters, JobId, NotModified, OwnerParameters,
+    Page, PreferWait,
 };
 use crate::problem::Failure;
 use crate::query::{JobSelection, Purge};
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{body, convert, entity, jobs, path_ids};
 
@@ -40,10 +40,10 @@ use crate::{body, convert, entity, jobs, path_ids};
 )]
 pub(crate) async fn submit(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     request: Request,
 ) -> Result<Response, Failure> {
-    let submitted = convert::job::submitted(jobs::submit(&app, &caller, request).await?)?;
+    let submitted = convert::job::submitted(jobs::submit(&app, &context, request).await?)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
     Ok(entity::accepted(path, &submitted))
 }
@@ -59,7 +59,7 @@ pub(crate) async fn submit(
         Page,
         ("status" = Option<JobStatus>, Query, description = "Only jobs in this state"),
         JobFilters,
-        Whose,
+        OwnerParameters,
         IfNoneMatch,
     ),
     responses(
@@ -69,11 +69,11 @@ pub(crate) async fn submit(
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     selection: JobSelection<JobStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::list::<Job>(&app, &caller, selection, &headers).await
+    jobs::list::<Job>(&app, &context, selection, &headers).await
 }
 
 #[utoipa::path(
@@ -96,12 +96,12 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
     fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show::<Job>(&app, &caller, id, fields, &headers).await
+    jobs::show::<Job>(&app, &context, id, fields, &headers).await
 }
 
 #[utoipa::path(
@@ -120,14 +120,14 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn update(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
     request: Request,
 ) -> Result<Json<Job>, Failure> {
     let body = body::json_or_none(request, app.body_timeout).await?;
     let UpdateJob { name, priority } = body::section(&body)?;
     let message = v1::UpdateJobRequest { id: id.to_string(), priority, name };
-    Ok(Json(convert::job::job(app.coordinator.call(&caller).update_job(message).await?)?))
+    Ok(Json(convert::job::job(app.coordinator.call(&context).update_job(message).await?)?))
 }
 
 #[utoipa::path(
@@ -148,13 +148,13 @@ pub(crate) async fn update(
 )]
 pub(crate) async fn cancel(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
     Purge(purge): Purge,
 ) -> Result<Json<Cancelled>, Failure> {
     if purge {
-        return jobs::delete(&app, &caller, id).await;
+        return jobs::delete(&app, &context, id).await;
     }
-    jobs::cancel(&app, &caller, id, String::new()).await?;
+    jobs::cancel(&app, &context, id, String::new()).await?;
     Ok(Json(Cancelled { success: true, message: format!("the job {id} is cancelled") }))
 }

@@ -5,12 +5,12 @@ use axum::response::Response;
 use carlo_rest::job::JobResults;
 use carlo_types::Request as SimulationRequest;
 
-use crate::caller::Caller;
 use crate::convert;
 use crate::jobs::run::{Conversion, read_request, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
 use crate::query::Preview;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 
 #[utoipa::path(
@@ -29,7 +29,7 @@ use crate::routes::App;
 )]
 pub(crate) async fn simulate(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     preview: Preview,
     request: Request,
 ) -> Result<Response, Failure> {
@@ -38,5 +38,5 @@ pub(crate) async fn simulate(
         results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))
     };
     let conversion = Conversion { read: read_request, to_body: str::to_owned, write };
-    run(&app, &caller, request, preview, conversion).await
+    run(&app, &context, request, preview, conversion).await
 }

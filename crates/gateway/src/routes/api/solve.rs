@@ -5,12 +5,12 @@ use axum::response::Response;
 use carlo_rest::plans::Solved;
 use carlo_types::analysis::SolveRequest;
 
-use crate::caller::Caller;
 use crate::convert;
 use crate::jobs::run::{Conversion, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
 use crate::query::Preview;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 
 #[utoipa::path(
@@ -29,7 +29,7 @@ use crate::routes::App;
 )]
 pub(crate) async fn solve(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     preview: Preview,
     request: Request,
 ) -> Result<Response, Failure> {
@@ -38,5 +38,5 @@ pub(crate) async fn solve(
         to_body: convert::plans::solved_pointer,
         write: |job| Ok(convert::plans::solved(job)?),
     };
-    run(&app, &caller, request, preview, conversion).await
+    run(&app, &context, request, preview, conversion).await
 }

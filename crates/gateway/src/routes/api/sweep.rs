@@ -5,9 +5,9 @@ use axum::response::Response;
 use carlo_rest::Submitted;
 use carlo_types::sweep::SweepRequest;
 
-use crate::caller::Caller;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{convert, entity, jobs};
 
@@ -27,11 +27,11 @@ use crate::{convert, entity, jobs};
 )]
 pub(crate) async fn sweep(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     request: Request,
 ) -> Result<Response, Failure> {
     let (read, to_body) = (convert::plans::read_sweep, convert::plans::swept_pointer);
-    let job = jobs::submit_as(&app, &caller, request, read, to_body).await?;
+    let job = jobs::submit_as(&app, &context, request, read, to_body).await?;
     let submitted = convert::job::submitted(job)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
     Ok(entity::accepted(path, &submitted))

@@ -17,15 +17,16 @@ use carlo_types::request::envelope::{CancelBatch, CreateBatch};
 use carlo_wire::v1;
 use tokio_stream::StreamExt;
 
-use crate::caller::Caller;
 use crate::concurrency::Permit;
-use crate::jobs::JobView;
+use crate::jobs::JobJson;
 use crate::openapi::shared::{
-    BatchId, HasEnded, HasNotEnded, IdempotencyKey, IfNoneMatch, NotModified, Page, PreferWait, Whose,
+    BatchId, HasEnded, HasNotEnded, IdempotencyKey, IfNoneMatch, NotModified, OwnerParameters, Page,
+    PreferWait,
 };
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{body, convert, entity, idempotency_key, line_json, path_ids};
 
@@ -45,7 +46,7 @@ use crate::{body, convert, entity, idempotency_key, line_json, path_ids};
 )]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     request: Request,
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
@@ -56,7 +57,7 @@ pub(crate) async fn create(
         // and large numbers.
         message.metadata_json = body.member("metadata").unwrap_or(message.metadata_json);
     }
-    let created = app.coordinator.call(&caller).create_batch(message).await;
+    let created = app.coordinator.call(&context).create_batch(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let batch = convert::batch::batch(created)?;
     Ok(entity::accepted(format!("/simulations/batch/{}", batch.batch_id), &batch))
@@ -72,7 +73,7 @@ pub(crate) async fn create(
     params(
         Page,
         ("status" = Option<BatchStatus>, Query, description = "Only batches in this state"),
-        Whose,
+        OwnerParameters,
         IfNoneMatch,
     ),
     responses(
@@ -82,14 +83,14 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     selection: Selection<BatchStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let Selection { page, page_size, status, all, user } = selection;
     let status = status.map(|status| convert::batch::to_wire(status).into());
     let message = v1::ListBatchesRequest { page, page_size, status, all, user };
-    let list = app.coordinator.call(&caller).list_batches(message).await?;
+    let list = app.coordinator.call(&context).list_batches(message).await?;
     let batches = list.batches.into_iter().map(convert::batch::batch).collect::<Result<_, _>>()?;
     entity::json_or_304(&headers, &BatchList { batches, total: list.total, page, page_size })
 }
@@ -113,15 +114,15 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Batch(id): path_ids::Batch,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let wait = Wait::of(&headers);
-    let (coordinator, caller, id) = (&app.coordinator, &caller, &id);
+    let (coordinator, context, id) = (&app.coordinator, &context, &id);
     let get = |wait: Wait| async move {
         let message = v1::GetBatchRequest { id: id.clone(), wait_ms: wait.milliseconds() };
-        coordinator.long_poll(caller, wait.duration()).get_batch(message).await
+        coordinator.long_poll(context, wait.duration()).get_batch(message).await
     };
     let batch = wait.until_shutdown(&app.shutdown, get).await?;
     Ok(wait.applied(entity::json_or_304(&headers, &convert::batch::batch(batch)?)?))
@@ -145,12 +146,12 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn jobs(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Batch(id): path_ids::Batch,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let message = v1::GetBatchRequest { id, wait_ms: 0 };
-    let list = app.coordinator.call(&caller).batch_jobs(message).await?;
+    let list = app.coordinator.call(&context).batch_jobs(message).await?;
     let batch =
         list.batch.ok_or_else(|| Failure::internal("the coordinator sent jobs without their batch"))?;
     let jobs = list.jobs.into_iter().map(Simulation::from_message).collect::<Result<_, _>>()?;
@@ -173,12 +174,12 @@ pub(crate) async fn jobs(
 )]
 pub(crate) async fn results(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Batch(id): path_ids::Batch,
     Extension(permit): Extension<Permit>,
 ) -> Result<Response, Failure> {
     let message = v1::GetBatchRequest { id, wait_ms: 0 };
-    let results = app.coordinator.stream(&caller).batch_results(message).await?;
+    let results = app.coordinator.stream(&context).batch_results(message).await?;
     let lines = results.map(move |job| {
         let _permit = &permit;
         job.map_err(std::io::Error::other).and_then(line)
@@ -208,7 +209,7 @@ fn line(job: v1::Job) -> std::io::Result<String> {
 )]
 pub(crate) async fn cancel(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Batch(id): path_ids::Batch,
     request: Request,
 ) -> Result<Json<Batch>, Failure> {
@@ -216,7 +217,7 @@ pub(crate) async fn cancel(
     let CancelBatch { reason, cancel_running } = body::section(&body)?;
     let reason = reason.unwrap_or_default();
     let message = v1::CancelBatchRequest { id, reason, cancel_running: Some(cancel_running) };
-    let batch = app.coordinator.call(&caller).cancel_batch(message).await?;
+    let batch = app.coordinator.call(&context).cancel_batch(message).await?;
     Ok(Json(convert::batch::batch(batch)?))
 }
 
@@ -235,10 +236,10 @@ pub(crate) async fn cancel(
 )]
 pub(crate) async fn delete(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Batch(id): path_ids::Batch,
 ) -> Result<Json<Cancelled>, Failure> {
-    app.coordinator.call(&caller).delete_batch(v1::DeleteBatchRequest { id: id.clone() }).await?;
+    app.coordinator.call(&context).delete_batch(v1::DeleteBatchRequest { id: id.clone() }).await?;
     Ok(Json(Cancelled { success: true, message: format!("the batch {id} is deleted") }))
 }
 
@@ -253,7 +254,10 @@ pub(crate) async fn delete(
         (status = 200, description = "The statistics", body = BatchStats),
     ),
 )]
-pub(crate) async fn stats(State(app): State<App>, caller: Caller) -> Result<Json<BatchStats>, Failure> {
-    let stats = app.coordinator.call(&caller).batch_stats(v1::BatchStatsRequest {}).await?;
+pub(crate) async fn stats(
+    State(app): State<App>,
+    context: RequestContext,
+) -> Result<Json<BatchStats>, Failure> {
+    let stats = app.coordinator.call(&context).batch_stats(v1::BatchStatsRequest {}).await?;
     Ok(Json(convert::batch::stats(&stats)))
 }

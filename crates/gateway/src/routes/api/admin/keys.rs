@@ -8,9 +8,9 @@ use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
 
 use super::secrets::{each, made};
-use crate::caller::Caller;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{body, convert, idempotency_key, path_ids};
 
@@ -29,7 +29,7 @@ use crate::{body, convert, idempotency_key, path_ids};
 )]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     request: Request,
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
@@ -38,7 +38,7 @@ pub(crate) async fn create(
     let role = role.map_or(v1::Role::Unspecified, convert::account::to_wire).into();
     let tier = tier.map_or_else(String::new, |tier| tier.to_string());
     let message = v1::CreateKeyRequest { user: user_id, tier, role, idempotency_key, note, expires_in_days };
-    let created = app.coordinator.call(&caller).create_key(message).await;
+    let created = app.coordinator.call(&context).create_key(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let created = convert::account::created(created)?;
     Ok(made(format!("/api/admin/keys/{}", created.key.id), &created))
@@ -62,7 +62,7 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn rotate(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Key(id): path_ids::Key,
     request: Request,
 ) -> Result<Response, Failure> {
@@ -70,7 +70,7 @@ pub(crate) async fn rotate(
     let body = body::json_or_none(request, app.body_timeout).await?;
     let RotateKey { expires_in_days } = body::section(&body)?;
     let message = v1::RotateKeyRequest { id, expires_in_days, idempotency_key };
-    let created = convert::account::created(app.coordinator.call(&caller).rotate_key(message).await?)?;
+    let created = convert::account::created(app.coordinator.call(&context).rotate_key(message).await?)?;
     Ok(made(format!("/api/admin/keys/{}", created.key.id), &created))
 }
 
@@ -85,8 +85,8 @@ pub(crate) async fn rotate(
         (status = 200, description = "The keys", body = KeyList),
     ),
 )]
-pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<KeyList>, Failure> {
-    let list = app.coordinator.call(&caller).list_keys(v1::ListKeysRequest {}).await?;
+pub(crate) async fn list(State(app): State<App>, context: RequestContext) -> Result<Json<KeyList>, Failure> {
+    let list = app.coordinator.call(&context).list_keys(v1::ListKeysRequest {}).await?;
     Ok(Json(KeyList { keys: each(list.keys, convert::account::key)? }))
 }
 
@@ -106,9 +106,9 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 )]
 pub(crate) async fn revoke(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Key(id): path_ids::Key,
 ) -> Result<Json<Key>, Failure> {
-    let key = app.coordinator.call(&caller).revoke_key(v1::RevokeKeyRequest { id }).await?;
+    let key = app.coordinator.call(&context).revoke_key(v1::RevokeKeyRequest { id }).await?;
     Ok(Json(convert::account::key(key)?))
 }

@@ -5,8 +5,8 @@ use axum::extract::{Request, State};
 use carlo_rest::account::Tiers;
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{body, convert};
 
@@ -21,8 +21,8 @@ use crate::{body, convert};
         (status = 200, description = "The tiers", body = Tiers),
     ),
 )]
-pub(crate) async fn get(State(app): State<App>, caller: Caller) -> Result<Json<Tiers>, Failure> {
-    let tiers = app.coordinator.call(&caller).get_tiers(v1::GetTiersRequest {}).await?;
+pub(crate) async fn get(State(app): State<App>, context: RequestContext) -> Result<Json<Tiers>, Failure> {
+    let tiers = app.coordinator.call(&context).get_tiers(v1::GetTiersRequest {}).await?;
     Ok(Json(convert::account::tiers(&tiers)?))
 }
 
@@ -40,11 +40,11 @@ pub(crate) async fn get(State(app): State<App>, caller: Caller) -> Result<Json<T
 )]
 pub(crate) async fn set(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     request: Request,
 ) -> Result<Json<Tiers>, Failure> {
     let body = body::json(request, app.body_timeout).await?;
     let message = v1::Tiers { json: body.value.to_string() };
-    let tiers = app.coordinator.call(&caller).set_tiers(message).await?;
+    let tiers = app.coordinator.call(&context).set_tiers(message).await?;
     Ok(Json(convert::account::tiers(&tiers)?))
 }

@@ -7,9 +7,9 @@ use carlo_rest::account::{CreateJoinToken, CreatedJoinToken, JoinToken, JoinToke
 use carlo_wire::v1;
 
 use super::secrets::{each, made};
-use crate::caller::Caller;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{body, convert, idempotency_key, path_ids};
 
@@ -28,14 +28,14 @@ use crate::{body, convert, idempotency_key, path_ids};
 )]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     request: Request,
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
     let body = body::json_or_none(request, app.body_timeout).await?;
     let CreateJoinToken { note, expires_in_days } = body::section(&body)?;
     let message = v1::CreateJoinTokenRequest { note, expires_in_days, idempotency_key };
-    let created = app.coordinator.call(&caller).create_join_token(message).await?;
+    let created = app.coordinator.call(&context).create_join_token(message).await?;
     let created = convert::account::created_join_token(created)?;
     Ok(made(format!("/api/admin/tokens/{}", created.token.id), &created))
 }
@@ -51,8 +51,11 @@ pub(crate) async fn create(
         (status = 200, description = "The tokens", body = JoinTokenList),
     ),
 )]
-pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<JoinTokenList>, Failure> {
-    let list = app.coordinator.call(&caller).list_join_tokens(v1::ListJoinTokensRequest {}).await?;
+pub(crate) async fn list(
+    State(app): State<App>,
+    context: RequestContext,
+) -> Result<Json<JoinTokenList>, Failure> {
+    let list = app.coordinator.call(&context).list_join_tokens(v1::ListJoinTokensRequest {}).await?;
     Ok(Json(JoinTokenList { tokens: each(list.tokens, convert::account::join_token)? }))
 }
 
@@ -72,10 +75,10 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 )]
 pub(crate) async fn revoke(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::JoinToken(id): path_ids::JoinToken,
 ) -> Result<Json<JoinToken>, Failure> {
     let request = v1::RevokeJoinTokenRequest { id };
-    let token = app.coordinator.call(&caller).revoke_join_token(request).await?;
+    let token = app.coordinator.call(&context).revoke_join_token(request).await?;
     Ok(Json(convert::account::join_token(token)?))
 }

@@ -6,11 +6,11 @@ use carlo_rest::account::UserUsage;
 use carlo_wire::v1;
 
 use super::secrets::each;
-use crate::caller::Caller;
 use crate::convert;
 use crate::openapi::shared::Page;
 use crate::problem::Failure;
 use crate::query::Paging;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 
 #[utoipa::path(
@@ -27,10 +27,10 @@ use crate::routes::App;
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     Paging { page, page_size }: Paging,
 ) -> Result<Json<UserUsage>, Failure> {
-    let list = app.coordinator.call(&caller).list_usage(v1::ListUsageRequest { page, page_size }).await?;
+    let list = app.coordinator.call(&context).list_usage(v1::ListUsageRequest { page, page_size }).await?;
     let users = each(list.users, convert::account::usage)?;
     Ok(Json(UserUsage { users, total: list.total, page, page_size }))
 }

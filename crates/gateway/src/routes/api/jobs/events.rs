@@ -7,11 +7,11 @@ use axum::response::Response;
 use carlo_rest::{Job, Label};
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::event_stream::{self, ServerSentEvent};
 use crate::openapi::shared::{JobId, LastEventId};
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{convert, path_ids};
 
@@ -33,14 +33,14 @@ use crate::{convert, path_ids};
 )]
 pub(crate) async fn events(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
     Extension(permit): Extension<Permit>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let last_event_id = event_stream::last_event_id(&headers);
     let message = v1::WatchJobRequest { id: id.to_string(), last_event_id };
-    let messages = app.coordinator.stream(&caller).watch_job(message).await?;
+    let messages = app.coordinator.stream(&context).watch_job(message).await?;
     Ok(event_stream::respond(app, permit, messages, event))
 }
 

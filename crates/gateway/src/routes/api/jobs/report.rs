@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use carlo_rest::Problem;
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::openapi::shared::JobId;
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{convert, path_ids, report};
 
@@ -35,11 +35,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 )]
 pub(crate) async fn report(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Job(id): path_ids::Job,
 ) -> Result<Response, Failure> {
     let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0, with_points: false };
-    let job = convert::job::job(app.coordinator.call(&caller).get_job(message).await?)?;
+    let job = convert::job::job(app.coordinator.call(&context).get_job(message).await?)?;
     let not_complete = || {
         Failure::new(
             StatusCode::CONFLICT,

@@ -6,9 +6,9 @@ use axum::response::Response;
 use carlo_types::Replay;
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::openapi::shared::{IfNoneMatch, JobId, NotModified};
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{entity, path_ids};
 
@@ -31,11 +31,11 @@ use crate::{entity, path_ids};
 )]
 pub(crate) async fn replay(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Simulation(id, index): path_ids::Simulation,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let message = v1::ReplayRequest { id: id.to_string(), index };
-    let replay = app.coordinator.call(&caller).replay(message).await?;
+    let replay = app.coordinator.call(&context).replay(message).await?;
     entity::json_or_304(&headers, &Replay::from(replay))
 }

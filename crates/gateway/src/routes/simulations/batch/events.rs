@@ -7,11 +7,11 @@ use axum::response::Response;
 use carlo_rest::{Batch, Label};
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::concurrency::Permit;
 use crate::event_stream::{self, ServerSentEvent};
 use crate::openapi::shared::{BatchId, LastEventId};
 use crate::problem::Failure;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 use crate::{convert, path_ids};
 
@@ -33,13 +33,13 @@ use crate::{convert, path_ids};
 )]
 pub(crate) async fn events(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     path_ids::Batch(id): path_ids::Batch,
     Extension(permit): Extension<Permit>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let message = v1::WatchBatchRequest { id, last_event_id: event_stream::last_event_id(&headers) };
-    let messages = app.coordinator.stream(&caller).watch_batch(message).await?;
+    let messages = app.coordinator.stream(&context).watch_batch(message).await?;
     Ok(event_stream::respond(app, permit, messages, event))
 }
 

@@ -5,10 +5,10 @@ use axum::extract::State;
 use carlo_rest::account::{Usage, UsageHistory};
 use carlo_wire::v1;
 
-use crate::caller::Caller;
 use crate::convert;
 use crate::problem::Failure;
 use crate::query::Periods;
+use crate::request_context::RequestContext;
 use crate::routes::App;
 
 #[utoipa::path(
@@ -22,8 +22,8 @@ use crate::routes::App;
         (status = 200, description = "The usage", body = Usage),
     ),
 )]
-pub(crate) async fn usage(State(app): State<App>, caller: Caller) -> Result<Json<Usage>, Failure> {
-    let usage = app.coordinator.call(&caller).get_usage(v1::UsageRequest {}).await?;
+pub(crate) async fn usage(State(app): State<App>, context: RequestContext) -> Result<Json<Usage>, Failure> {
+    let usage = app.coordinator.call(&context).get_usage(v1::UsageRequest {}).await?;
     Ok(Json(convert::account::usage(usage)?))
 }
 
@@ -43,10 +43,10 @@ pub(crate) async fn usage(State(app): State<App>, caller: Caller) -> Result<Json
 )]
 pub(crate) async fn history(
     State(app): State<App>,
-    caller: Caller,
+    context: RequestContext,
     Periods(periods): Periods,
 ) -> Result<Json<UsageHistory>, Failure> {
     let message = v1::UsageHistoryRequest { periods };
-    let history = app.coordinator.call(&caller).get_usage_history(message).await?;
+    let history = app.coordinator.call(&context).get_usage_history(message).await?;
     Ok(Json(convert::account::history(history)?))
 }

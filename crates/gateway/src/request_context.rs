@@ -1,4 +1,4 @@
-//! The sender of a request and their limits. The key is passed on to the coordinator unchanged, and
+//! What a request says of its sender, and their limits. The key is passed on to the coordinator unchanged, and
 //! the limits that it returns become headers of the response.
 //!
 //! The coordinator knows the keys and counts the calls. A request that the gateway refuses by
@@ -30,24 +30,24 @@ const KEY_BYTES_MAX: usize = 512;
 const LIMIT_HEADERS: [HeaderName; 3] =
     [HeaderName::from_static("ratelimit"), HeaderName::from_static("ratelimit-policy"), RETRY_AFTER];
 
-/// The sender of one request.
+/// What is known of a request's sender: their key, and what the request does to their limits.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Caller {
+pub(crate) struct RequestContext {
     key: Option<MetadataValue<Ascii>>,
-    /// The request that they sent; `None` for a call that belongs to none.
+    /// The ids of the request; `None` for a call that belongs to none.
     identity: Option<RequestIdentity>,
-    account: Arc<Mutex<Account>>,
+    accounting: Arc<Mutex<Accounting>>,
 }
 
-/// What happened to the caller's account during this request.
+/// How the request counts against the caller's limits.
 #[derive(Debug, Default)]
-struct Account {
+struct Accounting {
     /// Whether a coordinator was called. It counts the call, if it can be reached at all.
     is_counted: bool,
     limits: HeaderMap,
 }
 
-impl Caller {
+impl RequestContext {
     fn from_headers(headers: &HeaderMap) -> Result<Self, Failure> {
         let bearer = || {
             let (scheme, token) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
@@ -71,13 +71,13 @@ impl Caller {
         if let Some(identity) = &self.identity {
             identity.add_to(request.metadata_mut());
         }
-        self.with_account(|account| account.is_counted = true);
+        self.with_accounting(|accounting| accounting.is_counted = true);
         request
     }
 
-    /// The same caller with a separate account, for a call that is not part of their request.
+    /// The same caller with separate accounting, for a call that is not part of their request.
     pub(crate) fn apart(&self) -> Self {
-        Self { account: Arc::default(), ..self.clone() }
+        Self { accounting: Arc::default(), ..self.clone() }
     }
 
     /// The caller's key; empty if they sent none.
@@ -87,13 +87,13 @@ impl Caller {
 
     /// Records what a revalidation says about the caller; `None` if it could not be made.
     pub(crate) fn record_revalidation(&self, revalidation: Option<&v1::Revalidation>) {
-        self.with_account(|account| {
-            account.is_counted |= revalidation.is_none_or(|revalidation| revalidation.is_valid);
+        self.with_accounting(|accounting| {
+            accounting.is_counted |= revalidation.is_none_or(|revalidation| revalidation.is_valid);
             let Some(revalidation) = revalidation else { return };
             let [limit, policy, _] = LIMIT_HEADERS;
             for (name, text) in [(limit, &revalidation.ratelimit), (policy, &revalidation.ratelimit_policy)] {
                 if let Some(value) = HeaderValue::try_from(text).ok().filter(|value| !value.is_empty()) {
-                    account.limits.insert(name, value);
+                    accounting.limits.insert(name, value);
                 }
             }
         });
@@ -101,49 +101,51 @@ impl Caller {
 
     /// Records the limits in the metadata of a response or an error.
     pub(crate) fn record_limits(&self, metadata: &MetadataMap) {
-        self.with_account(|account| {
+        self.with_accounting(|accounting| {
             for name in LIMIT_HEADERS {
                 let value = MetadataKey::from_bytes(name.as_str().as_bytes())
                     .ok()
                     .and_then(|key| metadata.get::<MetadataKey<Ascii>>(key)?.as_bytes().try_into().ok());
                 if let Some(value) = value {
-                    account.limits.insert(name, value);
+                    accounting.limits.insert(name, value);
                 }
             }
         });
     }
 
-    fn with_account<T>(&self, act: impl FnOnce(&mut Account) -> T) -> T {
-        act(&mut self.account.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with_accounting<T>(&self, act: impl FnOnce(&mut Accounting) -> T) -> T {
+        act(&mut self.accounting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
+impl<S: Send + Sync> FromRequestParts<S> for RequestContext {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let caller = parts.extensions.get::<Self>().cloned();
-        caller.ok_or_else(|| Failure::internal("a route asks for the caller, but no layer has set it"))
+        let context = parts.extensions.get::<Self>().cloned();
+        context.ok_or_else(|| {
+            Failure::internal("a route asks for the request's context, but no layer has set it")
+        })
     }
 }
 
 /// Identifies the caller, admits them, and adds the limit headers to the response. If no handler
 /// called a coordinator, the request is counted here.
 pub(crate) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let caller = match Caller::from_headers(request.headers()) {
-        Ok(caller) => Caller { identity: request.extensions().get().cloned(), ..caller },
+    let context = match RequestContext::from_headers(request.headers()) {
+        Ok(context) => RequestContext { identity: request.extensions().get().cloned(), ..context },
         Err(failure) => return failure.into_response(),
     };
     // Without a valid key nothing more of the request is read.
-    let Accepted { user, key_id, .. } = match app.key_cache.check(&caller).await {
+    let Accepted { user, key_id, .. } = match app.key_cache.check(&context).await {
         Ok(accepted) => accepted,
         Err(failure) => return failure.into_response(),
     };
-    if let Some(identity) = &caller.identity {
+    if let Some(identity) = &context.identity {
         identity.record_key(&key_id);
     }
-    request.extensions_mut().insert(caller.clone());
-    let mut response = match app.concurrency.permit(&request, caller.key.is_some().then_some(user)) {
+    request.extensions_mut().insert(context.clone());
+    let mut response = match app.concurrency.permit(&request, context.key.is_some().then_some(user)) {
         Ok(permit) => {
             request.extensions_mut().insert(permit.clone());
             // A response counts until its client has read it.
@@ -151,13 +153,13 @@ pub(crate) async fn account(State(app): State<App>, mut request: Request, next: 
         }
         Err(failure) => return failure.into_response(),
     };
-    if !caller.with_account(|account| account.is_counted)
-        && let Err(failure) = app.coordinator.call(&caller).count_call(v1::CountCallRequest {}).await
+    if !context.with_accounting(|accounting| accounting.is_counted)
+        && let Err(failure) = app.coordinator.call(&context).count_call(v1::CountCallRequest {}).await
     {
         response = failure.into_response();
     }
-    caller.with_account(|account| {
-        for (name, value) in &account.limits {
+    context.with_accounting(|accounting| {
+        for (name, value) in &accounting.limits {
             response.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
     });

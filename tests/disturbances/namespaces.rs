@@ -20,21 +20,21 @@ const PREPARE: &str = "set -e; mkdir -p /run/netns; mount -t tmpfs tmpfs /run/ne
 /// Checks what is needed from the kernel and from the packages iproute2 and util-linux.
 const PROBE: &str = "ip link add probe type bridge; ip netns add probe; nsenter --net=/run/netns/probe true";
 
-/// Where this process of the test runs.
-pub(crate) enum Place {
+/// Whether this process of the test runs in namespaces of its own.
+pub(crate) enum Isolation {
     /// Inside the private network.
-    Within,
+    Inside,
     /// Outside. The inner process has run the test, and it has passed.
     Done,
     /// Outside, because the system doesn't allow namespaces.
-    Outside,
+    Unavailable,
 }
 
 /// Runs the test with this name again inside new namespaces, if that is allowed and it isn't inside
 /// already.
-pub(crate) fn enter(test: &str) -> anyhow::Result<Place> {
+pub(crate) fn enter(test: &str) -> anyhow::Result<Isolation> {
     if std::env::var_os(WITHIN).is_some() {
-        return Ok(Place::Within);
+        return Ok(Isolation::Inside);
     }
     let probe = unshare(&format!("{PREPARE}; {PROBE}")).output();
     let refusal = match &probe {
@@ -44,7 +44,7 @@ pub(crate) fn enter(test: &str) -> anyhow::Result<Place> {
     };
     if let Some(refusal) = refusal {
         println!("no network namespaces here, proxies cut the network instead: {refusal}");
-        return Ok(Place::Outside);
+        return Ok(Isolation::Unavailable);
     }
     // Inside there is no network for building.
     let programs = binary("carlo-worker")?;
@@ -63,7 +63,7 @@ pub(crate) fn enter(test: &str) -> anyhow::Result<Place> {
         passing.join().expect("lines are only printed");
     }
     ensure!(status.success(), "{test} failed in its own network");
-    Ok(Place::Done)
+    Ok(Isolation::Done)
 }
 
 fn unshare(script: &str) -> Command {
