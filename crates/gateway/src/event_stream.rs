@@ -6,6 +6,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,10 +19,12 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
+use crate::api_call::ApiCall;
+use crate::app::App;
 use crate::concurrency::Permit;
+use crate::coordinator::Rpcs;
 use crate::line_json;
 use crate::problem::Failure;
-use crate::routes::App;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Event ids are below this.
@@ -49,32 +53,57 @@ impl ServerSentEvent {
     }
 }
 
-/// The last event that the client has received. An invalid id is ignored, so that the client gets
-/// the current state.
-pub(crate) fn last_event_id(headers: &HeaderMap) -> Option<u64> {
-    let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
-    id.trim().parse().ok().filter(|id| *id < EVENT_ID_MAX)
+/// A client that follows something.
+pub(crate) struct Follower {
+    call: ApiCall,
+    /// The stream counts as a concurrent one until it ends.
+    permit: Permit,
+    /// The last event that the client has received. An invalid id is ignored, so that the client
+    /// gets the current state.
+    pub(crate) last_event_id: Option<u64>,
 }
 
-/// The response with the coordinator's events, which `read` converts. `None` means that the client
-/// has received the last event.
-pub(crate) fn respond<M: Send + 'static>(
-    app: App,
-    permit: Permit,
-    messages: Option<Streaming<M>>,
-    read: fn(M) -> Result<ServerSentEvent, Failure>,
-) -> Response {
-    let Some(messages) = messages else { return StatusCode::NO_CONTENT.into_response() };
-    let (events, waiting_events) = mpsc::channel(WAITING_EVENTS_MAX);
-    tokio::spawn(async move {
-        let (_permit, _open) = (permit, app.metrics.event_stream());
-        forward(messages, read, &events, &app.shutdown).await;
-    });
-    let keep_alive = KeepAlive::new().interval(COMMENT_EVERY).text("still here");
-    let first = tokio_stream::once(Ok(Event::default().retry(RETRY)));
-    let events = Sse::new(first.chain(ReceiverStream::new(waiting_events))).keep_alive(keep_alive);
-    // Proxies like nginx would collect events before they pass them on.
-    ([(X_ACCEL_BUFFERING, "no")], events).into_response()
+impl Follower {
+    pub(crate) fn rpcs(&self) -> Rpcs<'_> {
+        self.call.streaming()
+    }
+
+    /// The response with the coordinator's events, which `read` converts. `None` means that the
+    /// client has received the last event.
+    pub(crate) fn respond<M: Send + 'static>(
+        self,
+        messages: Option<Streaming<M>>,
+        read: fn(M) -> Result<ServerSentEvent, Failure>,
+    ) -> Response {
+        let Some(messages) = messages else { return StatusCode::NO_CONTENT.into_response() };
+        let (events, waiting_events) = mpsc::channel(WAITING_EVENTS_MAX);
+        let Self { call: ApiCall { app, .. }, permit, .. } = self;
+        tokio::spawn(async move {
+            let (_permit, _open) = (permit, app.metrics.event_stream());
+            forward(messages, read, &events, &app.shutdown).await;
+        });
+        let keep_alive = KeepAlive::new().interval(COMMENT_EVERY).text("still here");
+        let first = tokio_stream::once(Ok(Event::default().retry(RETRY)));
+        let events = Sse::new(first.chain(ReceiverStream::new(waiting_events))).keep_alive(keep_alive);
+        // Proxies like nginx would collect events before they pass them on.
+        ([(X_ACCEL_BUFFERING, "no")], events).into_response()
+    }
+}
+
+impl FromRequestParts<App> for Follower {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let call = ApiCall::from_request_parts(parts, app).await?;
+        let permit = parts.extensions.get().cloned();
+        let missing = || Failure::internal("a stream asks for its permit, but no layer has set it");
+        Ok(Self { call, permit: permit.ok_or_else(missing)?, last_event_id: last_event_id(&parts.headers) })
+    }
+}
+
+fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    id.trim().parse().ok().filter(|id| *id < EVENT_ID_MAX)
 }
 
 /// Forwards the coordinator's messages until the last event, either side leaves or the gateway

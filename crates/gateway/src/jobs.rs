@@ -18,14 +18,13 @@ use carlo_types::{JobId, JobSpec};
 use carlo_wire::{FieldError, v1};
 use serde::Serialize;
 
+use crate::api_call::ApiCall;
 use crate::entity::Entity;
 use crate::fields::Fields;
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::{JobSelection, Selection};
-use crate::request_context::RequestContext;
 use crate::response_cache::{CachedResponse, Resource};
-use crate::routes::App;
 use crate::{body, convert, entity, idempotency_key};
 
 /// A JSON form of a job, one for each family of URLs.
@@ -81,11 +80,7 @@ impl JobJson for Simulation {
 }
 
 /// Queues the job in the body.
-pub(crate) async fn submit(
-    app: &App,
-    context: &RequestContext,
-    request: Request,
-) -> Result<v1::Job, Failure> {
+pub(crate) async fn submit(call: &ApiCall, request: Request) -> Result<v1::Job, Failure> {
     let read = |body: &Document| {
         let SubmitJob { request, name, priority } = body::section(body)?;
         Ok(v1::SubmitRequest {
@@ -95,29 +90,27 @@ pub(crate) async fn submit(
             ..v1::SubmitRequest::default()
         })
     };
-    submit_as(app, context, request, read, str::to_owned).await
+    submit_as(call, request, read, str::to_owned).await
 }
 
 /// Queues the job that `read` reads from the body. `to_body` converts a pointer into the job's
 /// request to one into the body.
 pub(crate) async fn submit_as(
-    app: &App,
-    context: &RequestContext,
+    call: &ApiCall,
     request: Request,
     read: fn(&Document) -> Result<v1::SubmitRequest, Failure>,
     to_body: fn(&str) -> String,
 ) -> Result<v1::Job, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
-    let body = body::json(request, app.body_timeout).await?;
+    let body = body::json(request, call.app.body_timeout).await?;
     let message = v1::SubmitRequest { idempotency_key, ..read(&body)? };
-    let submitted = Box::pin(app.coordinator.call(context).submit_job(message)).await;
+    let submitted = Box::pin(call.rpcs().submit_job(message)).await;
     submitted.map_err(|failure| failure.with_pointers(to_body).spelled(&body.value, Spelling::CamelCase))
 }
 
 /// Responds with one page of the selected jobs.
 pub(crate) async fn list<J: JobJson>(
-    app: &App,
-    context: &RequestContext,
+    call: &ApiCall,
     selection: JobSelection<J::Status>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
@@ -126,27 +119,25 @@ pub(crate) async fn list<J: JobJson>(
     let status = status.map(|status| J::status_to_message(status).into());
     let (since_ms, until_ms) = (since, until);
     let message = v1::ListJobsRequest { page, page_size, status, all, user, name, text, since_ms, until_ms };
-    let list = app.coordinator.call(context).list_jobs(message).await?;
+    let list = call.rpcs().list_jobs(message).await?;
     let jobs = list.jobs.into_iter().map(J::from_message).collect::<Result<_, _>>()?;
     entity::json_or_304(headers, &J::list(jobs, list.total, page, page_size))
 }
 
 /// Shows a job in the form `J`, at once or, with `Prefer: wait`, when its status has changed.
 pub(crate) async fn show<J: JobJson>(
-    app: &App,
-    context: &RequestContext,
+    call: &ApiCall,
     id: JobId,
     fields: Fields,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    show_as(app, context, id, J::RESOURCE, fields, headers, |job| Ok(J::from_message(job)?)).await
+    show_as(call, id, J::RESOURCE, fields, headers, |job| Ok(J::from_message(job)?)).await
 }
 
 /// Shows a job at `resource` in the JSON that `view` makes. Only the selected `fields` of its
 /// results are sent.
 pub(crate) async fn show_as<T: Serialize>(
-    app: &App,
-    context: &RequestContext,
+    call: &ApiCall,
     id: JobId,
     resource: Resource,
     fields: Fields,
@@ -154,43 +145,34 @@ pub(crate) async fn show_as<T: Serialize>(
     view: impl FnOnce(v1::Job) -> Result<T, Failure>,
 ) -> Result<Response, Failure> {
     let wait = Wait::of(headers);
-    if let Some(CachedResponse { completed_at_ms, entity }) = app.response_cache.get(id, resource)
-        && app.revalidator.is_valid(context, id, completed_at_ms).await?
+    if let Some(CachedResponse { completed_at_ms, entity }) = call.app.response_cache.get(id, resource)
+        && call.app.revalidator.is_valid(&call.context, id, completed_at_ms).await?
     {
         return Ok(wait.applied(fields.select(entity)?.respond(headers)));
     }
     let get = |wait: Wait| async move {
         let message =
             v1::GetJobRequest { id: id.to_string(), wait_ms: wait.milliseconds(), with_points: false };
-        app.coordinator.long_poll(context, wait.duration()).get_job(message).await
+        call.long_poll(wait.duration()).get_job(message).await
     };
-    let job = wait.until_shutdown(&app.shutdown, get).await?;
+    let job = wait.until_shutdown(&call.app.shutdown, get).await?;
     let completed_at_ms = job.completed_at_ms;
     let entity = Entity::new(&view(job)?)?;
     if let Some(completed_at_ms) = completed_at_ms {
         let response = CachedResponse { completed_at_ms, entity: entity.clone() };
-        app.response_cache.insert(id, resource, response);
+        call.app.response_cache.insert(id, resource, response);
     }
     Ok(wait.applied(fields.select(entity)?.respond(headers)))
 }
 
 /// Deletes a job that has ended.
-pub(crate) async fn delete(
-    app: &App,
-    context: &RequestContext,
-    id: JobId,
-) -> Result<Json<Cancelled>, Failure> {
-    app.coordinator.call(context).delete_job(v1::DeleteJobRequest { id: id.to_string() }).await?;
+pub(crate) async fn delete(call: &ApiCall, id: JobId) -> Result<Json<Cancelled>, Failure> {
+    call.rpcs().delete_job(v1::DeleteJobRequest { id: id.to_string() }).await?;
     Ok(Json(Cancelled { success: true, message: format!("the job {id} is deleted") }))
 }
 
 /// Cancels a job.
-pub(crate) async fn cancel(
-    app: &App,
-    context: &RequestContext,
-    id: JobId,
-    reason: String,
-) -> Result<v1::Job, Failure> {
+pub(crate) async fn cancel(call: &ApiCall, id: JobId, reason: String) -> Result<v1::Job, Failure> {
     let message = v1::CancelJobRequest { id: id.to_string(), reason };
-    app.coordinator.call(context).cancel_job(message).await
+    call.rpcs().cancel_job(message).await
 }

@@ -4,11 +4,12 @@
 //!
 //! * [`routes`]: the router, and the handlers, in files named after their URLs.
 //! * [`server`]: connections and their limits. [`concurrency`]: limits of concurrent requests.
-//! * [`request_context`]: who sent a request, and their limits. [`key_cache`]: keys that are known
-//!   to be good.
+//! * [`admission`]: the check of the key and the count of the call, before a handler runs.
+//!   [`request_context`]: what is known of a request. [`key_cache`]: keys that are known to be good.
 //! * [`head_limits`], [`body`], [`query`], [`fields`], [`prefer`], [`idempotency_key`],
 //!   [`path_ids`]: the parts of a request. A refusal names all faults of a part at once.
-//! * [`jobs`]: what several handlers do with jobs in the same way.
+//! * [`app`]: what all handlers share. [`api_call`]: what each of them gets. [`jobs`]: what several
+//!   do with jobs in the same way.
 //! * [`coordinator`]: the gRPC calls. [`convert`]: the conversion between messages and JSON.
 //! * [`response_cache`], [`revalidate`]: responses that can't change any more.
 //! * [`entity`], [`static_page`]: response bodies with their `ETag`. [`encoding`]: compression.
@@ -20,6 +21,9 @@
 //! * [`openapi`]: the description of the API. [`metrics`]: the metrics.
 //! * [`web`]: the web interface. [`report`]: a job as a printable page.
 
+mod admission;
+mod api_call;
+mod app;
 mod body;
 mod browser_guard;
 mod concurrency;

@@ -1,27 +1,16 @@
-//! What a request says of its sender, and their limits. The key is passed on to the coordinator unchanged, and
-//! the limits that it returns become headers of the response.
-//!
-//! The coordinator knows the keys and counts the calls. A request that the gateway refuses by
-//! itself is counted by an RPC of its own ([`account`]). So an unknown key gets 401 before anything
-//! is said about the body, and every response has the limit headers.
+//! What is known of a request: its key, its ids, and how it counts against the limits of its sender.
+//! The key is passed on to the coordinator unchanged, and the limits that it returns become headers
+//! of the response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use carlo_service::pacing::KeepingBody;
 use carlo_wire::v1;
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 
-use crate::key_cache::Accepted;
 use crate::problem::Failure;
 use crate::request_log::RequestIdentity;
-use crate::routes::App;
 
 const X_API_KEY: &str = "x-api-key";
 /// The longest key that is passed on. carlo's keys are shorter.
@@ -48,18 +37,19 @@ struct Accounting {
 }
 
 impl RequestContext {
-    fn from_headers(headers: &HeaderMap) -> Result<Self, Failure> {
+    /// The context of a request with these headers. Refused if its key can't be one.
+    pub(crate) fn of(headers: &HeaderMap, identity: Option<RequestIdentity>) -> Result<Self, Failure> {
         let bearer = || {
             let (scheme, token) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
             scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
         };
         let Some(key) = headers.get(X_API_KEY).map(HeaderValue::as_bytes).or_else(bearer) else {
-            return Ok(Self::default());
+            return Ok(Self { identity, ..Self::default() });
         };
         let is_text = (1..=KEY_BYTES_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
         let key = is_text.then(|| MetadataValue::try_from(key).ok()).flatten();
         let unknown = || Failure::new(StatusCode::UNAUTHORIZED, "the key is not one of ours");
-        Ok(Self { key: Some(key.ok_or_else(unknown)?), ..Self::default() })
+        Ok(Self { key: Some(key.ok_or_else(unknown)?), identity, ..Self::default() })
     }
 
     /// Wraps a message for a coordinator, with the caller's key.
@@ -83,6 +73,32 @@ impl RequestContext {
     /// The caller's key; empty if they sent none.
     pub(crate) fn key(&self) -> &str {
         self.key.as_ref().and_then(|key| key.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Whether they sent a key.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Records the id of the caller's key for the log.
+    pub(crate) fn record_key(&self, key_id: &Arc<str>) {
+        if let Some(identity) = &self.identity {
+            identity.record_key(key_id);
+        }
+    }
+
+    /// Whether the call has been counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.with_accounting(|accounting| accounting.is_counted)
+    }
+
+    /// Adds the headers with the caller's limits that a response doesn't have yet.
+    pub(crate) fn add_limits(&self, headers: &mut HeaderMap) {
+        self.with_accounting(|accounting| {
+            for (name, value) in &accounting.limits {
+                headers.entry(name).or_insert_with(|| value.clone());
+            }
+        });
     }
 
     /// Records what a revalidation says about the caller; `None` if it could not be made.
@@ -116,52 +132,4 @@ impl RequestContext {
     fn with_accounting<T>(&self, act: impl FnOnce(&mut Accounting) -> T) -> T {
         act(&mut self.accounting.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for RequestContext {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let context = parts.extensions.get::<Self>().cloned();
-        context.ok_or_else(|| {
-            Failure::internal("a route asks for the request's context, but no layer has set it")
-        })
-    }
-}
-
-/// Identifies the caller, admits them, and adds the limit headers to the response. If no handler
-/// called a coordinator, the request is counted here.
-pub(crate) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let context = match RequestContext::from_headers(request.headers()) {
-        Ok(context) => RequestContext { identity: request.extensions().get().cloned(), ..context },
-        Err(failure) => return failure.into_response(),
-    };
-    // Without a valid key nothing more of the request is read.
-    let Accepted { user, key_id, .. } = match app.key_cache.check(&context).await {
-        Ok(accepted) => accepted,
-        Err(failure) => return failure.into_response(),
-    };
-    if let Some(identity) = &context.identity {
-        identity.record_key(&key_id);
-    }
-    request.extensions_mut().insert(context.clone());
-    let mut response = match app.concurrency.permit(&request, context.key.is_some().then_some(user)) {
-        Ok(permit) => {
-            request.extensions_mut().insert(permit.clone());
-            // A response counts until its client has read it.
-            next.run(request).await.map(|body| Body::new(KeepingBody::new(body, permit)))
-        }
-        Err(failure) => return failure.into_response(),
-    };
-    if !context.with_accounting(|accounting| accounting.is_counted)
-        && let Err(failure) = app.coordinator.call(&context).count_call(v1::CountCallRequest {}).await
-    {
-        response = failure.into_response();
-    }
-    context.with_accounting(|accounting| {
-        for (name, value) in &accounting.limits {
-            response.headers_mut().entry(name).or_insert_with(|| value.clone());
-        }
-    });
-    response
 }

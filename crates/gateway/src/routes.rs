@@ -3,16 +3,14 @@
 //! Handlers are in files named after their paths: `GET /simulations/batch/usage` is in
 //! `routes/simulations/batch/usage.rs`. From the outside in, the layers are CORS, metrics,
 //! encoding, request ids and the log, problems, limits of the head, and panics. Around everything
-//! but the probes is [`browser_guard`], around the calls of the contract also
-//! [`request_context::account`], which admits callers with a key and limits how many requests are
-//! handled at the same time.
+//! but the probes is [`browser_guard`], around the calls of the contract also [`admission`], which
+//! admits callers with a key and limits how many requests are handled at the same time.
 
 pub(crate) mod api;
 mod readyz;
 pub(crate) mod simulations;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
@@ -27,9 +25,9 @@ use utoipa_axum::routes;
 
 use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve, sweep};
 use self::simulations::batch;
+use crate::app::{App, Shared};
 use crate::concurrency::ConcurrencyLimit;
 use crate::coordinator::Coordinator;
-use crate::cors::CorsOrigins;
 use crate::key_cache::KeyCache;
 use crate::metrics::{self, Metrics};
 use crate::problem::{self, Failure};
@@ -37,30 +35,8 @@ use crate::readiness::Readiness;
 use crate::response_cache::ResponseCache;
 use crate::revalidate::Revalidator;
 use crate::{
-    Config, browser_guard, cors, encoding, head_limits, openapi, query, request_context, request_log, web,
+    Config, admission, browser_guard, cors, encoding, head_limits, openapi, query, request_log, web,
 };
-
-/// What the handlers share.
-pub(crate) type App = Arc<Shared>;
-
-/// The target of [`App`].
-pub(crate) struct Shared {
-    pub(crate) coordinator: Arc<Coordinator>,
-    pub(crate) revalidator: Arc<Revalidator>,
-    pub(crate) readiness: Arc<Readiness>,
-    pub(crate) key_cache: KeyCache,
-    pub(crate) concurrency: ConcurrencyLimit,
-    pub(crate) response_cache: ResponseCache,
-    pub(crate) body_timeout: Duration,
-    /// How long a call waits for the results that it returns.
-    pub(crate) answer_wait: Duration,
-    pub(crate) cors_origins: CorsOrigins,
-    /// Whether other machines can reach the gateway.
-    pub(crate) is_open_address: bool,
-    /// Ends streams when the gateway shuts down.
-    pub(crate) shutdown: CancellationToken,
-    pub(crate) metrics: Metrics,
-}
 
 /// The whole router.
 pub(crate) fn router(
@@ -91,7 +67,7 @@ pub(crate) fn router(
     let (contract, description) = contract().split_for_parts();
     let routes = contract
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(app.clone(), request_context::account))
+        .layer(from_fn_with_state(app.clone(), admission::admit))
         .merge(openapi::routes(description))
         .merge(problem::routes())
         .merge(if config.web { web::routes() } else { Router::new() })

@@ -14,10 +14,9 @@ use carlo_types::json::Document;
 use carlo_wire::v1;
 use serde::Serialize;
 
+use crate::api_call::ApiCall;
 use crate::problem::{Failure, Kind};
 use crate::query::Preview;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{body, idempotency_key};
 
 /// The id of the job that produced the response.
@@ -45,29 +44,28 @@ pub(crate) fn read_request(body: &Document) -> Result<JobSpec, Failure> {
 ///
 /// The faults of the body, or the reason why the job is not complete.
 pub(crate) async fn run<T: Serialize>(
-    app: &App,
-    context: &RequestContext,
+    call: &ApiCall,
     request: Request,
     Preview(preview): Preview,
     Conversion { read, to_body, write }: Conversion<T>,
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
-    let body = body::json(request, app.body_timeout).await?;
+    let body = body::json(request, call.app.body_timeout).await?;
     let spec = read(&body)?;
     let message = v1::SimulateRequest {
         simulation: Some((&spec).into()),
         priority: None,
         idempotency_key,
-        wait_ms: u32::try_from(app.answer_wait.as_millis()).ok(),
+        wait_ms: u32::try_from(call.app.answer_wait.as_millis()).ok(),
         preview,
     };
-    let call = app.coordinator.long_poll(context, app.answer_wait);
+    let rpcs = call.long_poll(call.app.answer_wait);
     // Boxed, because otherwise the futures of all handlers that wait for a job would contain this
     // large future.
     let job = tokio::select! {
-        job = Box::pin(call.simulate(message)) => job,
+        job = Box::pin(rpcs.simulate(message)) => job,
         // The job is cancelled, and another gateway can run it.
-        () = app.shutdown.cancelled() => {
+        () = call.app.shutdown.cancelled() => {
             let detail = "this gateway is shutting down; send the request again";
             Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail))
         }
@@ -78,7 +76,7 @@ pub(crate) async fn run<T: Serialize>(
     let response = if job.status() == v1::JobStatus::Complete {
         write(job)
     } else {
-        Err(incomplete(&job, app.answer_wait))
+        Err(incomplete(&job, call.app.answer_wait))
     };
     match response {
         Ok(response) => Ok(([(LOCATION, location), (X_JOB_ID, id)], Json(response)).into_response()),

@@ -159,6 +159,16 @@ impl IntoResponses for NotModified {
     }
 }
 
+/// The response 204, of streams of events.
+pub(crate) struct NoMoreEvents;
+
+impl IntoResponses for NoMoreEvents {
+    fn responses() -> Responses {
+        let words = "The client has already received the last event";
+        [("204".to_owned(), ResponseBuilder::new().description(words).build().into())].into()
+    }
+}
+
 /// The response 409 of calls that end something.
 pub(crate) struct HasEnded;
 

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 
+use crate::app::App;
 use crate::problem::Failure;
-use crate::routes::App;
 
 /// 200 if a leading coordinator answers, 503 with the reason otherwise. It needs no key and is not
 /// counted as a call.

@@ -3,7 +3,7 @@
 pub(crate) mod batch;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use carlo_rest::job::Cancelled;
@@ -12,6 +12,7 @@ use carlo_rest::{Label, Problem};
 use carlo_types::request::envelope::{CancelJob, SubmitJob};
 use carlo_wire::v1;
 
+use crate::api_call::ApiCall;
 use crate::fields::Fields;
 use crate::jobs::JobJson;
 use crate::openapi::shared::{
@@ -20,9 +21,7 @@ use crate::openapi::shared::{
 };
 use crate::problem::Failure;
 use crate::query::JobSelection;
-use crate::request_context::RequestContext;
 use crate::response_cache::Resource;
-use crate::routes::App;
 use crate::{body, entity, jobs, path_ids};
 
 #[utoipa::path(
@@ -38,12 +37,8 @@ use crate::{body, entity, jobs, path_ids};
         (status = 202, description = "The job is durable", body = Simulation, headers(("Location" = String, description = "The job"))),
     ),
 )]
-pub(crate) async fn submit(
-    State(app): State<App>,
-    context: RequestContext,
-    request: Request,
-) -> Result<Response, Failure> {
-    let job = Simulation::from_message(jobs::submit(&app, &context, request).await?)?;
+pub(crate) async fn submit(call: ApiCall, request: Request) -> Result<Response, Failure> {
+    let job = Simulation::from_message(jobs::submit(&call, request).await?)?;
     Ok(entity::accepted(format!("/simulations/{}", job.job_id), &job))
 }
 
@@ -67,12 +62,11 @@ pub(crate) async fn submit(
     ),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     selection: JobSelection<SimulationStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::list::<Simulation>(&app, &context, selection, &headers).await
+    jobs::list::<Simulation>(&call, selection, &headers).await
 }
 
 #[utoipa::path(
@@ -82,25 +76,19 @@ pub(crate) async fn list(
     tag = "simulations",
     summary = "A job, with its results if it is completed",
     description = "The same as `GET /api/jobs/{id}`, with the names and states of batches.",
-    params(
-        SimulationId,
-        FieldsOfResults,
-        PreferWait,
-        IfNoneMatch,
-    ),
+    params(SimulationId, FieldsOfResults, PreferWait, IfNoneMatch),
     responses(
         (status = 200, description = "The job", body = Simulation),
         NotModified,
     ),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show::<Simulation>(&app, &context, id, fields, &headers).await
+    jobs::show::<Simulation>(&call, id, fields, &headers).await
 }
 
 #[utoipa::path(
@@ -110,12 +98,7 @@ pub(crate) async fn get(
     tag = "simulations",
     summary = "The results of a job",
     description = "409 until the job is COMPLETED. With `Prefer: wait=30` the call first waits for a change of the status.",
-    params(
-        SimulationId,
-        FieldsOfResults,
-        PreferWait,
-        IfNoneMatch,
-    ),
+    params(SimulationId, FieldsOfResults, PreferWait, IfNoneMatch),
     responses(
         (status = 200, description = "The results", body = SimulationResult),
         NotModified,
@@ -123,13 +106,12 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn result(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show_as(&app, &context, id, Resource::Result, fields, &headers, result_of).await
+    jobs::show_as(&call, id, Resource::Result, fields, &headers, result_of).await
 }
 
 /// The results of a completed job; 409 for any other.
@@ -158,11 +140,10 @@ fn result_of(job: v1::Job) -> Result<SimulationResult, Failure> {
     ),
 )]
 pub(crate) async fn delete(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
 ) -> Result<Json<Cancelled>, Failure> {
-    jobs::delete(&app, &context, id).await
+    jobs::delete(&call, id).await
 }
 
 #[utoipa::path(
@@ -180,13 +161,12 @@ pub(crate) async fn delete(
     ),
 )]
 pub(crate) async fn cancel(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     request: Request,
 ) -> Result<Json<Simulation>, Failure> {
-    let body = body::json_or_none(request, app.body_timeout).await?;
+    let body = body::json_or_none(request, call.app.body_timeout).await?;
     let CancelJob { reason } = body::section(&body)?;
-    let job = jobs::cancel(&app, &context, id, reason.unwrap_or_default()).await?;
+    let job = jobs::cancel(&call, id, reason.unwrap_or_default()).await?;
     Ok(Json(Simulation::from_message(job)?))
 }

@@ -1,14 +1,12 @@
 //! `/api/cluster`: the status, history and events of the cluster, and draining its nodes.
 
 use axum::Json;
-use axum::extract::State;
 use carlo_rest::Cluster;
 use carlo_rest::cluster::{ClusterEvents, ClusterHistory, Node};
 use carlo_wire::v1;
 
+use crate::api_call::ApiCall;
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{convert, path_ids};
 
 #[utoipa::path(
@@ -22,11 +20,8 @@ use crate::{convert, path_ids};
         (status = 200, description = "The cluster", body = Cluster),
     ),
 )]
-pub(crate) async fn status(
-    State(app): State<App>,
-    context: RequestContext,
-) -> Result<Json<Cluster>, Failure> {
-    let status = app.coordinator.call(&context).cluster_status(v1::ClusterStatusRequest {}).await?;
+pub(crate) async fn status(call: ApiCall) -> Result<Json<Cluster>, Failure> {
+    let status = call.rpcs().cluster_status(v1::ClusterStatusRequest {}).await?;
     Ok(Json(convert::cluster::cluster(status)?))
 }
 
@@ -41,11 +36,8 @@ pub(crate) async fn status(
         (status = 200, description = "The samples", body = ClusterHistory),
     ),
 )]
-pub(crate) async fn history(
-    State(app): State<App>,
-    context: RequestContext,
-) -> Result<Json<ClusterHistory>, Failure> {
-    let history = app.coordinator.call(&context).cluster_history(v1::ClusterHistoryRequest {}).await?;
+pub(crate) async fn history(call: ApiCall) -> Result<Json<ClusterHistory>, Failure> {
+    let history = call.rpcs().cluster_history(v1::ClusterHistoryRequest {}).await?;
     Ok(Json(convert::cluster::history(history)?))
 }
 
@@ -60,11 +52,8 @@ pub(crate) async fn history(
         (status = 200, description = "The events, latest first", body = ClusterEvents),
     ),
 )]
-pub(crate) async fn events(
-    State(app): State<App>,
-    context: RequestContext,
-) -> Result<Json<ClusterEvents>, Failure> {
-    let events = app.coordinator.call(&context).cluster_events(v1::ClusterEventsRequest {}).await?;
+pub(crate) async fn events(call: ApiCall) -> Result<Json<ClusterEvents>, Failure> {
+    let events = call.rpcs().cluster_events(v1::ClusterEventsRequest {}).await?;
     Ok(Json(convert::cluster::events(events)?))
 }
 
@@ -82,12 +71,8 @@ pub(crate) async fn events(
         (status = 200, description = "The node", body = Node),
     ),
 )]
-pub(crate) async fn drain(
-    State(app): State<App>,
-    context: RequestContext,
-    path_ids::Node(id): path_ids::Node,
-) -> Result<Json<Node>, Failure> {
-    let node = app.coordinator.call(&context).drain_node(v1::DrainRequest { node_id: id }).await?;
+pub(crate) async fn drain(call: ApiCall, path_ids::Node(id): path_ids::Node) -> Result<Json<Node>, Failure> {
+    let node = call.rpcs().drain_node(v1::DrainRequest { node_id: id }).await?;
     Ok(Json(convert::cluster::node(node)?))
 }
 
@@ -106,10 +91,9 @@ pub(crate) async fn drain(
     ),
 )]
 pub(crate) async fn undrain(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Node(id): path_ids::Node,
 ) -> Result<Json<Node>, Failure> {
-    let node = app.coordinator.call(&context).undrain_node(v1::DrainRequest { node_id: id }).await?;
+    let node = call.rpcs().undrain_node(v1::DrainRequest { node_id: id }).await?;
     Ok(Json(convert::cluster::node(node)?))
 }

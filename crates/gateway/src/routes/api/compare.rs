@@ -1,17 +1,16 @@
 //! `POST /api/compare`: several plans with the same random numbers, in one job.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carlo_rest::plans::Comparison;
 use carlo_types::analysis::CompareRequest;
 
+use crate::api_call::ApiCall;
 use crate::convert;
 use crate::jobs::run::{Conversion, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
 use crate::query::Preview;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 
 #[utoipa::path(
     post,
@@ -27,16 +26,11 @@ use crate::routes::App;
         CancelledMeanwhile,
     ),
 )]
-pub(crate) async fn compare(
-    State(app): State<App>,
-    context: RequestContext,
-    preview: Preview,
-    request: Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn compare(call: ApiCall, preview: Preview, request: Request) -> Result<Response, Failure> {
     let conversion = Conversion {
         read: convert::plans::read_comparison,
         to_body: convert::plans::compared_pointer,
         write: |job| Ok(convert::plans::comparison(job)?),
     };
-    run(&app, &context, request, preview, conversion).await
+    run(&call, request, preview, conversion).await
 }

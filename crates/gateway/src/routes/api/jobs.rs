@@ -7,13 +7,14 @@ pub(crate) mod simulations;
 pub(crate) mod sweep;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use carlo_rest::job::{Cancelled, Job, JobList, JobStatus, Submitted};
 use carlo_types::request::envelope::{SubmitJob, UpdateJob};
 use carlo_wire::v1;
 
+use crate::api_call::ApiCall;
 use crate::fields::Fields;
 use crate::openapi::shared::{
     FieldsOfResults, HasEnded, IdempotencyKey, IfNoneMatch, JobFilters, JobId, NotModified, OwnerParameters,
@@ -21,8 +22,6 @@ use crate::openapi::shared::{
 };
 use crate::problem::Failure;
 use crate::query::{JobSelection, Purge};
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{body, convert, entity, jobs, path_ids};
 
 #[utoipa::path(
@@ -38,12 +37,8 @@ use crate::{body, convert, entity, jobs, path_ids};
         (status = 202, description = "The job is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
     ),
 )]
-pub(crate) async fn submit(
-    State(app): State<App>,
-    context: RequestContext,
-    request: Request,
-) -> Result<Response, Failure> {
-    let submitted = convert::job::submitted(jobs::submit(&app, &context, request).await?)?;
+pub(crate) async fn submit(call: ApiCall, request: Request) -> Result<Response, Failure> {
+    let submitted = convert::job::submitted(jobs::submit(&call, request).await?)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
     Ok(entity::accepted(path, &submitted))
 }
@@ -68,12 +63,11 @@ pub(crate) async fn submit(
     ),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     selection: JobSelection<JobStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::list::<Job>(&app, &context, selection, &headers).await
+    jobs::list::<Job>(&call, selection, &headers).await
 }
 
 #[utoipa::path(
@@ -83,25 +77,19 @@ pub(crate) async fn list(
     tag = "jobs",
     summary = "A job, with its results if it is complete",
     description = "With `Prefer: wait=30` the response waits for a change of the status. With the ETag of an earlier response in If-None-Match, the response is 304 as long as nothing has changed.",
-    params(
-        JobId,
-        FieldsOfResults,
-        PreferWait,
-        IfNoneMatch,
-    ),
+    params(JobId, FieldsOfResults, PreferWait, IfNoneMatch),
     responses(
         (status = 200, description = "The job", body = Job),
         NotModified,
     ),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     fields: Fields,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    jobs::show::<Job>(&app, &context, id, fields, &headers).await
+    jobs::show::<Job>(&call, id, fields, &headers).await
 }
 
 #[utoipa::path(
@@ -119,15 +107,14 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn update(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     request: Request,
 ) -> Result<Json<Job>, Failure> {
-    let body = body::json_or_none(request, app.body_timeout).await?;
+    let body = body::json_or_none(request, call.app.body_timeout).await?;
     let UpdateJob { name, priority } = body::section(&body)?;
     let message = v1::UpdateJobRequest { id: id.to_string(), priority, name };
-    Ok(Json(convert::job::job(app.coordinator.call(&context).update_job(message).await?)?))
+    Ok(Json(convert::job::job(call.rpcs().update_job(message).await?)?))
 }
 
 #[utoipa::path(
@@ -147,14 +134,13 @@ pub(crate) async fn update(
     ),
 )]
 pub(crate) async fn cancel(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     Purge(purge): Purge,
 ) -> Result<Json<Cancelled>, Failure> {
     if purge {
-        return jobs::delete(&app, &context, id).await;
+        return jobs::delete(&call, id).await;
     }
-    jobs::cancel(&app, &context, id, String::new()).await?;
+    jobs::cancel(&call, id, String::new()).await?;
     Ok(Json(Cancelled { success: true, message: format!("the job {id} is cancelled") }))
 }

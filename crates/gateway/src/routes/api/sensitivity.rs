@@ -1,17 +1,16 @@
 //! `POST /api/sensitivity`: the effects of changes of a plan, in the response.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carlo_rest::job::SensitivityResults;
 use carlo_types::Request as SimulationRequest;
 
+use crate::api_call::ApiCall;
 use crate::convert;
 use crate::jobs::run::{Conversion, read_request, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
 use crate::query::Preview;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 
 #[utoipa::path(
     post,
@@ -28,8 +27,7 @@ use crate::routes::App;
     ),
 )]
 pub(crate) async fn sensitivity(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     preview: Preview,
     request: Request,
 ) -> Result<Response, Failure> {
@@ -38,5 +36,5 @@ pub(crate) async fn sensitivity(
         results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))
     };
     let conversion = Conversion { read: read_request, to_body: str::to_owned, write };
-    run(&app, &context, request, preview, conversion).await
+    run(&call, request, preview, conversion).await
 }

@@ -1,17 +1,16 @@
 //! `POST /api/simulate`: the results of a plan in the response.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carlo_rest::job::JobResults;
 use carlo_types::Request as SimulationRequest;
 
+use crate::api_call::ApiCall;
 use crate::convert;
 use crate::jobs::run::{Conversion, read_request, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
 use crate::query::Preview;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 
 #[utoipa::path(
     post,
@@ -27,16 +26,11 @@ use crate::routes::App;
         CancelledMeanwhile,
     ),
 )]
-pub(crate) async fn simulate(
-    State(app): State<App>,
-    context: RequestContext,
-    preview: Preview,
-    request: Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn simulate(call: ApiCall, preview: Preview, request: Request) -> Result<Response, Failure> {
     let write = |job| {
         let results = convert::job::job(job)?.results;
         results.ok_or_else(|| Failure::internal("the coordinator sent a complete job without results"))
     };
     let conversion = Conversion { read: read_request, to_body: str::to_owned, write };
-    run(&app, &context, request, preview, conversion).await
+    run(&call, request, preview, conversion).await
 }

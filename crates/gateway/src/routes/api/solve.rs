@@ -1,17 +1,16 @@
 //! `POST /api/solve`: the value of one number of a plan that gives a wanted probability.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carlo_rest::plans::Solved;
 use carlo_types::analysis::SolveRequest;
 
+use crate::api_call::ApiCall;
 use crate::convert;
 use crate::jobs::run::{Conversion, run};
 use crate::openapi::shared::{CancelledMeanwhile, IdempotencyKey, PreviewParameter};
 use crate::problem::Failure;
 use crate::query::Preview;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 
 #[utoipa::path(
     post,
@@ -27,16 +26,11 @@ use crate::routes::App;
         CancelledMeanwhile,
     ),
 )]
-pub(crate) async fn solve(
-    State(app): State<App>,
-    context: RequestContext,
-    preview: Preview,
-    request: Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn solve(call: ApiCall, preview: Preview, request: Request) -> Result<Response, Failure> {
     let conversion = Conversion {
         read: convert::plans::read_solve,
         to_body: convert::plans::solved_pointer,
         write: |job| Ok(convert::plans::solved(job)?),
     };
-    run(&app, &context, request, preview, conversion).await
+    run(&call, request, preview, conversion).await
 }

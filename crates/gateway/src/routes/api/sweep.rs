@@ -1,14 +1,13 @@
 //! `POST /api/sweep`: a plan with one or two of its numbers at many values, in one job.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carlo_rest::Submitted;
 use carlo_types::sweep::SweepRequest;
 
+use crate::api_call::ApiCall;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{convert, entity, jobs};
 
 #[utoipa::path(
@@ -25,13 +24,9 @@ use crate::{convert, entity, jobs};
         (status = 202, description = "The job is durable", body = Submitted, headers(("Location" = String, description = "The job"))),
     ),
 )]
-pub(crate) async fn sweep(
-    State(app): State<App>,
-    context: RequestContext,
-    request: Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn sweep(call: ApiCall, request: Request) -> Result<Response, Failure> {
     let (read, to_body) = (convert::plans::read_sweep, convert::plans::swept_pointer);
-    let job = jobs::submit_as(&app, &context, request, read, to_body).await?;
+    let job = jobs::submit_as(&call, request, read, to_body).await?;
     let submitted = convert::job::submitted(job)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
     Ok(entity::accepted(path, &submitted))

@@ -4,7 +4,7 @@ pub(crate) mod events;
 pub(crate) mod usage;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use carlo_types::request::envelope::{CancelBatch, CreateBatch};
 use carlo_wire::v1;
 use tokio_stream::StreamExt;
 
+use crate::api_call::ApiCall;
 use crate::concurrency::Permit;
 use crate::jobs::JobJson;
 use crate::openapi::shared::{
@@ -26,8 +27,6 @@ use crate::openapi::shared::{
 use crate::prefer::Wait;
 use crate::problem::Failure;
 use crate::query::Selection;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{body, convert, entity, idempotency_key, line_json, path_ids};
 
 #[utoipa::path(
@@ -44,20 +43,16 @@ use crate::{body, convert, entity, idempotency_key, line_json, path_ids};
         (status = 402, description = "The budget is too small for the cheapest job", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn create(
-    State(app): State<App>,
-    context: RequestContext,
-    request: Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn create(call: ApiCall, request: Request) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
-    let body = body::json(request, app.body_timeout).await?;
+    let body = body::json(request, call.app.body_timeout).await?;
     let mut message = convert::batch::create(body::section(&body)?, idempotency_key);
     if !message.metadata_json.is_empty() {
         // The metadata are passed on as they were sent: parsing would change the order of members
         // and large numbers.
         message.metadata_json = body.member("metadata").unwrap_or(message.metadata_json);
     }
-    let created = app.coordinator.call(&context).create_batch(message).await;
+    let created = call.rpcs().create_batch(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let batch = convert::batch::batch(created)?;
     Ok(entity::accepted(format!("/simulations/batch/{}", batch.batch_id), &batch))
@@ -82,15 +77,14 @@ pub(crate) async fn create(
     ),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     selection: Selection<BatchStatus>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let Selection { page, page_size, status, all, user } = selection;
     let status = status.map(|status| convert::batch::to_wire(status).into());
     let message = v1::ListBatchesRequest { page, page_size, status, all, user };
-    let list = app.coordinator.call(&context).list_batches(message).await?;
+    let list = call.rpcs().list_batches(message).await?;
     let batches = list.batches.into_iter().map(convert::batch::batch).collect::<Result<_, _>>()?;
     entity::json_or_304(&headers, &BatchList { batches, total: list.total, page, page_size })
 }
@@ -102,29 +96,24 @@ pub(crate) async fn list(
     tag = "batches",
     summary = "One batch",
     description = "With `Prefer: wait=30` the response waits until the status of one of its jobs changes.",
-    params(
-        BatchId,
-        PreferWait,
-        IfNoneMatch,
-    ),
+    params(BatchId, PreferWait, IfNoneMatch),
     responses(
         (status = 200, description = "The batch", body = Batch),
         NotModified,
     ),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Batch(id): path_ids::Batch,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let wait = Wait::of(&headers);
-    let (coordinator, context, id) = (&app.coordinator, &context, &id);
+    let (call, id) = (&call, &id);
     let get = |wait: Wait| async move {
         let message = v1::GetBatchRequest { id: id.clone(), wait_ms: wait.milliseconds() };
-        coordinator.long_poll(context, wait.duration()).get_batch(message).await
+        call.long_poll(wait.duration()).get_batch(message).await
     };
-    let batch = wait.until_shutdown(&app.shutdown, get).await?;
+    let batch = wait.until_shutdown(&call.app.shutdown, get).await?;
     Ok(wait.applied(entity::json_or_304(&headers, &convert::batch::batch(batch)?)?))
 }
 
@@ -135,23 +124,19 @@ pub(crate) async fn get(
     tag = "batches",
     summary = "A batch with its jobs, without their results",
     description = "The batch and all of its jobs in one response.",
-    params(
-        BatchId,
-        IfNoneMatch,
-    ),
+    params(BatchId, IfNoneMatch),
     responses(
         (status = 200, description = "The batch and its jobs", body = BatchJobs),
         NotModified,
     ),
 )]
 pub(crate) async fn jobs(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Batch(id): path_ids::Batch,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let message = v1::GetBatchRequest { id, wait_ms: 0 };
-    let list = app.coordinator.call(&context).batch_jobs(message).await?;
+    let list = call.rpcs().batch_jobs(message).await?;
     let batch =
         list.batch.ok_or_else(|| Failure::internal("the coordinator sent jobs without their batch"))?;
     let jobs = list.jobs.into_iter().map(Simulation::from_message).collect::<Result<_, _>>()?;
@@ -173,13 +158,12 @@ pub(crate) async fn jobs(
     ),
 )]
 pub(crate) async fn results(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Batch(id): path_ids::Batch,
     Extension(permit): Extension<Permit>,
 ) -> Result<Response, Failure> {
     let message = v1::GetBatchRequest { id, wait_ms: 0 };
-    let results = app.coordinator.stream(&context).batch_results(message).await?;
+    let results = call.streaming().batch_results(message).await?;
     let lines = results.map(move |job| {
         let _permit = &permit;
         job.map_err(std::io::Error::other).and_then(line)
@@ -208,16 +192,15 @@ fn line(job: v1::Job) -> std::io::Result<String> {
     ),
 )]
 pub(crate) async fn cancel(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Batch(id): path_ids::Batch,
     request: Request,
 ) -> Result<Json<Batch>, Failure> {
-    let body = body::json_or_none(request, app.body_timeout).await?;
+    let body = body::json_or_none(request, call.app.body_timeout).await?;
     let CancelBatch { reason, cancel_running } = body::section(&body)?;
     let reason = reason.unwrap_or_default();
     let message = v1::CancelBatchRequest { id, reason, cancel_running: Some(cancel_running) };
-    let batch = app.coordinator.call(&context).cancel_batch(message).await?;
+    let batch = call.rpcs().cancel_batch(message).await?;
     Ok(Json(convert::batch::batch(batch)?))
 }
 
@@ -235,11 +218,10 @@ pub(crate) async fn cancel(
     ),
 )]
 pub(crate) async fn delete(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Batch(id): path_ids::Batch,
 ) -> Result<Json<Cancelled>, Failure> {
-    app.coordinator.call(&context).delete_batch(v1::DeleteBatchRequest { id: id.clone() }).await?;
+    call.rpcs().delete_batch(v1::DeleteBatchRequest { id: id.clone() }).await?;
     Ok(Json(Cancelled { success: true, message: format!("the batch {id} is deleted") }))
 }
 
@@ -254,10 +236,7 @@ pub(crate) async fn delete(
         (status = 200, description = "The statistics", body = BatchStats),
     ),
 )]
-pub(crate) async fn stats(
-    State(app): State<App>,
-    context: RequestContext,
-) -> Result<Json<BatchStats>, Failure> {
-    let stats = app.coordinator.call(&context).batch_stats(v1::BatchStatsRequest {}).await?;
+pub(crate) async fn stats(call: ApiCall) -> Result<Json<BatchStats>, Failure> {
+    let stats = call.rpcs().batch_stats(v1::BatchStatsRequest {}).await?;
     Ok(Json(convert::batch::stats(&stats)))
 }

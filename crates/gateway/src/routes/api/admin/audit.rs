@@ -1,7 +1,6 @@
 //! `/api/admin/audit`: what administrators have changed.
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -11,12 +10,11 @@ use carlo_wire::v1;
 use tokio_stream::StreamExt;
 
 use super::secrets::each;
+use crate::api_call::ApiCall;
 use crate::concurrency::Permit;
 use crate::openapi::shared::Page;
 use crate::problem::Failure;
 use crate::query::Paging;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{convert, line_json, media_type};
 
 const JSON: &str = "application/json";
@@ -39,21 +37,20 @@ const JSON_LINES: &str = "application/jsonl";
     ),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     Paging { page, page_size }: Paging,
     headers: HeaderMap,
     Extension(permit): Extension<Permit>,
 ) -> Result<Response, Failure> {
     if media_type::choose(&headers, &[(JSON, false), (JSON_LINES, true)])? {
-        let records = app.coordinator.stream(&context).export_audit(v1::ExportAuditRequest {}).await?;
+        let records = call.streaming().export_audit(v1::ExportAuditRequest {}).await?;
         let lines = records.map(move |record| {
             let _permit = &permit;
             record.map_err(std::io::Error::other).and_then(line)
         });
         return Ok(([(CONTENT_TYPE, JSON_LINES)], Body::from_stream(lines)).into_response());
     }
-    let list = app.coordinator.call(&context).list_audit(v1::ListAuditRequest { page, page_size }).await?;
+    let list = call.rpcs().list_audit(v1::ListAuditRequest { page, page_size }).await?;
     let records = each(list.records, convert::account::audit_record)?;
     Ok(Json(AuditRecords { records, total: list.total, page, page_size }).into_response())
 }

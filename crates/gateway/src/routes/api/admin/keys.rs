@@ -1,17 +1,16 @@
 //! `/api/admin/keys`: creating, listing and revoking the keys of all users.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carlo_rest::account::{CreateKey, CreatedKey, Key, KeyList, RotateKey};
 use carlo_rest::pointer::Spelling;
 use carlo_wire::v1;
 
 use super::secrets::{each, made};
+use crate::api_call::ApiCall;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{body, convert, idempotency_key, path_ids};
 
 #[utoipa::path(
@@ -27,18 +26,14 @@ use crate::{body, convert, idempotency_key, path_ids};
         (status = 201, description = "The key and its secret", body = CreatedKey, headers(("Location" = String, description = "The key"))),
     ),
 )]
-pub(crate) async fn create(
-    State(app): State<App>,
-    context: RequestContext,
-    request: Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn create(call: ApiCall, request: Request) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
-    let body = body::json(request, app.body_timeout).await?;
+    let body = body::json(request, call.app.body_timeout).await?;
     let CreateKey { user_id, tier, role, note, expires_in_days } = body::section(&body)?;
     let role = role.map_or(v1::Role::Unspecified, convert::account::to_wire).into();
     let tier = tier.map_or_else(String::new, |tier| tier.to_string());
     let message = v1::CreateKeyRequest { user: user_id, tier, role, idempotency_key, note, expires_in_days };
-    let created = app.coordinator.call(&context).create_key(message).await;
+    let created = call.rpcs().create_key(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let created = convert::account::created(created)?;
     Ok(made(format!("/api/admin/keys/{}", created.key.id), &created))
@@ -61,16 +56,15 @@ pub(crate) async fn create(
     ),
 )]
 pub(crate) async fn rotate(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Key(id): path_ids::Key,
     request: Request,
 ) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
-    let body = body::json_or_none(request, app.body_timeout).await?;
+    let body = body::json_or_none(request, call.app.body_timeout).await?;
     let RotateKey { expires_in_days } = body::section(&body)?;
     let message = v1::RotateKeyRequest { id, expires_in_days, idempotency_key };
-    let created = convert::account::created(app.coordinator.call(&context).rotate_key(message).await?)?;
+    let created = convert::account::created(call.rpcs().rotate_key(message).await?)?;
     Ok(made(format!("/api/admin/keys/{}", created.key.id), &created))
 }
 
@@ -85,8 +79,8 @@ pub(crate) async fn rotate(
         (status = 200, description = "The keys", body = KeyList),
     ),
 )]
-pub(crate) async fn list(State(app): State<App>, context: RequestContext) -> Result<Json<KeyList>, Failure> {
-    let list = app.coordinator.call(&context).list_keys(v1::ListKeysRequest {}).await?;
+pub(crate) async fn list(call: ApiCall) -> Result<Json<KeyList>, Failure> {
+    let list = call.rpcs().list_keys(v1::ListKeysRequest {}).await?;
     Ok(Json(KeyList { keys: each(list.keys, convert::account::key)? }))
 }
 
@@ -104,11 +98,7 @@ pub(crate) async fn list(State(app): State<App>, context: RequestContext) -> Res
         (status = 200, description = "The key", body = Key),
     ),
 )]
-pub(crate) async fn revoke(
-    State(app): State<App>,
-    context: RequestContext,
-    path_ids::Key(id): path_ids::Key,
-) -> Result<Json<Key>, Failure> {
-    let key = app.coordinator.call(&context).revoke_key(v1::RevokeKeyRequest { id }).await?;
+pub(crate) async fn revoke(call: ApiCall, path_ids::Key(id): path_ids::Key) -> Result<Json<Key>, Failure> {
+    let key = call.rpcs().revoke_key(v1::RevokeKeyRequest { id }).await?;
     Ok(Json(convert::account::key(key)?))
 }

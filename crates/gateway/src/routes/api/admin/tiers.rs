@@ -1,13 +1,12 @@
 //! `/api/admin/tiers`: the limits of the tiers, and the price of a token.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use carlo_rest::account::Tiers;
 use carlo_wire::v1;
 
+use crate::api_call::ApiCall;
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{body, convert};
 
 #[utoipa::path(
@@ -21,8 +20,8 @@ use crate::{body, convert};
         (status = 200, description = "The tiers", body = Tiers),
     ),
 )]
-pub(crate) async fn get(State(app): State<App>, context: RequestContext) -> Result<Json<Tiers>, Failure> {
-    let tiers = app.coordinator.call(&context).get_tiers(v1::GetTiersRequest {}).await?;
+pub(crate) async fn get(call: ApiCall) -> Result<Json<Tiers>, Failure> {
+    let tiers = call.rpcs().get_tiers(v1::GetTiersRequest {}).await?;
     Ok(Json(convert::account::tiers(&tiers)?))
 }
 
@@ -38,13 +37,9 @@ pub(crate) async fn get(State(app): State<App>, context: RequestContext) -> Resu
         (status = 200, description = "The new tiers", body = Tiers),
     ),
 )]
-pub(crate) async fn set(
-    State(app): State<App>,
-    context: RequestContext,
-    request: Request,
-) -> Result<Json<Tiers>, Failure> {
-    let body = body::json(request, app.body_timeout).await?;
+pub(crate) async fn set(call: ApiCall, request: Request) -> Result<Json<Tiers>, Failure> {
+    let body = body::json(request, call.app.body_timeout).await?;
     let message = v1::Tiers { json: body.value.to_string() };
-    let tiers = app.coordinator.call(&context).set_tiers(message).await?;
+    let tiers = call.rpcs().set_tiers(message).await?;
     Ok(Json(convert::account::tiers(&tiers)?))
 }

@@ -1,16 +1,15 @@
 //! `/api/admin/tokens`: creating, listing and revoking join tokens.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carlo_rest::account::{CreateJoinToken, CreatedJoinToken, JoinToken, JoinTokenList};
 use carlo_wire::v1;
 
 use super::secrets::{each, made};
+use crate::api_call::ApiCall;
 use crate::openapi::shared::IdempotencyKey;
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{body, convert, idempotency_key, path_ids};
 
 #[utoipa::path(
@@ -26,16 +25,12 @@ use crate::{body, convert, idempotency_key, path_ids};
         (status = 201, description = "The token and its text", body = CreatedJoinToken, headers(("Location" = String, description = "The token"))),
     ),
 )]
-pub(crate) async fn create(
-    State(app): State<App>,
-    context: RequestContext,
-    request: Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn create(call: ApiCall, request: Request) -> Result<Response, Failure> {
     let idempotency_key = idempotency_key::read(request.headers())?;
-    let body = body::json_or_none(request, app.body_timeout).await?;
+    let body = body::json_or_none(request, call.app.body_timeout).await?;
     let CreateJoinToken { note, expires_in_days } = body::section(&body)?;
     let message = v1::CreateJoinTokenRequest { note, expires_in_days, idempotency_key };
-    let created = app.coordinator.call(&context).create_join_token(message).await?;
+    let created = call.rpcs().create_join_token(message).await?;
     let created = convert::account::created_join_token(created)?;
     Ok(made(format!("/api/admin/tokens/{}", created.token.id), &created))
 }
@@ -51,11 +46,8 @@ pub(crate) async fn create(
         (status = 200, description = "The tokens", body = JoinTokenList),
     ),
 )]
-pub(crate) async fn list(
-    State(app): State<App>,
-    context: RequestContext,
-) -> Result<Json<JoinTokenList>, Failure> {
-    let list = app.coordinator.call(&context).list_join_tokens(v1::ListJoinTokensRequest {}).await?;
+pub(crate) async fn list(call: ApiCall) -> Result<Json<JoinTokenList>, Failure> {
+    let list = call.rpcs().list_join_tokens(v1::ListJoinTokensRequest {}).await?;
     Ok(Json(JoinTokenList { tokens: each(list.tokens, convert::account::join_token)? }))
 }
 
@@ -74,11 +66,10 @@ pub(crate) async fn list(
     ),
 )]
 pub(crate) async fn revoke(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::JoinToken(id): path_ids::JoinToken,
 ) -> Result<Json<JoinToken>, Failure> {
     let request = v1::RevokeJoinTokenRequest { id };
-    let token = app.coordinator.call(&context).revoke_join_token(request).await?;
+    let token = call.rpcs().revoke_join_token(request).await?;
     Ok(Json(convert::account::join_token(token)?))
 }

@@ -1,17 +1,15 @@
 //! `/api/admin/usage`: what everybody has used this month.
 
 use axum::Json;
-use axum::extract::State;
 use carlo_rest::account::UserUsage;
 use carlo_wire::v1;
 
 use super::secrets::each;
+use crate::api_call::ApiCall;
 use crate::convert;
 use crate::openapi::shared::Page;
 use crate::problem::Failure;
 use crate::query::Paging;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 
 #[utoipa::path(
     get,
@@ -26,11 +24,10 @@ use crate::routes::App;
     ),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     Paging { page, page_size }: Paging,
 ) -> Result<Json<UserUsage>, Failure> {
-    let list = app.coordinator.call(&context).list_usage(v1::ListUsageRequest { page, page_size }).await?;
+    let list = call.rpcs().list_usage(v1::ListUsageRequest { page, page_size }).await?;
     let users = each(list.users, convert::account::usage)?;
     Ok(Json(UserUsage { users, total: list.total, page, page_size }))
 }

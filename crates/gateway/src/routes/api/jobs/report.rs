@@ -1,6 +1,5 @@
 //! `GET /api/jobs/{id}/report`: the report of a complete job as a printable page.
 
-use axum::extract::State;
 use axum::http::header::{
     CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -9,10 +8,9 @@ use axum::response::{IntoResponse, Response};
 use carlo_rest::Problem;
 use carlo_wire::v1;
 
+use crate::api_call::ApiCall;
 use crate::openapi::shared::JobId;
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{convert, path_ids, report};
 
 /// The page may load nothing but the icon. Its style sheet is part of it.
@@ -33,13 +31,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
         (status = 409, description = "The job is not complete", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn report(
-    State(app): State<App>,
-    context: RequestContext,
-    path_ids::Job(id): path_ids::Job,
-) -> Result<Response, Failure> {
+pub(crate) async fn report(call: ApiCall, path_ids::Job(id): path_ids::Job) -> Result<Response, Failure> {
     let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0, with_points: false };
-    let job = convert::job::job(app.coordinator.call(&context).get_job(message).await?)?;
+    let job = convert::job::job(call.rpcs().get_job(message).await?)?;
     let not_complete = || {
         Failure::new(
             StatusCode::CONFLICT,

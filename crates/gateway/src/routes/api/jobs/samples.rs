@@ -10,7 +10,6 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use axum::Extension;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -18,12 +17,11 @@ use carlo_rest::sweep::Sample;
 use carlo_wire::v1;
 use tokio_stream::{Stream, StreamExt as _};
 
+use crate::api_call::ApiCall;
 use crate::concurrency::Permit;
 use crate::openapi::shared::JobId;
 use crate::problem::Failure;
 use crate::query::Range;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{media_type, path_ids};
 
 /// The formats of the response.
@@ -68,8 +66,7 @@ const COLUMNS: [&str; 6] =
     ),
 )]
 pub(crate) async fn samples(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     Range { first, count }: Range,
     headers: HeaderMap,
@@ -77,7 +74,7 @@ pub(crate) async fn samples(
 ) -> Result<Response, Failure> {
     let format = media_type::choose(&headers, &FORMATS)?;
     let message = v1::SamplesRequest { id: id.to_string(), first, count };
-    let blocks = app.coordinator.stream(&context).samples(message).await?;
+    let blocks = call.streaming().samples(message).await?;
     let mut writer = Writer::new(format).map_err(|error| Failure::internal(error.to_string()))?;
     let media_type = match format {
         Format::Csv => "text/csv; charset=utf-8",

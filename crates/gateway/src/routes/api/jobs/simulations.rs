@@ -1,15 +1,13 @@
 //! `GET /api/jobs/{id}/simulations/{index}`: one simulation of a job, replayed month by month.
 
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use carlo_types::Replay;
 use carlo_wire::v1;
 
+use crate::api_call::ApiCall;
 use crate::openapi::shared::{IfNoneMatch, JobId, NotModified};
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{entity, path_ids};
 
 #[utoipa::path(
@@ -30,12 +28,11 @@ use crate::{entity, path_ids};
     ),
 )]
 pub(crate) async fn replay(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Simulation(id, index): path_ids::Simulation,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let message = v1::ReplayRequest { id: id.to_string(), index };
-    let replay = app.coordinator.call(&context).replay(message).await?;
+    let replay = call.rpcs().replay(message).await?;
     entity::json_or_304(&headers, &Replay::from(replay))
 }

@@ -1,6 +1,5 @@
 //! `GET /api/jobs/{id}/sweep`: the points of a sweep, also while it runs.
 
-use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,10 +10,9 @@ use carlo_types::merge::standard_error;
 use carlo_types::{results, sweep};
 use carlo_wire::{FieldError, v1};
 
+use crate::api_call::ApiCall;
 use crate::openapi::shared::{IfNoneMatch, NotModified};
 use crate::problem::Failure;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 use crate::{convert, entity, media_type, path_ids};
 
 /// The formats of the response.
@@ -53,14 +51,13 @@ const FORMATS: [(&str, Format); 3] =
     ),
 )]
 pub(crate) async fn points(
-    State(app): State<App>,
-    context: RequestContext,
+    call: ApiCall,
     path_ids::Job(id): path_ids::Job,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let format = media_type::choose(&headers, &FORMATS)?;
     let message = v1::GetJobRequest { id: id.to_string(), wait_ms: 0, with_points: true };
-    let job = app.coordinator.call(&context).get_job(message).await?;
+    let job = call.rpcs().get_job(message).await?;
     let status = convert::job::status(job.status())?;
     let found = if job.results.is_some() { complete(job)? } else { partial(job)? };
     let Some((simulations_run, base, results)) = found else {

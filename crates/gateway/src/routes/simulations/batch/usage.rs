@@ -1,15 +1,13 @@
 //! `/simulations/batch/usage`: the caller's usage of this month and of past months.
 
 use axum::Json;
-use axum::extract::State;
 use carlo_rest::account::{Usage, UsageHistory};
 use carlo_wire::v1;
 
+use crate::api_call::ApiCall;
 use crate::convert;
 use crate::problem::Failure;
 use crate::query::Periods;
-use crate::request_context::RequestContext;
-use crate::routes::App;
 
 #[utoipa::path(
     get,
@@ -22,8 +20,8 @@ use crate::routes::App;
         (status = 200, description = "The usage", body = Usage),
     ),
 )]
-pub(crate) async fn usage(State(app): State<App>, context: RequestContext) -> Result<Json<Usage>, Failure> {
-    let usage = app.coordinator.call(&context).get_usage(v1::UsageRequest {}).await?;
+pub(crate) async fn usage(call: ApiCall) -> Result<Json<Usage>, Failure> {
+    let usage = call.rpcs().get_usage(v1::UsageRequest {}).await?;
     Ok(Json(convert::account::usage(usage)?))
 }
 
@@ -41,12 +39,8 @@ pub(crate) async fn usage(State(app): State<App>, context: RequestContext) -> Re
         (status = 200, description = "The usage", body = UsageHistory),
     ),
 )]
-pub(crate) async fn history(
-    State(app): State<App>,
-    context: RequestContext,
-    Periods(periods): Periods,
-) -> Result<Json<UsageHistory>, Failure> {
+pub(crate) async fn history(call: ApiCall, Periods(periods): Periods) -> Result<Json<UsageHistory>, Failure> {
     let message = v1::UsageHistoryRequest { periods };
-    let history = app.coordinator.call(&context).get_usage_history(message).await?;
+    let history = call.rpcs().get_usage_history(message).await?;
     Ok(Json(convert::account::history(history)?))
 }
