@@ -28,9 +28,11 @@ pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Resul
     let client = connect(&server)?;
     match action {
         BatchAction::Submit { file } => submit(&client, &file, &server).await,
-        BatchAction::List { page } => {
-            let answer = client.batches(page).await.context("failed to list the batches")?;
-            let text = || render::batch::batches(&answer.value, Timestamp::now());
+        BatchAction::List { all, user, page } => {
+            let answer = client.batches(all, user.as_deref(), page).await;
+            let answer = answer.context("failed to list the batches")?;
+            let shows_owners = all || user.is_some();
+            let text = || render::batch::batches(&answer.value, shows_owners, Timestamp::now());
             output::answer(server.json, &answer.json, text)?;
             Ok(Exit::Ok)
         }

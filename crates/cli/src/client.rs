@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use carlo_rest::cluster::Node;
 use carlo_rest::job::{Cancelled, JobStatus};
+use carlo_rest::order::JobOrder;
 use carlo_rest::plans::{Comparison, Solved};
 use carlo_rest::{Cluster, Job, JobList, Label, Problem, Submitted};
 use carlo_service::tls;
@@ -67,6 +68,7 @@ pub struct JobFilter {
     pub name: Option<String>,
     pub text: Option<String>,
     pub since: Option<Timestamp>,
+    pub sort: Option<JobOrder>,
     pub page: u32,
     pub page_size: u32,
 }
@@ -74,8 +76,8 @@ pub struct JobFilter {
 impl JobFilter {
     /// A page of one's own jobs.
     pub fn page(page: u32, page_size: u32) -> Self {
-        let (user, status, name, text, since) = (None, None, None, None, None);
-        Self { all: false, user, status, name, text, since, page, page_size }
+        let (user, status, name, text, since, sort) = (None, None, None, None, None, None);
+        Self { all: false, user, status, name, text, since, sort, page, page_size }
     }
 }
 
@@ -284,7 +286,7 @@ impl Client {
 
     /// `GET /api/jobs`
     pub async fn jobs(&self, list: &JobFilter) -> Result<ApiResponse<JobList>, ClientError> {
-        let JobFilter { all, user, status, name, text, since, page, page_size } = list;
+        let JobFilter { all, user, status, name, text, since, sort, page, page_size } = list;
         let mut url = self.path(&["jobs"]);
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string()).append_pair("page_size", &page_size.to_string());
@@ -292,12 +294,14 @@ impl Client {
             query.append_pair("all", "true");
         }
         let since = since.map(|since| since.to_string());
+        let sort = sort.map(|order| order.to_string());
         for (parameter, value) in [
             ("user", user.as_deref()),
             ("status", status.map(Label::label)),
             ("name", name.as_deref()),
             ("text", text.as_deref()),
             ("since", since.as_deref()),
+            ("sort", sort.as_deref()),
         ] {
             query.extend_pairs(value.map(|value| (parameter, value)));
         }

@@ -126,13 +126,13 @@ pub async fn delete(ManyJobs { ids, server }: ManyJobs) -> anyhow::Result<Exit> 
 
 /// `carlo jobs`
 pub async fn jobs(args: Jobs) -> anyhow::Result<Exit> {
-    let Jobs { all, user, status, name, text, age, page, page_size, server } = args;
+    let Jobs { all, user, status, name, text, age, sort, page, page_size, server } = args;
     let client = connect(&server)?;
     let now = Timestamp::now();
     // What is older than time itself is no bound.
     let since = age.and_then(|age| now.checked_sub(age).ok()).filter(|since| *since > Timestamp::UNIX_EPOCH);
     let shows_owners = all || user.is_some();
-    let list = JobFilter { all, user, status, name, text, since, page, page_size };
+    let list = JobFilter { all, user, status, name, text, since, sort, page, page_size };
     let answer = client.jobs(&list).await.context("failed to list the jobs")?;
     if server.json {
         print_json(&answer.json)?;

@@ -31,6 +31,10 @@ fn facts(facts: &[(&str, String)]) -> String {
 
 /// `1 node`, `2 nodes`.
 fn counted(number: u64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
+    let plural = match number {
+        1 => "",
+        _ if thing.ends_with("ch") => "es",
+        _ => "s",
+    };
     format!("{} {thing}{plural}", number::grouped(number))
 }

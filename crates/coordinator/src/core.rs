@@ -6,6 +6,7 @@
 //! state may be ahead of the ledger, so it must be loaded from the ledger again.
 //!
 //! * `requests`: the handle for other tasks. `jobs`, `batches`: operations on jobs and batches.
+//!   `search`: lists for which every job has to be looked at.
 //! * `tenants`: authentication, and the counting and billing of calls and jobs.
 //! * `sessions`: the streams of workers. `watchers`: callers that wait for changes. `streams`: the
 //!   limit of streams and waiting calls of each user. `waited`: jobs that callers wait for.
@@ -23,6 +24,7 @@ mod jobs;
 mod measure;
 mod observations;
 mod requests;
+mod search;
 mod sessions;
 mod storage;
 mod streams;
@@ -57,10 +59,11 @@ use audit::AuditLog;
 pub(crate) use batches::{BatchRequest, BatchWatch, no_such_batch};
 use compaction::Idleness;
 pub(crate) use idempotency::IdempotentOutcome;
-pub(crate) use jobs::{JobChanges, NewJob, OwnerFilter, SearchWords, no_such_job};
+pub(crate) use jobs::{JobChanges, NewJob, OwnerFilter, no_such_job};
 use observations::Observations;
 pub(crate) use requests::CoreHandle;
 use requests::Request;
+pub(crate) use search::{SearchPage, SearchWords, SortBy, SortOrder};
 use sessions::Sessions;
 pub(crate) use sessions::{Outbox, SessionId};
 use storage::Storage;

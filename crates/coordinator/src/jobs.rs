@@ -17,7 +17,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, refused, service};
-use crate::core::{Core, JobChanges, NewJob, OwnerFilter, SearchWords, StreamPermit, Watch, no_such_job};
+use crate::core::{
+    Core, JobChanges, NewJob, OwnerFilter, SearchPage, SearchWords, SortBy, SortOrder, StreamPermit, Watch,
+    no_such_job,
+};
 use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, spec, with_results};
 use crate::request_checks::{
@@ -32,6 +35,8 @@ use crate::to_proto;
 const SEARCHERS: usize = 2;
 /// Jobs that a search looks at before others get their turn.
 const SEARCHED_AT_ONCE: usize = 1_000;
+/// How far back a list can be asked for in another order than that of its index.
+const SORTED_MAX: usize = 10_000;
 /// Events that are buffered for a slow reader.
 const EVENTS_AHEAD: usize = 4;
 
@@ -144,19 +149,19 @@ impl JobsService {
     ) -> Result<v1::ListJobsResponse, Fault> {
         let checked = Listed::of(&request);
         let list = move |core: &mut Core, caller: &Caller| {
-            let Listed { owners, filter, words, page } = checked?;
+            let Listed { owners, filter, words, order, page } = checked?;
             let filter = Filter { owner: owners.owner(caller)?, ..filter };
-            if words.is_empty() {
-                return Ok(ListOutcome::Page(core.list(&filter, page)));
+            if words.is_empty() && order.by == SortBy::Created {
+                return Ok(ListOutcome::Page(core.list(&filter, page, !order.descending)));
             }
             // A search takes a while, so that a user has only so many of them.
             let permit = core.open_stream(caller)?;
-            Ok(ListOutcome::Search { filter, words, page, permit })
+            Ok(ListOutcome::Search { filter, words, order, page, permit })
         };
         let (total, jobs) = match context.admit(list).await? {
             ListOutcome::Page(listed) => listed,
-            ListOutcome::Search { filter, words, page, permit } => {
-                let found = self.search(context, filter, words, page).await?;
+            ListOutcome::Search { filter, words, order, page, permit } => {
+                let found = self.search(context, filter, words, order, page).await?;
                 drop(permit);
                 found
             }
@@ -164,30 +169,30 @@ impl JobsService {
         Ok(v1::ListJobsResponse { jobs: jobs.into_iter().map(to_proto::job).collect(), total: total as u64 })
     }
 
-    /// How many jobs of a list have these words, and a page of them. It looks at the whole list, a
-    /// part at a time, so that no other call waits for it.
+    /// How many jobs of a list have these words, and a page of them in an order. It looks at the
+    /// whole list, a part at a time, so that no other call waits for it.
     async fn search(
         &self,
         context: &RequestContext,
         filter: Filter,
         words: SearchWords,
+        order: SortOrder,
         page: Page,
     ) -> Result<(usize, Vec<JobSnapshot>), Fault> {
         let _turn = self.searchers.acquire().await.map_err(|_| shutting_down())?;
         let (filter, words) = (Arc::new(filter), Arc::new(words));
-        let (mut total, mut wanted, mut from) = (0, Vec::new(), None);
+        let (mut wanted, mut from) = (SearchPage::new(order, page), None);
         loop {
             let (filter, words) = (Arc::clone(&filter), Arc::clone(&words));
-            let look = move |core: &mut Core| core.search(&filter, &words, from, SEARCHED_AT_ONCE);
+            let look = move |core: &mut Core| core.search(&filter, &words, order.by, from, SEARCHED_AT_ONCE);
             let (found, next) = context.core().ask(look).await?;
-            let skip = page.skip.saturating_sub(total);
-            wanted.extend(found.iter().skip(skip).take(page.take - wanted.len()));
-            total += found.len();
+            wanted.add(found);
             from = next;
             if from.is_none() {
                 break;
             }
         }
+        let (total, wanted) = wanted.finish();
         Ok((total, context.core().ask(move |core| core.listed(&wanted)).await?))
     }
 
@@ -338,6 +343,7 @@ struct Listed {
     owners: OwnerFilter,
     filter: Filter,
     words: SearchWords,
+    order: SortOrder,
     page: Page,
 }
 
@@ -356,15 +362,45 @@ impl Listed {
                 faults.push(FieldFault::new(pointer, message));
             }
         }
+        let order = sort_order(request, &mut faults);
+        if order.by != SortBy::Created && page.skip.saturating_add(page.take) > SORTED_MAX {
+            let message =
+                format!("is too far back: in this order, only the first {SORTED_MAX} jobs are listed");
+            faults.push(FieldFault::new("/page", message));
+        }
         let words = SearchWords { name: request.name.to_lowercase(), text: request.text.to_lowercase() };
         let [since, until] = [request.since_ms, request.until_ms].map(|at| at.map(Timestamp));
         let filter = Filter { owner: None, state: state.flatten(), since, until };
-        if faults.is_empty() { Ok(Self { owners, filter, words, page }) } else { Err(Fault::invalid(faults)) }
+        if faults.is_empty() {
+            Ok(Self { owners, filter, words, order, page })
+        } else {
+            Err(Fault::invalid(faults))
+        }
     }
+}
+
+/// The order in which a list is wanted.
+fn sort_order(request: &v1::ListJobsRequest, faults: &mut Vec<FieldFault>) -> SortOrder {
+    let by = match v1::JobSort::try_from(request.sort) {
+        Ok(v1::JobSort::Unspecified) => return SortOrder::NEWEST_FIRST,
+        Ok(v1::JobSort::Created) => SortBy::Created,
+        Ok(v1::JobSort::Ended) => SortBy::Ended,
+        Ok(v1::JobSort::Duration) => SortBy::Duration,
+        Ok(v1::JobSort::Name) => SortBy::Name,
+        Ok(v1::JobSort::Status) => SortBy::Status,
+        Ok(v1::JobSort::User) => SortBy::User,
+        Ok(v1::JobSort::Priority) => SortBy::Priority,
+        Ok(v1::JobSort::Simulations) => SortBy::Simulations,
+        Err(_) => {
+            faults.push(FieldFault::new("/sort", "is nothing that jobs can be sorted by"));
+            return SortOrder::NEWEST_FIRST;
+        }
+    };
+    SortOrder { by, descending: request.descending }
 }
 
 /// What became of a list.
 enum ListOutcome {
     Page((usize, Vec<JobSnapshot>)),
-    Search { filter: Filter, words: SearchWords, page: Page, permit: StreamPermit },
+    Search { filter: Filter, words: SearchWords, order: SortOrder, page: Page, permit: StreamPermit },
 }

@@ -114,11 +114,22 @@ pub(crate) async fn list<J: JobJson>(
     selection: JobSelection<J::Status>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let JobSelection { selection, name, text, since, until } = selection;
+    let JobSelection { selection, name, text, since, until, sort } = selection;
     let Selection { page, page_size, status, all, user } = selection;
     let status = status.map(|status| J::status_to_message(status).into());
-    let (since_ms, until_ms) = (since, until);
-    let message = v1::ListJobsRequest { page, page_size, status, all, user, name, text, since_ms, until_ms };
+    let message = v1::ListJobsRequest {
+        page,
+        page_size,
+        status,
+        all,
+        user,
+        name,
+        text,
+        since_ms: since,
+        until_ms: until,
+        sort: sort.map_or(v1::JobSort::Unspecified, |order| convert::job::sort(order.by)).into(),
+        descending: sort.is_some_and(|order| order.descending),
+    };
     let list = call.rpcs().list_jobs(message).await?;
     let jobs = list.jobs.into_iter().map(J::from_message).collect::<Result<_, _>>()?;
     entity::json_or_304(headers, &J::list(jobs, list.total, page, page_size))

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Label;
+use carlo_rest::order::{JobOrder, OrderError};
 use carlo_types::FieldFault;
 use carlo_types::limits::{PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, SAMPLES_MAX, SIMULATIONS_MAX};
 
@@ -43,6 +44,8 @@ pub(crate) struct JobSelection<S> {
     pub(crate) since: Option<u64>,
     /// Only jobs that were submitted before.
     pub(crate) until: Option<u64>,
+    /// The order of the list; newest first where absent.
+    pub(crate) sort: Option<JobOrder>,
 }
 
 /// A page of a list without filters.
@@ -136,19 +139,26 @@ impl<S: Label, T: Send + Sync> FromRequestParts<T> for JobSelection<S> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
-        let mut selection = Selection::first();
-        let (mut name_has, mut text_has, mut since, mut until) = (String::new(), String::new(), None, None);
+        let mut selected = Self {
+            selection: Selection::first(),
+            name: String::new(),
+            text: String::new(),
+            since: None,
+            until: None,
+            sort: None,
+        };
         each(parts, |name, value| {
             match name {
-                "name" => value.clone_into(&mut name_has),
-                "text" => value.clone_into(&mut text_has),
-                "since" => since = Some(time(value)?),
-                "until" => until = Some(time(value)?),
-                _ => return selection.set(name, value, ", name, text, since, until"),
+                "name" => value.clone_into(&mut selected.name),
+                "text" => value.clone_into(&mut selected.text),
+                "since" => selected.since = Some(time(value)?),
+                "until" => selected.until = Some(time(value)?),
+                "sort" => selected.sort = Some(value.parse().map_err(|error: OrderError| error.to_string())?),
+                _ => return selected.selection.set(name, value, ", name, text, since, until, sort"),
             }
             Ok(())
         })?;
-        Ok(Self { selection, name: name_has, text: text_has, since, until })
+        Ok(selected)
     }
 }
 

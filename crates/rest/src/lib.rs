@@ -1,7 +1,7 @@
 //! The JSON types of the REST contract around requests and results. The gateway writes them, and
 //! the command line tool reads them.
 //!
-//! * [`job`]: jobs, their lists and their results.
+//! * [`job`]: jobs, their lists and their results. [`order`]: the order of a list.
 //! * [`simulation`], [`batch`]: the same jobs in the form of `/simulations`, and batches of them.
 //! * [`plans`]: comparisons of plans, and solving for a number. [`sweep`]: a plan at many values of
 //!   its numbers.
@@ -25,6 +25,7 @@ pub mod job;
 pub mod label;
 pub mod lifetime;
 pub mod money;
+pub mod order;
 pub mod plans;
 pub mod pointer;
 pub mod problem;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use carlo_types::{OwnerId, Timestamp};
+use carlo_types::{BatchId, JobId, Merge, OwnerId, Timestamp};
 
-use crate::job::JobKey;
+use crate::job::{Job, JobKey, State};
 use crate::ranked::Ranked;
 use crate::record::JobState;
 
@@ -39,6 +39,44 @@ pub struct Page {
     pub skip: usize,
     /// The most entries of the page.
     pub take: usize,
+}
+
+/// What a scan of a list shows of a job.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct JobSummary<'a> {
+    pub id: JobId,
+    pub owner: &'a OwnerId,
+    pub batch: Option<BatchId>,
+    pub state: JobState,
+    pub priority: u8,
+    /// The number of simulations in the request.
+    pub simulations: u64,
+    pub created_at: Timestamp,
+    /// When the first lease was granted.
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+}
+
+impl<'a> JobSummary<'a> {
+    pub(crate) fn of<P: Merge + Clone>(job: &'a Job<P>) -> Self {
+        let (started_at, ended_at) = match &job.state {
+            State::Queued(_) => (None, None),
+            State::Running(running) => (Some(running.started_at), None),
+            State::Ended(ended) => (ended.started_at, Some(ended.ended_at)),
+        };
+        Self {
+            id: job.id,
+            owner: &job.owner,
+            batch: job.batch,
+            state: job.status(),
+            priority: job.priority,
+            simulations: job.simulations,
+            created_at: job.created_at,
+            started_at,
+            ended_at,
+        }
+    }
 }
 
 /// The owner and the state of a set's entries; `None` for a set of all owners or all states.

@@ -11,7 +11,7 @@ use carlo_types::{
 use crate::batch::{Batch, BatchCounts};
 use crate::fleet::{Gone, Node};
 use crate::job::{Contributor, Job, JobKind, Running, State};
-use crate::listing::{Cursor, Filter, Page};
+use crate::listing::{Cursor, Filter, JobSummary, Page};
 use crate::record::{BatchRecord, BatchState, JobState};
 use crate::scheduler::Scheduler;
 
@@ -265,12 +265,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         filter: &Filter,
         from: Option<Cursor>,
         most: usize,
-        mut visit: impl FnMut(JobId, &OwnerId, Option<BatchId>),
+        mut visit: impl FnMut(&JobSummary<'_>),
     ) -> Option<Cursor> {
         let found = self.listing.after(filter, from.map(|Cursor(at, key)| (at, key)), most);
         for (_, key) in &found {
-            let job = &self.jobs[key];
-            visit(job.id, &job.owner, job.batch);
+            visit(&JobSummary::of(&self.jobs[key]));
         }
         let last = found.last().filter(|_| found.len() == most);
         last.map(|(created_at, key)| Cursor(*created_at, *key))

@@ -8,6 +8,7 @@ use std::time::Duration;
 use carlo_rest::Label as _;
 use carlo_rest::account::{Role, Tier};
 use carlo_rest::job::JobStatus;
+use carlo_rest::order::JobOrder;
 use carlo_types::JobId;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -141,6 +142,10 @@ pub struct Jobs {
     /// Only jobs that are no older than this: 90m, 12h, 7d
     #[arg(long, value_name = "TIME", value_parser = age)]
     pub age: Option<Duration>,
+    /// Sort by created, ended, duration, name, status, user, priority or simulations; in descending
+    /// order with a minus sign: --sort=-duration
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    pub sort: Option<JobOrder>,
     /// The number of the page, from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub page: u32,
@@ -206,6 +211,12 @@ pub enum BatchAction {
     },
     /// List batches, newest first
     List {
+        /// Everybody's batches, for keys with the role admin
+        #[arg(long)]
+        all: bool,
+        /// This user's batches, for keys with the role admin
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
         /// The number of the page, from 1
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         page: u32,

@@ -15,9 +15,17 @@ impl Client {
     }
 
     /// `GET /simulations/batch`
-    pub async fn batches(&self, page: u32) -> Result<ApiResponse<BatchList>, ClientError> {
+    pub async fn batches(
+        &self,
+        all: bool,
+        user: Option<&str>,
+        page: u32,
+    ) -> Result<ApiResponse<BatchList>, ClientError> {
         let mut url = self.at(&["simulations", "batch"]);
-        url.query_pairs_mut().append_pair("page", &page.to_string());
+        let mut query = url.query_pairs_mut();
+        query.append_pair("page", &page.to_string());
+        query.extend_pairs(all.then_some(("all", "true"))).extend_pairs(user.map(|user| ("user", user)));
+        drop(query);
         self.call(Method::GET, url, None).await
     }
 

@@ -4,7 +4,7 @@ use carlo_rest::batch::BatchList;
 use carlo_rest::{Batch, Label as _};
 use jiff::Timestamp;
 
-use super::job::{ago, instant};
+use super::job::{ago, foot, instant};
 use super::number::grouped;
 use super::table::{Align, Table};
 use super::{counted, facts};
@@ -31,8 +31,8 @@ pub fn batch(batch: &Batch, now: Timestamp) -> String {
     facts(&lines)
 }
 
-/// A page of batches and the number of all batches.
-pub fn batches(list: &BatchList, now: Timestamp) -> String {
+/// A page of batches, with the owners if they are not all the caller.
+pub fn batches(list: &BatchList, shows_owners: bool, now: Timestamp) -> String {
     if list.batches.is_empty() {
         return if list.total == 0 {
             "no batches".to_owned()
@@ -47,6 +47,7 @@ pub fn batches(list: &BatchList, now: Timestamp) -> String {
         ("done", Align::Right),
         ("cost", Align::Right),
         ("created", Align::Right),
+        (if shows_owners { "owner" } else { "" }, Align::Left),
     ]);
     for batch in &list.batches {
         table.push([
@@ -56,9 +57,10 @@ pub fn batches(list: &BatchList, now: Timestamp) -> String {
             format!("{:.0} %", batch.progress.progress_percent.floor()),
             money(batch.cost.actual_cost_usd),
             ago(batch.created_at, now),
+            if shows_owners { batch.owner_id.clone() } else { String::new() },
         ]);
     }
-    table.fitted().to_string()
+    format!("{}{}", table.fitted(), foot((list.total, "batch"), list.page, list.page_size))
 }
 
 /// The message after a submission.

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use carlo_schedule::{Command, Cursor, Filter, JobView, Page};
+use carlo_schedule::{Command, Filter, JobView, Page};
 use carlo_tenancy::{Admission, Caller, RateStatus};
-use carlo_types::{BatchId, Fault, FaultCode, JobId, JobSpec, OwnerId, Timestamp, Work};
+use carlo_types::{Fault, FaultCode, JobId, JobSpec, OwnerId, Timestamp, Work};
 use carlo_wire::v1::AuditAction;
 use tokio::sync::oneshot;
 
@@ -50,43 +50,6 @@ impl OwnerFilter {
         }
         caller.require_admin()?;
         Ok(Some(self.user.as_str()).filter(|user| !user.is_empty()).map(OwnerId::new))
-    }
-}
-
-/// Words that are looked for in jobs.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SearchWords {
-    /// In the name, in small letters.
-    pub(crate) name: String,
-    /// In the name, the ids or the owner, in small letters.
-    pub(crate) text: String,
-}
-
-impl SearchWords {
-    /// Whether every job matches.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.name.is_empty() && self.text.is_empty()
-    }
-
-    fn match_job(
-        &self,
-        job: JobId,
-        owner: &OwnerId,
-        batch: Option<BatchId>,
-        metadata: Option<&JobMetadata>,
-    ) -> bool {
-        let name = metadata.and_then(|metadata| metadata.name.as_ref()).map(|name| name.to_lowercase());
-        if !self.name.is_empty() && !name.as_ref().is_some_and(|name| name.contains(&self.name)) {
-            return false;
-        }
-        if self.text.is_empty() || name.is_some_and(|name| name.contains(&self.text)) {
-            return true;
-        }
-        let contains = |text: &str| text.to_lowercase().contains(&self.text);
-        contains(&job.to_string())
-            || contains(owner.as_str())
-            || batch.is_some_and(|batch| contains(&batch.to_string()))
-            || metadata.and_then(|metadata| metadata.custom_id.as_deref()).is_some_and(contains)
     }
 }
 
@@ -211,28 +174,21 @@ impl Core {
         is_open.then(|| self.watchers.wait(Topic::Job(job)))
     }
 
-    /// The number of matching jobs, and a page of them, newest first.
-    pub(crate) fn list(&self, filter: &Filter, page: Page) -> (usize, Vec<JobSnapshot>) {
-        let (total, views) = self.scheduler.jobs(filter, page, self.clock.now());
+    /// The number of matching jobs, and a page of them, newest or oldest first.
+    pub(crate) fn list(&self, filter: &Filter, page: Page, oldest_first: bool) -> (usize, Vec<JobSnapshot>) {
+        let now = self.clock.now();
+        let (total, mut views) = if oldest_first {
+            let total = self.scheduler.count(filter);
+            let newer = total.saturating_sub(page.skip.saturating_add(page.take));
+            let take = total.saturating_sub(page.skip).min(page.take);
+            self.scheduler.jobs(filter, Page { skip: newer, take }, now)
+        } else {
+            self.scheduler.jobs(filter, page, now)
+        };
+        if oldest_first {
+            views.reverse();
+        }
         (total, views.into_iter().map(|view| self.with_metadata(view)).collect())
-    }
-
-    /// Looks for words in at most `most` jobs of a list, from a place in it on. Returns those that
-    /// have them, newest first, and the place to go on from.
-    pub(crate) fn search(
-        &self,
-        filter: &Filter,
-        words: &SearchWords,
-        from: Option<Cursor>,
-        most: usize,
-    ) -> (Vec<JobId>, Option<Cursor>) {
-        let mut found = Vec::new();
-        let next = self.scheduler.scan(filter, from, most, |job, owner, batch| {
-            if words.match_job(job, owner, batch, self.job_metadata.get(&job)) {
-                found.push(job);
-            }
-        });
-        (found, next)
     }
 
     /// Those of these jobs that are still there, as lists show them.

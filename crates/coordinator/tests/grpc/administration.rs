@@ -221,6 +221,49 @@ async fn lists_are_filtered_by_owner_state_words_and_time() {
 }
 
 #[tokio::test]
+async fn lists_are_sorted_over_all_their_pages() {
+    let world = World::new().await;
+    let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
+    let house = submit_named(&ada, "House in Kent").await;
+    let boat = submit_named(&ada, "A boat").await;
+    let bobs = submit_named(&bob, "house of bob").await;
+    ada.cancel(&boat).await.unwrap();
+    let admin = world.admin();
+    let ids = |ids: &[&String]| ids.iter().map(|id| (*id).clone()).collect::<Vec<_>>();
+    let by = |sort: v1::JobSort, descending| {
+        let sort = sort.into();
+        v1::ListJobsRequest { all: true, sort, descending, ..Default::default() }
+    };
+    // Jobs without the value are last, and equal ones newest first, whatever the direction.
+    for (sort, ascending, descending) in [
+        (v1::JobSort::Created, [&house, &boat, &bobs], [&bobs, &boat, &house]),
+        (v1::JobSort::Ended, [&boat, &bobs, &house], [&boat, &bobs, &house]),
+        (v1::JobSort::Duration, [&bobs, &boat, &house], [&bobs, &boat, &house]),
+        (v1::JobSort::Name, [&boat, &house, &bobs], [&bobs, &house, &boat]),
+        (v1::JobSort::Status, [&bobs, &house, &boat], [&boat, &bobs, &house]),
+        (v1::JobSort::User, [&boat, &house, &bobs], [&bobs, &boat, &house]),
+    ] {
+        for (is_descending, wanted) in [(false, ascending), (true, descending)] {
+            let sorted = admin.list(by(sort, is_descending)).await.unwrap();
+            assert_eq!(sorted, (ids(&wanted), 3), "{sort:?}, descending: {is_descending}");
+        }
+    }
+    for sort in [v1::JobSort::Created, v1::JobSort::Name] {
+        let (whole, _) = admin.list(by(sort, false)).await.unwrap();
+        for (page, wanted) in (1..).zip(whole.chunks(2)) {
+            let page = v1::ListJobsRequest { page, page_size: 2, ..by(sort, false) };
+            assert_eq!(admin.list(page).await.unwrap(), (wanted.to_vec(), 3), "{sort:?}");
+        }
+    }
+    let far = |page, sort: i32| v1::ListJobsRequest { page, page_size: 100, sort, ..Default::default() };
+    assert_eq!(admin.list(far(100, v1::JobSort::Name.into())).await.unwrap().1, 0);
+    for (page, sort, pointer) in [(101, v1::JobSort::Name.into(), "/page"), (1, 99, "/sort")] {
+        let fault = admin.list(far(page, sort)).await.unwrap_err();
+        assert_eq!(fault.fields.iter().map(|field| &*field.pointer).collect::<Vec<_>>(), [pointer]);
+    }
+}
+
+#[tokio::test]
 async fn a_search_finds_what_is_far_back_on_every_page() {
     let world = World::new().await;
     let mut ada = world.admin();

@@ -5,6 +5,7 @@ use carlo_rest::job::{
     Job, JobKind, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults,
     Submitted,
 };
+use carlo_rest::order::JobSort;
 use carlo_types::{Analysis, Draft, Results};
 use carlo_wire::{FieldError, v1};
 
@@ -136,6 +137,19 @@ pub(crate) fn status(message: v1::JobStatus) -> Result<JobStatus, FieldError> {
         v1::JobStatus::Failed => Ok(JobStatus::Failed),
         v1::JobStatus::Cancelled => Ok(JobStatus::Cancelled),
         v1::JobStatus::Unspecified => Err(FieldError::new("job.status", "is missing or unknown")),
+    }
+}
+
+pub(crate) fn sort(by: JobSort) -> v1::JobSort {
+    match by {
+        JobSort::Created => v1::JobSort::Created,
+        JobSort::Ended => v1::JobSort::Ended,
+        JobSort::Duration => v1::JobSort::Duration,
+        JobSort::Name => v1::JobSort::Name,
+        JobSort::Status => v1::JobSort::Status,
+        JobSort::User => v1::JobSort::User,
+        JobSort::Priority => v1::JobSort::Priority,
+        JobSort::Simulations => v1::JobSort::Simulations,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use carlo_rest::order::JobOrder;
 use carlo_types::limits::{
     IDEMPOTENCY_KEY_BYTES_MAX, NAME_BYTES_MAX, NAME_CHARS_MAX, PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
 };
@@ -109,7 +110,7 @@ impl IntoParams for Page {
     }
 }
 
-/// Filters of lists of jobs.
+/// Filters of lists of jobs, and their order.
 pub(crate) struct JobFilters;
 
 impl IntoParams for JobFilters {
@@ -117,11 +118,13 @@ impl IntoParams for JobFilters {
         let words = || text().max_length(Some(NAME_CHARS_MAX));
         let time = || text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
         let query = |name, words, schema| parameter(name, ParameterIn::Query, words, schema);
+        let order = "The order, descending after a minus sign; by default `-created`. Jobs without the value are last. Of a list in another order than that of submission only the first 10,000 jobs can be asked for";
         vec![
             query("name", "Only jobs with this in their name, whatever the case of letters", words()),
             query("text", "Only jobs with this in their name, their ids or their owner", words()),
             query("since", "Only jobs that were submitted then or later", time()),
             query("until", "Only jobs that were submitted before", time()),
+            query("sort", order, text().pattern(Some(JobOrder::pattern()))),
         ]
     }
 }

@@ -50,7 +50,7 @@ export async function show(view, { signal }) {
     replace(rows, table("Batches", columns, list.batches, { empty: "No batches yet. A batch is a list of requests with one budget." }));
     const pages = Math.max(1, Math.ceil(list.total / list.page_size));
     const turn = (to) => ((filter.page = to), look().catch(failed));
-    replace(pager, `${plural(list.total, "batch", "batches")}, page ${list.page} of ${pages}`, button("Newer", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Older", () => turn(list.page + 1), { disabled: list.page >= pages }));
+    replace(pager, `${plural(list.total, "batch", "batches")}, page ${list.page} of ${pages}`, button("Back", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Next", () => turn(list.page + 1), { disabled: list.page >= pages }));
   }
 
   replace(

@@ -10,29 +10,21 @@ export const title = "Jobs";
 
 const STATES = ["queued", "running", "complete", "failed", "cancelled"];
 const INTERVAL = 2_000;
-/** The server looks at every job for words, so it is asked for them more rarely. */
+/** The server looks at every job for words and other orders, so it is asked for them more rarely. */
 const SEARCH_INTERVAL = 10_000;
 const PAGE_SIZES = [20, 50, 100];
 const SINCE = [["", "any time"], ["3600", "the last hour"], ["86400", "the last day"], ["604800", "the last week"]];
 
 const took = (job) => (job.startedAt ? (new Date(job.completedAt ?? Date.now()) - new Date(job.startedAt)) / 1000 : null);
 
-/** What rows can be sorted by, within the page that is shown. */
-const ORDERS = {
-  newest: ["Newest first", () => 0],
-  slowest: ["Longest first", (one, other) => (took(other) ?? 0) - (took(one) ?? 0)],
-  largest: ["Most simulations first", (one, other) => other.simulationsTotal - one.simulationsTotal],
-  urgent: ["Highest priority first", (one, other) => other.priority - one.priority],
-  progress: ["Most advanced first", (one, other) => other.progress - one.progress],
-};
+const ORDERS = [["", "newest first"], ["created", "oldest first"], ["-ended", "last ended first"], ["-duration", "longest first"], ["-simulations", "largest first"], ["-priority", "highest priority first"], ["name", "by name"], ["status", "by state"]];
 
 export async function show(view, { signal, query: asked }) {
   const { role, user_id: self } = await get("/simulations/batch/usage", { signal });
   const isAdmin = role === "admin";
   const given = (name) => asked.get(name) ?? "";
-  const filter = { status: given("status"), name: given("name"), text: given("text"), user: given("user"), page: Number(asked.get("page")) || 1, page_size: 20 };
+  const filter = { status: given("status"), name: given("name"), text: given("text"), user: given("user"), page: Number(asked.get("page")) || 1, page_size: 20, sort: given("sort") };
   let since = "";
-  let order = "newest";
   let list = null;
   let looked = 0;
   const chosen = new Set();
@@ -64,12 +56,12 @@ export async function show(view, { signal, query: asked }) {
     field("Name", words("name")),
     field("Text", words("text", { placeholder: "name, id or owner" })),
     field("Submitted within", select(SINCE, "", (value) => ((since = value), refilter("page")(1)))),
-    field("Sort", select(Object.entries(ORDERS).map(([key, [name]]) => [key, name]), order, (value) => ((order = value), draw()))),
+    field("Order", select(isAdmin ? [...ORDERS, ["user", "by owner"]] : ORDERS, filter.sort, refilter("sort"))),
     field("On a page", select(PAGE_SIZES.map((size) => [String(size), String(size)]), "20", refilter("page_size"))),
   );
 
   async function look(now = false) {
-    if (!now && (filter.name || filter.text) && Date.now() - looked < SEARCH_INTERVAL) return;
+    if (!now && (filter.name || filter.text || filter.sort) && Date.now() - looked < SEARCH_INTERVAL) return;
     looked = Date.now();
     const from = since && new Date(looked - 1000 * Number(since)).toISOString();
     list = await get(`/api/jobs${query({ ...filter, since: from })}`, { signal });
@@ -85,7 +77,6 @@ export async function show(view, { signal, query: asked }) {
     if (!list) return;
     // A list that is redrawn under one's fingers loses the focus.
     if (rows.contains(document.activeElement) && document.activeElement.type === "checkbox") return;
-    const jobs = list.jobs.toSorted(ORDERS[order][1]);
     const columns = [
       { title: "Choose", quiet: true, cell: ({ id }) => h("input", { type: "checkbox", checked: chosen.has(id), "aria-label": `Choose ${id}`, onchange: ({ target }) => choose(id, target.checked) }) },
       { title: "Job", cell: jobLink },
@@ -99,13 +90,13 @@ export async function show(view, { signal, query: asked }) {
       { title: "Submitted", cell: (job) => h("span", { title: time(job.createdAt) }, ago(job.createdAt)) },
     ].filter(Boolean);
     const nothing = filter.status || filter.name || filter.text || filter.user || since ? "No job matches." : ["No jobs yet. ", h("a", { href: "/" }, "Plan something"), " and run it."];
-    replace(rows, table("Jobs", columns, jobs, { empty: nothing }));
+    replace(rows, table("Jobs", columns, list.jobs, { empty: nothing }));
     const pages = Math.max(1, Math.ceil(list.total / list.page_size));
     const turn = (to) => {
       filter.page = to;
       again();
     };
-    replace(pager, `${plural(list.total, "job")}, page ${count(list.page)} of ${count(pages)}`, button("Newer", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Older", () => turn(list.page + 1), { disabled: list.page >= pages }));
+    replace(pager, `${plural(list.total, "job")}, page ${count(list.page)} of ${count(pages)}`, button("Back", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Next", () => turn(list.page + 1), { disabled: list.page >= pages }));
     for (const id of chosen) if (!list.jobs.some((job) => job.id === id)) chosen.delete(id);
     countChosen();
   }

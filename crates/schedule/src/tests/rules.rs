@@ -412,7 +412,7 @@ fn a_list_is_also_by_time_and_can_be_gone_through_in_steps() {
         assert_eq!(page, wanted.iter().skip(1).take(3).copied().collect::<Vec<_>>());
         let (mut visited, mut place) = (Vec::new(), None);
         loop {
-            place = world.scheduler.scan(&filter, place, 2, |id, _, _| visited.push(id));
+            place = world.scheduler.scan(&filter, place, 2, |job| visited.push(job.id));
             if place.is_none() {
                 break;
             }
