@@ -5,7 +5,7 @@
 use carlo_types::results;
 
 use crate::chart::{self, Scale};
-use crate::grid::{BINS, FIXED_MAX, Grid, bin};
+use crate::grid::{BINS, Grid, bin, fixed};
 use crate::job::Job;
 use crate::lanes::{Register, Task};
 use crate::lifetime::outcomes::Outcomes;
@@ -15,6 +15,7 @@ use crate::partial::Partial;
 use crate::plan::Plan;
 use crate::prepared::Prepared;
 use crate::sensitivity::{self, ScenarioCounts};
+use crate::sparse::drained;
 use crate::variants::VariantCounts;
 
 /// The scenarios that every request has.
@@ -23,9 +24,6 @@ const BASIC: usize = results::SCENARIOS.len();
 const LANES: usize = 16;
 /// The number of balances that are recorded together, few enough for the first-level cache.
 const BATCH: usize = 1024;
-/// Adding this to a number below 2⁵¹ in magnitude rounds the number to an integer, which is then in
-/// the low bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// Accumulates blocks of one job. It takes about 400 KiB, so use one per thread for many blocks.
 #[derive(Debug)]
@@ -228,17 +226,6 @@ impl Accumulator {
     }
 }
 
-/// Takes the non-zero counts with their indices, and sets all counts to 0.
-pub(crate) fn drained(counts: &mut [u64]) -> Vec<(u16, u64)> {
-    let mut filled = Vec::with_capacity(counts.iter().filter(|&&count| count > 0).count());
-    for (number, count) in (0..).zip(counts) {
-        if *count > 0 {
-            filled.push((number, std::mem::take(count)));
-        }
-    }
-    filled
-}
-
 /// Adds final balances to an accumulator.
 struct Record<'a> {
     grid: Grid,
@@ -327,14 +314,4 @@ fn sums(batch: &[f32], target: f32, center: f32, per_dollar: f64) -> Tally {
         sum: total(sum),
         squares: squares.cast_unsigned(),
     }
-}
-
-/// A balance in fixed-point steps from the grid's center.
-#[inline(always)]
-pub(crate) fn fixed(x: f32, center: f32, per_dollar: f64) -> i64 {
-    const BOUND: f64 = FIXED_MAX as f64;
-    let q = (f64::from(x) - f64::from(center)) * per_dollar;
-    let q = if q < BOUND { q } else { BOUND };
-    let q = if q > -BOUND { q } else { -BOUND };
-    (q + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
 }

@@ -6,7 +6,7 @@
 //! at four standard errors of the median's rank on either side. This range is counted in four bins,
 //! and the median is interpolated linearly within its bin.
 
-use crate::accumulator::fixed;
+use crate::grid::fixed;
 
 /// The number of first simulations that determine the bins.
 pub(crate) const PILOT: usize = 512;

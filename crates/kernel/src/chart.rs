@@ -11,7 +11,7 @@
 use crate::grid::LogLinear;
 use crate::lanes::WIDTH_MAX;
 use crate::paired::PairedCounts;
-use crate::pipeline::REGISTERS;
+use crate::tile::REGISTERS;
 
 /// The number of first simulations that are counted.
 pub(crate) const SIMULATIONS: u64 = 65_536;

@@ -81,6 +81,10 @@ pub(crate) const FIXED_MAX: i64 = 1 << 43;
 /// Fixed-point steps of s₂.
 const FIXED_UNIT: f64 = 65_536.0;
 
+/// Adding this to a number below 2⁵¹ in magnitude rounds the number to an integer, which is then in
+/// the low bits.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
 /// Center and scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grid {
@@ -144,6 +148,16 @@ impl Grid {
 #[inline(always)]
 pub(crate) fn bin(y: f32) -> u32 {
     BALANCES.bin(y)
+}
+
+/// A balance in fixed-point steps from the grid's center.
+#[inline(always)]
+pub(crate) fn fixed(x: f32, center: f32, per_dollar: f64) -> i64 {
+    const BOUND: f64 = FIXED_MAX as f64;
+    let q = (f64::from(x) - f64::from(center)) * per_dollar;
+    let q = if q < BOUND { q } else { BOUND };
+    let q = if q > -BOUND { q } else { -BOUND };
+    (q + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
 }
 
 #[cfg(test)]

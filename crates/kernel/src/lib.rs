@@ -49,7 +49,9 @@ mod scenarios;
 mod sensitivity;
 mod shocks;
 mod solve;
+mod sparse;
 mod summary;
+mod tile;
 mod variants;
 
 pub use accumulator::Accumulator;

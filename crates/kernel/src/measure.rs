@@ -11,8 +11,8 @@ use crate::keystream::{Streams, Uniform};
 use crate::lanes::{Register, Task};
 use crate::level::Level;
 use crate::normals::{Axes, Polar};
-use crate::pipeline::REGISTERS;
 use crate::plan::key;
+use crate::tile::REGISTERS;
 
 /// Computes the first `blocks` keystream blocks (of 16 words) for each of `simulations` simulations
 /// and discards them.

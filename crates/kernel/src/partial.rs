@@ -16,6 +16,7 @@ use crate::grid::Grid;
 use crate::lifetime::tally::Counts;
 use crate::notable::Notable;
 use crate::sensitivity::ScenarioCounts;
+use crate::sparse::add;
 use crate::variants::VariantCounts;
 
 /// The summary of some of a job's simulations. Partial results over different simulations of one
@@ -115,39 +116,6 @@ impl Merge for Partial {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
 fn whole(months: f64) -> u32 {
     months as u32
-}
-
-/// Adds a sparse histogram to another one. A job's fold soon has nearly all bins, so most counts
-/// are added in place.
-pub(crate) fn add(whole: &mut Vec<(u16, u64)>, part: &[(u16, u64)]) {
-    let mut missing = Vec::new();
-    let mut at = 0;
-    for &(bin, count) in part {
-        while whole.get(at).is_some_and(|&(before, _)| before < bin) {
-            at += 1;
-        }
-        match whole.get_mut(at) {
-            Some((same, sum)) if *same == bin => *sum = sum.saturating_add(count),
-            _ => missing.push((bin, count)),
-        }
-    }
-    if !missing.is_empty() {
-        *whole = merged(whole, &missing);
-    }
-}
-
-/// The union of two sparse histograms without common bins.
-fn merged(left: &[(u16, u64)], right: &[(u16, u64)]) -> Vec<(u16, u64)> {
-    let mut bins = Vec::with_capacity(left.len() + right.len());
-    let mut left = left.iter().copied().peekable();
-    for &entry in right {
-        while let Some(before) = left.next_if(|before| before.0 < entry.0) {
-            bins.push(before);
-        }
-        bins.push(entry);
-    }
-    bins.extend(left);
-    bins
 }
 
 #[cfg(test)]

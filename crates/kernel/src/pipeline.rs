@@ -25,37 +25,7 @@ use crate::lanes::{Lanes, Register, Task, WIDTH_MAX};
 use crate::plan::{EXTENSIONS, Plan, STARTS};
 use crate::rules::{Balance, Economy};
 use crate::shocks::HalfYear;
-
-/// The number of registers in a tile.
-pub(crate) const REGISTERS: usize = 8;
-
-/// One value for each register of a tile.
-#[derive(Clone, Copy)]
-pub(crate) struct Tile<T>([T; REGISTERS]);
-
-impl<T: Copy> Tile<T> {
-    /// The same value for each register.
-    #[inline(always)]
-    pub(crate) fn filled(x: T) -> Self {
-        Self([x; REGISTERS])
-    }
-}
-
-impl<T> std::ops::Deref for Tile<T> {
-    type Target = [T; REGISTERS];
-
-    #[inline(always)]
-    fn deref(&self) -> &[T; REGISTERS] {
-        &self.0
-    }
-}
-
-impl<T> std::ops::DerefMut for Tile<T> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut [T; REGISTERS] {
-        &mut self.0
-    }
-}
+use crate::tile::{REGISTERS, Tile};
 
 /// Computes the final balances of the simulations from index `first` on, as many as `finals` has
 /// room for. No multiple of 2³² may lie within the range; none lies within a block.

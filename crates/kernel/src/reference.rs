@@ -283,3 +283,23 @@ pub(crate) fn splits(stream: &mut Stream, month: usize) -> [u32; 16] {
     let index = u32::try_from(month).expect("at most 1,200 months");
     stream.block(Source::Replay.block(index))
 }
+
+/// Three normals with these standard deviations, given their sum. The one with the largest
+/// deviation absorbs rounding errors.
+pub(crate) fn split(sum: f64, stds: [f64; 3], words: [u32; 16]) -> [f64; 3] {
+    let normals = |i: usize| normals_f64(words[i] >> 4, words[i + 1] >> 12);
+    let ([z0, z1], [z2, _]) = (normals(0), normals(2));
+    let free = [stds[0] * z0, stds[1] * z1, stds[2] * z2];
+    let variance: f64 = stds.iter().map(|std| std * std).sum();
+    let rest = sum - free.iter().sum::<f64>();
+    let mut parts = [0.0; 3];
+    if variance > 0.0 {
+        for i in 0..3 {
+            parts[i] = free[i] + stds[i] * stds[i] / variance * rest;
+        }
+    }
+    let largest = (0..3).fold(0, |largest, i| if stds[i].abs() > stds[largest].abs() { i } else { largest });
+    parts[largest] = 0.0;
+    parts[largest] = sum - parts.iter().sum::<f64>();
+    parts
+}

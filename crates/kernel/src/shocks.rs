@@ -9,9 +9,9 @@
 use crate::draws::{Draws, MONTHS, PAIRS, kinds};
 use crate::lanes::Lanes;
 use crate::normals::{Axes, Polar};
-use crate::pipeline::Tile;
 use crate::plan::Plan;
 use crate::rules::Shocks;
+use crate::tile::Tile;
 
 /// The shocks of a half year.
 pub(crate) struct HalfYear<L: Lanes> {

@@ -23,9 +23,9 @@ use crate::chart::{OBSERVED, Observation};
 use crate::draws::{Draws, MONTHS, PAIRS, household_block, kinds};
 use crate::keystream::{Streams, Uniform};
 use crate::lanes::{Register, Stage, Task, WIDTH_MAX};
-use crate::pipeline::{REGISTERS, Tile};
 use crate::rules::Economy;
 use crate::shocks::HalfYear;
+use crate::tile::{REGISTERS, Tile};
 
 /// The outcomes of the simulations from index `first` on, as many as the outcomes have room for. No
 /// multiple of 2³² lies within the range.

@@ -6,8 +6,7 @@ use carlo_types::{JobSpec, Replay, ReplayMonth};
 use super::reference::{Month, Outcome, walk};
 use super::rules::NEVER;
 use super::{Inflation, Lifetime};
-use crate::reference::{Stream, splits};
-use crate::replay::split;
+use crate::reference::{Stream, split, splits};
 
 /// Simulation `index` of the job.
 pub(crate) fn replay(spec: &JobSpec, plan: &Lifetime, index: u64) -> Replay {

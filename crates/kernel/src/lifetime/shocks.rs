@@ -20,7 +20,7 @@ use crate::lanes::Lanes;
 use crate::lanes::Register;
 use crate::normals::{Axes, Polar};
 use crate::numerics;
-use crate::pipeline::{REGISTERS, Tile};
+use crate::tile::{REGISTERS, Tile};
 
 /// The constants of every block that a walk reads beyond the household's.
 pub(crate) struct Blocks {

@@ -10,7 +10,7 @@ use super::outcomes::Outcomes;
 use super::rules::NEVER;
 
 use crate::paired::PairedCounts;
-use crate::partial::add;
+use crate::sparse::{add, drained};
 
 /// The number of steps per unit in which the lowest multipliers are counted.
 pub(crate) const MULTIPLIER_STEPS: f64 = 4_000.0;
@@ -244,15 +244,15 @@ impl Tally {
     pub(crate) fn drain(&mut self) -> Counts {
         let mut counts = self.counts.clone();
         if let (Some(path), Some(own)) = (&mut counts.path, &mut self.counts.path) {
-            path.first_short = crate::accumulator::drained(&mut self.first_short);
+            path.first_short = drained(&mut self.first_short);
             *own = PathCounts { aim: own.aim, ..PathCounts::default() };
         }
         if let (Some(spending), Some(own)) = (&mut counts.spending, &mut self.counts.spending) {
-            spending.lowest = crate::accumulator::drained(&mut self.lowest);
+            spending.lowest = drained(&mut self.lowest);
             *own = SpendingCounts::default();
         }
         if let Some(horizon) = &mut counts.horizon {
-            *horizon = crate::accumulator::drained(&mut self.horizon);
+            *horizon = drained(&mut self.horizon);
         }
         self.counts.scenarios.fill(PairedCounts::default());
         counts
