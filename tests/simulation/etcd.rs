@@ -181,6 +181,10 @@ impl SimEtcd {
 
 #[async_trait]
 impl Ledger for SimCandidate {
+    fn kind(&self) -> &'static str {
+        "etcd"
+    }
+
     fn is_shared(&self) -> bool {
         true
     }

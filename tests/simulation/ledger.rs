@@ -112,6 +112,10 @@ impl SimLedger {
 
 #[async_trait]
 impl Ledger for SimLedger {
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
+    }
+
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         tokio::time::sleep(self.delay()).await;
         // Blocks until the real ledger's threads are done. Simulated time stands still meanwhile.

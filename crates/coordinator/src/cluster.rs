@@ -30,9 +30,9 @@ impl ClusterService {
         context: &mut RequestContext,
         _: v1::ClusterStatusRequest,
     ) -> Result<v1::ClusterStatus, Fault> {
-        let cluster = context.admit(|core, _| Ok(core.cluster())).await?;
+        let cluster = context.admit(|core, caller| Ok(core.cluster_status(caller))).await?;
         let standbys = self.standbys.get().await;
-        Ok(to_proto::cluster(cluster, &self.address, standbys))
+        Ok(v1::ClusterStatus { leader: self.address.clone(), standbys, ..cluster })
     }
 
     /// For probes, which have no key. Asks the core, because once the core has ended no call can be

@@ -41,7 +41,7 @@ use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler, SealKey, Store
 use carlo_service::CancellationToken;
 use carlo_store::{Ledger, LedgerError, Write};
 use carlo_tenancy::Tenancy;
-use carlo_types::{Epoch, Fault, JobId};
+use carlo_types::{Epoch, Fault, JobId, Timestamp};
 use carlo_wire::v1::ClusterEventKind;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -106,6 +106,8 @@ pub(crate) struct Core {
     /// Whether callers need keys.
     needs_keys: bool,
     epoch: Epoch,
+    /// When this term began.
+    leading_since: Timestamp,
     environment: Arc<dyn Environment>,
     clock: Clock,
     ledger: Arc<dyn Ledger>,
@@ -150,6 +152,7 @@ impl Core {
             idleness: Idleness::default(),
             needs_keys: true,
             epoch,
+            leading_since: clock.now().wall,
             environment,
             clock,
             ledger,

@@ -28,6 +28,8 @@ use crate::clock_skew::ClockSkews;
 
 /// The most nodes that have a time series of their own.
 const NODES_MAX: usize = 200;
+/// The weight of the latest commit in the mean of the latest ones.
+const RECENT_COMMIT_WEIGHT: f64 = 0.05;
 /// The buckets for the number of writes in a commit, up to a ledger's limit.
 const WRITES_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0];
 
@@ -58,6 +60,8 @@ pub(crate) struct Instruments {
     requests_waiting: Gauge,
     checkpoint_age: Float,
     commit_seconds: Histogram,
+    /// The mean duration of the latest commits; 0 before the first one.
+    recent_commit_seconds: Float,
     commit_writes: Histogram,
     commit_errors: Counter,
     ledger_size: Gauge,
@@ -164,6 +168,7 @@ impl Default for Instruments {
             requests_waiting: Gauge::default(),
             checkpoint_age: Float::default(),
             commit_seconds: Histogram::new(SECONDS_BUCKETS),
+            recent_commit_seconds: Float::default(),
             commit_writes: Histogram::new(WRITES_BUCKETS),
             commit_errors: Counter::default(),
             ledger_size: Gauge::default(),
@@ -268,6 +273,21 @@ impl Instruments {
         to.register("carlo_admissions_refused", help, self.admissions_refused.clone());
         let help = "Open streams of events";
         to.register("carlo_event_streams_open", help, self.event_streams.clone());
+    }
+
+    /// Counts a commit.
+    fn committed(&self, took: Duration, writes: usize) {
+        let seconds = took.as_secs_f64();
+        self.commit_seconds.observe(seconds);
+        self.commit_writes.observe(writes as f64);
+        let mean = self.recent_commit_seconds.get();
+        let weight = if mean == 0.0 { 1.0 } else { RECENT_COMMIT_WEIGHT };
+        self.recent_commit_seconds.set(mean + weight * (seconds - mean));
+    }
+
+    /// The mean duration of the latest commits, in seconds; `None` before the first one.
+    pub(crate) fn recent_commit_seconds(&self) -> Option<f64> {
+        Some(self.recent_commit_seconds.get()).filter(|seconds| *seconds > 0.0)
     }
 
     /// Counts a change of a job's state.

@@ -3,7 +3,7 @@
 use carlo_kernel::Partial;
 use carlo_schedule::{
     BatchState, BatchStats, BatchView, ClusterView, JobKind, JobState, JobView, NodeShare, NodeState,
-    NodeView,
+    NodeView, QueuedOwner,
 };
 use carlo_tenancy::RateStatus;
 use carlo_types::{Analysis, JobSpec, Money};
@@ -206,17 +206,26 @@ pub(crate) fn add_points(job: &mut v1::Job, spec: Option<&JobSpec>, fold: Option
     }
 }
 
-/// `leader` is the URL of the leading coordinator.
-pub(crate) fn cluster(view: ClusterView, leader: &str, standbys: Vec<v1::Standby>) -> v1::ClusterStatus {
+/// What the scheduler knows of the cluster.
+pub(crate) fn cluster(view: ClusterView) -> v1::ClusterStatus {
     v1::ClusterStatus {
         nodes: view.nodes.into_iter().map(node).collect(),
         queued_jobs: view.queued_jobs as u64,
         running_jobs: view.running_jobs as u64,
         average_queue_seconds: view.average_queue_time.as_secs_f64(),
         simulations_per_second: view.simulations_per_second,
-        leader: leader.to_owned(),
         model_version: view.model_version,
-        standbys,
+        epoch: view.epoch.0,
+        ..v1::ClusterStatus::default()
+    }
+}
+
+pub(crate) fn queued_owner(queued: &QueuedOwner) -> v1::QueuedUser {
+    v1::QueuedUser {
+        user: queued.owner.to_string(),
+        queued_jobs: queued.queued_jobs as u64,
+        running_jobs: queued.running_jobs as u64,
+        oldest_submitted_ms: queued.oldest.0,
     }
 }
 
@@ -246,5 +255,6 @@ pub(crate) fn node(view: NodeView) -> v1::Node {
         memory_utilization: view.load.memory,
         last_seen_ms: view.last_seen.0,
         version: view.facts.version,
+        leases: u32::try_from(view.leases).unwrap_or(u32::MAX),
     }
 }

@@ -34,8 +34,57 @@ pub struct Cluster {
     #[serde(default)]
     #[schema(required = true)]
     pub standbys: Vec<Standby>,
+    /// The number of the leader's term, larger than that of every earlier one.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub epoch: u64,
+    /// The version of the leader's program.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub version: String,
+    /// The time at which the leader began to lead, which is that of the last failover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub leading_since: Option<Timestamp>,
+    /// The leader's ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerStatus>,
+    /// The users with queued jobs, at most 100, the one who has waited longest first. Only
+    /// administrators see others than themselves.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub queue: Vec<QueuedUser>,
     /// All nodes.
     pub nodes: Vec<Node>,
+}
+
+/// The ledger of the leader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerStatus {
+    /// `redb`, `etcd` or `memory`.
+    pub kind: String,
+    /// The size of its file, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The mean duration of the latest commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_seconds: Option<f64>,
+}
+
+/// A user with queued jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuedUser {
+    /// The user.
+    pub user: String,
+    /// The number of queued jobs.
+    pub queued_jobs: u64,
+    /// The number of running jobs.
+    pub running_jobs: u64,
+    /// The time at which the oldest of the queued jobs was submitted.
+    #[schema(value_type = String, format = DateTime)]
+    pub oldest_submitted_at: Timestamp,
 }
 
 /// A coordinator that waits to lead.
@@ -99,6 +148,10 @@ pub struct Node {
     pub cores: u32,
     /// The instruction set that its kernel uses.
     pub instruction_set: String,
+    /// The number of its leases.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub leases: u32,
     /// The jobs of its leases.
     pub current_job_ids: Vec<String>,
     /// The current speed.

@@ -66,7 +66,7 @@ pub use command::{Command, Effect, NewBatch, Outcome, OwnerLimits};
 pub use config::Config;
 pub use fold::{Fold, Segments};
 pub use job::JobKind;
-pub use listing::{Cursor, Filter, Page};
+pub use listing::{Cursor, Filter, JobSummary, Page};
 pub use record::{
     BatchJob, BatchRecord, BatchState, Checkpoint, JobRecord, JobState, Part, Record, ResultRecord, Share,
     StoredJob,
@@ -74,4 +74,6 @@ pub use record::{
 pub use retention::RetentionLimits;
 pub use scheduler::Scheduler;
 pub use seal::SealKey;
-pub use view::{BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView, OpenJob};
+pub use view::{
+    BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView, OpenJob, QueuedOwner,
+};

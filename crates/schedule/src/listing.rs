@@ -154,6 +154,14 @@ impl<S: Copy + Ord + fmt::Debug, K: Copy + Ord + fmt::Debug> Listing<S, K> {
         set.descending(skip).take(most).take_while(|(created_at, _)| *created_at >= since).collect()
     }
 
+    /// The owners of entries in a state, the number of these entries, and the oldest of them.
+    pub(crate) fn owners(&self, state: S) -> impl Iterator<Item = (&OwnerId, usize, Timestamp)> {
+        self.sets.iter().filter(move |((_, of), _)| *of == Some(state)).filter_map(|((owner, _), set)| {
+            let (oldest, _) = set.iter().next()?;
+            Some((owner.as_ref()?, set.len(), oldest))
+        })
+    }
+
     pub(crate) fn verify<'a>(&self, all: impl Iterator<Item = (&'a OwnerId, S, (Timestamp, K))>) {
         let mut expected = Self::default();
         all.for_each(|(owner, state, entry)| expected.insert(owner, state, entry));

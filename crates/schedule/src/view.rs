@@ -135,6 +135,17 @@ pub struct ClusterView {
     pub simulations_per_second: f64,
 }
 
+/// An owner with queued jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct QueuedOwner {
+    pub owner: OwnerId,
+    pub queued_jobs: usize,
+    pub running_jobs: usize,
+    /// When the oldest of the queued jobs was submitted.
+    pub oldest: Timestamp,
+}
+
 /// A node.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the names of the other fields say it")]
@@ -145,6 +156,8 @@ pub struct NodeView {
     pub state: NodeState,
     /// The load of the node's host at its last heartbeat.
     pub load: Load,
+    /// The number of the node's leases.
+    pub leases: usize,
     /// The jobs of the node's leases.
     pub jobs: Vec<JobId>,
     /// The rate over the last few seconds.
@@ -360,6 +373,18 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
+    /// The owners with queued jobs, the one whose oldest job was submitted first before the others.
+    pub fn queued_owners(&self) -> Vec<QueuedOwner> {
+        let owners = self.listing.owners(JobState::Queued).map(|(owner, queued_jobs, oldest)| {
+            let state = Some(JobState::Running);
+            let running = Filter { owner: Some(owner.clone()), state, ..Filter::default() };
+            QueuedOwner { owner: owner.clone(), queued_jobs, running_jobs: self.count(&running), oldest }
+        });
+        let mut owners: Vec<_> = owners.collect();
+        owners.sort_by(|one, other| (one.oldest, &one.owner).cmp(&(other.oldest, &other.owner)));
+        owners
+    }
+
     /// A member, or a lost node that is still shown.
     pub fn node(&self, id: NodeId, now: Now) -> Option<NodeView> {
         let member = self.fleet.get(id).map(|node| self.view_member(id, node, now.elapsed));
@@ -392,6 +417,7 @@ impl<P: Merge + Clone> Scheduler<P> {
                 (false, false) => NodeState::Draining,
             },
             load: node.load,
+            leases: node.leases.len(),
             jobs: jobs.into_iter().collect(),
             simulations_per_second: node.meter.rate(now),
             simulations: node.simulations,
@@ -594,6 +620,7 @@ fn view_gone(gone: &Gone) -> NodeView {
         facts: gone.facts.clone(),
         state: NodeState::Offline,
         load: Load::default(),
+        leases: 0,
         jobs: Vec::new(),
         simulations_per_second: 0.0,
         simulations: gone.simulations,

@@ -130,6 +130,10 @@ impl MemoryCandidate {
 
 #[async_trait]
 impl Ledger for MemoryCandidate {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         let _one = self.campaigning.lock().await;
         self.give_up();

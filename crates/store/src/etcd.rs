@@ -142,6 +142,10 @@ impl EtcdLedger {
 
 #[async_trait]
 impl Ledger for EtcdLedger {
+    fn kind(&self) -> &'static str {
+        "etcd"
+    }
+
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         let mut member = self.member.lock().await;
         self.give_up().await;

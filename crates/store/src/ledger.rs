@@ -51,6 +51,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// outcome is unknown: a leader must give up its epoch and read the ledger again.
     async fn commit(&self, epoch: Epoch, writes: Vec<Write>) -> Result<(), LedgerError>;
 
+    /// What keeps the entries: `redb`, `etcd` or `memory`.
+    fn kind(&self) -> &'static str;
+
     /// Whether several coordinators share the ledger, each waiting for its turn to lead.
     fn is_shared(&self) -> bool {
         false

@@ -61,6 +61,10 @@ impl MemoryLedger {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         let mut state = self.state();
         state.epoch.0 += 1;

@@ -126,6 +126,10 @@ impl Drop for RedbLedger {
 
 #[async_trait]
 impl Ledger for RedbLedger {
+    fn kind(&self) -> &'static str {
+        "redb"
+    }
+
     fn size_bytes(&self) -> Option<u64> {
         Some(std::fs::metadata(self.path.as_ref()?).ok()?.len())
     }

@@ -1,7 +1,7 @@
 //! The cluster and its nodes.
 
 use carlo_rest::Cluster;
-use carlo_rest::cluster::{Node, NodeStatus, Standby, StandbyStatus};
+use carlo_rest::cluster::{LedgerStatus, Node, NodeStatus, Standby, StandbyStatus};
 use jiff::Timestamp;
 
 use super::number::{duration, grouped, short};
@@ -32,7 +32,7 @@ pub fn cluster(cluster: &Cluster, now: Timestamp) -> String {
     } else {
         format!("{} ({} in all)", states.join(", "), counted(cores, "core"))
     };
-    let text = facts(&[
+    let mut lines = vec![
         ("nodes", nodes),
         (
             "jobs",
@@ -40,11 +40,12 @@ pub fn cluster(cluster: &Cluster, now: Timestamp) -> String {
         ),
         ("speed", format!("{} simulations/s", short(cluster.simulations_per_second))),
         ("waiting time", format!("{} on average", duration(cluster.average_queue_time))),
-        ("leader", cluster.leader.clone()),
+        ("leader", leader(cluster, now)),
         ("standbys", standbys_ready(&cluster.standbys)),
-        ("model version", cluster.model_version.to_string()),
-    ]);
-    let mut parts = vec![text];
+    ];
+    lines.extend(cluster.ledger.as_ref().map(|status| ("ledger", ledger(status))));
+    lines.push(("model version", cluster.model_version.to_string()));
+    let mut parts = vec![facts(&lines)];
     if !cluster.standbys.is_empty() {
         parts.push(standbys_table(&cluster.standbys, now).fitted().to_string());
     }
@@ -52,6 +53,18 @@ pub fn cluster(cluster: &Cluster, now: Timestamp) -> String {
         parts.push(nodes_table(&cluster.nodes).fitted().to_string());
     }
     parts.join("\n\n")
+}
+
+fn leader(cluster: &Cluster, now: Timestamp) -> String {
+    let Some(since) = cluster.leading_since else { return cluster.leader.clone() };
+    let time = duration(now.duration_since(since).as_secs_f64());
+    format!("{} for {time}, epoch {}", cluster.leader, cluster.epoch)
+}
+
+fn ledger(status: &LedgerStatus) -> String {
+    let size = status.bytes.map(|bytes| format!(", {:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+    let commit = status.commit_seconds.map(|seconds| format!(", {} a commit", duration(seconds)));
+    [Some(status.kind.clone()), size, commit].into_iter().flatten().collect()
 }
 
 fn standbys_ready(standbys: &[Standby]) -> String {
@@ -186,6 +199,18 @@ https://b:7070  ready      0.1.0    2 h 5 min
 https://c:7070  not ready                      its certificate has expired";
         assert!(text.contains("standbys        1 ready, 1 not\n"), "{text}");
         assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn the_leader_and_its_ledger_are_told() {
+        let mut read = read(&json!([]), 0);
+        (read.epoch, read.leading_since) = (7, Some(Timestamp::UNIX_EPOCH));
+        read.ledger =
+            serde_json::from_value(json!({"kind": "redb", "bytes": 2_202_010, "commitSeconds": 0.002}))
+                .expect("a ledger");
+        let text = cluster(&read, "1970-01-01T02:05:00Z".parse().expect("a time"));
+        assert!(text.contains("leader          127.0.0.1:7070 for 2 h 5 min, epoch 7\n"), "{text}");
+        assert!(text.contains("ledger          redb, 2.1 MiB, 2 ms a commit\n"), "{text}");
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! The cluster's history for operators: samples of the last hour and day, and recent events. All of
+//! The cluster for operators: its state, samples of the last hour and day, and recent events. All of
 //! this is bounded and only in memory, so it starts empty with each term.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use carlo_schedule::{ClusterView, JobState, NodeState};
+use carlo_tenancy::Caller;
 use carlo_types::{Now, Timestamp};
 use carlo_wire::v1;
 
 use super::Core;
+use crate::to_proto;
 
 /// The time between two observations of the cluster.
 const OBSERVE_EVERY: Duration = Duration::from_secs(10);
@@ -18,6 +20,8 @@ const HOUR_SAMPLES_MAX: usize = 360;
 /// The same for the last day, in which a sample covers five minutes.
 const DAY_OBSERVATIONS: u32 = 30;
 const DAY_SAMPLES_MAX: usize = 288;
+/// The most users whose queued jobs are shown.
+const QUEUE_MAX: usize = 100;
 /// The most events that are kept; the oldest are dropped.
 const EVENTS_MAX: usize = 500;
 
@@ -151,6 +155,26 @@ impl Core {
             detail: detail.into(),
             by: by.into(),
         });
+    }
+
+    /// The cluster as the caller may see it, without what the core doesn't know: the leader's address
+    /// and the standbys.
+    pub(crate) fn cluster_status(&self, caller: &Caller) -> v1::ClusterStatus {
+        let is_admin = caller.require_admin().is_ok();
+        let owners = self.scheduler.queued_owners();
+        let queue =
+            owners.iter().filter(|queued| is_admin || !caller.is_other(&queued.owner)).take(QUEUE_MAX);
+        v1::ClusterStatus {
+            leading_since_ms: self.leading_since.0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ledger: Some(v1::LedgerStatus {
+                kind: self.ledger.kind().to_owned(),
+                bytes: self.ledger.size_bytes(),
+                commit_seconds: self.instruments.recent_commit_seconds(),
+            }),
+            queue: queue.map(to_proto::queued_owner).collect(),
+            ..to_proto::cluster(self.cluster())
+        }
     }
 
     pub(crate) fn cluster_history(&self) -> v1::ClusterHistory {

@@ -114,8 +114,9 @@ impl Core {
     fn join(&mut self, node: NodeId, facts: NodeFacts, outbox: Outbox) -> Result<(SessionId, Epoch), Fault> {
         tracing::info!(%node, name = facts.name, threads = facts.threads, "node joins");
         let name = facts.name.clone();
-        let detail =
-            format!("{} threads, {} kernel, on {}", facts.threads, facts.instruction_set, facts.hostname);
+        let threads = if facts.threads == 1 { "thread" } else { "threads" };
+        let (count, kernel, host) = (facts.threads, &facts.instruction_set, &facts.hostname);
+        let detail = format!("{count} {threads}, {kernel} kernel, on {host}");
         if let Err(fault) = self.apply(Command::Join { node, facts }) {
             self.note(ClusterEventKind::Refused, name, fault.message.clone(), "");
             return Err(fault);

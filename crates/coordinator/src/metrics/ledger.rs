@@ -16,6 +16,10 @@ pub(crate) struct MeasuredLedger {
 
 #[tonic::async_trait]
 impl Ledger for MeasuredLedger {
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
+    }
+
     async fn lead(&self) -> Result<Epoch, LedgerError> {
         self.inner.lead().await
     }
@@ -24,8 +28,7 @@ impl Ledger for MeasuredLedger {
         let (began, count) = (Instant::now(), writes.len());
         let committed = self.inner.commit(epoch, writes).await;
         if committed.is_ok() {
-            self.instruments.commit_seconds.observe(began.elapsed().as_secs_f64());
-            self.instruments.commit_writes.observe(count as f64);
+            self.instruments.committed(began.elapsed(), count);
         } else {
             self.instruments.commit_errors.inc();
         }

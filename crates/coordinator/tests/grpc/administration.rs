@@ -264,6 +264,32 @@ async fn lists_are_sorted_over_all_their_pages() {
 }
 
 #[tokio::test]
+async fn the_cluster_shows_its_leader_and_who_waits() {
+    let world = World::new().await;
+    let (ada, bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
+    let first = submit_named(&bob, "first").await;
+    world.calendar.wall.fetch_add(1_000, Ordering::SeqCst);
+    submit_named(&ada, "second").await;
+    submit_named(&ada, "third").await;
+    let status = async |user: &User| {
+        user.cluster(async |mut call, m| call.status(m).await, v1::ClusterStatusRequest {}).await.unwrap()
+    };
+    let users = |status: &v1::ClusterStatus| {
+        let queued = |queued: &v1::QueuedUser| (queued.user.clone(), queued.queued_jobs);
+        status.queue.iter().map(queued).collect::<Vec<_>>()
+    };
+    let seen = status(&world.admin()).await;
+    assert_eq!(users(&seen), [("bob".to_owned(), 1), ("ada".to_owned(), 2)]);
+    assert_eq!(seen.queue[0].oldest_submitted_ms, bob.get(&first).await.unwrap().created_at_ms);
+    assert_eq!(seen.ledger.unwrap().kind, "memory");
+    assert!(seen.epoch > 0 && seen.leading_since_ms > 0 && !seen.version.is_empty());
+    // Others see only themselves.
+    assert_eq!(users(&status(&ada).await), [("ada".to_owned(), 2)]);
+    bob.cancel(&first).await.unwrap();
+    assert_eq!(users(&status(&bob).await), []);
+}
+
+#[tokio::test]
 async fn a_search_finds_what_is_far_back_on_every_page() {
     let world = World::new().await;
     let mut ada = world.admin();

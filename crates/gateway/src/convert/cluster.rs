@@ -2,10 +2,11 @@
 
 use carlo_rest::Cluster;
 use carlo_rest::cluster::{
-    ClusterEvent, ClusterEventKind, ClusterEvents, ClusterHistory, ClusterSample, Node, NodeStatus, Standby,
-    StandbyStatus,
+    ClusterEvent, ClusterEventKind, ClusterEvents, ClusterHistory, ClusterSample, LedgerStatus, Node,
+    NodeStatus, QueuedUser, Standby, StandbyStatus,
 };
 use carlo_wire::{FieldError, v1};
+use jiff::Timestamp;
 
 use super::time;
 
@@ -26,19 +27,41 @@ pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError>
         leader: message.leader,
         model_version: message.model_version,
         standbys: message.standbys.into_iter().map(standby).collect::<Result<_, _>>()?,
+        epoch: message.epoch,
+        version: message.version,
+        leading_since: present_time("leading_since_ms", message.leading_since_ms)?,
+        ledger: message.ledger.map(|v1::LedgerStatus { kind, bytes, commit_seconds }| LedgerStatus {
+            kind,
+            bytes,
+            commit_seconds,
+        }),
+        queue: message.queue.into_iter().map(queued_user).collect::<Result<_, _>>()?,
         nodes,
     })
 }
 
+fn queued_user(message: v1::QueuedUser) -> Result<QueuedUser, FieldError> {
+    Ok(QueuedUser {
+        user: message.user,
+        queued_jobs: message.queued_jobs,
+        running_jobs: message.running_jobs,
+        oldest_submitted_at: time("queue.oldest_submitted_ms", message.oldest_submitted_ms)?,
+    })
+}
+
+/// A time; 0 if it is unknown.
+fn present_time(field: &'static str, ms: u64) -> Result<Option<Timestamp>, FieldError> {
+    if ms == 0 { Ok(None) } else { time(field, ms).map(Some) }
+}
+
 fn standby(message: v1::Standby) -> Result<Standby, FieldError> {
-    let at = |field, ms| if ms == 0 { Ok(None) } else { time(field, ms).map(Some) };
     Ok(Standby {
         url: message.url,
         status: if message.is_ready { StandbyStatus::Ready } else { StandbyStatus::Unready },
         detail: present(message.detail),
         version: present(message.version),
-        started_at: at("standbys.started_at_ms", message.started_at_ms)?,
-        last_seen: at("standbys.last_seen_ms", message.last_seen_ms)?,
+        started_at: present_time("standbys.started_at_ms", message.started_at_ms)?,
+        last_seen: present_time("standbys.last_seen_ms", message.last_seen_ms)?,
     })
 }
 
@@ -61,6 +84,7 @@ pub(crate) fn node(message: v1::Node) -> Result<Node, FieldError> {
         status,
         cores: message.threads,
         instruction_set: message.instruction_set,
+        leases: message.leases,
         current_job_ids: message.current_job_ids,
         simulations_per_second: message.simulations_per_second,
         simulations_processed: message.simulations_processed,

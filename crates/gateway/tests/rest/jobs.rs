@@ -505,6 +505,13 @@ async fn the_cluster_counts_its_nodes_by_what_they_do() {
     assert_eq!((cluster.leader.as_str(), cluster.model_version), ("127.0.0.1:7070", 1));
     assert_eq!((cluster.nodes[0].cores, cluster.nodes[0].cpu_utilization), (8, 0.5));
     assert_eq!(cluster.nodes[0].last_seen.to_string(), "2023-11-14T22:13:20.123Z");
+    assert_eq!((cluster.epoch, &*cluster.version), (3, "0.1.0"));
+    assert_eq!(cluster.leading_since.unwrap().as_second(), 2);
+    let ledger = cluster.ledger.as_ref().unwrap();
+    assert_eq!((&*ledger.kind, ledger.bytes, ledger.commit_seconds), ("redb", Some(1 << 20), Some(0.002)));
+    let [queued] = &cluster.queue[..] else { panic!("{:?}", cluster.queue) };
+    assert_eq!((&*queued.user, queued.queued_jobs, queued.running_jobs), ("ada", 4, 1));
+    assert_eq!(queued.oldest_submitted_at.as_second(), 1);
     let [standby] = &cluster.standbys[..] else { panic!("{:?}", cluster.standbys) };
     assert_eq!((&*standby.url, standby.status), ("http://127.0.0.1:7080", StandbyStatus::Unready));
     assert_eq!(standby.detail.as_deref(), Some("its certificate has expired"));

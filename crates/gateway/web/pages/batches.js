@@ -2,8 +2,9 @@
 
 import { create, get, poll, query } from "../app/api.js";
 import { button, h, openDialog, replace, table } from "../app/dom.js";
-import { ago, cost, count, duration, plural, time } from "../app/format.js";
+import { ago, cost, count, duration, time } from "../app/format.js";
 import { badge, bar, hasEnded, shortId } from "../app/jobs.js";
+import { pager, tile } from "../app/list.js";
 import { notice } from "../app/notices.js";
 import { go } from "../app/router.js";
 import { EXAMPLES } from "./plan/examples.js";
@@ -18,7 +19,7 @@ export async function show(view, { signal }) {
   const filter = { status: "", user: "", page: 1, page_size: 20 };
   const tiles = h("div", { class: "tiles" });
   const rows = h("div", { class: "stack" });
-  const pager = h("nav", { class: "pager", "aria-label": "Pages of the list" });
+  const pages = pager((page) => ((filter.page = page), look().catch(failed)), "batch", "batches");
   const refusal = h("div", {});
   const failed = (error) => error.name !== "AbortError" && replace(refusal, notice(error));
   const refilter = (name) => ({ target }) => ((filter[name] = target.value.trim()), (filter.page = 1), look().catch(failed));
@@ -27,7 +28,6 @@ export async function show(view, { signal }) {
   async function look() {
     const [list, stats] = await Promise.all([get(`/simulations/batch${query(filter)}`, { signal }), get("/simulations/batch/stats", { signal })]);
     replace(refusal);
-    const tile = (label, value) => h("div", { class: "tile" }, h("div", { class: "value" }, value), h("div", { class: "label" }, label));
     replace(
       tiles,
       tile("batches", count(stats.total_batches)),
@@ -48,9 +48,7 @@ export async function show(view, { signal }) {
       { title: "Submitted", cell: (batch) => h("span", { title: time(batch.created_at) }, ago(batch.created_at)) },
     ].filter(Boolean);
     replace(rows, table("Batches", columns, list.batches, { empty: "No batches yet. A batch is a list of requests with one budget." }));
-    const pages = Math.max(1, Math.ceil(list.total / list.page_size));
-    const turn = (to) => ((filter.page = to), look().catch(failed));
-    replace(pager, `${plural(list.total, "batch", "batches")}, page ${list.page} of ${pages}`, button("Back", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Next", () => turn(list.page + 1), { disabled: list.page >= pages }));
+    pages.update(list);
   }
 
   replace(
@@ -59,7 +57,7 @@ export async function show(view, { signal }) {
     refusal,
     tiles,
     h("form", { class: "inline-form", role: "search", "aria-label": "Filter the batches", onsubmit: (event) => event.preventDefault() }, h("div", {}, h("label", {}, "State", state)), role === "admin" && h("div", {}, h("label", {}, "User", h("input", { type: "search", maxlength: 128, placeholder: `${self}; * is everybody`, onchange: refilter("user") })))),
-    h("section", { class: "card" }, rows, pager),
+    h("section", { class: "card" }, rows, pages.element),
   );
   poll(look, INTERVAL, signal, failed);
 }

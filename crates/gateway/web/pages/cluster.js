@@ -1,9 +1,10 @@
 // `/cluster`: the leader, the nodes, the queue, and recent events.
 
-import { Refusal, get, openapi, poll, post } from "../app/api.js";
+import { Refusal, get, poll, post } from "../app/api.js";
 import { button, facts, h, replace, table } from "../app/dom.js";
 import { ago, count, duration, percent, shortCount, time } from "../app/format.js";
 import { badge, bar, shortId } from "../app/jobs.js";
+import { tile } from "../app/list.js";
 import { notice, toast, toastError } from "../app/notices.js";
 import { linesFigure } from "../charts/lines.js";
 import { sparkline } from "../charts/spark.js";
@@ -15,16 +16,14 @@ const INTERVAL = 2_000;
 const SAMPLES = 60;
 
 export async function show(view, { signal }) {
-  const document_ = await openapi();
-  const has = (path) => document_.paths[path] !== undefined;
   const rates = new Map();
   const refusal = h("div", {});
   const tiles = h("div", { class: "tiles" });
   const leader = h("section", { class: "card" });
-  const queue = h("section", { class: "card", hidden: true });
+  const queue = h("section", { class: "card" });
   const nodes = h("div", { class: "stack" });
-  const history = h("div", { class: "charts-place charts-gap", hidden: true });
-  const events = h("section", { class: "card charts-gap", hidden: true });
+  const history = h("div", { class: "charts-place charts-gap" });
+  const events = h("section", { class: "card charts-gap" });
   const failed = (error) => error.name !== "AbortError" && replace(refusal, notice(error));
 
   async function look() {
@@ -51,12 +50,11 @@ export async function show(view, { signal }) {
     events,
   );
   poll(look, INTERVAL, signal, failed);
-  if (has("/api/cluster/history")) showHistory(history, signal);
-  if (has("/api/cluster/events")) showEvents(events, signal);
+  showHistory(history, signal);
+  showEvents(events, signal);
 }
 
 function showTiles(element, cluster) {
-  const tile = (label, value) => h("div", { class: "tile" }, h("div", { class: "value" }, value), h("div", { class: "label" }, label));
   replace(
     element,
     tile("simulations a second", shortCount(cluster.simulationsPerSecond)),
@@ -70,38 +68,39 @@ function showTiles(element, cluster) {
   );
 }
 
-/** The leader and the standbys. Values that an older server lacks are not shown. */
+/** The leader and the standbys. */
 function showLeader(element, cluster) {
-  const { ledger } = cluster;
-  const commit = cluster.commitLatency ?? ledger?.commitLatency;
-  const standbys = Array.isArray(cluster.standbys) ? cluster.standbys : [];
+  const { ledger = {}, standbys } = cluster;
   replace(
     element,
     h("h2", {}, "Coordinators"),
     facts([
       ["Leader", h("code", {}, cluster.leader)],
-      cluster.epoch !== undefined && ["Epoch", count(cluster.epoch)],
-      ["Model version", count(cluster.modelVersion)],
-      cluster.version && ["Version", cluster.version],
-      ledger && ["Ledger", typeof ledger === "string" ? ledger : [ledger.kind, ledger.bytes ? ` ${shortCount(ledger.bytes)}B` : ""]],
-      typeof commit === "number" && ["A commit takes", duration(commit)],
-      cluster.lastFailover !== undefined && ["Last failover", cluster.lastFailover ? ago(cluster.lastFailover) : "none"],
+      ["Leads since", h("span", { title: time(cluster.leadingSince) }, ago(cluster.leadingSince))],
+      ["Epoch", count(cluster.epoch)],
+      ["Version", `${cluster.version}, model version ${cluster.modelVersion}`],
+      ["Ledger", [ledger.kind ?? "–", ledger.bytes ? `, ${shortCount(ledger.bytes)}B` : ""]],
+      ["A commit takes", ledger.commitSeconds ? duration(ledger.commitSeconds) : "–"],
+      standbys.length === 0 && ["Standing by", "nobody"],
     ]),
-    standbys.length ? [h("h3", { class: "charts-gap" }, "Standing by"), h("ul", {}, standbys.map((one) => h("li", {}, typeof one === "string" ? one : [one.url ?? one.address, " ", one.status ? badge(one.status) : "", " ", one.version ?? ""])))] : null,
+    standbys.length > 0 && table("Coordinators that stand by", [
+      { title: "Coordinator", cell: ({ url }) => h("code", {}, url) },
+      { title: "State", cell: ({ status, detail }) => h("span", { class: `badge ${status === "ready" ? "good" : "bad"}`, title: detail }, status === "ready" ? "ready" : "not ready") },
+      { title: "Version", cell: ({ version }) => version ?? "–" },
+      { title: "Last seen", cell: ({ lastSeen }) => h("span", { title: time(lastSeen) }, ago(lastSeen)) },
+    ], standbys),
   );
 }
 
 function showQueue(element, { queue }) {
-  element.hidden = !queue;
-  if (!queue) return;
   replace(
     element,
     h("h2", {}, "Queue by user"),
     table("Queue by user", [
-      { title: "User", cell: (one) => one.user ?? one.userId },
-      { title: "Queued", numeric: true, cell: (one) => count(one.queuedJobs ?? one.queued) },
-      { title: "Running", numeric: true, cell: (one) => count(one.runningJobs ?? one.running) },
-      { title: "Oldest waits for", numeric: true, cell: (one) => duration(one.oldestWaitSeconds ?? one.oldestWait) },
+      { title: "User", cell: ({ user }) => user },
+      { title: "Queued", numeric: true, cell: ({ queuedJobs }) => count(queuedJobs) },
+      { title: "Running", numeric: true, cell: ({ runningJobs }) => count(runningJobs) },
+      { title: "Oldest submitted", numeric: true, cell: ({ oldestSubmittedAt: at }) => h("span", { title: time(at) }, ago(at)) },
     ], queue, { empty: "Nothing waits." }),
   );
 }
@@ -123,6 +122,7 @@ function nodeTable(nodes, rates, look) {
       { title: "Node", cell: (node) => h("span", { title: `${node.id} on ${node.hostname}` }, node.name) },
       { title: "State", cell: (node) => badge(node.status) },
       { title: "Simulations a second", numeric: true, cell: (node) => h("span", { class: "spark" }, sparkline(rates.get(node.id) ?? []), shortCount(node.simulationsPerSecond)) },
+      { title: "Leases", numeric: true, cell: ({ leases }) => count(leases) },
       { title: "Jobs", cell: ({ currentJobIds }) => (currentJobIds.length ? currentJobIds.map((id, index) => [index ? ", " : "", h("a", { href: `/jobs/${id}`, title: id }, shortId(id))]) : h("span", { class: "muted" }, "idle")) },
       { title: "Threads", numeric: true, cell: (node) => count(node.cores) },
       { title: "Kernel", cell: (node) => node.instructionSet },
@@ -141,7 +141,6 @@ function nodeTable(nodes, rates, look) {
 /** The coordinator's history of the last hour or day. */
 function showHistory(element, signal) {
   let span = "hour";
-  element.hidden = false;
   const line = (name, of, look = {}) =>
     linesFigure(name, {
       describe: (samples) => (samples.length ? `now ${shortCount(of(samples.at(-1)))}` : "nothing yet"),
@@ -167,7 +166,7 @@ function showHistory(element, signal) {
   replace(element, h("div", { class: "page-head" }, h("h2", {}, "Lately"), h("div", { class: "tabs" }, choose)), h("div", { class: "charts three" }, figures.map((one) => h("section", { class: "card" }, one))));
   async function look() {
     const history = await get("/api/cluster/history", { signal });
-    figures.forEach((one) => one.update(history[span] ?? history.samples ?? []));
+    figures.forEach((one) => one.update(history[span]));
   }
   poll(look, 10_000, signal);
 }
@@ -182,10 +181,16 @@ const EVENTS = {
   leaderChanged: ["warn", "leader changed"],
   keyCreated: ["", "key created"],
   keyRevoked: ["warn", "key revoked"],
+  tokenCreated: ["", "token created"],
+  tokenRevoked: ["warn", "token revoked"],
+  tiersChanged: ["warn", "tiers changed"],
 };
 
 function showEvents(element, signal) {
-  element.hidden = false;
+  const what = (kind) => {
+    const [look, text] = EVENTS[kind] ?? ["", kind];
+    return h("span", { class: `badge ${look}` }, text);
+  };
   const list = h("div", { class: "scroll-y" });
   replace(element, h("h2", {}, "Events"), list);
   async function look() {
@@ -194,11 +199,11 @@ function showEvents(element, signal) {
       list,
       table("Events of the cluster", [
         { title: "When", cell: ({ at }) => h("span", { title: time(at) }, ago(at)) },
-        { title: "What", cell: ({ kind }) => h("span", { class: `badge ${EVENTS[kind]?.[0] ?? ""}` }, EVENTS[kind]?.[1] ?? kind) },
+        { title: "What", cell: ({ kind }) => what(kind) },
         { title: "Whom", cell: ({ subject }) => subject },
         { title: "Details", cell: ({ detail }) => detail ?? "" },
         { title: "By", cell: ({ by }) => by ?? "" },
-      ], events, { empty: "Nothing has happened since the coordinator started." }),
+      ], events, { empty: "Nothing has happened since this coordinator leads." }),
     );
   }
   poll(look, 5_000, signal, (error) => error instanceof Refusal && replace(list, h("p", { class: "empty" }, error.message)));

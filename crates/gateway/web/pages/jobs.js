@@ -4,6 +4,7 @@ import { get, poll, query, remove } from "../app/api.js";
 import { button, h, replace, table } from "../app/dom.js";
 import { ago, count, duration, plural, shortCount, time } from "../app/format.js";
 import { badge, bar, hasEnded, jobLink } from "../app/jobs.js";
+import { pager } from "../app/list.js";
 import { notice, toast, toastError } from "../app/notices.js";
 
 export const title = "Jobs";
@@ -30,7 +31,7 @@ export async function show(view, { signal, query: asked }) {
   const chosen = new Set();
 
   const rows = h("div", { class: "stack" });
-  const pager = h("nav", { class: "pager", "aria-label": "Pages of the list" });
+  const pages = pager((page) => ((filter.page = page), again()), "job");
   const refusal = h("div", {});
   const cancelButton = button("", () => each((job) => !hasEnded(job.status), "", "cancelled"), { class: "danger" });
   const deleteButton = button("", () => each((job) => hasEnded(job.status), "?purge=true", "deleted"), { class: "danger" });
@@ -91,12 +92,7 @@ export async function show(view, { signal, query: asked }) {
     ].filter(Boolean);
     const nothing = filter.status || filter.name || filter.text || filter.user || since ? "No job matches." : ["No jobs yet. ", h("a", { href: "/" }, "Plan something"), " and run it."];
     replace(rows, table("Jobs", columns, list.jobs, { empty: nothing }));
-    const pages = Math.max(1, Math.ceil(list.total / list.page_size));
-    const turn = (to) => {
-      filter.page = to;
-      again();
-    };
-    replace(pager, `${plural(list.total, "job")}, page ${count(list.page)} of ${count(pages)}`, button("Back", () => turn(list.page - 1), { disabled: list.page <= 1 }), button("Next", () => turn(list.page + 1), { disabled: list.page >= pages }));
+    pages.update(list);
     for (const id of chosen) if (!list.jobs.some((job) => job.id === id)) chosen.delete(id);
     countChosen();
   }
@@ -129,6 +125,6 @@ export async function show(view, { signal, query: asked }) {
   }
 
   countChosen();
-  replace(view, h("div", { class: "page-head" }, h("h1", {}, "Jobs"), h("div", { class: "actions" }, cancelButton, deleteButton, h("a", { class: "button", href: "/" }, "New plan"))), refusal, filters, h("section", { class: "card" }, rows, pager));
+  replace(view, h("div", { class: "page-head" }, h("h1", {}, "Jobs"), h("div", { class: "actions" }, cancelButton, deleteButton, h("a", { class: "button", href: "/" }, "New plan"))), refusal, filters, h("section", { class: "card" }, rows, pages.element));
   poll(look, INTERVAL, signal, failed);
 }

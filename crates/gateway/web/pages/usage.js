@@ -4,6 +4,7 @@ import { create, download, get, remove } from "../app/api.js";
 import { button, facts, h, openDialog, replace, table } from "../app/dom.js";
 import { ago, cost, count, time } from "../app/format.js";
 import { bar, shortId } from "../app/jobs.js";
+import { pager } from "../app/list.js";
 import { notice, toast, toastError } from "../app/notices.js";
 import { key } from "../app/session.js";
 
@@ -163,13 +164,9 @@ function createKey(again) {
   openDialog("New key", form);
 }
 
-/** Which page of a list of several this is, and the way to the others. */
-function pager({ total, page, page_size }, turn) {
-  const pages = Math.ceil(total / page_size);
-  return pages > 1 && h("nav", { class: "pager", "aria-label": "Pages of the list" }, `page ${count(page)} of ${count(pages)}`, button("Back", () => turn(page - 1), { disabled: page <= 1 }), button("On", () => turn(page + 1), { disabled: page >= pages }));
-}
-
 function showUsers(element, list, turn) {
+  const pages = pager(turn, "user");
+  pages.update(list);
   replace(
     element,
     h("h2", {}, "Usage by user"),
@@ -180,7 +177,7 @@ function showUsers(element, list, turn) {
       { title: "Tokens", numeric: true, cell: (one) => count(one.tokens_used) },
       { title: "Calls", numeric: true, cell: (one) => count(one.api_calls_used) },
       { title: "Cost", numeric: true, cell: (one) => cost(one.cost_used_usd) },
-    ], list.users), pager(list, turn)),
+    ], list.users), pages.element),
   );
 }
 
@@ -188,6 +185,8 @@ function showUsers(element, list, turn) {
 const words = (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 function showAudit(element, list, turn) {
+  const pages = pager(turn, "record");
+  pages.update(list);
   const lines = () => download("/api/admin/audit", "carlo-audit.jsonl", { headers: { Accept: "application/jsonl" } }).catch(toastError);
   const object = ({ object: id }) => (id?.startsWith("job_") ? h("a", { href: `/jobs/${id}` }, shortId(id)) : h("span", { title: id }, id ? shortId(id) : ""));
   replace(
@@ -199,6 +198,6 @@ function showAudit(element, list, turn) {
       { title: "What", cell: (one) => words(one.action) },
       { title: "On", cell: object },
       { title: "Details", cell: (one) => one.detail ?? "" },
-    ], list.records, { empty: "No administrator has changed anything." }), pager(list, turn)),
+    ], list.records, { empty: "No administrator has changed anything." }), pages.element),
   );
 }

@@ -386,6 +386,7 @@ class Cluster(ClusterDisplay, Answer):
         "average_queue_time": "averageQueueTime",
         "busy_nodes": "busyNodes",
         "draining_nodes": "drainingNodes",
+        "leading_since": "leadingSince",
         "model_version": "modelVersion",
         "offline_nodes": "offlineNodes",
         "queued_jobs": "queuedJobs",
@@ -406,6 +407,9 @@ class Cluster(ClusterDisplay, Answer):
     draining_nodes: int
     """The number of nodes that finish their leases and get no more."""
 
+    epoch: int
+    """The number of the leader's term, larger than that of every earlier one."""
+
     leader: str
     """The URL of the leading coordinator."""
 
@@ -417,6 +421,11 @@ class Cluster(ClusterDisplay, Answer):
 
     offline_nodes: int
     """The number of lost nodes that are still listed."""
+
+    queue: list[QueuedUser]
+    """The users with queued jobs, at most 100, the one who has waited longest first. Only administrators see
+    others than themselves.
+    """
 
     queued_jobs: int
     """The number of jobs without any lease so far."""
@@ -432,6 +441,15 @@ class Cluster(ClusterDisplay, Answer):
 
     total_nodes: int
     """The number of nodes that are not offline."""
+
+    version: str
+    """The version of the leader's program."""
+
+    leading_since: str | None = None
+    """The time at which the leader began to lead, which is that of the last failover."""
+
+    ledger: LedgerStatus | None = None
+    """The leader's ledger."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1282,6 +1300,24 @@ class KeyList(Answer):
     """All keys including revoked ones, in the order of their ids."""
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class LedgerStatus(Answer):
+    """The ledger of the leader."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "commit_seconds": "commitSeconds",
+    }
+
+    kind: str
+    """`redb`, `etcd` or `memory`."""
+
+    bytes: int | None = None
+    """The size of its file, if it has one."""
+
+    commit_seconds: float | None = None
+    """The mean duration of the latest commits."""
+
+
 @dataclass(kw_only=True, repr=False)
 class Loan(Input):
     """A loan."""
@@ -1376,6 +1412,9 @@ class Node(Answer):
 
     last_seen: str
     """The time of its last message."""
+
+    leases: int
+    """The number of its leases."""
 
     memory_utilization: float
     """The fraction of the memory that is in use, 0 to 1: of the machine's, or of the limit of a container."""
@@ -1953,6 +1992,29 @@ class Problem(Answer):
 
     quota: str | None = None
     """Only of type `/problems/quota-exceeded`: the quota, which is `api_calls`, `simulations` or `cost`."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class QueuedUser(Answer):
+    """A user with queued jobs."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "oldest_submitted_at": "oldestSubmittedAt",
+        "queued_jobs": "queuedJobs",
+        "running_jobs": "runningJobs",
+    }
+
+    oldest_submitted_at: str
+    """The time at which the oldest of the queued jobs was submitted."""
+
+    queued_jobs: int
+    """The number of queued jobs."""
+
+    running_jobs: int
+    """The number of running jobs."""
+
+    user: str
+    """The user."""
 
 
 @dataclass(kw_only=True, repr=False)
@@ -3092,6 +3154,7 @@ __all__ = [
     "JoinTokenList",
     "Key",
     "KeyList",
+    "LedgerStatus",
     "Loan",
     "LognormalReturns",
     "MultiplierIntervals",
@@ -3117,6 +3180,7 @@ __all__ = [
     "Portfolio",
     "Prices",
     "Problem",
+    "QueuedUser",
     "Regime",
     "RegimeReturns",
     "Replay",

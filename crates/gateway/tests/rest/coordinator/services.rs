@@ -476,6 +476,20 @@ impl Cluster for State {
                 leader: "127.0.0.1:7070".to_owned(),
                 model_version: 1,
                 standbys: vec![standby],
+                epoch: 3,
+                version: "0.1.0".to_owned(),
+                leading_since_ms: 2_000,
+                ledger: Some(v1::LedgerStatus {
+                    kind: "redb".to_owned(),
+                    bytes: Some(1 << 20),
+                    commit_seconds: Some(0.002),
+                }),
+                queue: vec![v1::QueuedUser {
+                    user: "ada".to_owned(),
+                    queued_jobs: 4,
+                    running_jobs: 1,
+                    oldest_submitted_ms: 1_000,
+                }],
             })
         };
         self.answer("status", request, cluster).await
