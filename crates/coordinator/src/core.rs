@@ -48,7 +48,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::Error;
 use crate::config::Settings;
-use crate::entries::{self, EntryError};
+use crate::entries::{self, EntryError, LoadedJob};
 use crate::environment::{Clock, Environment};
 use crate::idempotency::IdempotencyStore;
 use crate::job_metadata::JobMetadata;
@@ -178,7 +178,10 @@ impl Core {
         for (job, error) in stored.unusable {
             core.drop_checkpoint(job, error);
         }
-        for (job, metadata, bytes) in stored.jobs {
+        for LoadedJob { job, metadata, origin, bytes } in stored.jobs {
+            if let Some(origin) = origin {
+                core.origins.restore(job.record.id, origin);
+            }
             core.storage.put_job(&job.record, bytes);
             core.job_metadata.insert(job.record.id, metadata);
             core.restore(job)?;
@@ -319,7 +322,7 @@ impl Core {
                 _ => {}
             }
             let written = self.writes.len();
-            entries::write(&record, &self.job_metadata, &mut self.writes);
+            entries::write(&record, &self.job_metadata, &self.origins, &mut self.writes);
             let bytes = self.writes.get(written).map_or(0, Write::bytes);
             match &record {
                 Record::Job(job) => self.storage.put_job(job, bytes),

@@ -45,6 +45,7 @@ use carlo_wire::v1;
 use prost::Message;
 
 use crate::job_metadata::JobMetadata;
+use crate::origin::{Origin, Origins};
 use crate::to_proto;
 use crate::to_proto::nanodollars;
 pub(crate) use read::EntryError;
@@ -78,15 +79,18 @@ fn put(key: Key, message: &impl Message) -> Write {
     Write::Put(key, Bytes::from(message.encode_to_vec()))
 }
 
-/// Adds the writes for `record` and its job's `metadata` to `writes`.
+/// Adds the writes for `record` to `writes`, with its job's `metadata` and, while the job is open,
+/// the request that it came from.
 pub(crate) fn write(
     record: &Record<Partial>,
     metadata: &BTreeMap<JobId, JobMetadata>,
+    origins: &Origins,
     writes: &mut Vec<Write>,
 ) {
     match record {
         Record::Job(job) => {
-            let entry = job_entry(job, metadata.get(&job.id).cloned().unwrap_or_default());
+            let metadata = metadata.get(&job.id).cloned().unwrap_or_default();
+            let entry = job_entry(job, metadata, origins.of(job.id).filter(|_| !job.state.is_ended()));
             writes.push(put(job_key(job.id), &entry));
             if job.state.is_ended() {
                 writes.push(Write::Delete(checkpoint_key(job.id)));
@@ -109,7 +113,8 @@ pub(crate) fn write(
     }
 }
 
-fn job_entry(job: &JobRecord, metadata: JobMetadata) -> v1::JobEntry {
+fn job_entry(job: &JobRecord, metadata: JobMetadata, origin: Option<&Origin>) -> v1::JobEntry {
+    let (request_id, traceparent) = origin.map(Origin::to_store).unwrap_or_default();
     v1::JobEntry {
         id: job.id.to_string(),
         owner: job.owner.to_string(),
@@ -133,6 +138,8 @@ fn job_entry(job: &JobRecord, metadata: JobMetadata) -> v1::JobEntry {
         blocked: Some(job.is_blocked),
         price_nanodollars: Some(nanodollars(job.price)),
         preview: job.is_preview,
+        request_id,
+        traceparent,
     }
 }
 
@@ -182,9 +189,8 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
 pub(crate) struct Stored {
     /// The names of the nodes that an operator has drained.
     pub(crate) drains: Vec<String>,
-    /// All jobs, each with the size of its entry in bytes, in the order of their submission, which
-    /// is also the order of the queue.
-    pub(crate) jobs: Vec<(StoredJob<Partial>, JobMetadata, usize)>,
+    /// All jobs in the order of their submission, which is also the order of the queue.
+    pub(crate) jobs: Vec<LoadedJob>,
     /// Jobs with a checkpoint that can't be read, and the errors.
     pub(crate) unusable: Vec<(JobId, EntryError)>,
     /// Keys, join tokens, usage, charges and budgets.
@@ -198,6 +204,17 @@ pub(crate) struct Stored {
     pub(crate) audit: Vec<v1::AuditRecord>,
     /// All batches, each with the size of its entry in bytes.
     pub(crate) batches: Vec<(BatchRecord, usize)>,
+}
+
+/// A job with what only its entry knows.
+#[derive(Debug)]
+pub(crate) struct LoadedJob {
+    pub(crate) job: StoredJob<Partial>,
+    pub(crate) metadata: JobMetadata,
+    /// The request that an open job came from, if it is known.
+    pub(crate) origin: Option<Origin>,
+    /// The size of the entry.
+    pub(crate) bytes: usize,
 }
 
 /// Reads the ledger.
@@ -223,11 +240,11 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     }
     let mut jobs = Vec::new();
     for (key, value) in scan(ledger, JOB).await? {
-        let (record, metadata) = read::job(&key, &value, &tenancy.reserved)?;
-        jobs.push((record, metadata, key.as_str().len() + value.len()));
+        let (record, metadata, origin) = read::job(&key, &value, &tenancy.reserved)?;
+        jobs.push((record, metadata, origin, key.as_str().len() + value.len()));
     }
     jobs.sort_by_key(|(record, ..)| (record.created_at, record.id));
-    for (record, metadata, bytes) in jobs {
+    for (record, metadata, origin, bytes) in jobs {
         let checkpoint = match checkpoint(ledger, &record).await {
             Err(EntryError::Ledger(error)) => return Err(error.into()),
             Err(error) => {
@@ -236,9 +253,9 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
             }
             Ok(checkpoint) => checkpoint,
         };
-        stored.jobs.push((StoredJob { record, checkpoint }, metadata, bytes));
+        stored.jobs.push(LoadedJob { job: StoredJob { record, checkpoint }, metadata, origin, bytes });
     }
-    let known = stored.jobs.iter().map(|(job, ..)| (job.record.id, &job.record)).collect();
+    let known = stored.jobs.iter().map(|LoadedJob { job, .. }| (job.record.id, &job.record)).collect();
     stored.batches = batches::load(ledger, &known, &tenancy.records).await?;
     stored.tenancy = tenancy.records;
     Ok(stored)
@@ -290,7 +307,7 @@ async fn checkpoint(ledger: &dyn Ledger, job: &JobRecord) -> Result<Option<Check
 pub(crate) async fn spec(ledger: &dyn Ledger, id: JobId) -> Result<Option<Arc<JobSpec>>, EntryError> {
     let key = job_key(id);
     let value: Result<_, LedgerError> = ledger.get(&key).await;
-    value?.map(|value| read::job(&key, &value, &BTreeSet::new()).map(|(record, _)| record.spec)).transpose()
+    value?.map(|value| read::job(&key, &value, &BTreeSet::new()).map(|(record, ..)| record.spec)).transpose()
 }
 
 /// The results of a job, unpacked, if there are any.

@@ -23,6 +23,8 @@ const LEASES_MAX: u32 = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) request_id: Arc<str>,
+    /// Whether the caller has named the request. Only such an id is stored with a job.
+    is_named: bool,
     pub(crate) trace: Option<TraceContext>,
 }
 
@@ -33,12 +35,25 @@ impl Origin {
         let is_id = |id: &&str| {
             (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        let request_id = text(REQUEST_ID).filter(is_id).map_or_else(
-            // Only the log shows it, so a simulation needs no control over it.
-            || format!("{:032x}", rand::random::<u128>()).into(),
-            Arc::from,
-        );
-        Self { request_id, trace: text(TRACEPARENT).and_then(|text| text.parse().ok()) }
+        let named = text(REQUEST_ID).filter(is_id);
+        // Only the log shows a new id, so a simulation needs no control over it.
+        let request_id = named.map_or_else(|| format!("{:032x}", rand::random::<u128>()).into(), Arc::from);
+        let trace = text(TRACEPARENT).and_then(|text| text.parse().ok());
+        Self { request_id, is_named: named.is_some(), trace }
+    }
+
+    /// The origin of a job that is stored in its entry in the ledger.
+    pub(crate) fn stored(request_id: &str, traceparent: &str) -> Option<Self> {
+        let named = Some(request_id).filter(|id| !id.is_empty())?;
+        Some(Self { request_id: named.into(), is_named: true, trace: traceparent.parse().ok() })
+    }
+
+    /// The id and the trace to be stored with a job; empty if there are none.
+    pub(crate) fn to_store(&self) -> (String, String) {
+        if !self.is_named {
+            return (String::new(), String::new());
+        }
+        (self.request_id.to_string(), self.trace.as_ref().map(ToString::to_string).unwrap_or_default())
     }
 
     /// The id of the trace, for log lines.
@@ -114,6 +129,13 @@ impl Origins {
         );
         if job.state.is_ended() {
             self.jobs.remove(&job.id);
+        }
+    }
+
+    /// Takes up the origin of an open job that was stored with it.
+    pub(crate) fn restore(&mut self, job: JobId, origin: Origin) {
+        if self.jobs.len() < JOBS_MAX {
+            self.jobs.insert(job, JobOrigin { origin, leases: 0 });
         }
     }
 

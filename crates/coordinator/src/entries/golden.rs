@@ -18,6 +18,7 @@ use prost::Message;
 
 use super::{idempotency, packed, tenancy};
 use crate::job_metadata::JobMetadata;
+use crate::origin::Origins;
 
 /// The message of a failed comparison.
 const HELP: &str = "the bytes of this ledger entry have changed. A coordinator of this release must still read what earlier ones wrote: \
@@ -248,11 +249,12 @@ fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
     let mut writes = Vec::new();
     let metadata =
         BTreeMap::from([(job().id, JobMetadata { custom_id: Some("one".to_owned()), name: None })]);
-    super::write(&Record::Job(job()), &metadata, &mut writes);
+    let origins = Origins::default();
+    super::write(&Record::Job(job()), &metadata, &origins, &mut writes);
     let mut entries = BTreeMap::from([("job", put(&writes[0]))]);
     writes.clear();
-    super::write(&Record::Batch(batch()), &metadata, &mut writes);
-    super::write(&Record::Drain { name: "old".to_owned(), draining: true }, &metadata, &mut writes);
+    super::write(&Record::Batch(batch()), &metadata, &origins, &mut writes);
+    super::write(&Record::Drain { name: "old".to_owned(), draining: true }, &metadata, &origins, &mut writes);
     for (kind, record) in money_records() {
         tenancy::write(&Change::Put(record.clone()), &mut writes);
         entries.insert(kind, put(writes.last().expect("the record has a write")));
@@ -336,7 +338,7 @@ async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
                 _ => {
                     let stored = super::load(&ledger).await.unwrap();
                     match kind {
-                        "job" => assert_eq!(stored.jobs[0].0.record, job(), "{name}"),
+                        "job" => assert_eq!(stored.jobs[0].job.record, job(), "{name}"),
                         "batch" => assert_eq!(stored.batches[0].0, read_batch(), "{name}"),
                         "node" => assert_eq!(stored.drains, ["old"], "{name}"),
                         "secret" => assert_eq!(stored.seal_key, Some([5; 32]), "{name}"),

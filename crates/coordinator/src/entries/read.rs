@@ -14,6 +14,7 @@ use carlo_wire::{FieldError, convert, v1};
 use prost::Message;
 
 use crate::job_metadata::JobMetadata;
+use crate::origin::Origin;
 use crate::to_proto;
 
 /// An error in the ledger's entries.
@@ -44,7 +45,7 @@ pub(super) fn job(
     key: &Key,
     value: &Bytes,
     reserved: &BTreeSet<JobId>,
-) -> Result<(JobRecord, JobMetadata), EntryError> {
+) -> Result<(JobRecord, JobMetadata, Option<Origin>), EntryError> {
     let entry: v1::JobEntry = decode(key, value)?;
     let id = convert::id("id", &entry.id).map_err(|error| unreadable(key, error))?;
     let batch = entry.batch_id.as_deref().map(|id| convert::id("batch_id", id)).transpose();
@@ -79,7 +80,8 @@ pub(super) fn job(
         bill: bill.map(|(tokens, cost)| Bill { tokens, cost: Money::from_nanos(cost.into()) }),
         is_preview: entry.preview,
     };
-    Ok((record, JobMetadata { custom_id: entry.custom_id, name: entry.name }))
+    let origin = Origin::stored(&entry.request_id, &entry.traceparent);
+    Ok((record, JobMetadata { custom_id: entry.custom_id, name: entry.name }, origin))
 }
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {

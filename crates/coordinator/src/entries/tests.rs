@@ -71,7 +71,7 @@ async fn committed(records: &[Record<Partial>]) -> MemoryLedger {
     let epoch = ledger.lead().await.unwrap();
     let mut writes = Vec::new();
     for record in records {
-        write(record, &BTreeMap::new(), &mut writes);
+        write(record, &BTreeMap::new(), &Origins::default(), &mut writes);
     }
     ledger.commit(epoch, writes).await.unwrap();
     ledger
@@ -84,7 +84,9 @@ async fn a_job_in_any_state_is_read_back_as_it_was_written() {
         let ledger = committed(&[Record::Job(record.clone())]).await;
         let key = job_key(record.id);
         let value = ledger.get(&key).await.unwrap().unwrap();
-        assert_eq!(read::job(&key, &value, &BTreeSet::new()).unwrap(), (record, JobMetadata::default()));
+        let (read, metadata, origin) = read::job(&key, &value, &BTreeSet::new()).unwrap();
+        assert_eq!((read, metadata), (record, JobMetadata::default()));
+        assert!(origin.is_none());
     }
 }
 
@@ -95,10 +97,10 @@ async fn a_job_s_metadata_are_read_back_as_they_were_written() {
     (record.batch, record.error) = (Some(BatchId::from_random(7)), Some("enough".to_owned()));
     let (ledger, mut writes) = (MemoryLedger::new(), Vec::new());
     let all = BTreeMap::from([(record.id, metadata.clone())]);
-    write(&Record::Job(record.clone()), &all, &mut writes);
+    write(&Record::Job(record.clone()), &all, &Origins::default(), &mut writes);
     ledger.commit(ledger.lead().await.unwrap(), writes).await.unwrap();
     let stored = load(&ledger).await.unwrap();
-    let (job, read, _) = &stored.jobs[0];
+    let LoadedJob { job, metadata: read, .. } = &stored.jobs[0];
     assert_eq!((&job.record, read), (&record, &metadata));
 }
 
@@ -126,7 +128,7 @@ async fn a_scheduler_restored_from_the_ledger_shows_the_same_jobs() {
     let mut scheduler = Scheduler::new(carlo_schedule::Config::default(), Epoch(2), SealKey::new([7; 32]));
     let stored = load(&ledger).await.unwrap();
     assert_eq!((stored.jobs.len(), &*stored.drains), (JobState::ALL.len(), &["old".to_owned()][..]));
-    for (job, ..) in stored.jobs {
+    for LoadedJob { job, .. } in stored.jobs {
         let outcome = scheduler.restore(job, Now::default()).unwrap();
         assert!(outcome.records.is_empty());
     }
@@ -259,7 +261,7 @@ async fn a_page_far_out_costs_hardly_more_than_the_first() {
         for id in chunk {
             let id = id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
             let ended = Record::Job(record(id, JobState::Cancelled));
-            write(&ended, &BTreeMap::new(), &mut writes);
+            write(&ended, &BTreeMap::new(), &Origins::default(), &mut writes);
         }
         let puts = writes.into_iter().filter(|write| matches!(write, Write::Put(..))).collect();
         ledger.commit(epoch, puts).await.unwrap();

@@ -6,6 +6,8 @@ use carlo_types::{BatchId, FaultCode, JobId};
 use carlo_wire::v1;
 use carlo_wire::v1::jobs_client::JobsClient;
 use tokio::time::timeout;
+use tonic::Request;
+use tonic::transport::Channel;
 
 use crate::puppet::Puppet;
 use crate::world::{PATIENCE, TOKEN, User, World, simulation};
@@ -426,4 +428,33 @@ async fn a_cancellation_that_races_the_completion_has_one_winner() {
     }
     let used = ada.usage().await.used.unwrap();
     assert_eq!((used.jobs_completed + used.jobs_cancelled, used.tokens), (10, tokens));
+}
+
+#[tokio::test]
+async fn a_job_keeps_the_ids_of_its_request_over_a_crash() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let submit = async |request_id: Option<&str>| {
+        let message = v1::SubmitRequest { simulation: Some(simulation(100)), ..Default::default() };
+        let call = async |mut call: JobsClient<Channel>, mut request: Request<v1::SubmitRequest>| {
+            if let Some(id) = request_id {
+                let traceparent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+                request.metadata_mut().insert("x-request-id", id.parse().unwrap());
+                request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+            }
+            call.submit(request).await
+        };
+        ada.jobs(call, message).await.unwrap().id
+    };
+    let (named, unnamed) = (submit(Some("id-7")).await, submit(None).await);
+    world.crash().await;
+    let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    for _ in 0..2 {
+        puppet.compute().await;
+    }
+    let (request_id, traceparent) = &puppet.origins[&named];
+    assert_eq!((&**request_id, traceparent.contains(TRACE)), ("id-7", true), "{traceparent}");
+    // Of a request without an id only the log of its leader knows one.
+    assert_eq!(puppet.origins[&unnamed].0, "");
 }

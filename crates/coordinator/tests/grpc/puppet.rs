@@ -22,6 +22,8 @@ pub(crate) struct Puppet {
     inbox: tonic::Streaming<v1::CoordinatorMessage>,
     specs: BTreeMap<String, JobSpec>,
     leases: VecDeque<v1::Lease>,
+    /// The id and the trace of the request of each job.
+    pub(crate) origins: BTreeMap<String, (String, String)>,
 }
 
 impl Puppet {
@@ -52,7 +54,7 @@ impl Puppet {
         }
         let mut client = WorkersClient::new(world.channel.clone());
         let inbox = client.work(request).await.map_err(|status| status::to_fault(&status))?.into_inner();
-        Ok(Self { outbox, inbox, specs: BTreeMap::new(), leases: VecDeque::new() })
+        Ok(Self { outbox, inbox, specs: BTreeMap::new(), leases: VecDeque::new(), origins: BTreeMap::new() })
     }
 
     /// The next lease.
@@ -65,6 +67,7 @@ impl Puppet {
                     if let Some(specification) = grant.specification {
                         let spec = Draft::from(specification).check(0).unwrap();
                         self.specs.insert(lease.job_id.clone(), spec);
+                        self.origins.insert(lease.job_id.clone(), (grant.request_id, grant.traceparent));
                     }
                     self.leases.push_back(lease);
                 }
