@@ -1,6 +1,5 @@
-//! Monitoring: Prometheus accepts its configuration, its alerts fire correctly, and every query of
-//! the
-//! dashboard and of the alerts has a result on a cluster that works.
+//! Monitoring: Prometheus accepts its configuration, its alerts fire correctly, every query of the
+//! dashboard and of the alerts has a result on a cluster that works, and every metric has a panel.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,6 +40,11 @@ fn prometheus_accepts_the_configuration_and_the_alerts_fire_when_they_should() -
     Ok(())
 }
 
+/// Metrics without a panel: they are absent without a collector of traces, or say nothing about how
+/// a daemon does.
+const WITHOUT_PANEL: [&str; 3] =
+    ["carlo_trace_spans_ended_total", "carlo_trace_spans_exported_total", "process_virtual_memory_bytes"];
+
 /// A port that is free at the moment.
 async fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
@@ -74,6 +78,24 @@ fn names(query: &str) -> BTreeSet<String> {
         .filter(|word| word.starts_with("carlo_") || word.starts_with("process_"))
         .map(str::to_owned)
         .collect()
+}
+
+#[test]
+fn every_metric_has_a_panel() -> anyhow::Result<()> {
+    let readme = fs::read_to_string(repository("crates/service/README.md"))?;
+    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    let metrics: BTreeSet<_> = rows.filter_map(|row| row.split('|').nth(1)).flat_map(names).collect();
+    ensure!(metrics.len() >= 60, "only {} metrics are in the table", metrics.len());
+    let series: BTreeSet<_> = panels()?.iter().flat_map(|query| names(query)).collect();
+    let is_shown = |metric: &String| {
+        [metric.clone(), format!("{metric}_bucket")].iter().any(|name| series.contains(name))
+    };
+    let without: Vec<_> = metrics
+        .iter()
+        .filter(|metric| !is_shown(metric) && !WITHOUT_PANEL.contains(&metric.as_str()))
+        .collect();
+    ensure!(without.is_empty(), "{without:?} have no panel in deploy/grafana/carlo.json");
+    Ok(())
 }
 
 async fn ask(prometheus: SocketAddr, query: &str) -> anyhow::Result<Vec<Value>> {
