@@ -57,7 +57,7 @@ async fn no_page_has_a_serious_fault() -> anyhow::Result<()> {
             ("/".to_owned(), "up to date"),
             (format!("/jobs/{job}"), "Assumptions"),
             ("/jobs".to_owned(), "1 job"),
-            ("/batches".to_owned(), "0 batches"),
+            ("/batches".to_owned(), "No batches yet"),
             ("/cluster".to_owned(), "attic"),
             ("/usage".to_owned(), "This month"),
             ("/docs".to_owned(), "Getting started"),

@@ -75,10 +75,10 @@ export function months(value) {
   return parts.join(" ");
 }
 
-/** Seconds as "0.4 s", "12 s", "3 min 5 s", "2 h 10 min". */
+/** Seconds as "12 ms", "0.4 s", "12 s", "3 min 5 s", "2 h 10 min". */
 export function duration(seconds) {
   if (!isNumber(seconds) || seconds < 0) return "–";
-  if (seconds < 0.0095) return `${Math.max(1, Math.round(1000 * seconds))} ms`;
+  if (seconds < 0.0995) return `${Math.max(1, Math.round(1000 * seconds))} ms`;
   if (seconds < 10) return `${Number(seconds.toPrecision(2))} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);

@@ -33,8 +33,8 @@ export function bar(share, label, look = "") {
   return h("div", { class: `bar ${look}`, role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * share) }, fill);
 }
 
-/** The end of an id, which distinguishes ids. */
-export const shortId = (id) => (id.length > 20 ? `${id.slice(0, id.indexOf("_") + 1)}…${id.slice(-8)}` : id);
+/** The end of an id, which distinguishes ids; without a place where the line may break. */
+export const shortId = (id) => (id.length > 20 ? `${id.slice(0, id.indexOf("_") + 1)}…\u2060${id.slice(-8)}` : id);
 
 /** The name of a job, or else its id. */
 export const jobName = (job) => job.name || shortId(job.id);

@@ -19,6 +19,7 @@ export function pager(turn, one, many) {
   const update = (list) => {
     const pages = Math.ceil(list.total / list.page_size);
     page = list.page;
+    element.hidden = list.total === 0;
     replace(text, plural(list.total, one, many), pages > 1 ? `, page ${count(page)} of ${count(pages)}` : "");
     back.hidden = next.hidden = pages <= 1 && page === 1;
     back.disabled = page <= 1;

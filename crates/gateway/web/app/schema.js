@@ -12,12 +12,6 @@ export class Schema {
     return new Schema(document, document.components.schemas[name]);
   }
 
-  /** The schema of an operation's body. */
-  static ofBody(document, method, path) {
-    const body = document.paths[path]?.[method]?.requestBody?.content?.["application/json"]?.schema;
-    return body ? new Schema(document, body) : null;
-  }
-
   /** The schema with references resolved and without "or null". Members beside a reference are kept. */
   resolved() {
     let node = this.node;

@@ -106,7 +106,7 @@ export async function show(view, { id, signal }) {
         ]),
         batch.error_message ? h("div", { class: "notice warn charts-gap" }, batch.error_message) : null,
         batch.cancel_reason ? h("p", {}, h("strong", {}, "Cancelled: "), batch.cancel_reason) : null,
-        batch.metadata ? h("details", {}, h("summary", {}, "Metadata"), h("pre", { tabindex: 0 }, JSON.stringify(batch.metadata, null, 2))) : null,
+        batch.metadata ? h("details", { class: "charts-gap" }, h("summary", {}, "Metadata"), h("pre", { tabindex: 0 }, JSON.stringify(batch.metadata, null, 2))) : null,
       ),
     );
   }

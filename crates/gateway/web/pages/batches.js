@@ -30,10 +30,10 @@ export async function show(view, { signal }) {
     replace(refusal);
     replace(
       tiles,
-      tile("batches", count(stats.total_batches)),
+      tile(stats.total_batches === 1 ? "batch" : "batches", count(stats.total_batches)),
       tile("running", count(stats.running_batches + stats.pending_batches)),
-      tile("jobs in them", count(stats.total_jobs)),
-      tile("jobs a batch, mean", stats.avg_jobs_per_batch.toFixed(1)),
+      tile(stats.total_jobs === 1 ? "job in them" : "jobs in them", count(stats.total_jobs)),
+      tile("jobs a batch, mean", Number(stats.avg_jobs_per_batch.toFixed(1))),
       tile("mean time", stats.avg_duration_seconds ? duration(stats.avg_duration_seconds) : "–"),
       tile("cost so far", cost(stats.total_cost_usd)),
     );

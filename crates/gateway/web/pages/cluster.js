@@ -58,12 +58,12 @@ function showTiles(element, cluster) {
   replace(
     element,
     tile("simulations a second", shortCount(cluster.simulationsPerSecond)),
-    tile("nodes", count(cluster.totalNodes)),
-    tile("of them busy", count(cluster.busyNodes)),
+    tile(cluster.totalNodes === 1 ? "node" : "nodes", count(cluster.totalNodes)),
+    tile("busy", count(cluster.busyNodes)),
     cluster.drainingNodes > 0 && tile("draining", count(cluster.drainingNodes)),
     cluster.offlineNodes > 0 && tile("lost in the last minute", count(cluster.offlineNodes)),
-    tile("jobs running", count(cluster.runningJobs)),
-    tile("jobs queued", count(cluster.queuedJobs)),
+    tile(cluster.runningJobs === 1 ? "job running" : "jobs running", count(cluster.runningJobs)),
+    tile(cluster.queuedJobs === 1 ? "job queued" : "jobs queued", count(cluster.queuedJobs)),
     tile("mean wait", cluster.averageQueueTime > 0 ? duration(cluster.averageQueueTime) : "–"),
   );
 }
@@ -76,7 +76,7 @@ function showLeader(element, cluster) {
     h("h2", {}, "Coordinators"),
     facts([
       ["Leader", h("code", {}, cluster.leader)],
-      ["Leads since", h("span", { title: time(cluster.leadingSince) }, ago(cluster.leadingSince))],
+      ["Began to lead", h("span", { title: time(cluster.leadingSince) }, ago(cluster.leadingSince))],
       ["Epoch", count(cluster.epoch)],
       ["Version", `${cluster.version}, model version ${cluster.modelVersion}`],
       ["Ledger", [ledger.kind ?? "–", ledger.bytes ? `, ${shortCount(ledger.bytes)}B` : ""]],
@@ -191,7 +191,7 @@ function showEvents(element, signal) {
     const [look, text] = EVENTS[kind] ?? ["", kind];
     return h("span", { class: `badge ${look}` }, text);
   };
-  const list = h("div", { class: "scroll-y" });
+  const list = h("div", { class: "scroll-y stack" });
   replace(element, h("h2", {}, "Events"), list);
   async function look() {
     const { events } = await get("/api/cluster/events", { signal });

@@ -3,7 +3,7 @@
 import { create, download, get, openapi, remove, save } from "../app/api.js";
 import { button, facts, h, replace, table } from "../app/dom.js";
 import { count, duration, money, months, percent, percentInterval, shortCount, time } from "../app/format.js";
-import { badge, bar, hasEnded, jobName } from "../app/jobs.js";
+import { badge, bar, hasEnded, jobName, shortId } from "../app/jobs.js";
 import { notice, toast, toastError } from "../app/notices.js";
 import { go } from "../app/router.js";
 import { Schema } from "../app/schema.js";
@@ -86,7 +86,6 @@ export async function show(view, { id, signal }) {
       keepPlan(plan);
       go("/");
     };
-    const has = (call) => document_.paths[call] !== undefined;
     replace(
       head,
       h("h1", {}, job.name ? job.name : "Job"),
@@ -101,8 +100,8 @@ export async function show(view, { id, signal }) {
         request && !job.results.solution && !job.results.variants?.length && !job.results.sweep && button("Run again", again, { title: "The same request and seed: the same answer, to the last bit" }),
         ended && button("Delete", purge, { class: "danger" }),
         ended && button("JSON", () => save(new Blob([JSON.stringify(job, null, 2)], { type: "application/json" }), `${job.id}.json`)),
-        request && has("/api/jobs/{id}/samples") && button("Samples (CSV)", () => download(`${path}/samples?first=0&count=${Math.min(1_000_000, job.results.simulationsRun)}`, `${job.id}.csv`, { headers: { Accept: "text/csv" } }).catch(toastError)),
-        request && has("/api/jobs/{id}/report") && button("Report", () => download(`${path}/report`, `${job.id}.html`).catch(toastError), { class: "primary" }),
+        request && button("Samples (CSV)", () => download(`${path}/samples?first=0&count=${Math.min(1_000_000, job.results.simulationsRun)}`, `${job.id}.csv`, { headers: { Accept: "text/csv" } }).catch(toastError)),
+        request && button("Report", () => download(`${path}/report`, `${job.id}.html`).catch(toastError), { class: "primary" }),
       ),
     );
     document.title = `${jobName(job)} · carlo`;
@@ -121,7 +120,7 @@ export async function show(view, { id, signal }) {
   function runningView() {
     const probability = h("div", { class: "summary" });
     const progress = h("div", {});
-    const waiting = h("div", {});
+    const waiting = h("div", { class: "charts-gap" });
     const nodes = h("div", {});
     closing = closingFigure();
     const history = [];
@@ -129,7 +128,7 @@ export async function show(view, { id, signal }) {
       "div",
       { class: "columns" },
       h("section", { class: "card" }, h("h2", {}, "Progress"), progress, waiting),
-      h("section", { class: "card" }, h("h2", {}, "The answer so far"), probability, closing),
+      h("section", { class: "card" }, h("h2", {}, "The answer so far"), probability, h("div", { class: "charts-gap" }, closing)),
       h("section", { class: "card" }, h("h2", {}, "By node"), nodes),
     );
     const update = (now) => {
@@ -137,7 +136,7 @@ export async function show(view, { id, signal }) {
       replace(
         progress,
         h("div", { class: "answer-head" }, h("span", { class: "probability" }, `${Number(now.progress.toFixed(1))} %`), h("span", { class: "hint" }, `${count(now.simulationsComplete)} of ${count(now.simulationsTotal)} simulations`)),
-        bar(now.progress / 100, "Progress of the job", "tall"),
+        h("div", { class: "charts-gap" }, bar(now.progress / 100, "Progress of the job", "tall")),
         h("hr"),
         facts([
           ["Rate", rate > 0 ? `${shortCount(rate)} a second` : "–"],
@@ -194,7 +193,7 @@ function nodeTable(job) {
   return table(
     "Progress by node",
     [
-      { title: "Node", cell: ([id]) => h("code", {}, id) },
+      { title: "Node", cell: ([id]) => h("code", { title: id }, shortId(id)) },
       { title: "Share", cell: ([, node]) => bar(node.progress / 100, "Share of the job") },
       { title: "Simulations", numeric: true, cell: ([, node]) => count(node.simulations) },
       { title: "A second", numeric: true, cell: ([, node]) => shortCount(node.simulationsPerSecond) },

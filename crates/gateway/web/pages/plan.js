@@ -132,7 +132,7 @@ export async function show(view, { signal }) {
         button("Export", () => save(new Blob([JSON.stringify(request, null, 2)], { type: "application/json" }), "plan.json")),
         button("Solve…", () => solve(context())),
         button("Sweep…", () => sweep(context())),
-        button("Run large…", () => runLarge(context()), { class: "primary" }),
+        button("Run large…", () => runLarge(request), { class: "primary" }),
       ),
     ),
     h("div", { class: "plan" }, h("div", { class: "plan-edit" }, tabs, faults), h("div", { class: "plan-answer" }, answer, answerCharts)),
