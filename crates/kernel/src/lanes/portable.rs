@@ -11,14 +11,19 @@ const WIDTH: usize = 4;
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
-/// An array made lane by lane. A loop and not `array::from_fn`: a closure is not always inlined.
+/// An array made lane by lane. It is written out, because the compiler needs several times as long
+/// for the same thing as a loop, and a closure is not always inlined.
 macro_rules! each {
-    ($zero:expr, $i:ident => $x:expr) => {{
-        let mut out = [$zero; WIDTH];
-        for $i in 0..WIDTH {
-            out[$i] = $x;
-        }
-        out
+    ($i:ident => $x:expr) => {
+        [lane!($i = 0, $x), lane!($i = 1, $x), lane!($i = 2, $x), lane!($i = 3, $x)]
+    };
+}
+
+/// An expression with the number of a lane.
+macro_rules! lane {
+    ($i:ident = $lane:literal, $x:expr) => {{
+        const $i: usize = $lane;
+        $x
     }};
 }
 
@@ -28,7 +33,7 @@ const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 #[inline(never)]
 fn fused(a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
-    each!(0.0, i => a[i].mul_add(b[i], c[i]))
+    each!(I => a[I].mul_add(b[I], c[I]))
 }
 
 impl Register for Portable {
@@ -50,7 +55,7 @@ impl Register for Portable {
 
     #[inline(always)]
     fn words(self, x: &[u32; WIDTH_MAX]) -> [u32; WIDTH] {
-        each!(0, i => x[i])
+        each!(I => x[I])
     }
 
     #[inline(always)]
@@ -72,57 +77,57 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn add(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => a[i] + b[i])
+        each!(I => a[I] + b[I])
     }
 
     #[inline(always)]
     fn sub(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => a[i] - b[i])
+        each!(I => a[I] - b[I])
     }
 
     #[inline(always)]
     fn mul(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => a[i] * b[i])
+        each!(I => a[I] * b[I])
     }
 
     #[inline(always)]
     fn fma(self, a: [f32; WIDTH], b: [f32; WIDTH], c: [f32; WIDTH]) -> [f32; WIDTH] {
-        if FUSED { each!(0.0, i => a[i].mul_add(b[i], c[i])) } else { fused(a, b, c) }
+        if FUSED { each!(I => a[I].mul_add(b[I], c[I])) } else { fused(a, b, c) }
     }
 
     #[inline(always)]
     fn sqrt(self, a: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => a[i].sqrt())
+        each!(I => a[I].sqrt())
     }
 
     #[inline(always)]
     fn div(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => a[i] / b[i])
+        each!(I => a[I] / b[I])
     }
 
     #[inline(always)]
     fn larger(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => if a[i] > b[i] { a[i] } else { b[i] })
+        each!(I => if a[I] > b[I] { a[I] } else { b[I] })
     }
 
     #[inline(always)]
     fn smaller(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => if a[i] < b[i] { a[i] } else { b[i] })
+        each!(I => if a[I] < b[I] { a[I] } else { b[I] })
     }
 
     #[inline(always)]
     fn exponent(self, x: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => ((x[i].to_bits() >> 23).cast_signed() - 127) as f32)
+        each!(I => ((x[I].to_bits() >> 23).cast_signed() - 127) as f32)
     }
 
     #[inline(always)]
     fn mantissa(self, x: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => f32::from_bits(x[i].to_bits() & 0x007f_ffff | 0x3f80_0000))
+        each!(I => f32::from_bits(x[I].to_bits() & 0x007f_ffff | 0x3f80_0000))
     }
 
     #[inline(always)]
     fn flip(self, x: [f32; WIDTH], by: [u32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => f32::from_bits(x[i].to_bits() ^ by[i] & SIGN))
+        each!(I => f32::from_bits(x[I].to_bits() ^ by[I] & SIGN))
     }
 
     #[inline(always)]
@@ -132,86 +137,86 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn add_words(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => a[i].wrapping_add(b[i]))
+        each!(I => a[I].wrapping_add(b[I]))
     }
 
     #[inline(always)]
     fn xor(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => a[i] ^ b[i])
+        each!(I => a[I] ^ b[I])
     }
 
     #[inline(always)]
     fn and(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => a[i] & b[i])
+        each!(I => a[I] & b[I])
     }
 
     #[inline(always)]
     fn or(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => a[i] | b[i])
+        each!(I => a[I] | b[I])
     }
 
     #[inline(always)]
     fn rotate<const N: u32>(self, a: [u32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => a[i].rotate_left(N))
+        each!(I => a[I].rotate_left(N))
     }
 
     #[inline(always)]
     fn left(self, a: [u32; WIDTH], n: u32) -> [u32; WIDTH] {
-        each!(0, i => a[i] << n)
+        each!(I => a[I] << n)
     }
 
     #[inline(always)]
     fn right(self, a: [u32; WIDTH], n: u32) -> [u32; WIDTH] {
-        each!(0, i => a[i] >> n)
+        each!(I => a[I] >> n)
     }
 
     #[inline(always)]
     fn number(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => a[i].cast_signed() as f32)
+        each!(I => a[I].cast_signed() as f32)
     }
 
     #[inline(always)]
     fn below(self, a: [u32; WIDTH], b: [u32; WIDTH]) -> [bool; WIDTH] {
-        each!(false, i => a[i].cast_signed() < b[i].cast_signed())
+        each!(I => a[I].cast_signed() < b[I].cast_signed())
     }
 
     #[inline(always)]
     fn masked(self, mask: [bool; WIDTH], x: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => if mask[i] { x[i] } else { 0.0 })
+        each!(I => if mask[I] { x[I] } else { 0.0 })
     }
 
     #[inline(always)]
     fn less(self, a: [f32; WIDTH], b: [f32; WIDTH]) -> [bool; WIDTH] {
-        each!(false, i => a[i] < b[i])
+        each!(I => a[I] < b[I])
     }
 
     #[inline(always)]
     fn select(self, mask: [bool; WIDTH], a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => if mask[i] { a[i] } else { b[i] })
+        each!(I => if mask[I] { a[I] } else { b[I] })
     }
 
     #[inline(always)]
     fn both(self, a: [bool; WIDTH], b: [bool; WIDTH]) -> [bool; WIDTH] {
-        each!(false, i => a[i] & b[i])
+        each!(I => a[I] & b[I])
     }
 
     #[inline(always)]
     fn either(self, a: [bool; WIDTH], b: [bool; WIDTH]) -> [bool; WIDTH] {
-        each!(false, i => a[i] | b[i])
+        each!(I => a[I] | b[I])
     }
 
     #[inline(always)]
     fn bits(self, x: [f32; WIDTH]) -> [u32; WIDTH] {
-        each!(0, i => x[i].to_bits())
+        each!(I => x[I].to_bits())
     }
 
     #[inline(always)]
     fn with_bits(self, a: [u32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => f32::from_bits(a[i]))
+        each!(I => f32::from_bits(a[I]))
     }
 
     #[inline(always)]
     fn gather(self, table: &[f32], index: [u32; WIDTH]) -> [f32; WIDTH] {
-        each!(0.0, i => table[(index[i] as usize).min(table.len() - 1)])
+        each!(I => table[(index[I] as usize).min(table.len() - 1)])
     }
 }
