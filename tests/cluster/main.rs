@@ -4,6 +4,7 @@
 //! Every fault is judged by the digest: whatever happens, the answer must have the same bits.
 
 mod admin;
+mod backups;
 mod bodies;
 mod connections;
 mod contract;

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use carlo_tenancy::Caller;
 use carlo_types::{Fault, FaultCode, NodeId};
+use carlo_wire::v1::AuditAction;
 use carlo_wire::v1::cluster_server::Cluster;
 use carlo_wire::{convert, v1};
+use tokio::sync::Semaphore;
 
 use crate::auth::{RequestContext, ServiceState, service};
 use crate::core::Core;
+use crate::ledger_export::{self, Pieces};
 use crate::standby::Standbys;
 use crate::to_proto;
 
@@ -18,11 +21,13 @@ pub(crate) struct ClusterService {
     /// The URL of this coordinator.
     address: String,
     standbys: Arc<Standbys>,
+    /// Each has the whole ledger in memory.
+    exports: Arc<Semaphore>,
 }
 
 impl ClusterService {
     pub(crate) fn new(state: ServiceState, address: String, standbys: Arc<Standbys>) -> Self {
-        Self { state, address, standbys }
+        Self { state, address, standbys, exports: Arc::new(Semaphore::new(1)) }
     }
 
     async fn status(
@@ -77,6 +82,26 @@ impl ClusterService {
     ) -> Result<v1::Node, Fault> {
         set_draining(context, request, false).await
     }
+
+    async fn export_ledger(
+        &self,
+        context: &mut RequestContext,
+        _: v1::ExportLedgerRequest,
+    ) -> Result<Pieces, Fault> {
+        let exports = Arc::clone(&self.exports);
+        let admit = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            let permit = core.open_stream(caller)?;
+            let place = exports.try_acquire_owned().map_err(|_| {
+                let message = "another export of the ledger is in progress: try again when it has ended";
+                Fault::new(FaultCode::Exhausted, message)
+            })?;
+            core.audit(caller, AuditAction::LedgerExported, "", "");
+            Ok((permit, place))
+        };
+        let permits = context.admit(admit).await?;
+        ledger_export::send(self.state.ledger.as_ref(), permits).await
+    }
 }
 
 async fn set_draining(
@@ -103,12 +128,13 @@ async fn set_draining(
 }
 
 service! {
-    impl Cluster for ClusterService {
+    impl Cluster for ClusterService [ExportLedgerStream = Pieces] {
         status(v1::ClusterStatusRequest) -> v1::ClusterStatus;
         ready(v1::ReadyRequest) -> v1::ReadyResponse;
         drain(v1::DrainRequest) -> v1::Node;
         undrain(v1::DrainRequest) -> v1::Node;
         history(v1::ClusterHistoryRequest) -> v1::ClusterHistory;
         events(v1::ClusterEventsRequest) -> v1::ClusterEvents;
+        export_ledger(v1::ExportLedgerRequest) -> Pieces;
     }
 }

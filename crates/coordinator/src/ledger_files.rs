@@ -1,13 +1,17 @@
 //! Export and import of a ledger as one file, for `carlo-coordinator ledger`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use carlo_kernel::MODEL_VERSION;
 use carlo_store::portable::{self, PortableError};
+use carlo_wire::v1::cluster_client::ClusterClient;
+use carlo_wire::{Coordinators, status, v1};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Request, Status};
 
 use crate::config::{Data, LEDGER_FILE};
 
@@ -26,6 +30,9 @@ pub enum LedgerFileError {
     /// The import failed.
     #[error("failed to import the ledger from {}", file.display())]
     Import { file: PathBuf, source: PortableError },
+    /// The running cluster doesn't send its ledger.
+    #[error("failed to export the ledger of the running cluster: {why}")]
+    Refused { why: String },
     /// There is no ledger in this directory.
     #[error("failed to export the ledger: there is none in {}", .0.display())]
     NoLedger(PathBuf),
@@ -34,8 +41,13 @@ pub enum LedgerFileError {
     InUse,
 }
 
-/// Writes a consistent copy of the ledger to a new file that only its owner can read. Returns the
-/// number of entries.
+/// The program that writes an export, in words.
+pub(crate) fn origin() -> String {
+    format!("carlo-coordinator {}, model version {MODEL_VERSION}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Writes a consistent copy of a ledger that no coordinator uses, or that is in etcd, to a new file
+/// that only its owner can read. Returns the number of entries.
 ///
 /// # Errors
 ///
@@ -49,21 +61,61 @@ pub async fn export(data: &Data, file: &Path) -> Result<u64, LedgerFileError> {
     }
     let failed = |source: PortableError| LedgerFileError::Export { file: file.to_owned(), source };
     let ledger = data.open(ADDRESS).map_err(|error| failed(error.into()))?;
-    let mut options = OpenOptions::new();
-    let made = options.write(true).create_new(true).mode(0o600).open(file);
-    let made = made.map_err(|error| failed(error.into()))?;
-    let origin = format!("carlo-coordinator {}, model version {MODEL_VERSION}", env!("CARGO_PKG_VERSION"));
-    let exported = async {
-        let entries = portable::export(&*ledger, &origin, BufWriter::new(&made)).await?;
-        made.sync_all()?;
-        // Reads the file back to check that the export is usable.
-        portable::read(BufReader::new(File::open(file)?))?;
-        Ok(entries)
+    let write = async |made: &File| {
+        let contents = portable::contents(&*ledger, &origin()).await?;
+        portable::write(&contents, BufWriter::new(made))?;
+        Ok(())
     };
-    exported.await.map_err(|error| {
+    create(file, write).await.map_err(failed)
+}
+
+/// Writes a consistent copy of the ledger of a running cluster to a new file that only its owner
+/// can read. The leader of the `coordinators` sends it to administrators, whose API key is `key`.
+/// Returns the number of entries.
+///
+/// # Errors
+///
+/// If no coordinator sends the ledger, or if the file exists or can't be written.
+pub async fn download(
+    coordinators: &Coordinators,
+    key: Option<&MetadataValue<Ascii>>,
+    file: &Path,
+) -> Result<u64, LedgerFileError> {
+    let failed = |source: PortableError| LedgerFileError::Export { file: file.to_owned(), source };
+    let refused = |status: Status| LedgerFileError::Refused { why: status::to_fault(&status).message };
+    let call = |channel| {
+        let mut request = Request::new(v1::ExportLedgerRequest {});
+        if let Some(key) = key {
+            request.metadata_mut().insert("x-api-key", key.clone());
+        }
+        async move { ClusterClient::new(channel).export_ledger(request).await }
+    };
+    let mut pieces = coordinators.call(call).await.map_err(refused)?.into_inner();
+    let write = async |mut made: &File| {
+        while let Some(v1::ExportedLedger { piece }) = pieces.message().await.map_err(io::Error::other)? {
+            made.write_all(&piece)?;
+        }
+        Ok(())
+    };
+    create(file, write).await.map_err(failed)
+}
+
+/// Creates a file, lets it be written, and reads it back to check that the export is usable.
+/// Returns the number of entries.
+async fn create(
+    file: &Path,
+    write: impl AsyncFnOnce(&File) -> Result<(), PortableError>,
+) -> Result<u64, PortableError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    let exported = async {
+        write(&made).await?;
+        made.sync_all()?;
+        let contents = portable::read(BufReader::new(File::open(file)?))?;
+        Ok(contents.entries.len() as u64)
+    };
+    exported.await.inspect_err(|_| {
         // An incomplete file would block another attempt.
         let _ = std::fs::remove_file(file);
-        failed(error)
     })
 }
 

@@ -52,6 +52,7 @@ mod intake;
 mod job_metadata;
 mod jobs;
 mod lead;
+mod ledger_export;
 pub mod ledger_files;
 mod ledger_reads;
 mod metrics;

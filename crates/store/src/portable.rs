@@ -63,21 +63,31 @@ pub enum PortableError {
     Unfinished,
 }
 
-/// Writes all entries of one moment, even if the ledger changes meanwhile. Returns their number.
+/// Reads all entries of one moment, even if the ledger changes meanwhile.
 ///
 /// # Errors
 ///
-/// If the ledger or the file fails, or an import into the ledger was interrupted.
-pub async fn export(ledger: &dyn Ledger, origin: &str, file: impl io::Write) -> Result<u64, PortableError> {
+/// If the ledger fails, or an import into it was interrupted.
+pub async fn contents(ledger: &dyn Ledger, origin: &str) -> Result<Contents, PortableError> {
     // One call reads one state of the ledger.
     let entries = ledger.scan("", None, usize::MAX).await?;
     if entries.iter().any(|(key, _)| key.as_str() == UNFINISHED) {
         return Err(PortableError::Unfinished);
     }
+    Ok(Contents { origin: origin.to_owned(), entries })
+}
+
+/// Writes the file. Returns the number of entries.
+///
+/// # Errors
+///
+/// If the file can't be written.
+pub fn write(contents: &Contents, file: impl io::Write) -> io::Result<u64> {
+    let Contents { origin, entries } = contents;
     let mut file = Hashed { file, hash: Sha256::new() };
     let origin = origin.replace('\n', " ");
     file.write_all(format!("{FORMAT}{VERSION}\n{origin}\n").as_bytes())?;
-    for (key, value) in &entries {
+    for (key, value) in entries {
         for bytes in [key.as_str().as_bytes(), value] {
             // Keys and values are much shorter than 4 GiB, and a reader checks the lengths anyway.
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -276,7 +286,7 @@ mod tests {
 
     async fn exported(ledger: &RedbLedger) -> Vec<u8> {
         let mut file = Vec::new();
-        export(ledger, "a test", &mut file).await.unwrap();
+        write(&contents(ledger, "a test").await.unwrap(), &mut file).unwrap();
         file
     }
 
@@ -301,7 +311,7 @@ mod tests {
         let rest = ["import/unfinished", "job/half"].map(|text| Write::Put(key(text), Bytes::new()));
         to.commit(epoch, rest.to_vec()).await.unwrap();
         assert!(matches!(require_whole(&to).await, Err(PortableError::Unfinished)));
-        assert!(matches!(export(&to, "", Vec::new()).await, Err(PortableError::Unfinished)));
+        assert!(matches!(contents(&to, "").await, Err(PortableError::Unfinished)));
         let file = exported(&filled().await).await;
         import_into(&to, read(file.as_slice()).unwrap()).await.unwrap();
         assert_eq!(exported(&to).await, file);

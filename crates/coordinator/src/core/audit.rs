@@ -109,6 +109,7 @@ fn event(action: AuditAction) -> Option<ClusterEventKind> {
         AuditAction::NodeUndrained => Some(ClusterEventKind::Undrained),
         AuditAction::Unspecified
         | AuditAction::QuarantineLifted
+        | AuditAction::LedgerExported
         | AuditAction::JobCancelled
         | AuditAction::JobUpdated
         | AuditAction::JobDeleted

@@ -44,6 +44,13 @@ pub(crate) struct EtcdArguments {
     etcd_password_file: Option<PathBuf>,
 }
 
+impl EtcdArguments {
+    /// Whether the ledger is in etcd.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.etcd.is_empty()
+    }
+}
+
 #[cfg(not(feature = "etcd"))]
 impl EtcdArguments {
     #[expect(clippy::unused_self, reason = "the arguments are of use where etcd is built in")]

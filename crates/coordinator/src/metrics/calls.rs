@@ -257,6 +257,7 @@ mod tests {
             "Accounts/SetTiers",
             "Cluster/Drain",
             "Cluster/Undrain",
+            "Cluster/ExportLedger",
         ] {
             assert!(!is_read(change), "{change}");
         }

@@ -79,6 +79,31 @@ async fn an_administrator_reaches_everybodys_jobs_and_what_is_changed_is_recorde
 }
 
 #[tokio::test]
+async fn an_administrator_exports_the_ledger_while_jobs_are_submitted() {
+    let world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    ada.submit(1, "").await.unwrap();
+    let export = async |user: &User| {
+        let request = v1::ExportLedgerRequest {};
+        user.cluster(async |mut call, m| call.export_ledger(m).await, request).await
+    };
+    assert_eq!(export(&ada).await.unwrap_err().code, FaultCode::Forbidden);
+    let admin = world.admin();
+    let mut file = Vec::new();
+    let mut pieces = export(&admin).await.unwrap();
+    while let Some(v1::ExportedLedger { piece }) = pieces.message().await.unwrap() {
+        file.extend(piece);
+    }
+    let contents = carlo_store::portable::read(file.as_slice()).unwrap();
+    let jobs = |contents: &carlo_store::portable::Contents| {
+        contents.entries.iter().filter(|(key, _)| key.as_str().starts_with("job/")).count()
+    };
+    assert!(contents.origin.contains("model version"), "{}", contents.origin);
+    assert_eq!(jobs(&contents), 1);
+    assert_eq!(audit(&world).await[0].0, AuditAction::LedgerExported);
+}
+
+#[tokio::test]
 async fn an_administrator_reaches_everybodys_batches() {
     let world = World::new().await;
     let (ada, admin) = (world.user("ada", "pro").await, world.admin());

@@ -134,6 +134,7 @@ pub(crate) fn audit_record(message: v1::AuditRecord) -> Result<AuditRecord, Fiel
         v1::AuditAction::NodeDrained => AuditAction::NodeDrained,
         v1::AuditAction::NodeUndrained => AuditAction::NodeUndrained,
         v1::AuditAction::QuarantineLifted => AuditAction::QuarantineLifted,
+        v1::AuditAction::LedgerExported => AuditAction::LedgerExported,
         v1::AuditAction::JobCancelled => AuditAction::JobCancelled,
         v1::AuditAction::JobUpdated => AuditAction::JobUpdated,
         v1::AuditAction::JobDeleted => AuditAction::JobDeleted,

@@ -13,7 +13,7 @@ from ._model import Answer, Input
 from .display import BatchDisplay, ClusterDisplay, ComparisonDisplay, JobDisplay, ReplayDisplay, ResultsDisplay, SensitivityDisplay, SolvedDisplay
 
 
-AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted"]
+AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "ledgerExported", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted"]
 """The actions that the audit log records. Jobs and batches are those of other users."""
 
 BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"]

@@ -529,6 +529,16 @@ impl Cluster for State {
         self.answer("events", request, |_| Ok(v1::ClusterEvents { events: vec![lost] })).await
     }
 
+    type ExportLedgerStream = Streamed<v1::ExportedLedger>;
+
+    /// The gateway never asks for it.
+    async fn export_ledger(
+        &self,
+        _: Request<v1::ExportLedgerRequest>,
+    ) -> Result<Response<Self::ExportLedgerStream>, Status> {
+        Err(Status::unimplemented("the gateway has no such route"))
+    }
+
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
         self.answer("drain", request, |message| told(&message, v1::NodeStatus::Draining)).await
     }

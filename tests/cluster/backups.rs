@@ -1,0 +1,86 @@
+//! The ledger of a running cluster is backed up, and another cluster goes on with the copy.
+
+use std::path::Path;
+use std::process::Output;
+
+use anyhow::{Context as _, ensure};
+use carlo_rest::job::JobStatus;
+use carlo_tests::{Auth, Client, Cluster, Daemon, binary};
+use reqwest::Method;
+use serde_json::Value;
+
+/// A job of at least a second on one thread.
+const LONG: u64 = 20_000_000;
+
+async fn ledger(arguments: &[&str]) -> anyhow::Result<Output> {
+    let mut command = tokio::process::Command::new(binary("carlo-coordinator")?);
+    Ok(command.arg("ledger").args(arguments).kill_on_drop(true).output().await?)
+}
+
+async fn done(arguments: &[&str]) -> anyhow::Result<()> {
+    let output = ledger(arguments).await?;
+    ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Fails with this exit code and these words.
+async fn refused(arguments: &[&str], code: i32, words: &str) -> anyhow::Result<()> {
+    let output = ledger(arguments).await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(code) && said.contains(words), "{arguments:?}: {said}");
+    Ok(())
+}
+
+fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().context("a temporary directory has a readable name")
+}
+
+#[tokio::test]
+async fn a_running_cluster_is_backed_up_and_its_copy_finishes_the_jobs() -> anyhow::Result<()> {
+    let cluster = Cluster::with(Auth::On).await?;
+    let worker = cluster.worker("one", 1, None).await?;
+    let client = cluster.client.clone();
+    let complete = client.submit(&Client::request(100_000, 1)).await?;
+    let before = client.complete(&complete).await?;
+    let running = client.submit(&Client::request(LONG, 2)).await?;
+    client.job_until(&running, |job| job.simulations_complete > 0).await?;
+
+    let directory = tempfile::tempdir()?;
+    let [copy, refusal, data] = ["copy", "refusal", "data"].map(|name| directory.path().join(name));
+    let (copy, refusal, data) = (text(&copy)?, text(&refusal)?, text(&data)?);
+    let key = cluster.data().join("admin-key");
+    let address = format!("http://{}", cluster.coordinator_address);
+    let from = ["--coordinator", &address, "--key-file", text(&key)?];
+    done(&[&["backup", copy], &from[..]].concat()).await?;
+    refused(&[&["backup", copy], &from[..]].concat(), 1, "File exists").await?;
+    refused(&["backup", refusal, "--coordinator", &address], 1, "needs an API key").await?;
+    refused(&["backup", refusal, "--coordinator", "http://127.0.0.1:9"], 1, "refused").await?;
+    refused(&["backup", refusal], 2, "give the ledger").await?;
+    ensure!(!Path::new(refusal).exists(), "a refused backup left a file");
+    let audit = client.call(Method::GET, "/api/admin/audit", None).await?.json::<Value>().await?;
+    ensure!(audit["records"][0]["action"] == "ledgerExported", "{audit}");
+    // The cluster goes on.
+    let digest = client.complete(&running).await?.results.context("it is complete")?.digest;
+    drop(worker);
+
+    done(&["restore", copy, "--data-dir", data]).await?;
+    let arguments =
+        ["--listen", "127.0.0.1:0", "--data-dir", data, "--admin-key-file", text(&key)?, "--join-token-file"];
+    let token = cluster.data().join("join-token");
+    let coordinator =
+        Daemon::listening("carlo-coordinator", &[&arguments[..], &[text(&token)?]].concat(), &[]).await?;
+    let to = format!("http://{}", coordinator.address);
+    let gateway =
+        Daemon::listening("carlo-gateway", &["--listen", "127.0.0.1:0", "--coordinator", &to], &[]).await?;
+    let admin = client.key().context("authentication is on")?;
+    let restored = Client::new(format!("http://{}", gateway.address)).with_key(admin);
+    let after = restored.complete(&complete).await?;
+    ensure!(after == before, "a complete job is another: {after:?}");
+    ensure!(restored.job(&running).await?.status != JobStatus::Complete, "the copy is of a later moment");
+    let arguments =
+        ["--coordinator", &to, "--name", "two", "--threads", "1", "--join-token-file", text(&token)?];
+    let _worker = Daemon::start("carlo-worker", &arguments, &[])?;
+    let finished = restored.complete(&running).await?.results.context("it is complete")?;
+    ensure!(finished.digest == digest, "the copy's digest is {}, not {digest}", finished.digest);
+    Ok(())
+}
