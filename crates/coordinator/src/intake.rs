@@ -17,13 +17,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use carlo_types::limits::{BODY_BYTES_MAX, MESSAGE_BYTES_MAX};
-use carlo_wire::status;
+use carlo_types::{Fault, FaultCode};
+use carlo_wire::{GATEWAY_PROTOCOLS, PROTOCOL, status};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::http::{Request, Response};
+use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::metadata::MetadataMap;
 use tower::{Layer, Service};
 
@@ -88,9 +89,25 @@ fn bytes_max(path: &str) -> usize {
     }
 }
 
+/// Refuses a gateway whose protocol this coordinator doesn't know.
+fn check_protocol(headers: &HeaderMap) -> Result<(), Status> {
+    let Some(theirs) = headers.get(PROTOCOL) else { return Ok(()) };
+    let version = theirs.to_str().ok().and_then(|text| text.parse().ok());
+    if version.is_some_and(|version| GATEWAY_PROTOCOLS.contains(&version)) {
+        return Ok(());
+    }
+    let (first, last) = GATEWAY_PROTOCOLS.into_inner();
+    let message = format!(
+        "the gateway has protocol version {theirs:?}, and the coordinator knows {first} to {last}: \
+         install the same release, on the coordinators first"
+    );
+    Err(status::from_fault(&Fault::new(FaultCode::Incompatible, message)))
+}
+
 impl Shared {
     /// The request with its whole message, if both are within the limits.
     async fn admit(&self, request: Request<Body>) -> Result<Request<Body>, Status> {
+        check_protocol(request.headers())?;
         let path = request.uri().path().to_owned();
         let Some(method) = self.methods.get(&path) else {
             // The health service and unknown methods need no more than a few bytes.

@@ -183,7 +183,8 @@ fn failure(status: &Status) -> Failure {
         FaultCode::Timeout => "the coordinator took too long to answer".clone_into(&mut fault.message),
         FaultCode::Incompatible => {
             tracing::warn!(%status, "a coordinator doesn't understand this gateway");
-            "the coordinator has a version that this gateway can't talk to".clone_into(&mut fault.message);
+            fault.message =
+                format!("the coordinator has another version than this gateway: {}", fault.message);
         }
         FaultCode::Internal => fault.message = format!("the coordinator answered {status}"),
         _ => {}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use carlo_wire::v1;
+use carlo_wire::{PROTOCOL, PROTOCOL_VERSION, v1};
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 
 use crate::problem::Failure;
@@ -55,6 +55,7 @@ impl RequestContext {
     /// Wraps a message for a coordinator, with the caller's key.
     pub(crate) fn request<M>(&self, message: M) -> tonic::Request<M> {
         let mut request = tonic::Request::new(message);
+        request.metadata_mut().insert(PROTOCOL, PROTOCOL_VERSION.into());
         if let Some(key) = &self.key {
             request.metadata_mut().insert(X_API_KEY, key.clone());
         }

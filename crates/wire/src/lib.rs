@@ -10,6 +10,8 @@
 //!
 //! This crate doesn't know what a message means for a queue or a store.
 
+use std::ops::RangeInclusive;
+
 #[expect(
     missing_docs,
     clippy::pedantic,
@@ -34,5 +36,13 @@ pub use carlo_service::tls::Trust;
 pub use client::{AddressError, Coordinator, Coordinators};
 pub use convert::FieldError;
 
-/// The version of the worker protocol. A coordinator refuses workers of another version.
+/// The version of the protocol between the daemons. A coordinator refuses workers of another
+/// version, and gateways of a version that is not in [`GATEWAY_PROTOCOLS`].
 pub const PROTOCOL_VERSION: u32 = 2;
+
+/// The protocol versions of the gateways that a coordinator serves. The previous version belongs to
+/// them, so that coordinators can be upgraded first.
+pub const GATEWAY_PROTOCOLS: RangeInclusive<u32> = 2..=PROTOCOL_VERSION;
+
+/// The metadata key with which a gateway names its protocol version. Other clients name none.
+pub const PROTOCOL: &str = "carlo-protocol";

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use carlo_wire::v1;
+use carlo_types::FaultCode;
+use carlo_wire::status::to_fault;
 use carlo_wire::v1::batches_client::BatchesClient;
+use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::jobs_client::JobsClient;
+use carlo_wire::{GATEWAY_PROTOCOLS, PROTOCOL, v1};
 use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request as HttpRequest};
@@ -43,6 +46,31 @@ impl http_body::Body for Unfinished {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Status>>> {
         self.0.poll_recv(context).map(|item| item.map(|item| item.map(http_body::Frame::data)))
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_of_another_protocol_is_served_or_refused_in_words() {
+    let world = World::new().await;
+    let status = async |version: Option<&'static str>| {
+        let mut request = Request::new(v1::ClusterStatusRequest {});
+        request.metadata_mut().insert("x-api-key", world.admin().key.parse().unwrap());
+        if let Some(version) = version {
+            request.metadata_mut().insert(PROTOCOL, version.parse().unwrap());
+        }
+        ClusterClient::new(world.channel.clone()).status(request).await
+    };
+    // Gateways of releases before the version was sent, and those of all known versions.
+    status(None).await.unwrap();
+    for version in GATEWAY_PROTOCOLS {
+        status(Some(version.to_string().leak())).await.unwrap();
+    }
+    for version in ["0", "999999", "-1", "two"] {
+        let refused = status(Some(version)).await.unwrap_err();
+        assert_eq!(to_fault(&refused).code, FaultCode::Incompatible, "{version}");
+        for words in [version, "install the same release, on the coordinators first"] {
+            assert!(refused.message().contains(words), "{refused}");
+        }
     }
 }
 
