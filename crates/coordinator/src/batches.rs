@@ -102,18 +102,13 @@ impl BatchesService {
         let owners = check_owner_filter(request.all, &request.user, &mut faults);
         let list = move |core: &mut Core, caller: &Caller| {
             if faults.is_empty() {
-                core.list_batches(caller, &owners, state.flatten(), page)
+                core.list_batches(caller, &owners, state.flatten(), page, LISTED_JOBS_MAX)
             } else {
                 Err(Fault::invalid(faults))
             }
         };
         let (total, batches) = context.admit(list).await?;
-        let listed = |batch| {
-            let mut batch = to_proto::batch(batch);
-            batch.job_ids.truncate(LISTED_JOBS_MAX);
-            batch
-        };
-        let batches = batches.into_iter().map(listed).collect();
+        let batches = batches.into_iter().map(to_proto::batch).collect();
         Ok(v1::ListBatchesResponse { batches, total: total as u64 })
     }
 

@@ -193,7 +193,7 @@ impl JobsService {
             }
         }
         let (total, wanted) = wanted.finish();
-        Ok((total, context.core().ask(move |core| core.listed(&wanted)).await?))
+        Ok((total, context.core().ask(move |core| core.listed(wanted.into_iter())).await?))
     }
 
     async fn update(

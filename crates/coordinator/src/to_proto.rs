@@ -68,7 +68,7 @@ pub(crate) fn batch(view: BatchView) -> v1::Batch {
         created_at_ms: record.created_at.0,
         started_at_ms: record.started_at.map(|at| at.0),
         completed_at_ms: record.ended_at.map(|at| at.0),
-        total_jobs: u32::try_from(record.jobs.len()).unwrap_or(u32::MAX),
+        total_jobs: counts.all(),
         pending_jobs: counts.queued,
         running_jobs: counts.running,
         completed_jobs: counts.complete,

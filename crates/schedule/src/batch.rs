@@ -18,19 +18,25 @@
 //! it can't fit any more, whatever the open jobs turn out to cost. So the sum of what is spent and
 //! reserved never exceeds the cap, and neither timing nor `parallel_jobs` changes which jobs run.
 
-use std::collections::BTreeMap;
+mod totals;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use carlo_types::{Bill, JobId, Money, Timestamp};
 
 use crate::record::{BatchJob, BatchRecord, BatchState, JobState};
+pub use totals::BatchStats;
+use totals::Totals;
 
 /// A batch's record, and values that are derived from it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Batch {
     pub(crate) record: BatchRecord,
-    counts: BatchCounts,
+    totals: Totals,
     spent: Bill,
     estimated: Money,
+    /// The positions of the running jobs.
+    running: BTreeSet<usize>,
     /// Positions in the record's list of jobs.
     positions: BTreeMap<JobId, usize>,
     /// The same positions in the order in which the budget is given out.
@@ -65,6 +71,11 @@ impl BatchCounts {
     fn open(self) -> u32 {
         self.queued + self.running
     }
+
+    /// The number of all jobs.
+    pub fn all(self) -> u32 {
+        self.open() + self.complete + self.failed + self.cancelled
+    }
 }
 
 /// What the scheduler has to do for a batch next.
@@ -86,24 +97,49 @@ pub(crate) struct JobChange<'a> {
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) bill: Option<Bill>,
+    pub(crate) simulations_done: u64,
 }
 
 impl Batch {
     pub(crate) fn new(record: BatchRecord) -> Self {
-        let mut counts = BatchCounts::default();
-        for job in &record.jobs {
-            *counts.of(job.state) += 1;
-        }
+        let mut totals = Totals::default();
+        record.jobs.iter().for_each(|job| totals.add(job));
+        let is_running = |(_, job): &(usize, &BatchJob)| job.state == JobState::Running;
+        let running =
+            record.jobs.iter().enumerate().filter(is_running).map(|(position, _)| position).collect();
         let positions = record.jobs.iter().enumerate().map(|(position, job)| (job.job, position)).collect();
         let mut by_estimate: Vec<usize> = (0..record.jobs.len()).collect();
         by_estimate.sort_by_key(|position| (record.jobs[*position].estimate, *position));
         let spent = record.jobs.iter().filter_map(|job| job.bill).fold(record.unattributed, Bill::plus);
         let estimated = record.jobs.iter().fold(Money::ZERO, |sum, job| sum.plus(job.estimate));
-        Self { record, counts, spent, estimated, positions, by_estimate, cancels_running: false }
+        Self { record, totals, spent, estimated, running, positions, by_estimate, cancels_running: false }
     }
 
     pub(crate) fn counts(&self) -> BatchCounts {
-        self.counts
+        self.totals.counts
+    }
+
+    /// Changes a job, and the sums with it.
+    fn change(&mut self, position: usize, change: impl FnOnce(&mut BatchJob)) {
+        let job = &mut self.record.jobs[position];
+        self.totals.subtract(job);
+        change(job);
+        self.totals.add(job);
+        if job.state == JobState::Running {
+            self.running.insert(position);
+        } else {
+            self.running.remove(&position);
+        }
+    }
+
+    /// The jobs that run.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &BatchJob> {
+        self.running.iter().map(|position| &self.record.jobs[*position])
+    }
+
+    /// The counted simulations of the jobs that don't run, and all of their simulations.
+    pub(crate) fn simulations(&self) -> (u128, u128) {
+        (self.totals.done, self.totals.simulations)
     }
 
     /// Takes note of a job's change. Returns whether the record must be saved because more than the
@@ -111,15 +147,15 @@ impl Batch {
     pub(crate) fn note(&mut self, job: JobId, change: JobChange<'_>) -> bool {
         let Some(&position) = self.positions.get(&job) else { return false };
         let before = (self.state(), self.record.started_at, self.record.ended_at, self.record.error.clone());
-        let member = &mut self.record.jobs[position];
-        *self.counts.of(member.state) -= 1;
-        *self.counts.of(change.state) += 1;
-        if let Some(bill) = change.bill.filter(|_| member.bill.is_none()) {
-            member.bill = Some(bill);
+        if let Some(bill) = change.bill.filter(|_| self.record.jobs[position].bill.is_none()) {
+            self.record.jobs[position].bill = Some(bill);
             self.spent = self.spent.plus(bill);
         }
-        member.state = change.state;
-        member.is_blocked &= change.state == JobState::Queued;
+        self.change(position, |member| {
+            member.state = change.state;
+            member.simulations_done = change.simulations_done;
+            member.is_blocked &= change.state == JobState::Queued;
+        });
         self.record.started_at = self.record.started_at.or(change.started_at);
         if change.state == JobState::Failed {
             let why = change.error.unwrap_or("no reason was given");
@@ -128,7 +164,7 @@ impl Batch {
         }
         if self.has_ended() {
             self.record.ended_at = self.record.ended_at.or(change.ended_at);
-            if self.counts.complete + self.counts.failed == 0 {
+            if self.totals.counts.complete + self.totals.counts.failed == 0 {
                 let reason = self.cancelled_because();
                 self.record.error.get_or_insert(reason);
             }
@@ -155,7 +191,7 @@ impl Batch {
 
     /// The next job to be cancelled because the batch was cancelled or another job failed.
     fn next_given_up(&self) -> Option<Step> {
-        let fails_fast = self.record.fail_fast && self.counts.failed > 0;
+        let fails_fast = self.record.fail_fast && self.totals.counts.failed > 0;
         let (with_running, reason) = match () {
             () if self.record.is_cancelled => (self.cancels_running || fails_fast, self.cancelled_because()),
             () if fails_fast => (true, "another job of its batch failed (fail_fast)".to_owned()),
@@ -179,7 +215,7 @@ impl Batch {
 
     pub(crate) fn release(&mut self, job: JobId) {
         if let Some(&position) = self.positions.get(&job) {
-            self.record.jobs[position].is_blocked = false;
+            self.change(position, |job| job.is_blocked = false);
         }
     }
 
@@ -202,26 +238,25 @@ impl Batch {
     /// Takes note that a job's record was deleted. Returns whether no job's record is left.
     pub(crate) fn forget(&mut self, job: JobId) -> bool {
         if let Some(&position) = self.positions.get(&job) {
-            self.record.jobs[position].is_forgotten = true;
+            self.change(position, |job| job.is_forgotten = true);
         }
-        self.record.jobs.iter().all(|job| job.is_forgotten)
+        self.totals.kept == 0
     }
 
     /// The number of jobs that are queued or running and not blocked.
     pub(crate) fn active(&self) -> u32 {
-        let active = self.record.jobs.iter().filter(|job| !job.is_blocked && !job.state.is_ended());
-        u32::try_from(active.count()).unwrap_or(u32::MAX)
+        self.totals.active
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.counts.open() == 0
+        self.totals.counts.open() == 0
     }
 
     pub(crate) fn state(&self) -> BatchState {
         if self.record.is_cancelled {
             return BatchState::Cancelled;
         }
-        match self.counts {
+        match self.totals.counts {
             counts if counts.open() > 0 && self.record.started_at.is_none() => BatchState::Pending,
             counts if counts.open() > 0 => BatchState::Running,
             BatchCounts { complete: 0, .. } => BatchState::Failed,
@@ -254,8 +289,7 @@ impl Batch {
 
     /// The sum of the estimates of the jobs that are queued or running and not blocked.
     pub(crate) fn reserved(&self) -> Money {
-        let active = self.record.jobs.iter().filter(|job| !job.is_blocked && !job.state.is_ended());
-        active.fold(Money::ZERO, |sum, job| sum.plus(job.estimate))
+        self.totals.reserved
     }
 
     /// Whether a job fits the budget even if every open job before it costs its whole estimate.

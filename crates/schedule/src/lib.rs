@@ -32,6 +32,7 @@
 //!   `leases`: the active leases.
 //! * [`listing`]: indexes of jobs and batches by owner, state and age. `ranked`: the sorted sets of
 //!   which they are made.
+//! * `outlook`: estimates of how long jobs wait and take.
 //! * `retention`: how long ended jobs are kept.
 //! * [`seal`]: codes by which a later leader recognizes the leases of an earlier one.
 //! * `verify`: checks that all indexes agree; tests call it after each command.
@@ -47,6 +48,7 @@ mod fold;
 mod job;
 mod leases;
 pub mod listing;
+mod outlook;
 mod queue;
 mod ranges;
 mod ranked;
@@ -61,7 +63,7 @@ mod tests;
 mod verify;
 pub mod view;
 
-pub use batch::BatchCounts;
+pub use batch::{BatchCounts, BatchStats};
 pub use command::{Command, Effect, NewBatch, Outcome, OwnerLimits};
 pub use config::Config;
 pub use fold::{Fold, Segments};
@@ -74,6 +76,4 @@ pub use record::{
 pub use retention::RetentionLimits;
 pub use scheduler::Scheduler;
 pub use seal::SealKey;
-pub use view::{
-    BatchStats, BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView, OpenJob, QueuedOwner,
-};
+pub use view::{BatchView, ClusterView, JobView, NodeShare, NodeState, NodeView, OpenJob, QueuedOwner};

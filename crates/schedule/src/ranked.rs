@@ -3,18 +3,19 @@
 /// The most entries of a chunk.
 const CHUNK_MAX: usize = 512;
 
-/// Entries in ascending order, in chunks. To find, add or remove one of n entries takes a time of
-/// O(n / [`CHUNK_MAX`] + [`CHUNK_MAX`]).
+/// Entries in ascending order, in chunks. To add or remove one of n entries takes a time of O(n /
+/// [`CHUNK_MAX`] + [`CHUNK_MAX`]); to find one by its value or its rank, O(log n).
 #[derive(Debug, Clone)]
 pub(crate) struct Ranked<T> {
     /// No chunk is empty.
     chunks: Vec<Vec<T>>,
-    len: usize,
+    /// The number of entries in each chunk and all chunks before it.
+    ends: Vec<usize>,
 }
 
 impl<T> Default for Ranked<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), len: 0 }
+        Self { chunks: Vec::new(), ends: Vec::new() }
     }
 }
 
@@ -24,16 +25,16 @@ impl<T: Ord + Copy> Ranked<T> {
         let at = self.chunk_of(entry).min(self.chunks.len().saturating_sub(1));
         let Some(chunk) = self.chunks.get_mut(at) else {
             self.chunks.push(vec![entry]);
-            self.len = 1;
+            self.count_from(0);
             return;
         };
         let Err(place) = chunk.binary_search(&entry) else { return };
         chunk.insert(place, entry);
-        self.len += 1;
         if chunk.len() > CHUNK_MAX {
             let upper = chunk.split_off(CHUNK_MAX / 2);
             self.chunks.insert(at + 1, upper);
         }
+        self.count_from(at);
     }
 
     pub(crate) fn remove(&mut self, entry: T) {
@@ -41,18 +42,18 @@ impl<T: Ord + Copy> Ranked<T> {
         let Some(chunk) = self.chunks.get_mut(at) else { return };
         let Ok(place) = chunk.binary_search(&entry) else { return };
         chunk.remove(place);
-        self.len -= 1;
         if chunk.is_empty() {
             self.chunks.remove(at);
         }
+        self.count_from(at);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.before(self.chunks.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.chunks.is_empty()
     }
 
     /// All entries, ascending.
@@ -61,27 +62,39 @@ impl<T: Ord + Copy> Ranked<T> {
     }
 
     /// The entries without the `skip` largest ones, descending.
-    pub(crate) fn descending(&self, mut skip: usize) -> impl Iterator<Item = T> {
-        let mut whole = self.chunks.len();
-        while let Some(chunk) = whole.checked_sub(1).map(|last| &self.chunks[last])
-            && skip >= chunk.len()
-        {
-            skip -= chunk.len();
-            whole -= 1;
-        }
-        self.chunks[..whole].iter().rev().flat_map(|chunk| chunk.iter().rev()).skip(skip).copied()
+    pub(crate) fn descending(&self, skip: usize) -> impl Iterator<Item = T> {
+        let left = self.len().saturating_sub(skip);
+        // The chunk of the last entry that is left, and how many of its entries are left.
+        let at = self.ends.partition_point(|end| *end < left);
+        let part = self.chunks.get(at).map_or(&[][..], |chunk| &chunk[..left - self.before(at)]);
+        part.iter().rev().chain(self.chunks[..at].iter().rev().flat_map(|chunk| chunk.iter().rev())).copied()
     }
 
     /// How many entries `is_before` is true of. It must be true of the smallest ones.
     pub(crate) fn count_while(&self, is_before: impl Fn(T) -> bool) -> usize {
         let at = self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| is_before(*last)));
-        let whole: usize = self.chunks[..at].iter().map(Vec::len).sum();
-        whole + self.chunks.get(at).map_or(0, |chunk| chunk.partition_point(|entry| is_before(*entry)))
+        let part = self.chunks.get(at).map_or(0, |chunk| chunk.partition_point(|entry| is_before(*entry)));
+        self.before(at) + part
     }
 
     /// The first chunk whose last entry is not smaller than `entry`.
     fn chunk_of(&self, entry: T) -> usize {
         self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| *last < entry))
+    }
+
+    /// The number of entries before a chunk.
+    fn before(&self, chunk: usize) -> usize {
+        chunk.checked_sub(1).map_or(0, |last| self.ends[last])
+    }
+
+    /// Counts again, from a chunk that has changed.
+    fn count_from(&mut self, chunk: usize) {
+        self.ends.truncate(chunk);
+        let mut sum = self.before(chunk);
+        for chunk in &self.chunks[chunk..] {
+            sum += chunk.len();
+            self.ends.push(sum);
+        }
     }
 }
 

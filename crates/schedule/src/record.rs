@@ -142,11 +142,43 @@ pub struct BatchJob {
     pub is_blocked: bool,
     /// What the job cost. Set when it ends.
     pub bill: Option<Bill>,
+    /// The number of simulations that an ended job counted. Unknown, and of no use, once the job's
+    /// own record has been deleted.
+    pub simulations_done: u64,
     /// Whether the job's own record has been deleted.
     pub is_forgotten: bool,
 }
 
+impl BatchRecord {
+    /// The record with its first `most` jobs. To copy all of a thousand jobs takes long.
+    pub(crate) fn with_jobs(&self, most: usize) -> Self {
+        Self {
+            owner: self.owner.clone(),
+            metadata_json: self.metadata_json.clone(),
+            jobs: self.jobs.iter().take(most).cloned().collect(),
+            error: self.error.clone(),
+            cancel_reason: self.cancel_reason.clone(),
+            ..*self
+        }
+    }
+}
+
 impl BatchJob {
+    /// Whether it is queued or running and not blocked.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.is_blocked && !self.state.is_ended()
+    }
+
+    /// The number of simulations that count as done. Live progress is not included.
+    pub(crate) fn done(&self) -> u64 {
+        match self.state {
+            JobState::Queued | JobState::Running => 0,
+            JobState::Complete => self.simulations,
+            JobState::Failed | JobState::Cancelled if self.is_forgotten => self.simulations,
+            JobState::Failed | JobState::Cancelled => self.simulations_done,
+        }
+    }
+
     /// What the job has cost; zero while it is open.
     pub(crate) fn cost(&self) -> Money {
         self.bill.map_or(Money::ZERO, |bill| bill.cost)

@@ -4,6 +4,7 @@
 mod epochs;
 mod fairness;
 mod histories;
+mod lists;
 pub(crate) mod marks;
 mod nodes;
 mod queueing;

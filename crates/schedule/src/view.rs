@@ -8,15 +8,13 @@ use carlo_types::{
     BatchId, Bill, Epoch, JobId, JobSpec, Load, Merge, Money, NodeFacts, NodeId, Now, OwnerId, Timestamp,
 };
 
-use crate::batch::{Batch, BatchCounts};
+use crate::batch::{Batch, BatchCounts, BatchStats};
 use crate::fleet::{Gone, Node};
 use crate::job::{Contributor, Job, JobKind, Running, State};
 use crate::listing::{Cursor, Filter, JobSummary, Page};
+use crate::outlook::Outlook;
 use crate::record::{BatchRecord, BatchState, JobState};
 use crate::scheduler::Scheduler;
-
-/// The most running jobs of an owner that are examined to find out which will end first.
-const RUNNING_LOOKED_AT: usize = 100;
 
 /// A job. See [`JobRecord`](crate::record::JobRecord) for the fields that are stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +75,7 @@ pub struct JobView {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct BatchView {
+    /// In a list with the first of its jobs alone.
     pub record: BatchRecord,
     pub state: BatchState,
     pub counts: BatchCounts,
@@ -89,21 +88,6 @@ pub struct BatchView {
     /// The budget cap minus what is spent and minus the estimates of the jobs that are queued or
     /// running and not blocked. `None` without a cap.
     pub budget_remaining: Option<Money>,
-}
-
-/// Sums over all batches of an owner.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct BatchStats {
-    /// The number of batches in each state, in the order of [`BatchState::ALL`].
-    pub by_state: [u64; BatchState::ALL.len()],
-    /// The number of jobs in all batches.
-    pub jobs: u64,
-    /// What the ended jobs have cost.
-    pub spent: Bill,
-    /// The number of batches that have ended.
-    pub ended: u64,
-    /// The sum of the times from creation to end of the ended batches.
-    pub duration: Duration,
 }
 
 /// One node's contribution to a running job.
@@ -257,7 +241,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// A job with the contributions of its nodes; `None` if the job is unknown.
     pub fn job(&self, job: JobId, now: Now) -> Option<JobView> {
         let job = self.find(job)?;
-        let mut view = self.view(job, now.elapsed);
+        let mut view = self.view(job, &self.outlook(), now.elapsed);
         view.nodes = job.running().map_or_else(Vec::new, |running| self.node_shares(running, now.elapsed));
         Some(view)
     }
@@ -267,8 +251,15 @@ impl<P: Merge + Clone> Scheduler<P> {
     /// into a message.
     pub fn jobs(&self, filter: &Filter, page: Page, now: Now) -> (usize, Vec<JobView>) {
         let keys = self.listing.page(filter, page);
-        let views = keys.iter().map(|key| self.view(&self.jobs[key], now.elapsed));
+        let outlook = self.outlook();
+        let views = keys.iter().map(|key| self.view(&self.jobs[key], &outlook, now.elapsed));
         (self.listing.count(filter), views.collect())
+    }
+
+    /// Those of these jobs that are there, as [`jobs`](Self::jobs) shows them.
+    pub fn listed(&self, jobs: impl Iterator<Item = JobId>, now: Now) -> Vec<JobView> {
+        let outlook = self.outlook();
+        jobs.filter_map(|job| Some(self.view(self.find(job)?, &outlook, now.elapsed))).collect()
     }
 
     /// Calls `visit` for at most `most` jobs that match, newest first, from a place in the list on.
@@ -295,7 +286,7 @@ impl<P: Merge + Clone> Scheduler<P> {
 
     /// A batch; `None` if it is unknown.
     pub fn batch(&self, id: BatchId) -> Option<BatchView> {
-        self.batches.get(id).map(|batch| self.view_batch(batch))
+        self.batches.get(id).map(|batch| self.view_batch(batch, usize::MAX))
     }
 
     /// The stored part of a batch, which is cheaper to get than the whole view.
@@ -303,50 +294,38 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.batches.get(id).map(|batch| &batch.record)
     }
 
-    /// The number of batches that match, and one page of them, newest first.
-    pub fn batches(&self, filter: &Filter<BatchState>, page: Page) -> (usize, Vec<BatchView>) {
+    /// The number of batches that match, and one page of them, newest first. The record of each has
+    /// at most so many of its jobs.
+    pub fn batches(
+        &self,
+        filter: &Filter<BatchState>,
+        page: Page,
+        jobs_max: usize,
+    ) -> (usize, Vec<BatchView>) {
         let ids = self.batches.listing.page(filter, page);
-        let views = ids.iter().filter_map(|id| self.batch(*id)).collect();
+        let batches = ids.iter().filter_map(|id| self.batches.get(*id));
+        let views = batches.map(|batch| self.view_batch(batch, jobs_max)).collect();
         (self.batches.listing.count(filter), views)
     }
 
     /// Sums over all batches of an owner.
     pub fn batch_stats(&self, owner: &OwnerId) -> BatchStats {
-        let filter = Filter { owner: Some(owner.clone()), ..Filter::default() };
-        let ids = self.batches.listing.page(&filter, Page { skip: 0, take: usize::MAX });
-        let mut sum = BatchStats::default();
-        for batch in ids.iter().filter_map(|id| self.batches.get(*id)) {
-            let state = batch.state();
-            for (count, other) in sum.by_state.iter_mut().zip(BatchState::ALL) {
-                *count += u64::from(other == state);
-            }
-            sum.jobs += batch.record.jobs.len() as u64;
-            sum.spent = sum.spent.plus(batch.spent());
-            if let Some(ended_at) = batch.record.ended_at {
-                sum.ended += 1;
-                sum.duration += Duration::from_millis(ended_at.0.saturating_sub(batch.record.created_at.0));
-            }
-        }
-        sum
+        self.batches.stats(owner)
     }
 
-    fn view_batch(&self, batch: &Batch) -> BatchView {
-        let (mut done, mut expected) = (0, 0);
-        for member in &batch.record.jobs {
+    /// A batch with at most so many of its jobs in the record. Apart from them, the time depends on
+    /// the running jobs alone.
+    fn view_batch(&self, batch: &Batch, jobs_max: usize) -> BatchView {
+        let (mut done, mut expected) = batch.simulations();
+        for member in batch.running() {
             let whole = (member.simulations, member.simulations);
-            let (job_done, job_expected) = match member.state {
-                JobState::Queued => (0, member.simulations),
-                JobState::Complete => whole,
-                JobState::Running | JobState::Failed | JobState::Cancelled => {
-                    self.progress(member.job).unwrap_or(whole)
-                }
-            };
+            let (job_done, job_expected) = self.progress(member.job).unwrap_or(whole);
             done += u128::from(job_done);
             expected += u128::from(job_expected);
         }
         let spent = batch.spent();
         BatchView {
-            record: batch.record.clone(),
+            record: batch.record.with_jobs(jobs_max),
             state: batch.state(),
             counts: batch.counts(),
             progress_percent: 100.0 * done as f64 / expected.max(1) as f64,
@@ -392,7 +371,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     /// Jobs in this state, those that are in no list too.
-    fn count_all(&self, state: JobState) -> usize {
+    pub(crate) fn count_all(&self, state: JobState) -> usize {
         let filter = Filter { state: Some(state), ..Filter::default() };
         self.listing.count(&filter) + self.previews.count(&filter)
     }
@@ -425,7 +404,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    fn view(&self, job: &Job<P>, now: Duration) -> JobView {
+    fn view(&self, job: &Job<P>, outlook: &Outlook<'_, P>, now: Duration) -> JobView {
         let done = job.simulations_done();
         let mut view = JobView {
             id: job.id,
@@ -461,16 +440,16 @@ impl<P: Merge + Clone> Scheduler<P> {
             State::Queued(queued) if queued.blocked => {
                 let batch = job.batch.and_then(|id| self.batches.get(id));
                 view.waiting_for = batch.map(Batch::waiting_for);
-                view.seconds_to_start = self.seconds_to_start(1) + self.seconds_to_end(job);
+                view.seconds_to_start = outlook.to_start(1) + outlook.to_end(job);
             }
             State::Queued(_) => {
                 let position = self.queue.position(job.place());
                 view.queue_position = position;
-                view.seconds_remaining = self.seconds_queued(job, position.unwrap_or(1));
+                view.seconds_remaining = outlook.queued(job, position.unwrap_or(1));
                 view.waiting_for = Some(self.waiting_for(job));
                 let waits_for_end = self.queue.limited_to(job.owner_key).is_some();
-                view.seconds_to_start = self.seconds_to_start(position.unwrap_or(1))
-                    + if waits_for_end { self.seconds_to_end(job) } else { 0.0 };
+                view.seconds_to_start = outlook.to_start(position.unwrap_or(1))
+                    + if waits_for_end { outlook.to_end(job) } else { 0.0 };
             }
             State::Running(running) => self.view_running(job, running, &mut view, now),
             State::Ended(ended) => {
@@ -506,7 +485,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             // The measured rate doesn't say when a node will compute this job again.
             _ if view.waiting_for.is_some() => None,
             measured if measured > 0.0 => Some(left / measured),
-            _ => self.seconds_at_share(left, job, 1),
+            _ => self.seconds_at_share(left, job.months, 1),
         };
     }
 
@@ -525,47 +504,6 @@ impl<P: Merge + Clone> Scheduler<P> {
             is_computing: computing.contains(node),
         };
         running.contributors.iter().map(share).collect()
-    }
-
-    /// The seconds that `simulations` take if the job gets a share of 1 / `parts` of the cluster's
-    /// speed. `None` while that speed is unknown.
-    fn seconds_at_share(&self, simulations: f64, job: &Job<P>, parts: u64) -> Option<f64> {
-        let speed = self.fleet.speed();
-        let known = self.fleet.is_measured() && speed > 0.0;
-        known.then(|| simulations * f64::from(job.months) * parts as f64 / speed)
-    }
-
-    /// The estimated seconds until the queued job at this position gets a lease: each node asks for
-    /// one about once in the duration of a lease.
-    fn seconds_to_start(&self, position: u64) -> f64 {
-        if self.fleet.idle_node().is_some() {
-            return 0.0;
-        }
-        let nodes = self.fleet.iter().filter(|(_, node)| node.is_open()).count().max(1);
-        position as f64 / nodes as f64 * self.config.lease_target.as_secs_f64()
-    }
-
-    /// The estimated seconds until the first running job of the same owner ends; 0 if that is
-    /// unknown.
-    fn seconds_to_end(&self, job: &Job<P>) -> f64 {
-        let state = Some(JobState::Running);
-        let filter = Filter { owner: Some(job.owner.clone()), state, ..Filter::default() };
-        let running = self.listing.page(&filter, Page { skip: 0, take: RUNNING_LOOKED_AT });
-        let parts = running.len().try_into().unwrap_or(u64::MAX);
-        let left = running.iter().filter_map(|key| {
-            let job = &self.jobs[key];
-            let expected = job.running()?.fold.expected_simulations();
-            self.seconds_at_share(expected.saturating_sub(job.simulations_done()) as f64, job, parts)
-        });
-        left.min_by(f64::total_cmp).unwrap_or_default()
-    }
-
-    /// The estimated seconds until a queued job ends, if it shares the cluster with the running
-    /// jobs and the queued ones before it.
-    fn seconds_queued(&self, job: &Job<P>, position: u64) -> Option<f64> {
-        let running = self.count_all(JobState::Running);
-        let parts = position.saturating_add(running.try_into().unwrap_or(u64::MAX));
-        self.seconds_at_share(job.simulations as f64, job, parts)
     }
 
     /// The reason why no worker gets any lease; `None` if at least one does.

@@ -118,14 +118,7 @@ impl Core {
         id: BatchId,
     ) -> Result<(BatchView, Vec<JobSnapshot>), Fault> {
         let members = &self.require_batch(caller, id)?.jobs;
-        // The contributions of nodes are left out, because those of a thousand jobs on thousands of
-        // nodes would not fit into a message.
-        let jobs = members.iter().filter_map(|member| {
-            let mut job = self.snapshot(member.job)?;
-            job.view.nodes.clear();
-            Some(job)
-        });
-        let jobs = jobs.collect();
+        let jobs = self.listed(members.iter().map(|member| member.job));
         Ok((self.batch(caller, id)?, jobs))
     }
 
@@ -135,16 +128,18 @@ impl Core {
         Ok(members.filter(|member| member.state.is_ended()).map(|member| member.job).collect())
     }
 
-    /// The number of matching batches, and a page of them, newest first.
+    /// The number of matching batches, and a page of them, newest first, each with at most so many
+    /// of its jobs.
     pub(crate) fn list_batches(
         &self,
         caller: &Caller,
         owners: &OwnerFilter,
         state: Option<BatchState>,
         page: Page,
+        jobs_max: usize,
     ) -> Result<(usize, Vec<BatchView>), Fault> {
         let filter = Filter { owner: owners.owner(caller)?, state, ..Filter::default() };
-        Ok(self.scheduler.batches(&filter, page))
+        Ok(self.scheduler.batches(&filter, page, jobs_max))
     }
 
     /// Cancels one of the caller's batches.

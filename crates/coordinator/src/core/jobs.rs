@@ -191,12 +191,11 @@ impl Core {
         (total, views.into_iter().map(|view| self.with_metadata(view)).collect())
     }
 
-    /// Those of these jobs that are still there, as lists show them.
-    pub(crate) fn listed(&self, jobs: &[JobId]) -> Vec<JobSnapshot> {
-        let snapshots = jobs.iter().filter_map(|job| self.snapshot(*job));
-        snapshots
-            .map(|snapshot| JobSnapshot { view: JobView { nodes: Vec::new(), ..snapshot.view }, ..snapshot })
-            .collect()
+    /// Those of these jobs that are still there, as lists show them: without the contributions of
+    /// nodes, because those of a thousand jobs on thousands of nodes would not fit into a message.
+    pub(crate) fn listed(&self, jobs: impl Iterator<Item = JobId>) -> Vec<JobSnapshot> {
+        let views = self.scheduler.listed(jobs, self.clock.now());
+        views.into_iter().map(|view| self.with_metadata(view)).collect()
     }
 
     /// The owner of a job that the caller may reach.

@@ -102,12 +102,14 @@ fn read(
                 Some(tokens) => Some(Bill { tokens, cost: read_money(entry.cost.as_ref())? }),
                 None => None,
             },
+            simulations_done: 0,
             is_forgotten: true,
         };
         if let Some(record) = jobs.get(&job) {
             member.state = record.state;
             member.estimate = record.price * Work::of(&record.spec).tokens();
             (member.is_blocked, member.bill, member.is_forgotten) = (record.is_blocked, record.bill, false);
+            member.simulations_done = if record.state.is_ended() { record.simulations_done } else { 0 };
         }
         Ok(member)
     };

@@ -91,6 +91,7 @@ fn batch() -> BatchRecord {
         state: if is_blocked { JobState::Queued } else { JobState::Failed },
         is_blocked,
         bill: (!is_blocked).then_some(Bill { tokens: 1, cost: Money::from_micros(100) }),
+        simulations_done: 0,
         is_forgotten: !is_blocked,
     };
     BatchRecord {

@@ -10,7 +10,7 @@ use carlo_types::{BatchId, Bill, Draft, Epoch, JobSpec, Money, NodeId, Now, Owne
 use super::*;
 use crate::Settings;
 use crate::core::Core;
-use crate::environment::{Environment as _, SystemEnvironment};
+use crate::environment::SystemEnvironment;
 
 fn spec() -> JobSpec {
     let mut draft = Draft::default();
@@ -245,46 +245,4 @@ fn house_deposit() -> JobSpec {
     draft.goal.timeline_months = Some(240);
     draft.params.n_simulations = Some(16_384);
     draft.check(3).unwrap()
-}
-
-/// How much more a page far out may cost than the first one.
-const PAGE_RATIO_MAX: u32 = 4;
-
-#[tokio::test]
-async fn a_page_far_out_costs_hardly_more_than_the_first() {
-    let jobs = 10_000_u32;
-    let ledger = MemoryLedger::new();
-    let epoch = ledger.lead().await.unwrap();
-    let ids: Vec<u128> = (0..jobs.into()).collect();
-    for chunk in ids.chunks(10_000) {
-        let mut writes = Vec::new();
-        for id in chunk {
-            let id = id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-            let ended = Record::Job(record(id, JobState::Cancelled));
-            write(&ended, &BTreeMap::new(), &Origins::default(), &mut writes);
-        }
-        let puts = writes.into_iter().filter(|write| matches!(write, Write::Put(..))).collect();
-        ledger.commit(epoch, puts).await.unwrap();
-    }
-    let now = SystemEnvironment.wall();
-    let mut settings = Settings::default();
-    // They ended in 1970.
-    settings.scheduler.ended_jobs_kept = std::time::Duration::from_millis(2 * now.0);
-    let (core, _handle) =
-        Core::load(settings, Arc::new(ledger), Arc::new(SystemEnvironment), Arc::default()).await.unwrap();
-    let filter =
-        carlo_schedule::Filter { owner: Some(OwnerId::new("ada")), ..carlo_schedule::Filter::default() };
-    let page = |skip: usize| carlo_schedule::Page { skip, take: 20 };
-    let time = |skip: usize| {
-        // The fastest of many: whatever else this machine does only adds to the others.
-        let times = (0..200).map(|_| {
-            let began = std::time::Instant::now();
-            let (total, found) = core.list(&filter, page(skip), false);
-            assert_eq!((total, found.len()), (jobs as usize, 20));
-            began.elapsed()
-        });
-        times.min().unwrap()
-    };
-    let (first, last) = (time(0), time(jobs as usize - 20));
-    assert!(last < PAGE_RATIO_MAX * first, "{first:?} and {last:?}");
 }

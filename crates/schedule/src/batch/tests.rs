@@ -19,6 +19,7 @@ fn batch(estimates: &[u128], parallel_jobs: u32) -> Batch {
         state: JobState::Queued,
         is_blocked: true,
         bill: None,
+        simulations_done: 0,
         is_forgotten: false,
     };
     Batch::new(BatchRecord {
@@ -55,6 +56,7 @@ fn turn(batch: &mut Batch, number: usize, state: JobState, cost: u128) {
         started_at: started.then_some(Timestamp(2)),
         ended_at: state.is_ended().then_some(Timestamp(3)),
         bill: state.is_ended().then_some(Bill { tokens: 0, cost: money(cost) }),
+        simulations_done: 0,
     };
     batch.note(job(number), change);
 }
@@ -102,7 +104,7 @@ fn as_many_jobs_as_it_says_run_at_once_until_all_are_complete() {
     assert_eq!((batch.state(), batch.record.ended_at), (BatchState::Running, None));
     turn(&mut batch, 3, JobState::Complete, 1);
     assert_eq!((batch.state(), batch.record.ended_at), (BatchState::Completed, Some(Timestamp(3))));
-    assert_eq!((batch.record.error, batch.counts.complete), (None, 4));
+    assert_eq!((batch.counts().complete, batch.record.error), (4, None));
 }
 
 #[test]

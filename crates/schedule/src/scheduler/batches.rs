@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use carlo_types::{BatchId, Bill, Fault, FaultCode, JobId, Merge, Now, Timestamp};
+use carlo_types::{BatchId, Bill, Fault, FaultCode, JobId, Merge, Now, OwnerId, Timestamp};
 
 use super::{NewJob, Scheduler};
-use crate::batch::{Batch, JobChange, Step};
+use crate::batch::{Batch, BatchStats, JobChange, Step};
 use crate::command::{Effect, NewBatch, Outcome};
 use crate::job::{JobKey, State};
 use crate::listing::Listing;
@@ -22,6 +22,8 @@ pub(crate) struct Batches {
     dirty: BTreeSet<BatchId>,
     /// Batches whose record has changed since it was last in an outcome.
     unsaved: BTreeSet<BatchId>,
+    /// Sums over each owner's batches.
+    stats: BTreeMap<OwnerId, BatchStats>,
 }
 
 impl Batches {
@@ -36,6 +38,7 @@ impl Batches {
     fn insert(&mut self, batch: Batch) {
         let record = &batch.record;
         self.listing.insert(&record.owner, batch.state(), (record.created_at, record.id));
+        self.stats.entry(record.owner.clone()).or_default().add(&batch);
         self.dirty.insert(record.id);
         self.all.insert(record.id, batch);
     }
@@ -43,6 +46,12 @@ impl Batches {
     fn remove(&mut self, id: BatchId) {
         let Some(batch) = self.all.remove(&id) else { return };
         self.listing.remove(&batch.record.owner, batch.state(), (batch.record.created_at, id));
+        if let Some(stats) = self.stats.get_mut(&batch.record.owner) {
+            stats.subtract(&batch);
+            if *stats == BatchStats::default() {
+                self.stats.remove(&batch.record.owner);
+            }
+        }
         self.dirty.remove(&id);
         self.unsaved.remove(&id);
     }
@@ -51,15 +60,23 @@ impl Batches {
     fn change(&mut self, id: BatchId, change: impl FnOnce(&mut Batch) -> bool) {
         let Some(batch) = self.all.get_mut(&id) else { return };
         let before = batch.state();
+        let stats = self.stats.entry(batch.record.owner.clone()).or_default();
+        stats.subtract(batch);
         if change(batch) {
             self.unsaved.insert(id);
         }
+        stats.add(batch);
         let (after, entry) = (batch.state(), (batch.record.created_at, id));
         if before != after {
             self.listing.remove(&batch.record.owner, before, entry);
             self.listing.insert(&batch.record.owner, after, entry);
         }
         self.dirty.insert(id);
+    }
+
+    /// Sums over an owner's batches.
+    pub(crate) fn stats(&self, owner: &OwnerId) -> BatchStats {
+        self.stats.get(owner).copied().unwrap_or_default()
     }
 
     /// Panics unless all batches and indexes agree, no batch has a next step, and all records are
@@ -72,6 +89,11 @@ impl Batches {
                 (&batch.record.owner, batch.state(), (batch.record.created_at, batch.record.id))
             }),
         );
+        let mut stats: BTreeMap<OwnerId, BatchStats> = BTreeMap::new();
+        for batch in self.all.values() {
+            stats.entry(batch.record.owner.clone()).or_default().add(batch);
+        }
+        assert_eq!(self.stats, stats, "the sums over the owners' batches");
     }
 }
 
@@ -122,6 +144,7 @@ impl<P: Merge + Clone> Scheduler<P> {
                 state: JobState::Queued,
                 is_blocked: true,
                 bill: None,
+                simulations_done: 0,
                 is_forgotten: false,
             });
         }
@@ -168,8 +191,14 @@ impl<P: Merge + Clone> Scheduler<P> {
     pub(super) fn note_in_batch(&mut self, key: JobKey) {
         let job = &self.jobs[&key];
         let Some(id) = job.batch else { return };
-        let mut change =
-            JobChange { state: job.status(), error: None, started_at: None, ended_at: None, bill: None };
+        let mut change = JobChange {
+            state: job.status(),
+            error: None,
+            started_at: None,
+            ended_at: None,
+            bill: None,
+            simulations_done: 0,
+        };
         match &job.state {
             State::Queued(_) => {}
             State::Running(running) => change.started_at = Some(running.started_at),
@@ -178,6 +207,7 @@ impl<P: Merge + Clone> Scheduler<P> {
                 change.started_at = ended.started_at;
                 change.ended_at = Some(ended.ended_at);
                 change.bill = Some(ended.bill);
+                change.simulations_done = ended.simulations_done;
             }
         }
         self.batches.change(id, |batch| batch.note(job.id, change));
@@ -291,6 +321,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             member.estimate = job.estimate();
             (member.is_forgotten, member.is_blocked) = (false, job.is_blocked());
             member.bill = job.bill();
+            member.simulations_done = if job.status().is_ended() { job.simulations_done() } else { 0 };
             let started_at = match &job.state {
                 State::Queued(_) => None,
                 State::Running(running) => Some(running.started_at),

@@ -6,7 +6,7 @@ use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Epoch, FaultCode, LeaseId, Owne
 
 use super::marks::Marks;
 use super::world::{PRICE, World, failure, job, report, spec, was_accepted};
-use crate::{Command, Config, Effect, Filter, JobState, OwnerLimits, Page, RetentionLimits};
+use crate::{Command, Config, Effect, Filter, JobState, OwnerLimits, RetentionLimits};
 
 const SHORT: Duration = Duration::from_millis(1);
 const BLOCK: u64 = BLOCK_SIMULATIONS;
@@ -387,58 +387,4 @@ fn a_job_goes_before_others_once_its_priority_is_higher() {
     assert_eq!(world.apply(set(ids[1], 101)).unwrap_err().code, FaultCode::Invalid);
     world.apply(Command::Cancel { job: ids[1], reason: None }).unwrap();
     assert_eq!(world.apply(set(ids[1], 1)).unwrap_err().code, FaultCode::Conflict);
-}
-
-#[test]
-fn a_list_is_also_by_time_and_can_be_gone_through_in_steps() {
-    let mut world = World::new(Config::default());
-    let mut submitted = Vec::new();
-    for _ in 0..9 {
-        world.wait(Duration::from_secs(1));
-        submitted.push((world.now.wall, world.submit(BLOCK)));
-    }
-    let between = |from: Option<usize>, to: Option<usize>| {
-        let at = |index: Option<usize>| index.map(|index| submitted[index].0);
-        Filter { since: at(from), until: at(to), ..Filter::default() }
-    };
-    for (from, to, expected) in
-        [(None, None, 0..9), (Some(3), None, 3..9), (None, Some(3), 0..3), (Some(2), Some(7), 2..7)]
-    {
-        let filter = between(from, to);
-        let wanted: Vec<_> = submitted[expected].iter().rev().map(|(_, id)| *id).collect();
-        let (total, views) = world.scheduler.jobs(&filter, Page { skip: 1, take: 3 }, world.now);
-        assert_eq!(total, wanted.len());
-        let page: Vec<_> = views.iter().map(|view| view.id).collect();
-        assert_eq!(page, wanted.iter().skip(1).take(3).copied().collect::<Vec<_>>());
-        let (mut visited, mut place) = (Vec::new(), None);
-        loop {
-            place = world.scheduler.scan(&filter, place, 2, |job| visited.push(job.id));
-            if place.is_none() {
-                break;
-            }
-        }
-        assert_eq!(visited, wanted);
-    }
-}
-
-#[test]
-fn lists_are_newest_first_by_owner_and_state() {
-    let mut world = World::new(Config::default());
-    let mut ids = Vec::new();
-    for number in 0..6 {
-        world.wait(SHORT);
-        ids.push(world.submit_as(if number % 2 == 0 { "even" } else { "odd" }, 50, &spec(BLOCK, None)));
-    }
-    world.apply(Command::Cancel { job: ids[4], reason: None }).unwrap();
-    let list = |filter: &Filter, skip, take| {
-        let (total, views) = world.scheduler.jobs(filter, Page { skip, take }, world.now);
-        (total, views.into_iter().map(|view| view.id).collect::<Vec<_>>())
-    };
-    let all = Filter::default();
-    assert_eq!(list(&all, 0, 2), (6, vec![ids[5], ids[4]]));
-    assert_eq!(list(&all, 4, 9), (6, vec![ids[1], ids[0]]));
-    let even = Filter { owner: Some(OwnerId::new("even")), ..all.clone() };
-    assert_eq!(list(&even, 0, 9), (3, vec![ids[4], ids[2], ids[0]]));
-    let waiting = Filter { state: Some(JobState::Queued), ..even };
-    assert_eq!(list(&waiting, 1, 9), (2, vec![ids[0]]));
 }
