@@ -13,7 +13,7 @@ use carlo_types::JobId;
 use crate::entity::Entity;
 
 /// Bytes of all cached bodies. The oldest are dropped first.
-const BYTES_MAX: usize = 64 * 1024 * 1024;
+const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The resource that shows the job; each has its own JSON form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

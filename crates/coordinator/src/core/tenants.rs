@@ -193,14 +193,20 @@ impl Core {
         for owner in owners {
             self.limit_owner(owner);
         }
+        if !self.needs_keys {
+            self.limit_owner(OwnerId::local());
+        }
     }
 
     /// Sets the scheduler's limits for an owner. If the owner has several keys, the best limits
-    /// apply; if all keys are revoked, the configured ones do.
+    /// apply; if all keys are revoked, the configured ones do. Without authentication there is one
+    /// caller, who needs no key.
     fn limit_owner(&mut self, owner: OwnerId) {
         let wall = self.clock.now().wall;
         let keys = self.tenancy.keys().filter(|key| key.user == owner && key.refusal(wall).is_none());
-        let limits = keys.map(|key| self.tenancy.terms().limits(key.tier));
+        let local = Some(Caller::local()).filter(|caller| !self.needs_keys && caller.user == owner);
+        let tiers = keys.map(|key| key.tier).chain(local.map(|caller| caller.tier));
+        let limits = tiers.map(|tier| self.tenancy.terms().limits(tier));
         let limits = limits.map(|limits| OwnerLimits {
             jobs_at_once: limits.jobs_at_once,
             weight: limits.weight,

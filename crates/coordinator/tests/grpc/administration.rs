@@ -405,6 +405,33 @@ async fn a_tier_says_how_many_ended_jobs_are_kept_and_for_how_long() {
 }
 
 #[tokio::test]
+async fn without_authentication_the_tier_of_the_only_caller_holds_for_its_jobs() {
+    let world = World::with(|settings| {
+        settings.access = carlo_coordinator::Access::Open;
+        let json = r#"{"tiers": {"enterprise": {"retained_jobs": 1, "jobs_at_once": 1}}}"#;
+        settings.terms = carlo_tenancy::Terms::parse(json).unwrap();
+    })
+    .await;
+    let caller = world.admin();
+    let first = caller.submit(1, "").await.unwrap().id;
+    let second = caller.submit(1, "").await.unwrap().id;
+    caller.cancel(&first).await.unwrap();
+    caller.get(&first).await.unwrap();
+    let _puppet = Puppet::join(&world, None).await.unwrap();
+    let third = caller.submit(1, "").await.unwrap().id;
+    let waits = caller.get(&third).await.unwrap().waiting_for.unwrap_or_default();
+    assert_eq!(waits, "the owner's limit of 1 job at once is reached");
+    caller.cancel(&second).await.unwrap();
+    let is_gone = async {
+        while caller.get(&first).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(crate::world::PATIENCE, is_gone).await.unwrap();
+    caller.get(&second).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_preview_is_answered_and_listed_nowhere() {
     let world = World::new().await;
     let ada = world.user("ada", "pro").await;

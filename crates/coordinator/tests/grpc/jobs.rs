@@ -221,6 +221,37 @@ async fn the_same_request_joins_the_job_that_goes_on() {
 }
 
 #[tokio::test]
+async fn the_same_request_joins_within_a_minute_of_the_last_one() {
+    let world = World::new().await;
+    let ada = world.user("ada", "pro").await;
+    let simulate = async || {
+        let request = v1::SimulateRequest {
+            simulation: Some(simulation(16_384)),
+            wait_ms: Some(1),
+            ..Default::default()
+        };
+        ada.jobs(async |mut call, m| call.simulate(m).await, request).await.unwrap().id
+    };
+    let pass = async |seconds| {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+    };
+    let first = simulate().await;
+    // Nobody computes it, so it goes on. Each request that joins begins another minute.
+    for _ in 0..2 {
+        pass(58).await;
+        assert_eq!(simulate().await, first);
+    }
+    pass(61).await;
+    let second = simulate().await;
+    assert_ne!(second, first);
+    assert_eq!(ada.get(&first).await.unwrap().status(), v1::JobStatus::Queued, "nobody has cancelled it");
+    pass(58).await;
+    assert_eq!(simulate().await, second);
+}
+
+#[tokio::test]
 async fn a_job_is_cancelled_when_the_last_who_wait_for_it_have_gone() {
     let world = World::new().await;
     let ada = world.user("ada", "pro").await;
