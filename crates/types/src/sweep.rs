@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::analysis::Analysis;
-use crate::definition::rule::{items, list, number, part, text};
+use crate::definition::rule::{items, list, number, part, pointer};
 use crate::definition::{self, Faults, Object, section, snake_case};
 use crate::limits::{NUMBER_MAX, TEXT_CHARS_MAX};
 use crate::request::Request;
@@ -35,9 +35,9 @@ section! {
     /// A number of a plan and its values.
     pub SweepAxis / SweepAxisDraft as "SweepAxis" {
         /// The JSON pointer (RFC 6901) of the number in the request.
-        pointer: String = text(TEXT_CHARS_MAX).required().example("/plan/incomeUntil");
+        pointer: String = pointer(TEXT_CHARS_MAX).required().example("/plan/incomeUntil");
         /// The values, all different. All axes together may have at most 1,024 points.
-        values: Vec<f64> = items(number(-NUMBER_MAX, NUMBER_MAX), POINTS_MAX).required();
+        values: Vec<f64> = items(number(-NUMBER_MAX, NUMBER_MAX), POINTS_MAX).required().unique();
     }
 }
 
@@ -146,7 +146,8 @@ fn check_axis(base: &Value, request: &Request, i: usize, axis: &SweepAxis) -> Ve
     let (mut faults, mut seen, mut moves) = (Vec::new(), BTreeSet::new(), false);
     let own = digested(request);
     for (k, value) in axis.values.iter().enumerate() {
-        if !seen.insert(value.to_bits()) {
+        // 0 and -0 are the same.
+        if !seen.insert((value + 0.0).to_bits()) {
             faults.push((format!("/{i}/values/{k}"), "is given twice".to_owned()));
         }
         match read(base, [(axis.pointer.as_str(), *value)], request) {
@@ -174,9 +175,7 @@ fn why_not(base: &Value, pointer: &str) -> Option<String> {
     if SHARED.contains(&pointer) {
         return Some("must be the same for all points".to_owned());
     }
-    let Some((parent, _)) = pointer.rsplit_once('/') else {
-        return Some("must be a JSON pointer, like /plan/incomeUntil".to_owned());
-    };
+    let (parent, _) = pointer.rsplit_once('/')?;
     match base.pointer(parent) {
         Some(Value::Object(_) | Value::Array(_)) => None,
         _ => Some(format!("leads nowhere: the request has no {parent}")),

@@ -267,7 +267,11 @@ impl<T: Leaf> Kind for Vec<T> {
     }
 
     fn schema(rule: &Items<T>) -> Value {
-        schema::of_list(rule.part, &schema::of_item(&rule.item))
+        let mut schema = schema::of_list(rule.part, &schema::of_item(&rule.item));
+        if rule.is_unique {
+            schema["uniqueItems"] = true.into();
+        }
+        schema
     }
 
     fn is_required(rule: &Items<T>) -> bool {
@@ -322,7 +326,12 @@ impl Kind for Vec<Vec<f64>> {
 
 /// The rule of one row.
 fn row(rule: &Items<f64>) -> Items<f64> {
-    Items { item: rule.item, part: super::rule::list(rule.row_max).required().at_least(1), row_max: 0 }
+    Items {
+        item: rule.item,
+        part: super::rule::list(rule.row_max).required().at_least(1),
+        row_max: 0,
+        is_unique: false,
+    }
 }
 
 impl Kind for BTreeMap<String, f64> {
@@ -896,6 +905,9 @@ impl Leaf for String {
             {
                 return Err(format!("must be {min} to {max} letters, digits or any of . _ - @ +"));
             }
+            Letters::Pointer if !text.starts_with('/') => {
+                return Err("must be a JSON pointer, like /plan/incomeUntil".to_owned());
+            }
             _ => {}
         }
         match text.chars().count() {
@@ -930,6 +942,7 @@ impl Leaf for String {
             Letters::Any => {}
             Letters::NoControls => schema["pattern"] = r"^[^\u0000-\u001f\u007f-\u009f]*$".into(),
             Letters::Identifier => schema["pattern"] = "^[A-Za-z0-9._@+-]+$".into(),
+            Letters::Pointer => schema["pattern"] = "^/".into(),
         }
         schema
     }

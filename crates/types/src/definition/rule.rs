@@ -156,6 +156,8 @@ pub(super) enum Letters {
     NoControls,
     /// ASCII letters, digits and `. _ - @ +`.
     Identifier,
+    /// Anything after a slash.
+    Pointer,
 }
 
 /// A text with this largest number of characters.
@@ -171,6 +173,11 @@ pub const fn name(chars_max: usize) -> Input<String> {
 /// An identifier with at least one and at most this number of letters, digits and `. _ - @ +`.
 pub const fn identifier(chars_max: usize) -> Input<String> {
     Input::new(Text { chars_min: 1, chars_max, letters: Letters::Identifier })
+}
+
+/// A JSON pointer (RFC 6901) to a member, with this largest number of characters.
+pub const fn pointer(chars_max: usize) -> Input<String> {
+    Input::new(Text { chars_min: 1, chars_max, letters: Letters::Pointer })
 }
 
 /// A JSON object with this largest size in bytes.
@@ -229,16 +236,18 @@ pub struct Items<T: Leaf> {
     pub(super) part: Part,
     /// The allowed numbers of values in each row.
     pub(super) row_max: usize,
+    /// Whether the schema says that all values are different. The section's own rules check it.
+    pub(super) is_unique: bool,
 }
 
 /// A list with this largest number of values.
 pub const fn items<T: Leaf>(item: Input<T>, entries_max: usize) -> Items<T> {
-    Items { item, part: list(entries_max), row_max: 0 }
+    Items { item, part: list(entries_max), row_max: 0, is_unique: false }
 }
 
 /// A list with this largest number of rows, each with 1 to `row_max` values.
 pub const fn rows(item: Input<f64>, entries_max: usize, row_max: usize) -> Items<f64> {
-    Items { item, part: list(entries_max), row_max }
+    Items { item, part: list(entries_max), row_max, is_unique: false }
 }
 
 impl<T: Leaf> Items<T> {
@@ -246,5 +255,11 @@ impl<T: Leaf> Items<T> {
     #[must_use]
     pub const fn required(self) -> Self {
         Self { part: self.part.required().at_least(1), ..self }
+    }
+
+    /// Says in the schema that all values are different, which the section's own rules check.
+    #[must_use]
+    pub const fn unique(self) -> Self {
+        Self { is_unique: true, ..self }
     }
 }

@@ -92,6 +92,14 @@ fn every_fault_of_an_axis_is_named() {
         faults(json!([{"pointer": "/financialProfile/loanDebt", "values": [1, 2]}])),
         ["/axes/0/pointer changes nothing that is simulated"]
     );
+    assert_eq!(
+        faults(json!([{"pointer": "plan/incomeUntil", "values": [200]}])),
+        ["/axes/0/pointer must be a JSON pointer, like /plan/incomeUntil"]
+    );
+    assert_eq!(
+        faults(json!([{"pointer": "/financialProfile/liquidAssets", "values": [0, -0.0]}])),
+        ["/axes/0/values/1 is given twice"]
+    );
     let many: Vec<u32> = (0..33).collect();
     let over = |pointer: &str| json!({"pointer": pointer, "values": many});
     let wide = json!([over("/plan/incomeUntil"), over("/financialProfile/liquidAssets")]);
