@@ -5,7 +5,8 @@
 //! * [`routes`]: the router, and the handlers, in files named after their URLs.
 //! * [`server`]: connections and their limits. [`concurrency`]: limits of concurrent requests.
 //! * [`admission`]: the check of the key and the count of the call, before a handler runs.
-//!   [`request_context`]: what is known of a request. [`key_cache`]: keys that are known to be good.
+//!   [`request_context`]: what is known of a request. [`key_cache`]: keys that are known to be
+//!   good.
 //! * [`head_limits`], [`body`], [`query`], [`fields`], [`prefer`], [`idempotency_key`],
 //!   [`path_ids`]: the parts of a request. A refusal names all faults of a part at once.
 //! * [`app`]: what all handlers share. [`api_call`]: what each of them gets. [`jobs`]: what several

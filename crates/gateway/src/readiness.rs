@@ -72,8 +72,8 @@ impl Readiness {
         response
     }
 
-    /// Checks once a minute until `shutdown`, so that a clock that is off is noticed although nobody
-    /// probes.
+    /// Checks once a minute until `shutdown`, so that a clock that is off is noticed although
+    /// nobody probes.
     pub(crate) async fn keep_checking(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
             tokio::select! {

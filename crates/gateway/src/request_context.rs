@@ -1,6 +1,6 @@
-//! What is known of a request: its key, its ids, and how it counts against the limits of its sender.
-//! The key is passed on to the coordinator unchanged, and the limits that it returns become headers
-//! of the response.
+//! What is known of a request: its key, its ids, and how it counts against the limits of its
+//! sender. The key is passed on to the coordinator unchanged, and the limits that it returns become
+//! headers of the response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -2,7 +2,8 @@
 //! on what each may use, and on how long each stage may take.
 //!
 //! * [`connection`]: one connection. [`activity`]: its current stage and deadline.
-//! * [`stream`]: a wrapper that reports to [`activity`]. `carlo_service::pacing` does for responses.
+//! * [`stream`]: a wrapper that reports to [`activity`]. `carlo_service::pacing` does for
+//!   responses.
 //!
 //! This module doesn't know what requests mean. `axum::serve` would be shorter, but has none of
 //! these limits.

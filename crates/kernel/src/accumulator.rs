@@ -85,8 +85,8 @@ impl Accumulator {
     }
 
     /// The same, but a block of a sweep, which may take a minute, is given up once it is not wanted
-    /// any more: that is asked every few points. Returns whether the block was added; if not, a part
-    /// of it was, and what was collected so far is of no use.
+    /// any more: that is asked every few points. Returns whether the block was added; if not, a
+    /// part of it was, and what was collected so far is of no use.
     #[must_use]
     pub fn block_while(&mut self, job: &Job, block: u64, is_wanted: &dyn Fn() -> bool) -> bool {
         let (first, count) = job.indices(block);

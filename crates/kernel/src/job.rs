@@ -155,7 +155,8 @@ impl Job {
     }
 
     /// Simulates a block of the job's other plans and counts it in pairs with the job's own scores.
-    /// Returns `false` if it stopped between the points of a sweep because they are no longer wanted.
+    /// Returns `false` if it stopped between the points of a sweep because they are no longer
+    /// wanted.
     pub(crate) fn count_variants(
         &self,
         block: u64,

@@ -26,7 +26,7 @@ use carlo_types::request::plan::{Returns, SpendingRule};
 use carlo_types::request::{Dollars, Success};
 
 use crate::draws::MONTHS;
-use crate::plan::{Coin, MONEY_BOUND, Plan, Range, deviations, pair, single, threshold};
+use crate::plan::{Bernoulli, MONEY_BOUND, Plan, Range, deviations, pair, single, threshold};
 use tables::{FlowSums, LIFE_STATES};
 
 /// Months in a year.
@@ -140,9 +140,9 @@ pub(crate) enum Market {
 #[derive(Debug, Clone)]
 pub(crate) struct Regimes {
     /// The probabilities to start in stress, to enter it, and to leave it.
-    pub(crate) begin: Coin,
-    pub(crate) enter: Coin,
-    pub(crate) leave: Coin,
+    pub(crate) begin: Bernoulli,
+    pub(crate) enter: Bernoulli,
+    pub(crate) leave: Bernoulli,
     /// The monthly means in calm and in stress.
     pub(crate) mean: [f32; 2],
     pub(crate) variance: [f32; 2],
@@ -152,7 +152,7 @@ pub(crate) struct Regimes {
 #[derive(Debug, Clone)]
 pub(crate) struct Bootstrap {
     /// The probability that a new block begins.
-    pub(crate) new_block: Coin,
+    pub(crate) new_block: Bernoulli,
     /// The number of rows.
     pub(crate) count: f32,
     /// The returns of each asset by row, or of the whole portfolio if its weights are constant.
@@ -206,8 +206,9 @@ impl Lifetime {
         let budgets = budgets(spec, &plan, &levels, &wages);
         let is_of_wages = |budget: &Budget| budget.wages != 0.0 || budget.income_variance != 0.0;
         let request = &spec.plan;
-        let alive =
-            |person| (0..).take(months).map(|month| Coin::new(tables::alive(person, month)).below).collect();
+        let alive = |person| {
+            (0..).take(months).map(|month| Bernoulli::new(tables::alive(person, month)).below).collect()
+        };
         let reserve = request.reserve_months * spec.profile.monthly_spending;
         Self {
             follows_wages: budgets.iter().flatten().any(is_of_wages),
@@ -359,9 +360,9 @@ impl Market {
                 let (enter, leave) = (returns.calm_to_stress, returns.stress_to_calm);
                 let both = [&returns.calm, &returns.stress];
                 Self::Regimes(Regimes {
-                    begin: Coin::new(enter / (enter + leave)),
-                    enter: Coin::new(enter),
-                    leave: Coin::new(leave),
+                    begin: Bernoulli::new(enter / (enter + leave)),
+                    enter: Bernoulli::new(enter),
+                    leave: Bernoulli::new(leave),
                     mean: both.map(|regime| single(regime.mean / 12.0)),
                     variance: both.map(|regime| single(regime.std * regime.std / 12.0)),
                 })
@@ -390,7 +391,7 @@ impl Bootstrap {
             (columns, by_month.into_iter().map(singles).collect())
         };
         Self {
-            new_block: Coin::new(1.0 / returns.mean_block_months),
+            new_block: Bernoulli::new(1.0 / returns.mean_block_months),
             count: rows.len() as f32,
             columns,
             weights,

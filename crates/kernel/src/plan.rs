@@ -44,12 +44,12 @@ pub(crate) struct Plan {
     /// A month's mean return, high and low part.
     pub(crate) return_mean: [f32; 2],
     pub(crate) return_variance: f32,
-    pub(crate) emergency: Coin,
+    pub(crate) emergency: Bernoulli,
     /// The lowest cost of an emergency beyond the plan.
     pub(crate) emergency_least: f32,
     /// The additional cost for every step of its uniform.
     pub(crate) emergency_step: f32,
-    pub(crate) promotion: Coin,
+    pub(crate) promotion: Bernoulli,
     /// The mean raise of a promotion, beyond the plan.
     pub(crate) promotion_mean: f32,
     /// The mean of a year's raise, beyond the plan.
@@ -108,11 +108,11 @@ pub(crate) const EXTENSIONS: [usize; 2] = [6, 12];
 
 /// An event with a probability: it happens if a uniform of 24 bits is below `below`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Coin {
+pub(crate) struct Bernoulli {
     pub(crate) below: u32,
 }
 
-impl Coin {
+impl Bernoulli {
     /// The event that always happens.
     pub(crate) const CERTAIN: Self = Self { below: 1 << UNIFORM_BITS };
 
@@ -124,7 +124,7 @@ impl Coin {
     }
 
     /// Whether it happens with this uniform.
-    pub(crate) fn comes(self, uniform: u32) -> bool {
+    pub(crate) fn succeeds(self, uniform: u32) -> bool {
         uniform < self.below
     }
 }
@@ -138,13 +138,13 @@ struct Growth {
 }
 
 impl Growth {
-    /// The growth by something that happens with this coin.
-    fn new(mean: f64, std: f64, coin: Coin) -> Self {
+    /// The growth by something that happens if this event does.
+    fn new(mean: f64, std: f64, event: Bernoulli) -> Self {
         /// Below this the planned growth is too close to −1 to divide by.
         const PLANNED_MIN: f64 = -0.5;
-        if coin == Coin::CERTAIN && std == 0.0 {
+        if event == Bernoulli::CERTAIN && std == 0.0 {
             Self { planned: mean, mean: 0.0, std: 0.0 }
-        } else if coin == Coin::CERTAIN && mean > PLANNED_MIN {
+        } else if event == Bernoulli::CERTAIN && mean > PLANNED_MIN {
             Self { planned: mean, mean: 0.0, std: std / (1.0 + mean) }
         } else {
             Self { planned: 0.0, mean, std }
@@ -188,16 +188,16 @@ impl Plan {
         let months = spec.goal.timeline_months as usize;
         let walked = (months + EXTENSIONS[EXTENSIONS.len() - 1]).next_multiple_of(MONTHS);
         let schedule = Schedule::new(spec, walked);
-        let growth = |mean, std, coin| Growth::new(mean, std, coin);
+        let growth = |mean, std, event| Growth::new(mean, std, event);
         let inflation =
-            growth(params.inflation_rate / 12.0, params.inflation_volatility / 12.0, Coin::CERTAIN);
-        let raise = growth(params.annual_raise_mean, params.annual_raise_volatility, Coin::CERTAIN);
-        let coin = Coin::new(params.promotion_probability);
-        let promotion = growth(params.promotion_raise_mean, params.promotion_raise_volatility, coin);
-        let emergency = Coin::new(params.emergency_probability);
+            growth(params.inflation_rate / 12.0, params.inflation_volatility / 12.0, Bernoulli::CERTAIN);
+        let raise = growth(params.annual_raise_mean, params.annual_raise_volatility, Bernoulli::CERTAIN);
+        let promoted = Bernoulli::new(params.promotion_probability);
+        let promotion = growth(params.promotion_raise_mean, params.promotion_raise_volatility, promoted);
+        let emergency = Bernoulli::new(params.emergency_probability);
         let step = (params.emergency_max - params.emergency_min) / f64::from(emergency.below.max(1));
         let least = params.emergency_min + step / 2.0;
-        let certain = emergency == Coin::CERTAIN;
+        let certain = emergency == Bernoulli::CERTAIN;
         let planned = Planned {
             payments: schedule.payments,
             emergency: if certain { least } else { 0.0 },
@@ -220,7 +220,7 @@ impl Plan {
             emergency,
             emergency_least: if certain { 0.0 } else { single(least) },
             emergency_step: single(step),
-            promotion: coin,
+            promotion: promoted,
             promotion_mean: single(promotion.mean),
             raise_mean: single(raise.mean),
             raises: Axes::new(single(promotion.std), single(raise.std)),

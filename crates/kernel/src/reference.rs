@@ -120,7 +120,7 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
                 wages = grown(wages, chance);
                 annual_raise = Some(whole_rate(plan.planned.raise, chance));
             }
-            if plan.promotion.comes(draws.uniform[6]) {
+            if plan.promotion.succeeds(draws.uniform[6]) {
                 let chance = square.sqrt().mul_add(direction[0], plan.promotion_mean);
                 wages = grown(wages, chance);
                 promotion_raise = Some(whole_rate(plan.planned.promotion, chance));
@@ -135,7 +135,7 @@ pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut
         // 4 and 5.
         let mut cash = wages.mul_add(budget.income, budget.planned[0]);
         cash = prices.mul_add(-budget.spending, cash);
-        let comes = plan.emergency.comes(draws.uniform[i]);
+        let comes = plan.emergency.succeeds(draws.uniform[i]);
         let emergency = if comes {
             (draws.uniform[i] as f32).mul_add(plan.emergency_step, plan.emergency_least)
         } else {

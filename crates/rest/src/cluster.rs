@@ -158,8 +158,8 @@ pub struct Node {
     pub simulations_per_second: f64,
     /// The number of simulations that it has reported since it joined.
     pub simulations_processed: u64,
-    /// The fraction of the processors that is in use, 0 to 1: of the machine's, or of the limit of a
-    /// container.
+    /// The fraction of the processors that is in use, 0 to 1: of the machine's, or of the limit of
+    /// a container.
     pub cpu_utilization: f64,
     /// The fraction of the memory that is in use, 0 to 1: of the machine's, or of the limit of a
     /// container.

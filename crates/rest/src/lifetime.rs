@@ -28,8 +28,8 @@ pub fn first_time(months: ShortMonths, people: &[Person]) -> String {
     )
 }
 
-/// At most `most` points of a curve at equal distances: ends of years, or any months if the timeline
-/// has no whole year. The last one is always included.
+/// At most `most` points of a curve at equal distances: ends of years, or any months if the
+/// timeline has no whole year. The last one is always included.
 pub fn shown_points(curve: &[CurvePoint], most: usize) -> Vec<CurvePoint> {
     let years: Vec<_> = curve.iter().filter(|point| point.month.is_multiple_of(12)).copied().collect();
     let points = if years.is_empty() { curve.to_vec() } else { years };

@@ -248,7 +248,8 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Adds a key. At the limit the key that has been of no use for longest is removed and returned.
+    /// Adds a key. At the limit the key that has been of no use for longest is removed and
+    /// returned.
     pub(crate) fn insert(&mut self, key: Key) -> Result<Option<KeyId>, Refusal> {
         if self.by_id.contains_key(&key.id) || self.by_hash.contains_key(&key.hash) {
             return Err(Refusal::KeyExists);

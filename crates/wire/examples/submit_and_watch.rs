@@ -3,8 +3,8 @@
 //! ```text
 //! carlo-coordinator --data-dir /tmp/carlo &
 //! carlo-worker --coordinator http://127.0.0.1:7070 --join-token-file /tmp/carlo/join-token &
-//! CARLO_API_KEY=$(cat /tmp/carlo/admin-key) cargo run -p carlo-wire --features client --example submit_and_watch -- http://127.0.0.1:7070
-//! ```
+//! CARLO_API_KEY=$(cat /tmp/carlo/admin-key) cargo run -p carlo-wire --features client --example
+//! submit_and_watch -- http://127.0.0.1:7070 ```
 //!
 //! [`Coordinators`] knows several coordinators of one cluster and calls the one that leads.
 //! [`status::to_fault`] decodes a refusal.

@@ -215,7 +215,8 @@ impl Coordinators {
         known.or_else(|| self.reach.coordinator(address).ok())
     }
 
-    /// Uses new connections from now on, for example because another certificate is to be presented.
+    /// Uses new connections from now on, for example because another certificate is to be
+    /// presented.
     pub fn reconnect(&self) {
         let renew = |coordinator: &mut Coordinator| {
             // Its URL was accepted before.

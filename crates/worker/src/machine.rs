@@ -20,7 +20,8 @@ pub trait Machine: Send {
     /// Queues a part for one of the threads, behind earlier parts. Returns at once.
     fn compute(&mut self, part: Part);
 
-    /// How busy the machine is, or what of it this process may use. Figures that can't be measured are absent.
+    /// How busy the machine is, or what of it this process may use. Figures that can't be measured
+    /// are absent.
     fn load(&mut self) -> Load;
 
     /// The calendar, milliseconds since 1970; 0 for a machine without a clock.

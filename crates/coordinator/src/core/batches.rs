@@ -180,8 +180,8 @@ impl Core {
         is_open.then(|| self.watchers.wait(Topic::Batch(id)))
     }
 
-    /// A batch of any owner as an event, and a receiver that resolves at its next change; `None` once
-    /// it is forgotten.
+    /// A batch of any owner as an event, and a receiver that resolves at its next change; `None`
+    /// once it is forgotten.
     pub(crate) fn batch_event(&mut self, id: BatchId) -> Option<(BatchEvent, oneshot::Receiver<()>)> {
         let event = BatchEvent::new(self.batch_view(id)?);
         Some((event, self.watchers.wait(Topic::BatchProgress(id))))

@@ -1,5 +1,5 @@
-//! The cluster for operators: its state, samples of the last hour and day, and recent events. All of
-//! this is bounded and only in memory, so it starts empty with each term.
+//! The cluster for operators: its state, samples of the last hour and day, and recent events. All
+//! of this is bounded and only in memory, so it starts empty with each term.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -157,8 +157,8 @@ impl Core {
         });
     }
 
-    /// The cluster as the caller may see it, without what the core doesn't know: the leader's address
-    /// and the standbys.
+    /// The cluster as the caller may see it, without what the core doesn't know: the leader's
+    /// address and the standbys.
     pub(crate) fn cluster_status(&self, caller: &Caller) -> v1::ClusterStatus {
         let is_admin = caller.require_admin().is_ok();
         let owners = self.scheduler.queued_owners();

@@ -5,8 +5,8 @@
 //! up and then falls behind continues with the latest event. Feeds are kept for a while after the
 //! last stream has ended, so that a client that returns finds the events that it missed.
 //!
-//! The last event of every job has the same id, [`LAST_EVENT_ID`]. So any coordinator knows, without
-//! remembering anything, whether a client that returns has received the end of its job.
+//! The last event of every job has the same id, [`LAST_EVENT_ID`]. So any coordinator knows,
+//! without remembering anything, whether a client that returns has received the end of its job.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

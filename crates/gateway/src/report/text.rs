@@ -63,8 +63,8 @@ pub(super) fn digits(error: f64) -> usize {
         .map_or(4, |(digits, _)| digits)
 }
 
-/// The standard error that a 95 % interval stands for. Unlike that of an estimated share, it isn't 0
-/// where none or all were counted.
+/// The standard error that a 95 % interval stands for. Unlike that of an estimated share, it isn't
+/// 0 where none or all were counted.
 pub(super) fn error_of([low, high]: [f64; 2]) -> f64 {
     (high - low) / (2.0 * Z_95)
 }

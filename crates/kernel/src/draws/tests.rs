@@ -5,7 +5,7 @@ use crate::keystream::{Streams, Uniform as Shared};
 use crate::lanes::{Register, Task, WIDTH_MAX};
 use crate::level::Level;
 use crate::normals::Axes;
-use crate::plan::{Coin, key};
+use crate::plan::{Bernoulli, key};
 use crate::reference::polar;
 
 /// Half years whose draws are tested: two years.
@@ -101,7 +101,7 @@ fn draws(seed: u64, count: u32) -> Vec<(bool, Vec<f32>)> {
             draws.extend(normals.map(|normals| (true, normals)));
         }
         for field in &half[2 * PAIRS..] {
-            let scale = 1.0 / Coin::CERTAIN.below as f32;
+            let scale = 1.0 / Bernoulli::CERTAIN.below as f32;
             draws.push((false, field.iter().map(|&x| (x as f32 + 0.5) * scale).collect()));
         }
     }

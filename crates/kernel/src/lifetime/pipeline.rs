@@ -7,8 +7,8 @@
 //! months are the first months of another one costs nothing: its outcomes are read from the other
 //! plan's walk.
 //!
-//! Work on which no plan of a walk depends is omitted: unused draws of a half year, and months after
-//! the last death.
+//! Work on which no plan of a walk depends is omitted: unused draws of a half year, and months
+//! after the last death.
 #![expect(
     clippy::inline_always,
     reason = "a task must end up inside the function that has its level's instructions"

@@ -99,11 +99,11 @@ impl MarketState {
                 let uniform = part(&self.first, CHANGES[within]);
                 let enter = if month == 0 { regimes.begin } else { regimes.enter };
                 let is_stress =
-                    if self.draw > 0.0 { !regimes.leave.comes(uniform) } else { enter.comes(uniform) };
+                    if self.draw > 0.0 { !regimes.leave.succeeds(uniform) } else { enter.succeeds(uniform) };
                 self.draw = f32::from(u8::from(is_stress));
             }
             Market::Bootstrap(bootstrap) => {
-                let begins = month == 0 || bootstrap.new_block.comes(part(&self.first, CHANGES[within]));
+                let begins = month == 0 || bootstrap.new_block.succeeds(part(&self.first, CHANGES[within]));
                 self.draw = if begins {
                     scalar::choice(part(&self.second, CHOICES[within]), bootstrap.count)
                 } else if self.draw < bootstrap.count - 1.0 {
@@ -364,7 +364,7 @@ fn raise(
         *wages = grown(*wages, chance);
         annual = Some(whole_rate(plan.plan.planned.raise, chance));
     }
-    if plan.plan.promotion.comes(draws.uniform[EVENT]) {
+    if plan.plan.promotion.succeeds(draws.uniform[EVENT]) {
         let chance = square.sqrt().mul_add(direction[0], plan.plan.promotion_mean);
         *wages = grown(*wages, chance);
         promotion = Some(whole_rate(plan.plan.planned.promotion, chance));
@@ -398,7 +398,7 @@ impl Household {
         let emergency = plan
             .plan
             .emergency
-            .comes(uniform)
+            .succeeds(uniform)
             .then(|| (uniform as f32).mul_add(plan.plan.emergency_step, plan.plan.emergency_least));
         cash -= emergency.unwrap_or(0.0);
         let debt = if high < 0.0 { high } else { 0.0 };

@@ -3,9 +3,9 @@ use super::*;
 #[test]
 fn certain_coins_always_come_and_impossible_ones_never() {
     for uniform in [0, 1, 1 << 23, (1 << 24) - 1] {
-        assert!(Coin::new(1.0).comes(uniform) && !Coin::new(0.0).comes(uniform));
+        assert!(Bernoulli::new(1.0).succeeds(uniform) && !Bernoulli::new(0.0).succeeds(uniform));
     }
-    assert_eq!(Coin::new(0.5).below, 1 << 23);
+    assert_eq!(Bernoulli::new(0.5).below, 1 << 23);
 }
 
 #[test]

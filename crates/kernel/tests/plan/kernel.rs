@@ -250,7 +250,8 @@ fn a_replay_shows_every_term_of_every_month() {
     assert!(shown.iter().all(|&months| months > 0), "{shown:?}");
 }
 
-/// With everything on, at the longest timeline, with scenarios, chart and the plans of a comparison.
+/// With everything on, at the longest timeline, with scenarios, chart and the plans of a
+/// comparison.
 #[test]
 fn a_report_with_everything_on_is_small() {
     let mut request = golden::cases().pop().unwrap().request_json;

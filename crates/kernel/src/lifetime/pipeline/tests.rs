@@ -339,7 +339,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     /// Nobody who is never short becomes so by earning more, or was so only in a longer timeline,
-    /// as long as nothing reacts to the balance, and no draw turns income or the market upside down.
+    /// as long as nothing reacts to the balance, and no draw turns income or the market upside
+    /// down.
     #[test]
     fn success_is_monotone_in_income_and_in_the_timeline(
         request in request(), more in 1.0..1.5_f64, months in 1..40_u32,

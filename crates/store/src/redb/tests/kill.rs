@@ -1,5 +1,5 @@
-//! A process is killed with SIGKILL while it commits and compacts. Every acknowledged commit is in the ledger,
-//! and no commit is there in part.
+//! A process is killed with SIGKILL while it commits and compacts. Every acknowledged commit is in
+//! the ledger, and no commit is there in part.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
