@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "carlo/v1/simulation.proto",
     "carlo/v1/jobs.proto",
     "carlo/v1/batches.proto",
     "carlo/v1/accounts.proto",
+    "carlo/v1/webhooks.proto",
     "carlo/v1/cluster.proto",
     "carlo/v1/worker.proto",
     "carlo/v1/ledger.proto",
@@ -25,6 +26,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         // Ordered maps, so that the same message always has the same bytes.
         .btree_map(".")
+        // These have secrets, which must not be in a log.
+        .skip_debug([
+            "carlo.v1.Webhook",
+            "carlo.v1.SetWebhook",
+            "carlo.v1.DefaultWebhook",
+            "carlo.v1.EndpointEntry",
+        ])
         .build_client(feature("CLIENT"))
         .build_server(feature("SERVER"))
         .compile_fds(descriptors)?;

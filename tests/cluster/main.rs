@@ -27,4 +27,5 @@ mod strangers;
 mod tls;
 mod traces;
 mod variables;
+mod webhooks;
 mod workers;

@@ -101,6 +101,7 @@ impl Client {
                 priority: Some(plan.priority),
                 idempotency_key: if has_key { format!("seed-{}", spec.seed()) } else { String::new() },
                 name: None,
+                webhook: None,
             };
             let answer =
                 self.call(async |mut jobs: JobsClient<Channel>| jobs.submit(request.clone()).await).await;

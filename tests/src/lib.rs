@@ -48,6 +48,8 @@ pub enum Auth {
 pub struct Cluster {
     data: TempDir,
     auth: Auth,
+    /// Further arguments of the coordinator.
+    options: &'static [&'static str],
     /// The coordinator, until it is killed.
     pub coordinator: Daemon,
     /// The coordinator's address, which a restart keeps.
@@ -66,8 +68,13 @@ impl Cluster {
     /// Starts a coordinator and a gateway, with or without authentication. The client uses the
     /// first key. Workers can't join with authentication.
     pub async fn with(auth: Auth) -> anyhow::Result<Self> {
+        Self::with_options(auth, &[]).await
+    }
+
+    /// The same with further arguments of the coordinator.
+    pub async fn with_options(auth: Auth, options: &'static [&'static str]) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
-        let coordinator = Self::coordinator(data.path(), "127.0.0.1:0", auth).await?;
+        let coordinator = Self::coordinator(data.path(), "127.0.0.1:0", auth, options).await?;
         let coordinator_address = coordinator.address;
         let url = format!("http://{coordinator_address}");
         let gateway =
@@ -78,7 +85,7 @@ impl Cluster {
             Auth::Off => client,
             Auth::On => client.with_key(std::fs::read_to_string(data.path().join("admin-key"))?.trim()),
         };
-        Ok(Self { data, auth, coordinator, coordinator_address, gateway, client })
+        Ok(Self { data, auth, options, coordinator, coordinator_address, gateway, client })
     }
 
     /// Lifts the rate limits of the tier enterprise, for a test that makes many calls with keys.
@@ -95,21 +102,21 @@ impl Cluster {
         self.data.path()
     }
 
-    async fn coordinator(data: &Path, listen: &str, auth: Auth) -> anyhow::Result<Daemon> {
+    async fn coordinator(data: &Path, listen: &str, auth: Auth, options: &[&str]) -> anyhow::Result<Daemon> {
         let data = data.to_str().context("the temporary directory has a readable name")?;
         let auth = match auth {
             Auth::Off => "off",
             Auth::On => "on",
         };
         let arguments = ["--listen", listen, "--data-dir", data, "--auth", auth];
-        Daemon::listening("carlo-coordinator", &arguments, &[]).await
+        Daemon::listening("carlo-coordinator", &[&arguments, options].concat(), &[]).await
     }
 
     /// Kills the coordinator with SIGKILL and starts it again, on the same port and data.
     pub async fn crash_coordinator(&mut self) -> anyhow::Result<()> {
         self.coordinator.kill().await?;
         let address = self.coordinator_address.to_string();
-        self.coordinator = Self::coordinator(self.data.path(), &address, self.auth).await?;
+        self.coordinator = Self::coordinator(self.data.path(), &address, self.auth, self.options).await?;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The arguments of the command line. The commands interpret them, and the server checks requests.
 
 mod server;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::sweep::Over;
 
 pub use server::*;
+pub use webhooks::*;
 
 /// The default address of the gateway of `carlo up`, and of the gateway that clients use.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:3001";
@@ -109,6 +111,8 @@ pub enum Command {
     Tokens(Tokens),
     /// Show or change the limits of tiers; needs a key with the role admin
     Tiers(Tiers),
+    /// Where events are sent, and what has become of them
+    Webhooks(Webhooks),
     /// List the nodes, or drain them
     Nodes(Nodes),
     /// Check once whether a daemon is healthy or ready
@@ -359,6 +363,9 @@ pub struct Up {
     /// Serve only the REST API, without the web interface
     #[arg(long, env = "CARLO_NO_WEB")]
     pub no_web: bool,
+    /// Where webhooks may be sent.
+    #[command(flatten)]
+    pub webhooks: WebhookReach,
     /// Print the addresses as one JSON object
     #[arg(long)]
     pub json: bool,

@@ -17,6 +17,7 @@ use crate::output::{self, print};
 use crate::render::{self, width};
 use crate::request::{self, RequestError};
 use crate::wait::{self, Patience};
+use crate::webhooks;
 
 /// How long a server may be unreachable, or refuse calls because of limits, before the wait for a
 /// batch ends, and the shortest time between two attempts.
@@ -71,6 +72,7 @@ async fn submit(client: &Client, file: &Path, server: &Server) -> anyhow::Result
     output::answer(server.json, &answer.json, || batch.batch_id.clone())?;
     if !server.json {
         let watch = hint("batch watch", &batch.batch_id, server);
+        webhooks::say_made(batch.webhook.as_ref());
         say(&format!("{}; {watch} follows it", render::batch::submitted(batch)));
     }
     Ok(Exit::Ok)

@@ -4,6 +4,7 @@
 mod batches;
 mod events;
 mod keys;
+mod webhooks;
 
 use std::error::Error as _;
 use std::fmt::{self, Write as _};
@@ -39,6 +40,7 @@ const START_ONE: &str =
     "\n  `carlo up` starts a cluster on this machine; --url or CARLO_URL names another one";
 
 pub use events::{Event, Events};
+pub use webhooks::DeliveryFilter;
 
 /// A client of one gateway.
 #[derive(Debug, Clone)]

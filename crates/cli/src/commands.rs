@@ -10,21 +10,28 @@ use serde_json::json;
 
 use crate::args::{
     Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Reprioritize, Samples,
-    Server, Submit, URL_DEFAULT, URL_VARIABLE,
+    Server, Submit, URL_DEFAULT, URL_VARIABLE, WebhookOptions,
 };
 use crate::client::{ApiResponse, Client, JobFilter};
 use crate::exit::{self, BadArgument, Exit, say};
 use crate::output::{self, StdoutClosed, print, print_json};
 use crate::progress::Progress;
-use crate::{profile, render, request, wait};
+use crate::request::Labels;
+use crate::{profile, render, request, wait, webhooks};
 
 /// `carlo submit`: prints the id to stdout, for scripts, and further information to stderr.
 pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
-    let body = request::load_labelled(&args.request, args.name.as_deref(), args.priority)?;
+    let options = WebhookOptions { events: args.webhook_event, secret_file: args.webhook_secret_file };
+    let webhook = args.webhook.map(|url| webhooks::body(&url, &options)).transpose()?;
+    let labels = Labels { name: args.name, priority: args.priority, webhook };
+    let body = request::load_labelled(&args.request, &labels)?;
     let client = connect(&args.server)?;
     let file = request::name(&args.request.file);
     let answer = client.submit(body).await.with_context(|| format!("failed to submit {file}"))?;
     let submitted = &answer.value;
+    if args.wait || !args.server.json {
+        webhooks::say_made(submitted.webhook.as_ref());
+    }
     if !args.wait {
         output::answer(args.server.json, &answer.json, || submitted.job_id.clone())?;
         if !args.server.json {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use carlo_coordinator::Data;
 use carlo_service::{CancellationToken, listen};
+use carlo_webhooks::Reach;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -37,6 +38,8 @@ pub struct Options {
     pub is_private: bool,
     /// How long a call waits for the results that it returns.
     pub answer_wait: Duration,
+    /// Where webhooks may be sent.
+    pub webhook_reach: Reach,
 }
 
 /// A running cluster.
@@ -63,6 +66,7 @@ impl Embedded {
         let coordinators = vec![coordinator_url.clone()];
 
         let mut config = carlo_coordinator::Config::new(options.data);
+        config.settings.webhook_reach = options.webhook_reach;
         if options.is_private {
             // No other caller's call could be delayed.
             config.settings.waited_simulations_max = u64::MAX;
@@ -211,6 +215,7 @@ mod tests {
             threads: None,
             web: true,
             is_private: true,
+            webhook_reach: Reach::default(),
             answer_wait: carlo_gateway::ANSWER_WAIT,
         };
         let error = Embedded::start(options).await.unwrap_err();

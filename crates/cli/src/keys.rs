@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::commands::{connect, each};
 use crate::exit::{Exit, say};
 use crate::output;
-use crate::render;
+use crate::{render, webhooks};
 
 /// `carlo usage`
 pub async fn usage(args::Usage { history, all, page, server }: args::Usage) -> anyhow::Result<Exit> {
@@ -56,7 +56,8 @@ pub async fn keys(args::Keys { action, server }: args::Keys) -> anyhow::Result<E
                 note: old.note,
                 expires_in_days: expires_in_days.or(days),
             };
-            create(&client, new, server.json).await?;
+            let made = create(&client, new, server.json).await?;
+            webhooks::move_default(&client, &id, &made).await?;
             client.revoke_key(&id).await.with_context(what)?;
             say(&format!("{id} is revoked"));
         }
@@ -103,7 +104,8 @@ pub async fn audit(args::Audit { page, lines, server }: args::Audit) -> anyhow::
 #[error("there is no key {0} that is of use")]
 pub struct NoSuchKey(String);
 
-async fn create(client: &Client, key: CreateKey, json: bool) -> anyhow::Result<()> {
+/// Creates a key, prints its secret, and returns its id.
+async fn create(client: &Client, key: CreateKey, json: bool) -> anyhow::Result<String> {
     let answer = client.create_key(&key).await.context("failed to make a key")?;
     let secret = answer.value.secret.as_deref().unwrap_or_default();
     output::answer(json, &answer.json, || secret.to_owned())?;
@@ -114,5 +116,5 @@ async fn create(client: &Client, key: CreateKey, json: bool) -> anyhow::Result<(
             key.id, key.user_id, key.tier, key.id
         ));
     }
-    Ok(())
+    Ok(answer.value.key.id)
 }

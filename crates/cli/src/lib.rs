@@ -53,6 +53,7 @@ pub mod top;
 pub mod up;
 pub mod verify;
 pub mod wait;
+pub mod webhooks;
 
 use std::time::Instant;
 
@@ -92,6 +93,7 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
         Command::Audit(audit) => client(keys::audit(audit)),
         Command::Tokens(tokens) => client(tokens::tokens(tokens)),
         Command::Tiers(tiers) => client(tokens::tiers(tiers)),
+        Command::Webhooks(webhooks) => client(webhooks::webhooks(webhooks)),
         Command::Nodes(nodes) => client(nodes::nodes(nodes)),
         Command::Probe(probe) => client(probe::probe(probe)),
         Command::Completions(args) => manual::completions(&args),

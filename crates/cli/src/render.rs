@@ -19,6 +19,7 @@ pub mod top;
 pub mod up;
 pub mod usage;
 pub mod visible;
+pub mod webhooks;
 pub mod width;
 
 /// Lines of a name and an aligned text.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use carlo_service::files::without_byte_order_mark;
 use carlo_types::limits::BODY_BYTES_MAX;
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::args;
@@ -36,19 +37,24 @@ type Object = BTreeMap<String, Box<RawValue>>;
 
 /// Reads the file and makes the body of a submission.
 pub fn load(request: &args::Request) -> Result<String, RequestError> {
-    load_labelled(request, None, None)
+    load_labelled(request, &Labels::default())
 }
 
-/// Like [`body`], with a name and a priority, if given, that override those of the file.
-pub fn load_labelled(
-    request: &args::Request,
-    name: Option<&str>,
-    priority: Option<u32>,
-) -> Result<String, RequestError> {
+/// Members of a submission besides its request, if given. They override those of the file.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Labels {
+    pub name: Option<String>,
+    pub priority: Option<u32>,
+    pub webhook: Option<Value>,
+}
+
+/// Like [`load`], with these members.
+pub fn load_labelled(request: &args::Request, labels: &Labels) -> Result<String, RequestError> {
     let file = &request.file;
     let bytes = read(file)?;
     body(&bytes, request.simulations, request.seed)
-        .and_then(|body| labelled(body, name, priority))
+        .and_then(|body| labelled(body, labels))
         .map_err(|source| RequestError::NotJson { file: file.clone(), source })
 }
 
@@ -93,8 +99,9 @@ fn body(bytes: &[u8], simulations: Option<u64>, seed: Option<u64>) -> serde_json
 
 /// The request with these members. If it isn't an object, it stays unchanged, and the server
 /// refuses it.
-fn labelled(body: String, name: Option<&str>, priority: Option<u32>) -> serde_json::Result<String> {
-    if name.is_none() && priority.is_none() {
+fn labelled(body: String, labels: &Labels) -> serde_json::Result<String> {
+    let Labels { name, priority, webhook } = labels;
+    if name.is_none() && priority.is_none() && webhook.is_none() {
         return Ok(body);
     }
     let Ok(mut request) = serde_json::from_str::<Object>(&body) else { return Ok(body) };
@@ -102,7 +109,10 @@ fn labelled(body: String, name: Option<&str>, priority: Option<u32>) -> serde_js
         request.insert("name".to_owned(), to_raw_value(name)?);
     }
     if let Some(priority) = priority {
-        request.insert("priority".to_owned(), to_raw_value(&priority)?);
+        request.insert("priority".to_owned(), to_raw_value(priority)?);
+    }
+    if let Some(webhook) = webhook {
+        request.insert("webhook".to_owned(), to_raw_value(webhook)?);
     }
     serde_json::to_string(&request)
 }
@@ -145,7 +155,7 @@ fn plan(bytes: &[u8]) -> serde_json::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -177,13 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn a_name_and_a_priority_go_before_the_files() {
+    fn labels_go_before_the_files() {
         for text in ["{}", r#"{"priority": 3, "name": "mine"}"#] {
-            let labelled = labelled(text.to_owned(), Some("a \"b\""), Some(90)).unwrap();
-            assert_eq!(labelled, r#"{"name":"a \"b\"","priority":90}"#);
+            let labels = Labels {
+                name: Some("a \"b\"".to_owned()),
+                priority: Some(90),
+                webhook: Some(json!({"url": "https://a/"})),
+            };
+            let labelled = labelled(text.to_owned(), &labels).unwrap();
+            assert_eq!(labelled, r#"{"name":"a \"b\"","priority":90,"webhook":{"url":"https://a/"}}"#);
         }
-        assert_eq!(labelled("[1]".to_owned(), None, Some(90)).unwrap(), "[1]");
-        assert_eq!(labelled(r#"{"a": 1.0}"#.to_owned(), None, None).unwrap(), r#"{"a": 1.0}"#);
+        let (some, none) = (Labels { priority: Some(90), ..Labels::default() }, Labels::default());
+        assert_eq!(labelled("[1]".to_owned(), &some).unwrap(), "[1]");
+        assert_eq!(labelled(r#"{"a": 1.0}"#.to_owned(), &none).unwrap(), r#"{"a": 1.0}"#);
     }
 
     #[test]

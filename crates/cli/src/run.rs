@@ -11,6 +11,7 @@ use carlo_rest::Job;
 use carlo_service::telemetry::{self, LogFormat};
 use carlo_service::{CancellationToken, shutdown};
 use carlo_types::JobId;
+use carlo_webhooks::Reach;
 use tokio::time::{sleep, timeout};
 
 use crate::args;
@@ -69,6 +70,7 @@ fn private(threads: Option<NonZeroUsize>) -> Options {
         web: false,
         is_private: true,
         answer_wait: ANSWER_WAIT,
+        webhook_reach: Reach::default(),
     }
 }
 

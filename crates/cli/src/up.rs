@@ -63,6 +63,7 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
         web: !args.no_web,
         is_private: false,
         answer_wait: carlo_gateway::ANSWER_WAIT,
+        webhook_reach: args.webhooks.clone().into(),
     })
     .await?;
     let (url, coordinator_url) = (cluster.url().to_owned(), cluster.coordinator_url().to_owned());

@@ -58,8 +58,12 @@ impl BatchesService {
         let checked = check(self.state.environment.as_ref(), request);
         let create = move |core: &mut Core, caller: &Caller| {
             let (idempotency_key, request) = (idempotency_key?, checked?);
-            let serve = |core: &mut Core| core.create_batch(caller, request).map(to_proto::batch);
-            core.run_idempotent(caller, idempotency_key.as_ref(), serve, v1::Batch::clone)
+            let serve = |core: &mut Core| {
+                let (batch, made) = core.create_batch(caller, request)?;
+                let hook = core.batch_hook(batch.record.id);
+                Ok(to_proto::batch_with_hook(batch, hook, made.as_ref()))
+            };
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, without_secret)
         };
         resolve(self.state.ledger.as_ref(), context.admit(create).await?).await
     }
@@ -79,13 +83,16 @@ impl BatchesService {
                 Some(change) => Some((change, core.open_stream(caller)?)),
                 None => None,
             };
+            let batch = to_proto::batch_with_hook(batch, core.batch_hook(id), None);
             Ok((id, batch, change))
         };
         let (id, batch, change) = context.admit(get).await?;
-        let Some((change, permit)) = change else { return Ok(to_proto::batch(batch)) };
+        let Some((change, permit)) = change else { return Ok(batch) };
         notified(change, wait, &permit).await?;
-        let again = context.core().ask(move |core| core.batch_view(id)).await?;
-        again.map(to_proto::batch).ok_or_else(|| no_such_batch(id))
+        let again = move |core: &mut Core| {
+            core.batch_view(id).map(|batch| to_proto::batch_with_hook(batch, core.batch_hook(id), None))
+        };
+        context.core().ask(again).await?.ok_or_else(|| no_such_batch(id))
     }
 
     async fn list(
@@ -304,8 +311,15 @@ fn check(environment: &dyn Environment, request: v1::CreateBatchRequest) -> Resu
     // Money and metadata are passed on without a conversion that could change them.
     let cap = request.budget_cap_nanodollars.map(|cap| Money::from_nanos(cap.into()));
     let metadata_json = request.metadata_json.clone();
-    let CreateBatch { simulations, parallel_jobs, fail_fast, budget_cap_usd: _, priority, metadata: _ } =
-        definition::check(request.into(), "", &mut faults);
+    let CreateBatch {
+        simulations,
+        parallel_jobs,
+        fail_fast,
+        budget_cap_usd: _,
+        priority,
+        metadata: _,
+        webhook,
+    } = definition::check(request.into(), "", &mut faults);
     let job = |BatchSimulation { mut request, custom_id }| {
         request.params.seed.get_or_insert_with(|| Seed(fresh_seed(environment)));
         (JobId::from_random(environment.random()), Arc::new(JobSpec::of(request)), custom_id)
@@ -318,7 +332,17 @@ fn check(environment: &dyn Environment, request: v1::CreateBatchRequest) -> Resu
         cap,
         priority: rank(priority),
         metadata_json,
+        notify: webhook.into(),
     })
+}
+
+/// Secrets are never stored in a response, so a repeated request gets the batch without it.
+fn without_secret(batch: &v1::Batch) -> v1::Batch {
+    let mut batch = batch.clone();
+    if let Some(webhook) = &mut batch.webhook {
+        webhook.secret.clear();
+    }
+    batch
 }
 
 fn batch_id(text: &str) -> Result<BatchId, Fault> {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carlo_service::files;
-use carlo_service::tls::{ClientIdentity, Identity};
+use carlo_service::tls::{ClientIdentity, Identity, Trust};
 use carlo_store::{Ledger, LedgerError, RedbLedger};
 use carlo_tenancy::Terms;
+use carlo_webhooks::Reach;
 use carlo_wire::PROTOCOL_VERSION;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -49,6 +50,10 @@ pub struct Settings {
     /// The most simulations of a job that a caller may wait for in one call, so that calls don't
     /// last too long.
     pub waited_simulations_max: u64,
+    /// Where webhooks may be sent.
+    pub webhook_reach: Reach,
+    /// The authorities of the certificates of webhooks' receivers.
+    pub webhook_trust: Trust,
 }
 
 /// Changes of the settings while the coordinator runs. Clones share them.
@@ -139,6 +144,8 @@ impl Default for Settings {
             client_names: Vec::new(),
             updates: Updates::default(),
             waited_simulations_max: 10_000_000,
+            webhook_reach: Reach::default(),
+            webhook_trust: Trust::system(),
         }
     }
 }

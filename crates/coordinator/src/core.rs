@@ -13,6 +13,7 @@
 //! * `idempotency`: requests with an idempotency key. `storage`: the size of each user's entries in
 //!   the ledger.
 //! * `audit`: the log of what administrators change.
+//! * `webhooks`: the events of jobs and batches, and where they are sent.
 //! * `observations`: the cluster's history and events. `measure`: the state for the metrics.
 //! * `compaction`: shrinking the ledger's file while nobody commits.
 
@@ -31,6 +32,7 @@ mod streams;
 mod tenants;
 mod waited;
 mod watchers;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,15 +43,17 @@ use carlo_schedule::{Command, Effect, Outcome, Record, Scheduler, SealKey, Store
 use carlo_service::CancellationToken;
 use carlo_store::{Ledger, LedgerError, Write};
 use carlo_tenancy::Tenancy;
-use carlo_types::{Epoch, Fault, JobId, Timestamp};
+use carlo_types::{BatchId, Epoch, Fault, JobId, Timestamp};
+use carlo_webhooks::{Reach, Webhooks};
 use carlo_wire::v1::ClusterEventKind;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 
 use crate::Error;
 use crate::config::Settings;
 use crate::entries::{self, EntryError, LoadedJob};
 use crate::environment::{Clock, Environment};
+use crate::hook_state::HookState;
 use crate::idempotency::IdempotencyStore;
 use crate::job_metadata::JobMetadata;
 use crate::metrics::Instruments;
@@ -73,6 +77,7 @@ use waited::Waited;
 pub(crate) use waited::WaitedRequest;
 use watchers::Watchers;
 pub(crate) use watchers::{Topic, Watch};
+pub(crate) use webhooks::{Begun, DefaultView, DeliveryView, EndpointView, EventTarget};
 
 /// Queued requests. If there are more, their senders wait.
 const REQUESTS_MAX: usize = 4_096;
@@ -94,6 +99,13 @@ pub(crate) struct Core {
     tenancy: Tenancy,
     /// The metadata of all jobs that the scheduler knows.
     job_metadata: BTreeMap<JobId, JobMetadata>,
+    /// The hooks of all batches that have one.
+    batch_hooks: BTreeMap<BatchId, HookState>,
+    webhooks: Webhooks,
+    /// Where webhooks may be sent.
+    reach: Reach,
+    /// Notified when deliveries have changed.
+    deliveries_changed: Arc<Notify>,
     idempotency: IdempotencyStore,
     watchers: Watchers,
     observations: Observations,
@@ -141,6 +153,10 @@ impl Core {
             scheduler: Scheduler::new(settings.scheduler, epoch, SealKey::new(seal_key)),
             tenancy,
             job_metadata: BTreeMap::new(),
+            batch_hooks: BTreeMap::new(),
+            webhooks: Webhooks::restore(stored.webhooks, clock.now().wall),
+            reach: settings.webhook_reach,
+            deliveries_changed: Arc::default(),
             idempotency: IdempotencyStore::restore(stored.idempotency),
             watchers: Watchers::default(),
             observations: Observations::default(),
@@ -186,8 +202,9 @@ impl Core {
             core.job_metadata.insert(job.record.id, metadata);
             core.restore(job)?;
         }
-        for (batch, bytes) in stored.batches {
+        for (batch, hook, bytes) in stored.batches {
             core.storage.put_batch(&batch, bytes);
+            core.batch_hooks.extend(hook.map(|hook| (batch.id, hook)));
             let outcome = core.scheduler.restore_batch(batch, core.clock.now());
             core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
         }
@@ -222,6 +239,11 @@ impl Core {
     /// The most simulations of a job that a caller may wait for in one call.
     pub(crate) fn waited_simulations_max(&self) -> u64 {
         self.waited_simulations_max
+    }
+
+    /// Notified when deliveries to webhooks have changed, so that attempts may be due.
+    pub(crate) fn deliveries_changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.deliveries_changed)
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
@@ -277,6 +299,7 @@ impl Core {
         self.observe();
         self.expire_keys();
         self.expire_idempotency_keys();
+        self.webhooks.expire(self.clock.now().wall);
         self.watchers.sweep(self.clock.now().elapsed);
         self.waited.sweep(self.clock.now().elapsed);
         self.compact_when_idle();
@@ -305,6 +328,7 @@ impl Core {
                     self.instruments.job(job);
                     self.observations.job_ended(job.state);
                     self.settle(job);
+                    self.record_job_event(job);
                     self.watchers.notify(Topic::Job(job.id));
                     if let Some(batch) = job.batch {
                         self.watchers.notify_batch(batch);
@@ -317,12 +341,19 @@ impl Core {
                 Record::ForgetBatch { batch, owner } => {
                     // All jobs of the batch have ended, so no money is reserved for it.
                     self.tenancy.forget_batch(*batch);
+                    self.forget_batch_hook(*batch);
                     self.storage.forget_batch(owner, *batch);
                 }
+                Record::Batch(batch) => self.record_batch_event(batch),
                 _ => {}
             }
             let written = self.writes.len();
-            entries::write(&record, &self.job_metadata, &self.origins, &mut self.writes);
+            let known = entries::Known {
+                metadata: &self.job_metadata,
+                hooks: &self.batch_hooks,
+                origins: &self.origins,
+            };
+            entries::write(&record, known, &mut self.writes);
             let bytes = self.writes.get(written).map_or(0, Write::bytes);
             match &record {
                 Record::Job(job) => self.storage.put_job(job, bytes),
@@ -343,6 +374,8 @@ impl Core {
         for change in self.tenancy.take_changes() {
             entries::tenancy::write(&change, &mut self.writes);
         }
+        let deliveries = self.webhooks.take_changes();
+        self.writes.extend(deliveries.iter().map(entries::webhooks::write));
         if self.writes.is_empty() {
             // Without a write the ledger doesn't check the epoch, but only the leader may grant
             // leases.
@@ -366,6 +399,9 @@ impl Core {
                 _ => {}
             }
             self.sessions.carry_out(effect, self.epoch, &mut self.origins);
+        }
+        if !deliveries.is_empty() {
+            self.deliveries_changed.notify_one();
         }
         self.publish();
         for answer in self.replies.drain(..) {

@@ -16,6 +16,9 @@
 //! | `budget/<batch>` | `BudgetEntry` | until the batch is forgotten |
 //! | `batch/<id>` | `BatchEntry` | when the batch is created, starts, is cancelled or ends, and
 //! when one of its jobs is forgotten |
+//! | `webhook/<id>` | `EndpointEntry` | when a webhook is made, fails or is enabled |
+//! | `webhook-default/<key>` | `DefaultHookEntry` | when a key is given a webhook |
+//! | `delivery/<number>` | `DeliveryEntry` | with the change that it tells of, and with each attempt |
 //! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first response, for a day |
 //!
 //! The messages are in `proto/carlo/v1/ledger.proto`. If an entry can't be read, the coordinator
@@ -30,6 +33,7 @@ mod numbers;
 mod packed;
 mod read;
 pub(crate) mod tenancy;
+pub(crate) mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,10 +44,11 @@ use carlo_schedule::{BatchRecord, Checkpoint, JobRecord, JobState, Record, Resul
 use carlo_store::portable::{self, PortableError};
 use carlo_store::{Key, Ledger, LedgerError, Write};
 use carlo_tenancy::Terms;
-use carlo_types::{BlockRange, JobId, JobSpec, Work};
+use carlo_types::{BatchId, BlockRange, JobId, JobSpec, Work};
 use carlo_wire::v1;
 use prost::Message;
 
+use crate::hook_state::HookState;
 use crate::job_metadata::JobMetadata;
 use crate::origin::{Origin, Origins};
 use crate::to_proto;
@@ -79,12 +84,19 @@ fn put(key: Key, message: &impl Message) -> Write {
     Write::Put(key, Bytes::from(message.encode_to_vec()))
 }
 
-/// Adds the writes for `record` to `writes`, with its job's `metadata` and, while the job is open,
-/// the request that it came from.
+/// What the core knows of jobs and batches beyond the scheduler's records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) metadata: &'a BTreeMap<JobId, JobMetadata>,
+    pub(crate) hooks: &'a BTreeMap<BatchId, HookState>,
+    pub(crate) origins: &'a Origins,
+}
+
+/// Adds the writes for `record` to `writes`, with its job's metadata and, while the job is open,
+/// the request that it came from, or with its batch's hook.
 pub(crate) fn write(
     record: &Record<Partial>,
-    metadata: &BTreeMap<JobId, JobMetadata>,
-    origins: &Origins,
+    Known { metadata, hooks, origins }: Known<'_>,
     writes: &mut Vec<Write>,
 ) {
     match record {
@@ -103,7 +115,7 @@ pub(crate) fn write(
         Record::Forget { job, .. } => {
             writes.extend([job_key(*job), checkpoint_key(*job), result_key(*job)].map(Write::Delete));
         }
-        Record::Batch(batch) => writes.push(batches::write(batch)),
+        Record::Batch(batch) => writes.push(batches::write(batch, hooks.get(&batch.id))),
         Record::ForgetBatch { batch, .. } => writes.push(batches::delete(*batch)),
         Record::Drain { name, draining } => {
             // Workers with a name that can't be part of a key are refused when they join.
@@ -140,6 +152,7 @@ fn job_entry(job: &JobRecord, metadata: JobMetadata, origin: Option<&Origin>) ->
         preview: job.is_preview,
         request_id,
         traceparent,
+        webhook: metadata.hook.as_ref().map(webhooks::hook_entry),
     }
 }
 
@@ -202,8 +215,10 @@ pub(crate) struct Stored {
     pub(crate) terms: Option<Terms>,
     /// What administrators have changed, the oldest first.
     pub(crate) audit: Vec<v1::AuditRecord>,
-    /// All batches, each with the size of its entry in bytes.
-    pub(crate) batches: Vec<(BatchRecord, usize)>,
+    /// All batches, each with its hook and the size of its entry in bytes.
+    pub(crate) batches: Vec<(BatchRecord, Option<HookState>, usize)>,
+    /// Endpoints, default webhooks and deliveries.
+    pub(crate) webhooks: Vec<carlo_webhooks::Record>,
 }
 
 /// A job with what only its entry knows.
@@ -235,6 +250,7 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
         stored.terms = Some(read::terms(&key, &value)?);
     }
     stored.audit = audit::load(ledger).await?;
+    stored.webhooks = webhooks::load(ledger).await?;
     for (key, _) in scan(ledger, NODE).await? {
         stored.drains.push(key.as_str()[NODE.len()..].to_owned());
     }

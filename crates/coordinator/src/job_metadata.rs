@@ -1,5 +1,7 @@
-//! Names of a job that the scheduler doesn't need. The core has them for each job that the
+//! Names and the webhook of a job, which the scheduler doesn't need. The core has them for each job that the
 //! scheduler knows, and stores them in the job's entry in the ledger.
+
+use crate::hook_state::HookState;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct JobMetadata {
@@ -7,4 +9,6 @@ pub(crate) struct JobMetadata {
     pub(crate) name: Option<String>,
     /// The id that the caller gave the job within its batch.
     pub(crate) custom_id: Option<String>,
+    /// Where its events are sent, if they are.
+    pub(crate) hook: Option<HookState>,
 }

@@ -18,8 +18,8 @@ use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, refused, service};
 use crate::core::{
-    Core, JobChanges, NewJob, OwnerFilter, SearchPage, SearchWords, SortBy, SortOrder, StreamPermit, Watch,
-    no_such_job,
+    Core, EventTarget, JobChanges, NewJob, OwnerFilter, SearchPage, SearchWords, SortBy, SortOrder,
+    StreamPermit, Watch, no_such_job,
 };
 use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, spec, with_results};
@@ -60,12 +60,16 @@ impl JobsService {
     ) -> Result<v1::Job, Fault> {
         let key = std::mem::take(&mut request.idempotency_key);
         let idempotency_key = IdempotencyKey::new(&key, "Jobs.Submit", &request);
-        let options = JobOptionsDraft { name: request.name, priority: request.priority.map(u64::from) };
+        let options = JobOptionsDraft {
+            name: request.name,
+            priority: request.priority.map(u64::from),
+            webhook: request.webhook.map(Into::into),
+        };
         let new = new_job(self.state.environment.as_ref(), request.simulation, options);
         let submit = move |core: &mut Core, caller: &Caller| {
             let (idempotency_key, new) = (idempotency_key?, new?);
-            let serve = |core: &mut Core| core.submit(caller, new).map(to_proto::job);
-            core.run_idempotent(caller, idempotency_key.as_ref(), serve, v1::Job::clone)
+            let serve = |core: &mut Core| core.submit(caller, new).map(to_proto::submitted);
+            core.run_idempotent(caller, idempotency_key.as_ref(), serve, without_secret)
         };
         resolve(self.state.ledger.as_ref(), context.admit(submit).await?).await
     }
@@ -79,9 +83,10 @@ impl JobsService {
         let wait = request.wait_ms.take().map(|ms| Duration::from_millis(ms.into()));
         let idempotency_key = IdempotencyKey::new(&key, "Jobs.Simulate", &request);
         let fingerprint = fingerprint("Jobs.Simulate", &request);
-        let options = JobOptionsDraft { name: None, priority: request.priority.map(u64::from) };
+        let options =
+            JobOptionsDraft { priority: request.priority.map(u64::from), ..JobOptionsDraft::default() };
         let new = new_job(self.state.environment.as_ref(), request.simulation, options);
-        let new = new.map(|new| NewJob { is_preview: request.preview, ..new });
+        let new = new.map(|new| NewJob { is_preview: request.preview, notify: EventTarget::Nobody, ..new });
         let simulation =
             JobWait::begin(context, self.state.ledger.as_ref(), idempotency_key, fingerprint, new).await?;
         let snapshot = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
@@ -331,6 +336,15 @@ async fn send_events(
             return;
         }
     }
+}
+
+/// Secrets are never stored in a response, so a repeated request gets the job without it.
+fn without_secret(job: &v1::Job) -> v1::Job {
+    let mut job = job.clone();
+    if let Some(webhook) = &mut job.webhook {
+        webhook.secret.clear();
+    }
+    job
 }
 
 fn job_id(text: &str) -> Result<JobId, Fault> {

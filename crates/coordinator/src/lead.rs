@@ -21,16 +21,17 @@ use carlo_store::Ledger;
 use carlo_tenancy::{Tenancy, Terms};
 use carlo_types::Epoch;
 use carlo_wire::status;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tonic::Status;
 
-use crate::Error;
 use crate::access::Access;
 use crate::config::Settings;
 use crate::core::{Core, CoreHandle};
+use crate::delivery::sender::Sender;
 use crate::entries::{self, EntryError};
 use crate::environment::Environment;
 use crate::metrics::Instruments;
+use crate::{Error, delivery};
 
 /// How often a follower asks who leads.
 const POLL_EVERY: Duration = Duration::from_millis(250);
@@ -121,6 +122,8 @@ pub(crate) struct Leader {
     environment: Arc<dyn Environment>,
     address: String,
     instruments: Arc<Instruments>,
+    /// Sends the requests of webhooks; `None` if none are sent.
+    sender: Option<Arc<Sender>>,
     /// Whether other coordinators may lead with this ledger.
     is_shared: bool,
     state: watch::Sender<State>,
@@ -133,10 +136,12 @@ pub(crate) fn leader(
     environment: Arc<dyn Environment>,
     address: String,
     instruments: Arc<Instruments>,
+    sender: Option<Arc<Sender>>,
 ) -> (Leader, Leadership) {
     let (state, leadership) = watch::channel(State::Starting);
     let is_shared = ledger.is_shared();
-    (Leader { settings, ledger, environment, address, instruments, is_shared, state }, Leadership(leadership))
+    let leader = Leader { settings, ledger, environment, address, instruments, sender, is_shared, state };
+    (leader, Leadership(leadership))
 }
 
 impl Leader {
@@ -212,6 +217,7 @@ impl Leader {
             never = self.watch(), if self.is_shared => match never {},
         };
         let epoch = core.epoch();
+        let deliveries_changed = core.deliveries_changed();
         let ended = stop.child_token();
         // Ends this term's sessions however this function ends, also if it is dropped.
         let _ended = ended.clone().drop_guard();
@@ -221,10 +227,19 @@ impl Leader {
         tokio::select! {
             ended = core.run(ended) => ended,
             never = self.update(&handle, updates) => match never {},
+            never = Box::pin(self.deliver(&handle, deliveries_changed)) => match never {},
             () = self.ledger.deposed(epoch) => {
                 tracing::warn!(%epoch, "deposed");
                 Ok(())
             }
+        }
+    }
+
+    /// Delivers events to webhooks while this coordinator leads.
+    async fn deliver(&self, core: &CoreHandle, changed: Arc<Notify>) -> std::convert::Infallible {
+        match &self.sender {
+            Some(sender) => delivery::deliver(core.clone(), Arc::clone(sender), changed).await,
+            None => std::future::pending().await,
         }
     }
 

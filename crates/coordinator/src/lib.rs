@@ -11,9 +11,11 @@
 //! * [`lead`]: elections and terms. [`core`]: the task that owns the scheduler for one term. All
 //!   other tasks send it requests through a bounded channel.
 //! * [`standby`]: the coordinators that wait to lead.
-//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the gRPC services. [`auth`]:
+//! * [`jobs`], [`batches`], [`accounts`], [`cluster`], [`workers`]: the other gRPC services. [`auth`]:
 //!   the authentication of their calls. [`to_proto`]: the conversion of the core's views to
 //!   messages. [`request_checks`]: checks of fields that several requests have.
+//! * [`webhooks`]: the gRPC service of webhooks. [`delivery`]: the requests to their URLs.
+//!   [`hook_state`]: where the events of one job or batch are sent.
 //! * [`simulate`], [`samples`]: jobs that callers wait for, and streams of single simulations.
 //!   [`snapshot`]: a job at one moment.
 //! * [`entries`]: the conversion of records to entries of the ledger, and back. [`ledger_reads`]:
@@ -44,8 +46,10 @@ mod cluster;
 mod config;
 mod core;
 mod deadline;
+mod delivery;
 mod entries;
 mod environment;
+mod hook_state;
 mod idempotency;
 mod incoming;
 mod intake;
@@ -66,6 +70,7 @@ mod simulate;
 mod snapshot;
 mod standby;
 mod to_proto;
+mod webhooks;
 mod workers;
 
 use std::sync::Arc;
@@ -80,6 +85,7 @@ use carlo_wire::v1::accounts_server::AccountsServer;
 use carlo_wire::v1::batches_server::BatchesServer;
 use carlo_wire::v1::cluster_server::ClusterServer;
 use carlo_wire::v1::jobs_server::JobsServer;
+use carlo_wire::v1::webhooks_server::WebhooksServer;
 use carlo_wire::v1::workers_server::WorkersServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -95,6 +101,7 @@ use crate::batches::BatchesService;
 use crate::cluster::ClusterService;
 pub use crate::config::{Config, Data, Settings, Updates};
 use crate::deadline::Deadlines;
+use crate::delivery::sender::Sender;
 use crate::entries::EntryError;
 pub use crate::environment::{Environment, SystemEnvironment};
 use crate::intake::Intake;
@@ -103,6 +110,7 @@ use crate::metrics::Instruments;
 use crate::metrics::calls::Measure;
 use crate::metrics::ledger::MeasuredLedger;
 use crate::standby::{Introduction, Standbys};
+use crate::webhooks::WebhooksService;
 use crate::workers::WorkersService;
 
 /// How long open calls may continue during a shutdown.
@@ -159,8 +167,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let ledger: Arc<dyn Ledger> =
         Arc::new(MeasuredLedger { inner: ledger, instruments: Arc::clone(&instruments) });
     let measured = Measured { instruments, admin: config.admin, client_identity: config.client_identity };
-    let serving =
-        serve_all(config.settings, ledger, Arc::new(SystemEnvironment), url, incoming, measured, shutdown);
+    let Settings { webhook_reach, webhook_trust, .. } = &config.settings;
+    let sender = Arc::new(Sender::new(webhook_reach.clone(), webhook_trust.clone()));
+    let machine = Machine { environment: Arc::new(SystemEnvironment), sender: Some(sender) };
+    let serving = serve_all(config.settings, ledger, machine, url, incoming, measured, shutdown);
     Box::pin(serving).await
 }
 
@@ -172,7 +182,7 @@ macro_rules! compressed {
 }
 
 /// Serves the connections of `incoming`, with this ledger, until `shutdown`. `address` is the URL
-/// at which others reach this coordinator.
+/// at which others reach this coordinator. Events are recorded for webhooks, and not sent.
 ///
 /// # Errors
 ///
@@ -191,7 +201,15 @@ where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let measured = Measured { instruments: Arc::default(), admin: None, client_identity: None };
-    Box::pin(serve_all(settings, ledger, environment, address, incoming, measured, shutdown)).await
+    let machine = Machine { environment, sender: None };
+    Box::pin(serve_all(settings, ledger, machine, address, incoming, measured, shutdown)).await
+}
+
+/// What this coordinator reaches besides its ledger and its callers.
+struct Machine {
+    environment: Arc<dyn Environment>,
+    /// Sends the requests of webhooks.
+    sender: Option<Arc<Sender>>,
 }
 
 /// The instruments, and the listener of the admin endpoint that shows them.
@@ -205,7 +223,7 @@ struct Measured {
 async fn serve_all<I, C>(
     settings: Settings,
     ledger: Arc<dyn Ledger>,
-    environment: Arc<dyn Environment>,
+    Machine { environment, sender }: Machine,
     address: String,
     incoming: I,
     Measured { instruments, admin, client_identity }: Measured,
@@ -222,6 +240,7 @@ where
         Arc::clone(&environment),
         address.clone(),
         Arc::clone(&instruments),
+        sender,
     );
     let standbys = Arc::new(Standbys::new(Arc::clone(&ledger), Arc::clone(&environment)));
     if let Some(listener) = admin {
@@ -247,6 +266,7 @@ where
     let accounts = AccountsService::new(state.clone());
     let batches = BatchesService::new(state.clone());
     let jobs = JobsService::new(state.clone());
+    let webhooks = WebhooksService::new(state.clone());
     let cluster = ClusterService::new(state, address.clone(), standbys);
     let workers = WorkersService::new(
         leadership.clone(),
@@ -272,6 +292,7 @@ where
         .add_service(compressed!(JobsServer::new(jobs)).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(compressed!(AccountsServer::new(accounts)).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(compressed!(BatchesServer::new(batches)).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(compressed!(WebhooksServer::new(webhooks)).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(compressed!(ClusterServer::new(cluster)))
         .add_service(compressed!(WorkersServer::new(workers)).max_decoding_message_size(MESSAGE_BYTES_MAX));
 

@@ -20,8 +20,9 @@ use carlo_service::listen::{self, ListenError};
 use carlo_service::reload::{self, Reloadable};
 use carlo_service::shutdown::Signals;
 use carlo_service::telemetry::LogFormat;
-use carlo_service::tls::{Identity, TlsError};
+use carlo_service::tls::{Identity, TlsError, Trust};
 use carlo_store::LedgerError;
+use carlo_webhooks::{Allowed, Reach};
 use clap::{Parser, ValueEnum};
 
 use secrets::{SecretFiles, TiersFile};
@@ -96,6 +97,17 @@ struct Arguments {
     /// The names in these certificates that may join, like worker-1.example or *.workers.example.
     #[arg(long, env = "CARLO_CLIENT_NAME", value_name = "NAME[,NAME]", requires = "client_ca_file")]
     client_name: Vec<List>,
+    /// Allows webhooks at http URLs, too. Their requests are signed, but not encrypted.
+    #[arg(long, env = "CARLO_WEBHOOK_ALLOW_HTTP")]
+    webhook_allow_http: bool,
+    /// Addresses, networks and hosts that webhooks may reach although they are not of the public
+    /// internet, like 10.1.2.3, 10.1.0.0/16, hooks.example or *.hooks.example.
+    #[arg(long, env = "CARLO_WEBHOOK_ALLOW", value_name = "HOST_OR_NETWORK[,…]")]
+    webhook_allow: Vec<List>,
+    /// Certificates of the authorities that are trusted for webhooks, as PEM [default: the
+    /// system's].
+    #[arg(long, env = "CARLO_WEBHOOK_CA_FILE", value_name = "FILE")]
+    webhook_ca_file: Option<PathBuf>,
     /// Allows addresses other than loopback without TLS. All traffic, including API keys, is then
     /// unencrypted.
     #[arg(long, env = "CARLO_PLAINTEXT")]
@@ -186,6 +198,14 @@ fn settings(arguments: &Arguments) -> anyhow::Result<(Settings, Vec<Box<dyn Relo
         settings.terms = terms;
         reloadable.push(Box::new(file));
     }
+    settings.webhook_reach = Reach {
+        allows_http: arguments.webhook_allow_http,
+        allowed: allowed(arguments.webhook_allow.clone()).context(BadArguments)?,
+    };
+    if let Some(file) = &arguments.webhook_ca_file {
+        settings.webhook_trust = Trust::from_file(file)?;
+        reloadable.push(Box::new(settings.webhook_trust.clone()));
+    }
     if let (Some(certificates), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
         let client_authorities = arguments.client_ca_file.as_deref();
         let identity = Identity::asking_clients(certificates, key, &["h2"], client_authorities)?;
@@ -213,6 +233,19 @@ fn settings(arguments: &Arguments) -> anyhow::Result<(Settings, Vec<Box<dyn Relo
         }
     }
     Ok((settings, reloadable))
+}
+
+/// The exceptions for webhooks, or all faults of them.
+fn allowed(lists: Vec<List>) -> anyhow::Result<Vec<Allowed>> {
+    let (mut allowed, mut faults) = (Vec::new(), Vec::new());
+    for item in arguments::items(lists) {
+        match item.parse::<Allowed>() {
+            Ok(exception) => allowed.push(exception),
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    anyhow::ensure!(faults.is_empty(), "--webhook-allow: {}", faults.join("; "));
+    Ok(allowed)
 }
 
 #[cfg(test)]

@@ -77,6 +77,9 @@ pub(crate) struct Instruments {
     in_progress: Gauge,
     admissions_refused: Family<Reason, Counter>,
     event_streams: Gauge,
+    webhook_attempts: Family<WebhookResult, Counter>,
+    webhook_deliveries_pending: Gauge,
+    webhooks_disabled: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -97,6 +100,11 @@ struct State {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReportResult {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookResult {
     result: &'static str,
 }
 
@@ -142,6 +150,10 @@ pub(crate) struct Snapshot {
     pub(crate) speed: f64,
     /// The simulations per second of nodes, by name.
     pub(crate) node_speeds: Vec<(String, f64)>,
+    /// Deliveries to webhooks that are pending.
+    pub(crate) webhook_deliveries: usize,
+    /// Webhooks that are disabled.
+    pub(crate) webhooks_disabled: usize,
 }
 
 impl Default for Instruments {
@@ -188,6 +200,11 @@ impl Default for Instruments {
                 ["rate", "quota", "budget", "full"].map(|reason| Reason { reason }),
             ),
             event_streams: Gauge::default(),
+            webhook_attempts: from_zero(
+                ["delivered", "failed", "gone"].map(|result| WebhookResult { result }),
+            ),
+            webhook_deliveries_pending: Gauge::default(),
+            webhooks_disabled: Gauge::default(),
         }
     }
 }
@@ -202,6 +219,7 @@ impl Instruments {
             all.register_leases(registry);
             all.register_cluster(registry);
             all.register_calls(registry);
+            all.register_webhooks(registry);
         });
     }
 
@@ -290,6 +308,20 @@ impl Instruments {
         Some(self.recent_commit_seconds.get()).filter(|seconds| *seconds > 0.0)
     }
 
+    fn register_webhooks(&self, to: &mut Registry) {
+        let help = "Attempts to deliver events to webhooks";
+        to.register("carlo_webhook_attempts", help, self.webhook_attempts.clone());
+        let help = "Events that are neither delivered nor given up";
+        to.register("carlo_webhook_deliveries_pending", help, self.webhook_deliveries_pending.clone());
+        let help = "Webhooks that are disabled because attempts kept failing";
+        to.register("carlo_webhooks_disabled", help, self.webhooks_disabled.clone());
+    }
+
+    /// Counts an attempt to deliver an event.
+    pub(crate) fn webhook_attempt(&self, result: &'static str) {
+        self.webhook_attempts.get_or_create(&WebhookResult { result }).inc();
+    }
+
     /// Counts a change of a job's state.
     pub(crate) fn job(&self, job: &JobRecord) {
         let since = |from: Timestamp, to: Timestamp| to.0.saturating_sub(from.0) as f64 / 1e3;
@@ -367,6 +399,8 @@ impl Instruments {
         self.leases_repeated.set(whole(snapshot.repeated as u64));
         self.worker_cores.set(whole(snapshot.cores));
         self.speed.set(snapshot.speed);
+        self.webhook_deliveries_pending.set(whole(snapshot.webhook_deliveries as u64));
+        self.webhooks_disabled.set(whole(snapshot.webhooks_disabled as u64));
         self.clock_skew.set(self.clock_skews.largest_seconds());
     }
 

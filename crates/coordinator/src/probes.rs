@@ -10,6 +10,7 @@ use carlo_wire::v1::accounts_server::AccountsServer;
 use carlo_wire::v1::batches_server::BatchesServer;
 use carlo_wire::v1::cluster_server::ClusterServer;
 use carlo_wire::v1::jobs_server::JobsServer;
+use carlo_wire::v1::webhooks_server::WebhooksServer;
 use carlo_wire::v1::workers_server::WorkersServer;
 use tonic::server::NamedService as _;
 use tonic_health::ServingStatus;
@@ -22,6 +23,7 @@ use crate::jobs::JobsService;
 use crate::lead::{Leadership, Standing};
 use crate::metrics::{Instruments, whole};
 use crate::standby::Standbys;
+use crate::webhooks::WebhooksService;
 use crate::workers::WorkersService;
 
 /// How long the core may take to answer a probe or a scrape.
@@ -64,6 +66,7 @@ pub(crate) async fn follow(
             AccountsServer::<AccountsService>::NAME,
             BatchesServer::<BatchesService>::NAME,
             ClusterServer::<ClusterService>::NAME,
+            WebhooksServer::<WebhooksService>::NAME,
             WorkersServer::<WorkersService>::NAME,
         ] {
             health.set_service_status(name, status(leads)).await;

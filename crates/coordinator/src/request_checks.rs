@@ -53,13 +53,14 @@ pub(crate) fn new_job(
     let mut faults = Faults::default();
     let seed = fresh_seed(environment);
     let spec = Draft::from(simulation.unwrap_or_default()).check_at("", seed, &mut faults);
-    let JobOptions { name, priority } = definition::check(options, "", &mut faults);
+    let JobOptions { name, priority, webhook } = definition::check(options, "", &mut faults);
     faults.none_or(NewJob {
         id: JobId::from_random(environment.random()),
         spec: Arc::new(spec),
         priority: rank(priority),
         name,
         is_preview: false,
+        notify: webhook.into(),
     })
 }
 

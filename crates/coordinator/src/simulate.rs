@@ -72,7 +72,7 @@ impl JobWait {
                 simulation.caller = Some(caller.clone());
                 return Ok((simulation, None, caller.clone()));
             }
-            let serve = |core: &mut Core| core.submit(caller, new);
+            let serve = |core: &mut Core| core.submit(caller, new).map(|(snapshot, _)| snapshot);
             // A repeated request gets the same job.
             let stored =
                 |snapshot: &JobSnapshot| v1::Job { id: snapshot.view.id.to_string(), ..v1::Job::default() };

@@ -36,7 +36,7 @@ pub(crate) struct PartialSummary {
 impl JobEvent {
     /// The approximate size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let JobMetadata { custom_id, name } = &self.metadata;
+        let JobMetadata { custom_id, name, hook: _ } = &self.metadata;
         let texts = [&self.view.error, &self.view.waiting_for, custom_id, name];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
         size_of::<Self>() + texts + size_of_val(self.view.nodes.as_slice())

@@ -6,9 +6,11 @@ use carlo_schedule::{
     NodeView, QueuedOwner,
 };
 use carlo_tenancy::RateStatus;
+use carlo_types::webhook::WebhookSecret;
 use carlo_types::{Analysis, JobSpec, Money};
 use carlo_wire::v1;
 
+use crate::hook_state::HookState;
 use crate::job_metadata::JobMetadata;
 use crate::snapshot::{JobEvent, JobSnapshot, PartialSummary};
 
@@ -84,7 +86,22 @@ pub(crate) fn batch(view: BatchView) -> v1::Batch {
         error: record.error,
         metadata_json: record.metadata_json,
         cancel_reason: record.cancel_reason,
+        webhook: None,
     }
+}
+
+/// A batch with its webhook, and the secret of it, if one was made.
+pub(crate) fn batch_with_hook(
+    view: BatchView,
+    hook: Option<&HookState>,
+    made: Option<&WebhookSecret>,
+) -> v1::Batch {
+    v1::Batch { webhook: hook.map(|hook| set_webhook(hook, made)), ..batch(view) }
+}
+
+fn set_webhook(state: &HookState, made: Option<&WebhookSecret>) -> v1::SetWebhook {
+    let secret = made.map(WebhookSecret::reveal).unwrap_or_default();
+    v1::SetWebhook { endpoint_id: state.hook.endpoint.to_string(), secret }
 }
 
 pub(crate) fn batch_stats(stats: &BatchStats) -> v1::BatchStats {
@@ -109,6 +126,12 @@ pub(crate) fn batch_stats(stats: &BatchStats) -> v1::BatchStats {
 /// A job without its final results. Partial results are included if the snapshot has a fold.
 pub(crate) fn job(job: JobSnapshot) -> v1::Job {
     job_event(job.into())
+}
+
+/// A new job, and the secret of its webhook, if one was made.
+pub(crate) fn submitted((snapshot, made): (JobSnapshot, Option<WebhookSecret>)) -> v1::Job {
+    let webhook = snapshot.metadata.hook.as_ref().map(|hook| set_webhook(hook, made.as_ref()));
+    v1::Job { webhook, ..job(snapshot) }
 }
 
 /// The job of an event, with partial results if there are any.
@@ -153,6 +176,7 @@ fn without_partial(view: JobView, metadata: JobMetadata) -> v1::Job {
         cancel_reason: view.error.filter(|_| view.state == JobState::Cancelled),
         kind: job_kind(view.kind).into(),
         preview: view.is_preview,
+        webhook: metadata.hook.as_ref().map(|hook| set_webhook(hook, None)),
     }
 }
 

@@ -9,6 +9,7 @@ mod duration;
 pub(crate) mod job;
 pub(crate) mod plans;
 pub(crate) mod simulation;
+pub(crate) mod webhook;
 
 use carlo_wire::FieldError;
 use carlo_wire::v1::Interval;

@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -24,6 +24,14 @@ pub(crate) fn located(status: StatusCode, path: String, value: &impl Serialize) 
 /// Responds that the new resource at this path was accepted.
 pub(crate) fn accepted(path: String, value: &impl Serialize) -> Response {
     located(StatusCode::ACCEPTED, path, value)
+}
+
+/// The same response, for no cache to keep if it has a secret.
+pub(crate) fn no_store_if(has_secret: bool, mut response: Response) -> Response {
+    if has_secret {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
 }
 
 /// A JSON body with its `ETag`, ready to be sent any number of times.

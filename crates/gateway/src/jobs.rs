@@ -82,11 +82,12 @@ impl JobJson for Simulation {
 /// Queues the job in the body.
 pub(crate) async fn submit(call: &ApiCall, request: Request) -> Result<v1::Job, Failure> {
     let read = |body: &Document| {
-        let SubmitJob { request, name, priority } = body::section(body)?;
+        let SubmitJob { request, name, priority, webhook } = body::section(body)?;
         Ok(v1::SubmitRequest {
             simulation: Some((&JobSpec::of(request)).into()),
             priority: Some(priority),
             name,
+            webhook: convert::webhook::asked(webhook),
             ..v1::SubmitRequest::default()
         })
     };

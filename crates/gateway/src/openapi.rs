@@ -10,11 +10,13 @@ mod examples;
 mod headers;
 pub(crate) mod shared;
 mod streams;
+mod webhooks;
 
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
 use carlo_rest::Problem;
+use carlo_rest::webhook::{Webhook, WebhookBatch, WebhookBody, WebhookData, WebhookJob};
 use carlo_types::Request;
 use carlo_types::analysis::{CompareRequest, SolveRequest};
 use carlo_types::definition::schema::Components;
@@ -32,13 +34,14 @@ use crate::static_page::StaticPage;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "carlo", description = "Monte Carlo simulation of household finances on a cluster"),
-    components(schemas(Problem)),
+    components(schemas(Problem, WebhookBody, WebhookData, WebhookJob, WebhookBatch)),
     servers((url = "/", description = "The gateway that served this document")),
     tags(
         (name = "jobs", description = "Jobs: camelCase names, lower-case states"),
         (name = "simulations", description = "The same jobs: snake_case names, upper-case states"),
         (name = "batches", description = "Jobs that are submitted together, with a budget"),
         (name = "accounts", description = "Usage"),
+        (name = "webhooks", description = "Events that are sent to URLs, signed as Standard Webhooks says"),
         (name = "cluster", description = "The cluster and its nodes"),
         (name = "admin", description = "Keys, join tokens, tiers, the usage of all users and the audit log; for keys with the role admin")
     )
@@ -79,6 +82,7 @@ pub(crate) fn complete(described: utoipa::openapi::OpenApi) -> Value {
     components["schemas"]["Problem"]["properties"]["type"]["description"] = problem::description().into();
     inputs(&mut components["schemas"]);
     selected_results(&mut document);
+    document["webhooks"] = webhooks::describe();
     document["security"] = json!([{"key": []}, {"bearer": []}, {}]);
     document
 }
@@ -164,6 +168,7 @@ fn inputs(schemas: &mut Value) {
     defined.add::<CreateJoinToken>();
     defined.add::<RotateKey>();
     defined.add::<UpdateJob>();
+    defined.add::<Webhook>();
     for (name, schema) in defined.into_inner() {
         schemas[name] = schema;
     }

@@ -22,6 +22,10 @@ pub(crate) struct Key(pub(crate) String);
 
 pub(crate) struct JoinToken(pub(crate) String);
 
+pub(crate) struct Webhook(pub(crate) String);
+
+pub(crate) struct Delivery(pub(crate) String);
+
 /// The longest id that is passed on.
 const ID_BYTES_MAX: usize = 64;
 
@@ -91,5 +95,21 @@ impl<S: Send + Sync> FromRequestParts<S> for JoinToken {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         parse(parts, state, "join token", opaque).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Webhook {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        parse(parts, state, "webhook", opaque).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Delivery {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        parse(parts, state, "delivery", opaque).await.map(Self)
     }
 }

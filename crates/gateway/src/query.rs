@@ -8,11 +8,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use carlo_rest::Label;
 use carlo_rest::order::{JobOrder, OrderError};
+use carlo_rest::webhook::DeliveryState;
 use carlo_types::FieldFault;
 use carlo_types::limits::{PAGE_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, SAMPLES_MAX, SIMULATIONS_MAX};
 
 use crate::problem::Failure;
 
+/// The longest id.
+const ID_BYTES_MAX: usize = 64;
 /// The most past months that are listed, and the default.
 const PERIODS_MAX: u32 = 24;
 const PERIODS_DEFAULT: u32 = 6;
@@ -109,12 +112,7 @@ impl<S: Label> Selection<S> {
             "all" => self.all = boolean(value)?,
             "user" if value == EVERYBODY => self.all = true,
             "user" => value.clone_into(&mut self.user),
-            "status" => {
-                let all: Vec<_> = S::ALL.iter().map(|status| status.label()).collect();
-                let named =
-                    S::from_label(value).ok_or_else(|| format!("must be one of {}", all.join(", ")))?;
-                self.status = Some(named);
-            }
+            "status" => self.status = Some(label(value)?),
             _ => {
                 return Err(format!(
                     "is not a parameter of this list: expected page, page_size, status, all{others} or user"
@@ -160,6 +158,119 @@ impl<S: Label, T: Send + Sync> FromRequestParts<T> for JobSelection<S> {
         })?;
         Ok(selected)
     }
+}
+
+/// Whose entries a list is of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Owner {
+    /// Everybody's.
+    pub(crate) all: bool,
+    /// This user's; the caller's where empty.
+    pub(crate) user: String,
+}
+
+impl Owner {
+    /// Takes a parameter up; `None` if it is another one.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+        match name {
+            "all" => return Some(boolean(value).map(|all| self.all = all)),
+            "user" if value == EVERYBODY => self.all = true,
+            "user" => value.clone_into(&mut self.user),
+            _ => return None,
+        }
+        Some(Ok(()))
+    }
+}
+
+impl<T: Send + Sync> FromRequestParts<T> for Owner {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut owner = Self::default();
+        each(parts, |name, value| {
+            let unknown = || Err("is not a parameter of this list: expected all or user".to_owned());
+            owner.set(name, value).unwrap_or_else(unknown)
+        })?;
+        Ok(owner)
+    }
+}
+
+/// The requested part of a list of deliveries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct DeliverySelection {
+    pub(crate) owner: Owner,
+    /// Only those of the job or the batch with this id; all where empty.
+    pub(crate) object: String,
+    /// Only those to the webhook with this id; all where empty.
+    pub(crate) webhook: String,
+    /// Only those in this state.
+    pub(crate) state: Option<DeliveryState>,
+    /// From the page before; empty for the first page.
+    pub(crate) cursor: String,
+    /// Entries on a page, 1 to 100.
+    pub(crate) page_size: u32,
+}
+
+impl<T: Send + Sync> FromRequestParts<T> for DeliverySelection {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut selection = Self { page_size: PAGE_SIZE_DEFAULT, ..Self::default() };
+        each(parts, |name, value| {
+            if let Some(set) = selection.owner.set(name, value) {
+                return set;
+            }
+            match name {
+                "object" => selection.object = id(value)?,
+                "webhook" => selection.webhook = id(value)?,
+                "cursor" => selection.cursor = id(value)?,
+                "state" => selection.state = Some(label(value)?),
+                "page_size" => {
+                    let size = whole(value, PAGE_SIZE_MAX);
+                    let words = || format!("must be a whole number from 1 to {PAGE_SIZE_MAX}");
+                    selection.page_size = size.ok_or_else(words)?;
+                }
+                _ => {
+                    let expected = "object, webhook, state, cursor, page_size, all or user";
+                    return Err(format!("is not a parameter of this list: expected {expected}"));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(selection)
+    }
+}
+
+/// The key that a call is about; empty for the caller's.
+pub(crate) struct KeyId(pub(crate) String);
+
+impl<T: Send + Sync> FromRequestParts<T> for KeyId {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Failure> {
+        let mut key = String::new();
+        each(parts, |name, value| {
+            if name != "key" {
+                return Err("is not a parameter of this call: expected key".to_owned());
+            }
+            key = id(value)?;
+            Ok(())
+        })?;
+        Ok(Self(key))
+    }
+}
+
+/// An id of letters, digits and underscores.
+fn id(text: &str) -> Result<String, String> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_short = (1..=ID_BYTES_MAX).contains(&text.len());
+    if is_plain && is_short { Ok(text.to_owned()) } else { Err("must be an id".to_owned()) }
+}
+
+/// One of the labels of a state.
+fn label<S: Label>(text: &str) -> Result<S, String> {
+    let all: Vec<_> = S::ALL.iter().map(|state| state.label()).collect();
+    S::from_label(text).ok_or_else(|| format!("must be one of {}", all.join(", ")))
 }
 
 /// Whether a job is a preview.

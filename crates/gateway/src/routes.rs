@@ -23,7 +23,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve, sweep};
+use self::api::{admin, cluster, compare, jobs, sensitivity, simulate, solve, sweep, webhooks};
 use self::simulations::batch;
 use crate::app::{App, Shared};
 use crate::concurrency::ConcurrencyLimit;
@@ -99,7 +99,10 @@ pub(crate) fn contract() -> OpenApiRouter<App> {
         .routes(routes!(simulations::get))
         .routes(routes!(simulations::result))
         .routes(routes!(batch::list))
-        .routes(routes!(batch::usage::history));
+        .routes(routes!(batch::usage::history))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::default::set, webhooks::default::get, webhooks::default::clear))
+        .routes(routes!(webhooks::deliveries::list));
     OpenApiRouter::with_openapi(openapi::Description::openapi())
         .routes(routes!(jobs::submit))
         .routes(routes!(jobs::update))
@@ -122,6 +125,9 @@ pub(crate) fn contract() -> OpenApiRouter<App> {
         .routes(routes!(simulations::submit))
         .routes(routes!(simulations::cancel))
         .routes(routes!(simulations::delete))
+        .routes(routes!(webhooks::enable))
+        .routes(routes!(webhooks::delete))
+        .routes(routes!(webhooks::deliveries::retry))
         .routes(routes!(batch::create))
         .routes(routes!(batch::stats))
         .routes(routes!(batch::usage::usage))

@@ -146,6 +146,11 @@ pub enum AuditAction {
     JobDeleted,
     BatchCancelled,
     BatchDeleted,
+    WebhookEnabled,
+    WebhookDeleted,
+    DeliveryRepeated,
+    DefaultWebhookSet,
+    DefaultWebhookCleared,
 }
 
 impl Label for AuditAction {
@@ -165,6 +170,11 @@ impl Label for AuditAction {
         Self::JobDeleted,
         Self::BatchCancelled,
         Self::BatchDeleted,
+        Self::WebhookEnabled,
+        Self::WebhookDeleted,
+        Self::DeliveryRepeated,
+        Self::DefaultWebhookSet,
+        Self::DefaultWebhookCleared,
     ];
 
     fn label(self) -> &'static str {
@@ -184,6 +194,11 @@ impl Label for AuditAction {
             Self::JobDeleted => "job deleted",
             Self::BatchCancelled => "batch cancelled",
             Self::BatchDeleted => "batch deleted",
+            Self::WebhookEnabled => "webhook enabled",
+            Self::WebhookDeleted => "webhook deleted",
+            Self::DeliveryRepeated => "delivery repeated",
+            Self::DefaultWebhookSet => "webhook of a key set",
+            Self::DefaultWebhookCleared => "webhook of a key removed",
         }
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::label::Label;
 use crate::simulation::Simulation;
+use crate::webhook::SetWebhook;
 
 /// The status of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -86,6 +87,10 @@ pub struct Batch {
     pub metadata: Option<Json>,
     /// The reason for the cancellation.
     pub cancel_reason: Option<String>,
+    /// Where the batch's events are sent, if they are. Not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub webhook: Option<SetWebhook>,
 }
 
 /// The numbers of a batch's jobs by status.

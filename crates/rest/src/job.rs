@@ -14,6 +14,7 @@ use crate::difference;
 use crate::label::Label;
 use crate::plans::{ComparedPlan, Solution};
 use crate::sweep::SweepResults;
+use crate::webhook::SetWebhook;
 
 /// The response of `POST /api/jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -31,6 +32,10 @@ pub struct Submitted {
     /// The same as a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_seconds_remaining: Option<f64>,
+    /// Where the job's events are sent, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub webhook: Option<SetWebhook>,
 }
 
 /// The response of `DELETE /api/jobs/{id}`.
@@ -187,6 +192,9 @@ pub struct Job {
     /// The reason why the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The id of the webhook to which its events are sent, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_id: Option<String>,
 }
 
 /// One node's contribution to a job.

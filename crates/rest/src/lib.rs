@@ -8,6 +8,7 @@
 //! * [`lifetime`]: texts and rows that the report and the command line share for plans over a
 //!   lifetime.
 //! * [`account`]: usage, keys, join tokens and tiers.
+//! * [`webhook`]: where events are sent.
 //! * [`cluster`]: the cluster and its nodes.
 //! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts.
 //! * [`difference`]: the differences of two JSON values.
@@ -31,6 +32,7 @@ pub mod pointer;
 pub mod problem;
 pub mod simulation;
 pub mod sweep;
+pub mod webhook;
 
 pub use batch::Batch;
 pub use cluster::Cluster;

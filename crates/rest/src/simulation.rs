@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::job::{JobResults, SensitivityResults};
 use crate::label::Label;
+use crate::webhook::SetWebhook;
 
 /// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -72,6 +73,10 @@ pub struct Simulation {
     pub error_message: Option<String>,
     /// The user.
     pub owner_id: String,
+    /// Where the job's events are sent, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub webhook: Option<SetWebhook>,
     /// The results of a completed job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<JobResults>,

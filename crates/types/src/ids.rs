@@ -78,6 +78,15 @@ random_id!(
     NodeId, "node", "node_"
 );
 
+random_id!(
+    /// A URL to which a user's webhooks are sent: `hook_` and 32 hexadecimal digits.
+    EndpointId, "webhook", "hook_"
+);
+random_id!(
+    /// An event that is sent to a webhook: `msg_` and 32 hexadecimal digits.
+    DeliveryId, "delivery", "msg_"
+);
+
 /// The owner of a job: the user of the key with which it was submitted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(String);

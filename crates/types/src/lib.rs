@@ -14,6 +14,7 @@
 //! * [`fault`] has the faults of requests.
 //! * [`json`] is a strict reader of JSON.
 //! * [`time`] has instants for pure code.
+//! * [`webhook`] has what webhooks say.
 //! * [`limits`] has the limits of the system that are not configuration.
 //!
 //! Wire formats and storage don't belong here; other crates convert to and from these types.
@@ -36,11 +37,12 @@ pub mod results;
 pub mod spec;
 pub mod sweep;
 pub mod time;
+pub mod webhook;
 
 pub use analysis::Analysis;
 pub use blocks::{BLOCK_SIMULATIONS, BlockRange};
 pub use fault::{Fault, FaultCode, FieldFault};
-pub use ids::{BatchId, Epoch, JobId, LeaseId, NodeId, OwnerId};
+pub use ids::{BatchId, DeliveryId, EndpointId, Epoch, JobId, LeaseId, NodeId, OwnerId};
 pub use lease::{Lease, Seal};
 pub use merge::Merge;
 pub use metering::{Bill, Work};

@@ -1,5 +1,6 @@
 //! The limits of the system that are not configuration. The unit is last in each name.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The largest magnitude of a number in a request.
@@ -50,6 +51,11 @@ pub const PARALLEL_JOBS_MAX: u32 = 100;
 pub const BUDGET_CAP_USD_MAX: f64 = 1e10;
 /// The metadata of a batch, as JSON.
 pub const METADATA_BYTES_MAX: usize = 16 * 1024;
+
+/// The URL of a webhook, in characters.
+pub const WEBHOOK_URL_CHARS_MAX: usize = 2_048;
+/// The secret of a webhook, in bytes.
+pub const WEBHOOK_SECRET_BYTES: RangeInclusive<usize> = 24..=64;
 
 /// Body of a REST request.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;

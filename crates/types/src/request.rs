@@ -10,6 +10,7 @@ pub mod envelope;
 mod idle;
 pub mod plan;
 mod rules;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 

@@ -15,6 +15,7 @@ use crate::definition::{self, Faults, Object, section, snake_case};
 use crate::limits::{NUMBER_MAX, TEXT_CHARS_MAX};
 use crate::request::Request;
 use crate::request::envelope::JobOptions;
+use crate::request::webhook::{self, Webhook};
 use crate::spec::JobSpec;
 
 /// The most points of a sweep.
@@ -53,10 +54,13 @@ section! {
         name: Option<String> = JobOptions::name;
         /// Higher goes first among the jobs of one user.
         priority: u32 = JobOptions::priority;
+        /// Where the sweep's events are sent; by default to the webhook of the key, if it has one.
+        webhook: Option<Webhook> = JobOptions::webhook;
     }
 }
 
 fn sweepable(asked: &mut SweepRequest, object: &mut Object<'_>) {
+    webhook::of_job(asked.webhook.as_ref(), object);
     for (pointer, message) in check(&asked.request, &mut asked.axes) {
         object.fault(&[&format!("/axes{pointer}"), "/request"], format_args!("{message}"));
     }

@@ -28,6 +28,7 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/carlo.v
 #[cfg(feature = "client")]
 mod client;
 pub mod convert;
+mod hidden;
 pub mod status;
 
 #[cfg(feature = "client")]

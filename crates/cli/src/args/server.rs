@@ -9,6 +9,7 @@ use carlo_rest::Label as _;
 use carlo_rest::account::{Role, Tier};
 use carlo_rest::job::JobStatus;
 use carlo_rest::order::JobOrder;
+use carlo_rest::webhook::WebhookEvent;
 use carlo_types::JobId;
 use carlo_types::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -92,6 +93,15 @@ pub struct Submit {
     /// A name for the job, at most 128 characters [default: the file's, if any]
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
+    /// A URL to which the job's events are sent [default: the file's, or the key's, if any]
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
+    /// An event that is sent there; may be repeated [default: the end of the job]
+    #[arg(long, value_name = "EVENT", value_parser = super::webhooks::event(), requires = "webhook")]
+    pub webhook_event: Vec<WebhookEvent>,
+    /// A file with the secret for the signatures [default: the URL's, or a new one, which is printed]
+    #[arg(long, value_name = "FILE", requires = "webhook")]
+    pub webhook_secret_file: Option<PathBuf>,
     /// Wait until the job ends, and print its results
     #[arg(short, long)]
     pub wait: bool,

@@ -22,7 +22,7 @@ const HOSTILE: &str = "x\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}\u{85}\u{2028}y";
 /// Parts of its escaped forms in text and in JSON.
 const SHOWN: [&str; 2] = [r"\u{9b}31m", r"\u009b31m"];
 /// The members of responses with input of users, workers or administrators.
-const SENT: [&str; 17] = [
+const SENT: [&str; 19] = [
     "name",
     "hostname",
     "goalText",
@@ -40,6 +40,8 @@ const SENT: [&str; 17] = [
     "pointer",
     "warning",
     "object",
+    "outcome",
+    "disabledReason",
 ];
 /// Commands that print no data of a server or a user, but scripts, manuals, numbers, or their own
 /// arguments.
@@ -152,6 +154,7 @@ impl Files {
         let queued = json!({"status": "queued", "waitingFor": HOSTILE, "queuePosition": 3, "results": null});
         let failed = json!({"status": "failed", "error": HOSTILE, "results": null});
         let refused = || (422, example("Problem"));
+        let without_webhook = || (404, with(example("Problem"), &json!({"status": 404})));
         let local = |args: &str, shows| {
             let mut case = case(args, vec![], shows);
             case.args.iter_mut().filter(|arg| *arg == "REQUEST").for_each(|arg| arg.clone_from(request));
@@ -195,13 +198,29 @@ impl Files {
             case("keys create --user ann --tier pro", vec![ok("CreatedKey")], both),
             case("keys list", vec![ok("KeyList")], both),
             case("keys revoke key_2f6b", vec![ok("Key")], both),
-            case("keys rotate key_2f6b", vec![ok("KeyList"), ok("CreatedKey"), ok("Key")], both),
+            case(
+                "keys rotate key_2f6b",
+                vec![ok("KeyList"), ok("CreatedKey"), without_webhook(), ok("Key")],
+                both,
+            ),
             case("tokens create --note n", vec![ok("CreatedJoinToken")], [false, true]),
             case("tokens list", vec![ok("JoinTokenList")], both),
             case("tokens revoke token_2f6b", vec![ok("JoinToken")], [false, true]),
             case("tokens revoke token_2f6b", vec![refused()], both),
             case("tiers show", vec![ok("Tiers")], none),
             case(&format!("tiers set {tiers}"), vec![refused()], both),
+            case("webhooks list", vec![ok("WebhookList")], both),
+            case("webhooks deliveries --state pending", vec![ok("DeliveryList")], both),
+            case("webhooks retry msg_1", vec![ok("Delivery")], [false, true]),
+            case("webhooks enable hook_1", vec![ok("WebhookState")], [false, true]),
+            case("webhooks delete hook_1", vec![ok("Cancelled")], both),
+            case(
+                "webhooks set-default https://example.org --event job.failed",
+                vec![ok("DefaultWebhook")],
+                none,
+            ),
+            case("webhooks show-default", vec![refused()], both),
+            case("webhooks clear-default --of key_2f6b", vec![ok("Cancelled")], both),
             case("nodes list", vec![ok("Cluster")], both),
             case("nodes drain node_870baedad1da48b885855cadd4220574", vec![ok("Node")], both),
             case("nodes undrain node_870baedad1da48b885855cadd4220574", vec![ok("Node")], both),

@@ -114,7 +114,12 @@ fn event(action: AuditAction) -> Option<ClusterEventKind> {
         | AuditAction::JobUpdated
         | AuditAction::JobDeleted
         | AuditAction::BatchCancelled
-        | AuditAction::BatchDeleted => None,
+        | AuditAction::BatchDeleted
+        | AuditAction::WebhookEnabled
+        | AuditAction::WebhookDeleted
+        | AuditAction::DeliveryRepeated
+        | AuditAction::DefaultWebhookSet
+        | AuditAction::DefaultWebhookCleared => None,
     }
 }
 

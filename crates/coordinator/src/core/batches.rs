@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use carlo_schedule::{BatchRecord, BatchState, BatchStats, BatchView, Command, Filter, NewBatch, Page};
 use carlo_tenancy::Caller;
+use carlo_types::webhook::WebhookSecret;
 use carlo_types::{BatchId, Fault, FaultCode, JobId, JobSpec, Money, Work};
 use carlo_wire::v1::AuditAction;
 use tokio::sync::oneshot;
 
-use super::{Core, OwnerFilter, Topic};
+use super::{Core, EventTarget, OwnerFilter, Topic};
 use crate::job_metadata::JobMetadata;
 use crate::snapshot::JobSnapshot;
 
@@ -62,24 +63,30 @@ pub(crate) struct BatchRequest {
     pub(crate) cap: Option<Money>,
     pub(crate) priority: u8,
     pub(crate) metadata_json: String,
+    pub(crate) notify: EventTarget,
 }
 
 impl Core {
-    /// Submits all jobs of a batch, or none.
+    /// Submits all jobs of a batch, or none. Also returns the secret of its webhook, if one was made.
     pub(crate) fn create_batch(
         &mut self,
         caller: &Caller,
         request: BatchRequest,
-    ) -> Result<BatchView, Fault> {
+    ) -> Result<(BatchView, Option<WebhookSecret>), Fault> {
         self.make_room(request.jobs.len())?;
-        let BatchRequest { id, jobs, parallel_jobs, fail_fast, cap, priority, metadata_json } = request;
+        let BatchRequest { id, jobs, parallel_jobs, fail_fast, cap, priority, metadata_json, notify } =
+            request;
         self.check_storage(caller, jobs.iter().map(|(_, spec, _)| spec.as_ref()))?;
+        self.check_webhook(&caller.user, &notify, "/webhook")?;
         let works: Vec<_> = jobs.iter().map(|(job, spec, _)| (*job, Work::of(spec))).collect();
         let budget = carlo_tenancy::NewBatch { id, cap };
         self.tenancy.admit_jobs(caller, &works, Some(budget), self.clock.now().wall)?;
+        let (hook, made) = self.subscribe(caller, notify);
+        self.batch_hooks.extend(hook.map(|hook| (id, hook)));
         let mut specs = Vec::with_capacity(jobs.len());
         for (job, spec, custom_id) in jobs {
-            self.job_metadata.insert(job, JobMetadata { custom_id, name: None });
+            self.job_metadata
+                .insert(job, JobMetadata { custom_id, name: None, hook: self.hook_of_member(id) });
             specs.push((job, spec));
         }
         let batch = NewBatch {
@@ -96,7 +103,7 @@ impl Core {
         self.apply(Command::SubmitBatch(batch))
             .expect("the room and the priority have been checked, and the ids are fresh");
         tracing::info!(batch = %id, jobs = works.len(), "batch submitted");
-        Ok(self.batch_view(id).expect("the batch was submitted above"))
+        Ok((self.batch_view(id).expect("the batch was submitted above"), made))
     }
 
     /// One of the caller's batches.

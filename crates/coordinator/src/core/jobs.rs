@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use carlo_schedule::{Command, Filter, JobView, Page};
 use carlo_tenancy::{Admission, Caller, RateStatus};
+use carlo_types::webhook::WebhookSecret;
 use carlo_types::{Fault, FaultCode, JobId, JobSpec, OwnerId, Timestamp, Work};
 use carlo_wire::v1::AuditAction;
 use tokio::sync::oneshot;
 
-use super::{Core, Topic};
+use super::{Core, EventTarget, Topic};
 use crate::job_metadata::JobMetadata;
 use crate::snapshot::JobSnapshot;
 
@@ -24,6 +25,7 @@ pub(crate) struct NewJob {
     pub(crate) name: Option<String>,
     /// Whether its answer is looked at once.
     pub(crate) is_preview: bool,
+    pub(crate) notify: EventTarget,
 }
 
 /// What is to be changed of a job; what is absent stays.
@@ -54,11 +56,17 @@ impl OwnerFilter {
 }
 
 impl Core {
-    pub(crate) fn submit(&mut self, caller: &Caller, new: NewJob) -> Result<JobSnapshot, Fault> {
-        let NewJob { id: job, spec, priority, name, is_preview } = new;
+    /// Queues a job. Also returns the secret of its webhook, if one was made.
+    pub(crate) fn submit(
+        &mut self,
+        caller: &Caller,
+        new: NewJob,
+    ) -> Result<(JobSnapshot, Option<WebhookSecret>), Fault> {
+        let NewJob { id: job, spec, priority, name, is_preview, notify } = new;
         self.make_room(1)?;
         let now = self.clock.now();
         self.check_storage(caller, std::iter::once(spec.as_ref()))?;
+        self.check_webhook(&caller.user, &notify, "/webhook")?;
         let work = Work::of(&spec);
         if is_preview {
             self.tenancy.admit_preview(caller, job, work, now.wall)?;
@@ -66,12 +74,13 @@ impl Core {
             self.tenancy.admit_jobs(caller, &[(job, work)], None, now.wall)?;
         }
         let price = self.tenancy.terms().price_per_token;
-        if name.is_some() {
-            self.job_metadata.insert(job, JobMetadata { custom_id: None, name });
+        let (hook, made) = self.subscribe(caller, notify);
+        if name.is_some() || hook.is_some() {
+            self.job_metadata.insert(job, JobMetadata { custom_id: None, name, hook });
         }
         let owner = caller.user.clone();
         self.apply(Command::Submit { job, owner, spec, priority, price, is_preview })?;
-        Ok(self.snapshot(job).expect("the job was submitted above"))
+        Ok((self.snapshot(job).expect("the job was submitted above"), made))
     }
 
     /// Refuses jobs that the scheduler would refuse, before they are counted against the caller's

@@ -16,6 +16,8 @@ impl Core {
         let mut snapshot = Snapshot {
             repeated: self.scheduler.repeated_ranges(),
             requests_waiting: self.requests.len(),
+            webhook_deliveries: self.webhooks.pending(),
+            webhooks_disabled: self.webhooks.disabled(),
             ..Snapshot::default()
         };
         let tiers: BTreeMap<&OwnerId, String> =

@@ -312,6 +312,7 @@ impl Core {
         }
         let detail = format!("in place of {old}, {}", said_of(&new));
         self.audit(caller, AuditAction::KeyRotated, new.id.to_string(), detail);
+        self.move_default_webhook(old, new.id);
         self.end_key(old, new.user.clone());
         Ok(new)
     }
@@ -326,6 +327,7 @@ impl Core {
     /// Does what follows from the end of a key.
     fn end_key(&mut self, key: KeyId, user: OwnerId) {
         self.streams.revoke(key);
+        self.webhooks.set_default(&key.to_string(), None);
         self.limit_owner(user);
     }
 

@@ -11,7 +11,8 @@ use carlo_wire::{convert, v1};
 
 use super::read::{EntryError, decode, unreadable};
 use super::tenancy::money;
-use super::{put, scan};
+use super::{put, scan, webhooks};
+use crate::hook_state::HookState;
 use crate::to_proto;
 
 const BATCH: &str = "batch/";
@@ -21,7 +22,7 @@ fn key(id: BatchId) -> Key {
 }
 
 /// The write that stores a batch.
-pub(super) fn write(batch: &BatchRecord) -> Write {
+pub(super) fn write(batch: &BatchRecord, hook: Option<&HookState>) -> Write {
     let job = |member: &BatchJob| v1::BatchJobEntry {
         job_id: member.job.to_string(),
         status: to_proto::job_status(member.state).into(),
@@ -48,6 +49,7 @@ pub(super) fn write(batch: &BatchRecord) -> Write {
         budget_cap: batch.budget_cap.map(|cap| cap.to_string()),
         unattributed_cost: unattributed.map(|bill| bill.cost.to_string()),
         unattributed_tokens: unattributed.map_or(0, |bill| bill.tokens),
+        webhook: hook.map(webhooks::hook_entry),
     };
     put(key(batch.id), &entry)
 }
@@ -63,7 +65,7 @@ pub(super) async fn load(
     ledger: &dyn Ledger,
     jobs: &BTreeMap<JobId, &JobRecord>,
     records: &[carlo_tenancy::Record],
-) -> Result<Vec<(BatchRecord, usize)>, EntryError> {
+) -> Result<Vec<(BatchRecord, Option<HookState>, usize)>, EntryError> {
     let budgets: BTreeMap<BatchId, &carlo_tenancy::Budget> = records
         .iter()
         .filter_map(|record| match record {
@@ -73,7 +75,8 @@ pub(super) async fn load(
         .collect();
     let entries = scan(ledger, BATCH).await?;
     let read = |(key, value): &(Key, Bytes)| {
-        Ok((read(key, value, jobs, &budgets)?, key.as_str().len() + value.len()))
+        let (batch, hook) = read(key, value, jobs, &budgets)?;
+        Ok((batch, hook, key.as_str().len() + value.len()))
     };
     entries.iter().map(read).collect()
 }
@@ -83,7 +86,7 @@ fn read(
     value: &Bytes,
     jobs: &BTreeMap<JobId, &JobRecord>,
     budgets: &BTreeMap<BatchId, &carlo_tenancy::Budget>,
-) -> Result<BatchRecord, EntryError> {
+) -> Result<(BatchRecord, Option<HookState>), EntryError> {
     let entry: v1::BatchEntry = decode(key, value)?;
     let has_money = entry.jobs.iter().all(|job| job.estimate.is_some());
     let read_money =
@@ -113,6 +116,7 @@ fn read(
         }
         Ok(member)
     };
+    let hook = entry.webhook.as_ref().map(|hook| webhooks::hook_state(key, hook)).transpose()?;
     let mut batch = BatchRecord {
         id: convert::id("id", &entry.id).map_err(|error| unreadable(key, error))?,
         owner: OwnerId::new(entry.owner),
@@ -141,5 +145,5 @@ fn read(
             cost: Money::less(budget.spent.cost, known.cost),
         };
     }
-    Ok(batch)
+    Ok((batch, hook))
 }

@@ -12,11 +12,19 @@ use carlo_tenancy::{
     Budget, Change, Charge, JoinToken, JoinTokenId, Key as ApiKey, KeyHash, KeyId, Period,
     Record as TenancyRecord, Role, Terms, Tier, Usage,
 };
-use carlo_types::{BatchId, Bill, Draft, JobId, Money, NodeId, OwnerId, Timestamp, Work};
+use carlo_types::definition::Leaf as _;
+use carlo_types::webhook::{HttpUrl, WebhookEvent, WebhookSecret};
+use carlo_types::{
+    BatchId, Bill, DeliveryId, Draft, EndpointId, JobId, Money, NodeId, OwnerId, Timestamp, Work,
+};
+use carlo_webhooks::{
+    DefaultHook, Delivery, DeliveryState, Disabled, Endpoint, Hook, Record as WebhookRecord,
+};
 use carlo_wire::v1;
 use prost::Message;
 
-use super::{idempotency, packed, tenancy};
+use super::{Known, idempotency, packed, tenancy, webhooks};
+use crate::hook_state::HookState;
 use crate::job_metadata::JobMetadata;
 use crate::origin::Origins;
 
@@ -220,6 +228,52 @@ fn money_records() -> [(&'static str, TenancyRecord); 7] {
     ]
 }
 
+/// The hook of a job or a batch.
+pub(super) fn hook() -> HookState {
+    HookState {
+        hook: Hook {
+            endpoint: EndpointId::from_random(10),
+            events: vec![WebhookEvent::JobFailed, WebhookEvent::BatchFailed],
+        },
+        last_event: Some(WebhookEvent::JobRunning),
+    }
+}
+
+fn webhook_records() -> [(&'static str, WebhookRecord); 3] {
+    let endpoint = Endpoint {
+        id: EndpointId::from_random(10),
+        owner: OwnerId::new("ada"),
+        url: HttpUrl::judge("https://example.org/carlo?a=1".to_owned(), &()).unwrap(),
+        secret: WebhookSecret::from_random([4; 32]),
+        created_at: Timestamp(1),
+        failures: 12,
+        failing_since: Some(Timestamp(2)),
+        last_success_at: Some(Timestamp(3)),
+        disabled: Some(Disabled { at: Timestamp(4), reason: "12 attempts failed".to_owned() }),
+    };
+    let delivery = Delivery {
+        number: 7,
+        id: DeliveryId::from_random(11),
+        owner: OwnerId::new("ada"),
+        endpoint: endpoint.id,
+        object: JobId::from_random(1).to_string(),
+        event: WebhookEvent::JobComplete,
+        created_at: Timestamp(1),
+        body: r#"{"type":"job.complete"}"#.to_owned(),
+        state: DeliveryState::Failed(Timestamp(9)),
+        attempts: 3,
+        until: Timestamp(8),
+        outcome: "refused with 500".to_owned(),
+        status: Some(500),
+    };
+    let default = DefaultHook { key: KeyId::from_random(5).to_string(), hook: hook().hook };
+    [
+        ("webhook", WebhookRecord::Endpoint(endpoint)),
+        ("webhook-default", WebhookRecord::Default(default)),
+        ("delivery", WebhookRecord::Delivery(delivery)),
+    ]
+}
+
 fn audited() -> v1::AuditRecord {
     v1::AuditRecord {
         number: 7,
@@ -248,20 +302,35 @@ fn terms() -> Terms {
 /// Every kind of entry, with its key and bytes.
 fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
     let mut writes = Vec::new();
-    let metadata =
-        BTreeMap::from([(job().id, JobMetadata { custom_id: Some("one".to_owned()), name: None })]);
-    let origins = Origins::default();
-    super::write(&Record::Job(job()), &metadata, &origins, &mut writes);
+    let metadata = BTreeMap::from([(
+        job().id,
+        JobMetadata { custom_id: Some("one".to_owned()), ..JobMetadata::default() },
+    )]);
+    let (none, origins) = (BTreeMap::new(), Origins::default());
+    let known = Known { metadata: &metadata, hooks: &none, origins: &origins };
+    super::write(&Record::Job(job()), known, &mut writes);
     let mut entries = BTreeMap::from([("job", put(&writes[0]))]);
     writes.clear();
-    super::write(&Record::Batch(batch()), &metadata, &origins, &mut writes);
-    super::write(&Record::Drain { name: "old".to_owned(), draining: true }, &metadata, &origins, &mut writes);
+    super::write(&Record::Batch(batch()), known, &mut writes);
+    super::write(&Record::Drain { name: "old".to_owned(), draining: true }, known, &mut writes);
     for (kind, record) in money_records() {
         tenancy::write(&Change::Put(record.clone()), &mut writes);
         entries.insert(kind, put(writes.last().expect("the record has a write")));
     }
     entries.insert("batch", put(&writes[0]));
     entries.insert("node", put(&writes[1]));
+    let with_hook =
+        BTreeMap::from([(job().id, JobMetadata { hook: Some(hook()), ..JobMetadata::default() })]);
+    let hooks = BTreeMap::from([(batch().id, hook())]);
+    let mut hooked = Vec::new();
+    let known = Known { metadata: &with_hook, hooks: &hooks, origins: &origins };
+    super::write(&Record::Batch(batch()), known, &mut hooked);
+    super::write(&Record::Job(job()), known, &mut hooked);
+    entries.insert("batch-webhook", put(&hooked[0]));
+    entries.insert("job-webhook", put(&hooked[1]));
+    for (kind, record) in webhook_records() {
+        entries.insert(kind, put(&webhooks::write(&carlo_webhooks::Change::Put(record))));
+    }
     let id = idempotency::IdempotencyId { user: OwnerId::new("ada"), key: [3; 32] };
     let stored = idempotency::Stored { id, fingerprint: [9; 32], at: Timestamp(5) };
     entries.insert("idempotency", put(&idempotency::write(&stored, b"answer".to_vec())));
@@ -341,6 +410,13 @@ async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
                     match kind {
                         "job" => assert_eq!(stored.jobs[0].job.record, job(), "{name}"),
                         "batch" => assert_eq!(stored.batches[0].0, read_batch(), "{name}"),
+                        "job-webhook" => assert_eq!(stored.jobs[0].metadata.hook, Some(hook()), "{name}"),
+                        "batch-webhook" => assert_eq!(stored.batches[0].1, Some(hook()), "{name}"),
+                        "webhook" | "webhook-default" | "delivery" => {
+                            let (_, record) =
+                                webhook_records().into_iter().find(|(other, _)| *other == kind).unwrap();
+                            assert_eq!(stored.webhooks, [record], "{name}");
+                        }
                         "node" => assert_eq!(stored.drains, ["old"], "{name}"),
                         "secret" => assert_eq!(stored.seal_key, Some([5; 32]), "{name}"),
                         "terms" => assert_eq!(stored.terms, Some(terms()), "{name}"),

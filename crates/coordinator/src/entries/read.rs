@@ -13,6 +13,7 @@ use carlo_types::{Bill, BlockRange, Draft, JobId, Money, OwnerId, Timestamp, Wor
 use carlo_wire::{FieldError, convert, v1};
 use prost::Message;
 
+use super::webhooks;
 use crate::job_metadata::JobMetadata;
 use crate::origin::Origin;
 use crate::to_proto;
@@ -81,7 +82,8 @@ pub(super) fn job(
         is_preview: entry.preview,
     };
     let origin = Origin::stored(&entry.request_id, &entry.traceparent);
-    Ok((record, JobMetadata { custom_id: entry.custom_id, name: entry.name }, origin))
+    let hook = entry.webhook.map(|hook| webhooks::hook_state(key, &hook)).transpose()?;
+    Ok((record, JobMetadata { custom_id: entry.custom_id, name: entry.name, hook }, origin))
 }
 
 pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>, EntryError> {

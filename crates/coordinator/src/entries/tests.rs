@@ -66,12 +66,18 @@ fn checkpoint() -> Checkpoint<Partial> {
     }
 }
 
+/// Writes a record of a job with this metadata.
+fn write_with(record: &Record<Partial>, metadata: &BTreeMap<JobId, JobMetadata>, writes: &mut Vec<Write>) {
+    let known = Known { metadata, hooks: &BTreeMap::new(), origins: &Origins::default() };
+    write(record, known, writes);
+}
+
 async fn committed(records: &[Record<Partial>]) -> MemoryLedger {
     let ledger = MemoryLedger::new();
     let epoch = ledger.lead().await.unwrap();
     let mut writes = Vec::new();
     for record in records {
-        write(record, &BTreeMap::new(), &Origins::default(), &mut writes);
+        write_with(record, &BTreeMap::new(), &mut writes);
     }
     ledger.commit(epoch, writes).await.unwrap();
     ledger
@@ -92,12 +98,16 @@ async fn a_job_in_any_state_is_read_back_as_it_was_written() {
 
 #[tokio::test]
 async fn a_job_s_metadata_are_read_back_as_they_were_written() {
-    let metadata = JobMetadata { custom_id: Some("one".to_owned()), name: Some("Retire at 60".to_owned()) };
+    let metadata = JobMetadata {
+        custom_id: Some("one".to_owned()),
+        name: Some("Retire at 60".to_owned()),
+        hook: Some(golden::hook()),
+    };
     let mut record = record(1, JobState::Cancelled);
     (record.batch, record.error) = (Some(BatchId::from_random(7)), Some("enough".to_owned()));
     let (ledger, mut writes) = (MemoryLedger::new(), Vec::new());
     let all = BTreeMap::from([(record.id, metadata.clone())]);
-    write(&Record::Job(record.clone()), &all, &Origins::default(), &mut writes);
+    write_with(&Record::Job(record.clone()), &all, &mut writes);
     ledger.commit(ledger.lead().await.unwrap(), writes).await.unwrap();
     let stored = load(&ledger).await.unwrap();
     let LoadedJob { job, metadata: read, .. } = &stored.jobs[0];

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tonic::Code;
 
 use super::*;
-use crate::core::NewJob;
+use crate::core::{EventTarget, NewJob};
 use crate::environment::SystemEnvironment;
 
 const ONE: &str = "http://127.0.0.1:1";
@@ -32,6 +32,7 @@ impl Coordinator {
             Arc::new(SystemEnvironment),
             address.to_owned(),
             Arc::default(),
+            None,
         );
         let stop = CancellationToken::new();
         Self { leadership, task: tokio::spawn(leader.run(stop.clone())), stop }
@@ -87,7 +88,7 @@ async fn submit(core: &CoreHandle) -> Result<JobId, carlo_types::Fault> {
     };
     let spec = Arc::new(Draft::from(request).check(1).expect("a good request"));
     let id = JobId::from_random(rand::random());
-    let new = NewJob { id, spec, priority: 50, name: None, is_preview: false };
+    let new = NewJob { id, spec, priority: 50, name: None, is_preview: false, notify: EventTarget::Nobody };
     core.ask(move |core| core.submit(&Caller::local(), new)).await??;
     Ok(id)
 }

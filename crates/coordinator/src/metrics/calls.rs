@@ -177,7 +177,7 @@ impl Drop for MeasuredCall {
 /// Whether a method, like `Jobs/Submit`, changes nothing. A worker's stream has lines of its own.
 fn is_read(method: &str) -> bool {
     let (service, method) = method.split_once('/').unwrap_or(("", method));
-    let is_ours = ["Accounts", "Batches", "Cluster", "Jobs"].contains(&service);
+    let is_ours = ["Accounts", "Batches", "Cluster", "Jobs", "Webhooks"].contains(&service);
     !is_ours || READS.iter().any(|word| method.starts_with(word))
 }
 
@@ -258,6 +258,8 @@ mod tests {
             "Cluster/Drain",
             "Cluster/Undrain",
             "Cluster/ExportLedger",
+            "Webhooks/SetDefault",
+            "Webhooks/Redeliver",
         ] {
             assert!(!is_read(change), "{change}");
         }
@@ -270,6 +272,8 @@ mod tests {
             "Accounts/CheckKey",
             "Cluster/Status",
             "Cluster/Ready",
+            "Webhooks/ListDeliveries",
+            "Webhooks/GetDefault",
             "Workers/Work",
             "other",
         ] {

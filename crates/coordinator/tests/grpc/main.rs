@@ -14,4 +14,5 @@ mod jobs;
 mod puppet;
 mod services;
 mod shares;
+mod webhooks;
 mod world;

@@ -4,6 +4,7 @@ use carlo_wire::v1::accounts_server::SERVICE_NAME as ACCOUNTS;
 use carlo_wire::v1::batches_server::SERVICE_NAME as BATCHES;
 use carlo_wire::v1::cluster_server::SERVICE_NAME as CLUSTER;
 use carlo_wire::v1::jobs_server::SERVICE_NAME as JOBS;
+use carlo_wire::v1::webhooks_server::SERVICE_NAME as WEBHOOKS;
 use carlo_wire::v1::workers_server::SERVICE_NAME as WORKERS;
 use tonic_health::ServingStatus;
 use tonic_health::pb::HealthCheckRequest;
@@ -15,7 +16,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::world::World;
 
-const SERVICES: [&str; 5] = [ACCOUNTS, BATCHES, CLUSTER, JOBS, WORKERS];
+const SERVICES: [&str; 6] = [ACCOUNTS, BATCHES, CLUSTER, JOBS, WEBHOOKS, WORKERS];
 
 #[tokio::test]
 async fn every_service_is_told_of_and_serves() {

@@ -13,6 +13,7 @@ use carlo_wire::v1::accounts_client::AccountsClient;
 use carlo_wire::v1::batches_client::BatchesClient;
 use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::jobs_client::JobsClient;
+use carlo_wire::v1::webhooks_client::WebhooksClient;
 use carlo_wire::{Coordinators, status, v1};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -181,12 +182,14 @@ impl User {
     calls!(batches, BatchesClient);
     calls!(accounts, AccountsClient);
     calls!(cluster, ClusterClient);
+    calls!(webhooks, WebhooksClient);
 
     pub(crate) async fn submit(&self, simulations: u64, idempotency_key: &str) -> Result<v1::Job, Fault> {
         let request = v1::SubmitRequest {
             simulation: Some(simulation(simulations)),
             priority: None,
             name: None,
+            webhook: None,
             idempotency_key: idempotency_key.to_owned(),
         };
         self.jobs(async |mut call, m| call.submit(m).await, request).await

@@ -140,6 +140,11 @@ pub(crate) fn audit_record(message: v1::AuditRecord) -> Result<AuditRecord, Fiel
         v1::AuditAction::JobDeleted => AuditAction::JobDeleted,
         v1::AuditAction::BatchCancelled => AuditAction::BatchCancelled,
         v1::AuditAction::BatchDeleted => AuditAction::BatchDeleted,
+        v1::AuditAction::WebhookEnabled => AuditAction::WebhookEnabled,
+        v1::AuditAction::WebhookDeleted => AuditAction::WebhookDeleted,
+        v1::AuditAction::DeliveryRepeated => AuditAction::DeliveryRepeated,
+        v1::AuditAction::DefaultWebhookSet => AuditAction::DefaultWebhookSet,
+        v1::AuditAction::DefaultWebhookCleared => AuditAction::DefaultWebhookCleared,
         v1::AuditAction::Unspecified => {
             return Err(FieldError::new("audit.action", "is missing or unknown"));
         }

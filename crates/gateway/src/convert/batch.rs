@@ -7,11 +7,12 @@ use carlo_types::definition::Leaf as _;
 use carlo_types::request::envelope::{BatchSimulation, CreateBatch};
 use carlo_wire::{FieldError, v1};
 
-use super::{time, time_if};
+use super::{time, time_if, webhook};
 
 /// The request to the coordinator.
 pub(crate) fn create(create: CreateBatch, idempotency_key: String) -> v1::CreateBatchRequest {
-    let CreateBatch { simulations, parallel_jobs, fail_fast, budget_cap_usd, priority, metadata } = create;
+    let CreateBatch { simulations, parallel_jobs, fail_fast, budget_cap_usd, priority, metadata, webhook } =
+        create;
     let simulation = |BatchSimulation { request, custom_id }| v1::BatchSimulation {
         simulation: Some((&JobSpec::of(request)).into()),
         custom_id: custom_id.unwrap_or_default(),
@@ -24,6 +25,7 @@ pub(crate) fn create(create: CreateBatch, idempotency_key: String) -> v1::Create
         priority: Some(priority),
         metadata_json: metadata.map_or_else(String::new, |metadata| metadata.to_wire()),
         idempotency_key,
+        webhook: webhook::asked(webhook),
     }
 }
 
@@ -60,6 +62,7 @@ pub(crate) fn batch(message: v1::Batch) -> Result<Batch, FieldError> {
         error_message: message.error,
         owner_id: message.owner,
         cancel_reason: message.cancel_reason,
+        webhook: webhook::set(message.webhook)?,
     })
 }
 

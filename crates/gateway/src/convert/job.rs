@@ -9,14 +9,15 @@ use carlo_rest::order::JobSort;
 use carlo_types::{Analysis, Draft, Results};
 use carlo_wire::{FieldError, v1};
 
-use super::{duration, ends, percent, time};
+use super::{duration, ends, percent, time, webhook};
 
 /// The response to a submission. It says that the job is queued, even if the job has started
 /// meanwhile or the call is a repetition.
-pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
+pub(crate) fn submitted(mut message: v1::Job) -> Result<Submitted, FieldError> {
     // JSON has no infinity.
     let seconds = Some(message.estimated_seconds_to_start).filter(|seconds| seconds.is_finite());
     let seconds = seconds.unwrap_or_default().max(0.0);
+    let webhook = webhook::set(message.webhook.take())?;
     let job = job(message)?;
     Ok(Submitted {
         job_id: job.id,
@@ -24,6 +25,7 @@ pub(crate) fn submitted(message: v1::Job) -> Result<Submitted, FieldError> {
         queue_position: job.queue_position.unwrap_or(1),
         estimated_time_remaining: duration::text(seconds),
         estimated_seconds_remaining: Some(seconds),
+        webhook,
     })
 }
 
@@ -78,6 +80,7 @@ pub(crate) fn job(message: v1::Job) -> Result<Job, FieldError> {
         results,
         sensitivity_results: sensitivity_results.flatten(),
         error: message.error,
+        webhook_id: message.webhook.map(|webhook| webhook.endpoint_id),
     })
 }
 

@@ -8,6 +8,7 @@ use carlo_types::sweep::SweepRequest;
 use carlo_types::{JobSpec, Results};
 use carlo_wire::{FieldError as MessageError, v1};
 
+use super::webhook;
 use crate::body;
 use crate::problem::Failure;
 
@@ -26,12 +27,16 @@ pub(crate) fn read_solve(body: &Document) -> Result<JobSpec, Failure> {
 pub(crate) fn read_sweep(body: &Document) -> Result<v1::SubmitRequest, Failure> {
     let mut sweep: SweepRequest = body::section(body)?;
     let (name, priority) = (sweep.name.take(), Some(sweep.priority));
+    let webhook = webhook::asked(sweep.webhook.take());
     let simulation = Some((&sweep.into_spec()).into());
-    Ok(v1::SubmitRequest { simulation, name, priority, ..v1::SubmitRequest::default() })
+    Ok(v1::SubmitRequest { simulation, name, priority, webhook, ..v1::SubmitRequest::default() })
 }
 
 /// Converts a pointer into the job of a sweep to one into the body.
 pub(crate) fn swept_pointer(pointer: &str) -> String {
+    if pointer.starts_with("/webhook") {
+        return pointer.to_owned();
+    }
     pointer.strip_prefix("/sweep").map_or_else(|| format!("/request{pointer}"), |axis| format!("/axes{axis}"))
 }
 

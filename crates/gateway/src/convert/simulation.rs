@@ -4,7 +4,7 @@ use carlo_rest::money::dollars;
 use carlo_rest::simulation::{Simulation, SimulationStatus};
 use carlo_wire::{FieldError, v1};
 
-use super::{job, time, time_if};
+use super::{job, time, time_if, webhook};
 
 /// A job, with its results if the message contains them.
 pub(crate) fn simulation(message: v1::Job) -> Result<Simulation, FieldError> {
@@ -30,6 +30,7 @@ pub(crate) fn simulation(message: v1::Job) -> Result<Simulation, FieldError> {
         tokens_used: message.tokens_used,
         error_message: message.error.or(message.cancel_reason),
         owner_id: message.owner,
+        webhook: webhook::set(message.webhook)?,
         results,
         sensitivity_results: sensitivity_results.flatten(),
     })

@@ -9,6 +9,7 @@ use carlo_wire::v1::accounts_client::AccountsClient;
 use carlo_wire::v1::batches_client::BatchesClient;
 use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::v1::jobs_client::JobsClient;
+use carlo_wire::v1::webhooks_client::WebhooksClient;
 use tonic::Streaming;
 
 use super::Rpcs;
@@ -94,6 +95,16 @@ rpcs! {
         idempotent AccountsClient::get_usage_history(v1::UsageHistoryRequest) -> v1::UsageHistory;
     check_key: idempotent AccountsClient::check_key(v1::CheckKeyRequest) -> v1::CheckKeyResponse;
     count_call: once AccountsClient::count_call(v1::CountCallRequest) -> v1::CountCallResponse;
+
+    list_endpoints: idempotent WebhooksClient::list_endpoints(v1::ListEndpointsRequest) -> v1::ListEndpointsResponse;
+    enable_endpoint: idempotent WebhooksClient::enable_endpoint(v1::EndpointRequest) -> v1::Endpoint;
+    delete_endpoint: once WebhooksClient::delete_endpoint(v1::EndpointRequest) -> v1::DeleteEndpointResponse;
+    set_default_webhook: once WebhooksClient::set_default(v1::SetDefaultRequest) -> v1::DefaultWebhook;
+    default_webhook: idempotent WebhooksClient::get_default(v1::DefaultRequest) -> v1::DefaultWebhook;
+    clear_default_webhook: idempotent WebhooksClient::clear_default(v1::DefaultRequest) -> v1::ClearDefaultResponse;
+    list_deliveries:
+        idempotent WebhooksClient::list_deliveries(v1::ListDeliveriesRequest) -> v1::ListDeliveriesResponse;
+    redeliver: once WebhooksClient::redeliver(v1::RedeliverRequest) -> v1::Delivery;
 
     cluster_status: idempotent ClusterClient::status(v1::ClusterStatusRequest) -> v1::ClusterStatus;
     ready: idempotent ClusterClient::ready(v1::ReadyRequest) -> v1::ReadyResponse;

@@ -142,6 +142,39 @@ impl IntoParams for OwnerParameters {
     }
 }
 
+/// Filters and the page of a list of deliveries.
+pub(crate) struct DeliveryFilters;
+
+impl IntoParams for DeliveryFilters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let query = |name, words: &str, schema| parameter(name, ParameterIn::Query, words, schema);
+        let id = || text().pattern(Some("^[A-Za-z0-9_]{1,64}$"));
+        let size = format!("The number of entries on a page; by default {PAGE_SIZE_DEFAULT}");
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+            .minimum(Some(1))
+            .maximum(Some(PAGE_SIZE_MAX));
+        vec![
+            query("object", "Only those of the job or the batch with this id", id()),
+            query("webhook", "Only those to the webhook with this id", id()),
+            query("cursor", "`nextCursor` of the page before", id()),
+            query("page_size", &size, number),
+        ]
+    }
+}
+
+/// The key that a call about a webhook is for.
+pub(crate) struct KeyOfWebhook;
+
+impl IntoParams for KeyOfWebhook {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let words =
+            "A key's id: another one of the caller's, for administrators any; by default that of the call";
+        vec![parameter("key", ParameterIn::Query, words, text().pattern(Some("^[A-Za-z0-9_]{1,64}$")))]
+    }
+}
+
 /// `preview`, of what answers with results.
 pub(crate) struct PreviewParameter;
 
@@ -190,6 +223,15 @@ impl IntoResponses for HasNotEnded {
     }
 }
 
+/// The response 404 of calls about the webhook of a key.
+pub(crate) struct NoSuchKey;
+
+impl IntoResponses for NoSuchKey {
+    fn responses() -> Responses {
+        refused("404", "There is no such key, or it has no webhook")
+    }
+}
+
 /// The response 409 of calls that wait for a job.
 pub(crate) struct CancelledMeanwhile;
 
@@ -202,10 +244,14 @@ impl IntoResponses for CancelledMeanwhile {
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 fn conflict(words: &str) -> Responses {
+    refused("409", words)
+}
+
+fn refused(status: &str, words: &str) -> Responses {
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let response =
         ResponseBuilder::new().description(words).content(carlo_rest::problem::CONTENT_TYPE, problem);
-    [("409".to_owned(), response.build().into())].into()
+    [(status.to_owned(), response.build().into())].into()
 }
 
 fn flag() -> ObjectBuilder {

@@ -6,6 +6,7 @@ use carlo_types::request::envelope::{
     CancelBatch, CancelJob, CreateBatch, CreateJoinToken, CreateKey, RotateKey, SubmitJob, UpdateJob,
 };
 use carlo_types::sweep::SweepRequest;
+use carlo_types::webhook::Webhook;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,7 @@ mod sweeps;
 
 /// Faults that no schema can express, because they concern several fields together, or the size of
 /// a text that contains JSON. The descriptions mention them.
-const BEYOND_SCHEMAS: [&str; 31] = [
+const BEYOND_SCHEMAS: [&str; 33] = [
     "is required, here or as financialProfile.monthlyIncome",
     "targetAmount: is required",
     "targetAmount: must be above 0",
@@ -47,6 +48,8 @@ const BEYOND_SCHEMAS: [&str; 31] = [
     "/pointer: changes nothing that is simulated",
     "can't be put in at",
     "points together",
+    "is no event of a job",
+    "bytes in Base64",
 ];
 
 /// The number of random bodies of each kind.
@@ -112,12 +115,13 @@ fn what_one_takes_the_other_takes() {
     compare::<CreateJoinToken>(&document, "CreateJoinToken");
     compare::<RotateKey>(&document, "RotateKey");
     compare::<UpdateJob>(&document, "UpdateJob");
+    compare::<Webhook>(&document, "Webhook");
 }
 
 /// Every body that a call takes is compared, but those that no section defines.
 #[test]
 fn no_body_is_left_out_of_the_comparison() {
-    const COMPARED: [&str; 12] = [
+    const COMPARED: [&str; 13] = [
         "SimulationRequest",
         "CompareRequest",
         "SolveRequest",
@@ -130,6 +134,7 @@ fn no_body_is_left_out_of_the_comparison() {
         "CreateJoinToken",
         "RotateKey",
         "UpdateJob",
+        "Webhook",
     ];
     // The tiers are read by `carlo_tenancy`, which says what is wrong with them.
     const OTHERS: [&str; 1] = ["Tiers"];

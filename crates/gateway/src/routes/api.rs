@@ -8,3 +8,4 @@ pub(crate) mod sensitivity;
 pub(crate) mod simulate;
 pub(crate) mod solve;
 pub(crate) mod sweep;
+pub(crate) mod webhooks;

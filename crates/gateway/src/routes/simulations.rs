@@ -22,7 +22,7 @@ use crate::openapi::shared::{
 use crate::problem::Failure;
 use crate::query::JobSelection;
 use crate::response_cache::Resource;
-use crate::{body, entity, jobs, path_ids};
+use crate::{body, convert, entity, jobs, path_ids};
 
 #[utoipa::path(
     post,
@@ -39,7 +39,8 @@ use crate::{body, entity, jobs, path_ids};
 )]
 pub(crate) async fn submit(call: ApiCall, request: Request) -> Result<Response, Failure> {
     let job = Simulation::from_message(jobs::submit(&call, request).await?)?;
-    Ok(entity::accepted(format!("/simulations/{}", job.job_id), &job))
+    let response = entity::accepted(format!("/simulations/{}", job.job_id), &job);
+    Ok(entity::no_store_if(convert::webhook::has_secret(job.webhook.as_ref()), response))
 }
 
 #[utoipa::path(

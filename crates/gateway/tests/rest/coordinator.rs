@@ -2,6 +2,7 @@
 
 mod messages;
 mod services;
+pub(crate) mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use carlo_wire::v1::accounts_server::AccountsServer;
 use carlo_wire::v1::batches_server::BatchesServer;
 use carlo_wire::v1::cluster_server::ClusterServer;
 use carlo_wire::v1::jobs_server::JobsServer;
+use carlo_wire::v1::webhooks_server::WebhooksServer;
 use carlo_wire::{status, v1};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast};
@@ -52,6 +54,7 @@ pub(crate) struct State {
     pub(crate) cancelled: Mutex<Vec<v1::CancelBatchRequest>>,
     pub(crate) reasons: Mutex<Vec<String>>,
     pub(crate) keys_made: Mutex<Vec<v1::CreateKeyRequest>>,
+    pub(crate) deliveries_listed: Mutex<Vec<v1::ListDeliveriesRequest>>,
     pub(crate) watched: Mutex<Vec<v1::WatchJobRequest>>,
     /// The first events of every stream.
     pub(crate) events: Mutex<Vec<v1::JobEvent>>,
@@ -83,6 +86,7 @@ impl Coordinator {
             .add_service(JobsServer::from_arc(Arc::clone(&state)))
             .add_service(BatchesServer::from_arc(Arc::clone(&state)))
             .add_service(AccountsServer::from_arc(Arc::clone(&state)))
+            .add_service(WebhooksServer::from_arc(Arc::clone(&state)))
             .add_service(ClusterServer::from_arc(Arc::clone(&state)));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let ended = shutdown.clone().cancelled_owned();

@@ -35,6 +35,7 @@ async fn a_submission_is_accepted_with_its_location() {
             queue_position: 3,
             estimated_time_remaining: Some("3 min".to_owned()),
             estimated_seconds_remaining: Some(185.0),
+            webhook: None,
         }
     );
 }

@@ -18,6 +18,7 @@ mod simulate;
 mod sweeps;
 mod tls;
 mod web;
+mod webhooks;
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ from ._model import Answer, Input
 from .display import BatchDisplay, ClusterDisplay, ComparisonDisplay, JobDisplay, ReplayDisplay, ResultsDisplay, SensitivityDisplay, SolvedDisplay
 
 
-AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "ledgerExported", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted"]
+AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "ledgerExported", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted", "webhookEnabled", "webhookDeleted", "deliveryRepeated", "defaultWebhookSet", "defaultWebhookCleared"]
 """The actions that the audit log records. Jobs and batches are those of other users."""
 
 BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"]
@@ -21,6 +21,9 @@ BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "C
 
 ClusterEventKind = Literal["leaderChanged", "joined", "left", "lost", "refused", "drained", "undrained", "keyCreated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged"]
 """The kinds of events."""
+
+DeliveryState = Literal["pending", "delivered", "failed"]
+"""The state of a delivery."""
 
 Dollars = Literal["nominal", "real"]
 """The dollars that balances are compared and reported in."""
@@ -73,6 +76,14 @@ Tier = Literal["free", "basic", "pro", "enterprise"]
 
 Variable = Literal["maxSpending", "minIncome", "earliestMonth", "maxTarget", "minLiquidAssets", "earliestRetirement", "maxWithdrawal"]
 """A number of the plan that can be solved for."""
+
+WebhookData = Union["WebhookJob", "WebhookBatch"]
+"""The job or the batch of an event."""
+
+WebhookEvent = Literal["job.running", "job.complete", "job.failed", "job.cancelled", "batch.running", "batch.completed", "batch.partial", "batch.failed", "batch.cancelled"]
+"""An event of a job or of a batch. Its name has the status that begins with it. A sweep, a comparison and a
+solution are jobs.
+"""
 
 
 @dataclass(kw_only=True, repr=False)
@@ -193,6 +204,9 @@ class Batch(BatchDisplay, Answer):
 
     started_at: str | None = None
     """When its first job started."""
+
+    webhook: SetWebhook | None = None
+    """Where the batch's events are sent, if they are. Not in lists."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -617,6 +631,11 @@ class CreateBatch(Input):
     priority: int | None = None
     """Higher goes first among the jobs of one user. At least 0, at most 100. Default 50."""
 
+    webhook: Webhook | None = None
+    """Where events of the batch, and of its jobs where named, are sent; by default to the webhook of the key, if
+    it has one.
+    """
+
 
 @dataclass(kw_only=True, repr=False)
 class CreateJoinToken(Input):
@@ -760,6 +779,102 @@ class CurvePoint(Answer):
 
     standard_error: float
     """Standard error of `probability`."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DefaultWebhook(Answer):
+    """The webhook of jobs and batches that are submitted with a key and name none themselves."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "key_id": "keyId",
+    }
+
+    events: list[WebhookEvent]
+    """The events that are sent; empty means those at the end of a job, or of a batch as a whole."""
+
+    id: str
+    """`hook_…`"""
+
+    key_id: str
+    """`key_…`"""
+
+    url: str
+    """The URL."""
+
+    secret: str | None = None
+    """The secret with which its requests are signed, if one was made. Only the response to the request that made
+    it has it.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Delivery(Answer):
+    """An event that is sent to a webhook."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "created_at": "createdAt",
+        "ended_at": "endedAt",
+        "next_attempt_at": "nextAttemptAt",
+        "object_id": "objectId",
+        "response_status": "responseStatus",
+        "webhook_id": "webhookId",
+    }
+
+    attempts: int
+    """The number of attempts."""
+
+    created_at: str
+    """When it happened."""
+
+    event: WebhookEvent
+    """What happened."""
+
+    id: str
+    """`msg_…`, which is also the header `webhook-id` of every attempt."""
+
+    object_id: str
+    """The job or the batch."""
+
+    owner: str
+    """Whose it is."""
+
+    state: DeliveryState
+    """The state."""
+
+    url: str
+    """The URL."""
+
+    webhook_id: str
+    """The webhook, `hook_…`"""
+
+    ended_at: str | None = None
+    """When it was delivered or given up."""
+
+    next_attempt_at: str | None = None
+    """When the next attempt is due, unless an earlier event of the same job or batch or a disabled webhook holds
+    it up.
+    """
+
+    outcome: str | None = None
+    """How the last attempt ended."""
+
+    response_status: int | None = None
+    """The HTTP status of the last attempt, if there was a response."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DeliveryList(Answer):
+    """The response of `GET /api/webhooks/deliveries`."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "next_cursor": "nextCursor",
+    }
+
+    deliveries: list[Delivery]
+    """The latest first."""
+
+    next_cursor: str | None = None
+    """The parameter `cursor` of the next page; absent on the last one."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1077,6 +1192,7 @@ class Job(JobDisplay, Answer):
         "simulations_total": "simulationsTotal",
         "started_at": "startedAt",
         "waiting_for": "waitingFor",
+        "webhook_id": "webhookId",
     }
 
     allocated_nodes: int
@@ -1150,6 +1266,9 @@ class Job(JobDisplay, Answer):
 
     waiting_for: str | None = None
     """A sentence that says why no node computes an open job."""
+
+    webhook_id: str | None = None
+    """The id of the webhook to which its events are sent, if they are."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1525,6 +1644,7 @@ class PartOfJob(Answer):
         "simulations_total": "simulationsTotal",
         "started_at": "startedAt",
         "waiting_for": "waitingFor",
+        "webhook_id": "webhookId",
     }
 
     allocated_nodes: int
@@ -1599,6 +1719,9 @@ class PartOfJob(Answer):
     waiting_for: str | None = None
     """A sentence that says why no node computes an open job."""
 
+    webhook_id: str | None = None
+    """The id of the webhook to which its events are sent, if they are."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class PartOfSimulation(Answer):
@@ -1654,6 +1777,9 @@ class PartOfSimulation(Answer):
 
     tokens_used: int | None = None
     """The number of billed simulated months of an ended job, in millions."""
+
+    webhook: SetWebhook | None = None
+    """Where the job's events are sent, if they are."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2352,6 +2478,19 @@ class SensitivityResults(SensitivityDisplay, Answer):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class SetWebhook(Answer):
+    """The webhook of a new job or batch."""
+
+    id: str
+    """`hook_…`"""
+
+    secret: str | None = None
+    """The secret with which its requests are signed, if one was made. Only the response to the request that made
+    it has it.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ShortMonthIntervals(Answer):
     """An interval for each percentile of months."""
 
@@ -2445,6 +2584,9 @@ class Simulation(JobDisplay, Answer):
 
     tokens_used: int | None = None
     """The number of billed simulated months of an ended job, in millions."""
+
+    webhook: SetWebhook | None = None
+    """Where the job's events are sent, if they are."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2801,6 +2943,9 @@ class SubmitJob(Input):
     user_inputs: UserInputs | None = None
     """Information about the person."""
 
+    webhook: Webhook | None = None
+    """Where the job's events are sent; by default to the webhook of the key, if it has one."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Submitted(Answer):
@@ -2827,6 +2972,9 @@ class Submitted(Answer):
 
     estimated_time_remaining: str | None = None
     """The estimated time until the start as text, like `"12 s"`; absent while it is unknown."""
+
+    webhook: SetWebhook | None = None
+    """Where the job's events are sent, if they are."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -2907,6 +3055,9 @@ class SweepRequest(Input):
 
     priority: int | None = None
     """Higher goes first among the jobs of one user. At least 0, at most 100. Default 50."""
+
+    webhook: Webhook | None = None
+    """Where the sweep's events are sent; by default to the webhook of the key, if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -3096,6 +3247,158 @@ class VpwRule(Input):
     """The first month in which the rule acts. In months from the start. At least 0, at most 1,199. Default 0."""
 
 
+@dataclass(kw_only=True, repr=False)
+class Webhook(Input):
+    """Where events are sent, as a `POST` that is signed as Standard Webhooks says."""
+
+    url: str
+    """An `https` URL without a user and a fragment. It must not be at an address of a private network."""
+
+    events: list[WebhookEvent] | None = None
+    """The events that are sent; by default those at the end of the job, or of the batch as a whole. The jobs of
+    a batch send events only if they are named here. At most 9 entries.
+    """
+
+    secret: str | None = None
+    """The secret for the signatures: `whsec_` and 24 to 64 bytes in Base64. All webhooks of a user with the same
+    URL share one secret; a given one replaces it. Where absent and there is none yet, one is made, and only
+    this response shows it.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WebhookBatch(Answer):
+    """A batch in the body of a webhook's request."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "batch_id": "batchId",
+        "cancelled_jobs": "cancelledJobs",
+        "completed_jobs": "completedJobs",
+        "failed_jobs": "failedJobs",
+        "total_jobs": "totalJobs",
+    }
+
+    batch_id: str
+    """`batch_…`"""
+
+    cancelled_jobs: int
+
+    completed_jobs: int
+
+    failed_jobs: int
+
+    status: str
+    """Its status, as `GET /simulations/batch/{id}` shows it."""
+
+    total_jobs: int
+
+    reason: str | None = None
+    """The first reason why jobs failed or were cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WebhookBody(Answer):
+    """The body of a webhook's request. It says what has changed, and not the results: they are at `GET
+    /api/jobs/{id}`.
+    """
+
+    data: WebhookData
+    """The job or the batch as it was then."""
+
+    timestamp: str
+    """When it happened."""
+
+    type: WebhookEvent
+    """What happened."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WebhookJob(Answer):
+    """A job in the body of a webhook's request."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "batch_id": "batchId",
+        "custom_id": "customId",
+        "job_id": "jobId",
+        "simulations_complete": "simulationsComplete",
+    }
+
+    job_id: str
+    """`job_…`"""
+
+    simulations_complete: int
+    """The number of simulations that have been counted."""
+
+    status: str
+    """Its status, as `GET /api/jobs/{id}` shows it."""
+
+    batch_id: str | None = None
+    """The batch that it belongs to."""
+
+    custom_id: str | None = None
+    """Its id in the batch."""
+
+    name: str | None = None
+    """The name that the caller gave it."""
+
+    reason: str | None = None
+    """The reason why it failed or was cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WebhookList(Answer):
+    """The response of `GET /api/webhooks`."""
+
+    webhooks: list[WebhookState]
+    """In the order of their ids."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WebhookState(Answer):
+    """A URL of a user to which events are sent. All webhooks of the user with this URL share it."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "created_at": "createdAt",
+        "disabled_at": "disabledAt",
+        "disabled_reason": "disabledReason",
+        "failing_since": "failingSince",
+        "last_success_at": "lastSuccessAt",
+    }
+
+    created_at: str
+    """When it was first named."""
+
+    enabled: bool
+    """Whether events are sent. Events for a disabled webhook wait for up to a day."""
+
+    failures: int
+    """The number of failed attempts since the last success."""
+
+    id: str
+    """`hook_…`"""
+
+    owner: str
+    """Whose it is."""
+
+    pending: int
+    """The number of events that are neither delivered nor given up."""
+
+    url: str
+    """The URL."""
+
+    disabled_at: str | None = None
+    """When it was disabled."""
+
+    disabled_reason: str | None = None
+    """Why it is disabled."""
+
+    failing_since: str | None = None
+    """When the first of them failed."""
+
+    last_success_at: str | None = None
+    """When an event was last delivered."""
+
+
 __all__ = [
     "Asset",
     "AuditAction",
@@ -3130,6 +3433,10 @@ __all__ = [
     "CreatedKey",
     "CreditCard",
     "CurvePoint",
+    "DefaultWebhook",
+    "Delivery",
+    "DeliveryList",
+    "DeliveryState",
     "Dollars",
     "FanPercentiles",
     "FanPoint",
@@ -3194,6 +3501,7 @@ __all__ = [
     "SelectedResults",
     "Sensitivity",
     "SensitivityResults",
+    "SetWebhook",
     "ShortMonthIntervals",
     "ShortMonths",
     "Simulation",
@@ -3230,4 +3538,12 @@ __all__ = [
     "Variable",
     "Variant",
     "VpwRule",
+    "Webhook",
+    "WebhookBatch",
+    "WebhookBody",
+    "WebhookData",
+    "WebhookEvent",
+    "WebhookJob",
+    "WebhookList",
+    "WebhookState",
 ]

@@ -6,7 +6,7 @@ use super::{FATAL, FILTER_VARIABLE};
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// The first segments of all targets in these programs: the crates that log.
-const TARGETS: [&str; 38] = [
+const TARGETS: [&str; 39] = [
     "carlo",
     "carlo_cli",
     "carlo_coordinator",
@@ -20,6 +20,7 @@ const TARGETS: [&str; 38] = [
     "carlo_store",
     "carlo_tenancy",
     "carlo_types",
+    "carlo_webhooks",
     "carlo_wire",
     "carlo_worker",
     "axum",

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::fault::{At, Faults};
-use super::object::Object;
+use super::object::{ALIKE_MIN, Object};
 use super::rule::{Input, Items, Letters, Part, Presence, Span, Text, Whole};
 use super::schema::{self, Components, Member};
 use super::{Canonical, Name, Section};
@@ -711,17 +711,28 @@ pub(crate) use tagged_kinds;
 
 /// An unknown label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of {0}")]
-pub struct UnknownWord(String);
+#[error("must be one of {}", .0.join(", "))]
+pub struct UnknownWord(Vec<&'static str>);
 
 impl UnknownWord {
     pub(crate) fn new(words: impl Iterator<Item = &'static str>) -> Self {
-        Self(words.collect::<Vec<_>>().join(", "))
+        Self(words.collect())
     }
 
     /// The message with the found value, if it is short.
     pub(crate) fn instead_of(&self, word: &str) -> String {
-        format!("{self}, not {}", shown(&Value::from(word)))
+        let proposal = self.alike(word).map(|known| format!("; did you mean {known}?"));
+        format!("{self}, not {}{}", shown(&Value::from(word)), proposal.unwrap_or_default())
+    }
+
+    /// The label that was probably meant.
+    fn alike(&self, word: &str) -> Option<&'static str> {
+        if word.len() > SHOWN_BYTES_MAX {
+            return None;
+        }
+        let likeness = |known: &str| strsim::normalized_damerau_levenshtein(word, known);
+        let best = self.0.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+        (likeness(best) >= ALIKE_MIN).then_some(best)
     }
 }
 

@@ -8,7 +8,7 @@ use super::kind::Kind;
 use super::schema::Member;
 
 /// The lowest similarity with which a known name is suggested for an unknown one; 1 means equal.
-const ALIKE_MIN: f64 = 0.8;
+pub(super) const ALIKE_MIN: f64 = 0.8;
 /// The longest unknown name for which a known one is suggested.
 const UNKNOWN_BYTES_MAX: usize = 64;
 

@@ -1,9 +1,10 @@
 //! The bodies of requests around simulation requests: jobs, batches, cancellations, keys and join
 //! tokens.
 
+use super::webhook::{self, Webhook};
 use super::{Request, SHORT_NAME};
 use crate::definition::kind::Json;
-use crate::definition::rule::{flag, identifier, json, list, number, text, whole, word};
+use crate::definition::rule::{Part, flag, identifier, json, list, number, part, text, whole, word};
 use crate::definition::{Input, Object, label, section};
 use crate::limits::{
     BATCH_JOBS_MAX, BUDGET_CAP_USD_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, PARALLEL_JOBS_MAX,
@@ -16,26 +17,33 @@ const REASON: Input<String> = text(TEXT_CHARS_MAX).example("The plan has changed
 /// How long a secret is of use.
 const EXPIRY: Input<u32> = whole(1, 3_650).unit("days").example(90);
 
+/// Where events are sent.
+const WEBHOOK: Part = part();
+
 const JOB_NAME: Input<String> = SHORT_NAME.example("Retire at 60");
 
 section! {
     /// Options of a job besides its simulation request.
-    pub JobOptions / JobOptionsDraft as "JobOptions" {
+    pub JobOptions / JobOptionsDraft as "JobOptions" with options {
         /// A name for people.
         name: Option<String> = JOB_NAME;
         /// Higher goes first among the jobs of one user.
         priority: u32 = PRIORITY;
+        /// Where the job's events are sent; by default to the webhook of the key, if it has one.
+        webhook: Option<Webhook> = WEBHOOK;
     }
 }
 
 section! {
     /// A simulation request with the options of its job.
-    pub SubmitJob / SubmitJobDraft as "SubmitJob" {
+    pub SubmitJob / SubmitJobDraft as "SubmitJob" with submission {
         ..request: Request;
         /// A name for people.
         name: Option<String> = JOB_NAME;
         /// Higher goes first among the jobs of one user.
         priority: u32 = PRIORITY;
+        /// Where the job's events are sent; by default to the webhook of the key, if it has one.
+        webhook: Option<Webhook> = WEBHOOK;
     }
 }
 
@@ -62,6 +70,9 @@ section! {
         priority: u32 = PRIORITY;
         /// Any JSON object of at most 16 KiB, which is stored and returned unchanged.
         metadata: Option<Json> = json(METADATA_BYTES_MAX);
+        /// Where events of the batch, and of its jobs where named, are sent; by default to the
+        /// webhook of the key, if it has one.
+        webhook: Option<Webhook> = WEBHOOK;
         /// At least one simulation. The caller's tier limits their number.
         simulations: Vec<BatchSimulation> = list(BATCH_JOBS_MAX).at_least(1).required();
     }
@@ -146,6 +157,14 @@ section! {
         /// The number of days until the token expires; by default it doesn't.
         expires_in_days: Option<u32> = EXPIRY;
     }
+}
+
+fn options(options: &mut JobOptions, object: &mut Object<'_>) {
+    webhook::of_job(options.webhook.as_ref(), object);
+}
+
+fn submission(job: &mut SubmitJob, object: &mut Object<'_>) {
+    webhook::of_job(job.webhook.as_ref(), object);
 }
 
 /// Requires that all `custom_id`s of a batch differ.

@@ -5,6 +5,7 @@ use carlo_types::request::envelope::{
     BatchSimulationDraft, CancelBatchDraft, CancelJobDraft, CreateBatchDraft, CreateJoinTokenDraft,
     UpdateJobDraft,
 };
+use carlo_types::webhook::WebhookDraft;
 
 use crate::v1;
 
@@ -21,6 +22,7 @@ impl From<v1::CreateBatchRequest> for CreateBatchDraft {
             priority,
             metadata_json,
             idempotency_key: _,
+            webhook,
         } = message;
         Self {
             parallel_jobs: parallel_jobs.map(u64::from),
@@ -28,6 +30,7 @@ impl From<v1::CreateBatchRequest> for CreateBatchDraft {
             budget_cap_usd: budget_cap_nanodollars.map(|nanodollars| nanodollars as f64 / DOLLAR),
             priority: priority.map(u64::from),
             metadata: given(metadata_json),
+            webhook: webhook.map(Into::into),
             simulations: simulations.into_iter().map(Into::into).collect(),
         }
     }
@@ -38,6 +41,20 @@ impl From<v1::BatchSimulation> for BatchSimulationDraft {
     fn from(message: v1::BatchSimulation) -> Self {
         let v1::BatchSimulation { simulation, custom_id } = message;
         Self { request: Draft::from(simulation.unwrap_or_default()).request, custom_id: given(custom_id) }
+    }
+}
+
+impl From<v1::Webhook> for WebhookDraft {
+    fn from(message: v1::Webhook) -> Self {
+        let v1::Webhook { url, secret, events } = message;
+        Self { url: given(url), secret, events }
+    }
+}
+
+impl From<WebhookDraft> for v1::Webhook {
+    fn from(draft: WebhookDraft) -> Self {
+        let WebhookDraft { url, secret, events } = draft;
+        Self { url: url.unwrap_or_default(), secret, events }
     }
 }
 

@@ -60,6 +60,7 @@ fn a_submission_is_told_where_it_stands() {
         queue_position: 1,
         estimated_time_remaining: Some("3 min".to_owned()),
         estimated_seconds_remaining: Some(180.0),
+        webhook: None,
     };
     assert_eq!(submitted(&answer), "queued, number 1 in the queue, about 3 min to go");
     answer.estimated_time_remaining = None;

@@ -40,7 +40,10 @@ use crate::{body, convert, entity, jobs, path_ids};
 pub(crate) async fn submit(call: ApiCall, request: Request) -> Result<Response, Failure> {
     let submitted = convert::job::submitted(jobs::submit(&call, request).await?)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
-    Ok(entity::accepted(path, &submitted))
+    Ok(entity::no_store_if(
+        convert::webhook::has_secret(submitted.webhook.as_ref()),
+        entity::accepted(path, &submitted),
+    ))
 }
 
 #[utoipa::path(

@@ -29,5 +29,8 @@ pub(crate) async fn sweep(call: ApiCall, request: Request) -> Result<Response, F
     let job = jobs::submit_as(&call, request, read, to_body).await?;
     let submitted = convert::job::submitted(job)?;
     let path = format!("/api/jobs/{}", submitted.job_id);
-    Ok(entity::accepted(path, &submitted))
+    Ok(entity::no_store_if(
+        convert::webhook::has_secret(submitted.webhook.as_ref()),
+        entity::accepted(path, &submitted),
+    ))
 }

@@ -55,7 +55,8 @@ pub(crate) async fn create(call: ApiCall, request: Request) -> Result<Response, 
     let created = call.rpcs().create_batch(message).await;
     let created = created.map_err(|failure| failure.spelled(&body.value, Spelling::SnakeCase))?;
     let batch = convert::batch::batch(created)?;
-    Ok(entity::accepted(format!("/simulations/batch/{}", batch.batch_id), &batch))
+    let response = entity::accepted(format!("/simulations/batch/{}", batch.batch_id), &batch);
+    Ok(entity::no_store_if(convert::webhook::has_secret(batch.webhook.as_ref()), response))
 }
 
 #[utoipa::path(

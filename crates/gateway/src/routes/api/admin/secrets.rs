@@ -1,8 +1,7 @@
 //! What calls that make secrets have in common: keys, and tokens that workers join with.
 
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Serialize;
 
 use crate::entity;
@@ -11,8 +10,7 @@ use crate::problem::Failure;
 /// The answer of a call that has made a secret, with the path of what was made. No cache may keep
 /// it.
 pub(super) fn made(path: String, made: &impl Serialize) -> Response {
-    let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (headers, entity::located(StatusCode::CREATED, path, made)).into_response()
+    entity::no_store_if(true, entity::located(StatusCode::CREATED, path, made))
 }
 
 /// Everything in a list of messages, converted.
