@@ -21,6 +21,8 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 PROGRAMS = Path(os.environ["CARLO_PROGRAMS"]).resolve()
 GOLDEN = Path(__file__).parents[2] / "kernel" / "tests" / "golden"
 START_SECONDS = 30
+# So that tests can receive webhooks.
+WEBHOOKS = ("--webhook-allow-http", "--webhook-allow", "127.0.0.1")
 
 
 class Daemon:
@@ -78,7 +80,7 @@ class Cluster:
 
     def start_coordinator(self) -> None:
         data, listen = str(self.directory / "data"), self.coordinator_address
-        daemon = self.start("carlo-coordinator", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--data-dir", data)
+        daemon = self.start("carlo-coordinator", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--data-dir", data, *WEBHOOKS)
         self.coordinator_address = re.sub("^https?://", "", daemon.said("coordinator serves")["address"])
 
     def kill_coordinator(self) -> None:

@@ -51,6 +51,27 @@ def test_comparisons_solutions_and_replays_are_the_same(client: carlo.Client) ->
     assert client.replay(job, 123) == carlo.replay(carlo.EXAMPLE, 123, seed=9)
 
 
+def test_samples_are_the_same(client: carlo.Client, plan: dict[str, Any]) -> None:
+    for request in (carlo.EXAMPLE, plan):
+        job = client.submit(request, simulations=20_000, seed=9)
+        client.wait(job)
+        here, there = carlo.samples(request, 100, 5_000, seed=9), client.samples(job, 100, 5_000)
+        assert len(there) == 5_000 and there.first == 100
+        for name in ("final_balance", "succeeded", "first_short_month", "horizon_months", "lowest_multiplier"):
+            one, other = getattr(here, name), getattr(there, name)
+            assert (one is None) == (other is None), name
+            if one is not None:
+                assert one.dtype == other.dtype and (one == other).all(), name
+    with pytest.raises(errors.NotFound):
+        client.samples(job, 20_000)
+
+    async def asynchronous() -> carlo.Samples:
+        async with carlo.AsyncClient(client.url, client._key) as other:
+            return await other.samples(job, 0, 10)
+
+    assert len(asyncio.run(asynchronous())) == 10
+
+
 def test_a_sweep_is_the_same(client: carlo.Client) -> None:
     axes = {"/financialProfile/monthlySpending": range(3_000, 3_401, 100), "/goal/targetAmount": [60_000, 70_000]}
     told: list[tuple[int, int]] = []

@@ -8,12 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import carlo
+import httpx
 import nbclient
 import nbformat
 import pytest
+from carlo import webhooks
 from conftest import Cluster
 
 EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
@@ -59,6 +62,25 @@ def test_a_client_names_every_fault(name: str, cluster: Cluster, tmp_path: Path)
 def test_a_client_without_a_good_key_is_refused(name: str, cluster: Cluster, tmp_path: Path) -> None:
     done = ran(name, cluster, written(tmp_path, carlo.EXAMPLE), key="wrong")
     assert done.returncode == 1 and done.stdout == "" and "key" in done.stderr, done.stderr
+
+
+def test_the_receiver_of_webhooks_prints_what_is_genuine(cluster: Cluster) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    environment = {**os.environ, "CARLO_WEBHOOK_SECRET": secret}
+    command = [sys.executable, str(CLIENTS / "webhook.py"), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as receiver, cluster.client() as client:
+        try:
+            assert receiver.stdout is not None
+            url = receiver.stdout.readline().strip()
+            body = b'{"type": "job.complete"}'
+            signed = {"webhook-id": "msg_1", "webhook-timestamp": str(int(time.time()))}
+            for signature, status in (("v1,AAAA", 401), (webhooks.sign(secret, "msg_1", int(signed["webhook-timestamp"]), body), 204)):
+                assert httpx.post(url, content=body, headers={**signed, "webhook-signature": signature}).status_code == status
+            assert json.loads(receiver.stdout.readline()) == {"type": "job.complete"}
+            job = client.submit(carlo.EXAMPLE, simulations=1_000, webhook={"url": url, "secret": secret})
+            assert json.loads(receiver.stdout.readline())["data"]["jobId"] == job.job_id
+        finally:
+            receiver.terminate()
 
 
 def test_the_notebook_runs_and_draws(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("carlo.client.time.sleep", clock.sleep)
-    monkeypatch.setattr("carlo.client.Settings", partial(Settings, clock=clock))
+    monkeypatch.setattr("carlo._calls.Settings", partial(Settings, clock=clock))
     return clock
 
 

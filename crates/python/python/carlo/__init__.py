@@ -10,10 +10,11 @@ from pkgutil import extend_path
 # Allows that protoc puts the gRPC messages, the package `carlo.v1`, elsewhere on the path.
 __path__ = extend_path(__path__, __name__)
 
-from . import errors, models
+from . import errors, models, webhooks
 from ._native import MODEL_VERSION
 from ._native import VERSION as __version__
-from .client import AsyncClient, Client
+from .aio import AsyncClient
+from .client import Client
 from .errors import CarloError, InvalidRequest
 from .example import EXAMPLE
 from .local import Samples, Verification, compare, paths, replay, run, samples, solve, sweep, verify
@@ -32,6 +33,7 @@ from .models import (
     SimulationRequest,
     Solved,
     UserInputs,
+    Webhook,
 )
 from .sweeps import SweepTable
 
@@ -59,6 +61,7 @@ __all__ = [
     "SweepTable",
     "UserInputs",
     "Verification",
+    "Webhook",
     "compare",
     "errors",
     "models",
@@ -69,4 +72,5 @@ __all__ = [
     "solve",
     "sweep",
     "verify",
+    "webhooks",
 ]

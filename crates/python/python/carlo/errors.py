@@ -15,6 +15,7 @@ __all__ = [
     "Conflict",
     "Fault",
     "InvalidRequest",
+    "InvalidSignature",
     "JobCancelled",
     "JobFailed",
     "NotAllowed",
@@ -44,6 +45,10 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.pointer or 'the request'} {self.message}"
+
+
+class InvalidSignature(CarloError, ValueError):
+    """A request to a webhook that the cluster did not send, or not lately."""
 
 
 class InvalidRequest(CarloError, ValueError):
