@@ -96,6 +96,15 @@ async fn ten_thousand_jobs_are_listed_page_by_page() -> anyhow::Result<()> {
     browser.sees("10,000 jobs, page 1 of 500").await?;
     browser.press("Next").await?;
     browser.sees("page 2 of 500").await?;
+    // The order is that of the whole list, not of one page.
+    let oldest = cluster.client.call(Method::GET, "/api/jobs?sort=created&page_size=1", None).await?;
+    let oldest: Value = oldest.error_for_status()?.json().await?;
+    let oldest = oldest["jobs"][0]["id"].as_str().context("a job has an id")?;
+    let choose = "const select = document.querySelector('option[value=created]').parentElement; \
+                  select.value = 'created'; select.dispatchEvent(new Event('change'));";
+    browser.run(choose, Vec::new()).await?;
+    browser.until(&format!("return document.querySelector('tbody a')?.title === '{oldest}'")).await?;
+    browser.sees("10,000 jobs, page 1 of 500").await?;
     browser.screenshots("jobs-10000").await?;
     browser.close(&[]).await
 }

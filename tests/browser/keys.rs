@@ -29,7 +29,7 @@ async fn a_key_is_asked_for_once_and_kept_out_of_every_url() -> anyhow::Result<(
     browser.screenshots("key-wrong").await?;
     show_key(&browser, &admin).await?;
     browser.until("return !document.querySelector('dialog')").await?;
-    browser.sees("No jobs yet").await?;
+    browser.sees("1 job").await?;
 
     // An administrator creates a key for another user. Its secret is shown only once.
     browser.press("Usage").await?;

@@ -178,8 +178,13 @@ fn assumptions(results: &JobResults) -> Markup {
             "Money is dollars; rates are fractions a year, except " code { "apr" } " and " code { "interestRate" }
             ", which are percent a year. Nothing is left to a default that isn't listed."
         }
-        div.two { table { @for (name, value) in rows { tr { td { code { (name) } } td.number { (value) } } } } }
+        div.two { table { @for (name, value) in rows { tr { td { code { (parts(&name)) } } td.number { (value) } } } } }
     }
+}
+
+/// A name that may be broken between its parts.
+fn parts(name: &str) -> Markup {
+    html! { @for (index, part) in name.split('.').enumerate() { @if index > 0 { "." wbr; } (part) } }
 }
 
 /// All numbers and texts of a request, by their JSON pointers.
@@ -194,6 +199,11 @@ fn leaves(value: &Value, place: String, rows: &mut Vec<(String, String)>) {
                 .for_each(|(index, value)| leaves(value, inner(&index.to_string()), rows));
         }
         Value::String(text) => rows.push((place, text.clone())),
+        // 13500.0 is the same number as 13500.
+        Value::Number(number) => {
+            let number = number.to_string();
+            rows.push((place, number.strip_suffix(".0").unwrap_or(&number).to_owned()));
+        }
         other => rows.push((place, other.to_string())),
     }
 }

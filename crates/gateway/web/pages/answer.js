@@ -89,7 +89,7 @@ export function charts() {
     tornadoCard.hidden = !results;
     if (!results) return;
     tornado.update(results);
-    replace(advice, results.recommendations.length ? h("ul", {}, results.recommendations.map((text) => h("li", {}, sentence(text)))) : null);
+    replace(advice, results.recommendations.length ? h("ul", {}, results.recommendations.map((text) => h("li", {}, sentence(text).replaceAll(" %", "\u00a0%")))) : null);
   };
   return element;
 }

@@ -193,9 +193,9 @@ function nodeTable(job) {
   return table(
     "Progress by node",
     [
-      { title: "Node", cell: ([id]) => h("code", { title: id }, shortId(id)) },
+      { title: "Node", cell: ([id]) => h("code", { class: "nowrap", title: id }, shortId(id)) },
       { title: "Share", cell: ([, node]) => bar(node.progress / 100, "Share of the job") },
-      { title: "Simulations", numeric: true, cell: ([, node]) => count(node.simulations) },
+      { title: "Done", numeric: true, cell: ([, node]) => h("span", { title: count(node.simulations) }, shortCount(node.simulations)) },
       { title: "A second", numeric: true, cell: ([, node]) => shortCount(node.simulationsPerSecond) },
       { title: "State", cell: ([, node]) => node.state },
     ],
