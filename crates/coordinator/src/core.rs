@@ -194,6 +194,11 @@ impl Core {
         for (job, error) in stored.unusable {
             core.drop_checkpoint(job, error);
         }
+        for (key, error) in stored.unusable_idempotency {
+            let error = anyhow::Error::from(error);
+            tracing::warn!("an idempotency key is forgotten: {error:#}");
+            core.writes.push(Write::Delete(key));
+        }
         for LoadedJob { job, metadata, origin, bytes } in stored.jobs {
             if let Some(origin) = origin {
                 core.origins.restore(job.record.id, origin);

@@ -22,9 +22,10 @@
 //! | `idempotency/<user>/<hash>` | `IdempotencyEntry` | with the first response, for a day |
 //!
 //! The messages are in `proto/carlo/v1/ledger.proto`. If an entry can't be read, the coordinator
-//! doesn't start, because a job would be lost without it. Only an unusable checkpoint is dropped,
-//! and its progress computed again: it contains what workers reported, and the reports of a broken
-//! worker may not add up to a valid partial result.
+//! doesn't start, because a job would be lost without it. Two kinds of entries are dropped instead.
+//! An unusable checkpoint: its progress is computed again. It contains what workers reported, and
+//! the reports of a broken worker may not add up to a valid partial result. And an idempotency
+//! entry: a client that repeats this one request makes it anew.
 
 pub(crate) mod audit;
 pub(crate) mod batches;
@@ -209,6 +210,8 @@ pub(crate) struct Stored {
     /// Keys, join tokens, usage, charges and budgets.
     pub(crate) tenancy: Vec<carlo_tenancy::Record>,
     pub(crate) idempotency: Vec<idempotency::Stored>,
+    /// The keys of idempotency entries that can't be read, and the errors.
+    pub(crate) unusable_idempotency: Vec<(Key, EntryError)>,
     /// The secret with which leases are sealed; `None` before the first start.
     pub(crate) seal_key: Option<[u8; 32]>,
     /// The terms, once an operator has set some.
@@ -240,7 +243,8 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
         error => EntryError::Contradiction(error.into()),
     })?;
     let tenancy = tenancy::load(ledger).await?;
-    let mut stored = Stored { idempotency: idempotency::load(ledger).await?, ..Stored::default() };
+    let (idempotency, unusable) = idempotency::load(ledger).await?;
+    let mut stored = Stored { idempotency, unusable_idempotency: unusable, ..Stored::default() };
     let key = Key::new(SEAL).expect("a constant that is short and printable");
     if let Some(value) = ledger.get(&key).await? {
         stored.seal_key = Some(read::seal_key(&key, &value)?);

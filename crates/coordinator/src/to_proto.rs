@@ -282,3 +282,50 @@ pub(crate) fn node(view: NodeView) -> v1::Node {
         leases: u32::try_from(view.leases).unwrap_or(u32::MAX),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use carlo_types::limits::{ANSWER_BYTES_MAX, LEASES_PER_NODE_MAX, NAME_BYTES_MAX, NODES_MAX};
+    use carlo_types::{Epoch, JobId, Load, NodeFacts, NodeId, Timestamp};
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn the_largest_cluster_with_the_longest_facts_fits_into_an_answer() {
+        let long = "x".repeat(NAME_BYTES_MAX);
+        let offline = carlo_schedule::Config::default().offline_nodes_max;
+        let node = |number: usize| NodeView {
+            id: NodeId::from_random(u128::MAX - number as u128),
+            facts: NodeFacts {
+                hostname: long.clone(),
+                name: long.clone(),
+                threads: u32::MAX,
+                instruction_set: long.clone(),
+                version: long.clone(),
+                model_version: u32::MAX,
+                protocol_version: u32::MAX,
+            },
+            state: NodeState::Draining,
+            load: Load { cpu: 1.0, memory: 1.0 },
+            leases: LEASES_PER_NODE_MAX,
+            jobs: vec![JobId::from_random(u128::MAX); LEASES_PER_NODE_MAX],
+            simulations_per_second: 1e9,
+            simulations: u64::MAX,
+            last_seen: Timestamp(u64::MAX),
+        };
+        let view = ClusterView {
+            epoch: Epoch(u64::MAX),
+            model_version: u32::MAX,
+            nodes: (0..NODES_MAX + offline).map(node).collect(),
+            queued_jobs: usize::MAX,
+            running_jobs: usize::MAX,
+            average_queue_time: Duration::MAX,
+            simulations_per_second: 1e12,
+        };
+        let bytes = cluster(view).encoded_len();
+        assert!(bytes < ANSWER_BYTES_MAX / 2, "{bytes} bytes");
+    }
+}

@@ -2,7 +2,7 @@
 //! repetitions.
 
 use bytes::Bytes;
-use carlo_store::{Key, Ledger, Write};
+use carlo_store::{Key, Ledger, LedgerError, Write};
 use carlo_types::{OwnerId, Timestamp};
 use carlo_wire::v1;
 
@@ -58,18 +58,21 @@ pub(crate) async fn answer(ledger: &dyn Ledger, id: &IdempotencyId) -> Result<Op
     Ok(Some(decode::<v1::IdempotencyEntry>(&key, &value)?.answer))
 }
 
-/// All answered requests, without the responses.
-pub(super) async fn load(ledger: &dyn Ledger) -> Result<Vec<Stored>, EntryError> {
-    let (mut all, mut after) = (Vec::new(), None);
+/// All answered requests, without the responses, and the entries that can't be read.
+pub(super) async fn load(ledger: &dyn Ledger) -> Result<(Vec<Stored>, Vec<(Key, EntryError)>), LedgerError> {
+    let (mut all, mut unusable, mut after) = (Vec::new(), Vec::new(), None);
     loop {
         // Page by page, because all responses together may not fit in memory.
         let page = ledger.scan(IDEMPOTENCY, after.as_ref(), PAGE).await?;
         for (key, value) in &page {
-            all.push(read(key, value)?);
+            match read(key, value) {
+                Ok(stored) => all.push(stored),
+                Err(error) => unusable.push((key.clone(), error)),
+            }
         }
         match page.into_iter().last() {
             Some((key, _)) => after = Some(key),
-            None => return Ok(all),
+            None => return Ok((all, unusable)),
         }
     }
 }
@@ -116,7 +119,8 @@ mod tests {
         };
         let stored = Stored { id: id.clone(), fingerprint: [9; 32], at: Timestamp(5) };
         ledger.commit(epoch, vec![write(&stored, b"yes".to_vec())]).await.unwrap();
-        assert_eq!(load(&ledger).await.unwrap(), [stored]);
+        let (found, unusable) = load(&ledger).await.unwrap();
+        assert_eq!((found, unusable.len()), (vec![stored], 0));
         assert_eq!(answer(&ledger, &id).await.unwrap().as_deref(), Some(&b"yes"[..]));
         ledger.commit(epoch, vec![delete(&id)]).await.unwrap();
         assert_eq!(answer(&ledger, &id).await.unwrap(), None);

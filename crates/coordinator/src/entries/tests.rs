@@ -10,7 +10,7 @@ use carlo_types::{BatchId, Bill, Draft, Epoch, JobSpec, Money, NodeId, Now, Owne
 use super::*;
 use crate::Settings;
 use crate::core::Core;
-use crate::environment::SystemEnvironment;
+use crate::environment::{Environment as _, SystemEnvironment};
 
 fn spec() -> JobSpec {
     let mut draft = Draft::default();
@@ -223,6 +223,38 @@ async fn an_entry_that_cannot_be_read_is_named() {
             "{error}"
         );
     }
+}
+
+/// One damaged idempotency entry must not keep a cluster from having a leader.
+#[tokio::test]
+async fn an_idempotency_entry_that_cannot_be_read_is_dropped() {
+    let id = idempotency::IdempotencyId { user: OwnerId::new("ada"), key: [3; 32] };
+    // Not so old that it is forgotten.
+    let whole = idempotency::Stored { id, fingerprint: [9; 32], at: SystemEnvironment.wall() };
+    let ledger = Arc::new(MemoryLedger::new());
+    let epoch = ledger.lead().await.unwrap();
+    let keys = ["idempotency/ada/00", "idempotency/nobody", "idempotency/bob/x"];
+    let mut writes = vec![idempotency::write(&whole, b"answer".to_vec())];
+    writes.extend(keys.map(|key| Write::Put(Key::new(key).unwrap(), Bytes::from_static(b"rubbish"))));
+    ledger.commit(epoch, writes).await.unwrap();
+    let stored = load(&*ledger).await.unwrap();
+    assert_eq!((stored.idempotency.len(), stored.unusable_idempotency.len()), (1, 3));
+    // The first commit of the next leader deletes them.
+    let (core, _handle) =
+        Core::load(Settings::default(), ledger.clone(), Arc::new(SystemEnvironment), Arc::default())
+            .await
+            .unwrap();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(core.run(stop.clone()));
+    let is_clean = async {
+        while !load(&*ledger).await.unwrap().unusable_idempotency.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), is_clean).await.unwrap();
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!(load(&*ledger).await.unwrap().idempotency.len(), 1);
 }
 
 #[tokio::test]
