@@ -71,6 +71,8 @@ pub(crate) use search::{SearchPage, SearchWords, SortBy, SortOrder};
 use sessions::Sessions;
 pub(crate) use sessions::{Outbox, SessionId};
 use storage::Storage;
+#[cfg(test)]
+pub(crate) use storage::result_bytes;
 pub(crate) use streams::StreamPermit;
 use streams::Streams;
 use waited::Waited;

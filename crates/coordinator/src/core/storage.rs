@@ -1,8 +1,8 @@
 //! The size of each user's jobs and batches in the ledger, until they are forgotten.
 //!
-//! The sum includes the entries of jobs and batches, and a fixed allowance for the results of each
-//! job that has results or may still get them. So the sum follows from those entries alone, and is
-//! the same after a restart, which doesn't read results.
+//! The sum includes the entries of jobs and batches, and an allowance for the results of each job
+//! that has results or may still get them: about the size of the largest ones. So the sum follows
+//! from those entries alone, and is the same after a restart, which doesn't read results.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,11 @@ use carlo_types::{Analysis, BatchId, Fault, JobId, JobSpec, OwnerId};
 
 use super::Core;
 
-/// The allowances for the results of a job and of each further plan that it compares, in bytes.
-const RESULT_BYTES: u64 = 32 * 1_024;
-const PLAN_RESULT_BYTES: u64 = 512;
+/// The allowances for the results of a job, of each further plan that it compares, and of each node
+/// that computed it, in bytes.
+const RESULT_BYTES: u64 = 4 * 1_024;
+const PLAN_RESULT_BYTES: u64 = 256;
+const SHARE_BYTES: u64 = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Storage {
@@ -30,7 +32,8 @@ impl Storage {
             JobState::Queued | JobState::Running | JobState::Complete => result_bytes(&job.spec),
             JobState::Failed | JobState::Cancelled => 0,
         };
-        let bytes = entry_bytes as u64 + results;
+        let shares = u64::from(job.workers_used) * SHARE_BYTES;
+        let bytes = entry_bytes as u64 + results + shares;
         let before = self.jobs.insert(job.id, bytes);
         self.change(&job.owner, before, Some(bytes));
     }
@@ -80,7 +83,7 @@ impl Core {
     }
 }
 
-fn result_bytes(spec: &JobSpec) -> u64 {
+pub(crate) fn result_bytes(spec: &JobSpec) -> u64 {
     let other_plans = match &spec.analysis {
         Analysis::Compare(variants) => variants.len() as u64,
         Analysis::Sweep(axes) => axes.iter().map(|axis| axis.values.len() as u64).product(),

@@ -277,6 +277,46 @@ async fn results_are_stored_in_less_than_half_of_their_size() {
     assert!(2 * stored.len() < whole, "{} of {whole} bytes", stored.len());
 }
 
+/// What counts as a user's stored bytes is no less than what results take, and not much more.
+#[test]
+fn results_take_about_what_is_counted_for_them() {
+    let example = |text: &str| {
+        let document = carlo_types::json::parse(text.as_bytes().to_vec()).unwrap();
+        let mut faults = carlo_types::definition::Faults::default();
+        let request = carlo_types::definition::read(&document.value, &mut faults);
+        JobSpec::of(faults.none_or(request).unwrap())
+    };
+    let with_months = |months| {
+        let mut spec = house_deposit();
+        spec.goal.timeline_months = months;
+        spec
+    };
+    for (name, spec) in [
+        ("one month", with_months(1)),
+        ("three years", with_months(36)),
+        ("twenty years", with_months(240)),
+        ("a century", with_months(1_200)),
+        (
+            "early retirement",
+            example(include_str!("../../../../deploy/examples/early_retirement_guardrails.json")),
+        ),
+        ("a couple", example(include_str!("../../../../deploy/examples/retired_couple.json"))),
+    ] {
+        let fold = partial_of(&spec);
+        let shares = vec![(NodeId::from_random(8), 16_384)];
+        let result = ResultRecord {
+            job: JobId::from_random(1),
+            spec: Arc::new(spec),
+            fold,
+            stopped_early: false,
+            shares,
+        };
+        let stored = result_entry(&result).encoded_len() as u64;
+        let counted = crate::core::result_bytes(&result.spec);
+        assert!((counted / 8..=counted).contains(&stored), "{name}: {stored} bytes, {counted} are counted");
+    }
+}
+
 /// A specification with a long timeline, whose chart has as many points as may be.
 fn house_deposit() -> JobSpec {
     let mut draft = Draft::default();

@@ -105,7 +105,7 @@ async fn streams_and_waiting_calls_are_bounded_by_user() {
 #[tokio::test]
 async fn bytes_in_the_ledger_are_bounded_by_user_also_after_a_restart() {
     // Room for the results of three jobs, and a little for their specifications.
-    let mut world = world(|limits| limits.stored_bytes = Some(4 * 32 * 1_024 - 1)).await;
+    let mut world = world(|limits| limits.stored_bytes = Some(4 * 4 * 1_024 - 1)).await;
     let (mut ada, mut bob) = (world.user("ada", "pro").await, world.user("bob", "pro").await);
     let first = ada.submit(1, "").await.unwrap();
     for _ in 0..2 {
