@@ -153,3 +153,37 @@ async fn a_gateway_and_the_command_line_name_it_too() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// A daemon's own certificate that clients refuse is named at the start, before any of them comes.
+#[tokio::test]
+async fn an_own_certificate_that_is_not_valid_now_is_a_warning_at_the_start() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let of = |name: &str, from: i32, until: i32| {
+        Files::new(&directory, name, |parameters| {
+            parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
+            parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+        })
+    };
+    let data = directory.path().join("data");
+    let data = data.to_str().context("text")?;
+    for (files, words) in [
+        (of("expired", 2020, 2021)?, "the certificate has expired"),
+        (of("future", 3000, 3001)?, "the certificate is not valid yet"),
+    ] {
+        let (certificate, key) = files.text()?;
+        let tls = ["--tls-cert", certificate, "--tls-key", key];
+        let listen = ["--listen", "127.0.0.1:0"];
+        for (name, arguments) in [
+            ("carlo-coordinator", [&listen[..], &tls, &["--data-dir", data, "--auth", "off"]].concat()),
+            ("carlo-gateway", [&listen[..], &tls, &["--coordinator", "http://127.0.0.1:9"]].concat()),
+            (
+                "carlo-worker",
+                [&tls[..], &["--threads", "1", "--coordinator", "https://127.0.0.1:9"]].concat(),
+            ),
+        ] {
+            let line = Daemon::start(name, &arguments, &[])?.says(words).await?;
+            assert!(line.contains("WARN") && line.contains(certificate), "{name}: {line}");
+        }
+    }
+    Ok(())
+}

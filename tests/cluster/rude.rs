@@ -206,7 +206,7 @@ async fn floods_of_frames_hurt_nobody_else() -> anyhow::Result<()> {
 }
 
 /// Clients that open a call and reset it at once.
-const RESETTING: usize = 200;
+const RESETTING: usize = 300;
 /// How long the coordinator may be stopped before the gateway considers it dead.
 const STOPPED_MAX: Duration = Duration::from_millis(1_800);
 

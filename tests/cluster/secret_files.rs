@@ -2,14 +2,18 @@
 //! links, and with any kind of file.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use carlo_tests::{Daemon, PATIENCE, binary};
+use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
+
+/// The id of a user who is not the one that runs the tests.
+const OTHER_USER: u32 = 12_345;
 
 fn mode(path: &Path) -> anyhow::Result<u32> {
     let metadata = fs::symlink_metadata(path).with_context(|| path.display().to_string())?;
@@ -131,25 +135,64 @@ async fn a_pipe_in_place_of_a_file_ends_a_start_in_words() -> anyhow::Result<()>
     Ok(())
 }
 
+/// A self-signed certificate and its key, in files.
+fn identity(directory: &TempDir) -> anyhow::Result<[PathBuf; 2]> {
+    let pair = KeyPair::generate()?;
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])?.self_signed(&pair)?;
+    let [certificate_file, key_file] = ["certificate.pem", "key.pem"].map(|name| directory.path().join(name));
+    fs::write(&certificate_file, certificate.pem())?;
+    fs::write(&key_file, pair.serialize_pem())?;
+    Ok([certificate_file, key_file])
+}
+
+/// Starts a daemon that must name this file or directory in a warning with these words.
+async fn is_named(path: &Path, words: &str, name: &'static str, arguments: &[&str]) -> anyhow::Result<()> {
+    let line = Daemon::start(name, arguments, &[])?.says(words).await?;
+    ensure!(line.contains("WARN") && line.contains(text(path)?), "{name} {arguments:?}: {line}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_secret_that_others_can_read_is_named_at_the_start() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
-    let (data, token) = (directory.path().join("data"), directory.path().join("token"));
+    let file = |name: &str| directory.path().join(name);
+    let [certificate, key] = identity(&directory)?;
+    let (data, token, admin_key) = (file("data"), file("token"), file("admin"));
     fs::create_dir(&data)?;
-    fs::set_permissions(&data, fs::Permissions::from_mode(0o755))?;
     fs::write(&token, "a-token-of-sixteen-letters\n")?;
-    fs::set_permissions(&token, fs::Permissions::from_mode(0o644))?;
-    let arguments =
-        ["--listen", "127.0.0.1:0", "--data-dir", text(&data)?, "--join-token-file", text(&token)?];
-    let daemon = Daemon::start("carlo-coordinator", &arguments, &[])?;
-    until(|| data.join("admin-key").exists()).await?;
-    daemon.signal("TERM")?;
-    let (status, log) = daemon.ended().await?;
-    ensure!(status.success(), "it starts nevertheless: {log}");
-    for (path, words) in [(&data, "(mode 0755)"), (&token, "(mode 0644)")] {
-        let line = log.lines().find(|line| line.contains(words) && line.contains("WARN"));
-        let line = line.with_context(|| format!("nothing is said of {}: {log}", path.display()))?;
-        ensure!(line.contains(text(path)?), "{line}");
+    fs::write(&admin_key, format!("carlo_{}\n", "0".repeat(64)))?;
+    let secrets = [&key, &token, &admin_key];
+    let modes = |mode| {
+        fs::set_permissions(&data, fs::Permissions::from_mode(mode | 0o100))?;
+        secrets.iter().try_for_each(|file| fs::set_permissions(file, fs::Permissions::from_mode(mode)))
+    };
+
+    let [certificate, key_text, data_text] = [text(&certificate)?, text(&key)?, text(&data)?];
+    let [token_text, admin_text] = [text(&token)?, text(&admin_key)?];
+    let listen = ["--listen", "127.0.0.1:0"];
+    let tls = ["--tls-cert", certificate, "--tls-key", key_text];
+    let lead = [&listen[..], &["--data-dir", data_text]].concat();
+    let join = ["--threads", "1", "--coordinator", "https://127.0.0.1:9"];
+    let starts = [
+        (&data, "carlo-coordinator", lead.clone()),
+        (&token, "carlo-coordinator", [&lead[..], &["--join-token-file", token_text]].concat()),
+        (&admin_key, "carlo-coordinator", [&lead[..], &["--admin-key-file", admin_text]].concat()),
+        (&key, "carlo-coordinator", [&lead[..], &tls].concat()),
+        (&key, "carlo-gateway", [&listen[..], &tls, &["--coordinator", "https://127.0.0.1:9"]].concat()),
+        (&token, "carlo-worker", [&join[..], &["--join-token-file", token_text]].concat()),
+        (&key, "carlo-worker", [&join[..], &tls].concat()),
+    ];
+    modes(0o644)?;
+    for (path, name, arguments) in &starts {
+        let mode = if *path == &data { "(mode 0744)" } else { "(mode 0644)" };
+        is_named(path, mode, name, arguments).await?;
+    }
+    // Files that belong to somebody else, if this test may give them away.
+    modes(0o600)?;
+    if secrets.iter().all(|file| chown(file, Some(OTHER_USER), None).is_ok()) {
+        for (path, name, arguments) in &starts[1..] {
+            is_named(path, "belongs to another user (id 12345)", name, arguments).await?;
+        }
     }
     Ok(())
 }

@@ -58,6 +58,23 @@ impl Daemon {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until a daemon that was only started logs a line with these words. Returns the line.
+    pub async fn says(&mut self, words: &str) -> anyhow::Result<String> {
+        let stderr = self.child.stderr.take().context("nobody has read its log")?;
+        let mut lines = BufReader::new(stderr).lines();
+        let found = async {
+            while let Some(line) = lines.next_line().await? {
+                keep(&self.log, &line);
+                if line.contains(words) {
+                    return Ok(line);
+                }
+            }
+            bail!("{} ended without \"{words}\": {}", self.name, self.log());
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        found.with_context(|| format!("{} doesn't say \"{words}\": {}", self.name, self.log()))?
+    }
+
     /// Starts a daemon.
     pub fn start(name: &'static str, arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         Self::start_on(&Host::this(), name, arguments, variables)
