@@ -119,6 +119,10 @@ pub(crate) fn check(request: &Request, axes: &mut [SweepAxis]) -> Vec<(String, S
     }
     let base = echo(request);
     for i in 0..axes.len() {
+        // A pointer that is at fault by itself is empty here.
+        if axes[i].pointer.is_empty() {
+            continue;
+        }
         let pointer = camel_case(&axes[i].pointer);
         let wrong = why_not(&base, &pointer).or_else(|| {
             let is_twice = axes[..i].iter().any(|other| other.pointer == pointer);
@@ -130,7 +134,8 @@ pub(crate) fn check(request: &Request, axes: &mut [SweepAxis]) -> Vec<(String, S
             None => faults.extend(check_axis(&base, request, i, &axes[i])),
         }
     }
-    if let ([first, second], true) = (&*axes, faults.is_empty()) {
+    let are_known = axes.iter().all(|axis| !axis.pointer.is_empty());
+    if let ([first, second], true) = (&*axes, are_known && faults.is_empty()) {
         for x in &first.values {
             for (k, y) in second.values.iter().enumerate() {
                 let settings = [(first.pointer.as_str(), *x), (second.pointer.as_str(), *y)];
