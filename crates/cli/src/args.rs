@@ -113,7 +113,7 @@ pub enum Command {
     Tiers(Tiers),
     /// Where events are sent, and what has become of them
     Webhooks(Webhooks),
-    /// List the nodes, or drain them
+    /// List the nodes, drain them, or lift their quarantine
     Nodes(Nodes),
     /// Check once whether a daemon is healthy or ready
     Probe(Probe),

@@ -348,6 +348,11 @@ impl Client {
         self.call(Method::POST, self.path(&["cluster", "nodes", id, verb]), None).await
     }
 
+    /// `POST /api/cluster/nodes/{id}/lift-quarantine`, which also accepts a name
+    pub async fn lift_quarantine(&self, id: &str) -> Result<ApiResponse<Node>, ClientError> {
+        self.call(Method::POST, self.path(&["cluster", "nodes", id, "lift-quarantine"]), None).await
+    }
+
     fn path(&self, segments: &[&str]) -> Url {
         self.at(&[&["api"], segments].concat())
     }

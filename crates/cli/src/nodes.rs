@@ -1,4 +1,4 @@
-//! `carlo nodes`: lists, drains and undrains nodes.
+//! `carlo nodes`: lists, drains and undrains nodes, and lifts their quarantine.
 
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ pub async fn nodes(args::Nodes { action, server }: args::Nodes) -> anyhow::Resul
             })
             .await
         }
+        NodesAction::LiftQuarantine(nodes) => {
+            each(nodes.nodes, async |_, node| lift_quarantine(&client, &node, server.json).await).await
+        }
     }
 }
 
@@ -58,6 +61,17 @@ async fn set_draining(client: &Client, node: &str, draining: bool, json: bool) -
     let answer = client.drain(&id, draining).await.with_context(what)?;
     output::answer(json, &answer.json, || said(&answer.value, draining))?;
     Ok(id)
+}
+
+/// Lifts the quarantine of a node, or of a name, which may outlive all nodes with that name.
+async fn lift_quarantine(client: &Client, node: &str, json: bool) -> anyhow::Result<()> {
+    let what = || format!("failed to lift the quarantine of {node}");
+    let id = match find(client, node).await {
+        Err(error) if error.is::<NoSuchNode>() || error.is::<BadArgument>() => node.to_owned(),
+        found => found.with_context(what)?.to_string(),
+    };
+    let answer = client.lift_quarantine(&id).await.with_context(what)?;
+    output::answer(json, &answer.json, || said(&answer.value, false))
 }
 
 /// Waits until a node has no leases or has left.

@@ -131,7 +131,7 @@ impl BatchesService {
         for job in jobs {
             let mut job = to_proto::job(job);
             // If the job has expired meanwhile, it is shown without results.
-            if let Ok(whole) = with_results(self.state.ledger.as_ref(), job.clone()).await
+            if let Ok(whole) = with_results(context.core(), self.state.ledger.as_ref(), job.clone()).await
                 && bytes + whole.encoded_len() <= JOBS_BYTES_MAX
             {
                 job = whole;
@@ -244,7 +244,7 @@ async fn send_results(
 ) {
     for id in ended {
         let job = match core.ask(move |core| core.snapshot_with_fold(id)).await {
-            Ok(Some(snapshot)) => with_results(ledger.as_ref(), to_proto::job(snapshot)).await,
+            Ok(Some(snapshot)) => with_results(&core, ledger.as_ref(), to_proto::job(snapshot)).await,
             // The job has expired since it was listed.
             Ok(None) => continue,
             Err(fault) => Err(fault),

@@ -1,5 +1,5 @@
-//! The gRPC service `Cluster`: the state, history and events of the cluster, and the draining of
-//! its nodes.
+//! The gRPC service `Cluster`: the state, history and events of the cluster, the draining of its
+//! nodes, and the end of quarantines.
 
 use std::sync::Arc;
 
@@ -102,6 +102,23 @@ impl ClusterService {
         let permits = context.admit(admit).await?;
         ledger_export::send(self.state.ledger.as_ref(), permits).await
     }
+
+    async fn lift_quarantine(
+        &self,
+        context: &mut RequestContext,
+        request: v1::LiftQuarantineRequest,
+    ) -> Result<v1::Node, Fault> {
+        let v1::LiftQuarantineRequest { node_id } = request;
+        let lift = move |core: &mut Core, caller: &Caller| {
+            caller.require_admin()?;
+            let listed = node_id.parse().ok().and_then(|node| core.node_name(node));
+            let name = listed.unwrap_or(node_id);
+            core.lift_quarantine(caller, &name).map(|view| (name, view))
+        };
+        let (name, view) = context.admit(lift).await?;
+        tracing::info!(name, "quarantine lifted");
+        Ok(view.map_or_else(|| to_proto::unlisted_node(name), to_proto::node))
+    }
 }
 
 async fn set_draining(
@@ -133,6 +150,7 @@ service! {
         ready(v1::ReadyRequest) -> v1::ReadyResponse;
         drain(v1::DrainRequest) -> v1::Node;
         undrain(v1::DrainRequest) -> v1::Node;
+        lift_quarantine(v1::LiftQuarantineRequest) -> v1::Node;
         history(v1::ClusterHistoryRequest) -> v1::ClusterHistory;
         events(v1::ClusterEventsRequest) -> v1::ClusterEvents;
         export_ledger(v1::ExportLedgerRequest) -> Pieces;

@@ -13,6 +13,7 @@
 //! * `idempotency`: requests with an idempotency key. `storage`: the size of each user's entries in
 //!   the ledger.
 //! * `audit`: the log of what administrators change.
+//! * `verdicts`: nodes that compute wrongly, and the results that are doubtful because of them.
 //! * `webhooks`: the events of jobs and batches, and where they are sent.
 //! * `observations`: the cluster's history and events. `measure`: the state for the metrics.
 //! * `compaction`: shrinking the ledger's file while nobody commits.
@@ -30,6 +31,7 @@ mod sessions;
 mod storage;
 mod streams;
 mod tenants;
+mod verdicts;
 mod waited;
 mod watchers;
 mod webhooks;
@@ -45,7 +47,7 @@ use carlo_store::{Ledger, LedgerError, Write};
 use carlo_tenancy::Tenancy;
 use carlo_types::{BatchId, Epoch, Fault, JobId, Timestamp};
 use carlo_webhooks::{Reach, Webhooks};
-use carlo_wire::v1::ClusterEventKind;
+use carlo_wire::v1::{AuditAction, ClusterEventKind};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 
@@ -75,6 +77,7 @@ use storage::Storage;
 pub(crate) use storage::result_bytes;
 pub(crate) use streams::StreamPermit;
 use streams::Streams;
+use verdicts::Verdicts;
 use waited::Waited;
 pub(crate) use waited::WaitedRequest;
 use watchers::Watchers;
@@ -117,6 +120,7 @@ pub(crate) struct Core {
     streams: Streams,
     storage: Storage,
     idleness: Idleness,
+    verdicts: Arc<Verdicts>,
     /// Whether callers need keys.
     needs_keys: bool,
     epoch: Epoch,
@@ -168,6 +172,7 @@ impl Core {
             streams: Streams::default(),
             storage: Storage::default(),
             idleness: Idleness::default(),
+            verdicts: Arc::default(),
             needs_keys: true,
             epoch,
             leading_since: clock.now().wall,
@@ -193,6 +198,13 @@ impl Core {
         for name in &stored.drains {
             core.scheduler.restore_drain(name);
         }
+        for (node, trust) in &stored.trust {
+            core.scheduler.restore_trust(*node, trust);
+        }
+        for verdict in stored.verdicts {
+            core.scheduler.restore_verdict(verdict);
+        }
+        core.publish_verdicts();
         for (job, error) in stored.unusable {
             core.drop_checkpoint(job, error);
         }
@@ -217,7 +229,8 @@ impl Core {
         }
         let detail = format!("{} jobs in the ledger", core.job_metadata.len());
         core.note(ClusterEventKind::LeaderChanged, format!("epoch {epoch}"), detail, "");
-        Ok((core, CoreHandle::new(sender, instruments)))
+        let verdicts = Arc::clone(&core.verdicts);
+        Ok((core, CoreHandle::new(sender, instruments, verdicts)))
     }
 
     /// Restores a job. If its checkpoint can't be used, the job starts again without it.
@@ -369,8 +382,12 @@ impl Core {
             }
         }
         for effect in &effects {
-            if let Effect::BatchChanged { batch } = effect {
-                self.watchers.notify_batch(*batch);
+            match effect {
+                Effect::BatchChanged { batch } => self.watchers.notify_batch(*batch),
+                Effect::Quarantined { name, reason } => {
+                    self.audit_own(AuditAction::NodeQuarantined, name.clone(), reason.clone());
+                }
+                _ => {}
             }
         }
         self.effects.extend(effects);
@@ -403,6 +420,8 @@ impl Core {
                     }
                 }
                 Effect::Disconnect { node, why } => self.note_loss(*node, why),
+                Effect::Contested { job, range, names } => self.note_contest(*job, *range, names),
+                Effect::Quarantined { name, reason } => self.note_quarantine(name, reason),
                 _ => {}
             }
             self.sessions.carry_out(effect, self.epoch, &mut self.origins);

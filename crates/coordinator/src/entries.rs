@@ -7,6 +7,8 @@
 //! | `result/<id>` | `ResultEntry` | in the commit that completes the job |
 //! | `secret/leases` | `SecretEntry` | once, at the first start |
 //! | `node/<name>` | `DrainEntry` | while an operator wants the node idle |
+//! | `trust/<node id>` | `TrustEntry` | when a worker joins or a spot check agrees with it |
+//! | `verdict/<number>` | `VerdictEntry` | when a node is quarantined, and when that is lifted |
 //! | `key/<id>` | `KeyEntry` | when a key is created or revoked |
 //! | `token/<id>` | `JoinTokenEntry` | when a join token is created, used or revoked |
 //! | `settings/terms` | `TermsEntry` | when an operator changes the tiers |
@@ -34,6 +36,7 @@ mod numbers;
 mod packed;
 mod read;
 pub(crate) mod tenancy;
+mod verdicts;
 pub(crate) mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,11 +44,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carlo_kernel::{MODEL_VERSION, Partial};
-use carlo_schedule::{BatchRecord, Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob};
+use carlo_schedule::{
+    BatchRecord, Checkpoint, JobRecord, JobState, Record, ResultRecord, Share, StoredJob, Trust, Verdict,
+};
 use carlo_store::portable::{self, PortableError};
 use carlo_store::{Key, Ledger, LedgerError, Write};
 use carlo_tenancy::Terms;
-use carlo_types::{BatchId, BlockRange, JobId, JobSpec, Work};
+use carlo_types::{BatchId, BlockRange, JobId, JobSpec, NodeId, Work};
 use carlo_wire::v1;
 use prost::Message;
 
@@ -123,6 +128,9 @@ pub(crate) fn write(
             let key = Key::new(format!("{NODE}{name}")).expect("a node's name is short and printable");
             writes.push(if *draining { put(key, &v1::DrainEntry {}) } else { Write::Delete(key) });
         }
+        Record::Trust { node, trust } => writes.push(verdicts::write_trust(*node, trust.as_ref())),
+        Record::Verdict(verdict) => writes.push(verdicts::write(verdict)),
+        Record::ForgetVerdict { number } => writes.push(verdicts::delete(*number)),
     }
 }
 
@@ -172,7 +180,12 @@ fn checkpoint_entry(checkpoint: &Checkpoint<Partial>) -> v1::CheckpointEntry {
 }
 
 fn share_entry(share: &Share) -> v1::ShareEntry {
-    v1::ShareEntry { node_id: share.node.to_string(), simulations: share.simulations, ahead: share.ahead }
+    v1::ShareEntry {
+        node_id: share.node.to_string(),
+        simulations: share.simulations,
+        ahead: share.ahead,
+        mark: Some(verdicts::mark_entry(share.mark)),
+    }
 }
 
 fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
@@ -186,15 +199,13 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
         assumptions: None,
         stopped_early: result.stopped_early,
         workers_used: u32::try_from(result.shares.len()).unwrap_or(u32::MAX),
+        // They follow from the shares and the verdicts whenever the results are read.
+        doubts: Vec::new(),
     };
     v1::ResultEntry {
         results: None,
         packed: packed::pack(completed),
-        shares: result
-            .shares
-            .iter()
-            .map(|&(node, simulations)| share_entry(&Share { node, simulations, ahead: 0 }))
-            .collect(),
+        shares: result.shares.iter().map(share_entry).collect(),
     }
 }
 
@@ -203,6 +214,9 @@ fn result_entry(result: &ResultRecord<Partial>) -> v1::ResultEntry {
 pub(crate) struct Stored {
     /// The names of the nodes that an operator has drained.
     pub(crate) drains: Vec<String>,
+    /// What is known about worker processes.
+    pub(crate) trust: Vec<(NodeId, Trust)>,
+    pub(crate) verdicts: Vec<Verdict>,
     /// All jobs in the order of their submission, which is also the order of the queue.
     pub(crate) jobs: Vec<LoadedJob>,
     /// Jobs with a checkpoint that can't be read, and the errors.
@@ -258,6 +272,7 @@ pub(crate) async fn load(ledger: &dyn Ledger) -> Result<Stored, EntryError> {
     for (key, _) in scan(ledger, NODE).await? {
         stored.drains.push(key.as_str()[NODE.len()..].to_owned());
     }
+    (stored.trust, stored.verdicts) = verdicts::load(ledger).await?;
     let mut jobs = Vec::new();
     for (key, value) in scan(ledger, JOB).await? {
         let (record, metadata, origin) = read::job(&key, &value, &tenancy.reserved)?;
@@ -347,6 +362,11 @@ pub(crate) async fn result(ledger: &dyn Ledger, id: JobId) -> Result<Option<v1::
         entry.results = Some(results.map_err(|reason| read::unreadable(&key, reason))?);
     }
     Ok(Some(entry))
+}
+
+/// The contributions to a stored result.
+pub(crate) fn shares(result: &v1::ResultEntry) -> Vec<Share> {
+    result.shares.iter().filter_map(|share| read::share(share).ok()).collect()
 }
 
 /// Adds the contributions of nodes, which are stored with the result, to `job`.

@@ -18,8 +18,8 @@ use tonic::Status;
 
 use crate::auth::{RequestContext, ServiceState, refused, service};
 use crate::core::{
-    Core, EventTarget, JobChanges, NewJob, OwnerFilter, SearchPage, SearchWords, SortBy, SortOrder,
-    StreamPermit, Watch, no_such_job,
+    Core, CoreHandle, EventTarget, JobChanges, NewJob, OwnerFilter, SearchPage, SearchWords, SortBy,
+    SortOrder, StreamPermit, Watch, no_such_job,
 };
 use crate::idempotency::{IdempotencyKey, fingerprint};
 use crate::ledger_reads::{replay, resolve, spec, with_results};
@@ -90,7 +90,7 @@ impl JobsService {
         let simulation =
             JobWait::begin(context, self.state.ledger.as_ref(), idempotency_key, fingerprint, new).await?;
         let snapshot = simulation.end(wait.unwrap_or(WAIT_MAX).min(WAIT_MAX)).await?;
-        with_results(self.state.ledger.as_ref(), to_proto::job(snapshot)).await
+        with_results(context.core(), self.state.ledger.as_ref(), to_proto::job(snapshot)).await
     }
 
     async fn get(&self, context: &mut RequestContext, request: v1::GetJobRequest) -> Result<v1::Job, Fault> {
@@ -122,7 +122,7 @@ impl JobsService {
         };
         let mut job = to_proto::job(snapshot);
         to_proto::add_points(&mut job, sweep.0.as_deref(), sweep.1.as_ref());
-        with_results(self.state.ledger.as_ref(), job).await
+        with_results(context.core(), self.state.ledger.as_ref(), job).await
     }
 
     /// Each entry of the request counts as a call with the key that it contains. The request itself
@@ -137,9 +137,9 @@ impl JobsService {
             return Err(Fault::invalid(vec![fault]));
         }
         let revalidate = move |core: &mut Core| -> Vec<_> {
-            let revalidate = |v1::CachedJob { key, id, completed_at_ms }| {
+            let revalidate = |v1::CachedJob { key, id, completed_at_ms, verdict }| {
                 let key = Some(key).filter(|key| !key.is_empty());
-                core.revalidate(key.as_deref(), job_id(&id).ok()?, Timestamp(completed_at_ms))
+                core.revalidate(key.as_deref(), job_id(&id).ok()?, Timestamp(completed_at_ms), verdict)
             };
             request.jobs.into_iter().map(revalidate).collect()
         };
@@ -282,7 +282,8 @@ impl JobsService {
         let (watch, permit) = context.admit(watch).await?;
         let (reader, events) = mpsc::channel(EVENTS_AHEAD);
         if let Some(watch) = watch {
-            tokio::spawn(send_events(watch, permit, Arc::clone(&self.state.ledger), reader));
+            let (core, ledger) = (context.core().clone(), Arc::clone(&self.state.ledger));
+            tokio::spawn(send_events(watch, permit, core, ledger, reader));
         } else {
             context.set_stream_is_over();
         }
@@ -312,6 +313,7 @@ service! {
 async fn send_events(
     mut watch: Watch,
     permit: StreamPermit,
+    core: CoreHandle,
     ledger: Arc<dyn Ledger>,
     reader: mpsc::Sender<Result<v1::JobEvent, Status>>,
 ) {
@@ -325,7 +327,8 @@ async fn send_events(
             Ok(None) => return,
             Ok(Some(event)) => {
                 let job = to_proto::job_event(JobEvent::clone(&event.job));
-                let job = if event.is_last { with_results(ledger.as_ref(), job).await } else { Ok(job) };
+                let job =
+                    if event.is_last { with_results(&core, ledger.as_ref(), job).await } else { Ok(job) };
                 job.map(|job| v1::JobEvent { id: event.id, job: Some(job) })
             }
             Err(fault) => Err(fault),

@@ -7,7 +7,7 @@ use carlo_store::Ledger;
 use carlo_types::{Fault, FaultCode, JobId, JobSpec};
 use carlo_wire::{convert, v1};
 
-use crate::core::{IdempotentOutcome, no_such_job};
+use crate::core::{CoreHandle, IdempotentOutcome, no_such_job};
 use crate::entries;
 use crate::entries::idempotency::IdempotencyId;
 
@@ -59,9 +59,14 @@ pub(crate) async fn replay(
     Ok(carlo_kernel::replay(&spec, index).into())
 }
 
-/// Adds the results to a complete job.
-pub(crate) async fn with_results(ledger: &dyn Ledger, mut job: v1::Job) -> Result<v1::Job, Fault> {
+/// Adds the results to a complete job, with the doubts about them.
+pub(crate) async fn with_results(
+    core: &CoreHandle,
+    ledger: &dyn Ledger,
+    mut job: v1::Job,
+) -> Result<v1::Job, Fault> {
     if job.status() != v1::JobStatus::Complete {
+        (job.verdict, _) = core.verdicts().doubts(&[]);
         return Ok(job);
     }
     let id: JobId = convert::id("id", &job.id)?;
@@ -70,6 +75,8 @@ pub(crate) async fn with_results(ledger: &dyn Ledger, mut job: v1::Job) -> Resul
     // The job may have expired since the core was asked.
     let result = result.ok_or_else(|| no_such_job(id))?;
     entries::add_shares(&mut job, &result);
-    job.results = result.results;
+    let (verdict, doubts) = core.verdicts().doubts(&entries::shares(&result));
+    job.verdict = verdict;
+    job.results = result.results.map(|results| v1::CompletedResults { doubts, ..results });
     Ok(job)
 }

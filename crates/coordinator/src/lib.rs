@@ -312,7 +312,7 @@ where
         }
     };
     let leading = async {
-        let ended = leader.run(stop.clone()).await;
+        let ended = Box::pin(leader.run(stop.clone())).await;
         stop.cancel();
         ended
     };

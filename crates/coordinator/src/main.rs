@@ -74,6 +74,10 @@ struct Arguments {
     /// ones. Files that don't exist are created.
     #[arg(long, env = "CARLO_ADOPT_SECRETS")]
     adopt_secrets: bool,
+    /// The share of leases that another node computes again, to find nodes that compute wrongly: 0
+    /// to 1. While fewer than two nodes get leases, nothing is checked.
+    #[arg(long, env = "CARLO_SPOT_CHECK", value_name = "SHARE", default_value_t = 0.001, value_parser = share)]
+    spot_check: f64,
     /// A JSON file with limits of tiers and the price of a token for the whole cluster. It replaces
     /// those in the ledger. `carlo tiers` shows and changes them later.
     #[arg(long, env = "CARLO_TIERS", value_name = "FILE")]
@@ -144,6 +148,13 @@ fn main() -> ExitCode {
     })
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("must be a number from 0 to 1".to_owned()),
+    }
+}
+
 fn failure(error: anyhow::Error) -> Failure {
     let has_bad_arguments = error.is::<BadArguments>()
         || error.is::<TlsError>()
@@ -191,6 +202,7 @@ async fn lead(arguments: Arguments, signals: Signals) -> anyhow::Result<()> {
 /// The settings, and the files among them that may change.
 fn settings(arguments: &Arguments) -> anyhow::Result<(Settings, Vec<Box<dyn Reloadable>>)> {
     let mut settings = Settings::default();
+    settings.scheduler.spot_check_share = arguments.spot_check;
     let mut reloadable: Vec<Box<dyn Reloadable>> = Vec::new();
     if let Some(path) = &arguments.tiers {
         let (file, terms) = TiersFile::read(path, settings.updates.clone())?;

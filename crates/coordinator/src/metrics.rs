@@ -10,11 +10,11 @@ pub(crate) mod ledger;
 
 use std::collections::BTreeMap;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use carlo_schedule::{JobRecord, JobState};
+use carlo_schedule::{CheckCounts, JobRecord, JobState};
 use carlo_service::metrics::{LONG_SECONDS_BUCKETS, Metrics, SECONDS_BUCKETS};
 use carlo_types::{Fault, FaultCode, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -65,6 +65,11 @@ pub(crate) struct Instruments {
     commit_writes: Histogram,
     commit_errors: Counter,
     ledger_size: Gauge,
+    quarantines: Gauge,
+    checks_open: Gauge,
+    checks: Family<ReportResult, Counter>,
+    /// What `checks` counts of the current term so far.
+    checks_counted: Arc<Mutex<CheckCounts>>,
     workers: Family<State, Gauge>,
     worker_cores: Gauge,
     speed: Float,
@@ -142,6 +147,12 @@ pub(crate) struct Snapshot {
     pub(crate) requests_waiting: usize,
     /// The number of ranges that are leased to two nodes.
     pub(crate) repeated: usize,
+    /// The number of names that are quarantined.
+    pub(crate) quarantines: usize,
+    /// Reports that wait for a check.
+    pub(crate) open_checks: usize,
+    /// What became of checks since the term began.
+    pub(crate) checks: CheckCounts,
     /// The number of nodes, by state.
     pub(crate) workers: BTreeMap<&'static str, i64>,
     /// The cores of all nodes that are not offline.
@@ -184,6 +195,10 @@ impl Default for Instruments {
             commit_writes: Histogram::new(WRITES_BUCKETS),
             commit_errors: Counter::default(),
             ledger_size: Gauge::default(),
+            quarantines: Gauge::default(),
+            checks_open: Gauge::default(),
+            checks: from_zero(["agreed", "differed", "skipped"].map(|result| ReportResult { result })),
+            checks_counted: Arc::default(),
             workers: Family::default(),
             worker_cores: Gauge::default(),
             speed: Float::default(),
@@ -260,6 +275,10 @@ impl Instruments {
             self.leases_repeated.clone(),
         );
         to.register("carlo_reports", "Reports of leases, by result", self.reports.clone());
+        let help = "Spot checks of reports that have ended, by result";
+        to.register("carlo_spot_checks", help, self.checks.clone());
+        let help = "Reports that wait for a spot check";
+        to.register("carlo_spot_checks_open", help, self.checks_open.clone());
         let help = "Time from the grant of a lease to its report";
         to.register("carlo_lease_duration_seconds", help, self.lease_duration.clone());
         let help = "From a report's arrival to its commit";
@@ -270,6 +289,8 @@ impl Instruments {
 
     fn register_cluster(&self, to: &mut Registry) {
         to.register("carlo_workers", "Workers by state", self.workers.clone());
+        let help = "Names of workers that are quarantined, because they compute wrongly";
+        to.register("carlo_quarantines", help, self.quarantines.clone());
         to.register("carlo_worker_cores", "Cores of the connected workers", self.worker_cores.clone());
         let help = "Simulations per second of the whole cluster";
         to.register("carlo_simulations_per_second", help, self.speed.clone());
@@ -394,6 +415,9 @@ impl Instruments {
         for (node, speed) in snapshot.node_speeds.into_iter().take(NODES_MAX) {
             self.node_speed.get_or_create(&Node { node }).set(speed);
         }
+        self.quarantines.set(whole(snapshot.quarantines as u64));
+        self.checks_open.set(whole(snapshot.open_checks as u64));
+        self.count_checks(snapshot.checks);
         self.requests_waiting.set(whole(snapshot.requests_waiting as u64));
         self.checkpoint_age.set(snapshot.checkpoint_age.as_secs_f64());
         self.leases_repeated.set(whole(snapshot.repeated as u64));
@@ -402,6 +426,21 @@ impl Instruments {
         self.webhook_deliveries_pending.set(whole(snapshot.webhook_deliveries as u64));
         self.webhooks_disabled.set(whole(snapshot.webhooks_disabled as u64));
         self.clock_skew.set(self.clock_skews.largest_seconds());
+    }
+
+    /// Counts the checks that have ended since the last scrape. A new term counts from 0.
+    fn count_checks(&self, now: CheckCounts) {
+        let mut counted = self.checks_counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if now.begun < counted.begun { CheckCounts::default() } else { *counted };
+        let results = [
+            ("agreed", now.agreed, before.agreed),
+            ("differed", now.differed, before.differed),
+            ("skipped", now.skipped, before.skipped),
+        ];
+        for (result, now, before) in results {
+            self.checks.get_or_create(&ReportResult { result }).inc_by(now.saturating_sub(before));
+        }
+        *counted = now;
     }
 
     /// Sets the gauges of the ledger.

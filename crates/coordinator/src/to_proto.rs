@@ -177,6 +177,8 @@ fn without_partial(view: JobView, metadata: JobMetadata) -> v1::Job {
         kind: job_kind(view.kind).into(),
         preview: view.is_preview,
         webhook: metadata.hook.as_ref().map(|hook| set_webhook(hook, None)),
+        // It is told with the results.
+        verdict: 0,
     }
 }
 
@@ -232,7 +234,13 @@ pub(crate) fn add_points(job: &mut v1::Job, spec: Option<&JobSpec>, fold: Option
 
 /// What the scheduler knows of the cluster.
 pub(crate) fn cluster(view: ClusterView) -> v1::ClusterStatus {
+    let quarantines = view.quarantines.into_iter().map(|verdict| v1::Quarantine {
+        name: verdict.name,
+        since_ms: verdict.at.0,
+        reason: verdict.reason,
+    });
     v1::ClusterStatus {
+        quarantines: quarantines.collect(),
         nodes: view.nodes.into_iter().map(node).collect(),
         queued_jobs: view.queued_jobs as u64,
         running_jobs: view.running_jobs as u64,
@@ -264,6 +272,7 @@ pub(crate) fn node(view: NodeView) -> v1::Node {
         NodeState::Busy => v1::NodeStatus::Busy,
         NodeState::Draining | NodeState::Drained => v1::NodeStatus::Draining,
         NodeState::Offline => v1::NodeStatus::Offline,
+        NodeState::Quarantined => v1::NodeStatus::Quarantined,
     };
     v1::Node {
         id: view.id.to_string(),
@@ -287,6 +296,7 @@ pub(crate) fn node(view: NodeView) -> v1::Node {
 mod tests {
     use std::time::Duration;
 
+    use carlo_schedule::{Mark, Verdict};
     use carlo_types::limits::{ANSWER_BYTES_MAX, LEASES_PER_NODE_MAX, NAME_BYTES_MAX, NODES_MAX};
     use carlo_types::{Epoch, JobId, Load, NodeFacts, NodeId, Timestamp};
     use prost::Message as _;
@@ -316,7 +326,17 @@ mod tests {
             simulations: u64::MAX,
             last_seen: Timestamp(u64::MAX),
         };
+        let verdict = |number: usize| Verdict {
+            number: number as u64,
+            name: long.clone(),
+            at: Timestamp(u64::MAX),
+            reason: long.clone(),
+            nodes: Vec::new(),
+            until: Mark::default(),
+            lifted_at: None,
+        };
         let view = ClusterView {
+            quarantines: (0..carlo_schedule::Config::default().verdicts_max).map(verdict).collect(),
             epoch: Epoch(u64::MAX),
             model_version: u32::MAX,
             nodes: (0..NODES_MAX + offline).map(node).collect(),

@@ -157,10 +157,10 @@ pub(crate) async fn show_as<T: Serialize>(
     view: impl FnOnce(v1::Job) -> Result<T, Failure>,
 ) -> Result<Response, Failure> {
     let wait = Wait::of(headers);
-    if let Some(CachedResponse { completed_at_ms, entity }) = call.app.response_cache.get(id, resource)
-        && call.app.revalidator.is_valid(&call.context, id, completed_at_ms).await?
+    if let Some(cached) = call.app.response_cache.get(id, resource)
+        && call.app.revalidator.is_valid(&call.context, id, &cached).await?
     {
-        return Ok(wait.applied(fields.select(entity)?.respond(headers)));
+        return Ok(wait.applied(fields.select(cached.entity)?.respond(headers)));
     }
     let get = |wait: Wait| async move {
         let message =
@@ -168,10 +168,10 @@ pub(crate) async fn show_as<T: Serialize>(
         call.long_poll(wait.duration()).get_job(message).await
     };
     let job = wait.until_shutdown(&call.app.shutdown, get).await?;
-    let completed_at_ms = job.completed_at_ms;
+    let (completed_at_ms, verdict) = (job.completed_at_ms, job.verdict);
     let entity = Entity::new(&view(job)?)?;
     if let Some(completed_at_ms) = completed_at_ms {
-        let response = CachedResponse { completed_at_ms, entity: entity.clone() };
+        let response = CachedResponse { completed_at_ms, verdict, entity: entity.clone() };
         call.app.response_cache.insert(id, resource, response);
     }
     Ok(wait.applied(fields.select(entity)?.respond(headers)))

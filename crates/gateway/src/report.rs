@@ -76,6 +76,9 @@ fn answer(job: &Job, results: &JobResults, goal: &Goal) -> Markup {
         h1 { (text.map_or_else(|| question(goal), str::to_owned)) }
         @if text.is_some() { p { (question(goal)) } }
         p.muted.small { "Job " (job.id) ", submitted " (job.created_at) }
+        @for doubt in &results.doubts {
+            p { b { "This answer may be wrong." } " " (doubt.node) " took part and was found later to compute wrongly: " (doubt.reason) "." }
+        }
         div.answer {
             b { (percent(probability, error)) }
             span {

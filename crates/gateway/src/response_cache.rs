@@ -1,5 +1,5 @@
-//! Responses about jobs that have ended. Such a job never changes again, so its JSON is only
-//! written once.
+//! Responses about jobs that have ended. Such a job changes only if a node that took part is found
+//! to compute wrongly, so its JSON is only written once per verdict on a node.
 //!
 //! For every request a coordinator still decides ([`revalidate`](crate::revalidate)) whether the
 //! caller may see the job and whether the cached job is the current one. It also counts the call.
@@ -30,6 +30,8 @@ pub(crate) enum Resource {
 pub(crate) struct CachedResponse {
     /// When the job ended, which identifies it to a coordinator.
     pub(crate) completed_at_ms: u64,
+    /// The latest verdict on a node when the response was written.
+    pub(crate) verdict: u64,
     pub(crate) entity: Entity,
 }
 
@@ -91,7 +93,7 @@ mod tests {
 
     /// A response of `digits` + 2 bytes.
     fn response(digits: usize) -> CachedResponse {
-        CachedResponse { completed_at_ms: 1, entity: Entity::new(&"9".repeat(digits)).unwrap() }
+        CachedResponse { completed_at_ms: 1, verdict: 0, entity: Entity::new(&"9".repeat(digits)).unwrap() }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::coordinator::Coordinator;
 use crate::problem::Failure;
 use crate::request_context::RequestContext;
+use crate::response_cache::CachedResponse;
 
 /// Collects simultaneous revalidations into one RPC.
 pub(crate) struct Revalidator {
@@ -37,10 +38,15 @@ impl Revalidator {
         self: &Arc<Self>,
         context: &RequestContext,
         job: JobId,
-        completed_at_ms: u64,
+        cached: &CachedResponse,
     ) -> Result<bool, Failure> {
         let (reply, replied) = oneshot::channel();
-        let job = v1::CachedJob { key: context.key().to_owned(), id: job.to_string(), completed_at_ms };
+        let job = v1::CachedJob {
+            key: context.key().to_owned(),
+            id: job.to_string(),
+            completed_at_ms: cached.completed_at_ms,
+            verdict: cached.verdict,
+        };
         let is_first = {
             let mut pending = self.lock();
             pending.push(Pending { job, reply });

@@ -116,6 +116,7 @@ pub(crate) fn contract() -> OpenApiRouter<App> {
         .routes(routes!(cluster::events))
         .routes(routes!(cluster::drain))
         .routes(routes!(cluster::undrain))
+        .routes(routes!(cluster::lift_quarantine))
         .routes(routes!(admin::keys::create, admin::keys::list))
         .routes(routes!(admin::keys::revoke))
         .routes(routes!(admin::keys::rotate))

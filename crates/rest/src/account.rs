@@ -151,6 +151,7 @@ pub enum AuditAction {
     DeliveryRepeated,
     DefaultWebhookSet,
     DefaultWebhookCleared,
+    NodeQuarantined,
 }
 
 impl Label for AuditAction {
@@ -175,6 +176,7 @@ impl Label for AuditAction {
         Self::DeliveryRepeated,
         Self::DefaultWebhookSet,
         Self::DefaultWebhookCleared,
+        Self::NodeQuarantined,
     ];
 
     fn label(self) -> &'static str {
@@ -199,6 +201,7 @@ impl Label for AuditAction {
             Self::DeliveryRepeated => "delivery repeated",
             Self::DefaultWebhookSet => "webhook of a key set",
             Self::DefaultWebhookCleared => "webhook of a key removed",
+            Self::NodeQuarantined => "node quarantined",
         }
     }
 }

@@ -18,6 +18,10 @@ pub struct Cluster {
     pub draining_nodes: u64,
     /// The number of lost nodes that are still listed.
     pub offline_nodes: u64,
+    /// The number of nodes that get no leases because they compute wrongly.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub quarantined_nodes: u64,
     /// The number of jobs without any lease so far.
     pub queued_jobs: u64,
     /// The number of running jobs.
@@ -54,6 +58,10 @@ pub struct Cluster {
     #[serde(default)]
     #[schema(required = true)]
     pub queue: Vec<QueuedUser>,
+    /// The quarantines in force, also of names that no listed node has.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub quarantines: Vec<Quarantine>,
     /// All nodes.
     pub nodes: Vec<Node>,
 }
@@ -85,6 +93,20 @@ pub struct QueuedUser {
     /// The time at which the oldest of the queued jobs was submitted.
     #[schema(value_type = String, format = DateTime)]
     pub oldest_submitted_at: Timestamp,
+}
+
+/// All nodes with the name get no leases, because spot checks have found that one of them computes
+/// wrongly. A spot check computes a lease again on another node and compares the bits; if they
+/// differ, a third node decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Quarantine {
+    /// The name of the nodes.
+    pub name: String,
+    /// The time at which it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// For people.
+    pub reason: String,
 }
 
 /// A coordinator that waits to lead.
@@ -130,6 +152,7 @@ pub enum NodeStatus {
     Busy,
     Draining,
     Offline,
+    Quarantined,
 }
 
 /// One node.
@@ -255,4 +278,10 @@ pub enum ClusterEventKind {
     TokenRevoked,
     /// The tiers were changed.
     TiersChanged,
+    /// Spot checks have found that a node computes wrongly.
+    Quarantined,
+    /// The quarantine of a node was ended.
+    QuarantineLifted,
+    /// Nodes differ about a part of a job; another node decides.
+    Contested,
 }

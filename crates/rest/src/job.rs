@@ -260,6 +260,10 @@ pub struct JobResults {
     pub stopped_early: bool,
     /// The number of nodes that contributed.
     pub workers_used: u32,
+    /// Nodes that contributed and were found later to compute wrongly. The results may be wrong
+    /// then: request them again. This is left out if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
     /// The request with all defaults filled in. The same request again gives the same results. For
     /// an analysis, send it with the plans of `variants` to `POST /api/compare`, with the variable
     /// and the probability of `solution` to `POST /api/solve`, or with the axes of `sweep` to `POST
@@ -281,6 +285,19 @@ pub struct JobResults {
     pub seed: String,
 }
 
+/// A node that contributed to results and was found later to compute wrongly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Doubt {
+    /// The name of the node.
+    pub node: String,
+    /// The time at which it was found.
+    #[schema(value_type = String, format = DateTime)]
+    pub found_at: Timestamp,
+    /// For people.
+    pub reason: String,
+}
+
 impl JobResults {
     /// The results of a specification.
     pub fn new(asked: JobSpec, seed: u64, results: Results, stopped_early: bool, workers_used: u32) -> Self {
@@ -297,6 +314,7 @@ impl JobResults {
             median_outcome: results.median(),
             stopped_early,
             workers_used,
+            doubts: Vec::new(),
             assumptions: asked.request,
             variants: others.into_iter().zip(&results.variants).map(variant).collect(),
             solution: Solution::of(&results),
@@ -332,9 +350,10 @@ impl JobResults {
     }
 
     /// The names of members that differ between two results. Comparing digests would not be enough,
-    /// because a changed number may come with an unchanged digest. The number of nodes is ignored.
+    /// because a changed number may come with an unchanged digest. What is about nodes is ignored.
     pub fn differing(&self, other: &Self) -> serde_json::Result<Vec<String>> {
-        let this = Self { workers_used: other.workers_used, ..self.clone() };
+        let (workers_used, doubts) = (other.workers_used, other.doubts.clone());
+        let this = Self { workers_used, doubts, ..self.clone() };
         let differences = difference::between(&to_value(this)?, &to_value(other)?);
         let names: BTreeSet<_> = differences
             .iter()

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{BatchId, Epoch, JobId, JobSpec, Lease, LeaseId, Load, Money, NodeFacts, NodeId, OwnerId};
+use carlo_types::{
+    BatchId, BlockRange, Epoch, JobId, JobSpec, Lease, LeaseId, Load, Money, NodeFacts, NodeId, OwnerId,
+};
 
 use crate::record::Record;
 use crate::retention::RetentionLimits;
@@ -90,6 +92,8 @@ pub enum Command<P> {
     /// Like [`Undrain`](Self::Undrain), by name: the drain of a name may outlive all nodes with
     /// this name.
     UndrainName { name: String },
+    /// An operator lifts the quarantine of all nodes with this name.
+    LiftQuarantine { name: String },
     /// A lease was computed.
     Report {
         node: NodeId,
@@ -165,6 +169,19 @@ pub enum Effect {
     BatchChanged { batch: BatchId },
     /// A draining or leaving node has no leases any more.
     Drained { node: NodeId },
+    /// The votes on a range of the job differ.
+    Contested {
+        job: JobId,
+        range: BlockRange,
+        /// The names of the nodes that have voted.
+        names: Vec<String>,
+    },
+    /// All nodes with the name are quarantined.
+    Quarantined {
+        name: String,
+        /// The reason, for people.
+        reason: String,
+    },
     /// Close the node's stream: it is not a member any more.
     Disconnect {
         node: NodeId,

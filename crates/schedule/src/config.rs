@@ -33,9 +33,20 @@ pub struct Config {
     pub lease_age_max: Duration,
     /// How long a node gets no leases after its second consecutive fault. The time doubles with
     /// each further fault.
-    pub quarantine: Duration,
+    pub fault_pause: Duration,
     /// The longest time without leases because of faults.
-    pub quarantine_max: Duration,
+    pub fault_pause_max: Duration,
+    /// The share of leases that another node computes again, to compare: 0 to 1.
+    pub spot_check_share: f64,
+    /// No lease is checked while fewer nodes, by name, get leases.
+    pub spot_check_nodes_min: usize,
+    /// A report is counted without a check after this time, or as soon as no other node gets leases.
+    /// It waits in any case if this is [`Duration::MAX`].
+    pub spot_check_patience: Duration,
+    /// Reports that wait for their check at the same time. Each is kept in memory.
+    pub spot_checks_max: usize,
+    /// Verdicts that are kept.
+    pub verdicts_max: usize,
     /// A job fails after this many nodes were lost while they computed one range.
     pub range_losses_max: u32,
     /// Running jobs per owner, unless [`Command::Limit`](crate::Command::Limit) sets another limit;
@@ -82,8 +93,13 @@ impl Default for Config {
             range_faults_max: limits::RANGE_FAULTS_MAX,
             lease_stall: Duration::from_mins(1),
             lease_age_max: Duration::from_mins(10),
-            quarantine: Duration::from_secs(1),
-            quarantine_max: Duration::from_mins(1),
+            fault_pause: Duration::from_secs(1),
+            fault_pause_max: Duration::from_mins(1),
+            spot_check_share: 0.001,
+            spot_check_nodes_min: 2,
+            spot_check_patience: Duration::from_secs(10),
+            spot_checks_max: 2_000,
+            verdicts_max: 1_000,
             range_losses_max: limits::RANGE_LOSSES_MAX,
             jobs_per_owner: None,
             running_jobs_max: 1_000,

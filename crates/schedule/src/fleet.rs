@@ -11,6 +11,7 @@ use crate::rate::Meter;
 const SPEED_WEIGHT: f64 = 0.3;
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is for another reason why it gets no lease")]
 pub(crate) struct Node {
     pub(crate) facts: NodeFacts,
     pub(crate) load: Load,
@@ -20,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) leaving: bool,
     /// An operator drains it.
     pub(crate) draining: bool,
+    /// It was found to compute wrongly.
+    pub(crate) quarantined: bool,
     /// Its leases, oldest first.
     pub(crate) leases: Vec<LeaseId>,
     /// Its only lease is for a suspect range, so it gets no other.
@@ -34,18 +37,18 @@ pub(crate) struct Node {
     /// Faults since its last accepted report.
     pub(crate) faults: u32,
     /// Until when it gets no leases because of faults.
-    pub(crate) quarantined_until: Option<Duration>,
+    pub(crate) paused_until: Option<Duration>,
 }
 
 impl Node {
     /// Whether it may get leases.
     pub(crate) fn is_open(&self) -> bool {
-        !self.leaving && !self.draining
+        !self.leaving && !self.draining && !self.quarantined
     }
 
     /// Whether it may get another lease.
     fn is_free(&self, leases_max: usize) -> bool {
-        self.is_open() && self.quarantined_until.is_none() && !self.is_alone && self.leases.len() < leases_max
+        self.is_open() && self.paused_until.is_none() && !self.is_alone && self.leases.len() < leases_max
     }
 
     /// Updates the node's speed with a measurement of path-months and the time they took.
@@ -77,6 +80,8 @@ pub(crate) struct Fleet {
     free: BTreeSet<(usize, NodeId)>,
     /// Names whose nodes are all draining.
     drains: BTreeSet<String>,
+    /// Names whose nodes are all quarantined.
+    quarantines: BTreeSet<String>,
     gone: VecDeque<Gone>,
     leases_max: usize,
     /// Path-months per second of all open nodes, measured or assumed.
@@ -112,6 +117,22 @@ impl Fleet {
         &self.drains
     }
 
+    pub(crate) fn is_quarantined(&self, name: &str) -> bool {
+        self.quarantines.contains(name)
+    }
+
+    /// Whether at least so many different names are those of nodes that get leases.
+    pub(crate) fn has_open_names(&self, least: usize) -> bool {
+        let mut names = BTreeSet::new();
+        let mut open = self.nodes.values().filter(|node| node.is_open());
+        // It ends as soon as there are enough.
+        least == 0
+            || open.any(|node| {
+                names.insert(node.facts.name.as_str());
+                names.len() >= least
+            })
+    }
+
     /// Path-months per second of all nodes that get leases.
     pub(crate) fn speed(&self) -> f64 {
         self.speed
@@ -120,6 +141,7 @@ impl Fleet {
     /// Admits a node. A node that was lost keeps the speed of `before`.
     pub(crate) fn join(&mut self, id: NodeId, facts: NodeFacts, before: Option<Node>, now: Now) {
         let draining = self.drains.contains(&facts.name);
+        let quarantined = self.quarantines.contains(&facts.name);
         // A restarted worker replaces the lost node with the same name.
         self.gone.retain(|gone| gone.node != id && gone.facts.name != facts.name);
         let node = Node {
@@ -129,13 +151,14 @@ impl Fleet {
             seen_at: now.wall,
             leaving: false,
             draining,
+            quarantined,
             leases: Vec::new(),
             is_alone: false,
             speed: before.as_ref().and_then(|before| before.speed),
             meter: Meter::new(now.elapsed),
             progressed: now.elapsed,
             faults: before.as_ref().map_or(0, |before| before.faults),
-            quarantined_until: before.as_ref().and_then(|before| before.quarantined_until),
+            paused_until: before.as_ref().and_then(|before| before.paused_until),
             simulations: before.map_or(0, |before| before.simulations),
         };
         self.nodes.insert(id, node);
@@ -179,10 +202,24 @@ impl Fleet {
         } else {
             self.drains.remove(name);
         }
+        self.change_named(name, |node| node.draining = draining)
+    }
+
+    /// Marks a name as quarantined or not. Returns the nodes with that name.
+    pub(crate) fn quarantine(&mut self, name: &str, quarantined: bool) -> Vec<NodeId> {
+        if quarantined {
+            self.quarantines.insert(name.to_owned());
+        } else {
+            self.quarantines.remove(name);
+        }
+        self.change_named(name, |node| node.quarantined = quarantined)
+    }
+
+    fn change_named(&mut self, name: &str, change: impl Fn(&mut Node)) -> Vec<NodeId> {
         let named = self.nodes.iter().filter(|(_, node)| node.facts.name == name);
         let ids: Vec<NodeId> = named.map(|(id, _)| *id).collect();
         for id in &ids {
-            self.change(*id, |node| node.draining = draining);
+            self.change(*id, &change);
         }
         self.sum_speed();
         ids
@@ -193,18 +230,29 @@ impl Fleet {
         self.free.first().map(|(_, id)| *id)
     }
 
+    /// The nodes that may get another lease, those with the fewest leases first: the number of
+    /// their leases, their ids and their names.
+    pub(crate) fn free(&self) -> impl Iterator<Item = (usize, NodeId, &str)> {
+        self.free.iter().map(|(count, id)| (*count, *id, self.nodes[id].facts.name.as_str()))
+    }
+
+    /// Whether a node with a name for which `fits` holds gets leases.
+    pub(crate) fn has_open(&self, fits: impl Fn(&str) -> bool) -> bool {
+        self.nodes.values().any(|node| node.is_open() && fits(&node.facts.name))
+    }
+
     /// A node that may get leases and has none.
     pub(crate) fn idle_node(&self) -> Option<NodeId> {
         self.free.first().filter(|(count, _)| *count == 0).map(|(_, id)| *id)
     }
 
-    /// Lets nodes get leases again whose quarantine is over.
-    pub(crate) fn lift_quarantines(&mut self, now: Duration) {
+    /// Lets nodes get leases again whose pause is over.
+    pub(crate) fn end_pauses(&mut self, now: Duration) {
         let over =
-            |(id, node): (&NodeId, &Node)| node.quarantined_until.filter(|until| *until <= now).map(|_| *id);
+            |(id, node): (&NodeId, &Node)| node.paused_until.filter(|until| *until <= now).map(|_| *id);
         let over: Vec<NodeId> = self.nodes.iter().filter_map(over).collect();
         for id in over {
-            self.change(id, |node| node.quarantined_until = None);
+            self.change(id, |node| node.paused_until = None);
         }
     }
 
@@ -279,6 +327,9 @@ impl Fleet {
             assert!(node.leases.len() <= self.leases_max, "{id} holds too many leases");
             assert!(!node.is_alone || node.leases.len() == 1, "{id} holds a suspect range beside others");
             assert_eq!(node.draining, self.drains.contains(&node.facts.name), "{id} drains by its name");
+            let quarantined = self.quarantines.contains(&node.facts.name);
+            assert_eq!(node.quarantined, quarantined, "{id} is quarantined by its name");
+            assert!(!quarantined || node.leases.is_empty(), "{id} is quarantined and has leases");
         }
     }
 }

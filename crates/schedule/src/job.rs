@@ -9,12 +9,14 @@ use carlo_types::{
     Analysis, BatchId, Bill, BlockRange, JobId, JobSpec, Merge, Money, NodeId, Now, OwnerId, Timestamp, Work,
 };
 
+use crate::checks::{Mark, Votes};
 use crate::config::Config;
 use crate::fold::{Fold, Segments};
 use crate::queue::OwnerKey;
 use crate::ranges::Ranges;
 use crate::rate::Meter;
 use crate::record::{Checkpoint, JobRecord, JobState, Share};
+use crate::snapshots::Snapshots;
 
 /// A job in this process, numbered in the order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,6 +103,10 @@ pub(crate) struct Running<P> {
     pub(crate) meter: Meter,
     /// The time of the last checkpoint, and its simulations.
     pub(crate) saved: (Duration, u64),
+    /// Withheld reports, by the first block of their range.
+    pub(crate) votes: BTreeMap<u64, Votes<P>>,
+    /// Earlier states, in case a node turns out to compute wrongly.
+    pub(crate) snapshots: Snapshots<P>,
 }
 
 /// A node's contribution to a running job.
@@ -110,6 +116,8 @@ pub(crate) struct Contributor {
     /// How many of its simulations are beyond the first incomplete segment. Leases reach at most
     /// one segment ahead.
     ahead: u64,
+    /// When it last contributed.
+    pub(crate) mark: Mark,
     pub(crate) meter: Meter,
 }
 
@@ -149,6 +157,8 @@ impl Queued {
             contributors: BTreeMap::new(),
             meter: Meter::new(now.elapsed),
             saved: (now.elapsed, 0),
+            votes: BTreeMap::new(),
+            snapshots: Snapshots::new(now.elapsed),
         }
     }
 
@@ -171,8 +181,8 @@ impl<P: Merge + Clone> Running<P> {
             checkpoint.map_or_else(Default::default, |stored| (stored.done, stored.parts, stored.shares));
         let fold = Fold::restore(segments, &done, parts)?;
         let simulations = fold.simulations();
-        let contributor = |Share { node, simulations, ahead }| {
-            (node, Contributor { simulations, ahead, meter: Meter::new(now) })
+        let contributor = |Share { node, simulations, ahead, mark }| {
+            (node, Contributor { simulations, ahead, mark, meter: Meter::new(now) })
         };
         Some(Self {
             ranges: Ranges::new(segments.whole(), &done)?,
@@ -184,16 +194,19 @@ impl<P: Merge + Clone> Running<P> {
             contributors: shares.into_iter().take(CONTRIBUTORS_MAX).map(contributor).collect(),
             meter: Meter::new(now),
             saved: (now, simulations),
+            votes: BTreeMap::new(),
+            snapshots: Snapshots::new(now),
         })
     }
 
-    /// Adds the partial result that `node` computed for `range`.
-    pub(crate) fn add(&mut self, node: NodeId, range: BlockRange, partial: P, now: Duration) {
+    /// Adds the partial result that `node` reported for `range` at `mark`.
+    pub(crate) fn add(&mut self, node: NodeId, mark: Mark, range: BlockRange, partial: P, now: Duration) {
         let simulations = partial.simulations();
         let is_ahead = self.fold.is_ahead(range);
         if let Some(contributor) = self.contributor(node, now) {
             contributor.simulations += simulations;
             contributor.ahead += if is_ahead { simulations } else { 0 };
+            contributor.mark = contributor.mark.max(mark);
         }
         let before = self.fold.current();
         self.fold.add(range, partial);
@@ -217,7 +230,7 @@ impl<P: Merge + Clone> Running<P> {
         if self.contributors.len() >= CONTRIBUTORS_MAX && !self.contributors.contains_key(&node) {
             return None;
         }
-        let new = || Contributor { simulations: 0, ahead: 0, meter: Meter::new(now) };
+        let new = || Contributor { simulations: 0, ahead: 0, mark: Mark::default(), meter: Meter::new(now) };
         Some(self.contributors.entry(node).or_insert_with(new))
     }
 
@@ -241,19 +254,30 @@ impl<P: Merge + Clone> Running<P> {
             node: *node,
             simulations: contributor.simulations,
             ahead: contributor.ahead,
+            mark: contributor.mark,
         };
         Checkpoint { done: self.ranges.done(), parts: self.fold.parts(), shares: shares.map(share).collect() }
     }
 
-    /// The number of counted simulations per node. For a complete job these are the simulations of
-    /// its result.
-    pub(crate) fn shares(&self) -> Vec<(NodeId, u64)> {
+    /// What each node contributed. For a complete job this is what is in its result.
+    pub(crate) fn shares(&self) -> Vec<Share> {
         let left_out =
             |contributor: &Contributor| if self.fold.is_complete() { contributor.ahead } else { 0 };
         let counted = |(node, contributor): (&NodeId, &Contributor)| {
-            Some((*node, contributor.simulations - left_out(contributor))).filter(|(_, counted)| *counted > 0)
+            let simulations = contributor.simulations - left_out(contributor);
+            let share = Share { node: *node, simulations, ahead: 0, mark: contributor.mark };
+            Some(share).filter(|share| share.simulations > 0)
         };
         self.contributors.iter().filter_map(counted).collect()
+    }
+
+    /// Whether one of these nodes has contributed after the mark.
+    pub(crate) fn has_contributions_of(&self, nodes: &[(NodeId, Option<Mark>)]) -> bool {
+        let has = |(node, trusted): &(NodeId, Option<Mark>)| {
+            let counted = self.contributors.get(node).filter(|contributor| contributor.simulations > 0);
+            counted.is_some_and(|contributor| Some(contributor.mark) > *trusted)
+        };
+        nodes.iter().any(has)
     }
 
     pub(crate) fn workers_used(&self) -> u32 {

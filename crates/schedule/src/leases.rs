@@ -22,8 +22,10 @@ pub(crate) struct ActiveLease {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leases {
     active: BTreeMap<LeaseId, ActiveLease>,
-    /// The leases that are the only one of their range, oldest first.
+    /// The leases that are the only one of their range, oldest first, except checks.
     single: BTreeSet<LeaseId>,
+    /// The leases of ranges that were reported before.
+    checks: BTreeSet<LeaseId>,
     next: u64,
     accepted: BTreeMap<(Epoch, LeaseId), Lease>,
     accepted_order: VecDeque<(Epoch, LeaseId)>,
@@ -50,12 +52,13 @@ impl Leases {
 
     pub(crate) fn remove(&mut self, lease: LeaseId) -> Option<ActiveLease> {
         self.single.remove(&lease);
+        self.checks.remove(&lease);
         self.active.remove(&lease)
     }
 
     /// The number of leases whose range is leased twice.
     pub(crate) fn shared(&self) -> usize {
-        self.active.len() - self.single.len()
+        self.active.len() - self.single.len() - self.checks.len()
     }
 
     /// Takes note of all leases of one range, so that single ones can be found.
@@ -68,7 +71,19 @@ impl Leases {
         }
     }
 
-    /// The oldest lease that is the only one of its range.
+    /// Takes note of whether the only lease of a range is a check. No second lease is granted for
+    /// the range of a check, because not every node may have it.
+    pub(crate) fn set_check(&mut self, lease: LeaseId, is_check: bool) {
+        if is_check {
+            self.single.remove(&lease);
+            self.checks.insert(lease);
+        } else {
+            self.checks.remove(&lease);
+            self.single.insert(lease);
+        }
+    }
+
+    /// The oldest lease that is the only one of its range, except checks.
     pub(crate) fn oldest_single(&self) -> Option<(LeaseId, &ActiveLease)> {
         let lease = self.single.first()?;
         Some((*lease, self.active.get(lease)?))
@@ -106,8 +121,14 @@ impl Leases {
         self.accepted.get(&(claim.epoch, claim.id)) == Some(claim)
     }
 
-    pub(crate) fn verify(&self, accepted_max: usize, singles: &BTreeSet<LeaseId>) {
+    pub(crate) fn verify(
+        &self,
+        accepted_max: usize,
+        singles: &BTreeSet<LeaseId>,
+        checks: &BTreeSet<LeaseId>,
+    ) {
         assert_eq!(&self.single, singles, "leases that are the only one of their range");
+        assert_eq!(&self.checks, checks, "leases of ranges that were reported before");
         assert_eq!(self.accepted.len(), self.accepted_order.len(), "accepted reports");
         assert!(self.accepted.len() <= accepted_max, "accepted reports are bounded");
         assert!(self.active.keys().next_back().is_none_or(|last| last.0 <= self.next), "lease ids only grow");

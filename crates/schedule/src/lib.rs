@@ -19,12 +19,15 @@
 //!                                                 a second holder └──┘             │
 //!                                         └────────────────────────────────────────┘
 //!                                            report of a lease of an earlier epoch
+//!
+//!   A report that is drawn for a check makes its blocks unsettled instead of done. They are leased
+//!   to other nodes until two of them agree.
 //! ```
 //!
 //! * [`command`]: inputs and outputs. [`record`]: the durable state. [`view`]: snapshots for the
 //!   API.
-//! * `scheduler`: the dispatch of commands, with a file each for grants, reports, members, batches,
-//!   endings and restoring.
+//! * `scheduler`: the dispatch of commands, with a file each for grants, reports, spot checks,
+//!   members, batches, endings and restoring.
 //! * [`batch`]: which jobs of a batch may run, and the batch's budget.
 //! * `job`: a job and its states; `ranges`: its blocks; `fold`: its partial results and where it
 //!   may stop early.
@@ -34,6 +37,8 @@
 //!   which they are made.
 //! * `outlook`: estimates of how long jobs wait and take.
 //! * `retention`: how long ended jobs are kept.
+//! * [`checks`]: spot checks of reports, and what is known about nodes that compute wrongly.
+//!   `snapshots`: earlier states of a job, to leave out what such a node contributed.
 //! * [`seal`]: codes by which a later leader recognizes the leases of an earlier one.
 //! * `verify`: checks that all indexes agree; tests call it after each command.
 //!
@@ -41,6 +46,7 @@
 //! encoded, or what a caller may see.
 
 pub mod batch;
+pub mod checks;
 pub mod command;
 pub mod config;
 mod fleet;
@@ -58,12 +64,14 @@ mod retention;
 mod scheduler;
 pub mod seal;
 mod size;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod verify;
 pub mod view;
 
 pub use batch::{BatchCounts, BatchStats};
+pub use checks::{CheckCounts, Mark, Trust, Verdict};
 pub use command::{Command, Effect, NewBatch, Outcome, OwnerLimits};
 pub use config::Config;
 pub use fold::{Fold, Segments};

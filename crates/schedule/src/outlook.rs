@@ -24,7 +24,7 @@ pub(crate) struct Outlook<'a, P> {
     to_end: RefCell<BTreeMap<OwnerKey, f64>>,
 }
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     pub(crate) fn outlook(&self) -> Outlook<'_, P> {
         let per_position =
             LazyCell::new(Box::new(|| self.seconds_per_position()) as Box<dyn FnOnce() -> f64>);
@@ -49,7 +49,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 }
 
-impl<P: Merge + Clone> Outlook<'_, P> {
+impl<P: Merge + Clone + PartialEq> Outlook<'_, P> {
     /// The estimated seconds until the queued job at this position gets a lease.
     pub(crate) fn to_start(&self, position: u64) -> f64 {
         position as f64 * *self.per_position

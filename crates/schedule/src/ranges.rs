@@ -1,4 +1,5 @@
-//! The blocks of a running job. Each block is either pending, open (leased) or done.
+//! The blocks of a running job. Each block is either pending, open (leased), unsettled (reported,
+//! but first another node has to compute it again) or done.
 //!
 //! Blocks keep their history (how often they were leased, failed or were lost with a node) when
 //! ranges are split, and ranges with different histories are never joined, so that a poisonous
@@ -36,6 +37,12 @@ impl History {
         (self.faults, self.losses, self.faulty) == (other.faults, other.losses, other.faulty)
     }
 
+    /// The history of a range that consists of ranges with this history and the other.
+    fn and(self, other: Self) -> Self {
+        let worse = if (other.losses, other.faults) > (self.losses, self.faults) { other } else { self };
+        Self { attempts: self.attempts.max(other.attempts), ..worse }
+    }
+
     /// The different nodes that reported a fault; only a few are remembered.
     pub(crate) fn faulty_nodes(self) -> Vec<NodeId> {
         self.faulty.into_iter().flatten().collect()
@@ -58,6 +65,8 @@ pub(crate) enum Release {
     Fault(NodeId),
     /// The node was lost while it had this range.
     Loss,
+    /// The node was quarantined, which says nothing about this range.
+    Quarantine,
 }
 
 /// A leased range.
@@ -67,6 +76,9 @@ pub(crate) struct Open {
     pub(crate) history: History,
     /// One or two leases.
     pub(crate) holders: Vec<LeaseId>,
+    /// Whether another node has reported it before, so that it was unsettled. Such a range has one
+    /// lease.
+    pub(crate) is_check: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +93,7 @@ pub(crate) struct Ranges {
     pending: BTreeMap<u64, Pending>,
     pending_blocks: u64,
     open: BTreeMap<u64, Open>,
+    unsettled: BTreeMap<u64, Pending>,
     done: BTreeMap<u64, BlockRange>,
 }
 
@@ -92,6 +105,7 @@ impl Ranges {
             pending: BTreeMap::new(),
             pending_blocks: 0,
             open: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             done: BTreeMap::new(),
         };
         let mut next = whole.start();
@@ -117,9 +131,21 @@ impl Ranges {
         self.pending.first_key_value().is_some_and(|(_, pending)| pending.history.is_suspect())
     }
 
-    /// Whether the open range at `start` had to be leased alone.
+    /// Whether the open or unsettled range at `start` must be leased alone.
     pub(crate) fn is_suspect(&self, start: u64) -> bool {
-        self.open.get(&start).is_some_and(|open| open.history.is_suspect())
+        let open = self.open.get(&start).map(|open| open.history);
+        let history = open.or_else(|| self.unsettled.get(&start).map(|unsettled| unsettled.history));
+        history.is_some_and(History::is_suspect)
+    }
+
+    /// Whether the open range at `start` was reported before.
+    pub(crate) fn is_check(&self, start: u64) -> bool {
+        self.open.get(&start).is_some_and(|open| open.is_check)
+    }
+
+    /// The unsettled ranges.
+    pub(crate) fn unsettled(&self) -> impl Iterator<Item = BlockRange> {
+        self.unsettled.values().map(|unsettled| unsettled.range)
     }
 
     pub(crate) fn pending_blocks(&self) -> u64 {
@@ -142,13 +168,15 @@ impl Ranges {
         let (taken, rest) = range.split(blocks);
         self.add_pending(rest, history);
         history.attempts += 1;
-        self.open.insert(taken.start(), Open { range: taken, history, holders: vec![lease] });
+        self.open
+            .insert(taken.start(), Open { range: taken, history, holders: vec![lease], is_check: false });
         Some((taken, history.attempts))
     }
 
     /// Leases the open range at `start` a second time. Returns the range and the attempt.
     pub(crate) fn lease_again(&mut self, start: u64, lease: LeaseId) -> Option<(BlockRange, u32)> {
-        let open = self.open.get_mut(&start).filter(|open| open.holders.len() < HOLDERS_MAX)?;
+        let open =
+            self.open.get_mut(&start).filter(|open| open.holders.len() < HOLDERS_MAX && !open.is_check)?;
         open.history.attempts += 1;
         open.holders.push(lease);
         Some((open.range, open.history.attempts))
@@ -161,8 +189,42 @@ impl Ranges {
         Some(open)
     }
 
+    /// Marks the open range at `start` as unsettled. Returns it with its leases.
+    pub(crate) fn withhold(&mut self, start: u64) -> Option<Open> {
+        let open = self.open.remove(&start)?;
+        self.unsettled.insert(start, Pending { range: open.range, history: open.history });
+        Some(open)
+    }
+
+    /// Leases the unsettled range at `start` as a whole. Returns the range and the attempt.
+    pub(crate) fn lease_check(&mut self, start: u64, lease: LeaseId) -> Option<(BlockRange, u32)> {
+        let Pending { range, mut history } = self.unsettled.remove(&start)?;
+        history.attempts += 1;
+        self.open.insert(start, Open { range, history, holders: vec![lease], is_check: true });
+        Some((range, history.attempts))
+    }
+
+    /// Marks the unsettled range at `start` as done.
+    pub(crate) fn settle(&mut self, start: u64) -> Option<BlockRange> {
+        let unsettled = self.unsettled.remove(&start)?;
+        self.add_done(unsettled.range);
+        Some(unsettled.range)
+    }
+
+    /// The unsettled range at `start` is pending again; or if it is leased already, the lease isn't
+    /// a check any more. Returns the lease.
+    pub(crate) fn give_up_check(&mut self, start: u64) -> Option<LeaseId> {
+        if let Some(unsettled) = self.unsettled.remove(&start) {
+            self.add_pending(Some(unsettled.range), unsettled.history);
+            return None;
+        }
+        let open = self.open.get_mut(&start)?;
+        open.is_check = false;
+        open.holders.first().copied()
+    }
+
     /// Ends a lease of the open range at `start`. Returns the range's history and its remaining
-    /// leases. Without a lease it is pending again.
+    /// leases. Without a lease it is unsettled again if it was reported before, else pending.
     pub(crate) fn release(
         &mut self,
         start: u64,
@@ -173,24 +235,46 @@ impl Ranges {
         match why {
             Release::Fault(node) => open.history.add_fault(node),
             Release::Loss => open.history.losses += 1,
+            Release::Quarantine => {}
         }
         open.holders.retain(|holder| *holder != lease);
         let (history, holders, range) = (open.history, open.holders.clone(), open.range);
+        let is_check = open.is_check;
         if holders.is_empty() {
             self.open.remove(&start);
-            self.add_pending(Some(range), history);
+            if is_check {
+                self.unsettled.insert(start, Pending { range, history });
+            } else {
+                self.add_pending(Some(range), history);
+            }
         }
         Some((history, holders))
     }
 
     /// Marks `range` as done if each of its blocks is pending, or open in a range that lies
-    /// entirely within it. Returns the leases of those ranges, which have nothing left to do, or
-    /// `None` if it changed nothing.
+    /// entirely within it and was not reported before. Returns the leases of those ranges, which
+    /// have nothing left to do, or `None` if it changed nothing.
     pub(crate) fn accept_stale(&mut self, range: BlockRange) -> Option<Vec<LeaseId>> {
+        let (_, closed) = self.take(range)?;
+        self.add_done(range);
+        Some(closed)
+    }
+
+    /// Like [`accept_stale`](Self::accept_stale), but marks the range as unsettled.
+    pub(crate) fn withhold_stale(&mut self, range: BlockRange) -> Option<Vec<LeaseId>> {
+        let (history, closed) = self.take(range)?;
+        self.unsettled.insert(range.start(), Pending { range, history });
+        Some(closed)
+    }
+
+    /// Removes `range` from the pending and open ranges. Returns a history that includes those of
+    /// its parts, and the leases.
+    fn take(&mut self, range: BlockRange) -> Option<(History, Vec<LeaseId>)> {
         let (mut pieces, mut opened) = (Vec::new(), Vec::new());
         let mut next = range.start();
         while next < range.end() {
-            if let Some(open) = self.open.get(&next).filter(|open| open.range.end() <= range.end()) {
+            let is_within = |open: &&Open| open.range.end() <= range.end() && !open.is_check;
+            if let Some(open) = self.open.get(&next).filter(is_within) {
                 opened.push(next);
                 next = open.range.end();
                 continue;
@@ -202,15 +286,20 @@ impl Ranges {
             next = pending.range.end();
             pieces.push(*pending);
         }
+        let mut whole = History::default();
         for Pending { range: piece, history } in pieces {
+            whole = whole.and(history);
             self.pending.remove(&piece.start());
             self.pending_blocks -= piece.len();
             self.add_pending(BlockRange::new(piece.start(), range.start()), history);
             self.add_pending(BlockRange::new(range.end(), piece.end()), history);
         }
-        self.add_done(range);
-        let closed = opened.iter().filter_map(|start| self.open.remove(start));
-        Some(closed.flat_map(|open| open.holders).collect())
+        let mut closed = Vec::new();
+        for open in opened.iter().filter_map(|start| self.open.remove(start)) {
+            whole = whole.and(open.history);
+            closed.extend(open.holders);
+        }
+        Some((whole, closed))
     }
 
     fn add_pending(&mut self, range: Option<BlockRange>, history: History) {
@@ -254,6 +343,7 @@ impl Ranges {
         let mut all: Vec<BlockRange> = self.pending.values().map(|pending| pending.range).collect();
         assert_eq!(self.pending_blocks, all.iter().map(|range| range.len()).sum::<u64>(), "pending blocks");
         all.extend(self.open.values().map(|open| open.range));
+        all.extend(self.unsettled());
         all.extend(self.done.values());
         all.sort_unstable();
         let end = all.iter().fold(whole.start(), |next, range| {
@@ -263,7 +353,8 @@ impl Ranges {
         assert_eq!(end, whole.end(), "blocks are missing");
         for (start, open) in &self.open {
             assert_eq!(*start, open.range.start());
-            assert!((1..=HOLDERS_MAX).contains(&open.holders.len()), "an open range has one or two holders");
+            let most = if open.is_check { 1 } else { HOLDERS_MAX };
+            assert!((1..=most).contains(&open.holders.len()), "an open range has one or two holders");
         }
     }
 }

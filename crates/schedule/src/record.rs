@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use carlo_types::{BatchId, Bill, BlockRange, JobId, JobSpec, Money, NodeId, OwnerId, Timestamp};
 
+use crate::checks::{Mark, Trust, Verdict};
+
 /// A change of the durable state. The caller puts or deletes what the variant names.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the variants say what the fields are")]
@@ -23,6 +25,12 @@ pub enum Record<P> {
     ForgetBatch { batch: BatchId, owner: OwnerId },
     /// Put the mark that workers with this name get no leases, or delete it.
     Drain { name: String, draining: bool },
+    /// Put what is known about a node, or delete it.
+    Trust { node: NodeId, trust: Option<Trust> },
+    /// Put the verdict.
+    Verdict(Verdict),
+    /// Delete the verdict with this number.
+    ForgetVerdict { number: u64 },
 }
 
 /// The states of a job. The documentation of the crate shows the transitions.
@@ -240,6 +248,8 @@ pub struct Share {
     /// The number of these simulations that lie beyond the first incomplete segment. They are left
     /// out of the result if the job stops early at the end of that segment.
     pub ahead: u64,
+    /// When it last contributed.
+    pub mark: Mark,
 }
 
 /// The merged partial results of the finished blocks within `range`. A job without a target
@@ -262,8 +272,8 @@ pub struct ResultRecord<P> {
     pub fold: P,
     /// Whether there are fewer simulations than requested.
     pub stopped_early: bool,
-    /// The number of simulations that each node computed.
-    pub shares: Vec<(NodeId, u64)>,
+    /// What each node contributed; all of it is in the fold.
+    pub shares: Vec<Share>,
 }
 
 /// A job as it is stored in the ledger.

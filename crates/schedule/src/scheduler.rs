@@ -1,6 +1,7 @@
 //! The state machine: its state, and the dispatch of commands to the submodules.
 
 mod batches;
+pub(crate) mod checks;
 mod ending;
 mod grants;
 mod members;
@@ -16,6 +17,7 @@ use carlo_types::{
     BatchId, Epoch, Fault, FaultCode, FieldFault, JobId, JobSpec, Merge, Money, Now, OwnerId, Timestamp, Work,
 };
 
+use crate::checks::Checks;
 use crate::command::{Command, Effect, Outcome};
 use crate::config::Config;
 use crate::fleet::Fleet;
@@ -49,6 +51,7 @@ pub struct Scheduler<P> {
     pub(crate) queue: Queue,
     pub(crate) fleet: Fleet,
     pub(crate) leases: Leases,
+    pub(crate) checks: Checks,
     pub(crate) listing: Listing<JobState, JobKey>,
     /// The jobs that are in no list.
     pub(crate) previews: Listing<JobState, JobKey>,
@@ -63,7 +66,7 @@ pub struct Scheduler<P> {
     pub(crate) owners_swept: Duration,
 }
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     /// A scheduler without jobs and nodes, for the term `epoch`. [`restore`](Self::restore) adds
     /// what is in the ledger.
     pub fn new(config: Config, epoch: Epoch, seal_key: SealKey) -> Self {
@@ -78,6 +81,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             queue: Queue::new(&config),
             fleet: Fleet::new(config.leases_per_node),
             leases: Leases::default(),
+            checks: Checks::new(epoch),
             listing: Listing::default(),
             previews: Listing::default(),
             batches: Batches::default(),
@@ -131,6 +135,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             Command::Drain { node } => self.drain(node, true, &mut out)?,
             Command::Undrain { node } => self.drain(node, false, &mut out)?,
             Command::UndrainName { name } => self.undrain_name(name, &mut out)?,
+            Command::LiftQuarantine { name } => self.lift_quarantine(&name, now, &mut out)?,
             Command::Report { node, lease, partial, computed_in } => {
                 self.report(node, lease, partial, computed_in, now, &mut out)?;
             }
@@ -271,7 +276,8 @@ impl<P: Merge + Clone> Scheduler<P> {
     fn tick(&mut self, now: Now, out: &mut Outcome<P>) {
         self.lose_silent(now, out);
         self.expire_stalled(now, out);
-        self.fleet.lift_quarantines(now.elapsed);
+        self.skip_checks(now, out);
+        self.fleet.end_pauses(now.elapsed);
         self.fleet.sum_speed();
         self.fleet.forget_gone(self.config.offline_nodes_kept, now.elapsed);
         self.checkpoint(now, out);

@@ -2,7 +2,7 @@
 //! granted that lease to that node, and that leader may be gone. So every lease carries a code that
 //! only leaders can make.
 
-use carlo_types::{Lease, NodeId, Seal};
+use carlo_types::{Epoch, Lease, LeaseId, NodeId, Seal};
 use sha2::{Digest, Sha256};
 
 /// The secret for sealing leases, the same in all epochs of a ledger.
@@ -34,6 +34,19 @@ impl SealKey {
         let mut seal = Seal::default();
         seal.0.copy_from_slice(&hash[..16]);
         seal
+    }
+
+    /// A number from 0 to 1, exclusive, for the lease with this id. Nodes can't predict it, and it
+    /// is the same for everyone with this key. The input has another length than those of seals.
+    pub(crate) fn draw(&self, epoch: Epoch, lease: LeaseId) -> f64 {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update("spot check");
+        hash.update(epoch.0.to_be_bytes());
+        hash.update(lease.0.to_be_bytes());
+        let hash: [u8; 32] = hash.finalize().into();
+        let bits = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+        f64::from(bits) / (f64::from(u32::MAX) + 1.0)
     }
 
     /// Whether a leader with this key granted the lease to this node. Compares in constant time.

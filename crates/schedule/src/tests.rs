@@ -1,6 +1,7 @@
 //! Tests of the whole scheduler: its rules one by one, fairness in simulated time, and random
 //! histories with crashes.
 
+mod checks;
 mod epochs;
 mod fairness;
 mod histories;

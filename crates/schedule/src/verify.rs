@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carlo_types::{LeaseId, Merge};
+use carlo_types::{BlockRange, LeaseId, Merge};
 
+use crate::checks::{VOTES_MAX, Votes};
 use crate::job::{Job, JobKey, State};
 use crate::queue::verify::Expected;
 use crate::ranges::Open;
 use crate::scheduler::Scheduler;
+use crate::scheduler::checks::CONSIDERED_MAX;
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     /// Checks every index and every invariant of the state.
     ///
     /// # Panics
@@ -19,7 +21,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         let mut expected = Expected::default();
         let mut open_jobs = 0;
         let mut leased: BTreeMap<LeaseId, (JobKey, Open)> = BTreeMap::new();
-        let mut singles = BTreeSet::new();
+        let (mut singles, mut checks) = (BTreeSet::new(), BTreeSet::new());
+        let (mut waiting, mut votes) = (BTreeSet::new(), 0);
         for (key, job) in &self.jobs {
             assert_eq!((Some(key), *key), (self.names.get(&job.id), job.key), "jobs by id");
             open_jobs += usize::from(!job.status().is_ended());
@@ -29,11 +32,16 @@ impl<P: Merge + Clone> Scheduler<P> {
                 State::Ended(_) => {}
                 State::Running(running) => {
                     Self::verify_running(job);
+                    votes += running.votes.len();
+                    waiting.extend(running.ranges.unsettled().map(|range| {
+                        let votes = running.votes.get(&range.start()).expect("an unsettled range has votes");
+                        (votes.since, *key, range.start())
+                    }));
                     let ready = running.is_ready().then_some((running.served, running.last_served));
                     expected.running.push((job.place(), ready));
                     for open in running.ranges.open_ranges() {
                         if let [only] = open.holders.as_slice() {
-                            singles.insert(*only);
+                            if open.is_check { &mut checks } else { &mut singles }.insert(*only);
                         }
                         for lease in &open.holders {
                             let twice = leased.insert(*lease, (*key, open.clone()));
@@ -60,7 +68,8 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.fleet.verify();
         self.verify_batches();
         self.verify_leases(&leased);
-        self.leases.verify(self.config.accepted_reports_max, &singles);
+        self.leases.verify(self.config.accepted_reports_max, &singles, &checks);
+        self.checks.verify(&waiting, votes, self.known_max(), self.config.verdicts_max);
         self.verify_rest();
     }
 
@@ -72,6 +81,13 @@ impl<P: Merge + Clone> Scheduler<P> {
         let done: u64 = running.ranges.done().iter().map(|range| range.simulations(job.simulations)).sum();
         assert_eq!(running.fold.simulations(), done, "{}: simulations counted and blocks done", job.id);
         assert!(!running.fold.is_complete(), "{} is complete and still runs", job.id);
+        let checked = running.ranges.open_ranges().filter(|open| open.is_check).map(|open| open.range);
+        let voted: BTreeSet<u64> = running.ranges.unsettled().chain(checked).map(BlockRange::start).collect();
+        assert!(running.votes.keys().eq(voted.iter()), "ranges with votes");
+        for Votes { votes, .. } in running.votes.values() {
+            let names: BTreeSet<_> = votes.iter().map(|vote| &vote.name).collect();
+            assert!((1..=VOTES_MAX).contains(&votes.len()) && names.len() == votes.len(), "one vote a name");
+        }
         for open in running.ranges.open_ranges() {
             let segment = segments.around(open.range.start());
             assert!(
@@ -101,6 +117,9 @@ impl<P: Merge + Clone> Scheduler<P> {
             self.fleet.idle_node().is_none() || self.queue.competitors() == 0,
             "a node is idle while a job could get a lease"
         );
+        for (_, key, start) in self.checks.waiting.iter().take(CONSIDERED_MAX) {
+            assert_eq!(self.checker(*key, *start), None, "a node is free while a range waits for a check");
+        }
         // Free nodes that are not idle may wait only behind a suspect range.
         let waits = |job: &Job<P>| job.running().is_some_and(|running| running.ranges.next_is_suspect());
         assert!(

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carlo_types::{
-    BatchId, Bill, Epoch, JobId, JobSpec, Load, Merge, Money, NodeFacts, NodeId, Now, OwnerId, Timestamp,
+    BatchId, Bill, BlockRange, Epoch, JobId, JobSpec, Load, Merge, Money, NodeFacts, NodeId, Now, OwnerId,
+    Timestamp,
 };
 
 use crate::batch::{Batch, BatchCounts, BatchStats};
+use crate::checks::{CheckCounts, Verdict};
 use crate::fleet::{Gone, Node};
 use crate::job::{Contributor, Job, JobKind, Running, State};
 use crate::listing::{Cursor, Filter, JobSummary, Page};
 use crate::outlook::Outlook;
-use crate::record::{BatchRecord, BatchState, JobState};
+use crate::record::{BatchRecord, BatchState, JobState, Share};
 use crate::scheduler::Scheduler;
 
 /// A job. See [`JobRecord`](crate::record::JobRecord) for the fields that are stored.
@@ -117,6 +119,8 @@ pub struct ClusterView {
     pub average_queue_time: Duration,
     /// The rate over the last few seconds.
     pub simulations_per_second: f64,
+    /// The verdicts that are in force, the oldest first. Their nodes aren't all listed.
+    pub quarantines: Vec<Verdict>,
 }
 
 /// An owner with queued jobs.
@@ -159,6 +163,8 @@ pub enum NodeState {
     Available,
     /// Has leases.
     Busy,
+    /// Gets no leases, because it was found to compute wrongly.
+    Quarantined,
     /// Finishes its leases and gets no more.
     Draining,
     /// Has no leases and gets none.
@@ -178,7 +184,7 @@ pub struct OpenJob<'a> {
     pub unsaved_for: Duration,
 }
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     /// All jobs that have not ended.
     pub fn open_jobs(&self, now: Now) -> impl Iterator<Item = OpenJob<'_>> {
         self.jobs.values().filter_map(move |job| {
@@ -349,6 +355,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             running_jobs: count(JobState::Running),
             average_queue_time: self.queue_times.iter().sum::<Duration>() / started.max(1),
             simulations_per_second: self.meter.rate(now.elapsed),
+            quarantines: self.checks.verdicts().filter(|verdict| verdict.is_in_force()).cloned().collect(),
         }
     }
 
@@ -362,6 +369,38 @@ impl<P: Merge + Clone> Scheduler<P> {
         let mut owners: Vec<_> = owners.collect();
         owners.sort_by(|one, other| (one.oldest, &one.owner).cmp(&(other.oldest, &other.owner)));
         owners
+    }
+
+    /// The verdicts, the oldest first.
+    pub fn verdicts(&self) -> impl DoubleEndedIterator<Item = &Verdict> {
+        self.checks.verdicts()
+    }
+
+    /// The number of the latest verdict; 0 before the first.
+    pub fn latest_verdict(&self) -> u64 {
+        self.checks.verdict_next() - 1
+    }
+
+    /// The verdict because of which all nodes with this name are quarantined.
+    pub fn quarantine(&self, name: &str) -> Option<&Verdict> {
+        self.checks.in_force(name)
+    }
+
+    /// What became of spot checks since this scheduler began.
+    pub fn check_counts(&self) -> CheckCounts {
+        self.checks.counts
+    }
+
+    /// The number of ranges that wait for a check.
+    pub fn open_checks(&self) -> usize {
+        self.checks.open
+    }
+
+    /// The verdicts that make a result with these contributions doubtful, the oldest first.
+    pub fn doubts(&self, shares: &[Share]) -> Vec<&Verdict> {
+        let concerns =
+            |verdict: &&Verdict| shares.iter().any(|share| verdict.concerns(share.node, share.mark));
+        self.checks.verdicts().filter(concerns).collect()
     }
 
     /// A member, or a lost node that is still shown.
@@ -390,6 +429,7 @@ impl<P: Merge + Clone> Scheduler<P> {
             id,
             facts: node.facts.clone(),
             state: match (node.is_open(), node.leases.is_empty()) {
+                _ if node.quarantined => NodeState::Quarantined,
                 (true, true) => NodeState::Available,
                 (true, false) => NodeState::Busy,
                 (false, true) => NodeState::Drained,
@@ -470,9 +510,14 @@ impl<P: Merge + Clone> Scheduler<P> {
         view.started_at = Some(running.started_at);
         view.workers_used = running.workers_used();
         view.allocated_nodes = self.computing(running).len();
-        if view.allocated_nodes == 0 && running.ranges.pending_blocks() > 0 {
-            let others = || "every worker is busy with other jobs".to_owned();
-            view.waiting_for = Some(self.without_workers().unwrap_or_else(others));
+        if view.allocated_nodes == 0 {
+            let busy = || "every worker is busy with other jobs".to_owned();
+            let why = if running.ranges.pending_blocks() > 0 {
+                Some(self.without_workers().unwrap_or_else(busy))
+            } else {
+                running.ranges.unsettled().next().map(|range| waiting_for_check(running, range))
+            };
+            view.waiting_for = why;
         }
         view.simulations_per_second = running.meter.rate(now);
         let expected = running.fold.expected_simulations();
@@ -510,7 +555,9 @@ impl<P: Merge + Clone> Scheduler<P> {
     fn without_workers(&self) -> Option<String> {
         let why = if self.fleet.len() > 0 {
             let is_closed = self.fleet.iter().all(|(_, node)| !node.is_open());
-            return is_closed.then(|| "every worker is draining".to_owned());
+            let is_quarantined = self.fleet.iter().any(|(_, node)| node.quarantined);
+            let why = if is_quarantined { "draining or quarantined" } else { "draining" };
+            return is_closed.then(|| format!("every worker is {why}"));
         } else if self.fleet.gone().next().is_some() {
             "every worker is offline"
         } else {
@@ -548,6 +595,19 @@ impl<P: Merge + Clone> Scheduler<P> {
                 if less == 1 { "has" } else { "have" },
                 if less == 1 { "comes" } else { "come" },
             ),
+        }
+    }
+}
+
+/// The reason why an unsettled range has not been computed again.
+fn waiting_for_check<P>(running: &Running<P>, range: BlockRange) -> String {
+    let votes = running.votes.get(&range.start());
+    let names: Vec<_> = votes.iter().flat_map(|votes| &votes.votes).map(|vote| vote.name.as_str()).collect();
+    match names.as_slice() {
+        [] | [_] => format!("another worker has to check blocks {range}, and none is free"),
+        names => {
+            let names = names.join(", ");
+            format!("the workers {names} disagree about blocks {range}; another worker has to decide")
         }
     }
 }

@@ -454,6 +454,8 @@ pub enum NodesAction {
     },
     /// Let drained nodes get leases again
     Undrain(ManyNodes),
+    /// Let nodes get leases again that were quarantined because they computed wrongly
+    LiftQuarantine(ManyNodes),
 }
 
 /// The commands about nodes.

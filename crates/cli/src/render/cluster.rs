@@ -1,7 +1,7 @@
 //! The cluster and its nodes.
 
 use carlo_rest::Cluster;
-use carlo_rest::cluster::{LedgerStatus, Node, NodeStatus, Standby, StandbyStatus};
+use carlo_rest::cluster::{LedgerStatus, Node, NodeStatus, Quarantine, Standby, StandbyStatus};
 use jiff::Timestamp;
 
 use super::number::{duration, grouped, short};
@@ -14,6 +14,7 @@ pub fn cluster(cluster: &Cluster, now: Timestamp) -> String {
         (cluster.busy_nodes, "busy"),
         (cluster.available_nodes, "available"),
         (cluster.draining_nodes, "draining"),
+        (cluster.quarantined_nodes, "quarantined"),
         (cluster.offline_nodes, "offline"),
     ];
     let states: Vec<_> = states
@@ -48,6 +49,9 @@ pub fn cluster(cluster: &Cluster, now: Timestamp) -> String {
     let mut parts = vec![facts(&lines)];
     if !cluster.standbys.is_empty() {
         parts.push(standbys_table(&cluster.standbys, now).fitted().to_string());
+    }
+    if !cluster.quarantines.is_empty() {
+        parts.push(quarantines_table(&cluster.quarantines, now).fitted().to_string());
     }
     if !cluster.nodes.is_empty() {
         parts.push(nodes_table(&cluster.nodes).fitted().to_string());
@@ -101,6 +105,15 @@ fn standbys_table(standbys: &[Standby], now: Timestamp) -> Table<5> {
     table
 }
 
+fn quarantines_table(quarantines: &[Quarantine], now: Timestamp) -> Table<3> {
+    let mut table = Table::new([("quarantined", Align::Left), ("for", Align::Left), ("reason", Align::Left)]);
+    for quarantine in quarantines {
+        let since = duration(now.duration_since(quarantine.since).as_secs_f64());
+        table.push([quarantine.name.clone(), since, quarantine.reason.clone()]);
+    }
+    table
+}
+
 /// A line for each node.
 pub fn nodes(nodes: &[Node]) -> String {
     if nodes.is_empty() { "no nodes".to_owned() } else { nodes_table(nodes).fitted().to_string() }
@@ -131,6 +144,7 @@ fn nodes_table(nodes: &[Node]) -> Table<9> {
             NodeStatus::Draining if node.current_job_ids.is_empty() => "drained",
             NodeStatus::Draining => "draining",
             NodeStatus::Offline => "offline",
+            NodeStatus::Quarantined => "quarantined",
         };
         table.push([
             node.id.clone(),
@@ -160,6 +174,18 @@ mod tests {
             "leader": "127.0.0.1:7070", "modelVersion": 1, "nodes": nodes,
         }))
         .expect("a cluster")
+    }
+
+    #[test]
+    fn quarantines_are_told_with_their_reasons() {
+        let mut cluster = read(&json!([]), 0);
+        let quarantine = json!([{"name": "attic", "since": "2026-01-01T00:00:00Z", "reason": "it differs"}]);
+        cluster.quarantines = serde_json::from_value(quarantine).expect("quarantines");
+        cluster.quarantined_nodes = 1;
+        let text = super::cluster(&cluster, "2026-01-01T00:02:00Z".parse().expect("a time"));
+        assert!(text.starts_with("nodes           1 quarantined (0 cores in all)"), "{text}");
+        let table = text.split("\n\n").nth(1).expect("a table");
+        assert_eq!(table, "quarantined  for        reason\nattic        2 min 0 s  it differs");
     }
 
     #[test]

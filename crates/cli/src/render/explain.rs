@@ -27,6 +27,7 @@ pub fn explain(job: &Job, cluster: &Cluster) -> String {
         (cluster.busy_nodes, "busy"),
         (cluster.available_nodes, "available"),
         (cluster.draining_nodes, "draining"),
+        (cluster.quarantined_nodes, "quarantined"),
         (cluster.offline_nodes, "offline"),
     ];
     let nodes: Vec<_> = (nodes.into_iter().filter(|(count, _)| *count > 0))

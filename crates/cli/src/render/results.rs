@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carlo_rest::Job;
-use carlo_rest::job::{JobResults, SensitivityResults};
+use carlo_rest::job::{Doubt, JobResults, SensitivityResults};
 use carlo_rest::plans::ComparedPlan;
 use carlo_types::request::{Dollars, Goal, Success};
 
@@ -136,7 +136,8 @@ fn label(name: &str) -> String {
 
 fn provenance(job: &Job, results: &JobResults, whole: Option<Duration>) -> String {
     let run = results.simulations_run;
-    let mut lines = vec![("simulations", grouped(run))];
+    let mut lines: Vec<_> = results.doubts.iter().map(|doubt| ("may be wrong", doubted(doubt))).collect();
+    lines.push(("simulations", grouped(run)));
     if results.stopped_early {
         let total = grouped(job.simulations_total);
         lines.push(("stopped early", format!("of {total} asked for: the target standard error was reached")));
@@ -152,6 +153,10 @@ fn provenance(job: &Job, results: &JobResults, whole: Option<Duration>) -> Strin
     lines.push(("model version", results.model_version.to_string()));
     lines.push(("digest", results.digest.to_string()));
     facts(&lines)
+}
+
+fn doubted(doubt: &Doubt) -> String {
+    format!("{} took part and was found later to compute wrongly: {}", doubt.node, doubt.reason)
 }
 
 /// The time from the first lease to the last result; `None` if the server's clock measured no time.

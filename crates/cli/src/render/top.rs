@@ -67,11 +67,15 @@ fn head(cluster: &Cluster, speeds: &[f64], columns: usize) -> [String; HEAD - 1]
     let ready = cluster.standbys.iter().filter(|standby| standby.status == StandbyStatus::Ready).count();
     let unready = cluster.standbys.len() - ready;
     let unready = if unready > 0 { format!(", {unready} not ready") } else { String::new() };
+    let quarantined = match cluster.quarantined_nodes {
+        0 => String::new(),
+        count => format!(", {} quarantined", grouped(count)),
+    };
     let speed = format!("speed     {} simulations/s", short(cluster.simulations_per_second));
     let room = columns.saturating_sub(width::of(&speed) + 3);
     [
         format!(
-            "nodes     {} busy, {} available, {} draining, {} offline, {} cores",
+            "nodes     {} busy, {} available, {} draining{quarantined}, {} offline, {} cores",
             grouped(cluster.busy_nodes),
             grouped(cluster.available_nodes),
             grouped(cluster.draining_nodes),

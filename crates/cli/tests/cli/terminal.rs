@@ -224,6 +224,7 @@ impl Files {
             case("nodes list", vec![ok("Cluster")], both),
             case("nodes drain node_870baedad1da48b885855cadd4220574", vec![ok("Node")], both),
             case("nodes undrain node_870baedad1da48b885855cadd4220574", vec![ok("Node")], both),
+            case("nodes lift-quarantine node_870baedad1da48b885855cadd4220574", vec![ok("Node")], both),
             case("probe", vec![refused()], both),
         ]
     }

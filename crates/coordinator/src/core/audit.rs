@@ -14,7 +14,7 @@ use crate::entries;
 
 /// Records that are kept.
 const RECORDS_MAX: usize = 10_000;
-/// Who it was where a coordinator did something as it started.
+/// Who it was where a coordinator did something itself.
 const COORDINATOR: &str = "coordinator";
 
 /// The records that are kept, the oldest first.
@@ -55,8 +55,8 @@ impl Core {
         self.record(caller.user.to_string(), key_id, action, object, detail);
     }
 
-    /// Records what this coordinator changes as it starts.
-    pub(super) fn audit_start(
+    /// Records what this coordinator changes itself.
+    pub(super) fn audit_own(
         &mut self,
         action: AuditAction,
         object: impl Into<String>,
@@ -107,9 +107,11 @@ fn event(action: AuditAction) -> Option<ClusterEventKind> {
         AuditAction::TiersChanged => Some(ClusterEventKind::TiersChanged),
         AuditAction::NodeDrained => Some(ClusterEventKind::Drained),
         AuditAction::NodeUndrained => Some(ClusterEventKind::Undrained),
+        AuditAction::QuarantineLifted => Some(ClusterEventKind::QuarantineLifted),
         AuditAction::Unspecified
-        | AuditAction::QuarantineLifted
         | AuditAction::LedgerExported
+        // Its event is noted once it is committed.
+        | AuditAction::NodeQuarantined
         | AuditAction::JobCancelled
         | AuditAction::JobUpdated
         | AuditAction::JobDeleted

@@ -151,14 +151,20 @@ impl Core {
         self.snapshot_with_fold(job).ok_or_else(|| no_such_job(job))
     }
 
-    /// Checks whether the caller with this key may see a cached job that ended at this time. If so,
-    /// admits and counts a call of theirs and returns the state of their rate limits. Otherwise
-    /// returns `None` and changes nothing.
-    pub(crate) fn revalidate(&mut self, key: Option<&str>, job: JobId, at: Timestamp) -> Option<RateStatus> {
+    /// Checks whether the caller with this key may see a cached job that ended at this time, and was
+    /// read after this verdict. If so, admits and counts a call of theirs and returns the state of
+    /// their rate limits. Otherwise returns `None` and changes nothing.
+    pub(crate) fn revalidate(
+        &mut self,
+        key: Option<&str>,
+        job: JobId,
+        at: Timestamp,
+        verdict: u64,
+    ) -> Option<RateStatus> {
         let caller = self.authenticate(key).ok()?;
         let now = self.clock.now();
         let is_theirs = caller.require_owner(self.scheduler.owner(job)?).is_ok();
-        let is_it = self.scheduler.ended_at(job) == Some(at);
+        let is_it = self.scheduler.ended_at(job) == Some(at) && self.scheduler.latest_verdict() == verdict;
         if !is_theirs || !is_it || self.tenancy.has_no_calls_left(&caller, now.wall) {
             return None;
         }

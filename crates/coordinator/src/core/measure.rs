@@ -18,6 +18,9 @@ impl Core {
             requests_waiting: self.requests.len(),
             webhook_deliveries: self.webhooks.pending(),
             webhooks_disabled: self.webhooks.disabled(),
+            quarantines: self.scheduler.verdicts().filter(|verdict| verdict.is_in_force()).count(),
+            open_checks: self.scheduler.open_checks(),
+            checks: self.scheduler.check_counts(),
             ..Snapshot::default()
         };
         let tiers: BTreeMap<&OwnerId, String> =
@@ -36,6 +39,7 @@ impl Core {
                 NodeState::Busy => "busy",
                 NodeState::Draining | NodeState::Drained => "draining",
                 NodeState::Offline => "offline",
+                NodeState::Quarantined => "quarantined",
             };
             *snapshot.workers.entry(state).or_default() += 1;
             if node.state != NodeState::Offline {

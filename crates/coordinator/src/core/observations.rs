@@ -213,6 +213,7 @@ mod tests {
             running_jobs: 1,
             average_queue_time: Duration::ZERO,
             simulations_per_second: rate,
+            quarantines: Vec::new(),
         }
     }
 

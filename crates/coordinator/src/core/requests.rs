@@ -11,6 +11,7 @@ use carlo_types::{Epoch, Fault, FaultCode, NodeFacts, NodeId};
 use carlo_wire::v1::{AuditAction, ClusterEventKind};
 use tokio::sync::{mpsc, oneshot};
 
+use super::verdicts::Verdicts;
 use super::{Core, Outbox, SessionId};
 use crate::metrics::Instruments;
 
@@ -26,11 +27,21 @@ pub(crate) type WorkerRequest = Command<Partial>;
 pub(crate) struct CoreHandle {
     requests: mpsc::Sender<Request>,
     instruments: Arc<Instruments>,
+    verdicts: Arc<Verdicts>,
 }
 
 impl CoreHandle {
-    pub(super) fn new(requests: mpsc::Sender<Request>, instruments: Arc<Instruments>) -> Self {
-        Self { requests, instruments }
+    pub(super) fn new(
+        requests: mpsc::Sender<Request>,
+        instruments: Arc<Instruments>,
+        verdicts: Arc<Verdicts>,
+    ) -> Self {
+        Self { requests, instruments, verdicts }
+    }
+
+    /// The committed verdicts on nodes.
+    pub(crate) fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
     }
 
     /// The instruments that count events of its calls.

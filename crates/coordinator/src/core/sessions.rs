@@ -156,7 +156,11 @@ impl Sessions {
                 self.disconnect(node, &Fault::new(FaultCode::Unavailable, why));
             }
             // No stream reports these yet: callers poll or wait.
-            Effect::Changed { .. } | Effect::BatchChanged { .. } | Effect::Drained { .. } => {}
+            Effect::Changed { .. }
+            | Effect::BatchChanged { .. }
+            | Effect::Drained { .. }
+            | Effect::Contested { .. }
+            | Effect::Quarantined { .. } => {}
         }
     }
 

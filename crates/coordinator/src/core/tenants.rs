@@ -70,14 +70,14 @@ impl Core {
                 expires_at: None,
             };
             let key = self.tenancy.create_key(new, &secret, wall).map_err(refused)?;
-            self.audit_start(AuditAction::KeyCreated, key.id.to_string(), said_of(&key));
+            self.audit_own(AuditAction::KeyCreated, key.id.to_string(), said_of(&key));
             tracing::info!(key = %key.id, user = ADMIN, "the coordinator's admin key was added");
         }
         if let Some(text) = adopted.join_token {
             let note = Some("from a coordinator's file".to_owned());
             let token = self.add_join_token(&text, note, None).map_err(refused)?;
             let detail = token.note.clone().unwrap_or_default();
-            self.audit_start(AuditAction::TokenCreated, token.id.to_string(), detail);
+            self.audit_own(AuditAction::TokenCreated, token.id.to_string(), detail);
             tracing::info!(token = %token.id, "the coordinator's join token was added");
         }
         Ok(())
@@ -91,7 +91,7 @@ impl Core {
             stored if replaces && stored.as_ref() != Some(self.tenancy.terms()) => {
                 if let Some(stored) = &stored {
                     let changes = said_of_terms(stored, self.tenancy.terms());
-                    self.audit_start(AuditAction::TiersChanged, "", changes);
+                    self.audit_own(AuditAction::TiersChanged, "", changes);
                     tracing::warn!("the tiers of this coordinator's file replace those of the ledger");
                 }
                 self.writes.push(entries::write_terms(self.tenancy.terms()));
@@ -106,7 +106,7 @@ impl Core {
             return;
         }
         let changes = said_of_terms(self.tenancy.terms(), &terms);
-        self.audit_start(AuditAction::TiersChanged, "", changes);
+        self.audit_own(AuditAction::TiersChanged, "", changes);
         tracing::info!("the tiers were changed, as this coordinator's file says");
         self.use_terms(terms);
     }

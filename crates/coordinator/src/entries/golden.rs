@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carlo_schedule::{BatchJob, BatchRecord, JobRecord, JobState, Record};
+use carlo_schedule::{BatchJob, BatchRecord, JobRecord, JobState, Mark, Record, Trust, Verdict};
 use carlo_store::{Key, MemoryLedger, Write};
 use carlo_tenancy::{
     Budget, Change, Charge, JoinToken, JoinTokenId, Key as ApiKey, KeyHash, KeyId, Period,
@@ -15,7 +15,7 @@ use carlo_tenancy::{
 use carlo_types::definition::Leaf as _;
 use carlo_types::webhook::{HttpUrl, WebhookEvent, WebhookSecret};
 use carlo_types::{
-    BatchId, Bill, DeliveryId, Draft, EndpointId, JobId, Money, NodeId, OwnerId, Timestamp, Work,
+    BatchId, Bill, DeliveryId, Draft, EndpointId, Epoch, JobId, Money, NodeId, OwnerId, Timestamp, Work,
 };
 use carlo_webhooks::{
     DefaultHook, Delivery, DeliveryState, Disabled, Endpoint, Hook, Record as WebhookRecord,
@@ -133,6 +133,7 @@ fn checkpoint() -> v1::CheckpointEntry {
             node_id: NodeId::from_random(8).to_string(),
             simulations: 49_152,
             ahead: 16_384,
+            mark: None,
         }],
         model_version: 4,
     }
@@ -160,6 +161,7 @@ fn result() -> v1::ResultEntry {
             node_id: NodeId::from_random(8).to_string(),
             simulations: 100_000,
             ahead: 0,
+            mark: None,
         }],
     }
 }
@@ -286,6 +288,26 @@ fn audited() -> v1::AuditRecord {
     }
 }
 
+fn trust() -> (NodeId, Trust) {
+    (NodeId::from_random(8), Trust { name: "attic".to_owned(), until: Some(mark(2)) })
+}
+
+fn verdict() -> Verdict {
+    Verdict {
+        number: 3,
+        name: "attic".to_owned(),
+        at: Timestamp(1_000),
+        reason: "it differs".to_owned(),
+        nodes: vec![(NodeId::from_random(8), Some(mark(2))), (NodeId::from_random(9), None)],
+        until: mark(5),
+        lifted_at: Some(Timestamp(2_000)),
+    }
+}
+
+fn mark(number: u64) -> Mark {
+    Mark { epoch: Epoch(1), number }
+}
+
 fn put(write: &Write) -> (Key, Vec<u8>) {
     match write {
         Write::Put(key, value) => (key.clone(), value.to_vec()),
@@ -313,12 +335,17 @@ fn entries() -> BTreeMap<&'static str, (Key, Vec<u8>)> {
     writes.clear();
     super::write(&Record::Batch(batch()), known, &mut writes);
     super::write(&Record::Drain { name: "old".to_owned(), draining: true }, known, &mut writes);
+    let (worker, trusted) = trust();
+    super::write(&Record::Trust { node: worker, trust: Some(trusted) }, known, &mut writes);
+    super::write(&Record::Verdict(verdict()), known, &mut writes);
     for (kind, record) in money_records() {
         tenancy::write(&Change::Put(record.clone()), &mut writes);
         entries.insert(kind, put(writes.last().expect("the record has a write")));
     }
     entries.insert("batch", put(&writes[0]));
     entries.insert("node", put(&writes[1]));
+    entries.insert("trust", put(&writes[2]));
+    entries.insert("verdict", put(&writes[3]));
     let with_hook =
         BTreeMap::from([(job().id, JobMetadata { hook: Some(hook()), ..JobMetadata::default() })]);
     let hooks = BTreeMap::from([(batch().id, hook())]);
@@ -418,6 +445,8 @@ async fn what_this_and_earlier_releases_wrote_is_read_as_it_was_meant() {
                             assert_eq!(stored.webhooks, [record], "{name}");
                         }
                         "node" => assert_eq!(stored.drains, ["old"], "{name}"),
+                        "trust" => assert_eq!(stored.trust, [trust()], "{name}"),
+                        "verdict" => assert_eq!(stored.verdicts, [verdict()], "{name}"),
                         "secret" => assert_eq!(stored.seal_key, Some([5; 32]), "{name}"),
                         "terms" => assert_eq!(stored.terms, Some(terms()), "{name}"),
                         "audit" => assert_eq!(stored.audit, [audited()], "{name}"),

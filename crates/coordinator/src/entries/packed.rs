@@ -107,6 +107,7 @@ mod tests {
             recommendations: vec!["Spend less.".to_owned()],
             stopped_early: true,
             workers_used: 3,
+            doubts: Vec::new(),
         }
     }
 

@@ -13,7 +13,7 @@ use carlo_types::{Bill, BlockRange, Draft, JobId, Money, OwnerId, Timestamp, Wor
 use carlo_wire::{FieldError, convert, v1};
 use prost::Message;
 
-use super::webhooks;
+use super::{verdicts, webhooks};
 use crate::job_metadata::JobMetadata;
 use crate::origin::Origin;
 use crate::to_proto;
@@ -111,18 +111,20 @@ pub(super) fn checkpoint(key: &Key, value: &Bytes) -> Result<Checkpoint<Partial>
                     Ok(Part { range, partial: Partial::decode(&part.partial)? })
                 })
                 .collect::<Result<_, Box<dyn std::error::Error>>>()?,
-            shares: entry
-                .shares
-                .iter()
-                .map(|share| {
-                    let node = convert::id("node_id", &share.node_id)?;
-                    let ahead = share.ahead.min(share.simulations);
-                    Ok(Share { node, simulations: share.simulations, ahead })
-                })
-                .collect::<Result<_, FieldError>>()?,
+            shares: entry.shares.iter().map(share).collect::<Result<_, FieldError>>()?,
         })
     };
     read().map_err(|error| unreadable(key, error))
+}
+
+pub(super) fn share(share: &v1::ShareEntry) -> Result<Share, FieldError> {
+    Ok(Share {
+        node: convert::id("node_id", &share.node_id)?,
+        simulations: share.simulations,
+        ahead: share.ahead.min(share.simulations),
+        // Earlier releases didn't store it: at any check, such a contribution was made before.
+        mark: share.mark.map(verdicts::mark).unwrap_or_default(),
+    })
 }
 
 pub(super) fn result(key: &Key, value: &Bytes) -> Result<v1::ResultEntry, EntryError> {

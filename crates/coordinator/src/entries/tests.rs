@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use carlo_kernel::{Accumulator, Job, Level, MODEL_VERSION};
-use carlo_schedule::{JobState, Part, Scheduler, SealKey};
+use carlo_schedule::{JobState, Mark, Part, Scheduler, SealKey};
 use carlo_service::CancellationToken;
 use carlo_store::MemoryLedger;
 use carlo_types::{BatchId, Bill, Draft, Epoch, JobSpec, Money, NodeId, Now, OwnerId, Timestamp};
@@ -11,6 +11,12 @@ use super::*;
 use crate::Settings;
 use crate::core::Core;
 use crate::environment::{Environment as _, SystemEnvironment};
+
+/// A contribution to a job.
+fn share(ahead: u64) -> Share {
+    let mark = Mark { epoch: Epoch(3), number: 7 };
+    Share { node: NodeId::from_random(8), simulations: 16_384, ahead, mark }
+}
 
 fn spec() -> JobSpec {
     let mut draft = Draft::default();
@@ -62,7 +68,7 @@ fn checkpoint() -> Checkpoint<Partial> {
     Checkpoint {
         done: vec![range(0, 1)],
         parts: vec![Part { range: range(0, 3), partial: partial() }],
-        shares: vec![Share { node: NodeId::from_random(8), simulations: 16_384, ahead: 9 }],
+        shares: vec![share(9)],
     }
 }
 
@@ -159,7 +165,7 @@ async fn a_result_remembers_who_computed_it() {
         spec: Arc::new(spec()),
         fold: partial(),
         stopped_early: true,
-        shares: vec![(NodeId::from_random(8), 16_384)],
+        shares: vec![share(0)],
     };
     let ended = record(1, JobState::Complete);
     let ledger = committed(&[Record::Job(ended.clone()), Record::Result(result)]).await;
@@ -264,7 +270,7 @@ async fn results_are_stored_in_less_than_half_of_their_size() {
         spec: Arc::new(house_deposit()),
         fold: partial_of(&house_deposit()),
         stopped_early: false,
-        shares: vec![(NodeId::from_random(8), 16_384)],
+        shares: vec![share(0)],
     };
     let mut job = record(1, JobState::Complete);
     job.spec = Arc::clone(&result.spec);
@@ -303,13 +309,12 @@ fn results_take_about_what_is_counted_for_them() {
         ("a couple", example(include_str!("../../../../deploy/examples/retired_couple.json"))),
     ] {
         let fold = partial_of(&spec);
-        let shares = vec![(NodeId::from_random(8), 16_384)];
         let result = ResultRecord {
             job: JobId::from_random(1),
             spec: Arc::new(spec),
             fold,
             stopped_early: false,
-            shares,
+            shares: vec![share(0)],
         };
         let stored = result_entry(&result).encoded_len() as u64;
         let counted = crate::core::result_bytes(&result.spec);

@@ -260,6 +260,7 @@ mod tests {
             "Cluster/ExportLedger",
             "Webhooks/SetDefault",
             "Webhooks/Redeliver",
+            "Cluster/LiftQuarantine",
         ] {
             assert!(!is_read(change), "{change}");
         }

@@ -344,8 +344,9 @@ async fn ended_jobs_and_batches_are_deleted_with_what_they_took_of_the_ledger() 
     let stored = async |world: &World| {
         carlo_store::Ledger::scan(world.ledger.as_ref(), "", None, 1_000).await.unwrap().len()
     };
-    let before = stored(&world).await;
+    // The ledger remembers the worker.
     let mut puppet = Puppet::join(&world, Some(TOKEN)).await.unwrap();
+    let before = stored(&world).await;
     let id = ada.submit(100, "").await.unwrap().id;
     assert_eq!(ada.delete(&id).await.unwrap_err().code, FaultCode::Conflict);
     puppet.compute().await;

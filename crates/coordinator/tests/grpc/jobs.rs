@@ -77,12 +77,14 @@ async fn a_cached_job_is_valid_for_its_owner_alone() {
         key: user.key.clone(),
         id: id.to_owned(),
         completed_at_ms,
+        verdict: 0,
     };
     let calls = [ada.usage().await.used.unwrap().calls, bob.usage().await.used.unwrap().calls];
     let jobs = vec![
         cached(&ada, &id, at),
         cached(&bob, &id, at),
         cached(&ada, &id, at + 1),
+        v1::CachedJob { verdict: 1, ..cached(&ada, &id, at) },
         cached(&ada, &open, 0),
         cached(&ada, &JobId::from_random(9).to_string(), at),
         cached(&ada, "nonsense", at),
@@ -94,7 +96,7 @@ async fn a_cached_job_is_valid_for_its_owner_alone() {
     let answer =
         bob.jobs(async |mut call, m| call.revalidate(m).await, v1::RevalidateRequest { jobs }).await.unwrap();
     let valid: Vec<_> = answer.revalidations.iter().map(|one| one.is_valid).collect();
-    assert_eq!(valid, [true, false, false, false, false, false, false, false, true]);
+    assert_eq!(valid, [true, false, false, false, false, false, false, false, false, true]);
     for one in &answer.revalidations {
         assert_eq!([one.ratelimit.is_empty(), one.ratelimit_policy.is_empty()], [!one.is_valid; 2]);
     }
@@ -113,7 +115,7 @@ async fn no_cached_job_is_valid_beyond_a_limit() {
     let ada = world.user("ada", "free").await;
     let id = ada.submit(1, "").await.unwrap().id;
     let at = ada.cancel(&id).await.unwrap().completed_at_ms.unwrap();
-    let cached = v1::CachedJob { key: ada.key.clone(), id, completed_at_ms: at };
+    let cached = v1::CachedJob { key: ada.key.clone(), id, completed_at_ms: at, verdict: 0 };
     let request = v1::RevalidateRequest { jobs: vec![cached; 20] };
     let answer = ada.jobs(async |mut call, m| call.revalidate(m).await, request).await.unwrap();
     let valid = answer.revalidations.iter().filter(|one| one.is_valid).count();

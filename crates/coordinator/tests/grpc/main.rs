@@ -14,5 +14,6 @@ mod jobs;
 mod puppet;
 mod services;
 mod shares;
+mod spot_checks;
 mod webhooks;
 mod world;

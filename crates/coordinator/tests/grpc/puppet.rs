@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use carlo_kernel::{Accumulator, Job, Level};
-use carlo_types::{Draft, Fault, JobSpec, NodeFacts};
+use carlo_kernel::{Accumulator, Job, Level, Partial};
+use carlo_types::{Draft, Fault, JobSpec, Merge, NodeFacts};
 use carlo_wire::convert::{self, NodeSecret};
 use carlo_wire::v1::coordinator_message::Message as FromCoordinator;
 use carlo_wire::v1::worker_message::Message as FromWorker;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Request;
 
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, TOKEN, World};
 
 /// One session of the worker.
 pub(crate) struct Puppet {
@@ -29,10 +29,14 @@ pub(crate) struct Puppet {
 impl Puppet {
     /// The first message of the session.
     pub(crate) fn hello() -> v1::WorkerMessage {
+        Self::hello_as("puppet")
+    }
+
+    fn hello_as(name: &str) -> v1::WorkerMessage {
         let hello = {
             let facts = NodeFacts {
                 hostname: "host".to_owned(),
-                name: "puppet".to_owned(),
+                name: name.to_owned(),
                 threads: 1,
                 instruction_set: "portable".to_owned(),
                 version: "0.0.0".to_owned(),
@@ -46,8 +50,17 @@ impl Puppet {
 
     /// Joins with a token.
     pub(crate) async fn join(world: &World, token: Option<&str>) -> Result<Self, Fault> {
+        Self::join_with(world, token, Self::hello()).await
+    }
+
+    /// Joins with a name.
+    pub(crate) async fn join_as(world: &World, name: &str) -> Self {
+        Self::join_with(world, Some(TOKEN), Self::hello_as(name)).await.unwrap()
+    }
+
+    async fn join_with(world: &World, token: Option<&str>, hello: v1::WorkerMessage) -> Result<Self, Fault> {
         let (outbox, messages) = mpsc::channel(32);
-        outbox.send(Self::hello()).await.unwrap();
+        outbox.send(hello).await.unwrap();
         let mut request = Request::new(ReceiverStream::new(messages));
         if let Some(token) = token {
             request.metadata_mut().insert("x-join-token", token.parse().unwrap());
@@ -88,13 +101,37 @@ impl Puppet {
 
     /// Computes the next lease. Returns its job.
     pub(crate) async fn compute(&mut self) -> String {
+        self.compute_with(|_| {}).await
+    }
+
+    /// Computes the next lease, with the change of a bit that is not noticed in the report alone.
+    pub(crate) async fn compute_wrongly(&mut self) -> String {
+        self.compute_with(|bytes| {
+            let right = Partial::decode(bytes).unwrap();
+            for place in (0..bytes.len()).rev() {
+                bytes[place] ^= 1;
+                let is_another = |other: Partial| {
+                    other != right && other.fits(&right) && right.simulations() == other.simulations()
+                };
+                if Partial::decode(bytes).is_ok_and(is_another) {
+                    return;
+                }
+                bytes[place] ^= 1;
+            }
+            panic!("no bit can change unnoticed");
+        })
+        .await
+    }
+
+    async fn compute_with(&mut self, change: impl FnOnce(&mut Vec<u8>)) -> String {
         let lease = self.lease().await;
         let job = Job::new(&self.specs[&lease.job_id], Level::Portable);
         let mut accumulator = Accumulator::new(&job);
         for block in lease.start_block..lease.end_block {
             accumulator.block(&job, block);
         }
-        let partial = accumulator.finish().encode();
+        let mut partial = accumulator.finish().encode();
+        change(&mut partial);
         let id = lease.job_id.clone();
         let report = v1::Report { lease: Some(lease), partial, computed_in_us: 1_000, ..Default::default() };
         self.say(FromWorker::Report(report)).await;

@@ -145,6 +145,7 @@ pub(crate) fn audit_record(message: v1::AuditRecord) -> Result<AuditRecord, Fiel
         v1::AuditAction::DeliveryRepeated => AuditAction::DeliveryRepeated,
         v1::AuditAction::DefaultWebhookSet => AuditAction::DefaultWebhookSet,
         v1::AuditAction::DefaultWebhookCleared => AuditAction::DefaultWebhookCleared,
+        v1::AuditAction::NodeQuarantined => AuditAction::NodeQuarantined,
         v1::AuditAction::Unspecified => {
             return Err(FieldError::new("audit.action", "is missing or unknown"));
         }

@@ -3,7 +3,7 @@
 use carlo_rest::Cluster;
 use carlo_rest::cluster::{
     ClusterEvent, ClusterEventKind, ClusterEvents, ClusterHistory, ClusterSample, LedgerStatus, Node,
-    NodeStatus, QueuedUser, Standby, StandbyStatus,
+    NodeStatus, Quarantine, QueuedUser, Standby, StandbyStatus,
 };
 use carlo_wire::{FieldError, v1};
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError>
         busy_nodes: count(NodeStatus::Busy),
         draining_nodes: count(NodeStatus::Draining),
         offline_nodes: count(NodeStatus::Offline),
+        quarantined_nodes: count(NodeStatus::Quarantined),
         queued_jobs: message.queued_jobs,
         running_jobs: message.running_jobs,
         average_queue_time: message.average_queue_seconds,
@@ -36,6 +37,7 @@ pub(crate) fn cluster(message: v1::ClusterStatus) -> Result<Cluster, FieldError>
             commit_seconds,
         }),
         queue: message.queue.into_iter().map(queued_user).collect::<Result<_, _>>()?,
+        quarantines: message.quarantines.into_iter().map(quarantine).collect::<Result<_, _>>()?,
         nodes,
     })
 }
@@ -52,6 +54,11 @@ fn queued_user(message: v1::QueuedUser) -> Result<QueuedUser, FieldError> {
 /// A time; 0 if it is unknown.
 fn present_time(field: &'static str, ms: u64) -> Result<Option<Timestamp>, FieldError> {
     if ms == 0 { Ok(None) } else { time(field, ms).map(Some) }
+}
+
+fn quarantine(message: v1::Quarantine) -> Result<Quarantine, FieldError> {
+    let since = time("quarantines.since_ms", message.since_ms)?;
+    Ok(Quarantine { name: message.name, since, reason: message.reason })
 }
 
 fn standby(message: v1::Standby) -> Result<Standby, FieldError> {
@@ -75,6 +82,7 @@ pub(crate) fn node(message: v1::Node) -> Result<Node, FieldError> {
         v1::NodeStatus::Busy => NodeStatus::Busy,
         v1::NodeStatus::Draining => NodeStatus::Draining,
         v1::NodeStatus::Offline => NodeStatus::Offline,
+        v1::NodeStatus::Quarantined => NodeStatus::Quarantined,
         v1::NodeStatus::Unspecified => return Err(FieldError::new("nodes.status", "is missing or unknown")),
     };
     Ok(Node {
@@ -133,6 +141,9 @@ fn event(message: v1::ClusterEvent) -> Result<ClusterEvent, FieldError> {
         v1::ClusterEventKind::TokenCreated => ClusterEventKind::TokenCreated,
         v1::ClusterEventKind::TokenRevoked => ClusterEventKind::TokenRevoked,
         v1::ClusterEventKind::TiersChanged => ClusterEventKind::TiersChanged,
+        v1::ClusterEventKind::Quarantined => ClusterEventKind::Quarantined,
+        v1::ClusterEventKind::QuarantineLifted => ClusterEventKind::QuarantineLifted,
+        v1::ClusterEventKind::Contested => ClusterEventKind::Contested,
         v1::ClusterEventKind::Unspecified => {
             return Err(FieldError::new("events.kind", "is missing or unknown"));
         }

@@ -2,7 +2,7 @@
 
 use carlo_rest::Label as _;
 use carlo_rest::job::{
-    Job, JobKind, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults,
+    Doubt, Job, JobKind, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults,
     Submitted,
 };
 use carlo_rest::order::JobSort;
@@ -114,8 +114,15 @@ pub(super) fn results(
     let sensitivity = results.sensitivity.as_ref();
     let sensitivity =
         sensitivity.map(|sensitivity| SensitivityResults::new(sensitivity, completed.recommendations));
+    let doubts = completed.doubts.into_iter().map(doubt).collect::<Result<_, _>>()?;
     let (stopped_early, workers_used) = (completed.stopped_early, completed.workers_used);
-    Ok((JobResults::new(assumptions, seed, results, stopped_early, workers_used), sensitivity))
+    let results = JobResults::new(assumptions, seed, results, stopped_early, workers_used);
+    Ok((JobResults { doubts, ..results }, sensitivity))
+}
+
+fn doubt(message: v1::Doubt) -> Result<Doubt, FieldError> {
+    let found_at = time("results.doubts.found_at_ms", message.found_at_ms)?;
+    Ok(Doubt { node: message.node, found_at, reason: message.reason })
 }
 
 /// Earlier releases don't say it.

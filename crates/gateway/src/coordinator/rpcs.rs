@@ -112,4 +112,5 @@ rpcs! {
     cluster_history: idempotent ClusterClient::history(v1::ClusterHistoryRequest) -> v1::ClusterHistory;
     cluster_events: idempotent ClusterClient::events(v1::ClusterEventsRequest) -> v1::ClusterEvents;
     undrain_node: idempotent ClusterClient::undrain(v1::DrainRequest) -> v1::Node;
+    lift_quarantine: once ClusterClient::lift_quarantine(v1::LiftQuarantineRequest) -> v1::Node;
 }

@@ -175,6 +175,7 @@ async fn every_request_is_one_call_also_where_the_gateway_refuses_it() {
         plain(get.clone(), "/api/cluster/status".into(), "", "status"),
         plain(post.clone(), format!("/api/cluster/nodes/{node}/drain"), "", "drain"),
         plain(post.clone(), format!("/api/cluster/nodes/{node}/undrain"), "", "undrain"),
+        plain(post.clone(), format!("/api/cluster/nodes/{node}/lift-quarantine"), "", "lift quarantine"),
         plain(post.clone(), "/api/admin/keys".into(), r#"{"user_id": "ann"}"#, "create key"),
         plain(get.clone(), "/api/admin/keys".into(), "", "keys"),
         plain(delete.clone(), "/api/admin/keys/key_1".into(), "", "revoke"),

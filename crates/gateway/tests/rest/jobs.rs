@@ -309,6 +309,30 @@ async fn a_job_that_has_ended_is_cached() {
 }
 
 #[tokio::test]
+async fn a_result_with_doubts_says_so_also_if_it_was_cached_without() {
+    let coordinator = Coordinator::start().await;
+    let gateway = Gateway::before(&coordinator).await;
+    let id = coordinator.keep(coordinator::complete());
+    let paths =
+        [format!("/api/jobs/{id}"), format!("/simulations/{id}"), format!("/simulations/{id}/result")];
+    for path in &paths {
+        let job: Value = gateway.get(path).send().await.unwrap().json().await.unwrap();
+        assert_eq!(job["results"].get("doubts"), None, "{path}");
+    }
+    let mut doubted = v1::Job { verdict: 1, ..coordinator::complete() };
+    doubted.results.as_mut().unwrap().doubts =
+        vec![v1::Doubt { node: "attic".to_owned(), found_at_ms: 1_000, reason: "it differs".to_owned() }];
+    coordinator.keep(doubted);
+    let doubt = json!([{"node": "attic", "foundAt": "1970-01-01T00:00:01Z", "reason": "it differs"}]);
+    for path in &paths {
+        let job: Value = gateway.get(path).send().await.unwrap().json().await.unwrap();
+        assert_eq!(job["results"]["doubts"], doubt, "{path}");
+    }
+    let report = gateway.get(&format!("/api/jobs/{id}/report")).send().await.unwrap().text().await.unwrap();
+    assert!(report.contains("attic took part and was found later to compute wrongly"), "{report}");
+}
+
+#[tokio::test]
 async fn a_cached_response_is_sent_to_nobody_else() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
@@ -513,6 +537,12 @@ async fn the_cluster_counts_its_nodes_by_what_they_do() {
     let [queued] = &cluster.queue[..] else { panic!("{:?}", cluster.queue) };
     assert_eq!((&*queued.user, queued.queued_jobs, queued.running_jobs), ("ada", 4, 1));
     assert_eq!(queued.oldest_submitted_at.as_second(), 1);
+    let [quarantine] = &cluster.quarantines[..] else { panic!("{:?}", cluster.quarantines) };
+    assert_eq!((&*quarantine.name, &*quarantine.reason), ("attic", "it differs"));
+    assert_eq!(
+        (quarantine.since.to_string().as_str(), cluster.quarantined_nodes),
+        ("1970-01-01T00:00:01Z", 0)
+    );
     let [standby] = &cluster.standbys[..] else { panic!("{:?}", cluster.standbys) };
     assert_eq!((&*standby.url, standby.status), ("http://127.0.0.1:7080", StandbyStatus::Unready));
     assert_eq!(standby.detail.as_deref(), Some("its certificate has expired"));
@@ -525,7 +555,12 @@ async fn a_node_is_drained_and_undrained_by_its_id() {
     let coordinator = Coordinator::start().await;
     let gateway = Gateway::before(&coordinator).await;
     let path = |id: &str, verb| format!("/api/cluster/nodes/{id}/{verb}");
-    for (verb, status) in [("drain", NodeStatus::Draining), ("undrain", NodeStatus::Available)] {
+    let verbs = [
+        ("drain", NodeStatus::Draining),
+        ("undrain", NodeStatus::Available),
+        ("lift-quarantine", NodeStatus::Available),
+    ];
+    for (verb, status) in verbs {
         let response = gateway.post_to(&path(&coordinator::node_id(), verb)).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.json::<Node>().await.unwrap().status, status);

@@ -15,6 +15,7 @@ const LOOKS = {
   busy: ["live", "busy"],
   draining: ["warn", "draining"],
   offline: ["bad", "offline"],
+  quarantined: ["bad", "quarantined"],
 };
 
 /** The state of a job, batch or node. */

@@ -18,6 +18,7 @@ const SAMPLES = 60;
 export async function show(view, { signal }) {
   const rates = new Map();
   const refusal = h("div", {});
+  const quarantines = h("div", {});
   const tiles = h("div", { class: "tiles" });
   const leader = h("section", { class: "card" });
   const queue = h("section", { class: "card" });
@@ -30,6 +31,7 @@ export async function show(view, { signal }) {
     const cluster = await get("/api/cluster/status", { signal });
     replace(refusal);
     showTiles(tiles, cluster);
+    if (!quarantines.contains(document.activeElement)) showQuarantines(quarantines, cluster, look);
     showLeader(leader, cluster);
     showQueue(queue, cluster);
     for (const node of cluster.nodes) {
@@ -43,6 +45,7 @@ export async function show(view, { signal }) {
     view,
     h("div", { class: "page-head" }, h("h1", {}, "Cluster")),
     refusal,
+    quarantines,
     tiles,
     h("section", { class: "card" }, h("h2", {}, "Nodes"), nodes),
     h("div", { class: "columns charts-gap" }, leader, queue),
@@ -61,11 +64,29 @@ function showTiles(element, cluster) {
     tile(cluster.totalNodes === 1 ? "node" : "nodes", count(cluster.totalNodes)),
     tile("busy", count(cluster.busyNodes)),
     cluster.drainingNodes > 0 && tile("draining", count(cluster.drainingNodes)),
+    cluster.quarantinedNodes > 0 && tile("quarantined", count(cluster.quarantinedNodes)),
     cluster.offlineNodes > 0 && tile("lost in the last minute", count(cluster.offlineNodes)),
     tile(cluster.runningJobs === 1 ? "job running" : "jobs running", count(cluster.runningJobs)),
     tile(cluster.queuedJobs === 1 ? "job queued" : "jobs queued", count(cluster.queuedJobs)),
     tile("mean wait", cluster.averageQueueTime > 0 ? duration(cluster.averageQueueTime) : "–"),
   );
+}
+
+/** Machines that compute wrongly. They get no work until an administrator lifts the quarantine. */
+function showQuarantines(element, cluster, look) {
+  const all = Array.isArray(cluster.quarantines) ? cluster.quarantines : [];
+  const lift = (name) => async () => {
+    try {
+      await post(`/api/cluster/nodes/${encodeURIComponent(name)}/lift-quarantine`);
+      toast(`${name} gets work again.`);
+      document.activeElement?.blur();
+      await look();
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  const line = ({ name, since, reason }) => h("li", {}, h("b", {}, name), `, ${ago(since)}: ${reason}. `, button("Lift the quarantine", lift(name), { class: "small", title: "Only once the machine is repaired" }));
+  replace(element, all.length ? h("div", { class: "notice bad" }, h("strong", {}, "Quarantined, because they compute wrongly"), h("ul", {}, all.map(line))) : null);
 }
 
 /** The leader and the standbys. */
@@ -131,7 +152,7 @@ function nodeTable(nodes, rates, look) {
       { title: "Done", numeric: true, cell: (node) => h("span", { title: count(node.simulationsProcessed) }, shortCount(node.simulationsProcessed)) },
       { title: "Version", cell: (node) => node.version },
       { title: "Last seen", cell: (node) => h("span", { title: time(node.lastSeen) }, ago(node.lastSeen)) },
-      { title: "Action", quiet: true, cell: (node) => (node.status === "offline" ? null : node.status === "draining" ? button("Undrain", act(node, "undrain"), { class: "small" }) : button("Drain", act(node, "drain"), { class: "small", title: "It finishes its leases and gets no new ones" })) },
+      { title: "Action", quiet: true, cell: (node) => (["offline", "quarantined"].includes(node.status) ? null : node.status === "draining" ? button("Undrain", act(node, "undrain"), { class: "small" }) : button("Drain", act(node, "drain"), { class: "small", title: "It finishes its leases and gets no new ones" })) },
     ],
     nodes,
     { empty: ["No node has joined. Start one: ", h("code", {}, "carlo-worker --coordinator URL")] },
@@ -176,6 +197,9 @@ const EVENTS = {
   left: ["", "left"],
   lost: ["bad", "lost"],
   refused: ["bad", "refused"],
+  quarantined: ["bad", "quarantined"],
+  quarantineLifted: ["good", "quarantine lifted"],
+  contested: ["bad", "contested"],
   drained: ["warn", "drained"],
   undrained: ["good", "undrained"],
   leaderChanged: ["warn", "leader changed"],

@@ -225,7 +225,8 @@ function answerView(job, document_) {
   const head = headline();
   const pictures = charts();
   const swept = results.sweep ? sweep(results.sweep) : null;
-  const warnings = job.warnings ?? results.warnings ?? [];
+  const doubts = (results.doubts ?? []).map(({ node, reason }) => `These results may be wrong: ${node} took part and was found later to compute wrongly. ${reason}.`);
+  const warnings = [...doubts, ...(job.warnings ?? results.warnings ?? [])];
   const notable = h("section", { class: "card" });
   const request = Schema.named(document_, "SimulationRequest");
   const isDefault = (pointer, value) => {

@@ -225,6 +225,9 @@ class Calls:
     def _usage(self) -> Flow[Usage]:
         return Usage.from_dict((yield from self._call("GET", "/simulations/batch/usage")))
 
+    def _lift_quarantine(self, node: str) -> Flow[None]:
+        yield from self._call("POST", f"/api/cluster/nodes/{segment(node)}/lift-quarantine")
+
     def _drain(self, node: str, undrain: bool) -> Flow[None]:
         yield from self._call("POST", f"/api/cluster/nodes/{segment(node)}/{'undrain' if undrain else 'drain'}")
 

@@ -256,6 +256,10 @@ class AsyncClient(Calls):
         """See `Client.undrain`."""
         await self._do(self._drain(node, True))
 
+    async def lift_quarantine(self, node: str) -> None:
+        """See `Client.lift_quarantine`."""
+        await self._do(self._lift_quarantine(node))
+
     async def _do(self, flow: Flow[T]) -> T:
         driver = _AsyncDriver(self._connections, flow)
         async for _ in driver:

@@ -294,6 +294,10 @@ class Client(Calls):
         """Ends the drain of a node. Needs the role admin."""
         self._do(self._drain(node, True))
 
+    def lift_quarantine(self, node: str) -> None:
+        """Ends the quarantine of a node, by its id or name, once its machine is repaired. Needs the role admin."""
+        self._do(self._lift_quarantine(node))
+
     def _do(self, flow: Flow[T]) -> T:
         for _ in (driver := _Driver(self._connections, flow)):
             pass

@@ -97,7 +97,7 @@ impl Batches {
     }
 }
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     /// Accepts all jobs of a batch, or refuses all of them.
     pub(super) fn submit_batch(
         &mut self,

@@ -13,7 +13,7 @@ use crate::record::{JobState, Record, ResultRecord};
 /// The most ended jobs that are forgotten in one tick.
 const FORGOTTEN_PER_TICK_MAX: usize = 1_000;
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     /// Ends an open job: revokes its leases, bills it and puts its record, with the result if the
     /// job is complete.
     pub(super) fn end(
@@ -83,7 +83,9 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.note_in_batch(key);
     }
 
-    fn revoke_all(&mut self, key: JobKey, out: &mut Outcome<P>) {
+    /// Revokes all leases of a job, and drops its withheld reports.
+    pub(super) fn revoke_all(&mut self, key: JobKey, out: &mut Outcome<P>) {
+        self.drop_votes(key);
         let Some(running) = self.jobs[&key].running() else { return };
         let holders: Vec<_> = running.ranges.open_ranges().flat_map(|open| open.holders.clone()).collect();
         for lease in holders {
@@ -110,7 +112,9 @@ impl<P: Merge + Clone> Scheduler<P> {
             let id = job.id;
             let running = job.running_mut().expect("a job with progress runs");
             running.saved = (now.elapsed, running.fold.simulations());
-            out.records.push(Record::Checkpoint { job: id, checkpoint: running.checkpoint() });
+            let checkpoint = running.checkpoint();
+            running.snapshots.offer(now.elapsed, &checkpoint);
+            out.records.push(Record::Checkpoint { job: id, checkpoint });
         }
     }
 

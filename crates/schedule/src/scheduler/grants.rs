@@ -12,9 +12,10 @@ use crate::leases::ActiveLease;
 use crate::record::{JobState, Record};
 use crate::size::Sizing;
 
-impl<P: Merge + Clone> Scheduler<P> {
-    /// Grants leases until no node is free or no job has work to lease.
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
+    /// Grants leases, first those of checks, until no node is free or no job has work to lease.
     pub(super) fn fill(&mut self, now: Now, out: &mut Outcome<P>) {
+        self.grant_checks(now, out);
         while let Some(node) = self.fleet.free_node()
             && let Some(job) = self.queue.next(now.elapsed)
         {
@@ -120,7 +121,7 @@ impl<P: Merge + Clone> Scheduler<P> {
     }
 
     /// Adds a new lease to its node and sends it.
-    fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
+    pub(super) fn send(&mut self, id: LeaseId, out: &mut Outcome<P>) {
         let ActiveLease { node, job, range, attempt, .. } =
             *self.leases.get(id).expect("the caller added it");
         let now = self.latest;

@@ -8,7 +8,7 @@ use crate::fleet::Node;
 use crate::ranges::Release;
 use crate::record::Record;
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     pub(super) fn join(
         &mut self,
         id: NodeId,
@@ -35,6 +35,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         if let Some(before) = &before {
             self.release_all(before, "its worker joined again", now, out);
         }
+        self.know(id, &facts.name, out);
         self.fleet.join(id, facts, before, now);
         Ok(())
     }

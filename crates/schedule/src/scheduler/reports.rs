@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use carlo_types::limits::TEXT_BYTES_MAX;
-use carlo_types::{BLOCK_SIMULATIONS, Fault, FaultCode, Lease, LeaseId, Merge, NodeId, Now};
+use carlo_types::{BLOCK_SIMULATIONS, BlockRange, Fault, FaultCode, Lease, LeaseId, Merge, NodeId, Now};
 
 use super::Scheduler;
+use crate::checks::Mark;
 use crate::command::{Effect, Outcome};
 use crate::fold::Segments;
 use crate::job::JobKey;
@@ -13,7 +14,7 @@ use crate::leases::ActiveLease;
 use crate::ranges::Release;
 use crate::record::JobState;
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     pub(super) fn report(
         &mut self,
         node: NodeId,
@@ -103,8 +104,19 @@ impl<P: Merge + Clone> Scheduler<P> {
         self.fleet.change(node, |node| {
             node.measure(simulations as f64 * f64::from(months), computed_in);
         });
+        self.credit(node, claim, simulations, now);
+        let start = lease.range.start();
+        let running = self.jobs[&lease.job].running();
+        if running.is_some_and(|running| running.ranges.is_check(start)) {
+            self.take_back(claim.id, out);
+            self.check(node, lease.job, lease.range, partial, now, out);
+            return true;
+        }
+        let is_drawn = self.is_drawn(claim);
         let running = self.jobs.get_mut(&lease.job).and_then(|job| job.running_mut());
-        let open = running.and_then(|running| running.ranges.finish(lease.range.start()));
+        let open = running.and_then(|running| {
+            if is_drawn { running.ranges.withhold(start) } else { running.ranges.finish(start) }
+        });
         for holder in open.expect("an active lease has an open range").holders {
             if holder == claim.id {
                 self.take_back(holder, out);
@@ -112,7 +124,11 @@ impl<P: Merge + Clone> Scheduler<P> {
                 self.revoke(holder, out);
             }
         }
-        self.add(node, lease.job, claim, partial, now, out);
+        if is_drawn {
+            self.withhold(node, lease.job, lease.range, partial, now, out);
+        } else {
+            self.add(node, self.checks.now(), lease.job, lease.range, partial, now, out);
+        }
         true
     }
 
@@ -129,7 +145,7 @@ impl<P: Merge + Clone> Scheduler<P> {
         now: Now,
         out: &mut Outcome<P>,
     ) -> bool {
-        if !self.seal_key.fits(node, claim) {
+        if !self.seal_key.fits(node, claim) || self.fleet.get(node).is_none_or(|node| node.quarantined) {
             return false;
         }
         let Some(key) = self.names.get(&claim.job).copied() else { return false };
@@ -147,30 +163,39 @@ impl<P: Merge + Clone> Scheduler<P> {
             return false;
         }
         self.start(key, now, out);
+        let is_drawn = self.is_drawn(claim);
         let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut());
         let overtaken = running
             .filter(|running| running.fold.fits(&partial))
             // A range beyond the horizon was leased before a crash lost some progress. It is leased
             // again when its turn comes.
             .filter(|running| claim.range.end() <= running.fold.horizon())
-            .and_then(|running| running.ranges.accept_stale(claim.range));
+            .and_then(|running| {
+                let ranges = &mut running.ranges;
+                if is_drawn { ranges.withhold_stale(claim.range) } else { ranges.accept_stale(claim.range) }
+            });
         let Some(overtaken) = overtaken else { return false };
         for lease in overtaken {
             self.revoke(lease, out);
         }
-        self.add(node, key, claim, partial, now, out);
+        self.credit(node, claim, partial.simulations(), now);
+        if is_drawn {
+            self.withhold(node, key, claim.range, partial, now, out);
+        } else {
+            self.add(node, self.checks.now(), key, claim.range, partial, now, out);
+        }
         true
     }
 
     /// Counts a fault of the node. After the second consecutive fault the node gets no leases for a
     /// while, so that one bad node doesn't take the work that others could do.
     fn blame(&mut self, node: NodeId, now: Now) {
-        let (first, most) = (self.config.quarantine, self.config.quarantine_max);
+        let (first, most) = (self.config.fault_pause, self.config.fault_pause_max);
         self.fleet.change(node, |node| {
             node.faults = node.faults.saturating_add(1);
             if let Some(doublings) = node.faults.checked_sub(2) {
                 let time = first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(most);
-                node.quarantined_until = Some(now.elapsed.saturating_add(time));
+                node.paused_until = Some(now.elapsed.saturating_add(time));
             }
         });
     }
@@ -214,22 +239,37 @@ impl<P: Merge + Clone> Scheduler<P> {
         }
     }
 
-    /// Adds an accepted report to the fold.
-    fn add(&mut self, node: NodeId, key: JobKey, claim: &Lease, partial: P, now: Now, out: &mut Outcome<P>) {
-        let simulations = partial.simulations();
+    /// Counts an accepted report of the node.
+    fn credit(&mut self, node: NodeId, claim: &Lease, simulations: u64, now: Now) {
         self.fleet.change(node, |node| {
             node.simulations += simulations;
             (node.faults, node.progressed) = (0, now.elapsed);
         });
         self.leases.accept(*claim, self.config.accepted_reports_max);
-        let running = self.jobs.get_mut(&key).and_then(|job| job.running_mut()).expect("its range was open");
-        running.add(node, claim.range, partial, now.elapsed);
+    }
+
+    /// Adds a partial result that the node reported at `mark` to the fold. Its range is done.
+    #[expect(clippy::too_many_arguments, reason = "a report has that many parts")]
+    pub(super) fn add(
+        &mut self,
+        node: NodeId,
+        mark: Mark,
+        key: JobKey,
+        range: BlockRange,
+        partial: P,
+        now: Now,
+        out: &mut Outcome<P>,
+    ) {
+        let job = self.jobs.get_mut(&key).expect("a job with a report exists");
+        let id = job.id;
+        let running = job.running_mut().expect("a job whose range was not done runs");
+        running.add(node, mark, range, partial, now.elapsed);
         if running.fold.is_complete() {
             self.end(key, JobState::Complete, None, now, out);
         } else {
             self.unsaved.insert(key);
             self.requeue(key, now);
-            out.effects.push(Effect::Changed { job: claim.job });
+            out.effects.push(Effect::Changed { job: id });
         }
     }
 
@@ -251,7 +291,11 @@ impl<P: Merge + Clone> Scheduler<P> {
         let (history, holders) = running
             .and_then(|running| running.ranges.release(lease.range.start(), id, why))
             .expect("an active lease has an open range");
-        self.leases.set_holders(&holders);
+        if holders.is_empty() {
+            self.wait_for_check(lease.job, lease.range);
+        } else {
+            self.leases.set_holders(&holders);
+        }
         self.requeue(lease.job, now);
         let message = shorten(message);
         let faulty = history.faulty_nodes();

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carlo_types::{Fault, FaultCode, Merge, Now, Timestamp};
+use carlo_types::{Fault, FaultCode, Merge, NodeId, Now, Timestamp};
 
 use super::{NewJob, Scheduler};
+use crate::checks::{Trust, Verdict};
 use crate::command::Outcome;
 use crate::job::{Ended, Queued, Running, State};
 use crate::record::{JobRecord, JobState, StoredJob};
 
-impl<P: Merge + Clone> Scheduler<P> {
+impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     /// Restores a job as an earlier epoch left it. Jobs must come in the order of their creation,
     /// because queued ones start in that order. Blocks that aren't in a running job's checkpoint
     /// are pending again.
@@ -67,6 +68,20 @@ impl<P: Merge + Clone> Scheduler<P> {
             }
         }
         Ok(out)
+    }
+
+    /// Restores what is known about a node.
+    pub fn restore_trust(&mut self, node: NodeId, trust: &Trust) {
+        self.checks.know(node, &trust.name, trust.until);
+    }
+
+    /// Restores a verdict, and the quarantine if it is in force. All nodes must have been restored
+    /// before.
+    pub fn restore_verdict(&mut self, verdict: Verdict) {
+        if verdict.is_in_force() {
+            self.fleet.quarantine(&verdict.name, true);
+        }
+        self.checks.put(verdict);
     }
 
     /// Restores the mark that workers with this name are drained.

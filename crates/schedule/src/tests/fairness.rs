@@ -189,7 +189,7 @@ fn the_end_of_a_job_does_not_wait_for_a_slow_node() {
     assert_eq!(cluster.world.ledger.results[&job].fold, Marks::first(3_000, 3_000 * BLOCK));
     let shares = &cluster.world.ledger.results[&job].shares;
     let slow = cluster.speeds[3].0;
-    let by_slow = shares.iter().find(|(node, _)| *node == slow).map_or(0, |(_, simulations)| *simulations);
+    let by_slow = shares.iter().find(|share| share.node == slow).map_or(0, |share| share.simulations);
     assert!(by_slow < 3_000 * BLOCK / 20, "it gets less by its speed: {by_slow}");
 }
 

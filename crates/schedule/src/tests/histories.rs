@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use carlo_types::merge::stopping_error;
 use carlo_types::{
-    BLOCK_SIMULATIONS, BatchId, JobId, JobSpec, Load, Merge, Money, NodeId, OwnerId, Timestamp,
+    BLOCK_SIMULATIONS, BatchId, JobId, JobSpec, Lease, Load, Merge, Money, NodeId, OwnerId, Timestamp,
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::marks::Marks;
-use super::world::{World, facts, failure, job, node, report, spec};
+use super::world::{World, facts, failure, job, node, report, spec, was_accepted};
 use crate::{BatchRecord, BatchState, Command, Config, JobState, OwnerLimits, RetentionLimits};
 
 const SEEDS: u64 = 16;
@@ -42,6 +42,24 @@ struct History {
     cancelled: BTreeSet<JobId>,
     batches: Vec<BatchId>,
     cancelled_batches: BTreeSet<BatchId>,
+    breakage: Breakage,
+}
+
+/// A machine that begins to compute wrongly, all the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Breakage {
+    No,
+    /// After so many further steps.
+    In(usize),
+    /// Since then; and whether a wrong report has counted.
+    Yes(bool),
+}
+
+/// The numbers of the nodes on the machine that breaks. They have one name.
+const BROKEN: [u128; 2] = [2, 3];
+
+fn name(number: u128) -> String {
+    format!("worker {}", number / 2)
 }
 
 impl History {
@@ -64,6 +82,7 @@ impl History {
             cancelled: BTreeSet::new(),
             batches: Vec::new(),
             cancelled_batches: BTreeSet::new(),
+            breakage: Breakage::No,
         }
     }
 
@@ -71,7 +90,29 @@ impl History {
         node(self.rng.random_range(1..=NODES))
     }
 
+    /// A history in which a machine breaks, and a part of all leases is checked.
+    fn with_breakage(seed: u64) -> Self {
+        let mut history = Self::new(seed);
+        let breaks_in = history.rng.random_range(0..STEPS / 2);
+        history.breakage = Breakage::In(breaks_in);
+        let config = &mut history.world.config;
+        config.spot_check_share = [0.02, 0.2, 1.0][history.rng.random_range(0..3)];
+        config.spot_checks_max = history.rng.random_range(1..100);
+        history.world.restart();
+        history
+    }
+
     fn step(&mut self) {
+        match self.breakage {
+            Breakage::In(0) => {
+                self.breakage = Breakage::Yes(false);
+                // What it computed before and reports later would vouch for it.
+                let is_sound = |message: &Command<Marks>| !is_of_broken(message);
+                self.mail.retain(is_sound);
+            }
+            Breakage::In(steps) => self.breakage = Breakage::In(steps - 1),
+            Breakage::No | Breakage::Yes(_) => {}
+        }
         match self.rng.random_range(0..104) {
             0..4 => self.submit(),
             4..6 => self.submit_batch(),
@@ -81,8 +122,7 @@ impl History {
                 if self.rng.random_bool(0.5) {
                     self.world.leases.remove(&node(number));
                 }
-                let command =
-                    Command::Join { node: node(number), facts: facts(&format!("worker {}", number / 2)) };
+                let command = Command::Join { node: node(number), facts: facts(&name(number)) };
                 self.apply(command);
             }
             12..14 => {
@@ -189,7 +229,7 @@ impl History {
         let place = if self.rng.random_bool(0.8) { 0 } else { self.rng.random_range(0..held) };
         let (lease, spec) = self.world.leases[&node][place].clone();
         let took = Duration::from_micros(self.rng.random_range(0..50_000));
-        let mut message = report(node, lease, &spec, took);
+        let mut message = self.reported(node, lease, &spec, took);
         match self.rng.random_range(0..1_000) {
             0..10 => {
                 self.faulty.insert(lease.job);
@@ -206,6 +246,16 @@ impl History {
         self.mail.push(message);
     }
 
+    /// The report of a lease, with wrong bits if the machine is broken.
+    fn reported(&mut self, node: NodeId, lease: Lease, spec: &JobSpec, took: Duration) -> Command<Marks> {
+        let mut message = report(node, lease, spec, took);
+        let is_broken = matches!(self.breakage, Breakage::Yes(_)) && is_of_broken(&message);
+        if let Command::Report { partial, .. } = &mut message {
+            partial.errors = if is_broken { self.rng.random_range(1..u64::MAX) } else { 0 };
+        }
+        message
+    }
+
     /// A message arrives, not always the oldest, and sometimes repeatedly.
     fn deliver(&mut self) {
         if self.mail.is_empty() {
@@ -216,7 +266,13 @@ impl History {
         if self.rng.random_bool(0.15) {
             self.mail.push(message.clone());
         }
-        self.apply(message);
+        let is_wrong = matches!(&message, Command::Report { partial, .. } if partial.errors > 0);
+        if let Ok(effects) = self.world.apply(message)
+            && is_wrong
+            && was_accepted(&effects)
+        {
+            self.breakage = Breakage::Yes(true);
+        }
     }
 
     fn beat(&mut self) {
@@ -273,6 +329,61 @@ impl History {
         panic!("jobs are still open: {:?}", self.world.scheduler.cluster(self.world.now));
     }
 
+    /// Runs workers until no job is open, and until the broken machine was found if a wrong report
+    /// of it has counted.
+    fn finish_with_breakage(&mut self) {
+        self.mail.clear();
+        self.world.leases.clear();
+        for number in 1..=NODES {
+            self.apply(Command::UndrainName { name: name(number) });
+        }
+        for number in 1..=NODES {
+            self.world.apply(Command::Join { node: node(number), facts: facts(&name(number)) }).unwrap();
+        }
+        for _ in 0..100_000 {
+            let is_found = self.breakage != Breakage::Yes(true)
+                || self.world.ledger.verdicts.values().any(|verdict| verdict.name == name(BROKEN[0]));
+            if self.world.scheduler.open_jobs == 0 {
+                if is_found {
+                    return;
+                }
+                self.world.submit(20 * BLOCK_SIMULATIONS);
+            }
+            self.world.wait(Duration::from_millis(20));
+            for number in 1..=NODES {
+                let node = node(number);
+                self.world.beat(node);
+                if let Some((lease, spec)) = self.world.first_lease(node) {
+                    let message = self.reported(node, lease, &spec, Duration::from_millis(20));
+                    self.mail.push(message);
+                    self.deliver();
+                    self.mail.clear();
+                }
+            }
+            self.world.tick();
+        }
+        panic!("jobs are still open: {:?}", self.world.scheduler.cluster(self.world.now));
+    }
+
+    /// Checks that every complete job has the right result, or is known to be doubtful. Returns the
+    /// number of wrong results.
+    fn check_doubts(&self) -> usize {
+        let mut wrong = 0;
+        for (id, result) in &self.world.ledger.results {
+            let doubts = self.world.scheduler.doubts(&result.shares);
+            if result.fold != expected(&result.spec) {
+                wrong += 1;
+                assert!(!doubts.is_empty(), "{id} is wrong and unmarked: {:?}", result.shares);
+            }
+            let mut names = doubts.iter().map(|verdict| verdict.name.as_str());
+            assert!(names.all(|other| other == name(BROKEN[0])), "only the broken machine is suspected");
+        }
+        for verdict in self.world.ledger.verdicts.values() {
+            assert_eq!(verdict.name, name(BROKEN[0]), "{}", verdict.reason);
+        }
+        wrong
+    }
+
     /// Checks the end of each job.
     fn check(&self) {
         let mut complete = 0;
@@ -289,7 +400,7 @@ impl History {
                     assert_eq!(result.fold, expected(&record.spec), "{id}");
                     assert_eq!(record.simulations_done, result.fold.simulations());
                     assert_eq!(record.stopped_early, record.simulations_done < record.spec.simulations());
-                    let shares: u64 = result.shares.iter().map(|(_, simulations)| simulations).sum();
+                    let shares: u64 = result.shares.iter().map(|share| share.simulations).sum();
                     assert_eq!(shares, record.simulations_done, "{id}");
                     assert_eq!(record.workers_used as usize, result.shares.len(), "{id}");
                 }
@@ -361,6 +472,37 @@ fn whatever_happens_every_job_ends_with_its_simulations_counted_once() {
     match std::env::var("CARLO_TEST_SEED") {
         Ok(seed) => run(seed.parse().unwrap()),
         Err(_) => (0..SEEDS).for_each(run),
+    }
+}
+
+fn is_of_broken(message: &Command<Marks>) -> bool {
+    let (Command::Report { node: of, .. } | Command::Fail { node: of, .. }) = message else { return false };
+    BROKEN.map(node).contains(of)
+}
+
+fn run_with_breakage(seed: u64, change: impl FnOnce(&mut World)) -> (usize, Breakage) {
+    let seed = Seed(seed);
+    let mut history = History::with_breakage(seed.0);
+    change(&mut history.world);
+    for _ in 0..STEPS {
+        history.step();
+    }
+    history.finish_with_breakage();
+    (history.check_doubts(), history.breakage)
+}
+
+#[test]
+fn no_wrong_result_of_a_broken_machine_stays_unmarked() {
+    let seeds = match std::env::var("CARLO_TEST_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..SEEDS).collect(),
+    };
+    let ends: Vec<_> = seeds.iter().map(|seed| run_with_breakage(*seed, |_| {})).collect();
+    if seeds.len() > 1 {
+        let broken = ends.iter().filter(|(_, breakage)| *breakage == Breakage::Yes(true)).count();
+        assert!(broken > seeds.len() / 4, "too few histories with wrong reports to test anything");
+        let wrong: usize = ends.iter().map(|(wrong, _)| wrong).sum();
+        assert!(wrong > 0, "no result was wrong, so the marks were not tested");
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Marks {
     successes: u64,
     /// The job's number of simulations. Marks of jobs with another number don't fit.
     asked: u64,
+    /// Wrong bits that a broken worker has added.
+    pub(crate) errors: u64,
     /// Months that were computed for each simulation, where that isn't what the job says.
     pub(crate) months: Option<u32>,
 }
@@ -29,6 +31,7 @@ impl Marks {
             simulations: range.simulations(simulations),
             successes: (range.start()..range.end()).map(successes).sum(),
             asked: simulations,
+            errors: 0,
             months: None,
         }
     }
@@ -65,6 +68,7 @@ impl Merge for Marks {
         }
         self.simulations += other.simulations;
         self.successes += other.successes;
+        self.errors = self.errors.wrapping_add(other.errors);
     }
 
     fn simulations(&self) -> u64 {

@@ -12,7 +12,7 @@ use carlo_types::{
 use super::marks::Marks;
 use crate::{
     BatchRecord, Checkpoint, Command, Config, Effect, JobRecord, JobState, JobView, NewBatch, Outcome,
-    Record, ResultRecord, Scheduler, SealKey, StoredJob,
+    Record, ResultRecord, Scheduler, SealKey, StoredJob, Trust, Verdict,
 };
 
 /// The months of every job in these tests.
@@ -64,6 +64,8 @@ pub(crate) struct Ledger {
     pub(crate) results: BTreeMap<JobId, ResultRecord<Marks>>,
     pub(crate) drains: Vec<String>,
     pub(crate) batches: BTreeMap<BatchId, BatchRecord>,
+    pub(crate) trust: BTreeMap<NodeId, Trust>,
+    pub(crate) verdicts: BTreeMap<u64, Verdict>,
 }
 
 impl Ledger {
@@ -91,6 +93,10 @@ impl Ledger {
                     self.drains.retain(|drained| *drained != name);
                     self.drains.extend(draining.then_some(name));
                 }
+                Record::Trust { node, trust: Some(trust) } => drop(self.trust.insert(node, trust)),
+                Record::Trust { node, trust: None } => drop(self.trust.remove(&node)),
+                Record::Verdict(verdict) => drop(self.verdicts.insert(verdict.number, verdict)),
+                Record::ForgetVerdict { number } => drop(self.verdicts.remove(&number)),
             }
         }
     }
@@ -112,6 +118,8 @@ impl Ledger {
             assert_eq!(outcome, Outcome::default(), "what was committed is settled");
         }
         self.drains.iter().for_each(|name| scheduler.restore_drain(name));
+        self.trust.iter().for_each(|(node, trust)| scheduler.restore_trust(*node, trust));
+        self.verdicts.values().for_each(|verdict| scheduler.restore_verdict(verdict.clone()));
         scheduler.verify();
         scheduler
     }
@@ -176,6 +184,8 @@ impl World {
             Effect::Ended { .. }
             | Effect::Changed { .. }
             | Effect::BatchChanged { .. }
+            | Effect::Contested { .. }
+            | Effect::Quarantined { .. }
             | Effect::Drained { .. } => {}
         }
     }

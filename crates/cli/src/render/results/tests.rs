@@ -92,6 +92,15 @@ seed            42";
 }
 
 #[test]
+fn doubts_are_told_before_everything_about_the_job() {
+    let doubt = json!([{"node": "attic", "foundAt": "2026-01-01T00:00:00Z", "reason": "it differs"}]);
+    let results = JobResults { doubts: serde_json::from_value(doubt).expect("doubts"), ..answer() };
+    let text = provenance(&running(), &results, None);
+    let expected = "may be wrong    attic took part and was found later to compute wrongly: it differs\n";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
 fn what_else_was_asked_stands_beside_the_probability() {
     let plan = json!({"successProbability": 0.75, "standardError": 0.001, "confidenceInterval95": [0.748, 0.752], "delta": 0.125,
         "deltaStandardError": 0.0005, "assumptions": request(60_000.0)});

@@ -1,4 +1,5 @@
-//! `/api/cluster`: the status, history and events of the cluster, and draining its nodes.
+//! `/api/cluster`: the status, history and events of the cluster, draining its nodes, and the end
+//! of quarantines.
 
 use axum::Json;
 use carlo_rest::Cluster;
@@ -46,7 +47,7 @@ pub(crate) async fn history(call: ApiCall) -> Result<Json<ClusterHistory>, Failu
     path = "/api/cluster/events",
     operation_id = "getClusterEvents",
     tag = "cluster",
-    summary = "The events of the cluster: nodes that joined or were lost, changes of the leader, keys",
+    summary = "The events of the cluster: nodes that joined, were lost or quarantined, changes of the leader, keys",
     description = "At most 500 events since the current coordinator has led. Those of keys, tokens and tiers are for administrators.",
     responses(
         (status = 200, description = "The events, latest first", body = ClusterEvents),
@@ -95,5 +96,27 @@ pub(crate) async fn undrain(
     path_ids::Node(id): path_ids::Node,
 ) -> Result<Json<Node>, Failure> {
     let node = call.rpcs().undrain_node(v1::DrainRequest { node_id: id }).await?;
+    Ok(Json(convert::cluster::node(node)?))
+}
+
+#[utoipa::path(
+    post,
+    path = "/api/cluster/nodes/{id}/lift-quarantine",
+    operation_id = "liftQuarantine",
+    tag = "cluster",
+    summary = "Ends the quarantine of a node",
+    description = "For administrators, once the machine is repaired. The nodes with its name get leases again.",
+    params(
+        ("id" = String, Path, description = "A node's id, `node_…`, or the name of quarantined nodes"),
+    ),
+    responses(
+        (status = 200, description = "The node", body = Node),
+    ),
+)]
+pub(crate) async fn lift_quarantine(
+    call: ApiCall,
+    path_ids::Node(id): path_ids::Node,
+) -> Result<Json<Node>, Failure> {
+    let node = call.rpcs().lift_quarantine(v1::LiftQuarantineRequest { node_id: id }).await?;
     Ok(Json(convert::cluster::node(node)?))
 }

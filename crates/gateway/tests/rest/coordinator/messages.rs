@@ -105,6 +105,7 @@ pub(crate) fn complete() -> v1::Job {
             stopped_early: true,
             workers_used: 2,
             recommendations: vec!["Earn more.".to_owned()],
+            doubts: Vec::new(),
         }),
         ..running()
     }

@@ -96,7 +96,9 @@ impl Jobs for State {
             let is_refused = self.refusal.lock().unwrap().is_some();
             let is_allowed = key.is_none_or(|key| key == kept.key) && !is_refused;
             let mut revalidation = v1::Revalidation {
-                is_valid: is_allowed && ended == Some(kept.completed_at_ms),
+                is_valid: is_allowed
+                    && ended == Some(kept.completed_at_ms)
+                    && self.job(&kept.id).is_ok_and(|job| job.verdict == kept.verdict),
                 ..Default::default()
             };
             for (name, value) in self.limits.lock().unwrap().iter().filter(|_| is_allowed) {
@@ -490,6 +492,11 @@ impl Cluster for State {
                     running_jobs: 1,
                     oldest_submitted_ms: 1_000,
                 }],
+                quarantines: vec![v1::Quarantine {
+                    name: "attic".to_owned(),
+                    since_ms: 1_000,
+                    reason: "it differs".to_owned(),
+                }],
             })
         };
         self.answer("status", request, cluster).await
@@ -545,6 +552,16 @@ impl Cluster for State {
 
     async fn undrain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Node>, Status> {
         self.answer("undrain", request, |message| told(&message, v1::NodeStatus::Available)).await
+    }
+
+    async fn lift_quarantine(
+        &self,
+        request: Request<v1::LiftQuarantineRequest>,
+    ) -> Result<Response<v1::Node>, Status> {
+        let lift = |message: v1::LiftQuarantineRequest| {
+            told(&v1::DrainRequest { node_id: message.node_id }, v1::NodeStatus::Available)
+        };
+        self.answer("lift quarantine", request, lift).await
     }
 }
 
