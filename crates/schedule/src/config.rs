@@ -10,6 +10,9 @@ use carlo_types::limits;
 pub struct Config {
     /// How long a lease should take.
     pub lease_target: Duration,
+    /// With so many nodes that leases of this length would be reported more often, in reports per
+    /// second, they are longer.
+    pub reports_per_second_max: u32,
     /// A node that has been silent for this long is lost.
     pub heartbeat_timeout: Duration,
     /// A running job's progress is made durable at least this often.
@@ -83,6 +86,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             lease_target: limits::LEASE_TARGET,
+            reports_per_second_max: 10_000,
             heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
             checkpoint_every: limits::CHECKPOINT_EVERY,
             checkpoint_share: 0.05,

@@ -37,7 +37,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
             return 0.0;
         }
         let nodes = self.fleet.iter().filter(|(_, node)| node.is_open()).count().max(1);
-        self.config.lease_target.as_secs_f64() / nodes as f64
+        self.lease_target().as_secs_f64() / nodes as f64
     }
 
     /// The seconds that `simulations` of so many months take if their job gets a share of 1 /

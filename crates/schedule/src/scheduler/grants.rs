@@ -2,6 +2,7 @@
 //! to idle nodes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carlo_types::{Lease, LeaseId, Merge, NodeId, Now, Seal};
 
@@ -30,11 +31,18 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
         // Nodes that are still idle get the ranges of leases that have taken longer than planned.
         while let Some(node) = self.fleet.idle_node()
             && let Some((first, lease)) = self.leases.oldest_single()
-            && now.elapsed.saturating_sub(lease.granted) >= self.config.lease_target
+            && now.elapsed.saturating_sub(lease.granted) >= self.lease_target()
         {
             let lease = *lease;
             self.grant_again(node, first, lease, now, out);
         }
+    }
+
+    /// How long a lease should take. It grows with the fleet, so that the reports don't take more than
+    /// the leader can handle.
+    pub(crate) fn lease_target(&self) -> Duration {
+        let rate = f64::from(self.config.reports_per_second_max.max(1));
+        self.config.lease_target.max(Duration::from_secs_f64(self.fleet.len() as f64 / rate))
     }
 
     /// Whether the job's next range must be the only lease of its node.
@@ -67,7 +75,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
 
     fn grant(&mut self, node: NodeId, key: JobKey, now: Now, out: &mut Outcome<P>) {
         let id = self.leases.next_id();
-        let competitors = self.queue.competitors();
+        let (competitors, target) = (self.queue.competitors(), self.lease_target());
         let member = self.fleet.get(node).expect("a free node is a member");
         let job = self.jobs.get_mut(&key).expect("a job in the queue exists");
         let (simulations, months, place) = (job.simulations, job.months, job.place());
@@ -75,7 +83,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
         let first = running.ranges.first_pending().expect("a job in the queue has something to lease");
         let segment = running.fold.segments().around(first.start()).expect("each block is in a segment");
         let sizing = Sizing {
-            target: self.config.lease_target,
+            target,
             speed: member.speed,
             share: self.fleet.share(member),
             threads: member.facts.threads,

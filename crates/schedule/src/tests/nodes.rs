@@ -304,3 +304,19 @@ fn a_lost_node_is_forgotten_after_a_minute_or_when_its_name_comes_back() {
     }
     assert_eq!(state_of(&world, 3), None);
 }
+
+/// The reports of 20,000 nodes don't come more often than those of 5,000.
+#[test]
+fn leases_are_longer_in_a_larger_fleet() {
+    let target = |nodes: u128| {
+        let mut world = World::new(Config { nodes_max: 20_000, ..Config::default() });
+        world.verify_every = u32::MAX;
+        for number in 1..=nodes {
+            world.join(number);
+        }
+        world.scheduler.lease_target()
+    };
+    assert_eq!(target(1), Duration::from_millis(500));
+    assert_eq!(target(5_000), Duration::from_millis(500));
+    assert_eq!(target(20_000), Duration::from_secs(2));
+}
