@@ -118,6 +118,7 @@ impl Chaos {
             Some(Sabotage::AcknowledgeBeforeCommit | Sabotage::NoEpochCheck) => 5..8,
             Some(Sabotage::NoAttemptCheck) => 8..15,
             Some(Sabotage::NoFencing) => 24..25,
+            Some(Sabotage::NoSpotChecks) => 22..24,
             None => 0..if self.world.plan.coordinators > 1 { 29 } else { 24 },
         };
         match self.random.random_range(kinds) {
@@ -348,9 +349,9 @@ impl Chaos {
             let index = self.random.random_range(0..self.world.plan.coordinators);
             return (client::HOST.to_owned(), coordinator(index));
         }
-        let worker = self.any_worker();
-        let worker_endpoints = self.world.worker_endpoints();
-        (worker, worker_endpoints[self.random.random_range(0..worker_endpoints.len())].clone())
+        let index = self.random.random_range(0..self.world.plan.workers.len());
+        let worker_endpoints = self.world.worker_endpoints(index);
+        (worker(index), worker_endpoints[self.random.random_range(0..worker_endpoints.len())].clone())
     }
 
     fn time(&mut self, min_ms: u64, max_ms: u64) -> Duration {

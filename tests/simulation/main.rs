@@ -1,7 +1,8 @@
 //! The deterministic simulation: the real coordinator, its ledger and real workers over a simulated
 //! network, clock and disk, with every kind of failure. Whatever happens, each job ends with the
-//! answer of an undisturbed run or fails because of its own poison, no acknowledged job is missing,
-//! no simulation is counted twice, and the scheduler's indexes agree after every commit.
+//! answer of an undisturbed run or fails because of its own poison. A wrong answer may only leave
+//! the cluster if a worker computes wrongly, and is marked in the end. No acknowledged job is
+//! missing, no simulation is counted twice, and the scheduler's indexes agree after every commit.
 //!
 //! A run depends only on its seed: `plan` decides what exists, `chaos` what fails. Each seed runs
 //! in its own process (`seeds`), because libraries draw randomness themselves, which `entropy`
@@ -11,7 +12,8 @@
 //!   processes that freeze. `ledger`, `disk`, `etcd`: the coordinator's storage.
 //! * `client`: submits jobs and checks the answers. `oracle`: the correct answers. `trace`: what
 //!   happened, and its hash.
-//! * `forger`: disables a guard, to verify that a run notices.
+//! * `flipper`: a worker whose processor computes wrongly. `forger`: disables a guard, to verify that
+//!   a run notices. Both are a `proxy` between workers and coordinators.
 //!
 //! `tests/sim --seeds N` runs many seeds. `tests/sim --seed S` runs one and shows what happened.
 
@@ -20,6 +22,7 @@ mod client;
 mod disk;
 mod entropy;
 mod etcd;
+mod flipper;
 mod forger;
 mod frost;
 mod ledger;
@@ -27,6 +30,7 @@ mod machine;
 mod net;
 mod oracle;
 mod plan;
+mod proxy;
 mod seeds;
 mod trace;
 mod world;

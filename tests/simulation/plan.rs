@@ -17,6 +17,25 @@ pub(crate) struct Plan {
     pub(crate) jobs: Vec<JobPlan>,
     /// How long faults occur.
     pub(crate) chaos: Duration,
+    pub(crate) broken: Option<Broken>,
+}
+
+/// A worker whose processor computes wrongly, also after restarts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Broken {
+    pub(crate) worker: usize,
+    pub(crate) flips: Flips,
+}
+
+/// Which of its reports are wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flips {
+    /// A quarter. Every lease is checked in such a world, so no wrong result leaves the cluster. A
+    /// check now and then could agree by chance, and nobody would know of the others.
+    Sometimes,
+    /// All of them from then on. A part of the leases is checked, so wrong results may leave the
+    /// cluster, and are marked later.
+    From(Duration),
 }
 
 /// How many times slower a slow machine is.
@@ -80,7 +99,7 @@ impl Plan {
     pub(crate) fn new(mut random: ChaCha8Rng, storage: Option<StoragePlan>) -> Self {
         let drawn = StoragePlan::ALL[random.random_range(0..StoragePlan::ALL.len())];
         let storage = storage.unwrap_or(drawn);
-        Self {
+        let mut plan = Self {
             coordinators: match storage {
                 StoragePlan::Disk => 1,
                 StoragePlan::Memory => random.random_range(1..=2),
@@ -90,7 +109,18 @@ impl Plan {
             workers: (0..random.random_range(2..=5)).map(|_| WorkerPlan::new(&mut random)).collect(),
             jobs: (1..=random.random_range(3..=8)).map(|number| JobPlan::new(number, &mut random)).collect(),
             chaos: Duration::from_millis(random.random_range(8_000..20_000)),
+            broken: None,
+        };
+        // If two differ, a third one decides.
+        if plan.workers.len() > 2 && random.random_ratio(1, 2) {
+            let flips = if random.random() {
+                Flips::Sometimes
+            } else {
+                Flips::From(Duration::from_millis(random.random_range(0..8_000)))
+            };
+            plan.broken = Some(Broken { worker: random.random_range(0..plan.workers.len()), flips });
         }
+        plan
     }
 }
 
@@ -172,6 +202,11 @@ impl JobPlan {
                 .then(|| Duration::from_millis(random.random_range(0..5_000))),
             poison,
         }
+    }
+
+    /// A job of a dozen blocks, so that the broken worker gets leases.
+    pub(crate) fn probe(number: u64) -> Self {
+        Self { draft: draft(12 * BLOCK_SIMULATIONS, 1), ..Self::large(number) }
     }
 
     /// A job that keeps every worker busy for most of a run.

@@ -22,9 +22,9 @@ use crate::etcd::SimCandidate;
 use crate::frost::Frost;
 use crate::ledger::{SimLedger, Storage};
 use crate::machine::{Condition, Poisoned, SimMachine};
-use crate::plan::{JobPlan, Plan, StoragePlan};
+use crate::plan::{Broken, Flips, JobPlan, Plan, StoragePlan};
 use crate::trace::Trace;
-use crate::{client, forger, net};
+use crate::{client, flipper, forger, net};
 
 /// How long a world may take, in addition to the work itself, to finish its jobs once there are no
 /// more faults, apart from a frozen worker.
@@ -55,11 +55,18 @@ pub(crate) enum Sabotage {
     NoEpochCheck,
     /// The attempt of a report isn't checked, only its node and job.
     NoAttemptCheck,
+    /// No report is checked by another node, and one worker computes wrongly.
+    NoSpotChecks,
 }
 
 impl Sabotage {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::AcknowledgeBeforeCommit, Self::NoFencing, Self::NoEpochCheck, Self::NoAttemptCheck];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::AcknowledgeBeforeCommit,
+        Self::NoFencing,
+        Self::NoEpochCheck,
+        Self::NoAttemptCheck,
+        Self::NoSpotChecks,
+    ];
 
     /// Whether it shows with this storage. A single coordinator has no other leader to be fenced
     /// by, and with memory the coordinators are told which one leads.
@@ -98,6 +105,8 @@ pub(crate) struct World {
     /// The condition of each worker's machine.
     pub(crate) conditions: Vec<Condition>,
     pub(crate) poisoned: Poisoned,
+    /// The number of reports with a flipped bit.
+    pub(crate) flipped: AtomicU64,
     phase: Mutex<Phase>,
     latest_epoch: Arc<AtomicU64>,
     /// The number of processes started so far. Each has its own randomness.
@@ -110,6 +119,11 @@ impl World {
         if sabotage.is_some_and(Sabotage::is_forgery) {
             plan.jobs = vec![JobPlan::large(1), JobPlan::large(2)];
         }
+        plan.broken = match sabotage {
+            None => plan.broken,
+            Some(Sabotage::NoSpotChecks) => Some(Broken { worker: 0, flips: Flips::Sometimes }),
+            Some(_) => None,
+        };
         let storage = match plan.storage {
             StoragePlan::Disk => Storage::Disk(Disk::new(random(seed, "disk", 0))),
             StoragePlan::Memory => Storage::Shared(Arc::new(MemoryLedger::new())),
@@ -124,6 +138,7 @@ impl World {
             calendar: AtomicI64::new(0),
             conditions: plan.workers.iter().map(|_| Condition::default()).collect(),
             poisoned: Poisoned::default(),
+            flipped: AtomicU64::new(0),
             phase: Mutex::new(Phase::Work),
             latest_epoch: Arc::default(),
             lives: AtomicU64::new(0),
@@ -153,9 +168,16 @@ impl World {
         (0..self.plan.coordinators).map(|index| net::url(&coordinator(index))).collect()
     }
 
-    /// The hosts that workers connect to.
-    pub(crate) fn worker_endpoints(&self) -> Vec<String> {
-        if self.sabotage.is_some_and(Sabotage::is_forgery) {
+    /// Whether wrong results may leave the cluster and be marked later.
+    pub(crate) fn marks_later(&self) -> bool {
+        self.plan.broken.is_some_and(|broken| broken.flips != Flips::Sometimes)
+    }
+
+    /// The hosts that a worker connects to.
+    pub(crate) fn worker_endpoints(&self, worker: usize) -> Vec<String> {
+        if self.plan.broken.is_some_and(|broken| broken.worker == worker) {
+            vec![flipper::HOST.to_owned()]
+        } else if self.sabotage.is_some_and(Sabotage::is_forgery) {
             vec![forger::HOST.to_owned()]
         } else {
             (0..self.plan.coordinators).map(coordinator).collect()
@@ -239,6 +261,17 @@ async fn lead(world: Arc<World>, index: usize) -> turmoil::Result {
     let environment = Surroundings { world: Arc::clone(&world), random: Mutex::new(world.next_life("ids")) };
     let mut settings = Settings::default();
     settings.scheduler.range_losses_max = if world.plan.is_deadly() { LOSSES_MAX } else { u32::MAX };
+    settings.scheduler.spot_check_share = match world.plan.broken.map(|broken| broken.flips) {
+        _ if world.sabotage == Some(Sabotage::NoSpotChecks) => 0.0,
+        Some(Flips::Sometimes) => 1.0,
+        Some(Flips::From(_)) => 0.3,
+        None => 0.05,
+    };
+    if settings.scheduler.spot_check_share == 1.0 {
+        // No report counts without a check, even if nobody else is there for a long time.
+        settings.scheduler.spot_check_nodes_min = 1;
+        settings.scheduler.spot_check_patience = Duration::MAX;
+    }
     let incoming = net::listen().await?;
     let never = CancellationToken::new();
     carlo_coordinator::serve(settings, ledger, Arc::new(environment), address, incoming, never).await?;
@@ -266,7 +299,7 @@ async fn deposed(world: &World, index: usize, late: Duration) {
 async fn run_worker(world: Arc<World>, index: usize) -> turmoil::Result {
     let machine = SimMachine::new(&world, index, world.next_life("worker"));
     let condition = &world.conditions[index];
-    let urls: Vec<_> = world.worker_endpoints().iter().map(|host| net::url(host)).collect();
+    let urls: Vec<_> = world.worker_endpoints(index).iter().map(|host| net::url(host)).collect();
     let coordinators = Coordinators::connecting(&urls, net::connect_freezing(condition.frozen.clone()))?;
     let shutdown = CancellationToken::new();
     *condition.shutdown.lock().unwrap_or_else(PoisonError::into_inner) = shutdown.clone();
@@ -299,7 +332,9 @@ pub(crate) fn run(
     let world = Arc::new(World::new(seed, storage, sabotage));
     let mut sim = build(&world);
     let mut chaos = Chaos::new(&world);
-    let patience = PATIENCE + WORK_AGAIN * world.plan.work();
+    // In a world with a broken worker, work is done twice, or begins again.
+    let again = if world.plan.broken.is_some() { 3 * WORK_AGAIN } else { WORK_AGAIN };
+    let patience = PATIENCE + again * world.plan.work();
     let mut deadline = world.plan.chaos + patience;
     let outcome = loop {
         chaos.act(&mut sim);
@@ -336,6 +371,10 @@ fn build(world: &Arc<World>) -> Sim<'static> {
     if let Some(sabotage) = world.sabotage.filter(|sabotage| sabotage.is_forgery()) {
         let world = Arc::clone(world);
         sim.host(forger::HOST, move || forger::run(Arc::clone(&world), sabotage));
+    }
+    if let Some(broken) = world.plan.broken {
+        let world = Arc::clone(world);
+        sim.host(flipper::HOST, move || flipper::run(Arc::clone(&world), broken));
     }
     for index in 0..world.plan.workers.len() {
         let world = Arc::clone(world);
