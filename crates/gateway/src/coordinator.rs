@@ -183,8 +183,7 @@ fn failure(status: &Status) -> Failure {
         FaultCode::Timeout => "the coordinator took too long to answer".clone_into(&mut fault.message),
         FaultCode::Incompatible => {
             tracing::warn!(%status, "a coordinator doesn't understand this gateway");
-            fault.message =
-                format!("the coordinator has another version than this gateway: {}", fault.message);
+            "the coordinator has a version that this gateway can't talk to".clone_into(&mut fault.message);
         }
         FaultCode::Internal => fault.message = format!("the coordinator answered {status}"),
         _ => {}

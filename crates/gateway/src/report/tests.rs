@@ -81,7 +81,7 @@ fn a_report_says_what_was_asked_and_how_sure_the_answer_is() {
         "−30.0 points",
         "earning more helps",
         "goal $70k",
-        "financialProfile.liquidAssets",
+        "financialProfile.<wbr>liquidAssets",
         "version 4 of the model",
         "<code>00ff00ff",
         "carlo verify",
