@@ -80,17 +80,31 @@ fn usage_of_all_users_and_the_audit_log_are_tables() {
 }
 
 #[test]
-fn a_rotated_key_keeps_its_note_and_its_lifetime() {
+fn a_rotated_key_keeps_its_note_its_lifetime_and_its_webhook() {
     let key = json!({
         "id": "key_1", "user_id": "ann", "tier": "pro", "role": "user", "created_at": "2026-01-01T00:00:00Z",
         "note": "nightly", "expires_at": "2026-01-31T00:00:00Z", "revoked_at": null,
     });
     let mut made = key.clone();
     (made["id"], made["secret"]) = (json!("key_2"), json!("carlo_secret"));
-    let fake = Fake::new([(200, json!({"keys": [key]})), (201, made), (200, key.clone())]);
+    let webhook = json!({
+        "keyId": "key_1", "id": "hook_1", "url": "https://example.org/events", "events": ["job.complete"],
+    });
+    let mut moved = webhook.clone();
+    moved["keyId"] = json!("key_2");
+    let answers =
+        [(200, json!({"keys": [key]})), (201, made), (200, webhook), (200, moved), (200, key.clone())];
+    let fake = Fake::new(answers);
     let (stdout, _, code) = outcome(&mut carlo(&["keys", "rotate", "key_1", "--url", &fake.url]));
     assert_eq!((stdout.as_str(), code), ("carlo_secret\n", Some(0)));
     let asked: serde_json::Value = serde_json::from_str(&fake.bodies.lock().unwrap()[1]).unwrap();
     assert_eq!((&asked["note"], &asked["expires_in_days"]), (&json!("nightly"), &json!(30)));
-    assert_eq!(fake.calls.lock().unwrap()[2], "DELETE /api/admin/keys/key_1");
+    let asked: serde_json::Value = serde_json::from_str(&fake.bodies.lock().unwrap()[3]).unwrap();
+    assert_eq!(asked, json!({"url": "https://example.org/events", "events": ["job.complete"]}));
+    let wanted = [
+        "GET /api/webhooks/default?key=key_1",
+        "PUT /api/webhooks/default?key=key_2",
+        "DELETE /api/admin/keys/key_1",
+    ];
+    assert_eq!(fake.calls.lock().unwrap()[2..], wanted);
 }
