@@ -13,13 +13,13 @@ from ._model import Answer, Input
 from .display import BatchDisplay, ClusterDisplay, ComparisonDisplay, JobDisplay, ReplayDisplay, ResultsDisplay, SensitivityDisplay, SolvedDisplay
 
 
-AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "ledgerExported", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted", "webhookEnabled", "webhookDeleted", "deliveryRepeated", "defaultWebhookSet", "defaultWebhookCleared"]
+AuditAction = Literal["keyCreated", "keyRotated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "nodeDrained", "nodeUndrained", "quarantineLifted", "ledgerExported", "jobCancelled", "jobUpdated", "jobDeleted", "batchCancelled", "batchDeleted", "webhookEnabled", "webhookDeleted", "deliveryRepeated", "defaultWebhookSet", "defaultWebhookCleared", "nodeQuarantined"]
 """The actions that the audit log records. Jobs and batches are those of other users."""
 
 BatchStatus = Literal["PENDING", "RUNNING", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"]
 """The status of a batch."""
 
-ClusterEventKind = Literal["leaderChanged", "joined", "left", "lost", "refused", "drained", "undrained", "keyCreated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged"]
+ClusterEventKind = Literal["leaderChanged", "joined", "left", "lost", "refused", "drained", "undrained", "keyCreated", "keyRevoked", "tokenCreated", "tokenRevoked", "tiersChanged", "quarantined", "quarantineLifted", "contested"]
 """The kinds of events."""
 
 DeliveryState = Literal["pending", "delivered", "failed"]
@@ -43,7 +43,7 @@ JobStatus = Literal["queued", "running", "complete", "failed", "cancelled"]
 NodeState = Literal["working", "idle"]
 """The status of a node with respect to one job."""
 
-NodeStatus = Literal["available", "busy", "draining", "offline"]
+NodeStatus = Literal["available", "busy", "draining", "offline", "quarantined"]
 """The status of a node."""
 
 Returns = Union["NormalReturns", "LognormalReturns", "StudentTReturns", "RegimeReturns", "BootstrapReturns"]
@@ -403,6 +403,7 @@ class Cluster(ClusterDisplay, Answer):
         "leading_since": "leadingSince",
         "model_version": "modelVersion",
         "offline_nodes": "offlineNodes",
+        "quarantined_nodes": "quarantinedNodes",
         "queued_jobs": "queuedJobs",
         "running_jobs": "runningJobs",
         "simulations_per_second": "simulationsPerSecond",
@@ -435,6 +436,12 @@ class Cluster(ClusterDisplay, Answer):
 
     offline_nodes: int
     """The number of lost nodes that are still listed."""
+
+    quarantined_nodes: int
+    """The number of nodes that get no leases because they compute wrongly."""
+
+    quarantines: list[Quarantine]
+    """The quarantines in force, also of names that no listed node has."""
 
     queue: list[QueuedUser]
     """The users with queued jobs, at most 100, the one who has waited longest first. Only administrators see
@@ -875,6 +882,24 @@ class DeliveryList(Answer):
 
     next_cursor: str | None = None
     """The parameter `cursor` of the next page; absent on the last one."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Doubt(Answer):
+    """A node that contributed to results and was found later to compute wrongly."""
+
+    _names: ClassVar[dict[str, str]] = {
+        "found_at": "foundAt",
+    }
+
+    found_at: str
+    """The time at which it was found."""
+
+    node: str
+    """The name of the node."""
+
+    reason: str
+    """For people."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -1392,6 +1417,11 @@ class JobResults(ResultsDisplay, Results):
 
     workers_used: int
     """The number of nodes that contributed."""
+
+    doubts: list[Doubt] = field(default_factory=list)
+    """Nodes that contributed and were found later to compute wrongly. The results may be wrong then: request
+    them again. This is left out if there are none.
+    """
 
     solution: Solution | None = None
     """The solution of a job that solves for a number."""
@@ -2121,6 +2151,23 @@ class Problem(Answer):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class Quarantine(Answer):
+    """All nodes with the name get no leases, because spot checks have found that one of them computes wrongly. A
+    spot check computes a lease again on another node and compares the bits; if they differ, a third node
+    decides.
+    """
+
+    name: str
+    """The name of the nodes."""
+
+    reason: str
+    """For people."""
+
+    since: str
+    """The time at which it began."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class QueuedUser(Answer):
     """A user with queued jobs."""
 
@@ -2359,6 +2406,11 @@ class SelectedResults(Answer):
     digest: str | None = None
     """SHA-256 over model version, request, seed and merged partial results, in hexadecimal. Jobs with the same
     digest have the same request and the same results.
+    """
+
+    doubts: list[Doubt] = field(default_factory=list)
+    """Nodes that contributed and were found later to compute wrongly. The results may be wrong then: request
+    them again. This is left out if there are none.
     """
 
     histogram: Histogram | None = None
@@ -3438,6 +3490,7 @@ __all__ = [
     "DeliveryList",
     "DeliveryState",
     "Dollars",
+    "Doubt",
     "FanPercentiles",
     "FanPoint",
     "FieldError",
@@ -3487,6 +3540,7 @@ __all__ = [
     "Portfolio",
     "Prices",
     "Problem",
+    "Quarantine",
     "QueuedUser",
     "Regime",
     "RegimeReturns",
