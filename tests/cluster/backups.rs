@@ -35,10 +35,18 @@ fn text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().context("a temporary directory has a readable name")
 }
 
+fn worker(coordinator: &str, name: &str, token: &Path) -> anyhow::Result<Daemon> {
+    let arguments =
+        ["--coordinator", coordinator, "--name", name, "--threads", "1", "--join-token-file", text(token)?];
+    Daemon::start("carlo-worker", &arguments, &[])
+}
+
 #[tokio::test]
 async fn a_running_cluster_is_backed_up_and_its_copy_finishes_the_jobs() -> anyhow::Result<()> {
     let cluster = Cluster::with(Auth::On).await?;
-    let worker = cluster.worker("one", 1, None).await?;
+    let address = format!("http://{}", cluster.coordinator_address);
+    let token = cluster.data().join("join-token");
+    let first = worker(&address, "one", &token)?;
     let client = cluster.client.clone();
     let complete = client.submit(&Client::request(100_000, 1)).await?;
     let before = client.complete(&complete).await?;
@@ -49,11 +57,10 @@ async fn a_running_cluster_is_backed_up_and_its_copy_finishes_the_jobs() -> anyh
     let [copy, refusal, data] = ["copy", "refusal", "data"].map(|name| directory.path().join(name));
     let (copy, refusal, data) = (text(&copy)?, text(&refusal)?, text(&data)?);
     let key = cluster.data().join("admin-key");
-    let address = format!("http://{}", cluster.coordinator_address);
     let from = ["--coordinator", &address, "--key-file", text(&key)?];
     done(&[&["backup", copy], &from[..]].concat()).await?;
     refused(&[&["backup", copy], &from[..]].concat(), 1, "File exists").await?;
-    refused(&["backup", refusal, "--coordinator", &address], 1, "needs an API key").await?;
+    refused(&["backup", refusal, "--coordinator", &address], 1, "an API key is needed").await?;
     refused(&["backup", refusal, "--coordinator", "http://127.0.0.1:9"], 1, "refused").await?;
     refused(&["backup", refusal], 2, "give the ledger").await?;
     ensure!(!Path::new(refusal).exists(), "a refused backup left a file");
@@ -61,12 +68,11 @@ async fn a_running_cluster_is_backed_up_and_its_copy_finishes_the_jobs() -> anyh
     ensure!(audit["records"][0]["action"] == "ledgerExported", "{audit}");
     // The cluster goes on.
     let digest = client.complete(&running).await?.results.context("it is complete")?.digest;
-    drop(worker);
+    drop(first);
 
     done(&["restore", copy, "--data-dir", data]).await?;
     let arguments =
         ["--listen", "127.0.0.1:0", "--data-dir", data, "--admin-key-file", text(&key)?, "--join-token-file"];
-    let token = cluster.data().join("join-token");
     let coordinator =
         Daemon::listening("carlo-coordinator", &[&arguments[..], &[text(&token)?]].concat(), &[]).await?;
     let to = format!("http://{}", coordinator.address);
@@ -77,9 +83,7 @@ async fn a_running_cluster_is_backed_up_and_its_copy_finishes_the_jobs() -> anyh
     let after = restored.complete(&complete).await?;
     ensure!(after == before, "a complete job is another: {after:?}");
     ensure!(restored.job(&running).await?.status != JobStatus::Complete, "the copy is of a later moment");
-    let arguments =
-        ["--coordinator", &to, "--name", "two", "--threads", "1", "--join-token-file", text(&token)?];
-    let _worker = Daemon::start("carlo-worker", &arguments, &[])?;
+    let _second = worker(&to, "two", &token)?;
     let finished = restored.complete(&running).await?.results.context("it is complete")?;
     ensure!(finished.digest == digest, "the copy's digest is {}, not {digest}", finished.digest);
     Ok(())

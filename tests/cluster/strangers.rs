@@ -10,12 +10,15 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// Ids of resources that belong to a user.
+#[derive(Clone, Copy)]
 struct Ids<'a> {
     job: &'a str,
     batch: &'a str,
     node: &'a str,
     key: &'a str,
     token: &'a str,
+    webhook: &'a str,
+    delivery: &'a str,
 }
 
 impl Ids<'_> {
@@ -26,6 +29,8 @@ impl Ids<'_> {
             _ if path.starts_with("/api/cluster/nodes/") => self.node,
             _ if path.starts_with("/api/admin/keys/") => self.key,
             _ if path.starts_with("/api/admin/tokens/") => self.token,
+            _ if path.starts_with("/api/webhooks/deliveries/") => self.delivery,
+            _ if path.starts_with("/api/webhooks/") => self.webhook,
             _ => "{id}",
         };
         let filled = path
@@ -70,19 +75,32 @@ async fn another_users_ids_are_403_and_unknown_ones_404_on_every_route() -> anyh
     let batch = batch["batch_id"].as_str().context("a batch has an id")?;
     let of_batch = ann.call(Method::GET, &format!("/simulations/batch/{batch}/jobs"), None).await?;
     let of_batch = of_batch.json::<Value>().await?["jobs"][0]["job_id"].as_str().context("a job")?.to_owned();
+    let body = json!({"url": "https://webhooks.invalid/ann"});
+    let webhook = ann.call(Method::PUT, "/api/webhooks/default", Some(&body)).await?.json::<Value>().await?;
+    let webhook = webhook["id"].as_str().with_context(|| format!("{webhook} has no id"))?;
 
     let description = bob.call(Method::GET, "/openapi.json", None).await?.json::<Value>().await?;
     let calls = calls(&description);
     assert!(calls.len() >= 14, "{calls:?}");
     let nobodys = "00000000000040008000000000000000";
-    let [no_job, no_batch, no_node, no_key, no_token] =
-        ["job", "batch", "node", "key", "token"].map(|kind| format!("{kind}_{nobodys}"));
-    let unknown = Ids { job: &no_job, batch: &no_batch, node: &no_node, key: &no_key, token: &no_token };
-    let nonsense = Ids { job: "7", batch: "x", node: "-", key: "-", token: "-" };
+    let [no_job, no_batch, no_node, no_key, no_token, no_webhook, no_delivery] =
+        ["job", "batch", "node", "key", "token", "hook", "msg"].map(|kind| format!("{kind}_{nobodys}"));
+    let unknown = Ids {
+        job: &no_job,
+        batch: &no_batch,
+        node: &no_node,
+        key: &no_key,
+        token: &no_token,
+        webhook: &no_webhook,
+        delivery: &no_delivery,
+    };
+    let nonsense = Ids { job: "7", batch: "x", node: "-", key: "-", token: "-", webhook: "-", delivery: "-" };
     for (method, path) in &calls {
         for job in [&job, &of_batch] {
-            let anns = Ids { job, batch, node: &no_node, key: &key, token: &no_token };
-            is_refused(&bob, method, &anns.fill(path), 403).await?;
+            let anns = Ids { job, batch, key: &key, webhook, ..unknown };
+            // Webhooks of others are nobody's business: it isn't even said that they exist.
+            let status = if path.starts_with("/api/webhooks/") { 404 } else { 403 };
+            is_refused(&bob, method, &anns.fill(path), status).await?;
         }
         // Calls that only administrators may make don't reveal to others what exists.
         let is_admins = path.starts_with("/api/admin/") || path.starts_with("/api/cluster/");
@@ -95,7 +113,8 @@ async fn another_users_ids_are_403_and_unknown_ones_404_on_every_route() -> anyh
     for id in [&job, &of_batch] {
         assert_eq!(ann.job(id).await?.status, carlo_rest::job::JobStatus::Queued);
     }
-    ann.call(Method::GET, "/api/jobs", None).await?.error_for_status()?;
+    let kept = ann.call(Method::GET, "/api/webhooks", None).await?.json::<Value>().await?;
+    assert_eq!(kept["webhooks"][0]["id"], webhook, "{kept}");
     Ok(())
 }
 
@@ -166,9 +185,18 @@ async fn a_wrong_credential_opens_no_route_with_any_method() -> anyhow::Result<(
     ];
     let description = ann.call(Method::GET, "/openapi.json", None).await?.json::<Value>().await?;
     let paths = description["paths"].as_object().context("a description has paths")?;
-    let [job, batch, node, key, token] = ["job", "batch", "node", "key", "token"]
-        .map(|kind| format!("{kind}_00000000000040008000000000000000"));
-    let ids = Ids { job: &job, batch: &batch, node: &node, key: &key, token: &token };
+    let [job, batch, node, key, token, webhook, delivery] =
+        ["job", "batch", "node", "key", "token", "hook", "msg"]
+            .map(|kind| format!("{kind}_00000000000040008000000000000000"));
+    let ids = Ids {
+        job: &job,
+        batch: &batch,
+        node: &node,
+        key: &key,
+        token: &token,
+        webhook: &webhook,
+        delivery: &delivery,
+    };
     let http = reqwest::Client::new();
     let mut refused = 0;
     for (number, (path, item)) in paths.iter().enumerate() {
