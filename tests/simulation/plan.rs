@@ -141,12 +141,14 @@ impl Plan {
         poisons.into_iter().any(|poison| poison.ends_job() && poison.effect == PoisonEffect::Death)
     }
 
-    /// How long all jobs take on all workers without faults.
+    /// How long all jobs take without faults: on all workers, or with a broken one on the slowest.
     pub(crate) fn work(&self) -> Duration {
         let simulations = self.jobs.iter().filter_map(|job| job.draft.params.n_simulations);
         let blocks: u64 = simulations.map(|simulations| simulations.div_ceil(BLOCK_SIMULATIONS)).sum();
         let speeds = self.workers.iter().map(|worker| worker.threads as f64 / worker.block.as_secs_f64());
-        Duration::from_secs_f64(blocks as f64 / speeds.sum::<f64>())
+        // Where ranges are checked, the slowest worker may have to compute each of them, too.
+        let speed = if self.broken.is_some() { speeds.fold(f64::MAX, f64::min) } else { speeds.sum() };
+        Duration::from_secs_f64(blocks as f64 / speed)
     }
 }
 
