@@ -9,10 +9,10 @@ use std::time::Duration;
 use carlo_types::{BlockRange, Fault, FaultCode, Lease, Merge, NodeId, Now};
 
 use super::Scheduler;
-use crate::checks::{Mark, Verdict, Vote, Votes};
+use crate::checks::{Checks, Mark, Verdict, Vote, Votes, Waiting};
 use crate::command::{Effect, Outcome};
 use crate::job::{JobKey, Running, State};
-use crate::leases::ActiveLease;
+use crate::leases::{ActiveLease, Leases};
 use crate::ranges::Release;
 use crate::record::{Checkpoint, Record};
 
@@ -289,11 +289,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     pub(super) fn drop_votes(&mut self, key: JobKey) {
         let Some(running) = self.jobs.get_mut(&key).and_then(|job| job.running_mut()) else { return };
         for (start, votes) in std::mem::take(&mut running.votes) {
-            self.checks.open -= 1;
-            self.checks.waiting.remove(&(votes.since, key, start));
-            if let Some(lease) = running.ranges.give_up_check(start) {
-                self.leases.set_check(lease, false);
-            }
+            give_up(&mut self.checks, &mut self.leases, running, (votes.since, key, start));
         }
     }
 
@@ -307,11 +303,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
             }
             let empty = running.votes.extract_if(.., |_, votes| votes.votes.is_empty());
             for (start, votes) in empty.collect::<Vec<_>>() {
-                self.checks.open -= 1;
-                self.checks.waiting.remove(&(votes.since, *key, start));
-                if let Some(lease) = running.ranges.give_up_check(start) {
-                    self.leases.set_check(lease, false);
-                }
+                give_up(&mut self.checks, &mut self.leases, running, (votes.since, *key, start));
                 changed.push(*key);
             }
         }
@@ -336,5 +328,15 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
         self.fleet.sum_speed();
         out.records.push(Record::Verdict(verdict));
         Ok(())
+    }
+}
+
+/// Gives up the check of a range: its lease, if there is one, becomes an ordinary one.
+fn give_up<P>(checks: &mut Checks, leases: &mut Leases, running: &mut Running<P>, waiting: Waiting) {
+    let (_, _, start) = waiting;
+    checks.open -= 1;
+    checks.waiting.remove(&waiting);
+    if let Some(lease) = running.ranges.give_up_check(start) {
+        leases.set_check(lease, false);
     }
 }
