@@ -41,8 +41,9 @@ pub use convert::FieldError;
 /// version, and gateways of a version that is not in [`GATEWAY_PROTOCOLS`].
 pub const PROTOCOL_VERSION: u32 = 2;
 
-/// The protocol versions of the gateways that a coordinator serves. The previous version belongs to
-/// them, so that coordinators can be upgraded first.
+/// The protocol versions of the gateways that a coordinator serves: its own and the previous one, so
+/// that coordinators can be upgraded first. Gateways before version 2 don't name theirs, and are
+/// served.
 pub const GATEWAY_PROTOCOLS: RangeInclusive<u32> = 2..=PROTOCOL_VERSION;
 
 /// The metadata key with which a gateway names its protocol version. Other clients name none.
