@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use carlo_tests::{Client, Daemon, binary};
+use carlo_tests::{Client, Daemon, PATIENCE, binary};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use tempfile::TempDir;
 
@@ -144,6 +144,12 @@ async fn a_gateway_and_the_command_line_name_it_too() -> anyhow::Result<()> {
     let (status, body) = client.get("/readyz").await?;
     assert_eq!(status, 503);
     assert!(body.contains(&format!("{url}: connection refused")), "{body}");
+    let logged = async {
+        while !gateway.log().contains("connection refused") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, logged).await.context("the log doesn't name the cause")?;
 
     let https = format!("https://{}", gateway.address);
     for (url, words) in [(&url, "connection refused"), (&https, "it doesn't speak TLS at this port")] {

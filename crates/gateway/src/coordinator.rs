@@ -97,10 +97,8 @@ impl Rpcs<'_> {
         M: Clone,
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {
-        let response = self.coordinators.call(|channel| {
-            let response = call(channel, self.context.request(message.clone()));
-            async { response.await.map_err(for_caller) }
-        });
+        let call = |channel| call(channel, self.context.request(message.clone()));
+        let response = async { self.coordinators.call(call).await.map_err(for_caller) };
         self.in_time(response).await
     }
 
