@@ -1,39 +1,15 @@
 //! The ledger of a running cluster is backed up, and another cluster goes on with the copy.
 
 use std::path::Path;
-use std::process::Output;
 
 use anyhow::{Context as _, ensure};
 use carlo_rest::job::JobStatus;
-use carlo_tests::{Auth, Client, Cluster, Daemon, binary};
+use carlo_tests::{Auth, Client, Cluster, Daemon, ledger, text};
 use reqwest::Method;
 use serde_json::Value;
 
 /// A job of at least a second on one thread.
 const LONG: u64 = 20_000_000;
-
-async fn ledger(arguments: &[&str]) -> anyhow::Result<Output> {
-    let mut command = tokio::process::Command::new(binary("carlo-coordinator")?);
-    Ok(command.arg("ledger").args(arguments).kill_on_drop(true).output().await?)
-}
-
-async fn done(arguments: &[&str]) -> anyhow::Result<()> {
-    let output = ledger(arguments).await?;
-    ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-/// Fails with this exit code and these words.
-async fn refused(arguments: &[&str], code: i32, words: &str) -> anyhow::Result<()> {
-    let output = ledger(arguments).await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.code() == Some(code) && said.contains(words), "{arguments:?}: {said}");
-    Ok(())
-}
-
-fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("a temporary directory has a readable name")
-}
 
 fn worker(coordinator: &str, name: &str, token: &Path) -> anyhow::Result<Daemon> {
     let arguments =
@@ -58,11 +34,11 @@ async fn a_running_cluster_is_backed_up_and_its_copy_finishes_the_jobs() -> anyh
     let (copy, refusal, data) = (text(&copy)?, text(&refusal)?, text(&data)?);
     let key = cluster.data().join("admin-key");
     let from = ["--coordinator", &address, "--key-file", text(&key)?];
-    done(&[&["backup", copy], &from[..]].concat()).await?;
-    refused(&[&["backup", copy], &from[..]].concat(), 1, "File exists").await?;
-    refused(&["backup", refusal, "--coordinator", &address], 1, "an API key is needed").await?;
-    refused(&["backup", refusal, "--coordinator", "http://127.0.0.1:9"], 1, "refused").await?;
-    refused(&["backup", refusal], 2, "give the ledger").await?;
+    ledger::succeed(&[&["backup", copy], &from[..]].concat()).await?;
+    ledger::be_refused(&[&["backup", copy], &from[..]].concat(), 1, "File exists").await?;
+    ledger::be_refused(&["backup", refusal, "--coordinator", &address], 1, "an API key is needed").await?;
+    ledger::be_refused(&["backup", refusal, "--coordinator", "http://127.0.0.1:9"], 1, "refused").await?;
+    ledger::be_refused(&["backup", refusal], 2, "give the ledger").await?;
     ensure!(!Path::new(refusal).exists(), "a refused backup left a file");
     let audit = client.call(Method::GET, "/api/admin/audit", None).await?.json::<Value>().await?;
     ensure!(audit["records"][0]["action"] == "ledgerExported", "{audit}");
@@ -70,7 +46,7 @@ async fn a_running_cluster_is_backed_up_and_its_copy_finishes_the_jobs() -> anyh
     let digest = client.complete(&running).await?.results.context("it is complete")?.digest;
     drop(first);
 
-    done(&["restore", copy, "--data-dir", data]).await?;
+    ledger::succeed(&["restore", copy, "--data-dir", data]).await?;
     let arguments =
         ["--listen", "127.0.0.1:0", "--data-dir", data, "--admin-key-file", text(&key)?, "--join-token-file"];
     let coordinator =

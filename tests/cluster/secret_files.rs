@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use carlo_tests::{Daemon, PATIENCE, binary};
+use carlo_tests::{Daemon, PATIENCE, binary, text};
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
@@ -18,10 +18,6 @@ const OTHER_USER: u32 = 12_345;
 fn mode(path: &Path) -> anyhow::Result<u32> {
     let metadata = fs::symlink_metadata(path).with_context(|| path.display().to_string())?;
     Ok(metadata.permissions().mode() & 0o7777)
-}
-
-fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("the temporary directory has a readable name")
 }
 
 /// Waits until a condition is true.

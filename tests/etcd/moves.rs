@@ -2,11 +2,10 @@
 
 use std::io;
 use std::path::Path;
-use std::process::Output;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use carlo_tests::etcd::Etcd;
-use carlo_tests::{Client, Daemon, binary};
+use carlo_tests::{Client, Daemon, ledger, text};
 use flate2::read::GzDecoder;
 use serde_json::json;
 
@@ -15,29 +14,6 @@ const LEDGER: &[u8] = include_bytes!("../cluster/previous_release/ledger.redb.gz
 const ADMIN: &str = "carlo_b0afd5e443624af550ce1878bc55ea4e5a46fe2e3d956e79ea3ab1751ef249a6";
 const ADA: &str = "carlo_141613b0ad7b521b264a512b2cb426614f374b6c54f4ea1ea3584964c82afe8a";
 const COMPLETE: &str = "job_7cc5ed6a4c284465946262893ab1c417";
-
-async fn ledger(arguments: &[&str]) -> anyhow::Result<Output> {
-    let mut command = tokio::process::Command::new(binary("carlo-coordinator")?);
-    Ok(command.arg("ledger").args(arguments).kill_on_drop(true).output().await?)
-}
-
-async fn done(arguments: &[&str]) -> anyhow::Result<()> {
-    let output = ledger(arguments).await?;
-    ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-/// Fails with these words.
-async fn refused(arguments: &[&str], words: &str) -> anyhow::Result<()> {
-    let output = ledger(arguments).await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(!output.status.success() && said.contains(words), "{arguments:?}: {said}");
-    Ok(())
-}
-
-fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("a temporary directory has a readable name")
-}
 
 #[tokio::test]
 async fn the_previous_releases_ledger_moves_to_etcd_and_back() -> anyhow::Result<()> {
@@ -51,18 +27,23 @@ async fn the_previous_releases_ledger_moves_to_etcd_and_back() -> anyhow::Result
     io::copy(&mut GzDecoder::new(LEDGER), &mut std::fs::File::create(Path::new(old).join("ledger.redb"))?)?;
     let url = etcd.url();
 
-    refused(&["export", first, "--data-dir", new], "there is none in").await?;
+    ledger::be_refused(&["export", first, "--data-dir", new], 1, "there is none in").await?;
     let in_use = carlo_store::RedbLedger::open(Path::new(old).join("ledger.redb"))?;
-    refused(&["export", first, "--data-dir", old], "is in use by another process").await?;
+    ledger::be_refused(
+        &["export", first, "--data-dir", old],
+        1,
+        "is in use by another process; with --coordinator",
+    )
+    .await?;
     drop(in_use);
-    done(&["export", first, "--data-dir", old]).await?;
-    refused(&["backup", first, "--data-dir", old], "File exists").await?;
-    done(&["import", first, "--etcd", &url]).await?;
-    refused(&["import", first, "--etcd", &url], "there is a ledger already").await?;
-    done(&["export", second, "--etcd", &url]).await?;
+    ledger::succeed(&["export", first, "--data-dir", old]).await?;
+    ledger::be_refused(&["backup", first, "--data-dir", old], 1, "File exists").await?;
+    ledger::succeed(&["import", first, "--etcd", &url]).await?;
+    ledger::be_refused(&["import", first, "--etcd", &url], 1, "there is a ledger already").await?;
+    ledger::succeed(&["export", second, "--etcd", &url]).await?;
     ensure!(std::fs::read(first)? == std::fs::read(second)?, "etcd holds something else");
-    done(&["restore", second, "--data-dir", new]).await?;
-    done(&["backup", third, "--data-dir", new]).await?;
+    ledger::succeed(&["restore", second, "--data-dir", new]).await?;
+    ledger::succeed(&["backup", third, "--data-dir", new]).await?;
     ensure!(std::fs::read(first)? == std::fs::read(third)?, "the directory holds something else");
 
     // A cluster goes on with it: on etcd, where it is backed up while it runs.
@@ -79,13 +60,14 @@ async fn the_previous_releases_ledger_moves_to_etcd_and_back() -> anyhow::Result
     let job = client.job(COMPLETE).await?;
     ensure!(json!(job)["results"]["digest"].is_string(), "{job:?}");
     let running = directory.path().join("running");
-    done(&["backup", text(&running)?, "--etcd", &url]).await?;
+    ledger::succeed(&["backup", text(&running)?, "--etcd", &url]).await?;
 
     // A file that was cut short changes nothing.
     let bytes = std::fs::read(first)?;
     std::fs::write(&running, &bytes[..bytes.len() / 2])?;
     let none = directory.path().join("none");
-    refused(&["import", text(&running)?, "--data-dir", text(&none)?], "it ends too early").await?;
+    ledger::be_refused(&["import", text(&running)?, "--data-dir", text(&none)?], 1, "it ends too early")
+        .await?;
     ensure!(!none.exists(), "a ledger was made of half a file");
     Ok(())
 }

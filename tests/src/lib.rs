@@ -9,6 +9,7 @@ mod client;
 pub mod etcd;
 mod host;
 pub mod http2;
+pub mod ledger;
 mod link;
 mod process;
 #[cfg(feature = "etcd")]
@@ -32,6 +33,15 @@ pub use process::{Daemon, binary};
 /// How long a test waits for anything that should take a moment. A longer wait means a bug, however
 /// busy the machine is.
 pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A path as an argument of a program.
+///
+/// # Errors
+///
+/// If it isn't UTF-8.
+pub fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+}
 
 /// Whether callers need keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use carlo_kernel::MODEL_VERSION;
+use carlo_store::LedgerError;
 use carlo_store::portable::{self, PortableError};
 use carlo_wire::v1::cluster_client::ClusterClient;
 use carlo_wire::{Coordinators, status, v1};
@@ -30,6 +31,9 @@ pub enum LedgerFileError {
     /// The import failed.
     #[error("failed to import the ledger from {}", file.display())]
     Import { file: PathBuf, source: PortableError },
+    /// A coordinator uses the ledger.
+    #[error("failed to export the ledger: {0}; with --coordinator a running cluster sends it")]
+    Used(LedgerError),
     /// The running cluster doesn't send its ledger.
     #[error("failed to export the ledger of the running cluster: {why}")]
     Refused { why: String },
@@ -60,7 +64,10 @@ pub async fn export(data: &Data, file: &Path) -> Result<u64, LedgerFileError> {
         return Err(LedgerFileError::NoLedger(directory.clone()));
     }
     let failed = |source: PortableError| LedgerFileError::Export { file: file.to_owned(), source };
-    let ledger = data.open(ADDRESS).map_err(|error| failed(error.into()))?;
+    let ledger = data.open(ADDRESS).map_err(|error| match error {
+        error @ LedgerError::InUse { .. } => LedgerFileError::Used(error),
+        error => failed(error.into()),
+    })?;
     let write = async |made: &File| {
         let contents = portable::contents(&*ledger, &origin()).await?;
         portable::write(&contents, BufWriter::new(made))?;
