@@ -5,7 +5,6 @@
 pub(crate) mod account;
 pub(crate) mod batch;
 pub(crate) mod cluster;
-mod duration;
 pub(crate) mod job;
 pub(crate) mod plans;
 pub(crate) mod simulation;

@@ -10,7 +10,8 @@
 //! * [`account`]: usage, keys, join tokens and tiers.
 //! * [`webhook`]: where events are sent.
 //! * [`cluster`]: the cluster and its nodes.
-//! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts.
+//! * [`pointer`](mod@pointer): pointers into JSON texts. [`money`]: amounts. [`duration`]:
+//!   durations.
 //! * [`difference`]: the differences of two JSON values.
 //! * [`label`]: the labels of states and roles.
 //! * [`problem`]: errors as `application/problem+json` (RFC 9457).
@@ -22,6 +23,7 @@ pub mod account;
 pub mod batch;
 pub mod cluster;
 pub mod difference;
+pub mod duration;
 pub mod job;
 pub mod label;
 pub mod lifetime;

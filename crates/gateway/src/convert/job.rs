@@ -1,15 +1,15 @@
 //! Jobs and their results.
 
-use carlo_rest::Label as _;
 use carlo_rest::job::{
     Doubt, Job, JobKind, JobResults, JobStatus, NodeProgress, NodeState, PartialResults, SensitivityResults,
     Submitted,
 };
 use carlo_rest::order::JobSort;
+use carlo_rest::{Label as _, duration};
 use carlo_types::{Analysis, Draft, Results};
 use carlo_wire::{FieldError, v1};
 
-use super::{duration, ends, percent, time, webhook};
+use super::{ends, percent, time, webhook};
 
 /// The response to a submission. It says that the job is queued, even if the job has started
 /// meanwhile or the call is a repetition.

@@ -2,7 +2,7 @@
 
 /// `"12 s"`, `"3 min"`, `"2 h 5 min"`, `"4 d"`: rounded up to whole seconds, then to the shown
 /// unit. `None` if the number is no duration.
-pub(crate) fn text(seconds: f64) -> Option<String> {
+pub fn text(seconds: f64) -> Option<String> {
     let seconds = whole(seconds)?;
     let minutes = (seconds + 30) / 60;
     let hours = (minutes + 30) / 60;
