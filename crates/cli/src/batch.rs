@@ -9,8 +9,9 @@ use carlo_rest::batch::BatchStatus;
 use carlo_service::shutdown;
 use jiff::Timestamp;
 
+use crate::answer::Answer;
 use crate::args::{self, BatchAction, OneBatch, Server};
-use crate::client::{ApiResponse, Client, ClientError};
+use crate::client::{Client, ClientError};
 use crate::commands::{connect, hint};
 use crate::exit::{Exit, say};
 use crate::output::{self, print};
@@ -55,7 +56,7 @@ pub async fn batch(args::Batch { action, server }: args::Batch) -> anyhow::Resul
     }
 }
 
-fn show(answer: &ApiResponse<Batch>, json: bool) -> anyhow::Result<Exit> {
+fn show(answer: &Answer<Batch>, json: bool) -> anyhow::Result<Exit> {
     let text = || render::batch::batch(&answer.value, Timestamp::now());
     output::answer(json, &answer.json, text)?;
     Ok(Exit::Ok)
@@ -97,7 +98,7 @@ async fn watch(client: &Client, id: &str, server: &Server) -> anyhow::Result<Exi
     })
 }
 
-async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<ApiResponse<Batch>> {
+async fn until_ended(client: &Client, id: &str, quiet: bool) -> anyhow::Result<Answer<Batch>> {
     let mut last = String::new();
     let hear = |heard: Option<&Batch>| {
         let Some(batch) = heard else { return Ok(false) };

@@ -7,7 +7,7 @@ mod keys;
 mod webhooks;
 
 use std::error::Error as _;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use carlo_rest::cluster::Node;
@@ -16,7 +16,6 @@ use carlo_rest::order::JobOrder;
 use carlo_rest::plans::{Comparison, Solved};
 use carlo_rest::{Cluster, Job, JobList, Label, Problem, Submitted};
 use carlo_service::tls;
-use carlo_types::FieldFault;
 use carlo_types::JobId;
 use carlo_types::Replay;
 use jiff::Timestamp;
@@ -24,8 +23,9 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER}
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
+use crate::answer::Answer;
 use crate::exit::say;
-use crate::render::visible;
+use crate::render;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -49,15 +49,6 @@ pub struct Client {
     base: Url,
     /// The value of `X-API-Key`, marked as sensitive for logs.
     key: Option<HeaderValue>,
-}
-
-/// A response of the server.
-#[derive(Debug, Clone)]
-pub struct ApiResponse<T> {
-    /// The parsed body.
-    pub value: T,
-    /// The body as it was sent, which may have members that this program doesn't know.
-    pub json: String,
 }
 
 /// Which jobs a list is of, and which part of it is wanted.
@@ -102,7 +93,7 @@ pub enum ClientError {
         is_refused: bool,
     },
     /// The server refused the call, or failed to serve it.
-    #[error("{}", Words(&.0.problem))]
+    #[error("{}", render::faults::text(&.0.problem.detail, &.0.problem.errors))]
     Refused(Box<ErrorResponse>),
     /// The response doesn't match the contract.
     #[error(
@@ -153,26 +144,6 @@ impl ClientError {
             }
             Self::Refused(response) => response.problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
             Self::Url { .. } | Self::Key | Self::NotCarlo { .. } => false,
-        }
-    }
-}
-
-/// A problem as text: its detail, then each fault on a line of its own.
-struct Words<'a>(&'a Problem);
-
-impl fmt::Display for Words<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |fault: &FieldFault| {
-            let pointer = if fault.pointer.is_empty() { "the request" } else { &fault.pointer };
-            visible::line(&format!("{pointer} {}", fault.message)).into_owned()
-        };
-        match self.0.errors.as_slice() {
-            // If there is only one fault, the detail may already contain it.
-            [fault] => write!(f, "the request has a fault\n  {}", line(fault)),
-            faults => {
-                f.write_str(&visible::line(&self.0.detail))?;
-                faults.iter().try_for_each(|fault| write!(f, "\n  {}", line(fault)))
-            }
         }
     }
 }
@@ -236,17 +207,17 @@ impl Client {
     }
 
     /// `POST /api/jobs` with this body.
-    pub async fn submit(&self, body: String) -> Result<ApiResponse<Submitted>, ClientError> {
+    pub async fn submit(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["jobs"]), Some(body)).await
     }
 
     /// `POST /api/sweep` with this body.
-    pub async fn sweep(&self, body: String) -> Result<ApiResponse<Submitted>, ClientError> {
+    pub async fn sweep(&self, body: String) -> Result<Answer<Submitted>, ClientError> {
         self.call(Method::POST, self.path(&["sweep"]), Some(body)).await
     }
 
     /// `GET /api/jobs/{id}/simulations/{index}`
-    pub async fn replay(&self, id: JobId, index: u64) -> Result<ApiResponse<Replay>, ClientError> {
+    pub async fn replay(&self, id: JobId, index: u64) -> Result<Answer<Replay>, ClientError> {
         let url = self.path(&["jobs", &id.to_string(), "simulations", &index.to_string()]);
         self.call(Method::GET, url, None).await
     }
@@ -272,22 +243,22 @@ impl Client {
     }
 
     /// `POST /api/compare` with this body.
-    pub async fn compare(&self, body: String) -> Result<ApiResponse<Comparison>, ClientError> {
+    pub async fn compare(&self, body: String) -> Result<Answer<Comparison>, ClientError> {
         self.call(Method::POST, self.path(&["compare"]), Some(body)).await
     }
 
     /// `POST /api/solve` with this body.
-    pub async fn solve(&self, body: String) -> Result<ApiResponse<Solved>, ClientError> {
+    pub async fn solve(&self, body: String) -> Result<Answer<Solved>, ClientError> {
         self.call(Method::POST, self.path(&["solve"]), Some(body)).await
     }
 
     /// `GET /api/jobs/{id}`
-    pub async fn job(&self, id: JobId) -> Result<ApiResponse<Job>, ClientError> {
+    pub async fn job(&self, id: JobId) -> Result<Answer<Job>, ClientError> {
         self.call(Method::GET, self.path(&["jobs", &id.to_string()]), None).await
     }
 
     /// `GET /api/jobs`
-    pub async fn jobs(&self, list: &JobFilter) -> Result<ApiResponse<JobList>, ClientError> {
+    pub async fn jobs(&self, list: &JobFilter) -> Result<Answer<JobList>, ClientError> {
         let JobFilter { all, user, status, name, text, since, sort, page, page_size } = list;
         let mut url = self.path(&["jobs"]);
         let mut query = url.query_pairs_mut();
@@ -312,7 +283,7 @@ impl Client {
     }
 
     /// `DELETE /api/jobs/{id}`
-    pub async fn cancel(&self, id: JobId) -> Result<ApiResponse<Cancelled>, ClientError> {
+    pub async fn cancel(&self, id: JobId) -> Result<Answer<Cancelled>, ClientError> {
         self.call(Method::DELETE, self.path(&["jobs", &id.to_string()]), None).await
     }
 
@@ -322,7 +293,7 @@ impl Client {
         id: JobId,
         priority: Option<u32>,
         name: Option<&str>,
-    ) -> Result<ApiResponse<Job>, ClientError> {
+    ) -> Result<Answer<Job>, ClientError> {
         let mut body = serde_json::Map::new();
         body.extend(priority.map(|priority| ("priority".to_owned(), priority.into())));
         body.extend(name.map(|name| ("name".to_owned(), name.into())));
@@ -331,25 +302,25 @@ impl Client {
     }
 
     /// `DELETE /api/jobs/{id}?purge=true`
-    pub async fn delete(&self, id: JobId) -> Result<ApiResponse<Cancelled>, ClientError> {
+    pub async fn delete(&self, id: JobId) -> Result<Answer<Cancelled>, ClientError> {
         let mut url = self.path(&["jobs", &id.to_string()]);
         url.query_pairs_mut().append_pair("purge", "true");
         self.call(Method::DELETE, url, None).await
     }
 
     /// `GET /api/cluster/status`
-    pub async fn cluster(&self) -> Result<ApiResponse<Cluster>, ClientError> {
+    pub async fn cluster(&self) -> Result<Answer<Cluster>, ClientError> {
         self.call(Method::GET, self.path(&["cluster", "status"]), None).await
     }
 
     /// `POST /api/cluster/nodes/{id}/drain`, or `/undrain`, which also accepts a name
-    pub async fn drain(&self, id: &str, draining: bool) -> Result<ApiResponse<Node>, ClientError> {
+    pub async fn drain(&self, id: &str, draining: bool) -> Result<Answer<Node>, ClientError> {
         let verb = if draining { "drain" } else { "undrain" };
         self.call(Method::POST, self.path(&["cluster", "nodes", id, verb]), None).await
     }
 
     /// `POST /api/cluster/nodes/{id}/lift-quarantine`, which also accepts a name
-    pub async fn lift_quarantine(&self, id: &str) -> Result<ApiResponse<Node>, ClientError> {
+    pub async fn lift_quarantine(&self, id: &str) -> Result<Answer<Node>, ClientError> {
         self.call(Method::POST, self.path(&["cluster", "nodes", id, "lift-quarantine"]), None).await
     }
 
@@ -434,7 +405,7 @@ impl Client {
         method: Method,
         url: Url,
         body: Option<String>,
-    ) -> Result<ApiResponse<T>, ClientError> {
+    ) -> Result<Answer<T>, ClientError> {
         let mut request = self.request(method, url);
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
@@ -442,10 +413,7 @@ impl Client {
         self.answer(request).await
     }
 
-    async fn answer<T: DeserializeOwned>(
-        &self,
-        request: RequestBuilder,
-    ) -> Result<ApiResponse<T>, ClientError> {
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer<T>, ClientError> {
         let response = self.send(request).await?;
         let status = response.status();
         if !status.is_success() {
@@ -454,7 +422,7 @@ impl Client {
         let json = response.text().await.map_err(|error| self.unreachable(&error))?;
         let not_carlo = |_| ClientError::NotCarlo { url: self.base.clone(), status };
         let value = serde_json::from_str(&json).map_err(not_carlo)?;
-        Ok(ApiResponse { value, json })
+        Ok(Answer { value, json })
     }
 }
 

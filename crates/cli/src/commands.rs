@@ -8,16 +8,17 @@ use carlo_types::limits::PAGE_SIZE_MAX;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::answer::Answer;
 use crate::args::{
     Cluster, JobName, Jobs, ManyJobs, OneJob, PROFILE_VARIABLE, Replay, Report, Reprioritize, Samples,
     Server, Submit, URL_DEFAULT, URL_VARIABLE, WebhookOptions,
 };
-use crate::client::{ApiResponse, Client, JobFilter};
+use crate::client::{Client, JobFilter};
 use crate::exit::{self, BadArgument, Exit, say};
 use crate::output::{self, StdoutClosed, print, print_json};
 use crate::progress::Progress;
 use crate::request::Labels;
-use crate::{profile, render, request, wait, webhooks};
+use crate::{answer, profile, render, request, wait, webhooks};
 
 /// `carlo submit`: prints the id to stdout, for scripts, and further information to stderr.
 pub async fn submit(args: Submit) -> anyhow::Result<Exit> {
@@ -246,7 +247,7 @@ pub(crate) fn connect(server: &Server) -> anyhow::Result<Client> {
 /// Waits for a job that continues if this program ends.
 async fn follow(client: &Client, id: JobId, server: &Server, progress: Progress) -> anyhow::Result<Exit> {
     let ended = until_ended(client, id, server, progress).await?;
-    ended.map_or(Ok(Exit::Interrupted), |answer| wait::conclude(&answer, server.json, None))
+    ended.map_or(Ok(Exit::Interrupted), |answer| answer::conclude(&answer, server.json, None))
 }
 
 /// Waits for a job as [`follow`] does, and returns it; returns `None` after Ctrl-C.
@@ -255,7 +256,7 @@ pub(crate) async fn until_ended(
     id: JobId,
     server: &Server,
     mut progress: Progress,
-) -> anyhow::Result<Option<ApiResponse<Job>>> {
+) -> anyhow::Result<Option<Answer<Job>>> {
     let interrupt = shutdown::on_signal().context("failed to listen for Ctrl-C")?;
     let ended = tokio::select! {
         ended = wait::as_told(client, id, &mut progress) => Some(ended),

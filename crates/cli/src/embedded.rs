@@ -1,7 +1,7 @@
 //! A whole cluster in this process: a coordinator, a worker and a gateway. They run exactly as in
 //! their daemons, with listeners and URLs on loopback, and are stopped in order.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -11,9 +11,6 @@ use carlo_service::{CancellationToken, listen};
 use carlo_webhooks::Reach;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-/// Any free port on loopback.
-pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How long each daemon may take to end. The sum is below the 5 s in which `carlo up` promises to
 /// end.
@@ -34,10 +31,6 @@ pub struct Options {
     pub threads: Option<NonZeroUsize>,
     /// Whether the gateway serves the web interface.
     pub web: bool,
-    /// Whether only this command uses the cluster. Then a call may wait for a job of any size.
-    pub is_private: bool,
-    /// How long a call waits for the results that it returns.
-    pub answer_wait: Duration,
     /// Where webhooks may be sent.
     pub webhook_reach: Reach,
 }
@@ -67,10 +60,6 @@ impl Embedded {
 
         let mut config = carlo_coordinator::Config::new(options.data);
         config.settings.webhook_reach = options.webhook_reach;
-        if options.is_private {
-            // No other caller's call could be delayed.
-            config.settings.waited_simulations_max = u64::MAX;
-        }
         let coordinator = Daemon::start("coordinator", |shutdown| async {
             Ok(Box::pin(carlo_coordinator::run(config, coordinator_listener, shutdown)).await?)
         });
@@ -81,11 +70,7 @@ impl Embedded {
         };
         let worker =
             Daemon::start("worker", |shutdown| async { Ok(carlo_worker::run(config, shutdown).await?) });
-        let config = carlo_gateway::Config {
-            web: options.web,
-            answer_wait: options.answer_wait,
-            ..carlo_gateway::Config::new(coordinators)
-        };
+        let config = carlo_gateway::Config { web: options.web, ..carlo_gateway::Config::new(coordinators) };
         let gateway = Daemon::start("gateway", |shutdown| async {
             Ok(carlo_gateway::run(config, listener, shutdown).await?)
         });
@@ -211,12 +196,10 @@ mod tests {
         let options = Options {
             data: Data::Temporary,
             listen: ([0, 0, 0, 0], 0).into(),
-            coordinator_listen: ANY_PORT,
+            coordinator_listen: ([127, 0, 0, 1], 0).into(),
             threads: None,
             web: true,
-            is_private: true,
             webhook_reach: Reach::default(),
-            answer_wait: carlo_gateway::ANSWER_WAIT,
         };
         let error = Embedded::start(options).await.unwrap_err();
         assert!(error.is::<listen::ListenError>(), "{error}");

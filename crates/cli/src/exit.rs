@@ -1,16 +1,13 @@
 //! Exit codes, and errors on stderr.
 
+#[cfg(feature = "cluster")]
+mod cluster;
+
 use std::process::ExitCode;
 
-use carlo_service::chain;
-use carlo_service::listen::ListenError;
-use carlo_service::telemetry::{self, FilterError};
-use carlo_service::tls::TlsError;
+use carlo_service::{chain, stderr};
 
-use crate::client::ClientError;
-use crate::commands::NoSuchJob;
-use crate::keys::NoSuchKey;
-use crate::nodes::NoSuchNode;
+use crate::local::InvalidRequest;
 use crate::output::StdoutClosed;
 use crate::render::visible;
 use crate::request::RequestError;
@@ -55,30 +52,17 @@ impl Exit {
             return Self::Ok;
         }
         if error.is::<RequestError>()
+            || error.is::<InvalidRequest>()
             || error.is::<BadArgument>()
             || error.is::<Unverifiable>()
-            || error.is::<TlsError>()
-            || error.is::<FilterError>()
         {
             return Self::BadInput;
         }
-        if let Some(ListenError::NotLoopback(_)) = error.downcast_ref() {
-            return Self::BadInput;
+        #[cfg(feature = "cluster")]
+        if let Some(exit) = cluster::exit(error) {
+            return exit;
         }
-        if error.is::<NoSuchNode>() || error.is::<NoSuchKey>() || error.is::<NoSuchJob>() {
-            return Self::NotFound;
-        }
-        match error.downcast_ref() {
-            Some(ClientError::Url { .. } | ClientError::Key) => Self::BadInput,
-            Some(ClientError::Refused(response)) => match response.problem.status {
-                400 | 413 | 415 | 422 => Self::BadInput,
-                401 | 403 => Self::NotAllowed,
-                402 | 429 => Self::Limited,
-                404 => Self::NotFound,
-                _ => Self::Failed,
-            },
-            _ => Self::Failed,
-        }
+        Self::Failed
     }
 }
 
@@ -97,54 +81,12 @@ pub fn report(error: &anyhow::Error) -> Exit {
 
 /// Writes a line to stderr. Ignores errors.
 pub fn say(line: &str) {
-    telemetry::say(&visible::lines(line));
+    stderr::say(&visible::lines(line));
 }
 
 #[cfg(test)]
 mod tests {
-    use anyhow::Context as _;
-    use carlo_rest::Problem;
-
     use super::*;
-    use crate::client::ErrorResponse;
-
-    fn refused(status: u16) -> anyhow::Error {
-        let text = String::new;
-        let problem = Problem {
-            kind: text(),
-            title: text(),
-            status,
-            detail: text(),
-            instance: text(),
-            errors: vec![],
-            error: text(),
-            quota: None,
-            budget_cap_usd: None,
-        };
-        anyhow::Error::new(ClientError::Refused(Box::new(ErrorResponse {
-            problem,
-            retry_after: None,
-            job: None,
-        })))
-    }
-
-    #[test]
-    fn the_servers_status_decides_the_code_also_beneath_a_context() {
-        for (status, exit) in [
-            (400, Exit::BadInput),
-            (422, Exit::BadInput),
-            (404, Exit::NotFound),
-            (401, Exit::NotAllowed),
-            (403, Exit::NotAllowed),
-            (402, Exit::Limited),
-            (429, Exit::Limited),
-            (409, Exit::Failed),
-            (500, Exit::Failed),
-        ] {
-            let error = Err::<(), _>(refused(status)).context("failed to do it").unwrap_err();
-            assert_eq!(Exit::of(&error), exit, "{status}");
-        }
-    }
 
     #[test]
     fn a_reader_that_has_read_enough_is_no_error() {

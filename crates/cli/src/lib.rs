@@ -1,16 +1,20 @@
 //! The command line of carlo. `main.rs` only parses the arguments and calls [`execute`].
 //!
-//! * [`args`]: the arguments. [`request`]: the file of a request. [`profile`]: named servers.
-//! * [`client`](mod@client): the REST client. All commands use it, also those with their own
-//!   cluster.
-//! * [`embedded`](mod@embedded): a whole cluster in this process, for the commands [`run`],
-//!   [`plans`], [`sweep`], [`verify`] and [`up`].
-//! * [`commands`], [`batch`], [`keys`], [`tokens`], [`nodes`], [`probe`]: commands that use a
-//!   server.
+//! * [`args`]: the arguments. [`request`]: the file of a request.
+//! * [`local`]: jobs that are computed in this process, for [`run`] and [`verify`].
 //! * [`manual`]: shell completions and manual pages.
-//! * [`wait`], [`progress`]: following a job until it ends.
+//! * [`progress`]: the progress of a running job. [`answer`]: its outcome.
 //! * [`render`]: the texts for people, as pure functions. [`output`]: stdout. [`exit`]: exit codes
 //!   and errors.
+//!
+//! The feature `cluster`, which is on by default, adds everything that has to do with servers. It
+//! takes most of the time of a build.
+//!
+//! * `plans`, `sweep`: analyses of several plans, computed in this process or by a server.
+//! * `embedded`: a whole cluster in this process, for `up`.
+//! * `client`: the REST client. `profile`: named servers. `wait`: following a job until it ends.
+//! * `commands`, `batch`, `keys`, `tokens`, `nodes`, `webhooks`, `top`, `probe`: commands that use a
+//!   server.
 //!
 //! # Exit codes
 //!
@@ -30,37 +34,57 @@
 //! Rules of the model and of the queue don't belong here. The server applies them; this crate sends
 //! requests and shows responses.
 
+pub mod answer;
 pub mod args;
-pub mod batch;
-pub mod client;
-pub mod commands;
-pub mod embedded;
 pub mod exit;
-pub mod keys;
+pub mod local;
 pub mod manual;
-pub mod nodes;
 pub mod output;
-pub mod plans;
-pub mod probe;
-pub mod profile;
 pub mod progress;
 pub mod render;
 pub mod request;
 pub mod run;
-pub mod sweep;
-pub mod tokens;
-pub mod top;
-pub mod up;
 pub mod verify;
+
+#[cfg(feature = "cluster")]
+pub mod batch;
+#[cfg(feature = "cluster")]
+pub mod client;
+#[cfg(feature = "cluster")]
+pub mod commands;
+#[cfg(feature = "cluster")]
+pub mod embedded;
+#[cfg(feature = "cluster")]
+pub mod keys;
+#[cfg(feature = "cluster")]
+pub mod nodes;
+#[cfg(feature = "cluster")]
+pub mod plans;
+#[cfg(feature = "cluster")]
+pub mod probe;
+#[cfg(feature = "cluster")]
+pub mod profile;
+#[cfg(feature = "cluster")]
+pub mod sweep;
+#[cfg(feature = "cluster")]
+pub mod tokens;
+#[cfg(feature = "cluster")]
+pub mod top;
+#[cfg(feature = "cluster")]
+pub mod up;
+#[cfg(feature = "cluster")]
 pub mod wait;
+#[cfg(feature = "cluster")]
 pub mod webhooks;
 
 use std::time::Instant;
 
 use anyhow::Context as _;
-use carlo_service::telemetry;
+use carlo_service::stderr;
 use tokio::runtime;
 
+#[cfg(feature = "cluster")]
+use args::ClusterCommand;
 use args::{Arguments, Command};
 use exit::Exit;
 
@@ -68,53 +92,62 @@ use exit::Exit;
 /// which the program started.
 pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     let exit = match arguments.command {
-        Command::Run(run) => embedded(run::run(run, started)),
-        Command::Replay(replay) => client(commands::replay(replay)),
-        Command::Samples(samples) => client(commands::samples(samples)),
-        Command::Report(report) => client(commands::report(report)),
-        Command::Compare(compare) => embedded(plans::compare(compare)),
-        Command::Solve(solve) => embedded(plans::solve(solve)),
-        Command::Sweep(sweep) => embedded(sweep::sweep(sweep)),
-        Command::Verify(verify) => embedded(verify::verify(verify)),
-        Command::Up(up) => embedded(up::up(up)),
-        Command::Submit(submit) => client(commands::submit(submit)),
-        Command::Status(job) => client(commands::status(job)),
-        Command::Watch(job) => client(commands::watch(job)),
-        Command::Cancel(job) => client(commands::cancel(job)),
-        Command::Reprioritize(args) => client(commands::reprioritize(args)),
-        Command::Delete(jobs) => client(commands::delete(jobs)),
-        Command::Jobs(jobs) => client(commands::jobs(jobs)),
-        Command::Cluster(cluster) => client(commands::cluster(cluster)),
-        Command::Top(top) => client(top::top(top)),
-        Command::Explain(job) => client(commands::explain(job)),
-        Command::Batch(batch) => client(batch::batch(batch)),
-        Command::Usage(usage) => client(keys::usage(usage)),
-        Command::Keys(keys) => client(keys::keys(keys)),
-        Command::Audit(audit) => client(keys::audit(audit)),
-        Command::Tokens(tokens) => client(tokens::tokens(tokens)),
-        Command::Tiers(tiers) => client(tokens::tiers(tiers)),
-        Command::Webhooks(webhooks) => client(webhooks::webhooks(webhooks)),
-        Command::Nodes(nodes) => client(nodes::nodes(nodes)),
-        Command::Probe(probe) => client(probe::probe(probe)),
+        Command::Run(run) => block_on(run::run(run, started)),
+        Command::Verify(verify) => block_on(verify::verify(verify)),
+        #[cfg(feature = "cluster")]
+        Command::WithCluster(command) => with_cluster(*command),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::pages(&args),
     };
     let exit = exit.unwrap_or_else(|error| exit::report(&error));
-    telemetry::flush();
+    stderr::flush();
     exit
 }
 
-/// Runs a command that uses a server. One thread is enough and starts faster.
-fn client(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    block_on(runtime::Builder::new_current_thread(), command)
+#[cfg(feature = "cluster")]
+fn with_cluster(command: ClusterCommand) -> anyhow::Result<Exit> {
+    match command {
+        ClusterCommand::Replay(replay) => block_on(commands::replay(replay)),
+        ClusterCommand::Samples(samples) => block_on(commands::samples(samples)),
+        ClusterCommand::Report(report) => block_on(commands::report(report)),
+        ClusterCommand::Compare(compare) => block_on(plans::compare(compare)),
+        ClusterCommand::Solve(solve) => block_on(plans::solve(solve)),
+        ClusterCommand::Sweep(sweep) => block_on(sweep::sweep(sweep)),
+        ClusterCommand::Up(up) => block_on_all_cores(up::up(up)),
+        ClusterCommand::Submit(submit) => block_on(commands::submit(submit)),
+        ClusterCommand::Status(job) => block_on(commands::status(job)),
+        ClusterCommand::Watch(job) => block_on(commands::watch(job)),
+        ClusterCommand::Cancel(job) => block_on(commands::cancel(job)),
+        ClusterCommand::Reprioritize(args) => block_on(commands::reprioritize(args)),
+        ClusterCommand::Delete(jobs) => block_on(commands::delete(jobs)),
+        ClusterCommand::Jobs(jobs) => block_on(commands::jobs(jobs)),
+        ClusterCommand::Cluster(cluster) => block_on(commands::cluster(cluster)),
+        ClusterCommand::Top(top) => block_on(top::top(top)),
+        ClusterCommand::Explain(job) => block_on(commands::explain(job)),
+        ClusterCommand::Batch(batch) => block_on(batch::batch(batch)),
+        ClusterCommand::Usage(usage) => block_on(keys::usage(usage)),
+        ClusterCommand::Keys(keys) => block_on(keys::keys(keys)),
+        ClusterCommand::Audit(audit) => block_on(keys::audit(audit)),
+        ClusterCommand::Tokens(tokens) => block_on(tokens::tokens(tokens)),
+        ClusterCommand::Tiers(tiers) => block_on(tokens::tiers(tiers)),
+        ClusterCommand::Webhooks(webhooks) => block_on(webhooks::webhooks(webhooks)),
+        ClusterCommand::Nodes(nodes) => block_on(nodes::nodes(nodes)),
+        ClusterCommand::Probe(probe) => block_on(probe::probe(probe)),
+    }
 }
 
-/// Runs a command with an embedded cluster.
-fn embedded(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    block_on(runtime::Builder::new_multi_thread(), command)
+/// Runs a command. One thread waits for everything, and starts faster than several.
+fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    block_on_runtime(runtime::Builder::new_current_thread(), command)
 }
 
-fn block_on(
+/// Runs a command with a cluster in this process.
+#[cfg(feature = "cluster")]
+fn block_on_all_cores(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    block_on_runtime(runtime::Builder::new_multi_thread(), command)
+}
+
+fn block_on_runtime(
     mut builder: runtime::Builder,
     command: impl Future<Output = anyhow::Result<Exit>>,
 ) -> anyhow::Result<Exit> {

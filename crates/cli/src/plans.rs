@@ -1,5 +1,5 @@
 //! `carlo compare` and `carlo solve`: analyses of several plans with the same random numbers,
-//! computed by a cluster in this process or by a server.
+//! computed in this process or by a server.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use carlo_rest::plans::{ComparedPlan, Comparison, Solved};
 use carlo_service::shutdown;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::answer::Answer;
 use crate::args::{self, Server};
-use crate::client::{ApiResponse, Client, ClientError};
+use crate::client::{Client, ClientError};
 use crate::commands::{connect, hint};
 use crate::exit::{Exit, say};
+use crate::local::Submission;
 use crate::progress::Progress;
-use crate::run::Submission;
-use crate::{output, render, request, run, wait};
+use crate::{answer, local, output, render, request, wait};
 
 /// `carlo compare`
 pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
@@ -30,7 +31,7 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
     let names: Vec<String> = args.files.iter().map(|file| request::name(file)).collect();
     let text = |comparison: &Comparison| render::plans::comparison(&names, comparison);
     let answer = match args.elsewhere.server() {
-        None => run::here(Submission::Compare(body), args.threads).await.context("failed to compare")?,
+        None => local::compute(Submission::Compare(body), args.threads).await.context("failed to compare")?,
         Some(server) => {
             let client = connect(&server)?;
             match answered(&client, &server, client.compare(body).await).await.context("failed to compare")? {
@@ -43,7 +44,7 @@ pub async fn compare(args: args::Compare) -> anyhow::Result<Exit> {
         }
     };
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
-    let Some(results) = &answer.value.results else { return wait::conclude(&answer, false, None) };
+    let Some(results) = &answer.value.results else { return answer::conclude(&answer, false, None) };
     let first = ComparedPlan::first(&results.results);
     let comparison = Comparison {
         plans: std::iter::once(first).chain(results.variants.iter().map(|plan| plan.outcome)).collect(),
@@ -67,7 +68,7 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
     let file = request::name(&args.request.file);
     let what = || format!("failed to solve {file}");
     let answer = match args.elsewhere.server() {
-        None => run::here(Submission::Solve(body), args.threads).await.with_context(what)?,
+        None => local::compute(Submission::Solve(body), args.threads).await.with_context(what)?,
         Some(server) => {
             let client = connect(&server)?;
             match answered(&client, &server, client.solve(body).await).await.with_context(what)? {
@@ -83,7 +84,7 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
     let Some((results, solution)) =
         answer.value.results.as_ref().and_then(|results| Some((results, results.solution.clone()?)))
     else {
-        return wait::conclude(&answer, false, None);
+        return answer::conclude(&answer, false, None);
     };
     let solved = Solved {
         solution,
@@ -100,16 +101,16 @@ pub async fn solve(args: args::Solve) -> anyhow::Result<Exit> {
 /// The result of a call to a server.
 enum There<T> {
     /// The response.
-    Answered(ApiResponse<T>),
+    Answered(Answer<T>),
     /// The call took too long, so its job was followed until it had ended. `None` after Ctrl-C.
-    Followed(Option<Box<ApiResponse<Job>>>),
+    Followed(Option<Box<Answer<Job>>>),
 }
 
 /// Follows the job of a call that the server ended because it took too long.
 async fn answered<T>(
     client: &Client,
     server: &Server,
-    call: Result<ApiResponse<T>, ClientError>,
+    call: Result<Answer<T>, ClientError>,
 ) -> anyhow::Result<There<T>> {
     let id = match call {
         Ok(answer) => return Ok(There::Answered(answer)),

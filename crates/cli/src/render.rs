@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod cluster;
 pub mod explain;
+pub mod faults;
 pub mod histogram;
 pub mod job;
 mod lifetime;

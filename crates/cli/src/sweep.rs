@@ -1,5 +1,5 @@
-//! `carlo sweep`: simulates a plan at many values of one or two of its numbers, with a cluster in
-//! this process or with a server.
+//! `carlo sweep`: simulates a plan at many values of one or two of its numbers, in this
+//! process or with a server.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use carlo_rest::job::JobResults;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::answer::Answer;
 use crate::args::{self, SweepFormat};
-use crate::client::ApiResponse;
 use crate::commands::{connect, until_ended};
 use crate::exit::{Exit, say};
+use crate::local::Submission;
 use crate::progress::Progress;
-use crate::run::Submission;
-use crate::{output, render, request, run, wait};
+use crate::{answer, local, output, render, request};
 
 /// The most values of an axis, which is the server's limit of points.
 const VALUES_MAX: usize = carlo_types::sweep::POINTS_MAX;
@@ -35,16 +35,16 @@ pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
     let body = serde_json::to_string(&body)?;
     let file = request::name(&args.request.file);
     let answer = match args.elsewhere.server() {
-        None => run::here(Submission::Sweep(body), args.threads).await,
+        None => local::compute(Submission::Sweep(body), args.threads).await,
         Some(server) => there(&server, body).await,
     };
     let answer = answer.with_context(|| format!("failed to sweep over {file}"))?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Some(JobResults { sweep: Some(sweep), .. }) = &answer.value.results else {
-        return wait::conclude(&answer, false, None);
+        return answer::conclude(&answer, false, None);
     };
     match if args.elsewhere.json { SweepFormat::Json } else { args.format } {
-        SweepFormat::Text => return wait::conclude(&answer, false, None),
+        SweepFormat::Text => return answer::conclude(&answer, false, None),
         SweepFormat::Json => output::print_json(&answer.json)?,
         SweepFormat::Csv => output::write(&render::visible::lines(&sweep.csv().replace("\r\n", "\n")))?,
         SweepFormat::Jsonl => output::write_json(&sweep.lines())?,
@@ -53,7 +53,7 @@ pub async fn sweep(args: args::Sweep) -> anyhow::Result<Exit> {
 }
 
 /// Sweeps with a server and returns the ended job; returns `None` after Ctrl-C.
-async fn there(server: &args::Server, body: String) -> anyhow::Result<Option<ApiResponse<Job>>> {
+async fn there(server: &args::Server, body: String) -> anyhow::Result<Option<Answer<Job>>> {
     let client = connect(server)?;
     let submitted = client.sweep(body).await?.value;
     say(&format!("{} {}", submitted.job_id, render::job::submitted(&submitted)));

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
+use crate::answer::Answer;
 use crate::args;
-use crate::client::{ApiResponse, Client, ClientError};
+use crate::client::{Client, ClientError};
 use crate::commands::connect;
 use crate::exit::Exit;
 use crate::output::{self, print, print_json};
@@ -105,7 +106,7 @@ struct Looks {
 }
 
 impl Looks {
-    fn take(&mut self, answer: Result<ApiResponse<Cluster>, ClientError>) {
+    fn take(&mut self, answer: Result<Answer<Cluster>, ClientError>) {
         match answer {
             Ok(answer) => {
                 if self.speeds.len() == SPEEDS_MAX {

@@ -61,8 +61,6 @@ pub async fn up(args: args::Up) -> anyhow::Result<Exit> {
         coordinator_listen: args.coordinator_listen,
         threads: args.threads,
         web: !args.no_web,
-        is_private: false,
-        answer_wait: carlo_gateway::ANSWER_WAIT,
         webhook_reach: args.webhooks.clone().into(),
     })
     .await?;

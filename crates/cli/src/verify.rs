@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value, json, to_value};
 
 use crate::exit::{Exit, say};
+use crate::local::Submission;
 use crate::output::{print, print_json};
 use crate::request::RequestError;
-use crate::run::Submission;
-use crate::{args, request, run, wait};
+use crate::{answer, args, local, request};
 
 /// The reason why a file can't be verified.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +44,12 @@ pub async fn verify(args: args::Verify) -> anyhow::Result<Exit> {
     let theirs = JobResults::deserialize(results)
         .map_err(|source| Unverifiable::NoResults { file: file.clone(), source })?;
     let submission = submission(&theirs, results);
-    let answer =
-        run::here(submission, args.threads).await.with_context(|| format!("failed to recompute {file}"))?;
+    let answer = local::compute(submission, args.threads)
+        .await
+        .with_context(|| format!("failed to recompute {file}"))?;
     let Some(answer) = answer else { return Ok(Exit::Interrupted) };
     let Job { results: Some(ours), .. } = &answer.value else {
-        return wait::conclude(&answer, false, None);
+        return answer::conclude(&answer, false, None);
     };
     let versions = (theirs.model_version, ours.model_version);
     if versions.0 != versions.1 {

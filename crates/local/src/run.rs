@@ -1,6 +1,7 @@
 //! Simulates a job.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use carlo_kernel::{Accumulator, Job, Partial};
 use carlo_rest::job::{JobResults, SensitivityResults};
@@ -21,8 +22,13 @@ pub struct JobOutcome {
     pub sensitivity_results: Option<SensitivityResults>,
 }
 
-/// Simulates a job. About every 50 ms, `watch` is called on the calling thread with the progress,
-/// and can stop the call.
+/// How long the threads compute between two partial results of the whole job.
+const STRETCH: Duration = Duration::from_millis(500);
+/// The blocks of each thread in the first stretch.
+const BLOCKS_FIRST: u64 = 64;
+
+/// Simulates a job. About every 50 ms, `watch` is called on the calling thread with the progress
+/// and the partial result so far, and can stop the call.
 ///
 /// # Errors
 ///
@@ -34,18 +40,30 @@ pub struct JobOutcome {
 pub fn run(
     spec: &JobSpec,
     parallelism: Parallelism,
-    mut watch: impl FnMut(Progress) -> ControlFlow<()>,
+    mut watch: impl FnMut(Progress, Option<&Partial>) -> ControlFlow<()>,
 ) -> Result<JobOutcome, Interrupted> {
     let job = Job::new(spec, parallelism.level());
     let total = spec.simulations();
     let segments = Segments::new(total, spec.params.target_standard_error);
     let mut fold = Fold::new(segments.expect("a checked job has at least one simulation"));
-    while let Some(range) = fold.pending() {
-        let partial = simulate(&job, range, parallelism, &mut |blocks| {
-            let simulations = ((range.start() + blocks) * BLOCK_SIMULATIONS).min(total);
-            watch(Progress { simulations, total })
-        })?;
-        fold.add(range, partial);
+    let mut blocks = BLOCKS_FIRST.saturating_mul(parallelism.threads());
+    let mut so_far: Option<Partial> = None;
+    while let Some(segment) = fold.pending() {
+        let mut start = segment.start();
+        while start < segment.end() {
+            let began = Instant::now();
+            let range = BlockRange::new(start, segment.end().min(start + blocks)).expect("it isn't empty");
+            let partial = simulate(&job, range, parallelism, &mut |blocks| {
+                let simulations = ((start + blocks) * BLOCK_SIMULATIONS).min(total);
+                watch(Progress { simulations, total }, so_far.as_ref())
+            })?;
+            fold.add(range, partial);
+            so_far = fold.merged();
+            start = range.end();
+            if began.elapsed() < STRETCH {
+                blocks = blocks.saturating_mul(2);
+            }
+        }
     }
     let partial = fold.into_prefix().expect("every segment was simulated");
     let stopped_early = partial.simulations() < total;
@@ -99,7 +117,7 @@ mod tests {
     #[test]
     fn results_do_not_depend_on_the_number_of_threads() {
         let spec = spec(100_000, None);
-        let go_on = |_| ControlFlow::Continue(());
+        let go_on = |_, _: Option<&Partial>| ControlFlow::Continue(());
         let alone = run(&spec, parallelism(1), go_on).unwrap();
         assert_eq!(run(&spec, parallelism(5), go_on).unwrap(), alone);
         assert_eq!(alone.results.simulations_run, 100_000);
@@ -110,7 +128,7 @@ mod tests {
     #[test]
     fn it_ends_at_the_checkpoint_that_meets_the_target_error() {
         let answer =
-            run(&spec(10_000_000, Some(0.0015)), parallelism(2), |_| ControlFlow::Continue(())).unwrap();
+            run(&spec(10_000_000, Some(0.0015)), parallelism(2), |_, _| ControlFlow::Continue(())).unwrap();
         assert!(answer.results.stopped_early);
         assert_eq!(answer.results.simulations_run, 131_072);
         assert!(answer.results.standard_error <= 0.0015);
@@ -119,7 +137,7 @@ mod tests {
     #[test]
     fn the_caller_can_stop_it() {
         let mut looks = Vec::new();
-        let answer = run(&spec(1_000_000_000, None), parallelism(2), |progress| {
+        let answer = run(&spec(1_000_000_000, None), parallelism(2), |progress, _| {
             looks.push(progress);
             if looks.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

@@ -73,7 +73,7 @@ mod tests {
             let parallelism = Parallelism::new(None).unwrap();
             let go_on = |_| ControlFlow::Continue(());
             let all = samples(&spec, parallelism, 0, 40_000, go_on).unwrap().unwrap();
-            let results = crate::run(&spec, parallelism, go_on).unwrap().results;
+            let results = crate::run(&spec, parallelism, |at, _| go_on(at)).unwrap().results;
             let successes = all.succeeded.iter().filter(|&&succeeded| succeeded).count();
             assert_eq!(successes as f64 / 40_000.0, results.success_probability);
             let least = all.final_balances.iter().copied().fold(f32::INFINITY, f32::min);

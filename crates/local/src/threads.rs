@@ -27,6 +27,11 @@ impl Parallelism {
         Ok(Self { threads: threads.unwrap_or_else(available), level: Level::detect()? })
     }
 
+    /// The number of threads.
+    pub(crate) fn threads(&self) -> u64 {
+        self.threads.get() as u64
+    }
+
     /// The instruction set.
     pub fn level(&self) -> Level {
         self.level

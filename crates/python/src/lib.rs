@@ -124,7 +124,7 @@ fn simulate(
 ) -> PyResult<carlo_local::JobOutcome> {
     let parallelism = parallelism(threads)?;
     watched(py, progress, |watch: &mut Watch| {
-        carlo_local::run(spec, parallelism, |progress| watch.look(progress))
+        carlo_local::run(spec, parallelism, |progress, _| watch.look(progress))
     })
 }
 

@@ -168,8 +168,8 @@ impl<P: Merge + Clone> Fold<P> {
         self.prefix.iter().chain(self.tail.values()).map(|part| part.months(spec)).max()
     }
 
-    /// All partial results, merged.
-    pub(crate) fn merged(&self) -> Option<P> {
+    /// All partial results, merged; `None` while there are none.
+    pub fn merged(&self) -> Option<P> {
         let mut parts = self.prefix.iter().chain(self.tail.values());
         let mut merged = parts.next()?.clone();
         parts.for_each(|part| merged.merge(part));

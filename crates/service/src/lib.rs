@@ -1,8 +1,12 @@
 //! What every daemon needs, independent of the domain.
 //!
+//! Programs that need no network do without the feature `daemon`. They have [`arguments`],
+//! [`files`], [`shutdown`] and [`stderr`].
+//!
 //! * [`daemon`]: a daemon's `main`: logging, signals, the runtime and the exit code.
 //! * [`telemetry`], [`log_throttle`]: logging, and how often a repeated failure is logged.
 //! * [`notify`]: notifications for systemd.
+//! * [`stderr`]: lines on stderr, which never harm the process.
 //! * [`shutdown`]: SIGINT and SIGTERM end a daemon, SIGHUP makes it reread its files.
 //! * [`admin`], [`metrics`]: health, readiness and metrics over HTTP.
 //! * [`arguments`], [`files`]: how variables, lists and files are read.
@@ -14,22 +18,35 @@
 //! * [`trace`]: spans of distributed traces, and their export.
 //! * [`tls`]: a daemon's certificate, and the authorities it trusts.
 
+#[cfg(feature = "daemon")]
 pub mod admin;
 pub mod arguments;
 pub mod clock;
+#[cfg(feature = "daemon")]
 pub mod daemon;
+#[cfg(feature = "daemon")]
 pub mod descriptors;
 pub mod files;
+#[cfg(feature = "daemon")]
 pub mod listen;
+#[cfg(feature = "daemon")]
 pub mod log_throttle;
+#[cfg(feature = "daemon")]
 pub mod metrics;
 pub mod notify;
+#[cfg(feature = "daemon")]
 pub mod pacing;
+#[cfg(feature = "daemon")]
 pub mod reload;
 pub mod shutdown;
+pub mod stderr;
+#[cfg(feature = "daemon")]
 pub mod telemetry;
+#[cfg(feature = "daemon")]
 pub mod tls;
+#[cfg(feature = "daemon")]
 pub mod trace;
+#[cfg(feature = "daemon")]
 pub mod write_deadline;
 
 use std::error::Error;

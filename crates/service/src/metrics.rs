@@ -19,7 +19,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::tls::{ClientIdentity, Identity};
-use crate::{telemetry, trace};
+use crate::{stderr, trace};
 
 /// The media types of `OpenMetrics` and of Prometheus' own format.
 const OPEN_METRICS: &str = "application/openmetrics-text";
@@ -136,7 +136,7 @@ struct Daemon;
 impl Collector for Daemon {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let encoder = &mut encoder;
-        let dropped = telemetry::dropped_lines() as f64;
+        let dropped = stderr::dropped_lines() as f64;
         write_counter(encoder, "carlo_log_lines_dropped", "Log lines that stderr did not accept", dropped)?;
         if let Some((ended, exported)) = trace::counts() {
             let help = "Spans of traces that have ended";

@@ -1,40 +1,32 @@
 //! Logging to stderr, one line per event, as text or JSON.
 //!
-//! * [`writer`]: writes lines to stderr. A line that can't be written never harms the process.
 //! * [`filter`]: selects what is logged.
 //! * [`json`]: the JSON format.
 
 mod filter;
 mod json;
-mod writer;
 
 use std::env::VarError;
 use std::error::Error;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::str::FromStr;
-use std::sync::OnceLock;
-use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
 
 pub use filter::FilterError;
-pub use writer::dropped_lines;
 
 use json::JsonLines;
-use writer::LogWriter;
+
+use crate::stderr::{self, LineWriter};
 
 /// The variable that sets what is logged: a level, `target=level`, or several of them separated by
 /// commas, such as `info` or `carlo_schedule=debug`.
 pub const FILTER_VARIABLE: &str = "CARLO_LOG";
 /// The target of errors that end the process. They are logged whatever the filter says.
 const FATAL: &str = "fatal";
-/// How long the process waits at its end for the last lines to be written.
-const FLUSH_MAX: Duration = Duration::from_millis(300);
-
-/// The writer, once logging has started.
-static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +56,7 @@ pub struct Telemetry(());
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        flush();
+        stderr::flush();
     }
 }
 
@@ -84,7 +76,7 @@ pub fn init(format: LogFormat, default: &str) -> (Telemetry, Result<(), FilterEr
         Err(error) => (EnvFilter::new(format!("{default},{FATAL}=error")), Err(error)),
     };
     // If the thread can't be started there is no log, but the daemon works.
-    let Ok(writer) = LogWriter::start(std::io::stderr()) else { return (Telemetry(()), checked) };
+    let Ok(writer) = LineWriter::start(std::io::stderr()) else { return (Telemetry(()), checked) };
     let is_debug = filter.max_level_hint().is_none_or(|level| level >= LevelFilter::DEBUG);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -98,26 +90,16 @@ pub fn init(format: LogFormat, default: &str) -> (Telemetry, Result<(), FilterEr
     };
     if installed.is_ok() {
         // Only the first call installs a subscriber.
-        let _ = WRITER.set(writer);
+        stderr::install(writer);
     }
     (Telemetry(()), checked)
 }
 
-/// Writes a line for people to stderr, outside the log. Never blocks or fails once logging has
-/// started.
-pub fn say(line: &str) {
-    let line = format!("{line}\n");
-    // A failure to write doesn't matter here.
-    let _ = match WRITER.get() {
-        Some(writer) => writer.clone().write_all(line.as_bytes()),
-        None => std::io::stderr().write_all(line.as_bytes()),
-    };
-}
+impl<'a> MakeWriter<'a> for LineWriter {
+    type Writer = Self;
 
-/// Waits briefly for the lines so far to be written.
-pub fn flush() {
-    if let Some(writer) = WRITER.get() {
-        writer.flush(FLUSH_MAX);
+    fn make_writer(&'a self) -> Self::Writer {
+        self.clone()
     }
 }
 

@@ -42,43 +42,73 @@ pub struct Server {
     pub json: bool,
 }
 
-/// The server of commands that by default compute on this machine.
+/// `carlo replay`
 #[derive(Debug, Args)]
-pub struct Elsewhere {
-    /// Use this gateway instead of this machine; `CARLO_URL` is ignored
-    #[arg(long, conflicts_with = "threads")]
-    pub url: Option<String>,
-    /// Use the gateway of this profile instead of this machine; `CARLO_PROFILE` is ignored
-    #[arg(long, value_name = "NAME", conflicts_with = "threads")]
-    pub profile: Option<String>,
-    /// The certificates of the authorities that signed the gateway's certificate, as PEM, for an
-    /// https URL [default: the system's]
-    #[arg(long, value_name = "FILE", env = "CARLO_CA_FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// The API key. A file or the environment variable is safer than the command line
-    #[arg(long, env = KEY_VARIABLE, hide_env_values = true)]
-    pub key: Option<String>,
-    /// A file with the API key, read if no key is given otherwise
-    #[arg(long, value_name = "FILE", env = "CARLO_API_KEY_FILE")]
-    pub key_file: Option<PathBuf>,
-    /// Print the output as one JSON object
-    #[arg(long)]
-    pub json: bool,
+pub struct Replay {
+    /// The job: its id, or the beginning of it if no other recent job has the same
+    pub id: JobName,
+    /// The index of the simulation, from 0; the results name notable ones
+    pub index: u64,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
 }
 
-impl Elsewhere {
-    /// The server, if one was given.
-    pub fn server(&self) -> Option<Server> {
-        let is_named = self.url.is_some() || self.profile.is_some();
-        is_named.then(|| Server {
-            url: self.url.clone(),
-            profile: self.profile.clone(),
-            ca_file: self.ca_file.clone(),
-            key: self.key.clone(),
-            key_file: self.key_file.clone(),
-            json: self.json,
-        })
+/// `carlo samples`
+#[derive(Debug, Args)]
+pub struct Samples {
+    /// The job: its id, or the beginning of it if no other recent job has the same
+    pub id: JobName,
+    /// The index of the first simulation
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pub first: u64,
+    /// The number of simulations, at most 1,000,000
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub count: u64,
+    /// The format
+    #[arg(long, value_enum, default_value_t = SamplesFormat::Csv)]
+    pub format: SamplesFormat,
+    /// Where to write them [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// The formats of single simulations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SamplesFormat {
+    /// A line of names, then a line for each simulation
+    Csv,
+    /// A JSON object for each simulation, one per line
+    Jsonl,
+    /// An Arrow IPC stream
+    Arrow,
+}
+
+impl SamplesFormat {
+    /// The media type of the format.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv",
+            Self::Jsonl => "application/jsonl",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+        }
     }
+}
+
+/// `carlo report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The job: its id, or the beginning of it if no other recent job has the same
+    pub id: JobName,
+    /// Where to write it [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// `carlo submit`

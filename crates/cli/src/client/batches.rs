@@ -6,11 +6,12 @@ use carlo_rest::job::Cancelled;
 use reqwest::{Method, Response, Url};
 use serde_json::json;
 
-use super::{ApiResponse, Client, ClientError};
+use super::{Client, ClientError};
+use crate::answer::Answer;
 
 impl Client {
     /// `POST /simulations/batch` with this body.
-    pub async fn submit_batch(&self, body: String) -> Result<ApiResponse<Batch>, ClientError> {
+    pub async fn submit_batch(&self, body: String) -> Result<Answer<Batch>, ClientError> {
         self.call(Method::POST, self.at(&["simulations", "batch"]), Some(body)).await
     }
 
@@ -20,7 +21,7 @@ impl Client {
         all: bool,
         user: Option<&str>,
         page: u32,
-    ) -> Result<ApiResponse<BatchList>, ClientError> {
+    ) -> Result<Answer<BatchList>, ClientError> {
         let mut url = self.at(&["simulations", "batch"]);
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string());
@@ -30,7 +31,7 @@ impl Client {
     }
 
     /// `GET /simulations/batch/{batch_id}`
-    pub async fn batch(&self, id: &str) -> Result<ApiResponse<Batch>, ClientError> {
+    pub async fn batch(&self, id: &str) -> Result<Answer<Batch>, ClientError> {
         self.call(Method::GET, self.batch_url(id, &[]), None).await
     }
 
@@ -40,13 +41,13 @@ impl Client {
         id: &str,
         reason: Option<&str>,
         cancel_running: bool,
-    ) -> Result<ApiResponse<Batch>, ClientError> {
+    ) -> Result<Answer<Batch>, ClientError> {
         let body = json!({"reason": reason, "cancel_running": cancel_running});
         self.call(Method::POST, self.batch_url(id, &["cancel"]), Some(body.to_string())).await
     }
 
     /// `DELETE /simulations/batch/{batch_id}`
-    pub async fn delete_batch(&self, id: &str) -> Result<ApiResponse<Cancelled>, ClientError> {
+    pub async fn delete_batch(&self, id: &str) -> Result<Answer<Cancelled>, ClientError> {
         self.call(Method::DELETE, self.batch_url(id, &[]), None).await
     }
 

@@ -94,8 +94,7 @@ async fn a_request_goes_where_the_contract_says_and_the_answer_is_kept_as_writte
     assert!(answer.json.contains("\"novelty\":1"), "{}", answer.json);
     // The server echoes requests, which isn't a valid response, so the raw calls are used.
     let list = client.path(&["jobs"]);
-    let posted: ApiResponse<Cancelled> =
-        client.call(Method::POST, list, Some("{}".to_owned())).await.unwrap();
+    let posted: Answer<Cancelled> = client.call(Method::POST, list, Some("{}".to_owned())).await.unwrap();
     assert_eq!(posted.value.message, "POST /api/jobs application/json {}");
 }
 

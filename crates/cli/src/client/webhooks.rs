@@ -6,7 +6,8 @@ use carlo_rest::webhook::{DefaultWebhook, Delivery, DeliveryList, DeliveryState,
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-use super::{ApiResponse, Client, ClientError};
+use super::{Client, ClientError};
+use crate::answer::Answer;
 
 /// Which deliveries a list is of.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +28,7 @@ pub struct DeliveryFilter {
 
 impl Client {
     /// `GET /api/webhooks`
-    pub async fn webhooks(&self, all: bool) -> Result<ApiResponse<WebhookList>, ClientError> {
+    pub async fn webhooks(&self, all: bool) -> Result<Answer<WebhookList>, ClientError> {
         let mut url = self.path(&["webhooks"]);
         if all {
             url.query_pairs_mut().append_pair("all", "true");
@@ -36,20 +37,17 @@ impl Client {
     }
 
     /// `POST /api/webhooks/{id}/enable`
-    pub async fn enable_webhook(&self, id: &str) -> Result<ApiResponse<WebhookState>, ClientError> {
+    pub async fn enable_webhook(&self, id: &str) -> Result<Answer<WebhookState>, ClientError> {
         self.call(Method::POST, self.path(&["webhooks", id, "enable"]), None).await
     }
 
     /// `DELETE /api/webhooks/{id}`
-    pub async fn delete_webhook(&self, id: &str) -> Result<ApiResponse<Cancelled>, ClientError> {
+    pub async fn delete_webhook(&self, id: &str) -> Result<Answer<Cancelled>, ClientError> {
         self.call(Method::DELETE, self.path(&["webhooks", id]), None).await
     }
 
     /// `GET /api/webhooks/deliveries`
-    pub async fn deliveries(
-        &self,
-        filter: &DeliveryFilter,
-    ) -> Result<ApiResponse<DeliveryList>, ClientError> {
+    pub async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Answer<DeliveryList>, ClientError> {
         let mut url = self.path(&["webhooks", "deliveries"]);
         let mut query = url.query_pairs_mut();
         query.append_pair("page_size", &filter.page_size.to_string());
@@ -73,7 +71,7 @@ impl Client {
     }
 
     /// `POST /api/webhooks/deliveries/{id}/retry`
-    pub async fn retry_delivery(&self, id: &str) -> Result<ApiResponse<Delivery>, ClientError> {
+    pub async fn retry_delivery(&self, id: &str) -> Result<Answer<Delivery>, ClientError> {
         self.call(Method::POST, self.path(&["webhooks", "deliveries", id, "retry"]), None).await
     }
 
@@ -82,23 +80,17 @@ impl Client {
         &self,
         webhook: &Value,
         key: Option<&str>,
-    ) -> Result<ApiResponse<DefaultWebhook>, ClientError> {
+    ) -> Result<Answer<DefaultWebhook>, ClientError> {
         self.call(Method::PUT, self.default_url(key), Some(webhook.to_string())).await
     }
 
     /// `GET /api/webhooks/default`
-    pub async fn default_webhook(
-        &self,
-        key: Option<&str>,
-    ) -> Result<ApiResponse<DefaultWebhook>, ClientError> {
+    pub async fn default_webhook(&self, key: Option<&str>) -> Result<Answer<DefaultWebhook>, ClientError> {
         self.call(Method::GET, self.default_url(key), None).await
     }
 
     /// `DELETE /api/webhooks/default`
-    pub async fn clear_default_webhook(
-        &self,
-        key: Option<&str>,
-    ) -> Result<ApiResponse<Cancelled>, ClientError> {
+    pub async fn clear_default_webhook(&self, key: Option<&str>) -> Result<Answer<Cancelled>, ClientError> {
         self.call(Method::DELETE, self.default_url(key), None).await
     }
 

@@ -69,18 +69,29 @@ fn a_bad_request_ends_with_2_and_every_fault_by_its_pointer() {
     }
 }
 
+/// Whether the process has a handler for SIGINT, from the bits of caught signals in proc(5).
+fn catches_interrupts(child: &Child) -> bool {
+    const SIGINT: u32 = 2;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() >> (SIGINT - 1) & 1 == 1
+}
+
 #[test]
 fn an_interrupted_run_ends_soon_with_130() {
     let mut command = carlo(&["run", EXAMPLE, "-n", "1T"]);
-    let mut child =
-        command.env("CARLO_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The program listens for signals before it logs anything. The job would take hours.
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    log.find(|line| line.contains("joined")).expect("the worker joins");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while !catches_interrupts(&child) {
+        assert!(began.elapsed() < Duration::from_mins(1), "it doesn't listen for SIGINT");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The job would take hours.
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let interrupted = Instant::now();
     signal("INT", &child);
-    log.find(|line| line == "interrupted: there are no results").expect("it says so");
-    let rest: Vec<_> = log.collect();
+    said.find(|line| line == "interrupted: there are no results").expect("it says so");
+    let rest: Vec<_> = said.collect();
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0), "{rest:?}");
     assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use carlo_coordinator::{Data, ledger_files};
 use carlo_service::arguments::{self, List};
-use carlo_service::{files, telemetry};
+use carlo_service::{files, stderr};
 use carlo_wire::{Coordinators, Trust};
 use clap::{Args, Subcommand};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -103,12 +103,12 @@ pub(crate) async fn run(command: LedgerCommand) -> anyhow::Result<()> {
                 }
                 None => ledger_files::export(&export.files.data()?.0, &path).await?,
             };
-            telemetry::say(&format!("{entries} entries are in {}", path.display()));
+            stderr::say(&format!("{entries} entries are in {}", path.display()));
         }
         LedgerCommand::Import(files) => {
             let (data, file) = files.data()?;
             let (entries, origin) = ledger_files::import(&data, &file).await?;
-            telemetry::say(&format!("{entries} entries were imported, which {origin} exported"));
+            stderr::say(&format!("{entries} entries were imported, which {origin} exported"));
         }
     }
     Ok(())
