@@ -181,18 +181,25 @@ impl<L: Register> Shocks<L> {
 
     #[inline(always)]
     fn uniforms(&mut self, lanes: L, changes: &Uniform, choices: Option<(&Uniform, f32)>) {
+        /// Expands to all months of a year, so that each part is a constant where it is used.
+        macro_rules! months {
+            ($words:ident, $table:ident, |$month:ident, $part:ident| $body:expr; $($i:literal)+) => {
+                $({
+                    let ($month, $part) = ($i, part(lanes, &$words, const { $table[$i] }));
+                    $body
+                })+
+            };
+        }
         for register in 0..REGISTERS {
             let streams = self.market_streams[register];
             let words = streams.block(lanes, changes);
-            for (month, change) in CHANGES.into_iter().enumerate() {
-                self.changes[month][register] = part(lanes, &words, change);
-            }
+            months!(words, CHANGES, |month, change| self.changes[month][register] = change;
+                0 1 2 3 4 5 6 7 8 9 10 11);
             if let Some((uniform, count)) = choices {
                 let words = streams.block(lanes, uniform);
-                for (month, choice) in CHOICES.into_iter().enumerate() {
-                    let choice = part(lanes, &words, choice);
+                months!(words, CHOICES, |month, choice| {
                     self.choices[month][register] = numerics::choice(lanes, choice, count);
-                }
+                }; 0 1 2 3 4 5 6 7 8 9 10 11);
             }
         }
     }
