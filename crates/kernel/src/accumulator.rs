@@ -41,6 +41,8 @@ pub struct Accumulator {
     /// The score of each simulation, if success doesn't depend on the final balance alone.
     scores: Vec<f32>,
     outcomes: Vec<Outcomes>,
+    /// Whether any simulation met a limit of the model.
+    is_limited: bool,
     tally_plan: lifetime::tally::Tally,
 }
 
@@ -74,6 +76,7 @@ impl Accumulator {
             variants: job.variants().counts(),
             scores: Vec::new(),
             outcomes: Vec::new(),
+            is_limited: false,
             tally_plan: lifetime::tally::Tally::new(job.counts(), job.plan().months, job.scenarios().len()),
         }
     }
@@ -130,11 +133,11 @@ impl Accumulator {
         for finals in scenarios.iter_mut() {
             finals.resize(count, 0.0);
         }
-        job.walk_savings(plan, block, &mut self.finals, scenarios, &mut self.chart);
+        self.is_limited |= job.walk_savings(plan, block, &mut self.finals, scenarios, &mut self.chart);
         if paired > 0 {
             self.sensitivity.add(plan.threshold, &self.finals[..paired], &self.scenarios);
         }
-        job.count_variants(block, &self.finals, &mut self.variants, is_wanted)
+        job.count_variants(block, &self.finals, &mut self.variants, &mut self.is_limited, is_wanted)
     }
 
     /// Simulates a block of a plan, its first `paired` simulations with every scenario. Returns
@@ -156,6 +159,7 @@ impl Accumulator {
         outcomes[0].resize(count);
         outcomes[1..].iter_mut().for_each(|outcomes| outcomes.resize_brief(count));
         job.walk_lifetimes(&plans, block, outcomes, &mut self.chart);
+        self.is_limited |= outcomes.iter().any(|outcomes| outcomes.is_limited);
 
         let threshold = lifetime.plan.threshold;
         self.scores.resize(count, 0.0);
@@ -174,7 +178,7 @@ impl Accumulator {
         }
         let own = (self.scores.as_slice(), threshold);
         if job.variants().plans().is_empty()
-            && !job.count_variants(block, own.0, &mut self.variants, is_wanted)
+            && !job.count_variants(block, own.0, &mut self.variants, &mut self.is_limited, is_wanted)
         {
             return false;
         }
@@ -185,7 +189,7 @@ impl Accumulator {
             } else {
                 let mut outcomes = Outcomes { finals: std::mem::take(alone), ..Outcomes::default() };
                 outcomes.finals.resize(count, 0.0);
-                variant.prepared.scores(job.level(), first, &mut outcomes.finals);
+                self.is_limited |= variant.prepared.scores(job.level(), first, &mut outcomes.finals);
                 counts.add(own, &variant.prepared, &mut outcomes);
                 *alone = outcomes.finals;
             }
@@ -222,6 +226,7 @@ impl Accumulator {
             notable,
             variants,
             plan: self.tally_plan.drain(),
+            is_limited: std::mem::take(&mut self.is_limited),
         }
     }
 }

@@ -19,6 +19,6 @@ pub(crate) fn digest(spec: &JobSpec, partial: &Partial) -> Digest {
     let inputs = spec.canonical();
     hash.update((inputs.len() as u64).to_le_bytes());
     hash.update(inputs);
-    hash.update(partial.encode());
+    hash.update(partial.encode_counts());
     Digest(hash.finalize().into())
 }

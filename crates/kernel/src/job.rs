@@ -87,7 +87,7 @@ impl Job {
         let (first, count) = self.indices(block);
         let mut finals = vec![0.0; count];
         match &self.prepared {
-            Prepared::Savings(plan) => self.level.run(Walk::alone(plan, first, &mut finals)),
+            Prepared::Savings(plan) => drop(self.level.run(Walk::alone(plan, first, &mut finals))),
             Prepared::Lifetime(lifetime) => {
                 let mut outcomes = [Outcomes::brief(count)];
                 prepared::walk(self.level, first, &[lifetime], &mut outcomes, &[], Observation::None);
@@ -99,6 +99,7 @@ impl Job {
 
     /// Simulates a block of a savings goal, and counts it for the fan chart. `finals` must have the
     /// length of the block. The scenarios are simulated if `scenarios` has room for them.
+    /// Returns whether any simulation met a limit of the model.
     pub(crate) fn walk_savings(
         &self,
         plan: &Plan,
@@ -106,10 +107,10 @@ impl Job {
         finals: &mut [f32],
         scenarios: &mut [Vec<f32>],
         chart: &mut [u64],
-    ) {
+    ) -> bool {
         let (first, _) = self.indices(block);
         let (observed, observation) = self.observed(first, chart);
-        self.level.run(Walk { plan, first, finals, scenarios, observed, observation });
+        self.level.run(Walk { plan, first, finals, scenarios, observed, observation })
     }
 
     /// Simulates a block of a plan and of other plans, and counts it for the fan chart.
@@ -155,13 +156,14 @@ impl Job {
     }
 
     /// Simulates a block of the job's other plans and counts it in pairs with the job's own scores.
-    /// Returns `false` if it stopped between the points of a sweep because they are no longer
-    /// wanted.
+    /// `is_limited` is set if any of their simulations met a limit of the model. Returns `false` if
+    /// it stopped between the points of a sweep because they are no longer wanted.
     pub(crate) fn count_variants(
         &self,
         block: u64,
         own: &[f32],
         counts: &mut [VariantCounts],
+        is_limited: &mut bool,
         is_wanted: &dyn Fn() -> bool,
     ) -> bool {
         let (first, _) = self.indices(block);
@@ -171,7 +173,7 @@ impl Job {
                 let variants = variants.chunks(TOGETHER_MAX).zip(counts.chunks_mut(TOGETHER_MAX));
                 for (variants, counts) in variants {
                     let plans = variants.iter().map(|variant| &variant.prepared);
-                    count_together(self.level, first, own, plans, counts);
+                    *is_limited |= count_together(self.level, first, own, plans, counts);
                 }
             }
             // A thousand prepared points would take much memory, so only a few are prepared at a
@@ -183,7 +185,7 @@ impl Job {
                         return false;
                     }
                     let prepared: Vec<_> = points.iter().map(|point| Prepared::new(&point.spec)).collect();
-                    count_together(self.level, first, own, prepared.iter(), counts);
+                    *is_limited |= count_together(self.level, first, own, prepared.iter(), counts);
                 }
             }
             Variants::Targets(targets) => {
@@ -194,7 +196,7 @@ impl Job {
             Variants::Months(longest) => {
                 let mut room = vec![0.0; own.0.len()];
                 let mut reached = vec![PairedCounts::default(); longest.plan().months];
-                longest.reach(self.level, first, own, &mut room, &mut reached);
+                *is_limited |= longest.reach(self.level, first, own, &mut room, &mut reached);
                 for (counts, reached) in counts.iter_mut().zip(&reached) {
                     counts.pairs.merge(reached);
                 }
@@ -228,18 +230,20 @@ impl Job {
 }
 
 /// Simulates plans from index `first` on and counts them in pairs with the job's own scores.
+/// Returns whether any met a limit of the model.
 fn count_together<'a>(
     level: Level,
     first: u64,
     own: (&[f32], f32),
     plans: impl Iterator<Item = &'a Prepared> + Clone,
     counts: &mut [VariantCounts],
-) {
+) -> bool {
     let mut outcomes = vec![Outcomes::brief(own.0.len()); counts.len()];
     prepared::walk_all(level, first, plans.clone(), &mut outcomes);
     for ((plan, outcomes), counts) in plans.zip(&mut outcomes).zip(counts) {
         counts.add(own, plan, outcomes);
     }
+    outcomes.iter().any(|outcomes| outcomes.is_limited)
 }
 
 /// Simulates the pilot. Returns its final balances, the empty counts that follow from it, and its

@@ -123,6 +123,9 @@ pub(crate) trait Lanes: Copy {
     /// Where at least one holds.
     fn either(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;
 
+    /// Whether the mask holds in any lane.
+    fn holds(self, mask: Self::Mask) -> bool;
+
     /// The bits of the numbers.
     fn bits(self, x: Self::Float) -> Self::Word;
     /// The numbers with these bits.

@@ -30,6 +30,7 @@ mod keystream;
 mod lanes;
 mod level;
 mod lifetime;
+mod limits;
 pub mod measure;
 mod normals;
 mod notable;

@@ -21,6 +21,8 @@ pub(crate) mod shocks;
 pub(crate) mod tables;
 pub(crate) mod tally;
 
+use std::cell::Cell;
+
 use carlo_types::JobSpec;
 use carlo_types::request::plan::{Returns, SpendingRule};
 use carlo_types::request::{Dollars, Success};
@@ -199,11 +201,12 @@ impl Rule {
 impl Lifetime {
     /// The constants of the request.
     pub(crate) fn new(spec: &JobSpec) -> Self {
-        let plan = Plan::new(spec);
+        let mut plan = Plan::new(spec);
         let months = plan.months;
         let inflation = planned_inflation(spec, &plan);
         let (levels, wages, bounds) = levels(&plan, &inflation);
-        let budgets = budgets(spec, &plan, &levels, &wages);
+        let (budgets, is_limited) = budgets(spec, &plan, &levels, &wages);
+        plan.is_limited |= is_limited;
         let is_of_wages = |budget: &Budget| budget.wages != 0.0 || budget.income_variance != 0.0;
         let request = &spec.plan;
         let alive = |person| {
@@ -277,9 +280,14 @@ fn levels(plan: &Plan, inflation: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<[Range; 2]
     (price_levels, wage_levels, bounds)
 }
 
-/// The planned amounts of every month.
-fn budgets(spec: &JobSpec, plan: &Plan, prices: &[f64], wages: &[f64]) -> Vec<[Budget; LIFE_STATES]> {
-    let bound = |x: f64| x.clamp(-f64::from(MONEY_BOUND), MONEY_BOUND.into());
+/// The planned amounts of every month, and whether flows were clamped.
+fn budgets(spec: &JobSpec, plan: &Plan, prices: &[f64], wages: &[f64]) -> (Vec<[Budget; LIFE_STATES]>, bool) {
+    let is_limited = Cell::new(false);
+    let bound = |x: f64| {
+        let bounded = x.clamp(-f64::from(MONEY_BOUND), MONEY_BOUND.into());
+        is_limited.set(is_limited.get() || bounded.abs() < x.abs());
+        bounded
+    };
     let budget = |month: usize, state: usize, flows: FlowSums| {
         let is_paid = spec.plan.income_until.is_none_or(|until| month < until as usize);
         let income = if is_paid { spec.inputs.monthly_income * wages[month] } else { 0.0 };
@@ -305,7 +313,8 @@ fn budgets(spec: &JobSpec, plan: &Plan, prices: &[f64], wages: &[f64]) -> Vec<[B
         let flows = tables::flow_sums(&spec.plan.flows, month);
         std::array::from_fn(|state| budget(month as usize, state, flows[state]))
     };
-    (0..spec.goal.timeline_months).map(month).collect()
+    let budgets = (0..spec.goal.timeline_months).map(month).collect();
+    (budgets, is_limited.get())
 }
 
 impl Inflation {

@@ -47,6 +47,8 @@ pub struct Partial {
     pub(crate) variants: Vec<VariantCounts>,
     /// The counts of a plan over a lifetime beyond its balances.
     pub(crate) plan: Counts,
+    /// Whether any simulation met a limit of the model. No digest depends on it.
+    pub(crate) is_limited: bool,
 }
 
 /// Balances are finite, or infinite in an empty partial result, but never NaN.
@@ -85,6 +87,7 @@ impl Merge for Partial {
             counts.merge(other);
         }
         self.plan.merge(&other.plan);
+        self.is_limited |= other.is_limited;
     }
 
     fn simulations(&self) -> u64 {

@@ -22,13 +22,15 @@ use crate::chart::{OBSERVED, Observation};
 use crate::draws::{Draws, MONTHS, household_block, kinds};
 use crate::keystream::{Streams, Uniform};
 use crate::lanes::{Lanes, Register, Task, WIDTH_MAX};
-use crate::plan::{EXTENSIONS, Plan, STARTS};
+use crate::limits::Limits;
+use crate::plan::{EXTENSIONS, MONEY_RANGE, Plan, STARTS};
 use crate::rules::{Balance, Economy};
 use crate::shocks::HalfYear;
 use crate::tile::{REGISTERS, Tile};
 
 /// Computes the final balances of the simulations from index `first` on, as many as `finals` has
-/// room for. No multiple of 2³² may lie within the range; none lies within a block.
+/// room for. No multiple of 2³² may lie within the range; none lies within a block. Returns whether
+/// a household of any of these simulations met a limit of the model.
 pub(crate) struct Walk<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) first: u64,
@@ -61,14 +63,14 @@ enum Checkpoint {
 }
 
 impl Task for Walk<'_> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn run<L: Register>(self, lanes: L) {
+    fn run<L: Register>(self, lanes: L) -> bool {
         if self.scenarios.is_empty() {
-            self.tiles::<L, 0>(lanes);
+            self.tiles::<L, 0>(lanes)
         } else {
-            self.tiles::<L, { STARTS - 1 }>(lanes);
+            self.tiles::<L, { STARTS - 1 }>(lanes)
         }
     }
 }
@@ -81,7 +83,7 @@ impl Walk<'_> {
         clippy::cast_possible_truncation,
         reason = "the two halves of a stream number, and a small width"
     )]
-    fn tiles<L: Register, const OTHERS: usize>(mut self, lanes: L) {
+    fn tiles<L: Register, const OTHERS: usize>(mut self, lanes: L) -> bool {
         let plan = self.plan;
         let checkpoints = self.checkpoints();
         let last = checkpoints[checkpoints.len() - 1].0;
@@ -91,6 +93,7 @@ impl Walk<'_> {
         let mut streams = Tile::filled(Streams::new(lanes, &plan.key, &uniforms[0], low));
         let mut draws = Tile::filled(Draws::of(lanes, &streams[0].block(lanes, &uniforms[0])));
         let mut shocks = HalfYear::new(lanes);
+        let mut is_limited = plan.is_limited;
         for at in (0..self.finals.len()).step_by(REGISTERS * L::WIDTH) {
             for (register, streams) in streams.iter_mut().enumerate() {
                 let first = low.wrapping_add((at + register * L::WIDTH) as u32);
@@ -99,6 +102,7 @@ impl Walk<'_> {
             let mut economy = Tile::filled(Economy::new(lanes));
             let mut own = Tile::filled(Balance::new(lanes, plan.balance));
             let mut others = [own; OTHERS];
+            let mut limits = Limits::new(lanes);
             let mut next = checkpoints.iter().peekable();
             for (half, uniform) in uniforms.iter().enumerate() {
                 for (draws, streams) in draws.iter_mut().zip(streams.iter()) {
@@ -108,9 +112,13 @@ impl Walk<'_> {
                 for (i, month) in (half * MONTHS..last).take(MONTHS).enumerate() {
                     if i == MONTHS - 1 {
                         raises(lanes, plan, half, &shocks, &mut economy);
-                        bound(lanes, &mut own);
+                        for (factor, range) in plan.bounds[half].into_iter().enumerate() {
+                            let factor = |register: usize| economy[register].factors()[factor].deviation;
+                            limits.add(lanes, range, factor, |_| None);
+                        }
+                        bound(lanes, &mut own, &mut limits);
                         for other in &mut others {
-                            bound(lanes, other);
+                            bound(lanes, other, &mut limits);
                         }
                     }
                     for (economy, &rate) in economy.iter_mut().zip(shocks.inflation[i].iter()) {
@@ -127,7 +135,10 @@ impl Walk<'_> {
                     }
                 }
             }
+            let count = self.finals.len() - at;
+            is_limited |= limits.any(lanes, None, |place| place < count);
         }
+        is_limited
     }
 
     /// All checkpoints, each with the number of months before it.
@@ -193,12 +204,13 @@ fn raises<L: Lanes>(
     }
 }
 
-/// Balances clamped to their bound.
+/// Clamps balances to their bound.
 #[inline(always)]
-fn bound<L: Lanes>(lanes: L, balances: &mut Tile<Balance<L>>) {
+fn bound<L: Lanes>(lanes: L, balances: &mut Tile<Balance<L>>, limits: &mut Limits<L>) {
     for balance in balances.iter_mut() {
         *balance = balance.bounded(lanes);
     }
+    limits.add(lanes, MONEY_RANGE, |register| balances[register].high, |_| None);
 }
 
 /// Computes a month of the households with one of the plan's starts.

@@ -20,6 +20,8 @@ use crate::normals::Axes;
 /// grows 16,400-fold in five months, and the squares of the sixth month times a squared radius stay
 /// below 2¹²⁶.
 pub(crate) const MONEY_BOUND: f32 = 140_737_488_355_328.0;
+/// The amounts of money within the bound.
+pub(crate) const MONEY_RANGE: Range = Range { low: -MONEY_BOUND, high: MONEY_BOUND };
 
 /// The constants of a job.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) budgets: Vec<[Budget; STARTS]>,
     /// For each half year, the ranges of the deviations of prices and of wages.
     pub(crate) bounds: Vec<[Range; 2]>,
+    /// Whether a planned amount or a debt is clamped within the timeline.
+    pub(crate) is_limited: bool,
     /// Card debt after this many months, in dollars.
     pub(crate) owed: Vec<f32>,
     /// The part of two months' inflation that is due to chance.
@@ -213,6 +217,7 @@ impl Plan {
             months,
             budgets,
             bounds,
+            is_limited: schedule.is_limited,
             owed: schedule.owed.into_iter().map(single).collect(),
             inflation: Axes::new(single(inflation.std), single(inflation.std)),
             return_mean: pair(params.annual_return_mean / 12.0),
@@ -301,13 +306,15 @@ pub(crate) struct Schedule {
     pub(crate) payments: Vec<f64>,
     /// Card debt after each number of months, in dollars: one entry more than there are months.
     pub(crate) owed: Vec<f64>,
+    /// Whether a debt was clamped within the timeline.
+    pub(crate) is_limited: bool,
 }
 
 impl Schedule {
     pub(crate) fn new(spec: &JobSpec, months: usize) -> Self {
         if !spec.params.use_account_aware_simulation {
             let payments = vec![spec.profile.monthly_loan_payments; months];
-            return Self { payments, owed: vec![0.0; months + 1] };
+            return Self { payments, owed: vec![0.0; months + 1], is_limited: false };
         }
         let card_accounts: Vec<_> = spec.params.credit_cards.iter().map(Account::from).collect();
         let loan_accounts: Vec<_> = spec.params.loans.iter().map(Account::from).collect();
@@ -315,24 +322,38 @@ impl Schedule {
         let mut loans: Vec<f64> = loan_accounts.iter().map(|loan| loan.balance).collect();
         let mut owed = vec![cards.iter().sum()];
         let mut payments = Vec::with_capacity(months);
-        for _ in 0..months {
-            payments.push(pay(&card_accounts, &mut cards) + pay(&loan_accounts, &mut loans));
+        let mut is_limited = false;
+        for month in 0..months {
+            let [for_cards, for_loans] = [pay(&card_accounts, &mut cards), pay(&loan_accounts, &mut loans)];
+            payments.push(for_cards.paid + for_loans.paid);
             owed.push(cards.iter().sum());
+            let is_clamped = for_cards.is_clamped || for_loans.is_clamped;
+            is_limited |= is_clamped && month < spec.goal.timeline_months as usize;
         }
-        Self { payments, owed }
+        Self { payments, owed, is_limited }
     }
 }
 
-/// One month of interest and payments on every account. Returns the sum that was paid.
-fn pay(accounts: &[Account], balances: &mut [f64]) -> f64 {
-    let mut paid = 0.0;
+/// A month's payments on some accounts.
+struct Payments {
+    /// Their sum, dollars.
+    paid: f64,
+    /// Whether a debt was clamped.
+    is_clamped: bool,
+}
+
+/// One month of interest and payments on every account.
+fn pay(accounts: &[Account], balances: &mut [f64]) -> Payments {
+    let mut payments = Payments { paid: 0.0, is_clamped: false };
     for (account, balance) in accounts.iter().zip(balances) {
-        let owed = (*balance * (1.0 + account.yearly_rate_percent / 100.0 / 12.0)).min(MONEY_BOUND.into());
+        let grown = *balance * (1.0 + account.yearly_rate_percent / 100.0 / 12.0);
+        let owed = grown.min(MONEY_BOUND.into());
         let payment = owed.min(account.monthly_payment);
         *balance = owed - payment;
-        paid += payment;
+        payments.paid += payment;
+        payments.is_clamped |= grown > owed;
     }
-    paid
+    payments
 }
 
 #[cfg(test)]

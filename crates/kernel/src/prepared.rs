@@ -49,14 +49,16 @@ impl Prepared {
     }
 
     /// Computes the scores of the simulations from `first` on, as many as `scores` has room for. A
-    /// simulation succeeds if its score is at least the plan's threshold.
-    pub(crate) fn scores(&self, level: Level, first: u64, scores: &mut [f32]) {
+    /// simulation succeeds if its score is at least the plan's threshold. Returns whether any met a
+    /// limit of the model.
+    pub(crate) fn scores(&self, level: Level, first: u64, scores: &mut [f32]) -> bool {
         match self {
             Self::Savings(plan) => level.run(Walk::alone(plan, first, scores)),
             Self::Lifetime(lifetime) => {
                 let mut outcomes = [Outcomes::brief(scores.len())];
                 walk(level, first, &[lifetime], &mut outcomes, &[], Observation::None);
                 outcomes[0].score(lifetime.never_short, scores);
+                outcomes[0].is_limited
             }
         }
     }
@@ -66,6 +68,7 @@ impl Prepared {
     /// Counts, for each month, the pairs of the job's own scores and those of this plan with a
     /// timeline that ends with the month, of the simulations from `first` on. `own` has the job's
     /// scores and the lowest score that reaches its goal. `room` is a buffer of the same length.
+    /// Returns whether any simulation met a limit of the model.
     pub(crate) fn reach(
         &self,
         level: Level,
@@ -73,17 +76,18 @@ impl Prepared {
         own: (&[f32], f32),
         room: &mut [f32],
         counts: &mut [PairedCounts],
-    ) {
+    ) -> bool {
         let observed: Vec<u32> = (1..).take(self.plan().months).collect();
         let observation = Observation::Reach { own, threshold: self.plan().threshold, counts };
         match self {
             Self::Savings(plan) => {
                 let (scenarios, observed) = (&mut [][..], &observed[..]);
-                level.run(Walk { plan, first, finals: room, scenarios, observed, observation });
+                level.run(Walk { plan, first, finals: room, scenarios, observed, observation })
             }
             Self::Lifetime(lifetime) => {
                 let mut outcomes = [Outcomes::brief(room.len())];
                 walk(level, first, &[lifetime], &mut outcomes, &observed, observation);
+                outcomes[0].is_limited
             }
         }
     }
@@ -100,7 +104,9 @@ pub(crate) fn walk_all<'a>(
     let mut walked: Vec<Outcomes> = Vec::with_capacity(lifetimes.len());
     for (plan, outcomes) in plans.clone().zip(&mut *outcomes) {
         match plan {
-            Prepared::Savings(plan) => level.run(Walk::alone(plan, first, &mut outcomes.finals)),
+            Prepared::Savings(plan) => {
+                outcomes.is_limited = level.run(Walk::alone(plan, first, &mut outcomes.finals));
+            }
             Prepared::Lifetime(_) => walked.push(std::mem::take(outcomes)),
         }
     }

@@ -19,7 +19,7 @@
 )]
 
 use crate::lanes::Lanes;
-use crate::plan::{Budget, MONEY_BOUND, Plan, Range};
+use crate::plan::{Budget, MONEY_RANGE, Plan, Range};
 
 /// What chance decides about a month's cash.
 #[derive(Clone, Copy)]
@@ -80,6 +80,12 @@ impl<L: Lanes> Economy<L> {
     #[inline(always)]
     pub(crate) fn new(lanes: L) -> Self {
         Self { prices: Factor::one(lanes), wages: Factor::one(lanes) }
+    }
+
+    /// The factors in the order of their bounds.
+    #[inline(always)]
+    pub(crate) fn factors(&self) -> [Factor<L>; 2] {
+        [self.prices, self.wages]
     }
 
     /// Step 1: prices grow by the deviation from the planned inflation.
@@ -190,10 +196,10 @@ impl<L: Lanes> Balance<L> {
         Self { high, low: lanes.select(mask, self.low, other.low) }
     }
 
-    /// The balance clamped to ± [`MONEY_BOUND`].
+    /// The balance clamped to [`MONEY_RANGE`].
     #[inline(always)]
     pub(crate) fn bounded(self, lanes: L) -> Self {
-        Self { high: within(lanes, self.high, Range { low: -MONEY_BOUND, high: MONEY_BOUND }), ..self }
+        Self { high: within(lanes, self.high, MONEY_RANGE), ..self }
     }
 }
 

@@ -258,6 +258,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn holds(self, mask: __m256i) -> bool {
+        on!(self, x86::_mm256_movemask_epi8(mask)) != 0
+    }
+
+    #[inline(always)]
     fn bits(self, x: __m256) -> __m256i {
         on!(self, x86::_mm256_castps_si256(x))
     }

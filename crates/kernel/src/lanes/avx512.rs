@@ -240,6 +240,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn holds(self, mask: __mmask16) -> bool {
+        let Self(()) = self;
+        mask != 0
+    }
+
+    #[inline(always)]
     fn bits(self, x: __m512) -> __m512i {
         on!(self, x86::_mm512_castps_si512(x))
     }

@@ -206,6 +206,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn holds(self, mask: [bool; WIDTH]) -> bool {
+        mask.contains(&true)
+    }
+
+    #[inline(always)]
     fn bits(self, x: [f32; WIDTH]) -> [u32; WIDTH] {
         each!(I => x[I].to_bits())
     }

@@ -17,12 +17,16 @@ pub(crate) struct Outcomes {
     pub(crate) multiplier_sum: Vec<f32>,
     /// The number of months lived, at most the timeline.
     pub(crate) horizon: Vec<f32>,
+    /// Whether any simulation met a limit of the model.
+    pub(crate) is_limited: bool,
 }
 
 impl Outcomes {
     /// Resizes every figure to `count` simulations.
     pub(crate) fn resize(&mut self, count: usize) {
-        let Self { finals, first_short, lowest, lowest_multiplier, multiplier_sum, horizon } = self;
+        let Self { finals, first_short, lowest, lowest_multiplier, multiplier_sum, horizon, is_limited } =
+            self;
+        *is_limited = false;
         for figures in [finals, first_short, lowest, lowest_multiplier, multiplier_sum, horizon] {
             figures.resize(count, 0.0);
         }
@@ -30,6 +34,7 @@ impl Outcomes {
 
     /// Resizes only the figures on which success depends.
     pub(crate) fn resize_brief(&mut self, count: usize) {
+        self.is_limited = false;
         self.finals.resize(count, 0.0);
         self.first_short.resize(count, 0.0);
     }

@@ -23,6 +23,8 @@ use crate::chart::{OBSERVED, Observation};
 use crate::draws::{Draws, MONTHS, PAIRS, household_block, kinds};
 use crate::keystream::{Streams, Uniform};
 use crate::lanes::{Register, Stage, Task, WIDTH_MAX};
+use crate::limits::Limits;
+use crate::plan::MONEY_RANGE;
 use crate::rules::Economy;
 use crate::shocks::HalfYear;
 use crate::tile::{REGISTERS, Tile};
@@ -54,6 +56,10 @@ struct State<L: Register> {
     lived: Tile<L::Float>,
     /// The households of each plan that is walked.
     households: Vec<Tile<Household<L>>>,
+    /// The simulations whose prices or wages met a limit while somebody was alive.
+    economy_limits: Limits<L>,
+    /// Those whose balances did, for each plan that is walked.
+    limits: Vec<Limits<L>>,
 }
 
 /// Where the simulations of a tile are in the outcomes.
@@ -239,6 +245,8 @@ impl<L: Register> State<L> {
             economy: Tile::filled(Economy::new(lanes)),
             lived: Tile::filled(lanes.float(0.0)),
             households: plans.iter().map(|plan| Tile::filled(Household::new(lanes, plan))).collect(),
+            economy_limits: Limits::new(lanes),
+            limits: vec![Limits::new(lanes); plans.len()],
         }
     }
 
@@ -250,6 +258,8 @@ impl<L: Register> State<L> {
         for (households, plan) in self.households.iter_mut().zip(plans) {
             *households = Tile::filled(Household::new(lanes, plan));
         }
+        self.economy_limits = Limits::new(lanes);
+        self.limits.fill(Limits::new(lanes));
     }
 }
 
@@ -305,13 +315,18 @@ impl<L: Register> Stage<L> for MonthStage<'_, L> {
                     economy.raises(lanes, raise, household.promotion[register], bounds);
                 }
             }
+            for (factor, &range) in bounds.iter().enumerate() {
+                let factor = |register: usize| state.economy[register].factors()[factor].deviation;
+                let counts = |register| shocks.lives(lanes, longest, month, register).any(lanes);
+                state.economy_limits.add(lanes, range, factor, counts);
+            }
         }
         shocks.month(lanes, &longest.market, month);
         for (register, economy) in state.economy.iter_mut().enumerate() {
             let own = household.inflation[within][register];
             economy.inflation(lanes, shocks.inflation(lanes, longest, register, own));
         }
-        for (plan, households) in plans.iter().zip(&mut state.households) {
+        for ((plan, households), limits) in plans.iter().zip(&mut state.households).zip(&mut state.limits) {
             if month >= plan.months() {
                 continue;
             }
@@ -324,6 +339,8 @@ impl<L: Register> Stage<L> for MonthStage<'_, L> {
                 };
                 one.month(lanes, plan, month, &chance);
             }
+            // The balances of the dead stay as they are.
+            limits.add(lanes, MONEY_RANGE, |register| households[register].balance.high, |_| None);
         }
         if longest.alive.is_empty() {
             state.lived = Tile::filled(lanes.float((month + 1) as f32));
@@ -397,8 +414,18 @@ impl<L: Register> Stage<L> for EndStage<'_, L> {
                 figures[3][register] = one.lowest_multiplier;
                 figures[4][register] = one.multiplier_sum;
             }
-            let Outcomes { finals, first_short, lowest, lowest_multiplier, multiplier_sum, horizon } =
-                outcomes;
+            let Outcomes {
+                finals,
+                first_short,
+                lowest,
+                lowest_multiplier,
+                multiplier_sum,
+                horizon,
+                is_limited,
+            } = outcomes;
+            let others = Some(&state.economy_limits);
+            *is_limited |= plan.plan.is_limited
+                || state.limits[walk].any(lanes, others, |place| places.has(place, finals.len()));
             let outcomes = [horizon, first_short, lowest, lowest_multiplier, multiplier_sum];
             for (figures, out) in figures.iter().zip(outcomes) {
                 places.fill(out, &stored(lanes, figures)[..REGISTERS * L::WIDTH]);
@@ -410,6 +437,14 @@ impl<L: Register> Stage<L> for EndStage<'_, L> {
 }
 
 impl Places<'_> {
+    /// Whether a place of the tile is that of one of `count` simulations.
+    fn has(&self, place: usize, count: usize) -> bool {
+        match self {
+            &Self::From(at) => at + place < count,
+            Self::At(numbers) => numbers.get(place).is_some_and(|&number| (number as usize) < count),
+        }
+    }
+
     /// Writes the figures of a tile to their places, where there is room for them.
     fn fill(&self, out: &mut [f32], figures: &[f32]) {
         match self {

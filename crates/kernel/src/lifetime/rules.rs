@@ -67,7 +67,7 @@ impl<L: Lanes> Lives<L> {
 /// A household in each lane.
 #[derive(Clone, Copy)]
 pub(crate) struct Household<L: Lanes> {
-    balance: Balance<L>,
+    pub(crate) balance: Balance<L>,
     /// The balance that is compared and reported: in the goal's dollars, and frozen at the last
     /// death.
     pub(crate) shown: L::Float,

@@ -1,5 +1,6 @@
 //! The encoding of partial results. It is canonical, because digests are computed from the bytes:
-//! equal partial results have equal bytes, and any other bytes are refused.
+//! equal partial results have equal bytes, and any other bytes are refused. A partial result that
+//! met a limit of the model has one more byte, which digests leave out.
 //!
 //! The format is Postcard, with histograms as runs: the number of empty bins before a run, and then
 //! its counts, each as the difference to the previous one. Neighbouring counts differ little, so
@@ -19,6 +20,8 @@ use crate::paired::PairedCounts;
 use crate::sensitivity::ScenarioCounts;
 use crate::variants::{VARIANTS_MAX, VariantCounts};
 
+/// The last byte of a partial result that met a limit of the model.
+const LIMITED: u8 = 1;
 /// The number of empty bins that end a run. Fewer are written as counts of 0.
 const GAP: usize = 4;
 
@@ -93,6 +96,15 @@ impl Partial {
     ///
     /// Never: writing numbers to memory can't fail.
     pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.encode_counts();
+        if self.is_limited {
+            bytes.push(LIMITED);
+        }
+        bytes
+    }
+
+    /// The bytes from which digests are computed.
+    pub(crate) fn encode_counts(&self) -> Vec<u8> {
         let (center, scale) = self.grid.to_bits();
         let head = Head {
             center,
@@ -118,7 +130,7 @@ impl Partial {
             bytes.extend(postcard::to_stdvec(&balances).expect("writing numbers to memory can't fail"));
         }
         if !self.plan.is_empty() {
-            bytes.extend(encode_counts(&self.plan));
+            bytes.extend(encode_plan(&self.plan));
         }
         bytes
     }
@@ -142,7 +154,7 @@ impl Partial {
         if extras.variants.len() > VARIANTS_MAX {
             return Err(DecodeError("too many variants"));
         }
-        let partial = Self {
+        let mut partial = Self {
             grid: Grid::from_bits(head.center, head.scale).ok_or(DecodeError("impossible grid"))?,
             simulations: head.simulations,
             successes: head.successes,
@@ -159,8 +171,12 @@ impl Partial {
                 aims: extras.aims,
                 seen: extras.notable.map(|seen| seen.map(|(balance, index)| Seen { balance, index })),
             },
-            plan: if bytes.is_empty() { Counts::default() } else { take_counts(&mut bytes)? },
+            plan: if matches!(bytes, [] | [LIMITED]) { Counts::default() } else { take_counts(&mut bytes)? },
+            is_limited: false,
         };
+        if bytes == [LIMITED] {
+            (partial.is_limited, bytes) = (true, &[]);
+        }
         if !bytes.is_empty() {
             return Err(DecodeError("further bytes after a partial result"));
         }
@@ -260,7 +276,7 @@ struct PlanHead {
     scenarios: Vec<PairedCounts>,
 }
 
-fn encode_counts(counts: &Counts) -> Vec<u8> {
+fn encode_plan(counts: &Counts) -> Vec<u8> {
     let path = counts.path.as_ref();
     let spending = counts.spending.as_ref();
     let head = PlanHead {

@@ -56,6 +56,7 @@ fn partial() -> impl Strategy<Value = Partial> {
                 .into_iter()
                 .filter_map(|bits| VariantCounts::from_bits(bits, None))
                 .collect(),
+            is_limited: squares % 2 == 1,
             ..nothing()
         }
     })
@@ -78,6 +79,7 @@ fn nothing() -> Partial {
         notable: Notable { aims: [-5e5, 0.0, 5e5, 1e5].map(f32::to_bits), seen: None },
         variants: Vec::new(),
         plan: Counts::default(),
+        is_limited: false,
     }
 }
 

@@ -6,7 +6,7 @@ use carlo_kernel::{Accumulator, Job, Level, Partial, results};
 use carlo_types::blocks::blocks_of;
 use carlo_types::results::CurvePoint;
 use carlo_types::results::{Horizon, Multipliers, PERCENTILES, Path, ShortMonths, Spending};
-use carlo_types::{JobSpec, Merge, Results};
+use carlo_types::{BLOCK_SIMULATIONS, JobSpec, Merge, Results};
 use serde_json::{Value, json};
 
 use crate::golden::{self, Case};
@@ -160,32 +160,70 @@ fn every_level_gives_the_same_partial_result() {
     }
 }
 
+/// The bound of the model on amounts of money, dollars.
+const MONEY_BOUND: f64 = 140_737_488_355_328.0;
+
+/// Income of 10¹² dollars a month with this volatility, and afterwards spendings of the same amount for
+/// 110 months.
+fn rise_and_fall(income_until: u32, volatility: f64, simulations: usize, sensitivity: bool) -> JobSpec {
+    let request = json!({
+        "financialProfile": {"liquidAssets": 0, "monthlySpending": 0},
+        "userInputs": {"monthlyIncome": 1e12},
+        "goal": {"targetAmount": 1, "timelineMonths": income_until + 110},
+        "simulationParams": {
+            "inflationRate": 0, "inflationVolatility": 0, "annualRaiseMean": 0,
+            "annualRaiseVolatility": 0, "promotionProbability": 0, "emergencyProbability": 0,
+            "annualReturnMean": 0, "annualReturnStd": 0, "incomeVolatility": volatility, "sensitivity": sensitivity,
+        },
+        "plan": {
+            "incomeUntil": income_until, "reserveMonths": 0,
+            "flows": [{"kind": "spending", "amount": 1e12, "from": income_until}],
+        },
+    });
+    spec(&request, simulations, 3)
+}
+
+fn met_the_bound(results: &Results) -> bool {
+    results.warnings.iter().any(|warning| warning.contains("2^47"))
+}
+
+/// About one simulation in 100,000 meets the bound at its peak, and every one ends far below it.
 #[test]
-fn a_path_that_came_near_the_bound_and_left_it_again_says_so() {
-    let answer = |monthly: f64| {
-        let request = json!({
-            "financialProfile": {"liquidAssets": 0, "monthlySpending": 0},
-            "userInputs": {"monthlyIncome": monthly},
-            "goal": {"targetAmount": 1, "timelineMonths": 330},
-            "simulationParams": {
-                "inflationRate": 0, "inflationVolatility": 0, "annualRaiseMean": 0, "promotionProbability": 0,
-                "emergencyProbability": 0, "annualReturnMean": 0, "annualReturnStd": 0,
-            },
-            "plan": {
-                "incomeUntil": 200, "reserveMonths": 0,
-                "flows": [{"kind": "spending", "amount": monthly, "from": 200}],
-            },
-        });
-        let spec = spec(&request, 2_000, 3);
-        results(&spec, &whole(&spec, Level::detect().unwrap()))
-    };
-    let says_so = |results: &Results| results.warnings.iter().any(|warning| warning.contains("2^47"));
-    // 200 months of income reach the bound, and 130 of spending lead far below it.
-    let found = answer(1e12);
-    let bound = 2_f64.powi(47);
-    assert!(found.best_case < bound / 4.0, "{}", found.best_case);
-    assert!(says_so(&found), "{:?}", found.warnings);
-    assert!(!says_so(&answer(1e10)));
+fn a_single_path_that_met_the_bound_says_so_wherever_it_is() {
+    let spec = rise_and_fall(126, 0.307, 600_000, false);
+    let level = Level::detect().unwrap();
+    let job = Job::new(&spec, level);
+    let months = spec.goal.timeline_months as usize;
+    let mut met = Vec::new();
+    for block in 0..blocks_of(spec.simulations()) {
+        let mut accumulator = Accumulator::new(&job);
+        accumulator.block(&job, block);
+        let partial = accumulator.finish();
+        let found = results(&spec, &partial);
+        assert!(found.best_case < MONEY_BOUND / 2.0, "{}", found.best_case);
+        let count = usize::try_from(partial.simulations()).unwrap();
+        let mut paths = vec![0.0; count * months];
+        job.paths(block * BLOCK_SIMULATIONS, &mut paths);
+        // A clamped balance may have a small part that is negative.
+        let is_met = paths.iter().any(|&balance| f64::from(balance) > MONEY_BOUND * (1.0 - 1e-6));
+        assert_eq!(met_the_bound(&found), is_met, "block {block}");
+        met.extend(is_met.then_some(block));
+        assert_eq!(Partial::decode(&partial.encode()).unwrap(), partial);
+    }
+    assert!(met.len() < 10 && met.iter().any(|&block| block >= 4), "{met:?}");
+    assert!(met_the_bound(&results(&spec, &whole(&spec, level))));
+}
+
+#[test]
+fn every_level_knows_who_met_the_bound() {
+    for (income_until, expected) in [(140, false), (141, true)] {
+        for simulations in [1, 67, 139] {
+            let spec = rise_and_fall(income_until, 0.0, simulations, true);
+            let partials: Vec<_> = Level::available().into_iter().map(|level| whole(&spec, level)).collect();
+            assert!(partials.iter().all(|partial| *partial == partials[0]));
+            assert_eq!(met_the_bound(&results(&spec, &partials[0])), expected, "{income_until} months");
+        }
+    }
 }
 
 /// Every term of a month is shown, and their sum is what the balance changed by.

@@ -187,7 +187,8 @@ pub(crate) fn request() -> impl Strategy<Value = Value> {
 
 /// The figures of one simulation.
 fn outcome(outcomes: &Outcomes, i: usize) -> [f32; 6] {
-    let Outcomes { finals, first_short, lowest, lowest_multiplier, multiplier_sum, horizon } = outcomes;
+    let Outcomes { finals, first_short, lowest, lowest_multiplier, multiplier_sum, horizon, is_limited: _ } =
+        outcomes;
     [finals, first_short, lowest, lowest_multiplier, multiplier_sum, horizon].map(|figures| figures[i])
 }
 
