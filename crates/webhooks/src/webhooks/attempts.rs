@@ -123,6 +123,8 @@ impl Webhooks {
             user.attempts -= 1;
         }
         self.update_line(&delivery.object);
+        // Other endpoints of the user may have waited for it.
+        self.update_ready_of(&delivery.owner);
     }
 
     /// Gives up pending deliveries whose day is over.

@@ -385,6 +385,21 @@ fn a_deleted_endpoint_takes_everything_with_it() {
 }
 
 #[test]
+fn a_deleted_endpoint_makes_room_for_the_attempts_of_another() {
+    let mut world = World::new();
+    let [slow, other, waiting] = ["slow", "other", "waiting"].map(|path| world.endpoint(&ada(), path));
+    for endpoint in [slow, other, waiting] {
+        for object in 0..ATTEMPTS_PER_ENDPOINT_MAX {
+            world.record(endpoint, &format!("{endpoint} {object}"));
+        }
+    }
+    assert_eq!(world.begin().len(), ATTEMPTS_PER_USER_MAX);
+    world.webhooks.delete(slow, None).unwrap();
+    assert_eq!(world.begin().len(), ATTEMPTS_PER_ENDPOINT_MAX);
+    verify(&world.webhooks);
+}
+
+#[test]
 fn an_ended_delivery_can_be_asked_for_again() {
     let mut world = World::new();
     let endpoint = world.endpoint(&ada(), "a");
