@@ -205,6 +205,35 @@ async fn floods_of_frames_hurt_nobody_else() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A proxy's connection carries the calls of many clients. It stays open if a hundred of them are reset
+/// before the daemon, which is stopped meanwhile, reads any.
+#[tokio::test]
+async fn resets_that_are_read_together_leave_a_connection_open() -> anyhow::Result<()> {
+    const CANCEL: u32 = 8;
+    const RESET: usize = 100;
+    let cluster = Cluster::with(Auth::On).await?;
+    let daemons = [
+        (&cluster.coordinator, cluster.coordinator_address, grpc("/carlo.v1.Cluster/Ready").to_vec()),
+        (&cluster.gateway, cluster.gateway.address, get("/healthz").to_vec()),
+    ];
+    for (daemon, address, fields) in daemons {
+        let mut client = Http2::connect(address, 65_535).await?;
+        client.read_until(|kind, _, _| kind == frame::SETTINGS).await?.context("the settings")?;
+        daemon.signal("STOP")?;
+        for _ in 0..RESET {
+            let id = client.request(END_HEADERS, &fields).await?;
+            client.send(frame::RST_STREAM, 0, id, &CANCEL.to_be_bytes()).await?;
+        }
+        let last = client.request(END_HEADERS | END_STREAM, &fields).await?;
+        daemon.signal("CONT")?;
+        let answered =
+            client.read_until(|kind, id, _| kind == frame::GOAWAY || kind == frame::HEADERS && id == last);
+        let answered = tokio::time::timeout(PATIENCE, answered).await??.context("an answer")?;
+        ensure!(answered.0 == frame::HEADERS, "{address}: {answered:?}");
+    }
+    Ok(())
+}
+
 /// Clients that open a call and reset it at once.
 const RESETTING: usize = 300;
 /// How long the coordinator may be stopped before the gateway considers it dead.
