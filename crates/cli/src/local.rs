@@ -11,7 +11,6 @@ use carlo_rest::job::{JobKind, JobStatus, NodeProgress, NodeState, PartialResult
 use carlo_rest::{Job, duration};
 use carlo_service::{shutdown, stderr};
 use carlo_types::analysis::{CompareRequest, SolveRequest};
-use carlo_types::definition::kind::Seed;
 use carlo_types::definition::{self, Faults, Section};
 use carlo_types::limits::PRIORITY_DEFAULT;
 use carlo_types::request::envelope::SubmitJob;
@@ -117,7 +116,7 @@ impl LocalJob {
             say("note: no events are sent to the request's webhook, because no server takes part");
         }
         Ok(Self {
-            spec: seeded(spec, rand::random()),
+            spec: spec.seeded(rand::random()),
             name,
             priority,
             id: JobId::from_random(rand::random()),
@@ -218,17 +217,6 @@ fn read<S: Section>(body: String) -> anyhow::Result<S> {
     let mut faults = Faults::of(document.duplicates);
     let section = definition::read(&document.value, &mut faults);
     Ok(faults.none_or(section).map_err(InvalidRequest)?)
-}
-
-/// The job with a seed. Compared plans get the same seed.
-fn seeded(mut spec: JobSpec, seed: u64) -> JobSpec {
-    let seed = *spec.request.params.seed.get_or_insert(Seed(seed));
-    if let Analysis::Compare(others) = &mut spec.analysis {
-        for other in others {
-            other.request.params.seed = Some(seed);
-        }
-    }
-    spec
 }
 
 #[cfg(test)]

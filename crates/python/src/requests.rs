@@ -3,32 +3,31 @@
 
 use carlo_rest::job::JobResults;
 use carlo_types::analysis::{CompareRequest, SolveRequest};
-use carlo_types::definition::kind::Seed;
 use carlo_types::definition::{self, Faults, Section};
 use carlo_types::sweep::SweepRequest;
-use carlo_types::{Analysis, Fault, JobSpec, Request, json};
+use carlo_types::{Fault, JobSpec, Request, json};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// The job of a request, with `seed` if the request has none.
 pub(crate) fn request(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
-    read::<Request>(py, text).map(|request| seeded(JobSpec::of(request), seed))
+    read::<Request>(py, text).map(|request| JobSpec::of(request).seeded(seed))
 }
 
 /// The job of the body of a comparison.
 pub(crate) fn comparison(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
     let spec = read::<CompareRequest>(py, text)?.into_spec();
-    Ok(seeded(spec.ok_or_else(|| PyValueError::new_err("a comparison needs a plan"))?, seed))
+    Ok(spec.ok_or_else(|| PyValueError::new_err("a comparison needs a plan"))?.seeded(seed))
 }
 
 /// The job of the body of a request to solve for a number.
 pub(crate) fn to_solve(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
-    read::<SolveRequest>(py, text).map(|asked| seeded(asked.into_spec(), seed))
+    read::<SolveRequest>(py, text).map(|asked| asked.into_spec().seeded(seed))
 }
 
 /// The job of the body of a sweep.
 pub(crate) fn to_sweep(py: Python<'_>, text: &str, seed: u64) -> PyResult<JobSpec> {
-    read::<SweepRequest>(py, text).map(|asked| seeded(asked.into_spec(), seed))
+    read::<SweepRequest>(py, text).map(|asked| asked.into_spec().seeded(seed))
 }
 
 /// Stored results, and the job of the request in them.
@@ -61,15 +60,4 @@ fn raise(py: Python<'_>, fault: Fault) -> PyErr {
         .and_then(|errors| errors.getattr("InvalidRequest"))
         .and_then(|kind| kind.call_method1("_of_pairs", (faults,)));
     exception.map_or_else(|error| error, PyErr::from_value)
-}
-
-/// The job with a seed. Compared plans get the same seed.
-fn seeded(mut spec: JobSpec, seed: u64) -> JobSpec {
-    let seed = *spec.request.params.seed.get_or_insert(Seed(seed));
-    if let Analysis::Compare(others) = &mut spec.analysis {
-        for other in others {
-            other.request.params.seed = Some(seed);
-        }
-    }
-    spec
 }

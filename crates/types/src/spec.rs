@@ -90,6 +90,18 @@ impl JobSpec {
         Self { request, analysis }
     }
 
+    /// The job with this seed, if its request has none. Compared plans get the seed of the job.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        let seed = *self.request.params.seed.get_or_insert(Seed(seed));
+        if let Analysis::Compare(others) = &mut self.analysis {
+            for other in others {
+                other.request.params.seed = Some(seed);
+            }
+        }
+        self
+    }
+
     /// The draft with the same content and all defaults filled in.
     pub fn to_draft(&self) -> Draft {
         let (mut variants, mut solve, mut sweep) = (Vec::new(), None, Vec::new());
