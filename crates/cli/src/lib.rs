@@ -31,8 +31,8 @@
 //! | 8 | refused because of a limit, a quota or a budget |
 //! | 130 | interrupted by SIGINT or SIGTERM |
 //!
-//! Rules of the model and of the queue don't belong here. The server applies them; this crate sends
-//! requests and shows responses.
+//! Rules of the model and of the queue don't belong here. The server or `carlo_local` applies them;
+//! this crate makes requests and shows answers.
 
 pub mod answer;
 pub mod args;
@@ -104,6 +104,7 @@ pub fn execute(arguments: Arguments, started: Instant) -> Exit {
     exit
 }
 
+/// Runs a command that starts a cluster or uses a server, or may.
 #[cfg(feature = "cluster")]
 fn with_cluster(command: ClusterCommand) -> anyhow::Result<Exit> {
     match command {

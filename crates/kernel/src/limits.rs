@@ -66,12 +66,11 @@ impl<L: Lanes> Limits<L> {
         L: Register,
     {
         [Some(self), others].into_iter().flatten().filter(|limits| limits.is_any).any(|limits| {
-            let mut places = 0..;
-            limits.met.iter().any(|&met| {
+            limits.met.iter().enumerate().any(|(register, &met)| {
                 let mut numbers = [0.0; WIDTH_MAX];
                 lanes.store(met, &mut numbers);
-                let places = places.by_ref().take(L::WIDTH);
-                numbers.iter().zip(places).filter(|&(&met, place)| met > 0.0 && is_counted(place)).count() > 0
+                let numbers = numbers[..L::WIDTH].iter().enumerate();
+                numbers.filter(|(_, met)| **met > 0.0).any(|(lane, _)| is_counted(register * L::WIDTH + lane))
             })
         })
     }
