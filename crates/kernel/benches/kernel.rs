@@ -1,6 +1,6 @@
 //! Measures the kernel part by part and level by level. `cargo bench -p carlo-kernel`
 
-use carlo_kernel::{Accumulator, Job, Level, Partial, measure, results};
+use carlo_kernel::{Accumulator, Job, Level, Partial, Replayer, measure, results};
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
@@ -136,6 +136,15 @@ fn decode(bencher: Bencher<'_, '_>) {
 fn summary(bencher: Bencher<'_, '_>) {
     let (spec, partial) = lease();
     bencher.bench(|| results(&spec, black_box(&partial)));
+}
+
+/// Replays one simulation, as the coordinator does with two of every report.
+#[divan::bench(args = ["household", "retire_real", "bootstrap_inflation"])]
+fn replay(bencher: Bencher<'_, '_>, request: &str) {
+    let spec = if request == "household" { lease().0 } else { plan_spec(request, 1_000_000) };
+    let replayer = Replayer::new(&spec);
+    let mut indices = (0..1_000_000).cycle();
+    bencher.bench_local(|| replayer.final_balance(indices.next().expect("indices without end")));
 }
 
 /// A block of the first million simulations, with every scenario.

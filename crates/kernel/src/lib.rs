@@ -61,7 +61,7 @@ pub use level::{Level, UnknownLevel};
 pub use partial::{DecodeError, Partial};
 pub use plan::threshold;
 pub use recommendations::recommendations;
-pub use replay::replay;
+pub use replay::{Replayer, replay};
 pub use samples::Samples;
 pub use summary::results;
 

@@ -54,6 +54,15 @@ pub struct Partial {
 /// Balances are finite, or infinite in an empty partial result, but never NaN.
 impl Eq for Partial {}
 
+impl Partial {
+    /// The indices of the simulations with the lowest and the highest final balance, and these
+    /// balances in dollars. `None` without simulations.
+    pub fn extremes(&self) -> Option<[(u64, f32); 2]> {
+        let [worst, best, ..] = self.notable.seen?;
+        Some([worst, best].map(|seen| (seen.index, seen.balance())))
+    }
+}
+
 impl Merge for Partial {
     /// Whether both have the same grid and the same other plans, which are functions of the job.
     fn fits(&self, other: &Self) -> bool {

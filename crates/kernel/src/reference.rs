@@ -18,9 +18,9 @@ use crate::plan::{MONEY_BOUND, Plan, Range, Schedule, starting_balance};
 pub(crate) struct Stream(ChaCha8Rng);
 
 impl Stream {
-    /// The stream of the job's simulation `index`.
-    pub(crate) fn new(spec: &JobSpec, index: u64) -> Self {
-        let mut stream = ChaCha8Rng::seed_from_u64(spec.seed());
+    /// The stream of simulation `index` of a job with this seed.
+    pub(crate) fn new(seed: u64, index: u64) -> Self {
+        let mut stream = ChaCha8Rng::seed_from_u64(seed);
         stream.set_stream(index);
         Self(stream)
     }
@@ -86,7 +86,7 @@ pub(crate) struct Month {
 
 /// The final balance of simulation `index` of the job, in dollars: the same bits as the kernel's.
 pub fn final_balance(spec: &JobSpec, index: u64) -> f32 {
-    walk(spec, &Plan::new(spec), index, |_| {})
+    walk(spec.seed(), &Plan::new(spec), index, |_| {})
 }
 
 /// Grows a level's random factor by a rate. Factors are stored as deviations from 1.
@@ -98,9 +98,9 @@ pub(crate) fn within(x: f32, range: Range) -> f32 {
     x.max(range.low).min(range.high)
 }
 
-/// The same for a job with this plan. `each` is called with every month.
-pub(crate) fn walk(spec: &JobSpec, plan: &Plan, index: u64, mut each: impl FnMut(Month)) -> f32 {
-    let mut stream = Stream::new(spec, index);
+/// The same for a job with this seed and plan. `each` is called with every month.
+pub(crate) fn walk(seed: u64, plan: &Plan, index: u64, mut each: impl FnMut(Month)) -> f32 {
+    let mut stream = Stream::new(seed, index);
     let [mut high, mut low] = plan.balance;
     let (mut prices, mut wages) = (0.0_f32, 0.0_f32);
     let mut draws = stream.household(0);
@@ -222,7 +222,7 @@ pub fn final_balance_f64(spec: &JobSpec, index: u64) -> f64 {
     let reserve = 6.0 * profile.monthly_spending;
     let mut balance = starting_balance(spec);
     let (mut income, mut spending) = (spec.inputs.monthly_income, profile.monthly_spending);
-    let mut stream = Stream::new(spec, index);
+    let mut stream = Stream::new(spec.seed(), index);
     let mut draws = stream.household(0);
     for (month, payment) in schedule.payments.iter().enumerate() {
         let i = month % 6;

@@ -2,8 +2,6 @@
 //! `lifetime::rules` and `lifetime::shocks`, operation by operation, with the same bits. The levels
 //! are tested against it, and it replays a simulation on its own.
 
-use carlo_types::JobSpec;
-
 use super::rules::{CHANGE_BOUND, NEVER};
 use super::{Budget, Inflation, LIFE_STATES, Lifetime, Market, Rule, RuleKind, YEAR};
 use crate::draws::{
@@ -236,8 +234,8 @@ impl Household {
 }
 
 /// Simulates `index` of the job, with the kernel's bits. `each` is called with every month.
-pub(crate) fn walk(spec: &JobSpec, plan: &Lifetime, index: u64, mut each: impl FnMut(Month)) -> Outcome {
-    let mut stream = Stream::new(spec, index);
+pub(crate) fn walk(seed: u64, plan: &Lifetime, index: u64, mut each: impl FnMut(Month)) -> Outcome {
+    let mut stream = Stream::new(seed, index);
     let lives = stream.block(Source::Lives.block(0));
     let lives = LIVES.map(|field| value(&lives, field));
     let (mut market, mut inflation) = (MarketState::default(), InflationState::default());

@@ -1,18 +1,18 @@
 //! Replays one simulation of a plan, month by month, for display.
 
 use carlo_types::replay::Regime;
-use carlo_types::{JobSpec, Replay, ReplayMonth};
+use carlo_types::{Replay, ReplayMonth};
 
 use super::reference::{Month, Outcome, walk};
 use super::rules::NEVER;
 use super::{Inflation, Lifetime};
 use crate::reference::{Stream, split, splits};
 
-/// Simulation `index` of the job.
-pub(crate) fn replay(spec: &JobSpec, plan: &Lifetime, index: u64) -> Replay {
-    let mut stream = Stream::new(spec, index);
+/// Simulation `index` of a job with this seed.
+pub(crate) fn replay(seed: u64, plan: &Lifetime, index: u64) -> Replay {
+    let mut stream = Stream::new(seed, index);
     let mut months = Vec::with_capacity(plan.months());
-    let outcome = walk(spec, plan, index, |month| {
+    let outcome = walk(seed, plan, index, |month| {
         let words = splits(&mut stream, months.len());
         months.push(replayed(months.len(), &month, plan, words));
     });

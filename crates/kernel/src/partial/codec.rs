@@ -147,7 +147,7 @@ impl Partial {
         }
         let mut bytes = bytes;
         let head: Head = take(&mut bytes)?;
-        let bins = Runs(&mut bytes).bins(BINS)?;
+        let bins = take_bins(&mut bytes, BINS)?;
         let extras: Extras = take(&mut bytes)?;
         let scales = extras.scales.iter().map(|&(low, width)| Scale::from_bits(low, width));
         let scales = scales.collect::<Option<Vec<_>>>().ok_or(DecodeError("impossible scale"))?;
@@ -164,7 +164,7 @@ impl Partial {
             squares: head.squares,
             bins,
             sensitivity: extras.sensitivity.into(),
-            chart: Runs(&mut bytes).bins(scales.len() * chart::BINS)?,
+            chart: take_bins(&mut bytes, scales.len() * chart::BINS)?,
             scales,
             variants: take_variants(extras.variants, &mut bytes)?,
             notable: Notable {
@@ -302,15 +302,15 @@ fn take_counts(bytes: &mut &[u8]) -> Result<Counts, DecodeError> {
     let months = TIMELINE_MONTHS_MAX as usize + 1;
     let mut counts = Counts { scenarios, ..Counts::default() };
     if let Some((deepest, largest, aim, notable)) = path {
-        let first_short = Runs(bytes).bins(months)?;
+        let first_short = take_bins(bytes, months)?;
         counts.path = Some(PathCounts { first_short, deepest, largest, aim, notable });
     }
     if let Some((cut, mean)) = spending {
-        let lowest = Runs(bytes).bins(BINS_MAX)?;
+        let lowest = take_bins(bytes, BINS_MAX)?;
         counts.spending = Some(SpendingCounts { cut, lowest, mean });
     }
     if horizon {
-        counts.horizon = Some(Runs(bytes).bins(months)?);
+        counts.horizon = Some(take_bins(bytes, months)?);
     }
     if counts.is_empty() { Err(NOT_CANONICAL) } else { Ok(counts) }
 }
@@ -349,15 +349,22 @@ fn take<T: Serialize + for<'de> Deserialize<'de>>(bytes: &mut &[u8]) -> Result<T
     Ok(value)
 }
 
-/// The bytes of runs. A coordinator reads the bins of thousands of leases per second, so one pass
-/// reads them and checks that they are in the form that [`runs`] writes.
-struct Runs<'a, 'b>(&'a mut &'b [u8]);
+/// Reads the bins of runs from the front. A coordinator reads those of thousands of leases per
+/// second, so one pass reads them and checks that they are in the form that [`runs`] writes.
+struct Runs<'a>(&'a [u8]);
 
-impl Runs<'_, '_> {
+/// Reads runs of bins below `most` from the front.
+fn take_bins(bytes: &mut &[u8], most: usize) -> Result<Vec<(u16, u64)>, DecodeError> {
+    let mut runs = Runs(bytes);
+    let bins = runs.bins(most)?;
+    *bytes = runs.0;
+    Ok(bins)
+}
+
+impl Runs<'_> {
     /// The counts, in bins below `most`.
-    fn bins(mut self, most: usize) -> Result<Vec<(u16, u64)>, DecodeError> {
-        // A bin takes at least one byte, so this limits the memory.
-        let mut bins = Vec::with_capacity(self.0.len().min(most));
+    fn bins(&mut self, most: usize) -> Result<Vec<(u16, u64)>, DecodeError> {
+        let mut bins = Vec::new();
         let mut next = 0_u64;
         for run in 0..self.number()? {
             let gap = self.number()?;
@@ -366,6 +373,9 @@ impl Runs<'_, '_> {
             }
             next = next.saturating_add(gap);
             let steps = self.number()?;
+            // A bin takes at least one byte, so this limits the memory.
+            let room = usize::try_from(steps).unwrap_or(usize::MAX).min(self.0.len()).min(most);
+            bins.reserve(room);
             let (mut count, mut empty) = (0_i64, 0);
             for step in 0..steps {
                 count = count
@@ -397,12 +407,28 @@ impl Runs<'_, '_> {
     }
 
     /// A number of up to 64 bits: seven bits per byte, least significant first, in as few bytes as
-    /// possible.
+    /// possible. Nearly all have one or two bytes.
+    #[inline]
     fn number(&mut self) -> Result<u64, DecodeError> {
+        match *self.0 {
+            [byte @ ..0x80, ref rest @ ..] => {
+                self.0 = rest;
+                Ok(byte.into())
+            }
+            [low, high @ 1..0x80, ref rest @ ..] => {
+                self.0 = rest;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    #[cold]
+    fn long_number(&mut self) -> Result<u64, DecodeError> {
         let (mut value, mut shift) = (0_u64, 0);
         loop {
             let (&byte, rest) = self.0.split_first().ok_or(DecodeError("malformed"))?;
-            *self.0 = rest;
+            self.0 = rest;
             let bits = u64::from(byte & 0x7f);
             if shift == 63 && bits > 1 {
                 return Err(DecodeError("malformed"));
@@ -419,6 +445,7 @@ impl Runs<'_, '_> {
     }
 
     /// A signed number, with its sign in the lowest bit.
+    #[inline]
     fn step(&mut self) -> Result<i64, DecodeError> {
         let number = self.number()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
