@@ -25,7 +25,7 @@ pub struct Config {
     pub ageing: Duration,
     /// After this time an owner's past usage of the cluster counts half.
     pub usage_half_life: Duration,
-    /// Leases that a node has at the same time.
+    /// Leases that a node has at the same time, except for one that takes a moment.
     pub leases_per_node: usize,
     /// A job fails after this many faults of one range, if they come from as many nodes or from
     /// every node that works.

@@ -48,7 +48,16 @@ impl Node {
 
     /// Whether it may get another lease.
     fn is_free(&self, leases_max: usize) -> bool {
-        self.is_open() && self.paused_until.is_none() && !self.is_alone && self.leases.len() < leases_max
+        self.takes_leases() && self.leases.len() < leases_max
+    }
+
+    /// Whether it has all the leases that it may have, and may get a brief one beside them.
+    fn is_full(&self, leases_max: usize) -> bool {
+        self.takes_leases() && self.leases.len() == leases_max
+    }
+
+    fn takes_leases(&self) -> bool {
+        self.is_open() && self.paused_until.is_none() && !self.is_alone
     }
 
     /// Updates the node's speed with a measurement of path-months and the time they took.
@@ -60,6 +69,16 @@ impl Node {
 
     fn threads(&self) -> f64 {
         f64::from(self.facts.threads.max(1))
+    }
+
+    /// The node's speed, or what its threads are assumed to do.
+    fn speed_or(&self, speed_per_thread: f64) -> f64 {
+        self.speed.unwrap_or(speed_per_thread * self.threads())
+    }
+
+    /// Its part of the total speed.
+    fn contribution(&self, speed_per_thread: f64) -> f64 {
+        if self.is_open() { self.speed_or(speed_per_thread) } else { 0.0 }
     }
 }
 
@@ -78,6 +97,8 @@ pub(crate) struct Fleet {
     nodes: BTreeMap<NodeId, Node>,
     /// Nodes that may get another lease, by the number of leases they have.
     free: BTreeSet<(usize, NodeId)>,
+    /// Nodes that may get a brief lease beside the others.
+    full: BTreeSet<NodeId>,
     /// Names whose nodes are all draining.
     drains: BTreeSet<String>,
     /// Names whose nodes are all quarantined.
@@ -161,15 +182,17 @@ impl Fleet {
             paused_until: before.as_ref().and_then(|before| before.paused_until),
             simulations: before.map_or(0, |before| before.simulations),
         };
+        self.speed += node.contribution(self.speed_per_thread);
         self.nodes.insert(id, node);
         self.relist(id, None);
-        self.sum_speed();
     }
 
     /// Removes a node without leases. Remembers it as gone if `remembered` is above 0.
     pub(crate) fn leave(&mut self, id: NodeId, remembered: usize, now: Duration) -> Option<Node> {
         let node = self.nodes.remove(&id)?;
         self.free.remove(&(node.leases.len(), id));
+        self.full.remove(&id);
+        self.speed = (self.speed - node.contribution(self.speed_per_thread)).max(0.0);
         if remembered > 0 {
             self.gone.push_back(Gone {
                 node: id,
@@ -182,15 +205,15 @@ impl Fleet {
                 self.gone.pop_front();
             }
         }
-        self.sum_speed();
         Some(node)
     }
 
-    /// Changes a node and updates the index of free nodes.
+    /// Changes a node, and updates the total speed and the index of free nodes.
     pub(crate) fn change<R>(&mut self, id: NodeId, change: impl FnOnce(&mut Node) -> R) -> Option<R> {
         let node = self.nodes.get_mut(&id)?;
-        let count = node.leases.len();
+        let (count, speed) = (node.leases.len(), node.contribution(self.speed_per_thread));
         let result = change(node);
+        self.speed = (self.speed + node.contribution(self.speed_per_thread) - speed).max(0.0);
         self.relist(id, Some(count));
         Some(result)
     }
@@ -221,7 +244,6 @@ impl Fleet {
         for id in &ids {
             self.change(*id, &change);
         }
-        self.sum_speed();
         ids
     }
 
@@ -244,6 +266,11 @@ impl Fleet {
     /// A node that may get leases and has none.
     pub(crate) fn idle_node(&self) -> Option<NodeId> {
         self.free.first().filter(|(count, _)| *count == 0).map(|(_, id)| *id)
+    }
+
+    /// A node that may get a brief lease, although it has all the others that it may have.
+    pub(crate) fn full_node(&self) -> Option<NodeId> {
+        self.full.first().copied()
     }
 
     /// Lets nodes get leases again whose pause is over.
@@ -284,18 +311,17 @@ impl Fleet {
         if self.nodes.len() <= 1 || self.speed <= 0.0 {
             return 1.0;
         }
-        (node.speed.unwrap_or_else(|| self.speed_per_thread * node.threads()) / self.speed).clamp(0.0, 1.0)
+        (node.speed_or(self.speed_per_thread) / self.speed).clamp(0.0, 1.0)
     }
 
-    /// Adds up the speed of the open nodes. This happens when nodes join or leave and at each tick,
-    /// not at each report.
+    /// Adds up the speed of the open nodes again, at each tick: what a node that hasn't been
+    /// measured is assumed to do depends on the others, and sums of changes add their roundings.
     pub(crate) fn sum_speed(&mut self) {
         let measured = self.nodes.values().filter_map(|node| Some((node.speed?, node.threads())));
         let (speed, threads) = measured.fold((0.0, 0.0), |(speed, threads), (s, t)| (speed + s, threads + t));
         self.is_measured = threads > 0.0;
         self.speed_per_thread = if self.is_measured { speed / threads } else { 1.0 };
-        let open = self.nodes.values().filter(|node| node.is_open());
-        self.speed = open.map(|node| node.speed.unwrap_or(self.speed_per_thread * node.threads())).sum();
+        self.speed = self.nodes.values().map(|node| node.contribution(self.speed_per_thread)).sum();
     }
 
     /// Whether the total speed is measured. It is a guess until the first sum after a node's first
@@ -308,10 +334,12 @@ impl Fleet {
         if let Some(count) = count_before {
             self.free.remove(&(count, id));
         }
-        if let Some(node) = self.nodes.get(&id)
-            && node.is_free(self.leases_max)
-        {
+        self.full.remove(&id);
+        let Some(node) = self.nodes.get(&id) else { return };
+        if node.is_free(self.leases_max) {
             self.free.insert((node.leases.len(), id));
+        } else if node.is_full(self.leases_max) {
+            self.full.insert(id);
         }
     }
 
@@ -323,8 +351,10 @@ impl Fleet {
             .map(|(id, node)| (node.leases.len(), *id))
             .collect();
         assert_eq!(self.free, free, "free nodes");
+        let full = self.nodes.iter().filter(|(_, node)| node.is_full(self.leases_max)).map(|(id, _)| *id);
+        assert_eq!(self.full, full.collect(), "nodes that may get a brief lease");
         for (id, node) in &self.nodes {
-            assert!(node.leases.len() <= self.leases_max, "{id} holds too many leases");
+            assert!(node.leases.len() <= self.leases_max + 1, "{id} holds too many leases");
             assert!(!node.is_alone || node.leases.len() == 1, "{id} holds a suspect range beside others");
             assert_eq!(node.draining, self.drains.contains(&node.facts.name), "{id} drains by its name");
             let quarantined = self.quarantines.contains(&node.facts.name);

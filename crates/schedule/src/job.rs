@@ -74,7 +74,8 @@ pub(crate) struct Job<P> {
 pub(crate) enum State<P> {
     Queued(Queued),
     Running(Box<Running<P>>),
-    Ended(Ended),
+    /// Most jobs are queued or ended. Of the two, many queued ones must fit into memory.
+    Ended(Box<Ended>),
 }
 
 /// Waits for its first lease.

@@ -8,6 +8,12 @@ use carlo_types::limits::LEASE_BLOCKS_MAX;
 /// Even near the end of a job a lease takes at least this share of its target time.
 const SHORTEST: f64 = 0.04;
 
+/// Whether a job is so small that a node of this speed computes it in no more time than the shortest
+/// lease takes. `path_months` is the whole job.
+pub(crate) fn is_brief(path_months: u64, speed: f64, target: Duration) -> bool {
+    path_months as f64 <= SHORTEST * speed * target.as_secs_f64()
+}
+
 /// The inputs of a lease's size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sizing {

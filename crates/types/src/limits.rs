@@ -63,16 +63,17 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A response of a coordinator to a gateway. The largest one describes a cluster with the largest
 /// number of nodes, each with the longest facts.
-pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The encoded partial result of a lease.
 pub const PARTIAL_BYTES_MAX: usize = 256 * 1024;
 
 /// Blocks in a lease: 2²⁰ blocks are 1.7 × 10¹⁰ simulations.
 pub const LEASE_BLOCKS_MAX: u64 = 1 << 20;
-/// Leases of a worker: one that it computes, and one in advance.
+/// Leases of a worker: one that it computes, and one in advance. Beside them it may have one that
+/// takes a moment.
 pub const LEASES_PER_NODE_MAX: usize = 2;
 /// Nodes that a coordinator admits.
-pub const NODES_MAX: usize = 10_000;
+pub const NODES_MAX: usize = 20_000;
 /// Jobs that wait or run.
 pub const OPEN_JOBS_MAX: usize = 200_000;
 /// Ended jobs that are kept.
@@ -90,7 +91,7 @@ pub const PAGE_SIZE_MAX: u32 = 100;
 /// The default number of entries on one page of a list.
 pub const PAGE_SIZE_DEFAULT: u32 = 20;
 
-/// A worker sends heartbeats at least this often.
+/// A worker's heartbeat is due this often. A report since the last time may replace it.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
 /// A worker that has been silent for this long is lost.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);

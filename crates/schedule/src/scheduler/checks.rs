@@ -237,7 +237,6 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
                 out.effects.push(Effect::Revoke { node, lease });
             }
         }
-        self.fleet.sum_speed();
         self.drop_votes_of(name, now);
         let concerned = self.jobs.iter().filter_map(|(key, job)| Some((*key, job.running()?)));
         let concerned: BTreeSet<JobKey> = concerned
@@ -325,7 +324,6 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
         let verdict = Verdict { lifted_at: Some(now.wall), ..verdict };
         self.checks.put(verdict.clone());
         self.fleet.quarantine(name, false);
-        self.fleet.sum_speed();
         out.records.push(Record::Verdict(verdict));
         Ok(())
     }

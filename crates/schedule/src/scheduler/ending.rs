@@ -28,7 +28,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
         let job = self.jobs.get_mut(&key).expect("an open job exists");
         let (before, place) = (job.status(), job.place());
         let spec = Arc::clone(job.spec().expect("an open job has its specification"));
-        let mut ended = Ended {
+        let mut ended = Box::new(Ended {
             state,
             error,
             started_at: None,
@@ -38,7 +38,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
             workers_used: 0,
             bill: Bill::default(),
             retained: 0,
-        };
+        });
         let (mut result, mut work) = (None, job.work);
         // `ended` is only a placeholder here; some of its fields are taken from the old state
         // below.

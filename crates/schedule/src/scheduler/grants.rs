@@ -1,5 +1,5 @@
-//! Grants leases: first of pending ranges to all free nodes, then of ranges that are already leased
-//! to idle nodes.
+//! Grants leases: first of pending ranges to all free nodes, then of brief jobs to nodes that have
+//! all their other leases, and last of ranges that are already leased to idle nodes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::command::{Effect, Outcome};
 use crate::job::{JobKey, State};
 use crate::leases::ActiveLease;
 use crate::record::{JobState, Record};
-use crate::size::Sizing;
+use crate::size::{self, Sizing};
 
 impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     /// Grants leases, first those of checks, until no node is free or no job has work to lease.
@@ -26,6 +26,14 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
             if self.is_suspect(job) && self.fleet.idle_node() != Some(node) {
                 break;
             }
+            self.grant(node, job, now, out);
+        }
+        // A brief job doesn't wait for the end of others' leases: workers compute short leases first.
+        while let Some(node) = self.fleet.full_node()
+            && let Some(job) = self.queue.next(now.elapsed)
+            && self.is_brief(job, node)
+        {
+            self.start(job, now, out);
             self.grant(node, job, now, out);
         }
         // Nodes that are still idle get the ranges of leases that have taken longer than planned.
@@ -43,6 +51,14 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     pub(crate) fn lease_target(&self) -> Duration {
         let rate = f64::from(self.config.reports_per_second_max.max(1));
         self.config.lease_target.max(Duration::from_secs_f64(self.fleet.len() as f64 / rate))
+    }
+
+    /// Whether the node computes the whole job in a moment.
+    fn is_brief(&self, key: JobKey, node: NodeId) -> bool {
+        let (Some(job), Some(node)) = (self.jobs.get(&key), self.fleet.get(node)) else { return false };
+        let path_months = job.simulations.saturating_mul(job.months.into());
+        let is_brief = |speed| size::is_brief(path_months, speed, self.lease_target());
+        !self.is_suspect(key) && node.speed.is_some_and(is_brief)
     }
 
     /// Whether the job's next range must be the only lease of its node.

@@ -49,7 +49,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     ) -> Result<(), Fault> {
         self.seen(id, now)?;
         self.fleet.change(id, |node| node.load = load);
-        for (lease, blocks) in progress.iter().take(self.config.leases_per_node) {
+        for (lease, blocks) in progress.iter().take(self.config.leases_per_node + 1) {
             let Some(active) = self.leases.get(*lease) else { continue };
             let (done, _) = active.range.split(*blocks);
             let simulations =
@@ -110,7 +110,6 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     pub(super) fn leave(&mut self, id: NodeId, out: &mut Outcome<P>) -> Result<(), Fault> {
         self.member(id)?;
         self.fleet.change(id, |node| node.leaving = true);
-        self.fleet.sum_speed();
         self.notify_drained(id, out);
         Ok(())
     }

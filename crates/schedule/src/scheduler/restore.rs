@@ -42,7 +42,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
                 ))
             }
             JobState::Complete | JobState::Failed | JobState::Cancelled => {
-                State::Ended(restore_ended(&record))
+                State::Ended(Box::new(restore_ended(&record)))
             }
         };
         let ended_at = record.ended_at.unwrap_or(record.created_at);

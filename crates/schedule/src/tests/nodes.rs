@@ -1,11 +1,13 @@
 //! Nodes that join, die and drain, and the end of a job.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use carlo_types::limits::SIMULATIONS_MAX;
 use carlo_types::{BLOCK_SIMULATIONS, FaultCode, Load};
 
 use super::marks::Marks;
-use super::world::{World, facts, failure, node, report, was_accepted};
+use super::world::{World, facts, failure, node, report, spec, was_accepted};
 use crate::{Command, Config, Effect, JobState, NodeState};
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -305,18 +307,73 @@ fn a_lost_node_is_forgotten_after_a_minute_or_when_its_name_comes_back() {
     assert_eq!(state_of(&world, 3), None);
 }
 
-/// The reports of 20,000 nodes don't come more often than those of 5,000.
+#[test]
+fn a_brief_job_does_not_wait_for_the_leases_of_a_long_one() {
+    let mut world = World::new(Config { spot_check_share: 0.0, ..Config::default() });
+    let long = world.submit(SIMULATIONS_MAX);
+    let node = world.join(1);
+    // 1,000 blocks per second: a lease of half a second has 500.
+    for _ in 0..3 {
+        let (lease, _) = world.first_lease(node).unwrap();
+        world.report_first(node, SHORT * u32::try_from(lease.range.len()).unwrap());
+    }
+    let jobs = |world: &World| world.leases[&node].iter().map(|(lease, _)| lease.job).collect::<Vec<_>>();
+    assert_eq!(jobs(&world), [long, long]);
+    let too_long = world.submit_as("owner", 49, &spec(21 * BLOCK, None));
+    assert_eq!(jobs(&world), [long, long], "it takes more than a moment");
+    let brief = world.submit_as("other", 50, &spec(20 * BLOCK, None));
+    assert_eq!(jobs(&world), [long, long, brief]);
+    let next = world.submit_as("other", 50, &spec(BLOCK, None));
+    assert_eq!(jobs(&world), [long, long, brief], "only one at a time");
+    let (lease, spec) = world.leases[&node][2].clone();
+    world.apply(report(node, lease, &spec, 20 * SHORT)).unwrap();
+    assert_eq!((world.state(brief), jobs(&world)), (JobState::Complete, vec![long, long, next]));
+    assert_eq!(world.state(too_long), JobState::Queued);
+}
+
+/// The reports of 20,000 nodes don't come more often than the leader can handle.
 #[test]
 fn leases_are_longer_in_a_larger_fleet() {
-    let target = |nodes: u128| {
-        let mut world = World::new(Config { nodes_max: 20_000, ..Config::default() });
-        world.verify_every = u32::MAX;
-        for number in 1..=nodes {
-            world.join(number);
-        }
-        world.scheduler.lease_target()
+    // A lease has a whole number of blocks, so it is a little shorter than it should be.
+    for (nodes, expected) in [(1_000, 2_000..2_050), (20_000, 10_000..10_250)] {
+        let reports = reports_per_second(nodes);
+        assert!(expected.contains(&reports), "{reports} reports per second of {nodes} nodes");
+    }
+}
+
+/// The reports that a fleet sends in a second, once the nodes' speeds are known. All nodes compute
+/// all the time, at 20 to 99 blocks per second.
+fn reports_per_second(nodes: u32) -> usize {
+    let mut world = World::new(Config { spot_check_share: 0.0, ..Config::default() });
+    world.verify_every = u32::MAX;
+    for number in 1..=nodes {
+        world.join(number.into());
+    }
+    world.submit(SIMULATIONS_MAX);
+    let lease_of = |world: &World, node, began: Duration, speed: u32| {
+        let (lease, _) = world.first_lease(node).unwrap();
+        let took = Duration::from_secs(lease.range.len()) / speed;
+        (began + took, took, node, speed)
     };
-    assert_eq!(target(1), Duration::from_millis(500));
-    assert_eq!(target(5_000), Duration::from_millis(500));
-    assert_eq!(target(20_000), Duration::from_secs(2));
+    let speed = |number: u32| 20 + number % 80;
+    let mut due: BTreeSet<_> = (1..=nodes)
+        .map(|number| lease_of(&world, node(number.into()), Duration::ZERO, speed(number)))
+        .collect();
+    // The first leases have a block per thread. The second ones have their full length.
+    let (from, until) = (Duration::from_secs(4), Duration::from_secs(6));
+    let mut reports = 0;
+    let mut ticked = Duration::ZERO;
+    while let Some((at, took, node, speed)) = due.pop_first()
+        && at < until
+    {
+        world.wait(at.saturating_sub(world.now.elapsed));
+        if at >= ticked {
+            world.tick();
+            ticked = at + Duration::from_millis(100);
+        }
+        assert_eq!(world.report_first(node, took), Some(true));
+        due.insert(lease_of(&world, node, at, speed));
+        reports += usize::from(at >= from);
+    }
+    reports / 2
 }
