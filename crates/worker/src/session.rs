@@ -116,6 +116,7 @@ impl Session<'_> {
         }
         let mut beats = tokio::time::interval(HEARTBEAT_EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut signs = SignsOfLife::default();
         let mut deadline = None;
         loop {
             if deadline.is_some() && self.engine.is_idle() {
@@ -140,10 +141,13 @@ impl Session<'_> {
                     let simulations = finished.outcome.as_ref().ok().map(Partial::simulations);
                     self.instruments.finish(simulations, finished.computed_in.as_secs_f64());
                     outbox.send(report(&finished)).await?;
+                    signs.report();
                 }
                 _ = beats.tick() => {
                     self.instruments.set_leases(self.engine.leases());
-                    outbox.send(FromWorker::Heartbeat(heartbeat(self.engine, epoch))).await?;
+                    if signs.need_heartbeat() {
+                        outbox.send(FromWorker::Heartbeat(heartbeat(self.engine, epoch))).await?;
+                    }
                 }
                 () = self.shutdown.cancelled(), if deadline.is_none() => {
                     tracing::info!(node = %self.node, "leaving: finishing the leases in work");
@@ -156,6 +160,32 @@ impl Session<'_> {
                 }
             }
         }
+    }
+}
+
+/// The most consecutive heartbeats that reports replace. Heartbeats also say how busy the machine is.
+const REPLACED_MAX: u32 = 2;
+
+/// Reports are signs of life, too, and replace heartbeats: in a large fleet heartbeats would be half
+/// of the coordinator's work.
+#[derive(Debug, Default)]
+struct SignsOfLife {
+    /// Whether there was a report since the last time that a heartbeat was due.
+    has_reported: bool,
+    /// Heartbeats that were replaced since the last one.
+    replaced: u32,
+}
+
+impl SignsOfLife {
+    fn report(&mut self) {
+        self.has_reported = true;
+    }
+
+    /// Whether a heartbeat that is due must be sent.
+    fn need_heartbeat(&mut self) -> bool {
+        let is_replaced = std::mem::take(&mut self.has_reported) && self.replaced < REPLACED_MAX;
+        self.replaced = if is_replaced { self.replaced + 1 } else { 0 };
+        !is_replaced
     }
 }
 
@@ -251,4 +281,24 @@ fn heartbeat(engine: &mut Engine, epoch: Epoch) -> v1::Heartbeat {
         .map(|(lease, blocks_done)| v1::LeaseProgress { lease_id: lease.0, blocks_done })
         .collect();
     v1::Heartbeat { cpu_utilization: cpu, memory_utilization: memory, leases, wall_ms: engine.wall_ms() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_replace_heartbeats_but_not_every_one() {
+        let mut signs = SignsOfLife::default();
+        assert!(signs.need_heartbeat(), "nothing was reported");
+        let sent: Vec<bool> = (0..7)
+            .map(|_| {
+                signs.report();
+                signs.report();
+                signs.need_heartbeat()
+            })
+            .collect();
+        assert_eq!(sent, [false, false, true, false, false, true, false]);
+        assert!(signs.need_heartbeat(), "nothing was reported since");
+    }
 }
