@@ -102,7 +102,7 @@ type Reply = Box<dyn FnOnce() + Send>;
 pub(crate) struct Core {
     scheduler: Scheduler<Partial>,
     tenancy: Tenancy,
-    /// The metadata of all jobs that the scheduler knows.
+    /// The metadata of the jobs that have any.
     job_metadata: BTreeMap<JobId, JobMetadata>,
     /// The hooks of all batches that have one.
     batch_hooks: BTreeMap<BatchId, HookState>,
@@ -213,12 +213,15 @@ impl Core {
             tracing::warn!("an idempotency key is forgotten: {error:#}");
             core.writes.push(Write::Delete(key));
         }
+        let detail = format!("{} jobs in the ledger", stored.jobs.len());
         for LoadedJob { job, metadata, origin, bytes } in stored.jobs {
             if let Some(origin) = origin {
                 core.origins.restore(job.record.id, origin);
             }
             core.storage.put_job(&job.record, bytes);
-            core.job_metadata.insert(job.record.id, metadata);
+            if metadata != JobMetadata::default() {
+                core.job_metadata.insert(job.record.id, metadata);
+            }
             core.restore(job)?;
         }
         for (batch, hook, bytes) in stored.batches {
@@ -227,7 +230,6 @@ impl Core {
             let outcome = core.scheduler.restore_batch(batch, core.clock.now());
             core.take(outcome.map_err(|fault| EntryError::Contradiction(fault.into()))?);
         }
-        let detail = format!("{} jobs in the ledger", core.job_metadata.len());
         core.note(ClusterEventKind::LeaderChanged, format!("epoch {epoch}"), detail, "");
         let verdicts = Arc::clone(&core.verdicts);
         Ok((core, CoreHandle::new(sender, instruments, verdicts)))

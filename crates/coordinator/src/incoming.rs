@@ -16,6 +16,7 @@ use carlo_service::CancellationToken;
 use carlo_service::listen::Acceptor;
 use carlo_service::pacing::{Pacing, Response, Responses};
 use carlo_service::tls::{self, Identity, ServerStream};
+use carlo_types::limits::NODES_MAX;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -33,8 +34,9 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How long a connection may be open without a call: usually, and while there are many connections.
 const IDLE_MAX: Duration = Duration::from_mins(15);
 const IDLE_WHEN_CROWDED_MAX: Duration = Duration::from_secs(10);
-/// Simultaneous connections; further ones wait to be accepted. Workers and gateways have one each.
-const CONNECTIONS_MAX: usize = 16_384;
+/// Simultaneous connections; further ones wait to be accepted. Workers and gateways have one each,
+/// and those of workers that were lost may still be open for a while.
+const CONNECTIONS_MAX: usize = NODES_MAX + 8_192;
 /// More connections than this are many.
 const CROWD: usize = 2_048;
 /// Connections that have sent their preface and wait to be served.

@@ -1,5 +1,5 @@
-//! Names and the webhook of a job, which the scheduler doesn't need. The core has them for each job that the
-//! scheduler knows, and stores them in the job's entry in the ledger.
+//! Names and the webhook of a job, which the scheduler doesn't need. The core has them for each job
+//! that has any, and stores them in the job's entry in the ledger.
 
 use crate::hook_state::HookState;
 

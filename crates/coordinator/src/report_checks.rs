@@ -3,44 +3,44 @@
 //! session, not in the core's task.
 //!
 //! Everything that follows from the specification is derived and compared: the grid, the scales,
-//! the targets, the number of variants. The rest is sampled: the report's most extreme simulations
-//! are replayed here, which takes about a millisecond each, and must end with the reported
-//! balances.
+//! the targets, the number of variants. The rest is sampled: the report's worst and best simulation
+//! are replayed here, which takes microseconds, and must end with the reported balances to the bit.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use carlo_kernel::{Accumulator, Job, Level, Partial};
-use carlo_types::{BlockRange, JobId, JobSpec, Merge};
+use carlo_kernel::{Accumulator, Job, Level, Partial, Replayer};
+use carlo_schedule::Command;
+use carlo_types::analysis::Analysis;
+use carlo_types::{BlockRange, Fault, FaultCode, JobId, JobSpec, Merge};
+use tokio::sync::OnceCell;
 
-/// Jobs that a session remembers.
-const JOBS_MAX: usize = 4;
-/// Simulations that are replayed per report.
-const REPLAYS: usize = 2;
-/// The allowed difference of a replayed balance, as a fraction: replays and reports round in
-/// different places.
-const TOLERANCE: f64 = 1e-5;
+use crate::core::CoreHandle;
+
+/// Jobs whose expectations are remembered. Those of the longest plan take a quarter of a megabyte.
+const JOBS_MAX: usize = 256;
 
 /// The expected form of a job's reports.
 #[derive(Debug)]
-pub(crate) struct Expected {
-    spec: Arc<JobSpec>,
+struct Expected {
+    simulations: u64,
     /// A partial result without simulations.
     nothing: Partial,
+    replayer: Replayer,
 }
 
 impl Expected {
-    /// Derives the expectations from a specification. Takes some milliseconds, because the job's
-    /// grid depends on a pilot.
-    pub(crate) fn of(spec: Arc<JobSpec>) -> Self {
+    /// Derives the expectations from a specification. Takes a millisecond or so, because the job's
+    /// grid depends on a pilot; much longer for a sweep.
+    fn of(spec: &JobSpec) -> Self {
         let level = Level::detect().unwrap_or(Level::Portable);
-        let nothing = Accumulator::new(&Job::new(&spec, level)).finish();
-        Self { spec, nothing }
+        let nothing = Accumulator::new(&Job::new(spec, level)).finish();
+        Self { simulations: spec.simulations(), nothing, replayer: Replayer::new(spec) }
     }
 
     /// Checks the partial result of a range. The error describes what is wrong.
-    pub(crate) fn check(&self, range: BlockRange, partial: &Partial) -> Result<(), String> {
-        let simulations = range.simulations(self.spec.simulations());
+    fn check(&self, range: BlockRange, partial: &Partial) -> Result<(), String> {
+        let simulations = range.simulations(self.simulations);
         if partial.simulations() != simulations {
             return Err(format!(
                 "the report has {} simulations instead of {simulations}",
@@ -50,17 +50,16 @@ impl Expected {
         if !self.nothing.fits(partial) {
             return Err("the report belongs to another specification".to_owned());
         }
-        let indices = range.indices(self.spec.simulations());
-        let Some(notable) = carlo_kernel::results(&self.spec, partial).notable else { return Ok(()) };
-        for claimed in [notable.worst, notable.best].into_iter().take(REPLAYS) {
-            if !indices.contains(&claimed.index) {
-                return Err(format!("simulation {} is not in blocks {range}", claimed.index));
+        let indices = range.indices(self.simulations);
+        for (index, balance) in partial.extremes().into_iter().flatten() {
+            if !indices.contains(&index) {
+                return Err(format!("simulation {index} is not in blocks {range}"));
             }
-            let replayed = carlo_kernel::replay(&self.spec, claimed.index).final_balance;
-            if (replayed - claimed.balance).abs() > TOLERANCE * replayed.abs().max(1_000.0) {
+            // Zero has no sign in a report, and equals either.
+            let replayed = self.replayer.final_balance(index);
+            if replayed != balance {
                 return Err(format!(
-                    "simulation {} ends with ${replayed:.2} here, but with ${:.2} in the report",
-                    claimed.index, claimed.balance
+                    "simulation {index} ends with ${replayed:.2} here, but with ${balance:.2} in the report"
                 ));
             }
         }
@@ -68,20 +67,89 @@ impl Expected {
     }
 }
 
-/// The expectations for the jobs that a session has recently reported on, the latest last.
+/// The checks of all workers' reports. Sessions share what is derived from a job.
 #[derive(Debug, Default)]
-pub(crate) struct Expectations(VecDeque<(JobId, Arc<Expected>)>);
+pub(crate) struct ReportChecks(Mutex<Known>);
 
-impl Expectations {
-    pub(crate) fn get(&self, job: JobId) -> Option<Arc<Expected>> {
-        self.0.iter().find(|(id, _)| *id == job).map(|(_, expected)| Arc::clone(expected))
+#[derive(Debug, Default)]
+struct Known {
+    jobs: HashMap<JobId, Arc<KnownJob>>,
+    /// The jobs in the order in which they were added.
+    order: VecDeque<JobId>,
+}
+
+#[derive(Debug)]
+struct KnownJob {
+    spec: Arc<JobSpec>,
+    /// Derived when the first report comes.
+    expected: OnceCell<Expected>,
+}
+
+impl KnownJob {
+    async fn expected(&self) -> Result<&Expected, Fault> {
+        let derive = || async {
+            let spec = Arc::clone(&self.spec);
+            if !matches!(spec.analysis, Analysis::Sweep(_)) {
+                return Ok(Expected::of(&spec));
+            }
+            // Of a thousand points this takes a second.
+            let derived = tokio::task::spawn_blocking(move || Expected::of(&spec)).await;
+            derived.map_err(|error| {
+                Fault::new(FaultCode::Internal, format!("failed to prepare the checks of reports: {error}"))
+            })
+        };
+        self.expected.get_or_try_init(derive).await
+    }
+}
+
+impl ReportChecks {
+    /// Checks a report. Turns one that can't be correct into a fault of its lease. Other commands
+    /// pass.
+    pub(crate) async fn check(
+        &self,
+        command: Command<Partial>,
+        core: &CoreHandle,
+    ) -> Result<Command<Partial>, Fault> {
+        let Command::Report { node, lease, partial, computed_in } = command else { return Ok(command) };
+        let job = lease.job;
+        let known = self.known().jobs.get(&job).cloned();
+        let known = match known {
+            Some(known) => Some(known),
+            // A job that has ended has no specification, and the report won't be counted.
+            None => core.ask(move |core| core.spec(job)).await?.map(|spec| self.add(job, spec)),
+        };
+        let Some(known) = known else {
+            return Ok(Command::Report { node, lease, partial, computed_in });
+        };
+        Ok(match known.expected().await?.check(lease.range, &partial) {
+            Ok(()) => Command::Report { node, lease, partial, computed_in },
+            Err(message) => {
+                tracing::warn!(%node, %job, lease = %lease.id, "a report can't be correct: {message}");
+                Command::Fail { node, lease, message }
+            }
+        })
     }
 
-    pub(crate) fn insert(&mut self, job: JobId, expected: Arc<Expected>) {
-        self.0.push_back((job, expected));
-        if self.0.len() > JOBS_MAX {
-            self.0.pop_front();
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // A panic can't leave it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a job instead of the one that was added first, if there are too many.
+    fn add(&self, job: JobId, spec: Arc<JobSpec>) -> Arc<KnownJob> {
+        let mut known = self.known();
+        if let Some(other) = known.jobs.get(&job) {
+            return Arc::clone(other);
         }
+        if known.order.len() >= JOBS_MAX
+            && let Some(first) = known.order.pop_front()
+        {
+            known.jobs.remove(&first);
+        }
+        known.order.push_back(job);
+        let added = Arc::new(KnownJob { spec, expected: OnceCell::new() });
+        known.jobs.insert(job, Arc::clone(&added));
+        added
     }
 }
 
@@ -116,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_correct_report_passes_and_that_of_another_job_or_range_does_not() {
-        let expected = Expected::of(spec(5_000.0));
+        let expected = Expected::of(&spec(5_000.0));
         let range = BlockRange::new(1, 2).unwrap();
         assert_eq!(expected.check(range, &partial(&spec(5_000.0), 1..2)), Ok(()));
         let other_goal = expected.check(range, &partial(&spec(50_000.0), 1..2)).unwrap_err();
@@ -148,7 +216,7 @@ mod tests {
     #[test]
     fn every_kind_of_request_passes_on_every_instruction_set() {
         for (name, spec) in described() {
-            let expected = Expected::of(Arc::clone(&spec));
+            let expected = Expected::of(&spec);
             for level in Level::available() {
                 let job = Job::new(&spec, level);
                 let mut accumulator = Accumulator::new(&job);
@@ -164,7 +232,7 @@ mod tests {
         // The same household with another seed has a result of the same form, but other numbers.
         let other = seeded(5_000.0, 4);
         let range = BlockRange::new(0, 1).unwrap();
-        let checked = Expected::of(spec(5_000.0)).check(range, &partial(&other, 0..1));
+        let checked = Expected::of(&spec(5_000.0)).check(range, &partial(&other, 0..1));
         assert!(checked.is_err(), "{checked:?}");
     }
 }

@@ -8,7 +8,6 @@ use carlo_kernel::Partial;
 use carlo_schedule::Command;
 use carlo_service::tls;
 use carlo_service::trace::TraceContext;
-use carlo_types::analysis::Analysis;
 use carlo_types::limits::{HEARTBEAT_TIMEOUT, PARTIAL_BYTES_MAX};
 use carlo_types::{Fault, FaultCode, LeaseId, Load, NodeId, Timestamp};
 use carlo_wire::v1::ClusterEventKind;
@@ -21,12 +20,12 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::JOIN_TOKEN;
 use crate::clock_skew::SkewMeter;
-use crate::core::{Core, CoreHandle, SessionId};
+use crate::core::{Core, SessionId};
 use crate::environment::Environment;
 use crate::incoming::Peer;
 use crate::lead::{Leadership, Term};
 use crate::metrics::Instruments;
-use crate::report_checks::{Expectations, Expected};
+use crate::report_checks::ReportChecks;
 
 /// Messages that are queued for one worker: a few leases, and a `Forget` for each ended job.
 const OUTBOX: usize = 1_024;
@@ -39,7 +38,8 @@ pub(crate) struct WorkersService {
     environment: Arc<dyn Environment>,
     /// Names in certificates that workers may join with.
     client_names: Vec<String>,
-    checks_reports: bool,
+    /// `None` if reports aren't checked.
+    report_checks: Option<Arc<ReportChecks>>,
 }
 
 impl WorkersService {
@@ -50,7 +50,8 @@ impl WorkersService {
         client_names: Vec<String>,
         checks_reports: bool,
     ) -> Self {
-        Self { leadership, instruments, environment, client_names, checks_reports }
+        let report_checks = checks_reports.then(Arc::default);
+        Self { leadership, instruments, environment, client_names, report_checks }
     }
 
     /// The name by which a worker may join because of its certificate.
@@ -116,7 +117,7 @@ impl Workers for WorkersService {
                 self.instruments.refuse_join(fault);
             })
             .map_err(|fault| status::from_fault(&fault))?;
-        let expectations = self.checks_reports.then(Expectations::default);
+        let report_checks = self.report_checks.clone();
         let clock = WorkerClock {
             node,
             name,
@@ -124,7 +125,7 @@ impl Workers for WorkersService {
             environment: Arc::clone(&self.environment),
             instruments: Arc::clone(&self.instruments),
         };
-        tokio::spawn(listen(inbox, session, term, expectations, clock));
+        tokio::spawn(listen(inbox, session, term, report_checks, clock));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 }
@@ -135,7 +136,7 @@ async fn listen(
     mut inbox: Streaming<v1::WorkerMessage>,
     session: SessionId,
     term: Term,
-    mut expectations: Option<Expectations>,
+    report_checks: Option<Arc<ReportChecks>>,
     mut clock: WorkerClock,
 ) {
     let Term { core, ended, .. } = term;
@@ -164,8 +165,8 @@ async fn listen(
             Err(broken) => break format!("the stream broke: {}", broken.message()),
         };
         let command = match command {
-            Ok(command) => match &mut expectations {
-                Some(expectations) => check(command, &core, expectations).await,
+            Ok(command) => match &report_checks {
+                Some(checks) => checks.check(command, &core).await,
                 None => Ok(command),
             },
             Err(fault) => Err(fault),
@@ -215,47 +216,6 @@ impl Drop for WorkerClock {
     fn drop(&mut self) {
         self.instruments.clock_skews.remove(self.node);
     }
-}
-
-/// Checks a report. Turns one that can't be correct into a fault of its lease.
-async fn check(
-    command: Command<Partial>,
-    core: &CoreHandle,
-    expectations: &mut Expectations,
-) -> Result<Command<Partial>, Fault> {
-    let Command::Report { node, lease, partial, computed_in } = command else { return Ok(command) };
-    let known = expectations.get(lease.job);
-    let expected = match known {
-        Some(expected) => Some(expected),
-        None => match core.ask(move |core| core.spec(lease.job)).await? {
-            Some(spec) => {
-                let expected = if matches!(spec.analysis, Analysis::Sweep(_)) {
-                    // Of a thousand points this takes a second.
-                    let expected = tokio::task::spawn_blocking(move || Expected::of(spec));
-                    expected.await.map_err(|error| {
-                        Fault::new(FaultCode::Internal, format!("failed to prepare {}: {error}", lease.job))
-                    })?
-                } else {
-                    Expected::of(spec)
-                };
-                let expected = Arc::new(expected);
-                expectations.insert(lease.job, Arc::clone(&expected));
-                Some(expected)
-            }
-            // The job has ended, so the report won't be counted.
-            None => None,
-        },
-    };
-    let Some(expected) = expected else { return Ok(Command::Report { node, lease, partial, computed_in }) };
-    // The check takes a few milliseconds for each lease of about half a second.
-    let checked = expected.check(lease.range, &partial);
-    Ok(match checked {
-        Ok(()) => Command::Report { node, lease, partial, computed_in },
-        Err(message) => {
-            tracing::warn!(%node, job = %lease.job, lease = %lease.id, "a report can't be correct: {message}");
-            Command::Fail { node, lease, message }
-        }
-    })
 }
 
 fn command(node: NodeId, message: Message) -> Result<Command<Partial>, Fault> {
