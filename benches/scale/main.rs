@@ -1,20 +1,20 @@
 //! Measures the limits of one coordinator: a real `carlo-coordinator` process over real gRPC, with
 //! nearly everything around it simulated in this process.
 //!
-//! * [`leases`]: workers that sleep instead of computing; the cost of a report for growing numbers
-//!   of workers.
+//! * [`leases`]: workers that mostly sleep instead of computing; the cost of a worker and of a
+//!   report for growing numbers of workers.
 //! * [`submits`]: clients that submit; how many jobs a second become durable, and what a long queue
 //!   costs in memory and at a restart.
 //! * [`queue`]: small jobs beside a large one, on a real worker.
-//! * [`partials`]: the workers' partial results. [`process`]: a process's CPU time and memory.
+//! * [`reports`]: the workers' reports. [`process`]: a process's CPU time and memory.
 //!
 //! A table goes to stderr, JSON to stdout. `benches/compare` and the kernel's benches measure the
 //! speed of simulations.
 
 mod leases;
-mod partials;
 mod process;
 mod queue;
+mod reports;
 mod submits;
 
 use std::time::Duration;
@@ -26,6 +26,9 @@ use clap::Parser;
 use serde_json::json;
 use tempfile::TempDir;
 
+/// The timeline of the README's house deposit.
+const MONTHS: u64 = 36;
+
 /// Measures one coordinator. Fails if it loses a worker or a job.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -33,11 +36,8 @@ struct Arguments {
     #[arg(value_parser = ["leases", "submits", "queue"])]
     part: Option<String>,
     /// Numbers of workers, each measured with a fresh coordinator.
-    #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 500, 1_000, 2_000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [500, 2_000, 5_000])]
     workers: Vec<u32>,
-    /// Lease reports per second, of all workers together.
-    #[arg(long, default_value_t = 5_000)]
-    reports: u32,
     /// How long to measure each number of workers, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -62,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
     let mut measured = serde_json::Map::new();
     if wants("leases") {
         let measure = Duration::from_secs(arguments.seconds);
-        let rows = leases::measure(&arguments.workers, arguments.reports, measure).await?;
+        let rows = leases::measure(&arguments.workers, measure).await?;
         measured.insert("leases".to_owned(), json!(rows));
     }
     if wants("submits") {
@@ -111,8 +111,8 @@ async fn launch(directory: &TempDir) -> anyhow::Result<Daemon> {
     Daemon::listening("carlo-coordinator", &arguments, &log).await
 }
 
-/// The README's house deposit with this many simulations.
-fn request(simulations: u64, seed: u64) -> v1::SimulationRequest {
+/// The README's house deposit with this many simulations and months.
+fn request(simulations: u64, months: u64, seed: u64) -> v1::SimulationRequest {
     v1::SimulationRequest {
         financial_profile: Some(v1::FinancialProfile {
             liquid_assets: Some(13_500.0),
@@ -124,7 +124,7 @@ fn request(simulations: u64, seed: u64) -> v1::SimulationRequest {
         user_inputs: Some(v1::UserInputs { monthly_income: Some(5_000.0), ..Default::default() }),
         goal: Some(v1::Goal {
             target_amount: Some(70_000.0),
-            timeline_months: Some(36),
+            timeline_months: Some(months),
             ..Default::default()
         }),
         simulation_params: Some(v1::SimulationParams {

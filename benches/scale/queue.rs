@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
 
-use crate::{Coordinator, quantile_ms, request};
+use crate::{Coordinator, MONTHS, quantile_ms, request};
 
 const LARGE: u64 = 10_000_000_000;
 const SMALL: u64 = 10_000;
@@ -79,7 +79,8 @@ pub(crate) async fn measure(small_jobs: u64) -> anyhow::Result<Row> {
 }
 
 async fn submit(client: &mut JobsClient<Channel>, simulations: u64, seed: u64) -> anyhow::Result<String> {
-    let submit = v1::SubmitRequest { simulation: Some(request(simulations, seed)), ..Default::default() };
+    let submit =
+        v1::SubmitRequest { simulation: Some(request(simulations, MONTHS, seed)), ..Default::default() };
     Ok(client.submit(submit).await?.into_inner().id)
 }
 

@@ -1,58 +1,53 @@
-//! Partial results of any number of blocks, composed of a few computed ones.
+//! Correct reports: the coordinator replays two simulations of each, so invented ones are refused.
+//!
+//! Each is of one block of a job whose timeline is one month, and has 6 KB; that of a large lease of
+//! three years has 8 to 11 KB. Computing a report takes longer than receiving it, so they are computed
+//! before anything is measured.
 
-use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use anyhow::anyhow;
-use carlo_kernel::{Accumulator, Job, Level, Partial};
-use carlo_types::{Draft, Merge};
+use anyhow::{Context as _, anyhow};
+use carlo_kernel::{Accumulator, Job, Level};
+use carlo_types::Draft;
 use carlo_wire::v1;
 
-/// Blocks that are really computed: half a million simulations fill as many bins as a real lease.
-const COMPUTED: u64 = 32;
-/// After the simulations that feed a job's fan chart and sensitivities, like nearly all leases of a
-/// large job.
-const FIRST: u64 = 1_000;
+/// The encoded partial results of a job's first blocks.
+pub(crate) struct Reports(Vec<Vec<u8>>);
 
-/// Encoded partial results of one job.
-pub(crate) struct Partials {
-    /// The fold of the first n computed blocks is at index n − 1.
-    folds: Vec<Partial>,
-    encoded: HashMap<u64, Vec<u8>>,
-}
-
-impl Partials {
-    /// Computes the blocks. The request must contain its seed.
-    pub(crate) fn compute(request: v1::SimulationRequest) -> anyhow::Result<Self> {
+impl Reports {
+    /// Computes the reports of the first `blocks` blocks on all cores. The request must contain its
+    /// seed.
+    pub(crate) fn compute(request: v1::SimulationRequest, blocks: usize) -> anyhow::Result<Self> {
         let spec = Draft::from(request).check(0).map_err(|faults| anyhow!("{faults:?}"))?;
         let job = Job::new(&spec, Level::detect()?);
-        let mut accumulator = Accumulator::new(&job);
-        let mut folds: Vec<Partial> = Vec::new();
-        for block in 0..COMPUTED {
-            accumulator.block(&job, FIRST + block);
-            let mut fold = accumulator.drain();
-            if let Some(before) = folds.last() {
-                fold.merge(before);
+        let next = AtomicUsize::new(0);
+        let compute = || {
+            let mut accumulator = Accumulator::new(&job);
+            let mut computed = Vec::new();
+            loop {
+                let block = next.fetch_add(1, Ordering::Relaxed);
+                if block >= blocks {
+                    return computed;
+                }
+                accumulator.block(&job, block as u64);
+                computed.push((block, accumulator.drain().encode()));
             }
-            folds.push(fold);
-        }
-        Ok(Self { folds, encoded: HashMap::new() })
+        };
+        let mut computed = thread::scope(|scope| {
+            let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(compute)).collect();
+            let computed = threads.into_iter().map(|thread| thread.join().expect("nobody panics"));
+            computed.flatten().collect::<Vec<_>>()
+        });
+        computed.sort_unstable_by_key(|(block, _)| *block);
+        Ok(Self(computed.into_iter().map(|(_, partial)| partial).collect()))
     }
 
-    /// A partial result of this many whole blocks. It is valid except that its simulations are
-    /// others.
-    pub(crate) fn of(&mut self, blocks: u64) -> Vec<u8> {
-        let Self { folds, encoded } = self;
-        encoded.entry(blocks).or_insert_with(|| fold(folds, blocks).encode()).clone()
+    /// The report of a lease, which must be for one block.
+    pub(crate) fn of(&self, lease: &v1::Lease) -> anyhow::Result<Vec<u8>> {
+        anyhow::ensure!(lease.end_block == lease.start_block + 1, "a lease has several blocks");
+        let partial = usize::try_from(lease.start_block).ok().and_then(|block| self.0.get(block));
+        partial.cloned().context("more leases were granted than reports were computed")
     }
-}
-
-fn fold(folds: &[Partial], blocks: u64) -> Partial {
-    let all = folds.last().expect("some blocks were computed");
-    let fold_of = |count: u64| folds[usize::try_from(count - 1).expect("at most all of them")].clone();
-    let rest = blocks % COMPUTED;
-    let mut whole = fold_of(if rest == 0 { COMPUTED } else { rest });
-    for _ in 0..(blocks - 1) / COMPUTED {
-        whole.merge(all);
-    }
-    whole
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::{Coordinator, process, quantile_ms, request};
+use crate::{Coordinator, MONTHS, process, quantile_ms, request};
 
 /// Number of reads of a full queue.
 const LOOKS: u32 = 100;
@@ -53,8 +53,10 @@ pub(crate) async fn measure(jobs: u64, clients: u64) -> anyhow::Result<Row> {
                 if seed >= jobs {
                     return anyhow::Ok(waits);
                 }
-                let submit =
-                    v1::SubmitRequest { simulation: Some(request(1_000_000, seed)), ..Default::default() };
+                let submit = v1::SubmitRequest {
+                    simulation: Some(request(1_000_000, MONTHS, seed)),
+                    ..Default::default()
+                };
                 let asked = Instant::now();
                 client.submit(submit).await?;
                 waits.push(asked.elapsed());
