@@ -5,6 +5,8 @@
 //! are faster: `pipeline` walks them as multiples of income and spending, and continues the walk
 //! for a longer timeline.
 
+use std::sync::Arc;
+
 use carlo_types::JobSpec;
 use carlo_types::request::plan::Returns;
 use carlo_types::results::{PLAN_SCENARIOS, SCENARIOS};
@@ -55,14 +57,15 @@ fn longer(spec: &JobSpec, months: u32) -> JobSpec {
 
 /// Ends the income with this month, but not after the timeline.
 pub(crate) fn retire(spec: &mut JobSpec, month: u32) {
-    spec.plan.income_until = (month < spec.goal.timeline_months).then_some(month);
+    Arc::make_mut(&mut spec.plan).income_until = (month < spec.goal.timeline_months).then_some(month);
 }
 
 fn add_to_returns(spec: &mut JobSpec, points: f64) {
-    for asset in spec.plan.portfolio.iter_mut().flat_map(|portfolio| &mut portfolio.assets) {
+    let plan = Arc::make_mut(&mut spec.plan);
+    for asset in plan.portfolio.iter_mut().flat_map(|portfolio| &mut portfolio.assets) {
         asset.mean = asset.mean.map(|mean| mean + points);
     }
-    if let Some(Returns::Bootstrap(bootstrap)) = &mut spec.plan.returns {
+    if let Some(Returns::Bootstrap(bootstrap)) = &mut plan.returns {
         for rate in bootstrap.rows.iter_mut().flatten() {
             *rate += points / 12.0;
         }

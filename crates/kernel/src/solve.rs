@@ -16,6 +16,8 @@
 //! a spending rule looks ahead to the end of the timeline, each timeline needs a walk of its own;
 //! then the pilot tries only every 20th.
 
+use std::sync::Arc;
+
 use carlo_types::analysis::{CANDIDATES, Solve, TIMELINES, Variable};
 use carlo_types::limits::{NUMBER_MAX, TIMELINE_MONTHS_MAX};
 use carlo_types::request::Success;
@@ -54,7 +56,9 @@ pub(crate) fn with(spec: &JobSpec, variable: Variable, value: f64) -> JobSpec {
         Variable::MinLiquidAssets => spec.profile.liquid_assets = value,
         Variable::EarliestRetirement => scenarios::retire(&mut spec, value as u32),
         Variable::MaxWithdrawal => {
-            for flow in spec.plan.flows.iter_mut().filter(|flow| flow.kind == FlowKind::Spending) {
+            for flow in
+                Arc::make_mut(&mut spec.plan).flows.iter_mut().filter(|flow| flow.kind == FlowKind::Spending)
+            {
                 flow.amount *= value;
             }
         }

@@ -136,6 +136,11 @@ impl Queue {
         key
     }
 
+    /// The name of an owner, which all of the owner's jobs share.
+    pub(crate) fn owner_id(&self, key: OwnerKey) -> OwnerId {
+        self.owners[&key].id.clone()
+    }
+
     /// Sets an owner's limits. They are kept even while the owner itself is forgotten.
     pub(crate) fn limit(&mut self, id: &OwnerId, limits: Option<OwnerLimits>, now: Duration) {
         match limits {

@@ -29,9 +29,18 @@ impl<T: Ord + Copy> Ranked<T> {
             return;
         };
         let Err(place) = chunk.binary_search(&entry) else { return };
-        chunk.insert(place, entry);
-        if chunk.len() > CHUNK_MAX {
-            let upper = chunk.split_off(CHUNK_MAX / 2);
+        if chunk.len() < CHUNK_MAX {
+            chunk.insert(place, entry);
+        } else {
+            // Most entries come in ascending order, and leave full chunks behind.
+            let cut = if place == CHUNK_MAX { CHUNK_MAX } else { CHUNK_MAX / 2 };
+            let mut upper = chunk.split_off(cut);
+            chunk.shrink_to_fit();
+            if place < cut {
+                chunk.insert(place, entry);
+            } else {
+                upper.insert(place - cut, entry);
+            }
             self.chunks.insert(at + 1, upper);
         }
         self.count_from(at);

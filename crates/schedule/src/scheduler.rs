@@ -44,7 +44,8 @@ pub struct Scheduler<P> {
     pub(crate) seal_key: SealKey,
     /// The latest time that was passed in.
     pub(crate) latest: Duration,
-    pub(crate) jobs: BTreeMap<JobKey, Job<P>>,
+    /// Boxed, because the nodes of a tree are only half full.
+    pub(crate) jobs: BTreeMap<JobKey, Box<Job<P>>>,
     pub(crate) names: BTreeMap<JobId, JobKey>,
     pub(crate) job_next: u64,
     pub(crate) open_jobs: usize,
@@ -201,11 +202,12 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
         self.job_next += 1;
         let key = JobKey(self.job_next);
         let NewJob { id, owner, spec, priority, price, batch, is_preview } = new;
-        let job = Job {
+        let owner_key = self.queue.owner(&owner);
+        let job = Box::new(Job {
             key,
             id,
-            owner_key: self.queue.owner(&owner),
-            owner,
+            owner_key,
+            owner: self.queue.owner_id(owner_key),
             priority,
             created_at,
             batch,
@@ -217,7 +219,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
             kind: JobKind::of(&spec),
             is_preview,
             state,
-        };
+        });
         self.listing_of(is_preview).insert(&job.owner, job.status(), (created_at, key));
         self.open_jobs += usize::from(!job.status().is_ended());
         self.names.insert(id, key);

@@ -125,7 +125,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
         assert!(
             self.fleet.free_node().is_none()
                 || self.queue.competitors() == 0
-                || self.jobs.values().any(waits),
+                || self.jobs.values().any(|job| waits(job)),
             "a node is free while a job could get a lease"
         );
     }

@@ -416,7 +416,7 @@ impl<P: Merge + Clone + PartialEq> Scheduler<P> {
     }
 
     fn find(&self, job: JobId) -> Option<&Job<P>> {
-        self.jobs.get(self.names.get(&job)?)
+        self.jobs.get(self.names.get(&job)?).map(Box::as_ref)
     }
 
     fn view_member(&self, id: NodeId, node: &Node, now: Duration) -> NodeView {

@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 
 use uuid::Uuid;
 
@@ -87,18 +88,19 @@ random_id!(
     DeliveryId, "delivery", "msg_"
 );
 
-/// The owner of a job: the user of the key with which it was submitted.
+/// The owner of a job: the user of the key with which it was submitted. Clones share the name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OwnerId(String);
+pub struct OwnerId(Arc<str>);
 
 impl OwnerId {
     /// The user of a cluster without authentication.
     pub fn local() -> Self {
-        Self("local".to_owned())
+        static LOCAL: LazyLock<OwnerId> = LazyLock::new(|| OwnerId::new("local"));
+        LOCAL.clone()
     }
 
     /// The owner with this name.
-    pub fn new(name: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
 

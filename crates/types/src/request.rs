@@ -10,9 +10,11 @@ pub mod envelope;
 mod idle;
 pub mod plan;
 mod rules;
+mod shared_plan;
 pub mod webhook;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::definition::kind::Seed;
 use crate::definition::rule::{flag, items, list, name, number, part, text, whole, word};
@@ -49,7 +51,7 @@ section! {
         params as "simulation_params": SimulationParams = part();
         /// Everything beyond a savings goal: dated incomes and spendings, prices, a portfolio,
         /// lifetimes.
-        plan: Plan = part();
+        plan: Arc<Plan> = part();
     }
 }
 
@@ -242,8 +244,9 @@ impl Request {
     pub(crate) fn with_ends(&self) -> Self {
         let mut request = self.clone();
         let timeline = request.goal.timeline_months;
-        request.plan.income_until.get_or_insert(timeline);
-        for flow in &mut request.plan.flows {
+        let plan = Arc::make_mut(&mut request.plan);
+        plan.income_until.get_or_insert(timeline);
+        for flow in &mut plan.flows {
             flow.until.get_or_insert(timeline);
         }
         request

@@ -17,7 +17,7 @@ use crate::ledger::LedgerError;
 
 /// Pages that redb caches. The coordinator keeps its state in memory and reads the ledger only when
 /// it starts.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The settings with which every database is opened.
 pub(super) fn builder() -> Builder {

@@ -3,6 +3,8 @@
 //! Each rule is called after the fields of its section were read. If a field has a fault of its
 //! own, [`Object::fault`] adds no further one for a combination with other fields.
 
+use std::sync::Arc;
+
 use super::plan::{
     BootstrapReturns, FlowIndex, Guardrails, PercentRule, Plan, Portfolio, RegimeReturns, Returns,
     SpendingRule, VpwRule,
@@ -66,7 +68,10 @@ fn implied_params(request: &mut Request) {
 /// assumptions is edited.
 fn ends(request: &mut Request, object: &mut Object<'_>) {
     let timeline = request.goal.timeline_months;
-    let plan = &mut request.plan;
+    if request.plan.income_until.is_none() && request.plan.flows.is_empty() {
+        return;
+    }
+    let plan = Arc::make_mut(&mut request.plan);
     plan.income_until = plan.income_until.filter(|&until| until != timeline);
     if let Some(until) = plan.income_until.filter(|&until| until > timeline) {
         let fields = ["/plan/incomeUntil", "/goal/timelineMonths"];
@@ -105,7 +110,7 @@ fn flows(request: &Request, object: &mut Object<'_>) {
 
 /// Rules for the combination of returns and portfolio.
 fn returns(request: &Request, object: &mut Object<'_>) {
-    let Plan { portfolio, returns, .. } = &request.plan;
+    let Plan { portfolio, returns, .. } = &*request.plan;
     let assets = portfolio.as_ref().map(|portfolio| portfolio.assets.as_slice());
     if let Some(Returns::Bootstrap(bootstrap)) = returns {
         let width = assets.map_or(1, <[_]>::len);
