@@ -60,9 +60,10 @@ async fn requests_that_do_not_end_and_calls_that_are_reset_take_nothing_from_the
         slow.push(stream);
     }
     let resetting = reqwest::Client::builder().http2_prior_knowledge().build()?;
-    let key = cluster.client.key().context("the cluster has keys")?.to_owned();
+    let eve = cluster.client.of_new_user("eve", "enterprise").await?;
+    let key = eve.key().context("she has a key")?;
     for _ in 0..300 {
-        let request = resetting.get(format!("http://{gateway}/api/jobs")).header("x-api-key", &key);
+        let request = resetting.get(format!("http://{gateway}/api/jobs")).header("x-api-key", key);
         let call = tokio::spawn(request.send());
         tokio::task::yield_now().await;
         call.abort();

@@ -24,12 +24,6 @@ const ATTEMPTS: usize = 3;
 /// The limit of the ratio of other users' median times with and without the greedy user.
 const RATIO_MAX: f64 = 2.0;
 
-async fn user(admin: &Client, name: &str, tier: &str) -> anyhow::Result<Client> {
-    let body = json!({"user_id": name, "tier": tier});
-    let answer = admin.call(Method::POST, "/api/admin/keys", Some(&body)).await?.json::<Value>().await?;
-    Ok(admin.with_key(answer["secret"].as_str().with_context(|| answer.to_string())?))
-}
-
 /// The limit that a refusal names.
 async fn share(answer: Response) -> anyhow::Result<String> {
     ensure!(answer.status() == 429, "{}: {}", answer.status(), answer.text().await?);
@@ -71,7 +65,7 @@ async fn a_user_at_all_bounds_is_told_which_and_slows_nobody_else() -> anyhow::R
         (json!(JOBS), json!(STREAMS), json!(100));
     let tiers = json!({"tiers": {"pro": greedy, "enterprise": free}});
     admin.call(Method::PUT, "/api/admin/tiers", Some(&tiers)).await?.error_for_status()?;
-    let (ann, bob) = (user(admin, "ann", "pro").await?, user(admin, "bob", "enterprise").await?);
+    let (ann, bob) = (admin.of_new_user("ann", "pro").await?, admin.of_new_user("bob", "enterprise").await?);
     let bobs = bob.submit(&Client::request(1_000, 1)).await?;
 
     // Ann uses all of her limits.
@@ -101,7 +95,7 @@ async fn a_user_at_all_bounds_is_told_which_and_slows_nobody_else() -> anyhow::R
     // Bob's calls beside Ann's, alternately with those of a user of an undisturbed cluster.
     let alone = Cluster::with(Auth::On).await?;
     alone.client.call(Method::PUT, "/api/admin/tiers", Some(&tiers)).await?.error_for_status()?;
-    let eve = user(&alone.client, "eve", "enterprise").await?;
+    let eve = alone.client.of_new_user("eve", "enterprise").await?;
     let eves = eve.submit(&Client::request(1_000, 1)).await?;
     let calls = Calls::begin(&ann, &id);
     let mut ratios = Vec::new();

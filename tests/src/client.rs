@@ -34,6 +34,17 @@ impl Client {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
+    /// A client with a new key for this user. This client's key must be an administrator's.
+    ///
+    /// # Errors
+    ///
+    /// If the gateway makes no key.
+    pub async fn of_new_user(&self, name: &str, tier: &str) -> anyhow::Result<Self> {
+        let body = json!({"user_id": name, "tier": tier});
+        let answer = self.call(Method::POST, "/api/admin/keys", Some(&body)).await?.json::<Value>().await?;
+        Ok(self.with_key(answer["secret"].as_str().with_context(|| answer.to_string())?))
+    }
+
     /// The key of every call.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
