@@ -1,6 +1,7 @@
 //! Measures the kernel part by part and level by level. `cargo bench -p carlo-kernel`
 
 use carlo_kernel::{Accumulator, Job, Level, Partial, Replayer, measure, results};
+use carlo_types::sweep::SweepAxisDraft;
 use carlo_types::{BLOCK_SIMULATIONS, Draft, JobSpec, Merge};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
@@ -136,6 +137,54 @@ fn decode(bencher: Bencher<'_, '_>) {
 fn summary(bencher: Bencher<'_, '_>) {
     let (spec, partial) = lease();
     bencher.bench(|| results(&spec, black_box(&partial)));
+}
+
+/// The monthly spending and the assets of the points of a sweep: 1,000 in all.
+fn axes() -> [Vec<f64>; 2] {
+    [
+        (0..25).map(|i| 3_000.0 + 10.0 * f64::from(i)).collect(),
+        (0..40).map(|i| 500.0 * f64::from(i)).collect(),
+    ]
+}
+
+/// A request for a sweep, without its axes, and without the scenarios of the sensitivity.
+fn swept(request: &str) -> Draft {
+    let spec = if request == "household" { spec(36, 10_000_000) } else { plan_spec(request, 10_000_000) };
+    let mut draft = spec.to_draft();
+    draft.params.sensitivity = Some(false);
+    draft
+}
+
+/// A block of a sweep of 1,000 points.
+#[divan::bench(args = ["household", "retire_real"], sample_count = 5, sample_size = 1)]
+fn sweep(bencher: Bencher<'_, '_>, request: &str) {
+    let pointers = ["/financialProfile/monthlySpending", "/financialProfile/liquidAssets"];
+    let axis =
+        |(pointer, values): (&str, Vec<f64>)| SweepAxisDraft { pointer: Some(pointer.to_owned()), values };
+    let sweep = pointers.into_iter().zip(axes()).map(axis).collect();
+    let spec = Draft { sweep, ..swept(request) }.check(1).expect("a valid request");
+    let job = Job::new(&spec, Level::detect().expect("a level"));
+    let mut accumulator = Accumulator::new(&job);
+    bencher.bench_local(|| accumulator.block(&job, black_box(100)));
+}
+
+/// The same block of 1,000 jobs, one for each point.
+#[divan::bench(args = ["household", "retire_real"], sample_count = 5, sample_size = 1)]
+fn sweep_point_by_point(bencher: Bencher<'_, '_>, request: &str) {
+    let [spending, assets] = axes();
+    let points = spending.iter().flat_map(|spending| assets.iter().map(move |assets| (*spending, *assets)));
+    let jobs = points.map(|(spending, assets)| {
+        let mut draft = swept(request);
+        draft.profile.monthly_spending = Some(spending);
+        draft.profile.liquid_assets = Some(assets);
+        Job::new(&draft.check(1).expect("a valid request"), Level::detect().expect("a level"))
+    });
+    let mut jobs: Vec<(Accumulator, Job)> = jobs.map(|job| (Accumulator::new(&job), job)).collect();
+    bencher.bench_local(|| {
+        for (accumulator, job) in &mut jobs {
+            accumulator.block(job, black_box(100));
+        }
+    });
 }
 
 /// Replays one simulation, as the coordinator does with two of every report.

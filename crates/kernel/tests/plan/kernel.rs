@@ -132,8 +132,8 @@ fn the_golden_cases_agree_on_every_instruction_set() {
         let partial = whole(&spec, *best);
         assert!(partial.encode().len() < REPORT_BYTES_MAX, "{}: {} bytes", case.name, partial.encode().len());
         assert_case(&case, &results(&spec, &partial));
-        // On x86-64 the portable level is a hundred times slower; it has its turn below.
-        for &level in others.iter().filter(|level| **level != Level::Portable) {
+        // On x86-64 the portable level takes nearly all of the time.
+        for &level in others {
             assert_eq!(whole(&spec, level), partial, "{}: {level}", case.name);
         }
     }
