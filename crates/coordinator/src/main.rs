@@ -28,7 +28,7 @@ use clap::{Parser, ValueEnum};
 use secrets::{SecretFiles, TiersFile};
 
 /// With thousands of workers, memory is mostly freed by other threads than those that allocated it.
-/// With the system's allocator a report then takes half as much time again.
+/// With the system's allocator a report takes 30 % more processor (`benches/scale`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
