@@ -55,7 +55,7 @@ impl Expected {
             if !indices.contains(&index) {
                 return Err(format!("simulation {index} is not in blocks {range}"));
             }
-            // Zero has no sign in a report, and equals either.
+            // A report has no negative zero. The comparison takes both zeros for equal.
             let replayed = self.replayer.final_balance(index);
             if replayed != balance {
                 return Err(format!(

@@ -74,7 +74,7 @@ pub(crate) struct Job<P> {
 pub(crate) enum State<P> {
     Queued(Queued),
     Running(Box<Running<P>>),
-    /// Most jobs are queued or ended. Of the two, many queued ones must fit into memory.
+    /// Boxed, because it is the largest state and would make every queued job as large.
     Ended(Box<Ended>),
 }
 
