@@ -179,9 +179,7 @@ pub(crate) mod kinds {
     /// The raise and the promotion.
     pub(crate) const EVENTS: u8 = 2;
     pub(crate) const EMERGENCIES: u8 = 4;
-    /// Returns whose variance is the same in every month.
-    pub(crate) const EVEN_RETURNS: u8 = 8;
-    pub(crate) const ALL: u8 = INFLATION | EVENTS | EMERGENCIES | EVEN_RETURNS;
+    pub(crate) const ALL: u8 = INFLATION | EVENTS | EMERGENCIES;
 }
 
 impl<W: Copy> Draws<W> {

@@ -133,6 +133,9 @@ pub(crate) trait Lanes: Copy {
     /// The table's entries at these indexes; the last entry for indexes beyond the table. The table
     /// must not be empty.
     fn gather(self, table: &[f32], index: Self::Word) -> Self::Float;
+    /// The first and the second number of the table's entries at these indexes, as
+    /// [`gather`](Self::gather). Two calls of that take longer.
+    fn gather_pairs(self, table: &[[f32; 2]], index: Self::Word) -> [Self::Float; 2];
 }
 
 #[cfg(test)]

@@ -165,6 +165,9 @@ pub(crate) struct Bootstrap {
     pub(crate) fee: f32,
     /// Inflation by row; empty if rows have none.
     pub(crate) inflation: Vec<f32>,
+    /// The only column and inflation by row, to be read together; empty if there are more columns or
+    /// no inflation.
+    pub(crate) whole: Vec<[f32; 2]>,
 }
 
 /// A spending rule.
@@ -388,7 +391,7 @@ impl Bootstrap {
         let weights = |month| portfolio.map_or(vec![1.0], |portfolio| tables::weights(portfolio, month));
         let by_month: Vec<Vec<f64>> = (0..spec.goal.timeline_months).map(weights).collect();
         let is_constant = by_month.iter().all(|weights| *weights == by_month[0]);
-        let (columns, weights) = if is_constant {
+        let (columns, weights): (Vec<Vec<f32>>, _) = if is_constant {
             let whole = |row: &Vec<f64>| {
                 single(row.iter().zip(&by_month[0]).map(|(return_, weight)| return_ * weight).sum())
             };
@@ -399,13 +402,19 @@ impl Bootstrap {
             let singles = |weights: Vec<f64>| weights.into_iter().map(single).collect();
             (columns, by_month.into_iter().map(singles).collect())
         };
+        let inflation: Vec<f32> = returns.inflation.iter().map(|&rate| single(rate)).collect();
+        let whole = match columns.as_slice() {
+            [column] => column.iter().zip(&inflation).map(|(&column, &rate)| [column, rate]).collect(),
+            _ => Vec::new(),
+        };
         Self {
             new_block: Bernoulli::new(1.0 / returns.mean_block_months),
             count: rows.len() as f32,
             columns,
             weights,
             fee: single(portfolio.map_or(0.0, |portfolio| portfolio.annual_fee / 12.0)),
-            inflation: returns.inflation.iter().map(|&rate| single(rate)).collect(),
+            inflation,
+            whole,
         }
     }
 }

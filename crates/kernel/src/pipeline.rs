@@ -21,9 +21,9 @@
 use crate::chart::{OBSERVED, Observation};
 use crate::draws::{Draws, MONTHS, household_block, kinds};
 use crate::keystream::{Streams, Uniform};
-use crate::lanes::{Lanes, Register, Task, WIDTH_MAX};
+use crate::lanes::{Lanes, Register, Stage, Task, WIDTH_MAX};
 use crate::limits::Limits;
-use crate::plan::{EXTENSIONS, MONEY_RANGE, Plan, STARTS};
+use crate::plan::{EXTENSIONS, MONEY_RANGE, Plan, Range, STARTS};
 use crate::rules::{Balance, Economy};
 use crate::shocks::HalfYear;
 use crate::tile::{REGISTERS, Tile};
@@ -111,20 +111,23 @@ impl Walk<'_> {
                 shocks.make::<{ kinds::ALL }>(lanes, plan, &draws);
                 for (i, month) in (half * MONTHS..last).take(MONTHS).enumerate() {
                     if i == MONTHS - 1 {
-                        raises(lanes, plan, half, &shocks, &mut economy);
-                        for (factor, range) in plan.bounds[half].into_iter().enumerate() {
-                            let factor = |register: usize| economy[register].factors()[factor].deviation;
-                            limits.add(lanes, range, factor, |_| None);
+                        raises(lanes, half, &shocks, &mut economy);
+                        let (economy, limits) = (&mut economy, &mut limits);
+                        if half >= plan.without_limits.economy {
+                            let ranges = plan.bounds[half];
+                            lanes.stage(BoundEconomy { ranges, economy, limits });
                         }
-                        bound(lanes, &mut own, &mut limits);
-                        for other in &mut others {
-                            bound(lanes, other, &mut limits);
+                        if half >= plan.without_limits.balances {
+                            let (own, others) = (&mut own, &mut others);
+                            lanes.stage(BoundBalances { own, others, limits });
                         }
                     }
-                    for (economy, &rate) in economy.iter_mut().zip(shocks.inflation[i].iter()) {
-                        economy.inflation(lanes, rate);
+                    let budget = &plan.budgets[month][0];
+                    for (register, own) in own.iter_mut().enumerate() {
+                        let economy = &mut economy[register];
+                        economy.inflation(lanes, shocks.inflation[i][register]);
+                        *own = own.month(lanes, plan, budget, economy, shocks.month(i, register));
                     }
-                    walk_month(lanes, plan, [month, 0], &economy, &shocks, &mut own);
                     if month < plan.months {
                         for (start, other) in (1..).zip(&mut others) {
                             walk_month(lanes, plan, [month, start], &economy, &shocks, other);
@@ -190,27 +193,51 @@ impl Walk<'_> {
 
 /// The raises and promotions of a half year, for a tile.
 #[inline(always)]
-fn raises<L: Lanes>(
-    lanes: L,
-    plan: &Plan,
-    half: usize,
-    shocks: &HalfYear<L>,
-    economy: &mut Tile<Economy<L>>,
-) {
-    let bounds = &plan.bounds[half];
+fn raises<L: Lanes>(lanes: L, half: usize, shocks: &HalfYear<L>, economy: &mut Tile<Economy<L>>) {
     for (register, economy) in economy.iter_mut().enumerate() {
         let raise = (half % 2 == 1).then_some(shocks.raise[register]);
-        economy.raises(lanes, raise, shocks.promotion[register], bounds);
+        economy.raises(lanes, raise, shocks.promotion[register]);
+    }
+}
+
+/// Clamps prices and wages to their ranges. This and [`BoundBalances`] are stages because most jobs
+/// never need them: the compiler makes better code of the months if they aren't among them.
+struct BoundEconomy<'a, L: Lanes> {
+    ranges: [Range; 2],
+    economy: &'a mut Tile<Economy<L>>,
+    limits: &'a mut Limits<L>,
+}
+
+impl<L: Register> Stage<L> for BoundEconomy<'_, L> {
+    #[inline(always)]
+    fn run(self, lanes: L) {
+        let Self { ranges, economy, limits } = self;
+        for economy in economy.iter_mut() {
+            economy.bound(lanes, ranges);
+        }
+        for (factor, range) in ranges.into_iter().enumerate() {
+            limits.add(lanes, range, |register| economy[register].factors()[factor].deviation, |_| None);
+        }
     }
 }
 
 /// Clamps balances to their bound.
-#[inline(always)]
-fn bound<L: Lanes>(lanes: L, balances: &mut Tile<Balance<L>>, limits: &mut Limits<L>) {
-    for balance in balances.iter_mut() {
-        *balance = balance.bounded(lanes);
+struct BoundBalances<'a, L: Lanes, const OTHERS: usize> {
+    own: &'a mut Tile<Balance<L>>,
+    others: &'a mut [Tile<Balance<L>>; OTHERS],
+    limits: &'a mut Limits<L>,
+}
+
+impl<L: Register, const OTHERS: usize> Stage<L> for BoundBalances<'_, L, OTHERS> {
+    #[inline(always)]
+    fn run(self, lanes: L) {
+        for balances in std::iter::once(self.own).chain(self.others) {
+            for balance in balances.iter_mut() {
+                *balance = balance.bounded(lanes);
+            }
+            self.limits.add(lanes, MONEY_RANGE, |register| balances[register].high, |_| None);
+        }
     }
-    limits.add(lanes, MONEY_RANGE, |register| balances[register].high, |_| None);
 }
 
 /// Computes a month of the households with one of the plan's starts.

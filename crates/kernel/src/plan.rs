@@ -5,6 +5,8 @@
 //! A month reads its planned amounts from a [`Budget`] and its random terms from `shocks`. A new
 //! table by month becomes a member of [`Budget`], or a vector beside [`Plan::budgets`].
 
+pub(crate) mod reach;
+
 use carlo_types::JobSpec;
 use carlo_types::spec::Account;
 use rand_chacha::ChaCha8Rng;
@@ -12,6 +14,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::draws::{MONTHS, UNIFORM_BITS};
 use crate::normals::Axes;
+use reach::WithoutLimits;
 
 /// The bound on balances, income and spending, which are clamped before the last month of every
 /// half year, and on an account's debt, which is clamped every month; in dollars. It is far above
@@ -39,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) budgets: Vec<[Budget; STARTS]>,
     /// For each half year, the ranges of the deviations of prices and of wages.
     pub(crate) bounds: Vec<[Range; 2]>,
+    /// The half years in which nothing of a savings goal can meet a limit.
+    pub(crate) without_limits: WithoutLimits,
     /// Whether a planned amount or a debt is clamped within the timeline.
     pub(crate) is_limited: bool,
     /// Card debt after this many months, in dollars.
@@ -210,13 +215,14 @@ impl Plan {
             promotion: promotion.planned,
         };
         let (budgets, bounds) = planned.budgets(spec, inflation.planned);
-        Self {
+        let mut plan = Self {
             key: key(spec.seed()),
             balance: pair(starting_balance(spec)),
             threshold: threshold(spec.goal.target_amount),
             months,
             budgets,
             bounds,
+            without_limits: WithoutLimits { economy: 0, balances: 0 },
             is_limited: schedule.is_limited,
             owed: schedule.owed.into_iter().map(single).collect(),
             inflation: Axes::new(single(inflation.std), single(inflation.std)),
@@ -230,7 +236,9 @@ impl Plan {
             raise_mean: single(raise.mean),
             raises: Axes::new(single(promotion.std), single(raise.std)),
             planned,
-        }
+        };
+        plan.without_limits = WithoutLimits::new(&plan);
+        plan
     }
 }
 

@@ -28,8 +28,6 @@ pub(crate) struct Shocks<L: Lanes> {
     pub(crate) emergency: L::Float,
     /// The month's normal is √`square` · `direction`.
     pub(crate) square: L::Float,
-    /// `square` times the variance of a month's return.
-    pub(crate) return_square: L::Float,
     pub(crate) direction: L::Float,
 }
 
@@ -37,34 +35,33 @@ pub(crate) struct Shocks<L: Lanes> {
 #[derive(Clone, Copy)]
 pub(crate) struct Factor<L: Lanes> {
     pub(crate) deviation: L::Float,
-    /// The square of the factor.
-    pub(crate) square: L::Float,
 }
 
 impl<L: Lanes> Factor<L> {
     /// The factor at the start: 1.
     #[inline(always)]
     pub(crate) fn one(lanes: L) -> Self {
-        Self { deviation: lanes.float(0.0), square: lanes.float(1.0) }
+        Self { deviation: lanes.float(0.0) }
     }
 
+    /// The square of the factor.
     #[inline(always)]
-    fn with(lanes: L, deviation: L::Float) -> Self {
-        let factor = lanes.add(lanes.float(1.0), deviation);
-        Self { deviation, square: lanes.mul(factor, factor) }
+    pub(crate) fn square(self, lanes: L) -> L::Float {
+        let factor = lanes.add(lanes.float(1.0), self.deviation);
+        lanes.mul(factor, factor)
     }
 
     /// Grown by this rate: (1 + d)(1 + r) − 1 = d + (1 + d)·r.
     #[inline(always)]
     fn grown(self, lanes: L, rate: L::Float) -> Self {
         let factor = lanes.add(lanes.float(1.0), self.deviation);
-        Self::with(lanes, lanes.fma(factor, rate, self.deviation))
+        Self { deviation: lanes.fma(factor, rate, self.deviation) }
     }
 
     /// The factor with its deviation clamped to a range.
     #[inline(always)]
     fn within(self, lanes: L, range: Range) -> Self {
-        Self::with(lanes, within(lanes, self.deviation, range))
+        Self { deviation: within(lanes, self.deviation, range) }
     }
 }
 
@@ -73,13 +70,16 @@ impl<L: Lanes> Factor<L> {
 pub(crate) struct Economy<L: Lanes> {
     pub(crate) prices: Factor<L>,
     pub(crate) wages: Factor<L>,
+    /// The square of the factor on wages, which changes only twice a year.
+    pub(crate) wages_square: L::Float,
 }
 
 impl<L: Lanes> Economy<L> {
     /// At the start.
     #[inline(always)]
     pub(crate) fn new(lanes: L) -> Self {
-        Self { prices: Factor::one(lanes), wages: Factor::one(lanes) }
+        let one = Factor::one(lanes);
+        Self { prices: one, wages: one, wages_square: lanes.float(1.0) }
     }
 
     /// The factors in the order of their bounds.
@@ -94,28 +94,23 @@ impl<L: Lanes> Economy<L> {
         self.prices = self.prices.grown(lanes, rate);
     }
 
-    /// Clamps prices to their bounds, before the last month of each half year.
-    #[inline(always)]
-    pub(crate) fn bound_prices(&mut self, lanes: L, bounds: &[Range; 2]) {
-        self.prices = self.prices.within(lanes, bounds[0]);
-    }
-
     /// Steps 2 and 3, before the last month of each half year: the promotion and, at the end of a
-    /// year, the raise, by their deviations from the planned ones. Clamps spending and income to
-    /// their bounds.
+    /// year, the raise, by their deviations from the planned ones.
     #[inline(always)]
-    pub(crate) fn raises(
-        &mut self,
-        lanes: L,
-        raise: Option<L::Float>,
-        promotion: L::Float,
-        bounds: &[Range; 2],
-    ) {
-        self.bound_prices(lanes, bounds);
+    pub(crate) fn raises(&mut self, lanes: L, raise: Option<L::Float>, promotion: L::Float) {
         if let Some(raise) = raise {
             self.wages = self.wages.grown(lanes, raise);
         }
-        self.wages = self.wages.grown(lanes, promotion).within(lanes, bounds[1]);
+        self.wages = self.wages.grown(lanes, promotion);
+        self.wages_square = self.wages.square(lanes);
+    }
+
+    /// Clamps spending and income to their bounds, before the last month of each half year.
+    #[inline(always)]
+    pub(crate) fn bound(&mut self, lanes: L, [prices, wages]: [Range; 2]) {
+        self.prices = self.prices.within(lanes, prices);
+        self.wages = self.wages.within(lanes, wages);
+        self.wages_square = self.wages.square(lanes);
     }
 }
 
@@ -165,7 +160,7 @@ impl<L: Lanes> Balance<L> {
         shocks: Shocks<L>,
     ) -> Self {
         // 4. Income less spending and payments.
-        let (prices, wages) = (&economy.prices, &economy.wages);
+        let Economy { prices, wages, wages_square } = economy;
         let cash = lanes.fma(wages.deviation, lanes.float(budget.income), lanes.float(budget.planned[0]));
         let cash = lanes.fma(prices.deviation, lanes.float(-budget.spending), cash);
 
@@ -179,10 +174,11 @@ impl<L: Lanes> Balance<L> {
         let small = lanes.fma(invested, lanes.float(plan.return_mean[1]), lanes.float(budget.planned[1]));
 
         // 4 and 6: the random parts of income, spending and the market, as one normal.
-        let income = lanes.mul(wages.square, lanes.float(budget.income_variance));
-        let variance = lanes.fma(prices.square, lanes.float(budget.spending_variance), income);
+        let income = lanes.mul(*wages_square, lanes.float(budget.income_variance));
+        let variance = lanes.fma(prices.square(lanes), lanes.float(budget.spending_variance), income);
         let square = lanes.mul(variance, shocks.square);
-        let square = lanes.fma(lanes.mul(invested, invested), shocks.return_square, square);
+        let noise = lanes.mul(shocks.square, lanes.float(plan.return_variance));
+        let square = lanes.fma(lanes.mul(invested, invested), noise, square);
         let cash = lanes.fma(lanes.sqrt(square), shocks.direction, cash);
 
         // 7.

@@ -23,7 +23,6 @@ pub(crate) struct HalfYear<L: Lanes> {
     pub(crate) promotion: Tile<L::Float>,
     /// See [`Shocks`]; two months share a pair of normals.
     square: [Tile<L::Float>; MONTHS / 2],
-    return_square: [Tile<L::Float>; MONTHS / 2],
     direction: [Tile<L::Float>; MONTHS],
     emergency: [Tile<L::Float>; MONTHS],
 }
@@ -37,7 +36,6 @@ impl<L: Lanes> HalfYear<L> {
             raise: zero,
             promotion: zero,
             square: [zero; MONTHS / 2],
-            return_square: [zero; MONTHS / 2],
             direction: [zero; MONTHS],
             emergency: [zero; MONTHS],
         }
@@ -51,10 +49,6 @@ impl<L: Lanes> HalfYear<L> {
             for (register, draws) in draws.iter().enumerate() {
                 let cash = Polar::new(lanes, &Axes::UNIT, draws.radius[pair], draws.angle[pair]);
                 self.square[pair][register] = cash.square;
-                if KINDS & kinds::EVEN_RETURNS != 0 {
-                    self.return_square[pair][register] =
-                        lanes.mul(cash.square, lanes.float(plan.return_variance));
-                }
                 self.direction[2 * pair][register] = cash.cos;
                 self.direction[2 * pair + 1][register] = cash.sin;
             }
@@ -110,7 +104,6 @@ impl<L: Lanes> HalfYear<L> {
         Shocks {
             emergency: self.emergency[month][register],
             square: self.square[month / 2][register],
-            return_square: self.return_square[month / 2][register],
             direction: self.direction[month][register],
         }
     }

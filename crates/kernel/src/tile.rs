@@ -17,6 +17,15 @@ impl<T: Copy> Tile<T> {
     pub(crate) fn filled(x: T) -> Self {
         Self([x; REGISTERS])
     }
+
+    /// The values that `f` makes of each register's place and value.
+    #[inline(always)]
+    pub(crate) fn map(mut self, mut f: impl FnMut(usize, T) -> T) -> Self {
+        for (register, x) in self.0.iter_mut().enumerate() {
+            *x = f(register, *x);
+        }
+        self
+    }
 }
 
 impl<T> std::ops::Deref for Tile<T> {

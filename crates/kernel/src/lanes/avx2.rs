@@ -279,4 +279,29 @@ impl Lanes for Avx2 {
         // SAFETY: as in `on`; every index is at most that of the table's last entry.
         unsafe { x86::_mm256_i32gather_ps::<4>(table.as_ptr(), index) }
     }
+
+    #[inline(always)]
+    fn gather_pairs(self, table: &[[f32; 2]], index: __m256i) -> [__m256; 2] {
+        let last = u32::try_from(table.len() - 1).expect("tables are short");
+        let (table, halves) = on!(self, {
+            let index = x86::_mm256_min_epu32(index, x86::_mm256_set1_epi32(last as i32));
+            let halves = [x86::_mm256_castsi256_si128(index), x86::_mm256_extracti128_si256::<1>(index)];
+            (table.as_ptr().cast(), halves)
+        });
+        // SAFETY: as in `on`; every index is at most that of the table's last entry, and an entry
+        // is as long as what is gathered.
+        let [low, high] =
+            halves.map(|index| unsafe { x86::_mm256_castpd_ps(x86::_mm256_i32gather_pd::<8>(table, index)) });
+        on!(self, {
+            // Both have two pairs in either half.
+            let [first, second] = [
+                x86::_mm256_permute2f128_ps::<0x20>(low, high),
+                x86::_mm256_permute2f128_ps::<0x31>(low, high),
+            ];
+            [
+                x86::_mm256_shuffle_ps::<0b10_00_10_00>(first, second),
+                x86::_mm256_shuffle_ps::<0b11_01_11_01>(first, second),
+            ]
+        })
+    }
 }

@@ -262,4 +262,23 @@ impl Lanes for Avx512 {
         // SAFETY: as in `on`; every index is at most that of the table's last entry.
         unsafe { x86::_mm512_i32gather_ps::<4>(index, table.as_ptr()) }
     }
+
+    #[inline(always)]
+    fn gather_pairs(self, table: &[[f32; 2]], index: __m512i) -> [__m512; 2] {
+        let last = u32::try_from(table.len() - 1).expect("tables are short");
+        let (table, halves) = on!(self, {
+            let index = x86::_mm512_min_epu32(index, x86::_mm512_set1_epi32(last as i32));
+            let halves = [x86::_mm512_castsi512_si256(index), x86::_mm512_extracti64x4_epi64::<1>(index)];
+            (table.as_ptr().cast(), halves)
+        });
+        // SAFETY: as in `on`; every index is at most that of the table's last entry, and an entry
+        // is as long as what is gathered.
+        let [low, high] =
+            halves.map(|index| unsafe { x86::_mm512_castpd_ps(x86::_mm512_i32gather_pd::<8>(index, table)) });
+        on!(self, {
+            let even = x86::_mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+            let odd = x86::_mm512_add_epi32(even, x86::_mm512_set1_epi32(1));
+            [x86::_mm512_permutex2var_ps(low, even, high), x86::_mm512_permutex2var_ps(low, odd, high)]
+        })
+    }
 }

@@ -224,4 +224,13 @@ impl Lanes for Portable {
     fn gather(self, table: &[f32], index: [u32; WIDTH]) -> [f32; WIDTH] {
         each!(I => table[(index[I] as usize).min(table.len() - 1)])
     }
+
+    #[inline(always)]
+    fn gather_pairs(self, table: &[[f32; 2]], index: [u32; WIDTH]) -> [[f32; WIDTH]; 2] {
+        let last = table.len() - 1;
+        [
+            each!(I => table[(index[I] as usize).min(last)][0]),
+            each!(I => table[(index[I] as usize).min(last)][1]),
+        ]
+    }
 }

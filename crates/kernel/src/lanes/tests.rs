@@ -42,6 +42,7 @@ impl Task for Operations {
         let y = lanes.mul(y, lanes.float(1.0 / 65_536.0));
         let positive = lanes.number(lanes.or(lanes.right(a, 1), lanes.word(1)));
         let mask = lanes.below(a, b);
+        let pairs = lanes.gather_pairs(&[[1.5, 2.5], [-2.0, 8.0], [7.0, -9.0]], lanes.right(a, 30));
         let (zero, minus_zero) = (lanes.float(0.0), lanes.float(-0.0));
         let floats = [
             x,
@@ -70,6 +71,8 @@ impl Task for Operations {
             lanes.with_bits(lanes.bits(y)),
             lanes.gather(&[1.5, -2.0, 7.0], lanes.right(a, 30)),
             lanes.gather(&[3.0], a),
+            pairs[0],
+            pairs[1],
         ];
         let mut out = Vec::new();
         for word in words {

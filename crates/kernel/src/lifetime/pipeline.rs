@@ -16,7 +16,7 @@
 
 use super::order::Order;
 use super::outcomes::Outcomes;
-use super::rules::{Chance, Household, NEVER, price_level};
+use super::rules::{Chance, Households, Lives, NEVER, price_level};
 use super::shocks::{Blocks, Shocks};
 use super::{Inflation, Lifetime, YEAR, sharing};
 use crate::chart::{OBSERVED, Observation};
@@ -55,7 +55,9 @@ struct State<L: Register> {
     /// Months that somebody has lived.
     lived: Tile<L::Float>,
     /// The households of each plan that is walked.
-    households: Vec<Tile<Household<L>>>,
+    households: Vec<Households<L>>,
+    /// For each of these plans whether its market is that of the longest, which is the first.
+    has_market_of_longest: Vec<bool>,
     /// The simulations whose prices or wages met a limit while somebody was alive.
     economy_limits: Limits<L>,
     /// Those whose balances did, for each plan that is walked.
@@ -109,7 +111,7 @@ impl<L: Register> OwnDraws<L> {
     #[inline(always)]
     fn half_year(&mut self, lanes: L, plan: &Lifetime, uniform: &Uniform, used: u8) {
         const EVENTS: u8 = kinds::EMERGENCIES | kinds::EVENTS;
-        const EVERY: u8 = EVENTS | kinds::INFLATION;
+
         let own = self;
         if used == 0 {
             lanes.stage(HalfYearStage::<L, 0> { own, plan, uniform });
@@ -118,7 +120,7 @@ impl<L: Register> OwnDraws<L> {
         } else if used & !EVENTS == 0 {
             lanes.stage(HalfYearStage::<L, EVENTS> { own, plan, uniform });
         } else {
-            lanes.stage(HalfYearStage::<L, EVERY> { own, plan, uniform });
+            lanes.stage(HalfYearStage::<L, { kinds::ALL }> { own, plan, uniform });
         }
     }
 }
@@ -222,7 +224,7 @@ impl Task for Walk<'_> {
                 for month in (begin..months).take(MONTHS) {
                     if !has_ended {
                         let (household, shocks, state) = (&own.shocks, &mut shocks, &mut state);
-                        lanes.stage(MonthStage { plans: &walked, used, month, household, shocks, state });
+                        self::month(lanes, &walked, used, month, household, (shocks, state));
                     }
                     if let Some((i, _)) = observed.next_if(|(_, after)| **after as usize == month + 1) {
                         self.observe(lanes, i, &places, month, &state.households[walk_of[0]], &state.economy);
@@ -244,7 +246,8 @@ impl<L: Register> State<L> {
         Self {
             economy: Tile::filled(Economy::new(lanes)),
             lived: Tile::filled(lanes.float(0.0)),
-            households: plans.iter().map(|plan| Tile::filled(Household::new(lanes, plan))).collect(),
+            households: plans.iter().map(|plan| Households::new(lanes, plan)).collect(),
+            has_market_of_longest: plans.iter().map(|plan| plan.market.begins(&plans[0].market)).collect(),
             economy_limits: Limits::new(lanes),
             limits: vec![Limits::new(lanes); plans.len()],
         }
@@ -256,7 +259,7 @@ impl<L: Register> State<L> {
         self.economy = Tile::filled(Economy::new(lanes));
         self.lived = Tile::filled(lanes.float(0.0));
         for (households, plan) in self.households.iter_mut().zip(plans) {
-            *households = Tile::filled(Household::new(lanes, plan));
+            *households = Households::new(lanes, plan);
         }
         self.economy_limits = Limits::new(lanes);
         self.limits.fill(Limits::new(lanes));
@@ -289,8 +292,8 @@ pub(super) fn indices<L: Register>(lanes: L, low: u32, at: usize, order: Option<
     indices
 }
 
-/// A month of every plan whose timeline reaches it. The first is the longest.
-struct MonthStage<'a, L: Register> {
+/// A month of every plan whose timeline reaches it. The first is the longest. All have `PEOPLE`.
+struct MonthStage<'a, L: Register, const PEOPLE: usize> {
     plans: &'a [&'a Lifetime],
     used: u8,
     month: usize,
@@ -299,26 +302,42 @@ struct MonthStage<'a, L: Register> {
     state: &'a mut State<L>,
 }
 
-impl<L: Register> Stage<L> for MonthStage<'_, L> {
+/// Computes a month with the stage for the number of people.
+#[inline(always)]
+fn month<L: Register>(
+    lanes: L,
+    plans: &[&Lifetime],
+    used: u8,
+    month: usize,
+    household: &HalfYear<L>,
+    (shocks, state): (&mut Shocks<L>, &mut State<L>),
+) {
+    match plans[0].alive.len() {
+        0 => lanes.stage(MonthStage::<L, 0> { plans, used, month, household, shocks, state }),
+        1 => lanes.stage(MonthStage::<L, 1> { plans, used, month, household, shocks, state }),
+        _ => lanes.stage(MonthStage::<L, 2> { plans, used, month, household, shocks, state }),
+    }
+}
+
+impl<L: Register, const PEOPLE: usize> Stage<L> for MonthStage<'_, L, PEOPLE> {
     #[inline(always)]
     fn run(self, lanes: L) {
         let Self { plans, used, month, household, shocks, state } = self;
         let longest = plans[0];
         let within = month % MONTHS;
+        let lives: Lives<L, PEOPLE> = shocks.lives(lanes, longest, month);
         if within == MONTHS - 1 {
-            let bounds = &longest.bounds[month / MONTHS];
+            let bounds = longest.bounds[month / MONTHS];
             for (register, economy) in state.economy.iter_mut().enumerate() {
-                if used & kinds::EVENTS == 0 {
-                    economy.bound_prices(lanes, bounds);
-                } else {
+                if used & kinds::EVENTS != 0 {
                     let raise = (month % YEAR == YEAR - 1).then_some(household.raise[register]);
-                    economy.raises(lanes, raise, household.promotion[register], bounds);
+                    economy.raises(lanes, raise, household.promotion[register]);
                 }
+                economy.bound(lanes, bounds);
             }
-            for (factor, &range) in bounds.iter().enumerate() {
+            for (factor, range) in bounds.into_iter().enumerate() {
                 let factor = |register: usize| state.economy[register].factors()[factor].deviation;
-                let counts = |register| shocks.lives(lanes, longest, month, register).any(lanes);
-                state.economy_limits.add(lanes, range, factor, counts);
+                state.economy_limits.add(lanes, range, factor, |register| lives.any(lanes, register));
             }
         }
         shocks.month(lanes, &longest.market, month);
@@ -326,30 +345,30 @@ impl<L: Register> Stage<L> for MonthStage<'_, L> {
             let own = household.inflation[within][register];
             economy.inflation(lanes, shocks.inflation(lanes, longest, register, own));
         }
-        for ((plan, households), limits) in plans.iter().zip(&mut state.households).zip(&mut state.limits) {
+        if PEOPLE == 0 {
+            state.lived = Tile::filled(lanes.float((month + 1) as f32));
+        } else {
+            state.lived = state.lived.map(|register, lived| match lives.any(lanes, register) {
+                Some(somebody) => lanes.add(lived, lanes.masked(somebody, lanes.float(1.0))),
+                None => lived,
+            });
+        }
+        let returns = shocks.returns(&longest.market);
+        for (i, plan) in plans.iter().enumerate() {
             if month >= plan.months() {
                 continue;
             }
-            for (register, one) in households.iter_mut().enumerate() {
-                let chance = Chance {
-                    economy: &state.economy[register],
-                    shocks: household.month(within, register),
-                    market: shocks.draw[register],
-                    lives: shocks.lives(lanes, longest, month, register),
-                };
-                one.month(lanes, plan, month, &chance);
-            }
+            let chance = Chance {
+                economy: &state.economy,
+                shocks: household,
+                market: &shocks.draw,
+                returns: returns.filter(|_| state.has_market_of_longest[i]),
+                lives: &lives,
+            };
+            let (households, limits) = (&mut state.households[i], &mut state.limits[i]);
+            households.month(lanes, plan, month, &chance);
             // The balances of the dead stay as they are.
-            limits.add(lanes, MONEY_RANGE, |register| households[register].balance.high, |_| None);
-        }
-        if longest.alive.is_empty() {
-            state.lived = Tile::filled(lanes.float((month + 1) as f32));
-            return;
-        }
-        for (register, lived) in state.lived.iter_mut().enumerate() {
-            if let Some(somebody) = shocks.lives(lanes, longest, month, register).any(lanes) {
-                *lived = lanes.add(*lived, lanes.masked(somebody, lanes.float(1.0)));
-            }
+            limits.add(lanes, MONEY_RANGE, |register| households.balance[register].high, |_| None);
         }
     }
 }
@@ -363,7 +382,7 @@ impl Walk<'_> {
         stop: usize,
         places: &Places<'_>,
         month: usize,
-        households: &Tile<Household<L>>,
+        households: &Households<L>,
         economy: &Tile<Economy<L>>,
     ) {
         let (at, count) = match places {
@@ -375,9 +394,9 @@ impl Walk<'_> {
         let balances = &mut balances(lanes, plan, month, households, economy)[..count];
         // Who was short has not reached a goal of never being so.
         if plan.never_short && matches!(self.observation, Observation::Reach { .. }) {
-            for (register, one) in households.iter().enumerate() {
+            for (register, &short) in households.first_short.iter().enumerate() {
                 let mut first_short = [0.0; WIDTH_MAX];
-                lanes.store(one.first_short, &mut first_short);
+                lanes.store(short, &mut first_short);
                 let balances = balances.iter_mut().skip(register * L::WIDTH);
                 for (balance, short) in balances.zip(&first_short[..L::WIDTH]) {
                     *balance = if *short < NEVER { f32::NEG_INFINITY } else { *balance };
@@ -407,13 +426,13 @@ impl<L: Register> Stage<L> for EndStage<'_, L> {
                 continue;
             }
             let households = &state.households[walk];
-            let mut figures = [state.lived; 5];
-            for (register, one) in households.iter().enumerate() {
-                figures[1][register] = one.first_short;
-                figures[2][register] = one.lowest;
-                figures[3][register] = one.lowest_multiplier;
-                figures[4][register] = one.multiplier_sum;
-            }
+            let figures = [
+                &state.lived,
+                &households.first_short,
+                &households.lowest,
+                &households.lowest_multiplier,
+                &households.multiplier_sum,
+            ];
             let Outcomes {
                 finals,
                 first_short,
@@ -471,13 +490,13 @@ fn balances<L: Register>(
     lanes: L,
     plan: &Lifetime,
     month: usize,
-    households: &Tile<Household<L>>,
+    households: &Households<L>,
     economy: &Tile<Economy<L>>,
 ) -> [f32; OBSERVED] {
     let owed = plan.plan.owed[month + 1];
     let mut balances = Tile::filled(lanes.float(0.0));
     for (register, balance) in balances.iter_mut().enumerate() {
-        *balance = households[register].shown;
+        *balance = households.shown[register];
         if owed > 0.0 {
             let mut shown = lanes.float(owed);
             if plan.is_real {

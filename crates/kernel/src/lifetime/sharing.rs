@@ -117,7 +117,7 @@ impl Market {
 
     /// Whether it has the returns of another market for the same shocks, as far as the shorter one
     /// reaches.
-    fn begins(&self, other: &Self) -> bool {
+    pub(super) fn begins(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Normal { moments }, Self::Normal { moments: others }) => is_prefix(moments, others),
             (Self::Lognormal { moments }, Self::Lognormal { moments: others })

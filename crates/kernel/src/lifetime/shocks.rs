@@ -74,8 +74,11 @@ pub(crate) struct Shocks<L: Lanes> {
     /// planned.
     innovation: Tile<L::Float>,
     deviation: Tile<L::Float>,
-    /// The rate by which prices rise in each month of the year, beyond the plan.
+    /// The rate by which prices rise in each month of the year, or with the month's row, beyond the
+    /// plan.
     rate: Tile<L::Float>,
+    /// The return of the month's row, if rows have one and inflation.
+    returns: Tile<L::Float>,
     price_words: Tile<[L::Word; WORDS]>,
     /// The uniforms of people's lives.
     lives: [Tile<L::Word>; 2],
@@ -98,6 +101,7 @@ impl<L: Register> Shocks<L> {
             innovation: number,
             deviation: number,
             rate: number,
+            returns: number,
             price_words: Tile::filled([lanes.word(0); WORDS]),
             lives: [word; 2],
             market_streams: streams,
@@ -274,6 +278,22 @@ impl<L: Register> Shocks<L> {
             let begins = lanes.below(uniform, lanes.word(bootstrap.new_block.below));
             *draw = lanes.select(begins, choice, next);
         }
+        if bootstrap.whole.is_empty() {
+            return;
+        }
+        for register in 0..REGISTERS {
+            let row = numerics::whole_word(lanes, self.draw[register]);
+            [self.returns[register], self.rate[register]] = lanes.gather_pairs(&bootstrap.whole, row);
+        }
+    }
+
+    /// The returns of the month's rows, if they have been read together with their inflation.
+    #[inline(always)]
+    pub(crate) fn returns(&self, market: &Market) -> Option<&Tile<L::Float>> {
+        match market {
+            Market::Bootstrap(bootstrap) if !bootstrap.whole.is_empty() => Some(&self.returns),
+            _ => None,
+        }
     }
 
     /// The rate by which prices rise in a month beyond the plan, in one register; `household` is
@@ -287,27 +307,30 @@ impl<L: Register> Shocks<L> {
         household: L::Float,
     ) -> L::Float {
         match (&plan.inflation, &plan.market) {
-            (Inflation::Yearly(_), _) => self.rate[register],
-            (Inflation::Rows, Market::Bootstrap(bootstrap)) => {
+            (Inflation::Rows, Market::Bootstrap(bootstrap)) if bootstrap.whole.is_empty() => {
                 let row = numerics::whole_word(lanes, self.draw[register]);
                 lanes.gather(&bootstrap.inflation, row)
             }
-            (Inflation::Monthly | Inflation::Rows, _) => household,
+            (Inflation::Yearly(_) | Inflation::Rows, _) => self.rate[register],
+            (Inflation::Monthly, _) => household,
         }
     }
 
-    /// Who is alive in a month, in one register.
+    /// Who is alive in a month, of the people of a plan.
     #[inline(always)]
-    pub(crate) fn lives(&self, lanes: L, plan: &Lifetime, month: usize, register: usize) -> Lives<L> {
-        let [first, second] = [self.lives[0][register], self.lives[1][register]];
-        match plan.alive.as_slice() {
-            [] => Lives::Always,
-            [only] => Lives::One(lanes.below(first, lanes.word(only[month]))),
-            [one, other, ..] => Lives::Two([
-                lanes.below(first, lanes.word(one[month])),
-                lanes.below(second, lanes.word(other[month])),
-            ]),
+    pub(crate) fn lives<const PEOPLE: usize>(
+        &self,
+        lanes: L,
+        plan: &Lifetime,
+        month: usize,
+    ) -> Lives<L, PEOPLE> {
+        let none = lanes.word(0);
+        let mut lives = [Tile::filled(lanes.below(none, none)); PEOPLE];
+        for (person, lives) in lives.iter_mut().enumerate() {
+            let below = lanes.word(plan.alive[person][month]);
+            *lives = lives.map(|register, _| lanes.below(self.lives[person][register], below));
         }
+        Lives(lives)
     }
 }
 

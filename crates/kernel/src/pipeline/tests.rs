@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::level::Level;
+use crate::plan::reach;
 use crate::reference;
 
 /// A sum of money: mostly a household's, sometimes the largest that a request may hold.
@@ -90,6 +91,50 @@ fn walked(spec: &JobSpec, level: Level, first: u64) -> Vec<f32> {
         observation: Observation::None,
     });
     finals
+}
+
+/// The household of the example, with a timeline.
+fn household(months: u64) -> Draft {
+    let mut draft = Draft::default();
+    draft.profile.liquid_assets = Some(13_500.0);
+    draft.profile.monthly_spending = Some(3_200.0);
+    draft.inputs.monthly_income = Some(5_000.0);
+    draft.goal.target_amount = Some(70_000.0);
+    draft.goal.timeline_months = Some(months);
+    draft
+}
+
+#[test]
+fn limits_are_out_of_reach_for_years_unless_amounts_or_volatilities_are_huge() {
+    let without = |draft: Draft| Plan::new(&draft.check(1).unwrap()).without_limits;
+    // Chance would have to multiply the assets by 10^10, and wages by as much.
+    let usual = without(household(600));
+    assert!((8..20).contains(&usual.balances) && usual.economy > 50, "{usual:?}");
+    let mut rich = household(600);
+    rich.profile.liquid_assets = Some(1e12);
+    assert!((1..8).contains(&without(rich).balances));
+    let mut wild = household(600);
+    wild.params.annual_return_std = Some(2.0);
+    assert!((1..8).contains(&without(wild).balances));
+    let mut inflated = household(1200);
+    inflated.params.inflation_volatility = Some(1.0);
+    assert!((1..20).contains(&without(inflated).economy));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_balance_gets_beyond_its_reach(draft in draft(), seed: u64, months in 1..=60_u64) {
+        let mut draft = draft;
+        draft.goal.timeline_months = Some(months);
+        let spec = draft.check(seed).unwrap();
+        let plan = Plan::new(&spec);
+        let most = reach::tests::balance_after(&plan, plan.months) + plan.owed.iter().fold(0.0_f64, |most, &owed| most.max(owed.into()));
+        for balance in walked(&spec, Level::available()[0], 0) {
+            prop_assert!(f64::from(balance.abs()) <= most, "{balance} beyond {most}");
+        }
+    }
 }
 
 proptest! {
