@@ -111,7 +111,6 @@ impl<L: Register> OwnDraws<L> {
     #[inline(always)]
     fn half_year(&mut self, lanes: L, plan: &Lifetime, uniform: &Uniform, used: u8) {
         const EVENTS: u8 = kinds::EMERGENCIES | kinds::EVENTS;
-
         let own = self;
         if used == 0 {
             lanes.stage(HalfYearStage::<L, 0> { own, plan, uniform });

@@ -111,7 +111,7 @@ impl<L: Lanes> Households<L> {
         }
     }
 
-    /// Steps 3 to 11 of a month. A step of which a plan has nothing is left out: it would add 0.
+    /// Steps 3 to 11 of a month. A step of which a plan has nothing is left out or adds 0.
     #[inline(always)]
     pub(crate) fn month<const PEOPLE: usize>(
         &mut self,

@@ -40,23 +40,31 @@ impl WithoutLimits {
         let mut reach = Reach::new(plan);
         let halves = plan.bounds.len();
         let mut without = Self { economy: halves, balances: halves };
-        for (half, ranges) in plan.bounds.iter().enumerate() {
-            for month in (half * MONTHS..).take(MONTHS) {
-                // Amounts are clamped before the last month.
-                if month % MONTHS == MONTHS - 1 {
-                    reach.raises(plan, month % YEAR == YEAR - 1);
-                    if !reach.keeps_economy_within(ranges) {
-                        without.economy = without.economy.min(half);
-                    }
-                    if !reach.keeps_balances_within_bound() {
-                        without.balances = without.balances.min(half);
-                    }
+        for month in 0..halves * MONTHS {
+            reach.raises(plan, month);
+            // Amounts are clamped before the last month of a half year.
+            if is_end_of(MONTHS, month) {
+                let half = month / MONTHS;
+                if without.economy == halves && !reach.keeps_economy_within(&plan.bounds[half]) {
+                    without.economy = half;
                 }
-                reach.month(plan, month);
+                if without.balances == halves && !reach.keeps_balances_within_bound() {
+                    without.balances = half;
+                }
+            }
+            reach.prices(plan);
+            // Balances are soon of no interest any more, and they are most of the work.
+            if without.balances == halves {
+                reach.balances(plan, month);
             }
         }
         without
     }
+}
+
+/// Whether a month is the last of a period of so many.
+const fn is_end_of(period: usize, month: usize) -> bool {
+    month % period == period - 1
 }
 
 impl Reach {
@@ -77,18 +85,24 @@ impl Reach {
         self.balances.iter().all(|&most| most < f64::from(MONEY_BOUND))
     }
 
-    /// The promotion and, at the end of a year, the raise.
-    fn raises(&mut self, plan: &Plan, is_end_of_year: bool) {
+    /// The promotion and the raise, if the month is one of theirs.
+    fn raises(&mut self, plan: &Plan, month: usize) {
         let growth = |mean: f32, std: f64| (1.0 + size(mean) + DEVIATIONS_MAX * std) * (1.0 + ROUNDING);
-        if is_end_of_year {
+        if is_end_of(YEAR, month) {
             self.wages *= growth(plan.raise_mean, std(plan.raises.sin[0], SIN[0]));
         }
-        self.wages *= growth(plan.promotion_mean, std(plan.raises.cos[0], COS[0]));
+        if is_end_of(MONTHS, month) {
+            self.wages *= growth(plan.promotion_mean, std(plan.raises.cos[0], COS[0]));
+        }
     }
 
-    /// A month's inflation, cash and market.
-    fn month(&mut self, plan: &Plan, month: usize) {
+    /// A month's inflation.
+    fn prices(&mut self, plan: &Plan) {
         self.prices *= (1.0 + DEVIATIONS_MAX * std(plan.inflation.cos[0], COS[0])) * (1.0 + ROUNDING);
+    }
+
+    /// A month's cash and market.
+    fn balances(&mut self, plan: &Plan, month: usize) {
         let rate = size(plan.return_mean[0]) + size(plan.return_mean[1]) + random(plan.return_variance);
         let emergency =
             size(plan.emergency_least) + size(plan.emergency_step) * f64::from(plan.emergency.below);
@@ -124,10 +138,9 @@ pub(crate) mod tests {
     pub(crate) fn balance_after(plan: &Plan, months: usize) -> f64 {
         let mut reach = Reach::new(plan);
         for month in 0..months {
-            if month % MONTHS == MONTHS - 1 {
-                reach.raises(plan, month % YEAR == YEAR - 1);
-            }
-            reach.month(plan, month);
+            reach.raises(plan, month);
+            reach.prices(plan);
+            reach.balances(plan, month);
         }
         reach.balances[0]
     }
